@@ -1,0 +1,6 @@
+export { writeFileAtomically } from "./atomic-file.ts";
+export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
+export { type RandomStream, randomStream } from "./random.ts";
+export { mean, quantileSorted, standardDeviation } from "./statistics.ts";
+export { didYouMean, nearest } from "./suggest.ts";
+export { formatDuration, parseBytes, parseBytesPerSecond, parseDurationMs } from "./units.ts";

@@ -1,0 +1,117 @@
+export type Role = "prefill" | "decode";
+
+/** Workers of one role. `starting` are paid for but not ready; `draining` finish their requests and go. */
+export interface WorkerCounts {
+  active: number;
+  starting: number;
+  draining: number;
+}
+
+/** A decode (or aggregated) worker as it stands now. */
+export interface DecodeWorkerLoad {
+  workerId: number;
+  /** Sequences in the decoding batch. */
+  batch: number;
+  /** Σ context tokens of the batch. */
+  kvTokens: number;
+  /** Duration of the last pass, ms; null before the first. */
+  itlMs: number | null;
+}
+
+export interface PrefillWorkerLoad {
+  workerId: number;
+  queuedRequests: number;
+  queuedTokens: number;
+}
+
+/**
+ * What was seen in one window that ends now. `null` means "no data"; it is never "no traffic", which is 0.
+ * In aggregated mode the one pool is `decode` and `prefill` has zero workers.
+ */
+export interface Observation {
+  /** Virtual or wall time, ms. */
+  nowMs: number;
+  windowMs: number;
+  /** Requests that arrived (offered load), or null. */
+  startedRequests: number | null;
+  /** ISL of each request that arrived (may be a sample), tokens. */
+  startedIsl: ArrayLike<number>;
+  /** Requests that ended. */
+  completedRequests: number | null;
+  /** Means over the requests that ended in the window; null where none ended or the source lacks it. */
+  meanIsl: number | null;
+  meanOsl: number | null;
+  meanTtftMs: number | null;
+  meanItlMs: number | null;
+  meanRequestDurationMs: number | null;
+  /** Requests judged against the SLA in the window, and those that met it. Infeasible requests are not judged. */
+  ttftJudged: number;
+  ttftMet: number;
+  itlJudged: number;
+  itlMet: number;
+  /** Σ measured prefill seconds (without queueing) of prompts that finished prefill, and Σ of what the profile says for them. */
+  prefillMeasuredS: number | null;
+  prefillProfiledS: number | null;
+  /** Prompts behind those two sums. */
+  prefillCount: number;
+  workers: { prefill: WorkerCounts; decode: WorkerCounts };
+  prefillLoad: PrefillWorkerLoad[] | null;
+  decodeLoad: DecodeWorkerLoad[] | null;
+}
+
+/** One reason, for people and machines: a stable code, the role it concerns, and a sentence. */
+export interface Reason {
+  code: string;
+  role: Role | null;
+  text: string;
+}
+
+/** A limit that changed a number. */
+export interface Clamp {
+  name: string;
+  role: Role | null;
+  from: number;
+  to: number;
+}
+
+export interface Targets {
+  prefill: number;
+  decode: number;
+}
+
+/** One tick of a strategy, with all that led to it. */
+export interface Decision {
+  tick: number;
+  atMs: number;
+  strategy: string;
+  /** Workers wanted per role (active + starting, without draining); null: leave everything as it is. */
+  targets: Targets | null;
+  /** Counts at the tick. */
+  workers: { prefill: WorkerCounts; decode: WorkerCounts };
+  /** Observed and forecast load; null where unknown. Rates in requests/s. */
+  observedRate: number | null;
+  forecast: { requestRate: number; isl: number; osl: number } | null;
+  /** Inputs and intermediate values of the formulas by name; units end the names. */
+  values: Record<string, number>;
+  clamps: Clamp[];
+  reasons: Reason[];
+}
+
+/** A strategy with its state: pure, time comes in with the observation. */
+export interface Planner {
+  readonly strategy: string;
+  /** Time between ticks, ms. */
+  readonly intervalMs: number;
+  tick(observation: Observation): Decision;
+}
+
+/** What every strategy must know of the deployment it plans for. */
+export interface PlannerContext {
+  mode: "agg" | "disagg";
+  sla: { ttftMs: number; itlMs: number };
+  gpusPerWorker: { prefill: number; decode: number };
+  /** Start-up time of a worker, ms. */
+  startupMs: { prefill: number; decode: number };
+  /** KV transfer per token of a prompt, ms; 0 where there is none. */
+  transferMsPerToken: number;
+}

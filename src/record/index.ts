@@ -1,0 +1,2 @@
+export { requestTable } from "./request-table.ts";
+export * from "./types.ts";

@@ -1,0 +1,23 @@
+import type { RequestTable } from "./types.ts";
+import { RequestStatus } from "./types.ts";
+
+/** An empty table for `count` requests: times NaN, workers −1, all unfinished. */
+export function requestTable(count: number): RequestTable {
+  const times = () => new Float64Array(count).fill(Number.NaN);
+  return {
+    count,
+    isl: new Int32Array(count),
+    requestedOsl: new Int32Array(count),
+    outputTokens: new Int32Array(count),
+    arrivalMs: times(),
+    admitMs: times(),
+    firstTokenMs: times(),
+    secondTokenMs: times(),
+    lastTokenMs: times(),
+    cachedTokens: new Int32Array(count),
+    preemptions: new Int32Array(count),
+    prefillWorker: new Int32Array(count).fill(-1),
+    decodeWorker: new Int32Array(count).fill(-1),
+    status: new Uint8Array(count).fill(RequestStatus.unfinished),
+  };
+}

@@ -1,0 +1,112 @@
+import type { Decision } from "#planner/core";
+
+/** What became of a request; the values of `RequestTable.status`. */
+export const RequestStatus = { completed: 0, rejected: 1, failed: 2, unfinished: 3 } as const;
+
+/** Per-request outcomes in columns; times in ms from the start of the run, NaN where they did not happen. */
+export interface RequestTable {
+  count: number;
+  isl: Int32Array;
+  requestedOsl: Int32Array;
+  outputTokens: Int32Array;
+  arrivalMs: Float64Array;
+  /** First admission into a running batch. */
+  admitMs: Float64Array;
+  firstTokenMs: Float64Array;
+  secondTokenMs: Float64Array;
+  lastTokenMs: Float64Array;
+  /** Prompt tokens found in the prefix cache (largest over all admissions). */
+  cachedTokens: Int32Array;
+  /** Times the request was preempted and recomputed. */
+  preemptions: Int32Array;
+  /** Worker ids; −1 where there is none. An aggregated worker is a decode worker. */
+  prefillWorker: Int32Array;
+  decodeWorker: Int32Array;
+  status: Uint8Array;
+}
+
+export type RoleName = "prefill" | "decode";
+
+/** One worker's life. GPU time counts from `createdMs` to `removedMs` (or the end of the run). */
+export interface WorkerLife {
+  role: RoleName;
+  id: number;
+  createdMs: number;
+  readyMs: number;
+  drainingMs: number | null;
+  removedMs: number | null;
+}
+
+/** A change of a role's wanted worker count. */
+export interface ScalingEvent {
+  atMs: number;
+  role: RoleName;
+  from: number;
+  to: number;
+  reason: string;
+}
+
+/** One sampling window of the run (fixed width), for charts. Arrays of `RunRecord.timeline` are index-aligned. */
+export interface Timeline {
+  windowMs: number;
+  /** Window starts, ms. */
+  startMs: number[];
+  requestRate: number[];
+  /** Replicas at the window's end: [active, starting, draining] per role. */
+  prefillActive: number[];
+  prefillStarting: number[];
+  prefillDraining: number[];
+  decodeActive: number[];
+  decodeStarting: number[];
+  decodeDraining: number[];
+  /** Mean over decode workers of KV tokens in use ÷ capacity, 0..1. */
+  kvUsage: number[];
+  prefillQueueTokens: number[];
+  runningRequests: number[];
+}
+
+/** Inter-token gaps of all requests: exact moments, and a weighted log-bucket histogram for quantiles. */
+export interface GapStatistics {
+  count: number;
+  meanMs: number;
+  minMs: number;
+  maxMs: number;
+  standardDeviationMs: number;
+  /** Value at quantile q (0..1), relative accuracy 0.1 %. */
+  quantileMs(q: number): number;
+}
+
+export interface EngineCounters {
+  passes: number;
+  /** Of those, passes in which the batch could not change. */
+  steadyPasses: number;
+  /** Of the steady ones, advanced without walking the batch. */
+  skippedPasses: number;
+  scheduledPrefillTokens: number;
+  preemptions: number;
+  prefixHitTokens: number;
+  evictedBlocks: number;
+  /** Times a surface was asked beyond its measured range. */
+  extrapolations: number;
+}
+
+/** Everything that came of one run; made by the simulator and the load generator, read by reports. Holds no wall-clock value. */
+export interface RunRecord {
+  name: string;
+  mode: "agg" | "disagg";
+  sla: { ttftMs: number; itlMs: number };
+  requests: RequestTable;
+  gaps: GapStatistics;
+  /** Time of the last token, ms. */
+  durationMs: number;
+  /** When the run ended (all requests done, or the limit), ms. */
+  endMs: number;
+  gpusPerWorker: { prefill: number; decode: number };
+  workers: WorkerLife[];
+  scalingEvents: ScalingEvent[];
+  decisions: Decision[];
+  timeline: Timeline;
+  engine: EngineCounters;
+  /** Per request: true where the SLA could be met at all (DESIGN §9.1). */
+  feasible: Uint8Array;
+}
