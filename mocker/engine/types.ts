@@ -1,0 +1,165 @@
+/** The part an engine plays. A prefill engine stops after the first token and holds the blocks for a transfer. */
+export type EngineRole = "aggregated" | "prefill" | "decode";
+
+/**
+ * Times of a forward pass. `t` and the sums count tokens of one pass; results are ms before any speed-up.
+ * Models that price prompts chunk by chunk answer `chunkWorkMs`; the engine adds it up and hands the sum back.
+ */
+export interface TimingModel {
+  readonly kind: "fixed" | "polynomial" | "table" | "profile";
+  /** Marginal work of computing tokens [start, end) of a prompt, ms; 0 where the model only looks at sums. */
+  chunkWorkMs(startTokens: number, endTokens: number): number;
+  /** @param newTokens prompt tokens computed in this pass @param chunkWorkMs Σ of `chunkWorkMs` over its chunks */
+  prefillMs(batch: number, newTokens: number, cachedTokens: number, chunkWorkMs: number): number;
+  /** @param activeKvTokens Σ context of the decoding sequences @param meanContext their mean */
+  decodeMs(batch: number, activeKvTokens: number, meanContext: number): number;
+  /** Times the model was asked beyond what it was made from. */
+  extrapolations(): number;
+}
+
+/** Switches for what dynosim.md §12 lists; all false is the sensible behaviour, all true is DynoSim 1.6.1. */
+export interface EngineQuirks {
+  /** 1: mean lengths are floored before they are multiplied with the batch. */
+  integerMeans: boolean;
+  /** 2: a re-admitted request pays for prompt tokens and one decode step, not for its generated tokens. */
+  freeOutputRecompute: boolean;
+  /** 3: fifo preemption of an earlier request skips the request behind the current one. */
+  fifoSkipsNext: boolean;
+  /** 4: recomputing on a decode worker costs no prefill time. */
+  freeDecodeRecompute: boolean;
+  /** 5: one reservation is tried per trigger instead of all that fit. */
+  oneReservationPerTrigger: boolean;
+  /** 6: a computed block whose content is cached already stays a block of its own. */
+  duplicateBlocks: boolean;
+  /** 7: the admission gate ignores what half-computed prompts of the running batch still need. */
+  gateWithoutReservation: boolean;
+  /** 8: with a speed-up the duration is rounded to ns before and after the division. */
+  doubleRounding: boolean;
+  /** 9: a request that can never finish aborts the run instead of being rejected. */
+  abortOnStuck: boolean;
+  /** 16: `fixed` timing charges prefill once per pass, not per prompt. */
+  fixedPrefillPerPass: boolean;
+}
+
+export interface EngineConfig {
+  family: "vllm";
+  role: EngineRole;
+  numGpuBlocks: number;
+  blockSize: number;
+  maxNumSeqs: number;
+  maxNumBatchedTokens: number;
+  /** Longest prompt + output, tokens; null: unlimited. */
+  maxModelLen: number | null;
+  prefixCaching: boolean;
+  chunkedPrefill: boolean;
+  preemption: "lifo" | "fifo";
+  /** Share of the blocks kept free at admission, 0..1. */
+  watermark: number;
+  /** Divides all durations; decode is divided by both. 0: everything takes no time. */
+  speedupRatio: number;
+  decodeSpeedupRatio: number;
+  timing: TimingModel;
+  quirks: EngineQuirks;
+  /** Report KV events to the listener. */
+  kvEvents: boolean;
+}
+
+/**
+ * All requests an engine may be handed, in columns shared by every engine of a run; the index is the request's id.
+ * `blockIds[blockOffset[i] .. blockOffset[i+1])` names the content of request i's leading full prompt blocks (engine block
+ * size): equal id = equal content and equal prefix. Later prompt blocks, and all where `blockIds` is null, are unique.
+ */
+export interface RequestColumns {
+  isl: Int32Array;
+  osl: Int32Array;
+  blockOffset: Int32Array | null;
+  blockIds: Int32Array | null;
+}
+
+/** KV cache events as values. A unique block of request r at index b has the content id −1 − (r · 2²⁰ + b). */
+export type KvEvent = { kind: "stored"; blockId: number } | { kind: "removed"; blockId: number };
+
+/** What an engine tells while it runs; times in ms. Called in the order things happen. */
+export interface EngineListener {
+  /** Enters the running batch. `reusedTokens` came from the prefix cache. */
+  admitted(request: number, atMs: number, reusedTokens: number): void;
+  firstToken(request: number, atMs: number): void;
+  secondToken(request: number, atMs: number): void;
+  /** Last token is out; blocks and seat are free. `outputTokens` may be less than asked where the model length cut it. */
+  finished(request: number, atMs: number, outputTokens: number): void;
+  preempted(request: number, atMs: number): void;
+  /** Rejected after it had been queued (it can never be scheduled). */
+  rejected(request: number, atMs: number, reason: string): void;
+  /** `weight` equal gaps between consecutive tokens. */
+  gap(gapMs: number, weight: number): void;
+  /** Prefill engine: prompt computed, blocks held until `release`. */
+  held(request: number, atMs: number): void;
+  /** Decode engine: blocks reserved; `transferTokens` must travel (all of the prompt, or what was not cached here). */
+  reserved(request: number, atMs: number, missingTokens: number): void;
+  activated(request: number, atMs: number): void;
+  released(request: number, atMs: number): void;
+  kvEvent(event: KvEvent, atMs: number): void;
+}
+
+/** Load of an engine after its last committed pass; what routers and planners see. */
+export interface EngineLoad {
+  running: number;
+  waiting: number;
+  /** Prompt tokens waiting or half computed. */
+  queuedPrefillTokens: number;
+  /** Σ context tokens of running requests. */
+  kvTokens: number;
+  usedBlocks: number;
+  /** Duration of the last finished pass, ms; NaN before the first. */
+  lastPassMs: number;
+  /** Decoding sequences and Σ context of that pass. */
+  lastDecodeBatch: number;
+  lastDecodeKvTokens: number;
+}
+
+export interface PassCounters {
+  passes: number;
+  steadyPasses: number;
+  skippedPasses: number;
+  scheduledPrefillTokens: number;
+  preemptions: number;
+  prefixHitTokens: number;
+  evictedBlocks: number;
+}
+
+/**
+ * One scheduler (one data-parallel rank), a state machine: time comes in, events go to the listener.
+ * The owner calls `start` when the engine is between passes and has work, delivers input (`submit`, `reserve`, `activate`,
+ * `release`, `cancel`) at any time after `interrupt`, and calls `complete` at the time `start` or `interrupt` returned.
+ * Input that arrives during a pass waits for its end.
+ */
+export interface Engine {
+  readonly config: EngineConfig;
+  readonly counters: PassCounters;
+  /** False between passes. */
+  readonly busy: boolean;
+  /** Something is waiting or running, so that `start` would begin a pass. */
+  hasWork(): boolean;
+  /** Nothing queued, running, held, reserved or in transfer. */
+  isEmpty(): boolean;
+  /** Begins the next pass, or a plan of several, and returns when `complete` is due. NaN: nothing could be scheduled. */
+  start(nowMs: number): number;
+  /**
+   * Tells that input comes at `nowMs`, during a plan. Passes of the plan that have not begun are given up
+   * (`passesBeginFirst`: a pass beginning exactly now counts as begun). Returns when `complete` is due now.
+   */
+  interrupt(nowMs: number, passesBeginFirst: boolean): number;
+  /** Ends what `start` began. */
+  complete(): void;
+  /** Queues a request; a reason where it can never fit (nothing is queued then). */
+  submit(request: number, nowMs: number): string | null;
+  /** Decode: a request whose prompt was computed elsewhere wants blocks here. */
+  reserve(request: number, nowMs: number): void;
+  /** Decode: the transfer is done. */
+  activate(request: number, nowMs: number): void;
+  /** Prefill: the blocks of a held request may go. */
+  release(request: number, nowMs: number): void;
+  /** Frees whatever the request holds. */
+  cancel(request: number, nowMs: number): void;
+  load(): EngineLoad;
+}

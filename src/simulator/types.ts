@@ -1,0 +1,83 @@
+import type { EngineConfig } from "#mocker/engine";
+import type { Planner } from "#planner/core";
+import type { Workload } from "#scenarios";
+import type { RunRecord } from "#src/record";
+
+export type RouterMode = "round-robin" | "least-loaded";
+
+export interface TransferModel {
+  bytesPerToken: number;
+  /** Bytes per second; transfers do not share it. */
+  bytesPerSecond: number;
+  /** Whether the whole prompt travels or only what the decode worker has not cached. */
+  timing: "full_prompt" | "destination_missing";
+}
+
+/** Switches of dynosim.md §12 that concern the simulator around the engines; all true is DynoSim 1.6.1. */
+export interface SimulatorQuirks {
+  /** 14: in disaggregated runs passes start before the arrivals of the same instant. */
+  passesBeforeArrivals: boolean;
+}
+
+export interface PoolSpec {
+  workers: number;
+  engine: EngineConfig;
+  /** Data-parallel ranks of a worker: independent schedulers that share its GPUs. */
+  dpSize: number;
+  gpusPerWorker: number;
+  startupMs: number;
+}
+
+/** One rehearsal in virtual time. In aggregated mode `prefill` is null and `decode` is the one pool. */
+export interface SimulationSpec {
+  name: string;
+  seed: number;
+  workload: Workload;
+  prefill: PoolSpec | null;
+  decode: PoolSpec;
+  router: RouterMode;
+  transfer: TransferModel | null;
+  sla: { ttftMs: number; itlMs: number };
+  /** Absent: the initial workers stay. */
+  planner?: Planner;
+  quirks: SimulatorQuirks;
+  /** `skipping` is the fast one, `stepping` its readable twin. */
+  engine: "skipping" | "stepping";
+  /** Stop at this time even if requests are left (they count as unfinished), ms. */
+  endMs?: number;
+  /** Keep admission and transfer records per request. */
+  capture?: boolean;
+  /** Width of timeline windows, ms. */
+  timelineWindowMs?: number;
+  onProgress?: (nowMs: number, doneRequests: number) => void;
+}
+
+/** One entry into a running batch. */
+export interface AdmissionRecord {
+  request: number;
+  pool: "agg" | "prefill" | "decode";
+  atMs: number;
+  reusedTokens: number;
+  /** The request had been admitted in this pool before. */
+  readmission: boolean;
+}
+
+/** Stations of a disaggregated request, ms; NaN where they did not happen. */
+export interface TransferTimes {
+  prefillAdmitMs: Float64Array;
+  sourceHeldMs: Float64Array;
+  destinationReservedMs: Float64Array;
+  destinationActivatedMs: Float64Array;
+  decodeAdmitMs: Float64Array;
+  sourceReleasedMs: Float64Array;
+}
+
+export interface SimulationResult extends RunRecord {
+  /** With `capture`: in order of time. */
+  admissions: AdmissionRecord[];
+  transfers: TransferTimes | null;
+  /** Gap moments of 1000/gap (tokens/s/user over every gap), as DynoSim reports them. */
+  perUserThroughput: RunRecord["gaps"];
+  /** Σ over pools of prompt tokens that passes computed. */
+  committedPrefillTokens: number;
+}
