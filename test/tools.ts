@@ -1,0 +1,34 @@
+import { describe } from "vitest";
+import { ensureChromium, ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
+
+/**
+ * `describe` for tests that need a tool: `await describeWithTool("…", () => ensurePythonVenv(["numpy"]), (python) => { … })` at
+ * a test file's top level. Skipped with its reason where the tool can't be had, a failure in CI.
+ */
+export async function describeWithTool<Tool>(
+  title: string,
+  acquire: () => Promise<Tool>,
+  body: (tool: Tool) => void,
+): Promise<void> {
+  let tool: Tool;
+  try {
+    tool = await acquire();
+  } catch (error) {
+    if (!(error instanceof ToolMissing) || process.env.CI) throw error;
+    describe.skip(title, () => {
+      describe.skip(error.message);
+    });
+    return;
+  }
+  describe(title, () => body(tool));
+}
+
+/** Tests that run Python with `packages`; `body` gets the interpreter's path. */
+export function describeWithPython(title: string, packages: readonly string[], body: (python: string) => void) {
+  return describeWithTool(title, () => ensurePythonVenv(packages), body);
+}
+
+/** Tests that need a browser; `body` gets Chromium's path (for playwright-core's `executablePath`). */
+export function describeWithChromium(title: string, body: (chromium: string) => void) {
+  return describeWithTool(title, ensureChromium, body);
+}
