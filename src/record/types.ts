@@ -90,6 +90,44 @@ export interface EngineCounters {
   extrapolations: number;
 }
 
+/** What became of one `expect:` line of a scenario. */
+export interface ExpectationResult {
+  /** The measure's name as the scenario writes it: `slaAttainment`, `gpuHours`, … */
+  name: string;
+  /** The condition: `>= 0.98`. */
+  expected: string;
+  /** The value found, for people. */
+  actual: string;
+  passed: boolean;
+  /** `file:line:column` of the line. */
+  where?: string;
+  /** What to know when it failed. */
+  message?: string;
+}
+
+/** One static deployment replayed on the same traffic. In aggregated mode `prefill` is 0. */
+export interface StaticDeployment {
+  prefill: number;
+  decode: number;
+  attainment: number;
+  /** Good requests per second and GPU. */
+  goodputPerGpu: number;
+  gpuHours: number;
+}
+
+/** The best static deployments in hindsight, found by replaying this very traffic. */
+export interface BestStatic {
+  /** The attainment asked of `atFloor`, 0..1. */
+  floor: number;
+  maxGpus: number;
+  /** Deployments replayed (dominated ones may have been left out). */
+  tried: number;
+  /** Best goodput per GPU among those that attain the floor; null where none does. */
+  atFloor: StaticDeployment | null;
+  /** Best goodput per GPU without a condition. */
+  any: StaticDeployment | null;
+}
+
 /** Everything that came of one run; made by the simulator and the load generator, read by reports. Holds no wall-clock value. */
 export interface RunRecord {
   name: string;
@@ -109,4 +147,11 @@ export interface RunRecord {
   engine: EngineCounters;
   /** Per request: true where the SLA could be met at all (DESIGN §9.1). */
   feasible: Uint8Array;
+  seed?: number;
+  /** What the scenario shows, one sentence. */
+  shows?: string;
+  /** Name of the profile the engines replayed. */
+  profile?: string;
+  expectations?: ExpectationResult[];
+  bestStatic?: BestStatic;
 }
