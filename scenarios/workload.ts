@@ -1,4 +1,7 @@
-/** Prompt contents by block ids: two prompts share a prefix as far as their leading ids agree. */
+/**
+ * Prompt contents by block ids: two prompts share a prefix as far as their leading ids agree. The ids may name only the
+ * leading part of a prompt (a shared system prompt, say): tokens past `ids × blockTokens` are unique content.
+ */
 export interface PromptBlocks {
   /** Tokens a block id stands for (512 in Mooncake traces). The last id of a prompt may cover fewer. */
   blockTokens: number;
@@ -10,7 +13,10 @@ export interface PromptBlocks {
 /** Sessions kept in flight: the next one starts when one ends. */
 export interface ClosedLoop {
   concurrency: number;
-  /** First turns in the order of dispatch. */
+  /**
+   * First turns in the order of dispatch. Of a loop that ends by time these are a stock, more than can be used: those not
+   * dispatched by `endMs`, and turns that would follow them, were never requests and belong in no count.
+   */
   heads: Int32Array;
   startMs: number;
   /** No session is dispatched at or after this time. */
