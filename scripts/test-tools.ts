@@ -26,8 +26,13 @@ export function toolCache(...parts: string[]): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "understudy", ...parts);
 }
 
+export interface PythonVenvOptions {
+  /** Install exactly the given packages, without what they depend on. */
+  noDependencies?: boolean;
+}
+
 /**
- * Path of the Python of a virtual environment that holds `packages` (pip requirements such as `numpy` or `ai-dynamo==1.6.1`),
+ * Path of the Python of a virtual environment that holds `packages` (pip requirements such as `numpy` or `scipy==1.16.0`),
  * made on first use and cached by its list of packages. Several processes may ask at once: one makes it, the others wait.
  * @throws ToolMissing without Python 3.10 or newer, or where pip can't install the packages
  */
@@ -45,7 +50,16 @@ export async function ensurePythonVenv(packages: readonly string[]): Promise<str
     try {
       await run(base.path, ["-m", "venv", folder], { timeout: INSTALL_TIMEOUT_MS });
       if (wanted.length > 0) {
-        const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", ...wanted];
+        const pip = [
+          "-m",
+          "pip",
+          "install",
+          "--quiet",
+          "--disable-pip-version-check",
+          "--no-input",
+          ...flags,
+          ...wanted,
+        ];
         await run(python, pip, { timeout: INSTALL_TIMEOUT_MS, maxBuffer: 1 << 26 });
       }
     } catch (error) {
