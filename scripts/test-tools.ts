@@ -36,11 +36,12 @@ export interface PythonVenvOptions {
  * made on first use and cached by its list of packages. Several processes may ask at once: one makes it, the others wait.
  * @throws ToolMissing without Python 3.10 or newer, or where pip can't install the packages
  */
-export async function ensurePythonVenv(packages: readonly string[]): Promise<string> {
+export async function ensurePythonVenv(packages: readonly string[], options: PythonVenvOptions = {}): Promise<string> {
   const base = await findPython();
   const wanted = [...packages].sort();
+  const flags = options.noDependencies ? ["--no-deps"] : [];
   const key = createHash("sha256")
-    .update(JSON.stringify([base.version, wanted]))
+    .update(JSON.stringify([base.version, ...flags, wanted]))
     .digest("hex")
     .slice(0, 12);
   const label = wanted.map((name) => name.replace(/[^A-Za-z0-9.]+/g, "-")).join("_");
