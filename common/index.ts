@@ -1,4 +1,4 @@
-export { writeFileAtomically } from "./atomic-file.ts";
+export { writeChunksAtomically, writeFileAtomically } from "./atomic-file.ts";
 export { type StdRng, stdRng } from "./chacha.ts";
 export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
 export { type RandomStream, randomStream } from "./random.ts";

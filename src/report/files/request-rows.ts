@@ -1,0 +1,54 @@
+import { RequestStatus, type RunRecord } from "#src/record";
+import { itlMet, itlMs, latencyMs, ttftMet, ttftMs } from "../summary/request-times.ts";
+
+/** A column of the per-request files. `null` stands for what a request does not have. */
+export type RequestColumn =
+  | { name: string; type: "double" | "integer" | "boolean"; at(i: number): number | null }
+  | { name: string; type: "text"; at(i: number): string };
+
+const STATUS_NAMES = Object.entries(RequestStatus).reduce<string[]>((names, [name, value]) => {
+  names[value] = name;
+  return names;
+}, []);
+
+/** The columns of requests.csv and requests.parquet, one row per request in the order of the workload. Times in ms. */
+export function requestColumns(record: RunRecord): RequestColumn[] {
+  const { requests: table, sla, feasible } = record;
+  const double = (name: string, at: (i: number) => number): RequestColumn => ({
+    name,
+    type: "double",
+    at: (i) => {
+      const value = at(i);
+      return Number.isNaN(value) ? null : value;
+    },
+  });
+  const integer = (name: string, at: (i: number) => number | null): RequestColumn => ({ name, type: "integer", at });
+  const boolean = (name: string, at: (i: number) => boolean): RequestColumn => ({
+    name,
+    type: "boolean",
+    at: (i) => (at(i) ? 1 : 0),
+  });
+  const worker = (ids: Int32Array) => (i: number) => (ids[i]! < 0 ? null : ids[i]!);
+  return [
+    integer("request", (i) => i),
+    { name: "status", type: "text", at: (i) => STATUS_NAMES[table.status[i]!]! },
+    integer("isl", (i) => table.isl[i]!),
+    integer("requested_osl", (i) => table.requestedOsl[i]!),
+    integer("output_tokens", (i) => table.outputTokens[i]!),
+    double("arrival_ms", (i) => table.arrivalMs[i]!),
+    double("admit_ms", (i) => table.admitMs[i]!),
+    double("first_token_ms", (i) => table.firstTokenMs[i]!),
+    double("second_token_ms", (i) => table.secondTokenMs[i]!),
+    double("last_token_ms", (i) => table.lastTokenMs[i]!),
+    double("ttft_ms", (i) => ttftMs(table, i)),
+    double("itl_ms", (i) => itlMs(table, i)),
+    double("latency_ms", (i) => latencyMs(table, i)),
+    integer("cached_tokens", (i) => table.cachedTokens[i]!),
+    integer("preemptions", (i) => table.preemptions[i]!),
+    integer("prefill_worker", worker(table.prefillWorker)),
+    integer("decode_worker", worker(table.decodeWorker)),
+    boolean("feasible", (i) => feasible[i] === 1),
+    boolean("ttft_met", (i) => ttftMet(table, i, sla.ttftMs)),
+    boolean("itl_met", (i) => itlMet(table, i, sla.itlMs)),
+  ];
+}

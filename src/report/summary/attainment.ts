@@ -1,0 +1,72 @@
+import { RequestStatus, type RunRecord } from "#src/record";
+import { itlMet, ttftMet } from "./request-times.ts";
+
+export interface RequestCounts {
+  total: number;
+  completed: number;
+  rejected: number;
+  failed: number;
+  unfinished: number;
+  /** Requests whose prompt alone takes longer than the TTFT limit; not judged. */
+  infeasible: number;
+}
+
+/** How much of the traffic kept the SLA. Shares are 0..1, NaN where nothing was judged. */
+export interface Attainment {
+  /** Requests the SLA is judged on: the feasible ones, and any other that kept it all the same (a cached prompt can). */
+  judged: number;
+  /** Kept TTFT and ITL: the good requests. */
+  good: number;
+  ttftMet: number;
+  itlMet: number;
+  /** good ÷ judged. */
+  share: number;
+  /** ttftMet ÷ judged; failed, rejected and unfinished requests count as missed, here and in the two others. */
+  ttftShare: number;
+  itlShare: number;
+}
+
+/** Judges every request against the run's SLA: TTFT, and the request's own mean ITL. */
+export function attainment(record: RunRecord): { counts: RequestCounts; attainment: Attainment } {
+  const { requests: table, sla, feasible } = record;
+  const byStatus = [0, 0, 0, 0];
+  let infeasible = 0;
+  let judged = 0;
+  let good = 0;
+  let ttft = 0;
+  let itl = 0;
+  for (let i = 0; i < table.count; i++) {
+    byStatus[table.status[i]!]! += 1;
+    const keptTtft = ttftMet(table, i, sla.ttftMs);
+    const keptItl = itlMet(table, i, sla.itlMs);
+    const kept = keptTtft && keptItl;
+    if (feasible[i] !== 1 && !kept) {
+      infeasible++;
+      continue;
+    }
+    judged++;
+    if (keptTtft) ttft++;
+    if (keptItl) itl++;
+    if (kept) good++;
+  }
+  const share = (met: number) => (judged === 0 ? Number.NaN : met / judged);
+  return {
+    counts: {
+      total: table.count,
+      completed: byStatus[RequestStatus.completed]!,
+      rejected: byStatus[RequestStatus.rejected]!,
+      failed: byStatus[RequestStatus.failed]!,
+      unfinished: byStatus[RequestStatus.unfinished]!,
+      infeasible,
+    },
+    attainment: {
+      judged,
+      good,
+      ttftMet: ttft,
+      itlMet: itl,
+      share: share(good),
+      ttftShare: share(ttft),
+      itlShare: share(itl),
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { Decision, Reason, Role } from "#planner/core";
+
+export interface RoleChange {
+  role: Role;
+  from: number;
+  to: number;
+}
+
+/** A decision that changed something, with the quiet ticks that came before it. */
+export interface DecisionChange {
+  decision: Decision;
+  changes: RoleChange[];
+  /** Ticks since the change before this one that left everything as it was. */
+  quietBefore: number;
+}
+
+export interface DecisionTimeline {
+  ticks: number;
+  changes: DecisionChange[];
+  /** Quiet ticks after the last change. */
+  quietAfter: number;
+}
+
+/** What a decision changes: its targets against the workers that are there or starting. */
+export function roleChanges(decision: Decision): RoleChange[] {
+  const targets = decision.targets;
+  if (targets === null) return [];
+  const roles: Role[] = ["prefill", "decode"];
+  return roles.flatMap((role) => {
+    const from = decision.workers[role].active + decision.workers[role].starting;
+    return from === targets[role] ? [] : [{ role, from, to: targets[role] }];
+  });
+}
+
+/** Sorts the ticks of a run into those that changed something and the quiet ones between them. */
+export function decisionTimeline(decisions: Decision[]): DecisionTimeline {
+  const changes: DecisionChange[] = [];
+  let quiet = 0;
+  for (const decision of decisions) {
+    const changed = roleChanges(decision);
+    if (changed.length === 0) {
+      quiet++;
+      continue;
+    }
+    changes.push({ decision, changes: changed, quietBefore: quiet });
+    quiet = 0;
+  }
+  return { ticks: decisions.length, changes, quietAfter: quiet };
+}
+
+/** The reasons of a change, those of the roles it changed first. */
+export function leadingReasons({ decision, changes }: DecisionChange): Reason[] {
+  const changed = new Set<Role | null>(changes.map((change) => change.role));
+  const rank = (reason: Reason) => (changed.has(reason.role) ? 0 : reason.role === null ? 1 : 2);
+  return decision.reasons.toSorted((a, b) => rank(a) - rank(b));
+}
