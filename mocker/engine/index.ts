@@ -1,4 +1,15 @@
+export {
+  DYNOSIM_ENGINE_QUIRKS,
+  ENGINE_DEFAULTS,
+  ENGINE_QUIRK_NAMES,
+  effectiveOsl,
+  engineConfig,
+  NO_ENGINE_QUIRKS,
+  neverFits,
+} from "./config.ts";
 export { nanoseconds, nanosecondsToMs, passNanoseconds } from "./nanoseconds.ts";
+export { clearPassWork, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
+export { SteppingEngine } from "./stepping.ts";
 export { type FixedTiming, fixedTiming } from "./timing/fixed.ts";
 export { polynomialTiming } from "./timing/polynomial.ts";
 export { type ProfileTimingOptions, profileTiming } from "./timing/profile.ts";

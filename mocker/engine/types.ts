@@ -125,6 +125,8 @@ export interface PassCounters {
   preemptions: number;
   prefixHitTokens: number;
   evictedBlocks: number;
+  /** Σ of the prefill shares of all passes, ms. */
+  prefillMs: number;
 }
 
 /**
@@ -145,10 +147,11 @@ export interface Engine {
   /** Begins the next pass, or a plan of several, and returns when `complete` is due. NaN: nothing could be scheduled. */
   start(nowMs: number): number;
   /**
-   * Tells that input comes at `nowMs`, during a plan. Passes of the plan that have not begun are given up
-   * (`passesBeginFirst`: a pass beginning exactly now counts as begun). Returns when `complete` is due now.
+   * Tells that input comes at `nowMs`, during a plan. Passes of the plan that have not begun are given up where that input
+   * could change them (`passesBeginFirst`: a pass beginning exactly now counts as begun). Returns when `complete` is due
+   * now; a time that is not after `nowMs` asks for `complete` before the input is delivered.
    */
-  interrupt(nowMs: number, passesBeginFirst: boolean): number;
+  interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number;
   /** Ends what `start` began. */
   complete(): void;
   /** Queues a request; a reason where it can never fit (nothing is queued then). */
@@ -161,5 +164,6 @@ export interface Engine {
   release(request: number, nowMs: number): void;
   /** Frees whatever the request holds. */
   cancel(request: number, nowMs: number): void;
-  load(): EngineLoad;
+  /** As of `nowMs`, which lies within what `start` began, or after it. */
+  load(nowMs: number): EngineLoad;
 }

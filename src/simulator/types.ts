@@ -45,6 +45,8 @@ export interface SimulationSpec {
   engine: "skipping" | "stepping";
   /** Stop at this time even if requests are left (they count as unfinished), ms. */
   endMs?: number;
+  /** Go on until this time at least (workers cost until then), ms. */
+  minEndMs?: number;
   /** Keep admission and transfer records per request. */
   capture?: boolean;
   /** Width of timeline windows, ms. */

@@ -1,0 +1,105 @@
+import { UserError } from "#common";
+import type { EngineConfig, EngineQuirks, TimingModel } from "./types.ts";
+
+const QUIRK_NAMES = [
+  "integerMeans",
+  "freeOutputRecompute",
+  "fifoSkipsNext",
+  "freeDecodeRecompute",
+  "oneReservationPerTrigger",
+  "duplicateBlocks",
+  "gateWithoutReservation",
+  "doubleRounding",
+  "abortOnStuck",
+  "fixedPrefillPerPass",
+] as const satisfies readonly (keyof EngineQuirks)[];
+
+function allQuirks(value: boolean): EngineQuirks {
+  return Object.fromEntries(QUIRK_NAMES.map((name) => [name, value])) as unknown as EngineQuirks;
+}
+
+/** The sensible behaviour: every switch off. */
+export const NO_ENGINE_QUIRKS: Readonly<EngineQuirks> = Object.freeze(allQuirks(false));
+/** As ai-dynamo 1.6.1's DynoSim behaves: every switch on. */
+export const DYNOSIM_ENGINE_QUIRKS: Readonly<EngineQuirks> = Object.freeze(allQuirks(true));
+export const ENGINE_QUIRK_NAMES: readonly (keyof EngineQuirks)[] = QUIRK_NAMES;
+
+/** Defaults of Dynamo's mocker (`dynamo.mocker --help`, ai-dynamo 1.6.1), watermark apart, which it no longer has. */
+export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
+  family: "vllm",
+  role: "aggregated",
+  numGpuBlocks: 16384,
+  blockSize: 64,
+  maxNumSeqs: 256,
+  maxNumBatchedTokens: 8192,
+  maxModelLen: null,
+  prefixCaching: true,
+  chunkedPrefill: true,
+  preemption: "lifo",
+  watermark: 0,
+  speedupRatio: 1,
+  decodeSpeedupRatio: 1,
+  quirks: NO_ENGINE_QUIRKS,
+  kvEvents: false,
+};
+
+/** A full configuration from what differs from the defaults. @throws UserError ENGINE_BAD_CONFIG */
+export function engineConfig(overrides: Partial<Omit<EngineConfig, "timing">> & { timing: TimingModel }): EngineConfig {
+  const config: EngineConfig = { ...ENGINE_DEFAULTS, ...overrides };
+  const positive = ["numGpuBlocks", "blockSize", "maxNumSeqs", "maxNumBatchedTokens"] as const;
+  for (const key of positive) requireInteger(key, config[key]);
+  if (config.maxModelLen !== null) requireInteger("maxModelLen", config.maxModelLen);
+  for (const key of ["speedupRatio", "decodeSpeedupRatio"] as const) {
+    const value = config[key];
+    if (!Number.isFinite(value) || value < 0) {
+      throw badConfig(key, value, "a number of 0 (no waiting) or more", "1 keeps the profile's own times");
+    }
+  }
+  if (!(config.watermark >= 0 && config.watermark < 1)) {
+    throw badConfig("watermark", config.watermark, "a share of the blocks, 0 or more and below 1", "0 is the default");
+  }
+  return config;
+}
+
+function requireInteger(key: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw badConfig(key, value, "a whole number of 1 or more", "leave it out for the default");
+  }
+}
+
+function badConfig(key: string, found: unknown, expected: string, hint: string): UserError {
+  return new UserError({
+    code: "ENGINE_BAD_CONFIG",
+    where: key,
+    message: `found ${String(found)}, expected ${expected}`,
+    hint,
+  });
+}
+
+/** Why a request can never be served, or null. Output lengths are cut to `maxModelLen` beforehand. */
+export function neverFits(config: EngineConfig, isl: number, osl: number): string | null {
+  const capacity = config.numGpuBlocks * config.blockSize;
+  const quirky = config.quirks.abortOnStuck;
+  if (Math.ceil(isl / config.blockSize) > config.numGpuBlocks) {
+    return `the prompt of ${isl} tokens exceeds the KV cache of ${capacity} tokens`;
+  }
+  if (config.maxModelLen !== null && (quirky ? isl > config.maxModelLen : isl >= config.maxModelLen)) {
+    return `the prompt of ${isl} tokens leaves no room for output within the model length of ${config.maxModelLen}`;
+  }
+  if (quirky) return null;
+  // The last token is emitted without being computed, so it needs no room.
+  const longest = config.role === "prefill" ? isl : isl + osl - 1;
+  if (Math.ceil(longest / config.blockSize) > config.numGpuBlocks) {
+    return `prompt and output of ${isl + osl} tokens exceed the KV cache of ${capacity} tokens`;
+  }
+  if (!config.chunkedPrefill && config.role !== "decode" && isl > config.maxNumBatchedTokens) {
+    return `the prompt of ${isl} tokens exceeds the budget of ${config.maxNumBatchedTokens} tokens a pass, and chunked prefill is off`;
+  }
+  return null;
+}
+
+/** Tokens a request may emit: what was asked, cut to the model length, at least 1. */
+export function effectiveOsl(config: EngineConfig, isl: number, osl: number): number {
+  const asked = Math.max(1, osl);
+  return config.maxModelLen === null ? asked : Math.max(1, Math.min(asked, config.maxModelLen - isl));
+}

@@ -1,0 +1,15 @@
+import type { RequestColumns } from "./types.ts";
+
+/** Content id of a block that only its request can ever hit (its own prompt tail and what it generated). */
+export function uniqueContentId(request: number, blockIndex: number): number {
+  return -1 - (request * 2 ** 20 + blockIndex);
+}
+
+/** Content id of the full block at `blockIndex` of a request's prompt and output. */
+export function contentId(columns: RequestColumns, request: number, blockIndex: number): number {
+  if (columns.blockIds !== null && columns.blockOffset !== null) {
+    const at = columns.blockOffset[request]! + blockIndex;
+    if (at < columns.blockOffset[request + 1]!) return columns.blockIds[at]!;
+  }
+  return uniqueContentId(request, blockIndex);
+}

@@ -1,0 +1,50 @@
+import { passNanoseconds } from "./nanoseconds.ts";
+import type { EngineConfig } from "./types.ts";
+
+/** What a pass has to compute; the sums are over its scheduled items. */
+export interface PassWork {
+  /** Prompts with at least one token computed in this pass. */
+  prefillCount: number;
+  /** Σ tokens known at the end of each prompt chunk, and at its start. */
+  prefillEndSum: number;
+  prefillStartSum: number;
+  /** Σ of the timing model's marginal chunk work, ms. */
+  chunkWorkMs: number;
+  /** Sequences that add a token by decoding, and Σ of their context. */
+  decodeCount: number;
+  decodeContextSum: number;
+}
+
+export function emptyPassWork(): PassWork {
+  return { prefillCount: 0, prefillEndSum: 0, prefillStartSum: 0, chunkWorkMs: 0, decodeCount: 0, decodeContextSum: 0 };
+}
+
+export function clearPassWork(work: PassWork): void {
+  work.prefillCount = 0;
+  work.prefillEndSum = 0;
+  work.prefillStartSum = 0;
+  work.chunkWorkMs = 0;
+  work.decodeCount = 0;
+  work.decodeContextSum = 0;
+}
+
+/** Prefill share of a pass, ms, rounded to whole ns after the speed-up. */
+export function prefillPassMs(config: EngineConfig, work: PassWork): number {
+  const { prefillCount, prefillEndSum, prefillStartSum } = work;
+  if (prefillCount === 0) return 0;
+  const newTokens = config.quirks.integerMeans
+    ? prefillCount * (Math.floor(prefillEndSum / prefillCount) - Math.floor(prefillStartSum / prefillCount))
+    : prefillEndSum - prefillStartSum;
+  if (newTokens === 0) return 0;
+  const ms = config.timing.prefillMs(prefillCount, newTokens, prefillStartSum, work.chunkWorkMs);
+  return (passNanoseconds(ms, config.speedupRatio, config.quirks.doubleRounding) / 1e9) * 1000;
+}
+
+/** Decode share of a pass, ms, rounded to whole ns after the speed-ups. */
+export function decodePassMs(config: EngineConfig, decodeCount: number, contextSum: number): number {
+  if (decodeCount === 0) return 0;
+  const meanContext = config.quirks.integerMeans ? Math.floor(contextSum / decodeCount) : contextSum / decodeCount;
+  const ms = config.timing.decodeMs(decodeCount, contextSum, meanContext);
+  const speedup = config.speedupRatio * config.decodeSpeedupRatio;
+  return (passNanoseconds(ms, speedup, config.quirks.doubleRounding) / 1e9) * 1000;
+}

@@ -1,0 +1,494 @@
+import { UserError } from "#common";
+import { effectiveOsl, neverFits } from "./config.ts";
+import { contentId } from "./content.ts";
+import { type Block, KvCache } from "./kv-cache.ts";
+import { decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
+import type { Engine, EngineConfig, EngineListener, EngineLoad, PassCounters, RequestColumns } from "./types.ts";
+
+/** A request inside the stepping engine. */
+interface Sequence {
+  readonly id: number;
+  readonly isl: number;
+  readonly osl: number;
+  generated: number;
+  /** Tokens whose KV is in the cache. */
+  computed: number;
+  blocks: Block[];
+  lastTokenMs: number;
+  /** Decode worker: blocks reserved, KV still travelling. It keeps its place in the queue but can't be admitted. */
+  inTransfer: boolean;
+  /** Decode worker: the prompt came by transfer and has not run yet. */
+  transferred: boolean;
+  /** Admitted again after a preemption, until its lost tokens are recomputed. */
+  recomputing: boolean;
+}
+
+interface ScheduledItem {
+  sequence: Sequence;
+  tokens: number;
+  computedBefore: number;
+}
+
+type Command = { kind: "reserve" | "activate" | "release" | "cancel"; request: number };
+
+/**
+ * The scheduler, one forward pass at a time, written to be read: vLLM's continuous batching as Dynamo's mocker plays it.
+ * A pass first serves the running requests in order, preempting where blocks run out, then admits waiting ones.
+ */
+export class SteppingEngine implements Engine {
+  readonly config: EngineConfig;
+  readonly counters: PassCounters = {
+    passes: 0,
+    steadyPasses: 0,
+    skippedPasses: 0,
+    scheduledPrefillTokens: 0,
+    preemptions: 0,
+    prefixHitTokens: 0,
+    evictedBlocks: 0,
+    prefillMs: 0,
+  };
+  readonly #columns: RequestColumns;
+  readonly #listener: EngineListener;
+  readonly #cache: KvCache;
+  #waiting: Sequence[] = [];
+  #running: Sequence[] = [];
+  /** Prefill worker: computed prompts whose blocks wait for their transfer. */
+  readonly #held = new Map<number, Sequence>();
+  /** Decode worker: requests that want blocks here, first in, first out. */
+  #reservations: Sequence[] = [];
+  #commands: Command[] = [];
+  #scheduled: ScheduledItem[] = [];
+  #work: PassWork = emptyPassWork();
+  #nowMs = 0;
+  #passStartMs = 0;
+  #passEndMs = Number.NaN;
+  #lastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
+
+  constructor(config: EngineConfig, columns: RequestColumns, listener: EngineListener) {
+    this.config = config;
+    this.#columns = columns;
+    this.#listener = listener;
+    this.#cache = new KvCache(config.numGpuBlocks, config.quirks.duplicateBlocks, (event) => {
+      if (config.kvEvents) listener.kvEvent(event, this.#nowMs);
+    });
+  }
+
+  get busy(): boolean {
+    return !Number.isNaN(this.#passEndMs);
+  }
+
+  hasWork(): boolean {
+    return this.#running.length > 0 || this.#waiting.some((sequence) => !sequence.inTransfer);
+  }
+
+  isEmpty(): boolean {
+    return (
+      this.#running.length +
+        this.#waiting.length +
+        this.#reservations.length +
+        this.#held.size +
+        this.#commands.length ===
+      0
+    );
+  }
+
+  submit(request: number, nowMs: number): string | null {
+    this.#nowMs = nowMs;
+    const sequence = this.#newSequence(request);
+    const reason = neverFits(this.config, sequence.isl, sequence.osl);
+    if (reason === null) this.#waiting.push(sequence);
+    return reason;
+  }
+
+  reserve(request: number, nowMs: number): void {
+    this.#command({ kind: "reserve", request }, nowMs);
+  }
+
+  activate(request: number, nowMs: number): void {
+    this.#command({ kind: "activate", request }, nowMs);
+  }
+
+  release(request: number, nowMs: number): void {
+    this.#command({ kind: "release", request }, nowMs);
+  }
+
+  cancel(request: number, nowMs: number): void {
+    this.#command({ kind: "cancel", request }, nowMs);
+  }
+
+  start(nowMs: number): number {
+    this.#nowMs = nowMs;
+    this.#passStartMs = nowMs;
+    for (;;) {
+      this.#scheduled = [];
+      const budget = { left: this.config.maxNumBatchedTokens };
+      const preempted = this.#scheduleRunning(budget);
+      if (!preempted) this.#admitWaiting(budget);
+      if (this.#scheduled.length > 0) break;
+      if (preempted) continue;
+      const blocksWillReturn = this.#held.size > 0 || this.#waiting.some((sequence) => sequence.inTransfer);
+      if (!this.hasWork() || blocksWillReturn) return Number.NaN;
+      this.#giveUpHead();
+    }
+    this.#work = this.#passWork();
+    const prefillMs = prefillPassMs(this.config, this.#work);
+    this.counters.prefillMs += prefillMs;
+    const decodeMs = decodePassMs(this.config, this.#work.decodeCount, this.#work.decodeContextSum);
+    // The order of the additions decides the last bit, and so ties between workers.
+    this.#passEndMs = nowMs + prefillMs + decodeMs;
+    this.counters.evictedBlocks = this.#cache.evictions;
+    return this.#passEndMs;
+  }
+
+  /** A pass that has begun runs to its end. */
+  interrupt(): number {
+    return this.#passEndMs;
+  }
+
+  complete(): void {
+    const endMs = this.#passEndMs;
+    this.#nowMs = endMs;
+    this.#passEndMs = Number.NaN;
+    this.counters.passes++;
+    this.#lastPass = {
+      durationMs: endMs - this.#passStartMs,
+      decodeCount: this.#work.decodeCount,
+      decodeContextSum: this.#work.decodeContextSum,
+    };
+    for (const { sequence, tokens } of this.#scheduled) {
+      sequence.computed += tokens;
+      if (sequence.computed === sequence.isl + sequence.generated) this.#emit(sequence, endMs);
+    }
+    this.#scheduled = [];
+    this.#tryReservations();
+    const commands = this.#commands;
+    this.#commands = [];
+    for (const command of commands) this.#apply(command, true);
+    if (!this.hasWork()) this.#tryReservations();
+  }
+
+  load(): EngineLoad {
+    let queuedPrefillTokens = 0;
+    let kvTokens = 0;
+    for (const sequence of this.#waiting) queuedPrefillTokens += Math.max(0, sequence.isl - sequence.computed);
+    for (const sequence of this.#running) {
+      queuedPrefillTokens += Math.max(0, sequence.isl - sequence.computed);
+      kvTokens += sequence.isl + sequence.generated;
+    }
+    return {
+      running: this.#running.length,
+      waiting: this.#waiting.length + this.#reservations.length,
+      queuedPrefillTokens,
+      kvTokens,
+      usedBlocks: this.#cache.owned,
+      lastPassMs: this.#lastPass.durationMs,
+      lastDecodeBatch: this.#lastPass.decodeCount,
+      lastDecodeKvTokens: this.#lastPass.decodeContextSum,
+    };
+  }
+
+  #newSequence(request: number): Sequence {
+    const isl = this.#columns.isl[request]!;
+    return {
+      id: request,
+      isl,
+      osl: this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#columns.osl[request]!),
+      generated: 0,
+      computed: 0,
+      blocks: [],
+      lastTokenMs: Number.NaN,
+      inTransfer: false,
+      transferred: false,
+      recomputing: false,
+    };
+  }
+
+  // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Step 1: running requests in order. Returns whether anything was preempted. */
+  #scheduleRunning(budget: { left: number }): boolean {
+    let preempted = false;
+    let index = 0;
+    while (index < this.#running.length && budget.left > 0) {
+      const sequence = this.#running[index]!;
+      const tokens = Math.min(sequence.isl + sequence.generated - sequence.computed, budget.left);
+      let preemptedItself = false;
+      while (!this.#grow(sequence, sequence.computed + tokens)) {
+        preempted = true;
+        const victimIndex = this.config.preemption === "lifo" ? this.#running.length - 1 : 0;
+        const victim = this.#running[victimIndex]!;
+        this.#preempt(victim, victimIndex, budget);
+        if (victim === sequence) {
+          preemptedItself = true;
+          break;
+        }
+        if (victimIndex < index && !this.config.quirks.fifoSkipsNext) index--;
+      }
+      if (preemptedItself) continue;
+      this.#schedule(sequence, tokens, budget);
+      index++;
+    }
+    return preempted;
+  }
+
+  /** Step 2: waiting requests from the head, while seats, budget and blocks last. */
+  #admitWaiting(budget: { left: number }): void {
+    let index = 0;
+    let headBlocked = false;
+    while (index < this.#waiting.length && this.#running.length < this.config.maxNumSeqs && budget.left > 0) {
+      const sequence = this.#waiting[index]!;
+      if (sequence.inTransfer || (headBlocked && !sequence.transferred)) {
+        index++;
+      } else if (sequence.transferred) {
+        this.#waiting.splice(index, 1);
+        this.#running.push(sequence);
+        this.#listener.admitted(sequence.id, this.#nowMs, 0);
+        this.#schedule(sequence, 1, budget);
+      } else if (this.#admit(sequence, budget)) {
+        this.#waiting.splice(index, 1);
+      } else {
+        headBlocked = true;
+        index++;
+      }
+    }
+  }
+
+  #admit(sequence: Sequence, budget: { left: number }): boolean {
+    const { blockSize, chunkedPrefill } = this.config;
+    const total = sequence.isl + sequence.generated;
+    const hits = this.#lookup(sequence, Math.floor((total - 1) / blockSize));
+    const missing = total - hits.length * blockSize;
+    if (missing > budget.left && !chunkedPrefill) return false;
+    const unownedHits = hits.filter((block) => this.#cache.isUnowned(block)).length;
+    const needed = Math.ceil(total / blockSize) - hits.length + unownedHits;
+    if (needed > this.#cache.room - this.#keptFree()) return false;
+    for (const block of hits) this.#cache.share(block);
+    sequence.blocks = hits;
+    sequence.computed = hits.length * blockSize;
+    sequence.recomputing = sequence.generated > 0;
+    const tokens = Math.min(missing, budget.left);
+    this.#grow(sequence, sequence.computed + tokens);
+    this.#running.push(sequence);
+    this.counters.prefixHitTokens += sequence.computed;
+    this.#listener.admitted(sequence.id, this.#nowMs, sequence.computed);
+    this.#schedule(sequence, tokens, budget);
+    return true;
+  }
+
+  /** Blocks that admissions leave alone: the watermark, and what half-computed prompts of the batch will need. */
+  #keptFree(): number {
+    if (this.#running.length === 0) return 0;
+    let kept = Math.floor(this.config.watermark * this.config.numGpuBlocks);
+    if (!this.config.quirks.gateWithoutReservation) {
+      for (const { isl, generated, blocks } of this.#running) {
+        kept += Math.ceil((isl + generated) / this.config.blockSize) - blocks.length;
+      }
+    }
+    return kept;
+  }
+
+  #lookup(sequence: Sequence, maxBlocks: number): Block[] {
+    if (!this.config.prefixCaching) return [];
+    const ids = Array.from({ length: maxBlocks }, (_, index) => contentId(this.#columns, sequence.id, index));
+    return this.#cache.lookup(ids);
+  }
+
+  /** Takes the blocks that `tokens` tokens need; false (and nothing taken) where there is no room. */
+  #grow(sequence: Sequence, tokens: number): boolean {
+    const missing = Math.ceil(tokens / this.config.blockSize) - sequence.blocks.length;
+    if (missing > this.#cache.room) return false;
+    for (let i = 0; i < missing; i++) sequence.blocks.push(this.#cache.allocate());
+    return true;
+  }
+
+  #schedule(sequence: Sequence, tokens: number, budget: { left: number }): void {
+    this.#scheduled.push({ sequence, tokens, computedBefore: sequence.computed });
+    budget.left -= tokens;
+    if (sequence.computed < sequence.isl && !sequence.transferred) this.counters.scheduledPrefillTokens += tokens;
+    // Blocks become findable when the pass that fills them is scheduled: later requests of the same pass may hit them.
+    this.#registerBlocks(sequence, sequence.computed, sequence.computed + tokens);
+  }
+
+  #registerBlocks(sequence: Sequence, fromTokens: number, toTokens: number): void {
+    if (!this.config.prefixCaching) return;
+    const { blockSize } = this.config;
+    for (let index = Math.floor(fromTokens / blockSize); index < Math.floor(toTokens / blockSize); index++) {
+      sequence.blocks[index] = this.#cache.register(
+        sequence.blocks[index]!,
+        contentId(this.#columns, sequence.id, index),
+      );
+    }
+  }
+
+  #preempt(victim: Sequence, index: number, budget: { left: number }): void {
+    this.#running.splice(index, 1);
+    const scheduledIndex = this.#scheduled.findIndex((item) => item.sequence === victim);
+    if (scheduledIndex >= 0) {
+      const item = this.#scheduled[scheduledIndex]!;
+      budget.left += item.tokens;
+      if (item.computedBefore < victim.isl && !victim.transferred) this.counters.scheduledPrefillTokens -= item.tokens;
+      this.#scheduled.splice(scheduledIndex, 1);
+    }
+    this.#releaseBlocks(victim);
+    victim.computed = 0;
+    victim.transferred = false;
+    this.#waiting.unshift(victim);
+    this.counters.preemptions++;
+    this.#listener.preempted(victim.id, this.#nowMs);
+  }
+
+  /** Tail first, so that the LRU evicts tails before heads. */
+  #releaseBlocks(sequence: Sequence): void {
+    for (let i = sequence.blocks.length - 1; i >= 0; i--) this.#cache.release(sequence.blocks[i]!);
+    sequence.blocks = [];
+  }
+
+  #passWork(): PassWork {
+    const work = emptyPassWork();
+    const { quirks, role, timing } = this.config;
+    for (const { sequence, tokens, computedBefore } of this.#scheduled) {
+      const end = computedBefore + tokens;
+      const total = sequence.isl + sequence.generated;
+      if (sequence.transferred) {
+        work.decodeCount++;
+        work.decodeContextSum += sequence.isl;
+        continue;
+      }
+      const promptEnd = sequence.recomputing && !quirks.freeOutputRecompute ? total : sequence.isl;
+      if (computedBefore < promptEnd && !(role === "decode" && quirks.freeDecodeRecompute)) {
+        work.prefillCount++;
+        work.prefillEndSum += Math.min(end, promptEnd);
+        work.prefillStartSum += computedBefore;
+        work.chunkWorkMs += timing.chunkWorkMs(computedBefore, Math.min(end, promptEnd));
+      }
+      if (end === total && end > promptEnd) {
+        work.decodeCount++;
+        work.decodeContextSum += end;
+      }
+    }
+    return work;
+  }
+
+  #emit(sequence: Sequence, endMs: number): void {
+    sequence.recomputing = false;
+    sequence.transferred = false;
+    if (this.config.role === "prefill") {
+      this.#running.splice(this.#running.indexOf(sequence), 1);
+      this.#held.set(sequence.id, sequence);
+      this.#listener.held(sequence.id, endMs);
+      return;
+    }
+    sequence.generated++;
+    if (sequence.generated === 1) {
+      this.#listener.firstToken(sequence.id, endMs);
+    } else {
+      if (sequence.generated === 2) this.#listener.secondToken(sequence.id, endMs);
+      this.#listener.gap(endMs - sequence.lastTokenMs, 1);
+    }
+    sequence.lastTokenMs = endMs;
+    if (sequence.generated === sequence.osl) {
+      this.#running.splice(this.#running.indexOf(sequence), 1);
+      this.#releaseBlocks(sequence);
+      this.#listener.finished(sequence.id, endMs, sequence.generated);
+    }
+  }
+
+  /** Nothing can be scheduled and no blocks will come back: the head of the queue can never run. */
+  #giveUpHead(): void {
+    if (this.config.quirks.abortOnStuck) {
+      throw new UserError({
+        code: "ENGINE_STUCK",
+        message: `request ${this.#waiting[0]!.id} can never be scheduled: an effect-free zero-duration pass with requests in flight`,
+        hint: "give the engine more blocks or a larger token budget, or leave out the quirk abortOnStuck to reject such requests",
+        exitCode: 1,
+      });
+    }
+    const sequence = this.#waiting.shift()!;
+    this.#listener.rejected(sequence.id, this.#nowMs, "it does not fit the token budget or the KV cache");
+  }
+
+  // ── disaggregation ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Commands are taken between passes only. */
+  #command(command: Command, nowMs: number): void {
+    if (this.busy) {
+      this.#commands.push(command);
+    } else {
+      this.#nowMs = nowMs;
+      this.#apply(command, false);
+    }
+  }
+
+  #apply(command: Command, atPassEnd: boolean): void {
+    switch (command.kind) {
+      case "reserve":
+        this.#reservations.push(this.#newSequence(command.request));
+        if (!atPassEnd || !this.config.quirks.oneReservationPerTrigger) this.#tryReservations();
+        break;
+      case "activate":
+        this.#activate(command.request);
+        break;
+      case "release":
+        this.#releaseHeld(command.request);
+        break;
+      case "cancel":
+        this.#cancel(command.request);
+        break;
+    }
+  }
+
+  #tryReservations(): void {
+    while (this.#reservations.length > 0 && this.#running.length < this.config.maxNumSeqs) {
+      const sequence = this.#reservations[0]!;
+      if (!this.#reserve(sequence)) return;
+      this.#reservations.shift();
+      if (this.config.quirks.oneReservationPerTrigger) return;
+    }
+  }
+
+  #reserve(sequence: Sequence): boolean {
+    const { blockSize } = this.config;
+    const hits = this.#lookup(sequence, Math.floor(sequence.isl / blockSize));
+    const blocks = Math.ceil(sequence.isl / blockSize);
+    const unownedHits = hits.filter((block) => this.#cache.isUnowned(block)).length;
+    if (blocks - hits.length + unownedHits > this.#cache.room) return false;
+    for (const block of hits) this.#cache.share(block);
+    sequence.blocks = hits;
+    this.#grow(sequence, sequence.isl);
+    sequence.inTransfer = true;
+    this.#waiting.push(sequence);
+    this.#listener.reserved(sequence.id, this.#nowMs, (blocks - hits.length) * blockSize);
+    return true;
+  }
+
+  #activate(request: number): void {
+    const sequence = this.#waiting.find((candidate) => candidate.id === request && candidate.inTransfer);
+    if (sequence === undefined) return;
+    sequence.inTransfer = false;
+    sequence.transferred = true;
+    sequence.computed = sequence.isl - 1;
+    this.#registerBlocks(sequence, 0, sequence.isl);
+    this.#listener.activated(request, this.#nowMs);
+    this.#tryReservations();
+  }
+
+  #releaseHeld(request: number): void {
+    const sequence = this.#held.get(request);
+    if (sequence === undefined) return;
+    this.#held.delete(request);
+    this.#releaseBlocks(sequence);
+    this.#listener.released(request, this.#nowMs);
+  }
+
+  #cancel(request: number): void {
+    for (const queue of [this.#running, this.#waiting, this.#reservations]) {
+      const index = queue.findIndex((sequence) => sequence.id === request);
+      if (index >= 0) {
+        this.#releaseBlocks(queue[index]!);
+        queue.splice(index, 1);
+      }
+    }
+    this.#releaseHeld(request);
+    this.#tryReservations();
+  }
+}

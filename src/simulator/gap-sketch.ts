@@ -1,0 +1,84 @@
+import type { GapStatistics } from "#src/record";
+
+const RELATIVE_ACCURACY = 0.001;
+const GAMMA = (1 + RELATIVE_ACCURACY) / (1 - RELATIVE_ACCURACY);
+const LN_GAMMA = Math.log(GAMMA);
+/** Buckets cover 1e-13 … 1e13. */
+const OFFSET = Math.ceil((13 * Math.LN10) / LN_GAMMA);
+
+/**
+ * Weighted moments (exact) and quantiles (log buckets of 0.1 % relative accuracy, as DDSketch, Masson et al. 2019):
+ * bucket k = ceil(ln x / ln γ) answers 2 γ^k / (γ + 1).
+ */
+export class GapSketch {
+  #count = 0;
+  /** Sums are taken about the first value, so that equal values have no deviation. */
+  #shift = 0;
+  #sum = 0;
+  #sumOfSquares = 0;
+  #min = Number.POSITIVE_INFINITY;
+  #max = 0;
+  #zeros = 0;
+  readonly #buckets = new Float64Array(2 * OFFSET + 1);
+  /** The bucket last used and its bounds (from, to]: consecutive gaps mostly share it. */
+  #bucket = 0;
+  #bucketFrom = Number.POSITIVE_INFINITY;
+  #bucketTo = Number.NEGATIVE_INFINITY;
+
+  add(value: number, weight: number): void {
+    if (this.#count === 0) this.#shift = value;
+    this.#count += weight;
+    const delta = value - this.#shift;
+    this.#sum += weight * delta;
+    this.#sumOfSquares += weight * delta * delta;
+    if (value < this.#min) this.#min = value;
+    if (value > this.#max) this.#max = value;
+    if (value > this.#bucketFrom && value <= this.#bucketTo) {
+      this.#buckets[this.#bucket]! += weight;
+    } else {
+      this.#addToBucket(value, weight);
+    }
+  }
+
+  statistics(): GapStatistics {
+    const count = this.#count;
+    if (count === 0) {
+      return { count: 0, meanMs: 0, minMs: 0, maxMs: 0, standardDeviationMs: 0, quantileMs: () => 0 };
+    }
+    const meanDelta = this.#sum / count;
+    return {
+      count,
+      meanMs: this.#shift + meanDelta,
+      minMs: this.#min,
+      maxMs: this.#max,
+      standardDeviationMs: Math.sqrt(Math.max(0, this.#sumOfSquares / count - meanDelta * meanDelta)),
+      quantileMs: (q) => this.#quantile(q),
+    };
+  }
+
+  #addToBucket(value: number, weight: number): void {
+    if (!(value > 0) || !Number.isFinite(value)) {
+      this.#zeros += weight;
+      return;
+    }
+    const k = Math.ceil(Math.log(value) / LN_GAMMA);
+    const index = Math.min(2 * OFFSET, Math.max(0, k + OFFSET));
+    this.#buckets[index]! += weight;
+    this.#bucket = index;
+    // Inner bounds a hair inside the bucket: values on its edge are judged by the logarithm every time.
+    this.#bucketFrom = GAMMA ** (k - 1) * (1 + 1e-9);
+    this.#bucketTo = GAMMA ** k * (1 - 1e-9);
+  }
+
+  /** Value at rank round-half-up(q (n − 1)). */
+  #quantile(q: number): number {
+    const rank = Math.floor(q * (this.#count - 1) + 0.5);
+    let seen = this.#zeros;
+    if (rank < seen) return 0;
+    for (let i = 0; i < this.#buckets.length; i++) {
+      seen += this.#buckets[i]!;
+      if (rank < seen) return (2 * GAMMA ** (i - OFFSET)) / (GAMMA + 1);
+    }
+    return this.#max;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Observation } from "#planner/core";
+import type { RequestTable } from "#src/record";
+
+/** Counts one planner window: what arrived, what ended, and how it compares with the SLA. */
+export class WindowObserver {
+  readonly #sla: { ttftMs: number; itlMs: number };
+  readonly #feasible: Uint8Array;
+  #started = 0;
+  #startedIsl: number[] = [];
+  #completed = 0;
+  #islSum = 0;
+  #oslSum = 0;
+  #durationSum = 0;
+  #ttftCount = 0;
+  #ttftSum = 0;
+  #ttftJudged = 0;
+  #ttftMet = 0;
+  #itlCount = 0;
+  #itlSum = 0;
+  #itlJudged = 0;
+  #itlMet = 0;
+  #prefillProfiledS = 0;
+  #prefillCount = 0;
+
+  constructor(sla: { ttftMs: number; itlMs: number }, feasible: Uint8Array) {
+    this.#sla = sla;
+    this.#feasible = feasible;
+  }
+
+  arrived(isl: number): void {
+    this.#started++;
+    this.#startedIsl.push(isl);
+  }
+
+  /** A prompt was computed; `profiledMs` is what an idle engine would have taken. */
+  prefilled(profiledMs: number): void {
+    this.#prefillCount++;
+    this.#prefillProfiledS += profiledMs / 1000;
+  }
+
+  firstToken(request: number, ttftMs: number): void {
+    this.#ttftCount++;
+    this.#ttftSum += ttftMs;
+    if (this.#feasible[request] === 0) return;
+    this.#ttftJudged++;
+    if (ttftMs <= this.#sla.ttftMs) this.#ttftMet++;
+  }
+
+  finished(request: number, table: RequestTable, outputTokens: number): void {
+    this.#completed++;
+    this.#islSum += table.isl[request]!;
+    this.#oslSum += outputTokens;
+    this.#durationSum += table.lastTokenMs[request]! - table.arrivalMs[request]!;
+    if (outputTokens < 2) return;
+    const itlMs = (table.lastTokenMs[request]! - table.firstTokenMs[request]!) / (outputTokens - 1);
+    this.#itlCount++;
+    this.#itlSum += itlMs;
+    if (this.#feasible[request] === 0) return;
+    this.#itlJudged++;
+    if (itlMs <= this.#sla.itlMs) this.#itlMet++;
+  }
+
+  /** The window's observation without the workers' part, and a fresh window. */
+  take(): Omit<Observation, "nowMs" | "windowMs" | "workers" | "prefillLoad" | "decodeLoad" | "prefillMeasuredS"> {
+    const meanOf = (sum: number, count: number) => (count === 0 ? null : sum / count);
+    const taken = {
+      startedRequests: this.#started,
+      startedIsl: this.#startedIsl,
+      completedRequests: this.#completed,
+      meanIsl: meanOf(this.#islSum, this.#completed),
+      meanOsl: meanOf(this.#oslSum, this.#completed),
+      meanTtftMs: meanOf(this.#ttftSum, this.#ttftCount),
+      meanItlMs: meanOf(this.#itlSum, this.#itlCount),
+      meanRequestDurationMs: meanOf(this.#durationSum, this.#completed),
+      ttftJudged: this.#ttftJudged,
+      ttftMet: this.#ttftMet,
+      itlJudged: this.#itlJudged,
+      itlMet: this.#itlMet,
+      prefillProfiledS: this.#prefillProfiledS,
+      prefillCount: this.#prefillCount,
+    };
+    this.#started = this.#completed = this.#islSum = this.#oslSum = this.#durationSum = 0;
+    this.#startedIsl = [];
+    this.#ttftCount = this.#ttftSum = this.#ttftJudged = this.#ttftMet = 0;
+    this.#itlCount = this.#itlSum = this.#itlJudged = this.#itlMet = 0;
+    this.#prefillProfiledS = this.#prefillCount = 0;
+    return taken;
+  }
+}

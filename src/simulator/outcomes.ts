@@ -1,0 +1,59 @@
+import type { Workload } from "#scenarios";
+import { RequestStatus, type RequestTable, requestTable } from "#src/record";
+import type { AdmissionRecord, TransferTimes } from "./types.ts";
+
+function times(count: number): Float64Array {
+  return new Float64Array(count).fill(Number.NaN);
+}
+
+/** Where the simulator writes down what happens to each request. */
+export class Outcomes {
+  readonly table: RequestTable;
+  readonly transfers: TransferTimes | null;
+  readonly admissions: AdmissionRecord[] = [];
+  readonly #captures: boolean;
+  readonly #admittedIn: Uint8Array | null;
+
+  constructor(workload: Workload, disaggregated: boolean, captures: boolean) {
+    const { count } = workload;
+    this.table = requestTable(count);
+    this.table.isl.set(workload.isl.subarray(0, count));
+    this.table.requestedOsl.set(workload.osl.subarray(0, count));
+    this.#captures = captures;
+    this.#admittedIn = captures ? new Uint8Array(count) : null;
+    this.transfers =
+      captures && disaggregated
+        ? {
+            prefillAdmitMs: times(count),
+            sourceHeldMs: times(count),
+            destinationReservedMs: times(count),
+            destinationActivatedMs: times(count),
+            decodeAdmitMs: times(count),
+            sourceReleasedMs: times(count),
+          }
+        : null;
+  }
+
+  admitted(pool: AdmissionRecord["pool"], request: number, atMs: number, reusedTokens: number): void {
+    const { table } = this;
+    if (Number.isNaN(table.admitMs[request]!)) table.admitMs[request] = atMs;
+    if (pool !== "decode" && reusedTokens > table.cachedTokens[request]!) table.cachedTokens[request] = reusedTokens;
+    if (!this.#captures) return;
+    const bit = pool === "decode" ? 2 : 1;
+    const readmission = (this.#admittedIn![request]! & bit) !== 0;
+    this.#admittedIn![request]! |= bit;
+    this.admissions.push({ request, pool, atMs, reusedTokens, readmission });
+    const column = pool === "decode" ? this.transfers?.decodeAdmitMs : this.transfers?.prefillAdmitMs;
+    if (column !== undefined && Number.isNaN(column[request]!)) column[request] = atMs;
+  }
+
+  transfer(station: keyof TransferTimes, request: number, atMs: number): void {
+    if (this.transfers !== null) this.transfers[station][request] = atMs;
+  }
+
+  finished(request: number, atMs: number, outputTokens: number): void {
+    this.table.lastTokenMs[request] = atMs;
+    this.table.outputTokens[request] = outputTokens;
+    this.table.status[request] = RequestStatus.completed;
+  }
+}

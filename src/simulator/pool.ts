@@ -1,0 +1,104 @@
+import {
+  type Engine,
+  type EngineConfig,
+  type EngineListener,
+  type RequestColumns,
+  SteppingEngine,
+} from "#mocker/engine";
+import type { RoleName, WorkerLife } from "#src/record";
+import type { PoolSpec } from "./types.ts";
+
+export type WorkerState = "starting" | "active" | "draining" | "removed";
+
+/** One worker: `dpSize` independent schedulers that share its GPUs and its life. */
+export interface SimulatedWorker {
+  id: number;
+  role: RoleName;
+  state: WorkerState;
+  life: WorkerLife;
+  /** Places of its engines in the simulation's engine list. */
+  engines: number[];
+  /** What a router sees: prompt tokens (prefill) or requests (decode) given to it and not done. */
+  outstanding: number;
+  nextRank: number;
+}
+
+export type EngineFactory = (config: EngineConfig, columns: RequestColumns, listener: EngineListener) => Engine;
+
+export const ENGINE_FACTORIES: Record<"stepping" | "skipping", EngineFactory> = {
+  stepping: (config, columns, listener) => new SteppingEngine(config, columns, listener),
+  skipping: (config, columns, listener) => new SteppingEngine(config, columns, listener),
+};
+
+/** The workers of one role, past and present. */
+export class Pool {
+  readonly role: RoleName;
+  readonly spec: PoolSpec;
+  readonly workers: SimulatedWorker[] = [];
+  /** Workers that take requests, by id. */
+  active: SimulatedWorker[] = [];
+  #outstanding = new Float64Array(8);
+
+  constructor(role: RoleName, spec: PoolSpec) {
+    this.role = role;
+    this.spec = spec;
+  }
+
+  add(engines: number[], nowMs: number, readyMs: number): SimulatedWorker {
+    const id = this.workers.length;
+    const life: WorkerLife = { role: this.role, id, createdMs: nowMs, readyMs, drainingMs: null, removedMs: null };
+    const worker: SimulatedWorker = {
+      id,
+      role: this.role,
+      state: "starting",
+      life,
+      engines,
+      outstanding: 0,
+      nextRank: 0,
+    };
+    this.workers.push(worker);
+    return worker;
+  }
+
+  markReady(worker: SimulatedWorker): void {
+    if (worker.state !== "starting") return;
+    worker.state = "active";
+    this.active.push(worker);
+    this.active.sort((a, b) => a.id - b.id);
+  }
+
+  drain(worker: SimulatedWorker, nowMs: number): void {
+    worker.state = "draining";
+    worker.life.drainingMs = nowMs;
+    this.active = this.active.filter((other) => other !== worker);
+  }
+
+  remove(worker: SimulatedWorker, nowMs: number): void {
+    worker.state = "removed";
+    worker.life.removedMs = nowMs;
+    this.active = this.active.filter((other) => other !== worker);
+  }
+
+  /** Starting workers cancelled first (the youngest), then the least loaded active ones (ties: the highest id). */
+  victims(count: number): SimulatedWorker[] {
+    const starting = this.workers.filter((worker) => worker.state === "starting").reverse();
+    const active = [...this.active].sort((a, b) => a.outstanding - b.outstanding || b.id - a.id);
+    return [...starting, ...active].slice(0, count);
+  }
+
+  counts(): { active: number; starting: number; draining: number } {
+    const counts = { active: this.active.length, starting: 0, draining: 0 };
+    for (const { state } of this.workers) {
+      if (state === "starting") counts.starting++;
+      else if (state === "draining") counts.draining++;
+    }
+    return counts;
+  }
+
+  /** Outstanding work of the active workers, index-aligned with `active`; valid until the next call. */
+  outstanding(): Float64Array {
+    if (this.#outstanding.length < this.active.length) this.#outstanding = new Float64Array(this.active.length * 2);
+    for (let i = 0; i < this.active.length; i++) this.#outstanding[i] = this.active[i]!.outstanding;
+    return this.#outstanding;
+  }
+}

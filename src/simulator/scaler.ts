@@ -1,0 +1,128 @@
+import type { Decision, Observation } from "#planner/core";
+import type { RoleName, ScalingEvent } from "#src/record";
+import type { Simulation } from "./simulation.ts";
+import type { Sample } from "./timeline.ts";
+
+const ROLES: readonly RoleName[] = ["prefill", "decode"];
+const NO_WORKERS = { active: 0, starting: 0, draining: 0 };
+
+/** The planner's eyes and hands: makes observations of the simulation, carries out decisions. */
+export class Scaler {
+  readonly decisions: Decision[] = [];
+  readonly events: ScalingEvent[] = [];
+  readonly #simulation: Simulation;
+  #lastTickMs = 0;
+  #lastPrefillMs = 0;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  tick(): void {
+    const decision = this.#simulation.spec.planner!.tick(this.#observe());
+    this.decisions.push(decision);
+    if (decision.targets === null) return;
+    for (const role of ROLES) {
+      const target = decision.targets[role];
+      const pool = this.#simulation.pool(role);
+      if (pool === null) continue;
+      const { active, starting } = pool.counts();
+      if (target === active + starting) continue;
+      const reasons = decision.reasons.filter((reason) => reason.role === role || reason.role === null);
+      this.events.push({
+        atMs: this.#simulation.nowMs,
+        role,
+        from: active + starting,
+        to: target,
+        reason: reasons.map((reason) => reason.code).join(", "),
+      });
+      this.#scale(role, target - active - starting);
+    }
+  }
+
+  sample(): Sample {
+    const simulation = this.#simulation;
+    let kvShare = 0;
+    let kvWorkers = 0;
+    let prefillQueueTokens = 0;
+    let runningRequests = 0;
+    for (const role of ROLES) {
+      const pool = simulation.pool(role);
+      if (pool === null) continue;
+      const capacityTokens = pool.spec.engine.numGpuBlocks * pool.spec.engine.blockSize;
+      for (const worker of pool.workers) {
+        if (worker.state !== "active" && worker.state !== "draining") continue;
+        for (const engine of worker.engines) {
+          const load = simulation.engines[engine]!.load(simulation.nowMs);
+          runningRequests += load.running;
+          prefillQueueTokens += load.queuedPrefillTokens;
+          if (role === "decode") {
+            kvShare += load.kvTokens / capacityTokens;
+            kvWorkers++;
+          }
+        }
+      }
+    }
+    return {
+      prefill: simulation.prefillPool?.counts() ?? NO_WORKERS,
+      decode: simulation.decodePool.counts(),
+      kvUsage: kvWorkers === 0 ? 0 : kvShare / kvWorkers,
+      prefillQueueTokens,
+      runningRequests,
+    };
+  }
+
+  #observe(): Observation {
+    const { nowMs, engines, prefillPool, decodePool, observer } = this.#simulation;
+    const window = observer.take();
+    let prefillMs = 0;
+    for (const engine of engines) prefillMs += engine.counters.prefillMs;
+    const observation: Observation = {
+      ...window,
+      nowMs,
+      windowMs: nowMs - this.#lastTickMs,
+      prefillMeasuredS: (prefillMs - this.#lastPrefillMs) / 1000,
+      workers: { prefill: prefillPool?.counts() ?? NO_WORKERS, decode: decodePool.counts() },
+      prefillLoad:
+        prefillPool?.active.map((worker) => {
+          const loads = worker.engines.map((engine) => engines[engine]!.load(nowMs));
+          return {
+            workerId: worker.id,
+            queuedRequests: loads.reduce((sum, load) => sum + load.waiting, 0),
+            queuedTokens: loads.reduce((sum, load) => sum + load.queuedPrefillTokens, 0),
+          };
+        }) ?? null,
+      decodeLoad: decodePool.active.map((worker) => {
+        const loads = worker.engines.map((engine) => engines[engine]!.load(nowMs));
+        const last = loads.map((load) => load.lastPassMs).filter((ms) => !Number.isNaN(ms));
+        return {
+          workerId: worker.id,
+          batch: loads.reduce((sum, load) => sum + load.running, 0),
+          kvTokens: loads.reduce((sum, load) => sum + load.kvTokens, 0),
+          itlMs: last.length === 0 ? null : last.reduce((sum, ms) => sum + ms, 0) / last.length,
+        };
+      }),
+    };
+    this.#lastTickMs = nowMs;
+    this.#lastPrefillMs = prefillMs;
+    return observation;
+  }
+
+  #scale(role: RoleName, change: number): void {
+    const simulation = this.#simulation;
+    const pool = simulation.pool(role)!;
+    for (let i = 0; i < change; i++) {
+      const readyMs = simulation.nowMs + pool.spec.startupMs;
+      simulation.scheduleReady(simulation.createWorker(pool, readyMs), readyMs);
+    }
+    if (change >= 0) return;
+    for (const worker of pool.victims(-change)) {
+      if (worker.state === "starting") {
+        pool.remove(worker, simulation.nowMs);
+      } else {
+        pool.drain(worker, simulation.nowMs);
+        simulation.removeIfDrained(worker);
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { type EngineCounters, type RequestTable, requestTable } from "#src/record";
+import { Simulation } from "./simulation.ts";
+import type { SimulationResult, SimulationSpec } from "./types.ts";
+
+/** Rehearses a deployment under a workload in virtual time. Same input, same result to the last bit. */
+export function simulate(spec: SimulationSpec): SimulationResult {
+  const simulation = new Simulation(spec);
+  simulation.run();
+  const { outcomes, scaler, prefillPool, decodePool } = simulation;
+  const perUserThroughput = simulation.perUser.statistics();
+  const counters = engineCounters(simulation);
+  const sent = sentRequests(outcomes.table, simulation.feasible);
+  return {
+    name: spec.name,
+    mode: prefillPool === null ? "agg" : "disagg",
+    sla: spec.sla,
+    requests: sent.table,
+    feasible: sent.feasible,
+    gaps: simulation.gaps.statistics(),
+    perUserThroughput,
+    durationMs: lastTokenOf(sent.table),
+    endMs: simulation.nowMs,
+    gpusPerWorker: { prefill: spec.prefill?.gpusPerWorker ?? 0, decode: spec.decode.gpusPerWorker },
+    workers: [...(prefillPool?.workers ?? []), ...decodePool.workers].map((worker) => worker.life),
+    scalingEvents: scaler.events,
+    decisions: scaler.decisions,
+    timeline: simulation.recorder.timeline,
+    engine: counters,
+    committedPrefillTokens: counters.scheduledPrefillTokens,
+    admissions: outcomes.admissions,
+    transfers: outcomes.transfers,
+  };
+}
+
+function lastTokenOf(table: RequestTable): number {
+  let last = 0;
+  for (let i = 0; i < table.count; i++) {
+    const atMs = table.lastTokenMs[i]!;
+    if (atMs > last) last = atMs;
+  }
+  return last;
+}
+
+function engineCounters(simulation: Simulation): EngineCounters {
+  const sum: EngineCounters = {
+    passes: 0,
+    steadyPasses: 0,
+    skippedPasses: 0,
+    scheduledPrefillTokens: 0,
+    preemptions: 0,
+    prefixHitTokens: 0,
+    evictedBlocks: 0,
+    extrapolations: 0,
+  };
+  for (const { counters } of simulation.engines) {
+    sum.passes += counters.passes;
+    sum.steadyPasses += counters.steadyPasses;
+    sum.skippedPasses += counters.skippedPasses;
+    sum.scheduledPrefillTokens += counters.scheduledPrefillTokens;
+    sum.preemptions += counters.preemptions;
+    sum.prefixHitTokens += counters.prefixHitTokens;
+    sum.evictedBlocks += counters.evictedBlocks;
+  }
+  const models = new Set([simulation.spec.prefill?.engine.timing, simulation.spec.decode.engine.timing]);
+  for (const model of models) sum.extrapolations += model?.extrapolations() ?? 0;
+  return sum;
+}
+
+/** Without the rows of requests that were never sent (a closed loop's time was over, the run was cut). */
+function sentRequests(table: RequestTable, feasible: Uint8Array): { table: RequestTable; feasible: Uint8Array } {
+  const sent: number[] = [];
+  for (let i = 0; i < table.count; i++) if (!Number.isNaN(table.arrivalMs[i]!)) sent.push(i);
+  if (sent.length === table.count) return { table, feasible };
+  const kept = requestTable(sent.length);
+  for (const key of Object.keys(kept) as (keyof RequestTable)[]) {
+    if (key === "count") continue;
+    const from = table[key];
+    const to = kept[key];
+    sent.forEach((row, i) => {
+      to[i] = from[row]!;
+    });
+  }
+  return { table: kept, feasible: Uint8Array.from(sent, (row) => feasible[row]!) };
+}

@@ -1,0 +1,58 @@
+import type { Timeline } from "#src/record";
+
+/** State of the deployment at the end of a timeline window. */
+export interface Sample {
+  prefill: { active: number; starting: number; draining: number };
+  decode: { active: number; starting: number; draining: number };
+  kvUsage: number;
+  prefillQueueTokens: number;
+  runningRequests: number;
+}
+
+/** Fills `RunRecord.timeline` window by window. */
+export class TimelineRecorder {
+  readonly timeline: Timeline;
+  #arrivals = 0;
+  #windowStartMs = 0;
+
+  constructor(windowMs: number) {
+    this.timeline = {
+      windowMs,
+      startMs: [],
+      requestRate: [],
+      prefillActive: [],
+      prefillStarting: [],
+      prefillDraining: [],
+      decodeActive: [],
+      decodeStarting: [],
+      decodeDraining: [],
+      kvUsage: [],
+      prefillQueueTokens: [],
+      runningRequests: [],
+    };
+  }
+
+  arrived(): void {
+    this.#arrivals++;
+  }
+
+  /** Closes the window that ends at `nowMs`; a window of no length is dropped. */
+  close(nowMs: number, sample: Sample): void {
+    const widthMs = nowMs - this.#windowStartMs;
+    if (widthMs <= 0) return;
+    const { timeline } = this;
+    timeline.startMs.push(this.#windowStartMs);
+    timeline.requestRate.push((this.#arrivals / widthMs) * 1000);
+    timeline.prefillActive.push(sample.prefill.active);
+    timeline.prefillStarting.push(sample.prefill.starting);
+    timeline.prefillDraining.push(sample.prefill.draining);
+    timeline.decodeActive.push(sample.decode.active);
+    timeline.decodeStarting.push(sample.decode.starting);
+    timeline.decodeDraining.push(sample.decode.draining);
+    timeline.kvUsage.push(sample.kvUsage);
+    timeline.prefillQueueTokens.push(sample.prefillQueueTokens);
+    timeline.runningRequests.push(sample.runningRequests);
+    this.#arrivals = 0;
+    this.#windowStartMs = nowMs;
+  }
+}
