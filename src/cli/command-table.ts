@@ -1,0 +1,7 @@
+import type { Command } from "commander";
+
+/** Subcommands by name, each behind the import of its module. */
+export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
+
+/** In the order in which help shows them; a run loads the module of its own subcommand alone. */
+export const COMMAND_TABLE: CommandTable = {};
