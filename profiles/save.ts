@@ -1,0 +1,48 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomically } from "#common";
+import { unreadable } from "./errors.ts";
+import { DECODE_JSON, DECODE_NPZ, PREFILL_JSON, PREFILL_NPZ } from "./load.ts";
+import { encodeMockerTable } from "./mocker-table.ts";
+import { encodeNpz } from "./npz.ts";
+import { encodeProfileJson } from "./profile-json.ts";
+import { decodeToJson, decodeToNpy, prefillToJson, prefillToNpy } from "./reference-arrays.ts";
+import type { MockerTable, Profile } from "./types.ts";
+
+/** Writes the profiler's results folder: two npz files. @returns the files written. @throws UserError PROFILES_UNREADABLE */
+export function saveResultsFolder(profile: Profile, folder: string): string[] {
+  return writeAll([
+    [join(folder, PREFILL_NPZ), encodeNpz(prefillToNpy(profile.prefill))],
+    [join(folder, DECODE_NPZ), encodeNpz(decodeToNpy(profile.decode))],
+  ]);
+}
+
+/** Writes the two JSON files of the `planner-profile-data` ConfigMap into a folder. @returns the files written */
+export function saveJsonPair(profile: Profile, folder: string): string[] {
+  return writeAll([
+    [join(folder, PREFILL_JSON), `${JSON.stringify(prefillToJson(profile.prefill))}\n`],
+    [join(folder, DECODE_JSON), `${JSON.stringify(decodeToJson(profile.decode))}\n`],
+  ]);
+}
+
+/** Writes our own `profile.json`, provenance included. @returns the files written */
+export function saveProfileJson(profile: Profile, path: string): string[] {
+  return writeAll([[path, encodeProfileJson(profile)]]);
+}
+
+/** Writes a mocker table `.npz`. @returns the files written */
+export function saveMockerTable(table: MockerTable, path: string): string[] {
+  return writeAll([[path, encodeMockerTable(table)]]);
+}
+
+function writeAll(files: [path: string, data: string | Uint8Array][]): string[] {
+  for (const [path, data] of files) {
+    try {
+      mkdirSync(join(path, ".."), { recursive: true });
+      writeFileAtomically(path, data);
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+  }
+  return files.map(([path]) => path);
+}
