@@ -1,0 +1,3 @@
+export { AICONFIGURATOR_PACKAGES, type AiconfiguratorClient, startAiconfigurator } from "./aiconfigurator/client.ts";
+export { engineLayout } from "./layout.ts";
+export type * from "./types.ts";

@@ -1,0 +1,17 @@
+import { UserError } from "#common";
+
+/** The catalogue of what can keep a profile from being made. */
+
+export const contextTooSmall = (found: number, needed: number, phase: "prefill" | "decode"): UserError =>
+  new UserError({
+    code: "PROFILER_CONTEXT_TOO_SMALL",
+    message: `found a maximum context of ${found} tokens, expected at least ${needed} to profile ${phase}`,
+    hint: "give a longer maximum context",
+  });
+
+export const kvTooSmall = (found: number, needed: number): UserError =>
+  new UserError({
+    code: "PROFILER_KV_TOO_SMALL",
+    message: `found a KV capacity of ${found} tokens, expected at least ${needed}, one request of the shortest length`,
+    hint: "use more GPUs an engine, or a GPU with more memory",
+  });
