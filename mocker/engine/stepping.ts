@@ -29,7 +29,7 @@ interface ScheduledItem {
   computedBefore: number;
 }
 
-type Command = { kind: "reserve" | "activate" | "release" | "cancel"; request: number };
+type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
 /**
  * The scheduler, one forward pass at a time, written to be read: vLLM's continuous batching as Dynamo's mocker plays it.
@@ -100,8 +100,12 @@ export class SteppingEngine implements Engine {
     return reason;
   }
 
+  /** Joins the queue at once; blocks are looked for between passes. */
   reserve(request: number, nowMs: number): void {
-    this.#command({ kind: "reserve", request }, nowMs);
+    this.#reservations.push(this.#newSequence(request));
+    if (this.busy) return;
+    this.#nowMs = nowMs;
+    this.#tryReservations();
   }
 
   activate(request: number, nowMs: number): void {
@@ -163,7 +167,7 @@ export class SteppingEngine implements Engine {
     this.#tryReservations();
     const commands = this.#commands;
     this.#commands = [];
-    for (const command of commands) this.#apply(command, true);
+    for (const command of commands) this.#apply(command);
     if (!this.hasWork()) this.#tryReservations();
   }
 
@@ -415,16 +419,12 @@ export class SteppingEngine implements Engine {
       this.#commands.push(command);
     } else {
       this.#nowMs = nowMs;
-      this.#apply(command, false);
+      this.#apply(command);
     }
   }
 
-  #apply(command: Command, atPassEnd: boolean): void {
+  #apply(command: Command): void {
     switch (command.kind) {
-      case "reserve":
-        this.#reservations.push(this.#newSequence(command.request));
-        if (!atPassEnd || !this.config.quirks.oneReservationPerTrigger) this.#tryReservations();
-        break;
       case "activate":
         this.#activate(command.request);
         break;
