@@ -452,12 +452,13 @@ export class SteppingEngine implements Engine {
     const blocks = Math.ceil(sequence.isl / blockSize);
     const unownedHits = hits.filter((block) => this.#cache.isUnowned(block)).length;
     if (blocks - hits.length + unownedHits > this.#cache.room) return false;
+    const missingTokens = (blocks - hits.length) * blockSize;
     for (const block of hits) this.#cache.share(block);
     sequence.blocks = hits;
     this.#grow(sequence, sequence.isl);
     sequence.inTransfer = true;
     this.#waiting.push(sequence);
-    this.#listener.reserved(sequence.id, this.#nowMs, (blocks - hits.length) * blockSize);
+    this.#listener.reserved(sequence.id, this.#nowMs, missingTokens);
     return true;
   }
 
