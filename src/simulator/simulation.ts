@@ -86,7 +86,7 @@ export class Simulation {
     });
     if (this.spec.planner) this.#events.push(this.spec.planner.intervalMs, EventPriority.plannerTick, 0);
     this.#events.push(this.recorder.timeline.windowMs, EventPriority.sample, 0);
-    this.#refill();
+    this.#instant(0);
     const endMs = this.spec.endMs ?? Number.POSITIVE_INFINITY;
     const minEndMs = this.spec.minEndMs ?? 0;
     while (!this.#isOver(minEndMs)) {
