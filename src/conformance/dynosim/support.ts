@@ -1,0 +1,37 @@
+import type { DynosimCase, WorkerArguments } from "./case.ts";
+
+/**
+ * Why a case is not compared yet, or null. What is listed here is behaviour that the simulator does not model, or that is
+ * not reproducible in the reference itself.
+ */
+export function whyNotYet(run: DynosimCase): string | null {
+  const { arguments: call, prefill, decode } = run;
+  const pools = prefill === null ? [decode] : [prefill, decode];
+  for (const pool of pools) {
+    const reason = whyNotEngine(pool);
+    if (reason !== null) return reason;
+  }
+  if (call.planner_config !== undefined && call.planner_config !== null) return "not yet: the planner in the loop";
+  const workers =
+    prefill === null ? [call.num_workers ?? 1] : [call.num_prefill_workers ?? 1, call.num_decode_workers ?? 1];
+  const router = call.router_mode ?? "round_robin";
+  if (router === "kv_router" && workers.some((count) => count > 1)) {
+    return "not yet: the KV router with a choice of workers (it breaks ties at random)";
+  }
+  if (router !== "kv_router" && router !== "round_robin") return `not yet: router mode ${router}`;
+  if (call.replay_mode !== undefined && call.replay_mode !== null && call.replay_mode !== "offline") {
+    return `not comparable: replay mode ${call.replay_mode} runs on the wall clock`;
+  }
+  return null;
+}
+
+function whyNotEngine({ engine, dp_size }: WorkerArguments): string | null {
+  if (engine.backend !== "vllm") return `not yet: the ${engine.backend} engine`;
+  if (engine.aic_nextn !== null) return "not yet: speculative decoding";
+  if (dp_size > 1) return "not yet: attention data parallelism";
+  const timing = engine.timing_model;
+  if (timing.type === "external" && timing.provider !== "dynamo_profile") {
+    return `not yet: the timing provider ${timing.provider}`;
+  }
+  return null;
+}

@@ -1,0 +1,1 @@
+export { type DynosimConformanceOptions, type DynosimRow, runDynosimConformance } from "./dynosim/run.ts";
