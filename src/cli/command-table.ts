@@ -4,4 +4,6 @@ import type { Command } from "commander";
 export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
 
 /** In the order in which help shows them; a run loads the module of its own subcommand alone. */
-export const COMMAND_TABLE: CommandTable = {};
+export const COMMAND_TABLE: CommandTable = {
+  conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand(),
+};
