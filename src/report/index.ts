@@ -1,3 +1,8 @@
+export type { AxisSpec, EventMark, Limit, Series, SeriesKind, Size, XyChart } from "./charts/chart.ts";
+export { type HeatChart, heatChart } from "./charts/heat-chart.ts";
+export { type PngOptions, svgToPng } from "./charts/png.ts";
+export { cssVariables, DARK, LIGHT, type Palette, THEMES, type Theme } from "./charts/theme.ts";
+export { xyChart } from "./charts/xy-chart.ts";
 export {
   REPORT_FILES,
   type ReportKind,
@@ -5,8 +10,9 @@ export {
   type WrittenReport,
   writeReports,
 } from "./files/write-reports.ts";
+export { type ProfilePlot, type ProfilePlotOptions, profilePlots } from "./profile-plots.ts";
 export type { Distribution, PercentileRule } from "./summary/distribution.ts";
 export { type RunSummary, type SummaryOptions, summarize } from "./summary/summarize.ts";
 export { type TerminalOptions, terminalOptions } from "./terminal/ink.ts";
 export { formatRun } from "./terminal/run-text.ts";
-export { verdict } from "./verdict.ts";
+export { HELD_SHARE, verdict } from "./verdict.ts";

@@ -1,0 +1,109 @@
+import { formatFixed, formatPlain } from "../format.ts";
+
+/** How values of an axis are laid out. `time` takes ms and speaks of s, min or h; `share` takes 0..1 and speaks of per cent. */
+export type ScaleKind = "linear" | "log" | "time" | "share";
+
+export interface Tick {
+  value: number;
+  label: string;
+}
+
+export interface Scale {
+  kind: ScaleKind;
+  domain: readonly [number, number];
+  /** Position in px. */
+  at(value: number): number;
+  ticks: Tick[];
+  /** Unit that the tick labels are in where the kind decides it (`min`, `%`). */
+  unit: string | null;
+}
+
+/**
+ * A scale over [low, high] px (low may be the larger one). The domain is taken as it is; `niceDomain` widens it beforehand.
+ * @param wanted about how many ticks
+ */
+export function scale(
+  kind: ScaleKind,
+  domain: readonly [number, number],
+  range: readonly [number, number],
+  wanted: number,
+): Scale {
+  const [from, to] = domain;
+  const transform = kind === "log" ? Math.log10 : (value: number) => value;
+  const start = transform(from);
+  const span = transform(to) - start || 1;
+  const at = (value: number) => range[0] + ((transform(value) - start) / span) * (range[1] - range[0]);
+  return { kind, domain, at, ...ticks(kind, from, to, wanted) };
+}
+
+/** Widens a linear domain to whole steps and a logarithmic one to a nearby 1, 2 or 5. */
+export function niceDomain(kind: ScaleKind, from: number, to: number, wanted: number): [number, number] {
+  if (kind === "time") return [from, to > from ? to : from + 1];
+  if (kind === "log") {
+    const low = logSteps(Math.max(from, Number.MIN_VALUE), from).findLast((step) => step <= from) ?? from;
+    const high = logSteps(to, to * 10).find((step) => step >= to * (1 - 1e-9)) ?? to;
+    return low < high ? [low, high] : [low / 2, high * 2];
+  }
+  if (!(to > from)) return from === 0 ? [0, 1] : [Math.min(0, from), Math.max(0, from) || 1];
+  const step = niceStep(to - from, wanted);
+  return [Math.floor(from / step + 1e-9) * step, Math.ceil(to / step - 1e-9) * step];
+}
+
+function ticks(kind: ScaleKind, from: number, to: number, wanted: number): { ticks: Tick[]; unit: string | null } {
+  if (kind === "time") return timeTicks(from, to, wanted);
+  if (kind === "log") return { ticks: logTicks(from, to, wanted), unit: null };
+  const factor = kind === "share" ? 100 : 1;
+  const step = niceStep((to - from) * factor, wanted);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const first = Math.ceil((from * factor) / step - 1e-9);
+  const last = Math.floor((to * factor) / step + 1e-9);
+  const made: Tick[] = [];
+  for (let i = first; i <= last; i++) made.push({ value: (i * step) / factor, label: formatFixed(i * step, digits) });
+  return { ticks: made, unit: kind === "share" ? "%" : null };
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const TIME_STEPS = [
+  [1, 2, 5, 10, 15, 20, 30].map((n) => n * SECOND),
+  [1, 2, 5, 10, 15, 20, 30].map((n) => n * MINUTE),
+  [1, 2, 3, 4, 6, 12, 24, 48, 120, 240].map((n) => n * HOUR),
+].flat();
+
+function timeTicks(from: number, to: number, wanted: number): { ticks: Tick[]; unit: string } {
+  const span = to - from;
+  const [unitMs, unit] = span <= 3 * MINUTE ? [SECOND, "s"] : span <= 3 * HOUR ? [MINUTE, "min"] : [HOUR, "h"];
+  const ideal = span / Math.max(1, wanted);
+  const step =
+    TIME_STEPS.find((candidate) => candidate >= ideal) ?? TIME_STEPS.at(-1)! * Math.ceil(ideal / TIME_STEPS.at(-1)!);
+  const made: Tick[] = [];
+  for (let i = Math.ceil(from / step - 1e-9); i * step <= to * (1 + 1e-12); i++) {
+    made.push({ value: i * step, label: formatPlain((i * step) / unitMs) });
+  }
+  return { ticks: made, unit };
+}
+
+function logTicks(from: number, to: number, wanted: number): Tick[] {
+  const all = logSteps(from, to).filter((step) => step >= from * (1 - 1e-9) && step <= to * (1 + 1e-9));
+  const decades = all.filter((step) => Math.abs(Math.log10(step) % 1) < 1e-9);
+  const steps = all.length <= wanted * 1.6 || decades.length < 2 ? all : decades;
+  return steps.map((value) => ({ value, label: formatPlain(value) }));
+}
+
+/** 1, 2 and 5 times every power of ten around [from, to]. */
+function logSteps(from: number, to: number): number[] {
+  const steps: number[] = [];
+  for (let exponent = Math.floor(Math.log10(from)); exponent <= Math.ceil(Math.log10(to)); exponent++) {
+    for (const digit of [1, 2, 5]) steps.push(Number(`${digit}e${exponent}`));
+  }
+  return steps;
+}
+
+/** The 1, 2 or 5 × 10ⁿ that cuts `span` into about `wanted` steps. */
+function niceStep(span: number, wanted: number): number {
+  const raw = span / Math.max(1, wanted);
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const digit = raw / power;
+  return power * (digit <= 1.0001 ? 1 : digit <= 2.0001 ? 2 : digit <= 5.0001 ? 5 : 10);
+}
