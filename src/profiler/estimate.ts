@@ -12,7 +12,7 @@ export interface EstimateOptions {
   maxContext: number;
   prefillGranularity?: number;
   decodeGranularity?: number;
-  /** What the caller knows of the profile's origin; facts of the estimator are added. */
+  /** What the caller knows of the profile's origin; the estimator's own facts are added to it. */
   provenance: Provenance;
   /** False keeps times that fall while the work grows. */
   sanitise?: boolean;
@@ -45,22 +45,21 @@ export async function estimateProfile(estimator: EngineEstimator, options: Estim
   const sanitise = options.sanitise ?? true;
   const ttft = sanitise ? boundByLarger(ttftMs) : ttftMs;
   const itl = sanitise ? boundPerContext(plan.points, itlMs) : itlMs;
+  const changes = [
+    ...estimator.adjustments,
+    ...boundNote("TTFT", ttftMs, ttft, "longer prompt"),
+    ...boundNote("ITL", itlMs, itl, "larger batch"),
+  ];
+  if (changes.length === 0) changes.push("sanitised: nothing needed a change");
 
   const profile: Profile = {
     name: options.name,
     prefill: prefillSamples(isls, ttft, layout.attentionDp / layout.gpus),
     decode: decodeSamples(plan.points, itl, layout.gpus, estimator.maxKvTokens),
     provenance: {
-      ...factsAsProvenance(estimator),
       ...options.provenance,
-      note: [
-        options.provenance.note,
-        ...estimator.adjustments,
-        boundNote("TTFT", ttftMs, ttft, "longer prompt"),
-        boundNote("ITL", itlMs, itl, "larger batch"),
-      ]
-        .filter((part) => part !== undefined)
-        .join("; "),
+      ...factsAsProvenance(estimator),
+      note: [options.provenance.note, ...(sanitise ? changes : [])].filter((part) => part !== undefined).join("; "),
     },
   };
   return { profile, warnings: plan.warnings };
@@ -113,10 +112,12 @@ function boundPerContext(points: readonly DecodePoint[], times: readonly number[
   return bounded;
 }
 
-function boundNote(what: string, times: readonly number[], bounded: readonly number[], by: string): string | undefined {
+function boundNote(what: string, times: readonly number[], bounded: readonly number[], by: string): string[] {
   const { count, largest } = loweredBy(times, bounded);
-  if (count === 0) return undefined;
-  return `${count} of ${times.length} ${what} samples lowered to that of a ${by}, at most by ${(largest * 100).toFixed(1)} %`;
+  if (count === 0) return [];
+  return [
+    `${count} of ${times.length} ${what} samples lowered to that of a ${by}, at most by ${(largest * 100).toFixed(1)} %`,
+  ];
 }
 
 function rounded(value: number): number {

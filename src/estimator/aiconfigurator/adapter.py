@@ -134,10 +134,9 @@ class Engine:
         self.kv_bytes_per_token = int(self.model_of(alone).get_kvcache_bytes_per_sequence(1))
 
     def describe(self):
-        quantization = {
-            name: getattr(getattr(self.resolved, f"{name}_quant_mode", None), "name", None)
-            for name in ("gemm", "moe", "kvcache", "fmha")
-        }
+        operations = self.handle.run_static_per_op(batch_size=1, isl=100, osl=2, mode="static_gen")[1]
+        parts = ["gemm", "kvcache", "fmha"] + (["moe"] if any("moe" in name for name, *_ in operations) else [])
+        quantization = {part: getattr(getattr(self.resolved, f"{part}_quant_mode", None), "name", None) for part in parts}
         return {
             "backendVersion": self.version,
             "quantization": quantization,
@@ -151,14 +150,14 @@ class Engine:
     def prefill(self, isl):
         total = self.handle.run_static(batch_size=1, isl=isl, osl=PREFILL_OSL, mode="static_ctx", stride=STRIDE)[0]
         capped = self.capped(0, batch_size=1, isl=isl, osl=PREFILL_OSL, mode="static_ctx", stride=STRIDE)
-        return {"ms": total - capped, "adjusted": capped > 0}
+        return {"ms": total - capped, "cappedMs": capped}
 
     def decode(self, batch, isl, osl):
         steps = osl - 1
         total = self.handle.run_static(batch_size=batch, isl=isl, osl=osl, mode="static_gen", stride=STRIDE)[1]
         # A GEMM's cost depends on the batch alone: one step tells how far its row is over the others'.
         capped = self.capped(1, batch_size=batch, isl=isl, osl=2, mode="static_gen", stride=STRIDE)
-        return {"ms": total / steps - capped, "adjusted": capped > 0}
+        return {"ms": total / steps - capped, "cappedMs": capped}
 
     def capped(self, phase, **arguments):
         """Milliseconds by which this pass's fp8-block GEMMs exceed CAP times the cheapest reference."""

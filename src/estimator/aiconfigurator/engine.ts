@@ -15,7 +15,7 @@ const opened = z.object({
   kvBytesPerToken: z.int(),
   package: z.string(),
 });
-const timed = z.object({ ms: z.number().positive(), adjusted: z.boolean() });
+const timed = z.object({ ms: z.number().positive(), cappedMs: z.number().nonnegative() });
 
 /** Asks the adapter for an engine and wraps its answers, which are per attention rank, into those of a whole engine. */
 export async function openEngine(ask: Ask, spec: EngineSpec): Promise<EngineEstimator> {
@@ -26,12 +26,14 @@ export async function openEngine(ask: Ask, spec: EngineSpec): Promise<EngineEsti
   const result = opened.parse(await ask({ op: "open", engine: { ...rest, ...sizes } }, name));
   const facts = factsOf(result, layout);
   let answers = 0;
-  let adjusted = 0;
+  let capped = 0;
+  let largestShare = 0;
 
   const time = async (request: Record<string, unknown>): Promise<number> => {
     const answer = timed.parse(await ask({ ...request, handle: result.handle }, name));
     answers++;
-    if (answer.adjusted) adjusted++;
+    if (answer.cappedMs > 0) capped++;
+    largestShare = Math.max(largestShare, answer.cappedMs / (answer.ms + answer.cappedMs));
     return answer.ms;
   };
 
@@ -39,10 +41,10 @@ export async function openEngine(ask: Ask, spec: EngineSpec): Promise<EngineEsti
     facts,
     maxKvTokens: facts.maxKvTokens,
     get adjustments() {
-      if (adjusted === 0) return [];
+      if (capped === 0) return [];
       return [
-        `in ${adjusted} of ${answers} passes block-quantised FP8 GEMMs of ${spec.backend}'s tables were capped at 1.2 × ` +
-          "the fastest other backend's",
+        `in ${capped} of ${answers} passes block-quantised FP8 GEMMs of ${spec.backend}'s tables were capped at 1.2 × the ` +
+          `fastest other backend's, which took at most ${(largestShare * 100).toFixed(0)} % off the pass`,
       ];
     },
     prefillMs: async (isl) => {
