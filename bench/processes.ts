@@ -1,0 +1,53 @@
+/** One process per measurement: nothing of one run is left in the next, and peak memory and CPU are the row's own. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import type { BenchRow } from "./rows.ts";
+
+/** What a measured process tells about its row. */
+export interface Measurement {
+  summary: Record<string, number>;
+  perRequestRows: number | null;
+  /** CPU seconds (user and system, all threads) of the replay and its summary. */
+  runCpuSeconds: number;
+  /** CPU seconds of the whole process, start-up included. */
+  processCpuSeconds: number;
+  /** Largest resident set of the whole process, bytes. */
+  peakRssBytes: number;
+}
+
+export interface UnderstudyMeasurement extends Measurement {
+  passes: number;
+  steadyPasses: number;
+  skippedPasses: number;
+  preemptions: number;
+  prefixHitTokens: number;
+}
+
+const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** Replays the row with our simulator, per-request output on. */
+export async function measureUnderstudy(row: BenchRow): Promise<UnderstudyMeasurement> {
+  return (await measure(process.execPath, [path("understudy-row.ts")], row)) as UnderstudyMeasurement;
+}
+
+/** Replays the row with DynoSim. @param python of an environment that has ai-dynamo */
+export async function measureDynosim(python: string, row: BenchRow, perRequest: boolean): Promise<Measurement> {
+  const { input_tokens, output_tokens, request_count } = row.args;
+  const kwargs = { ...row.kwargs, ...row.engines, replay_mode: "offline", capture_per_request: perRequest };
+  const call = { args: [input_tokens, output_tokens, request_count], kwargs };
+  return (await measure(python, [path("dynosim_row.py")], call)) as Measurement;
+}
+
+async function measure(command: string, args: string[], input: unknown): Promise<unknown> {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.end(JSON.stringify(input));
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "exit"),
+  ]);
+  if (code !== 0) throw new Error(`${args[0]} ended with ${signal ?? `exit code ${code}`}:\n${stderr.slice(-2000)}`);
+  return JSON.parse(stdout);
+}

@@ -1,0 +1,84 @@
+/**
+ * `npm run bench`: what a rehearsal costs. `--against-dynosim` measures DynoSim 1.6.1 in the same run, the two alternating.
+ * Prints a table (docs/performance.md explains it); exit code 1 where a promise is broken or a summary differs.
+ */
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { compareSummaries } from "#src/conformance";
+import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
+import { type Measurement, measureDynosim, measureUnderstudy, type UnderstudyMeasurement } from "./processes.ts";
+import { brokenPromises, type RowResult, resultTable } from "./results.ts";
+import { benchRows } from "./rows.ts";
+
+/** What DynoSim's Python package needs for a replay; its own list of dependencies is longer and not all on PyPI. */
+const DYNOSIM_PACKAGES = ["ai-dynamo==1.6.1", "ai-dynamo-runtime==1.6.1", "typing_extensions"];
+
+const { values: flags } = parseArgs({
+  options: {
+    "against-dynosim": { type: "boolean", default: false },
+    only: { type: "string" },
+    requests: { type: "string", default: "100000" },
+    repeat: { type: "string", default: "3" },
+    json: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (flags.help) {
+  console.log(`npm run bench -- [options]
+  --against-dynosim  measure DynoSim 1.6.1 too (installed from PyPI into a cached environment)
+  --only TEXT        rows whose name contains TEXT
+  --requests N       requests a row (100000)
+  --repeat N         measurements of which the median counts (3)
+  --json FILE        write all figures`);
+} else {
+  process.exitCode = await main();
+}
+
+async function main(): Promise<number> {
+  const rows = benchRows(positive("requests")).filter((row) => row.name.includes(flags.only ?? ""));
+  const repeat = positive("repeat");
+  const python = flags["against-dynosim"] ? await dynosimPython() : null;
+  const results: RowResult[] = [];
+  for (const row of rows) {
+    const ours: UnderstudyMeasurement[] = [];
+    const theirs: Measurement[] = [];
+    const theirsSummaryOnly: Measurement[] = [];
+    for (let i = 0; i < repeat; i++) {
+      progress(`${row.name} ${i + 1}/${repeat}`);
+      ours.push(await measureUnderstudy(row));
+      if (python === null) continue;
+      theirs.push(await measureDynosim(python, row, true));
+      theirsSummaryOnly.push(await measureDynosim(python, row, false));
+    }
+    const summary = python === null ? null : compareSummaries(ours[0]!.summary, theirs[0]!.summary);
+    results.push({ row, ours, theirs, theirsSummaryOnly, summary });
+  }
+  progress("");
+  console.log(resultTable(results).join("\n"));
+  if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(results, null, 1)}\n`);
+  const broken = brokenPromises(results);
+  for (const line of broken) console.log(`BROKEN  ${line}`);
+  return broken.length > 0 ? 1 : 0;
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+async function dynosimPython(): Promise<string> {
+  try {
+    return await ensurePythonVenv(DYNOSIM_PACKAGES, { noDependencies: true });
+  } catch (error) {
+    if (!(error instanceof ToolMissing)) throw error;
+    console.error(`error: ${error.message}`);
+    process.exit(2);
+  }
+}
+
+function positive(flag: "requests" | "repeat"): number {
+  const value = Number(flags[flag]);
+  if (Number.isInteger(value) && value > 0) return value;
+  console.error(`error: --${flag}: found ${flags[flag]}, expected a whole number above 0`);
+  process.exit(2);
+}
