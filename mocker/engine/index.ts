@@ -9,6 +9,8 @@ export {
 } from "./config.ts";
 export { nanoseconds, nanosecondsToMs, passNanoseconds } from "./nanoseconds.ts";
 export { clearPassWork, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
+export { SequenceStore } from "./skipping/sequence-store.ts";
+export { SkippingEngine } from "./skipping/skipping.ts";
 export { SteppingEngine } from "./stepping.ts";
 export { type FixedTiming, fixedTiming } from "./timing/fixed.ts";
 export { polynomialTiming } from "./timing/polynomial.ts";

@@ -59,6 +59,8 @@ export class SteppingEngine implements Engine {
   #commands: Command[] = [];
   #scheduled: ScheduledItem[] = [];
   #work: PassWork = emptyPassWork();
+  /** The pass admitted or preempted somebody. */
+  #batchChanged = false;
   #nowMs = 0;
   #passStartMs = 0;
   #passEndMs = Number.NaN;
@@ -125,6 +127,7 @@ export class SteppingEngine implements Engine {
     this.#passStartMs = nowMs;
     for (;;) {
       this.#scheduled = [];
+      this.#batchChanged = false;
       const budget = { left: this.config.maxNumBatchedTokens };
       const preempted = this.#scheduleRunning(budget);
       if (!preempted) this.#admitWaiting(budget);
@@ -159,10 +162,14 @@ export class SteppingEngine implements Engine {
       decodeCount: this.#work.decodeCount,
       decodeContextSum: this.#work.decodeContextSum,
     };
+    const running = this.#running.length;
+    const isSteady =
+      !this.#batchChanged && this.#scheduled.length === running && this.#scheduled.every(isPlainDecoding);
     for (const { sequence, tokens } of this.#scheduled) {
       sequence.computed += tokens;
       if (sequence.computed === sequence.isl + sequence.generated) this.#emit(sequence, endMs);
     }
+    if (isSteady && this.#running.length === running) this.counters.steadyPasses++;
     this.#scheduled = [];
     this.#tryReservations();
     const commands = this.#commands;
@@ -246,6 +253,7 @@ export class SteppingEngine implements Engine {
       } else if (sequence.transferred) {
         this.#waiting.splice(index, 1);
         this.#running.push(sequence);
+        this.#batchChanged = true;
         this.#listener.admitted(sequence.id, this.#nowMs, 0);
         this.#schedule(sequence, 1, budget);
       } else if (this.#admit(sequence, budget)) {
@@ -273,6 +281,7 @@ export class SteppingEngine implements Engine {
     const tokens = Math.min(missing, budget.left);
     this.#grow(sequence, sequence.computed + tokens);
     this.#running.push(sequence);
+    this.#batchChanged = true;
     this.counters.prefixHitTokens += sequence.computed;
     this.#listener.admitted(sequence.id, this.#nowMs, sequence.computed);
     this.#schedule(sequence, tokens, budget);
@@ -338,6 +347,7 @@ export class SteppingEngine implements Engine {
     victim.transferred = false;
     this.#waiting.unshift(victim);
     this.counters.preemptions++;
+    this.#batchChanged = true;
     this.#listener.preempted(victim.id, this.#nowMs);
   }
 
@@ -492,4 +502,8 @@ export class SteppingEngine implements Engine {
     this.#releaseHeld(request);
     this.#tryReservations();
   }
+}
+
+function isPlainDecoding({ sequence }: ScheduledItem): boolean {
+  return sequence.generated > 0 && !sequence.recomputing;
 }

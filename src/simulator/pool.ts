@@ -3,6 +3,8 @@ import {
   type EngineConfig,
   type EngineListener,
   type RequestColumns,
+  SequenceStore,
+  SkippingEngine,
   SteppingEngine,
 } from "#mocker/engine";
 import type { RoleName, WorkerLife } from "#src/record";
@@ -23,25 +25,29 @@ export interface SimulatedWorker {
   nextRank: number;
 }
 
-export type EngineFactory = (config: EngineConfig, columns: RequestColumns, listener: EngineListener) => Engine;
+export type EngineFactory = (config: EngineConfig, listener: EngineListener) => Engine;
 
-export const ENGINE_FACTORIES: Record<"stepping" | "skipping", EngineFactory> = {
-  stepping: (config, columns, listener) => new SteppingEngine(config, columns, listener),
-  skipping: (config, columns, listener) => new SteppingEngine(config, columns, listener),
-};
+/** Makes the engines of one pool; skipping ones share their request state in columns. */
+export function engineFactory(kind: "stepping" | "skipping", columns: RequestColumns): EngineFactory {
+  if (kind === "stepping") return (config, listener) => new SteppingEngine(config, columns, listener);
+  const store = new SequenceStore(columns);
+  return (config, listener) => new SkippingEngine(config, store, listener);
+}
 
 /** The workers of one role, past and present. */
 export class Pool {
   readonly role: RoleName;
   readonly spec: PoolSpec;
+  readonly newEngine: EngineFactory;
   readonly workers: SimulatedWorker[] = [];
   /** Workers that take requests, by id. */
   active: SimulatedWorker[] = [];
   #outstanding = new Float64Array(8);
 
-  constructor(role: RoleName, spec: PoolSpec) {
+  constructor(role: RoleName, spec: PoolSpec, newEngine: EngineFactory) {
     this.role = role;
     this.spec = spec;
+    this.newEngine = newEngine;
   }
 
   add(engines: number[], nowMs: number, readyMs: number): SimulatedWorker {

@@ -7,7 +7,7 @@ import { GapSketch } from "./gap-sketch.ts";
 import { feasibleRequests, IdlePrefill, transferMs } from "./idle-times.ts";
 import { WindowObserver } from "./observer.ts";
 import { Outcomes } from "./outcomes.ts";
-import { ENGINE_FACTORIES, Pool, type SimulatedWorker } from "./pool.ts";
+import { engineFactory, Pool, type SimulatedWorker } from "./pool.ts";
 import { requestColumns } from "./prompt-blocks.ts";
 import { Scaler } from "./scaler.ts";
 import { TimelineRecorder } from "./timeline.ts";
@@ -54,8 +54,10 @@ export class Simulation {
 
   constructor(spec: SimulationSpec) {
     this.spec = spec;
-    this.prefillPool = spec.prefill === null ? null : new Pool("prefill", spec.prefill);
-    this.decodePool = new Pool("decode", spec.decode);
+    const pool = (role: RoleName, poolSpec: PoolSpec) =>
+      new Pool(role, poolSpec, engineFactory(spec.engine, this.#columnsFor(poolSpec)));
+    this.prefillPool = spec.prefill === null ? null : pool("prefill", spec.prefill);
+    this.decodePool = pool("decode", spec.decode);
     this.outcomes = new Outcomes(spec.workload, spec.prefill !== null, spec.capture === true);
     this.idlePrefill = new IdlePrefill((spec.prefill ?? spec.decode).engine);
     this.feasible = feasibleRequests(spec, spec.workload, this.idlePrefill);
@@ -107,7 +109,7 @@ export class Simulation {
     for (let rank = 0; rank < pool.spec.dpSize; rank++) {
       const index = this.engines.length;
       const listener = this.#listener(pool, worker);
-      this.engines.push(ENGINE_FACTORIES[this.spec.engine](pool.spec.engine, this.#columnsFor(pool.spec), listener));
+      this.engines.push(pool.newEngine(pool.spec.engine, listener));
       this.#engineWorker.push(worker);
       engines.push(index);
     }

@@ -1,0 +1,186 @@
+import type { KvEvent } from "../types.ts";
+
+const NONE = -1;
+
+/**
+ * KV blocks as counts wherever nobody can tell them apart. Blocks of content that only its owner can ever hit again
+ * ("anonymous") are a number; content that others may hit, and what a preempted request may find again, has a record.
+ * Released content waits in one LRU list of records and of runs of blocks that nobody will ever ask for.
+ */
+export class BlockPool {
+  readonly capacity: number;
+  /** Blocks with an owner. */
+  owned = 0;
+  evictions = 0;
+  /** Blocks without owner in the LRU list. */
+  #cached = 0;
+  readonly #onEvent: ((event: KvEvent) => void) | null;
+  /** Oldest copy of a content; later copies follow through `#nextCopy` in the order of registration. */
+  readonly #oldest = new Map<number, number>();
+  #content: Float64Array = new Float64Array(16);
+  #owners: Int32Array = new Int32Array(16);
+  #nextCopy: Int32Array = new Int32Array(16);
+  #newer: Int32Array = new Int32Array(16);
+  #older: Int32Array = new Int32Array(16);
+  /** Blocks of a run; 0 for a record. */
+  #runLength: Int32Array = new Int32Array(16);
+  #entries = 0;
+  #freeEntry = NONE;
+  #lruOldest = NONE;
+  #lruNewest = NONE;
+
+  constructor(capacity: number, onEvent: ((event: KvEvent) => void) | null) {
+    this.capacity = capacity;
+    this.#onEvent = onEvent;
+  }
+
+  /** Blocks that could be taken now. */
+  get room(): number {
+    return this.capacity - this.owned;
+  }
+
+  takeAnonymous(blocks: number): void {
+    this.owned += blocks;
+    const over = this.owned + this.#cached - this.capacity;
+    if (over > 0) this.#evict(over);
+  }
+
+  /** Back to the free blocks: their content was incomplete, or caching is off. */
+  freeAnonymous(blocks: number): void {
+    this.owned -= blocks;
+  }
+
+  /** Complete content that nobody will ask for again: it only takes its turn in the LRU list. */
+  retireAnonymous(blocks: number): void {
+    if (blocks === 0) return;
+    this.owned -= blocks;
+    this.#cached += blocks;
+    const newest = this.#lruNewest;
+    if (newest !== NONE && this.#runLength[newest]! > 0) {
+      this.#runLength[newest]! += blocks;
+      return;
+    }
+    const entry = this.#newEntry();
+    this.#runLength[entry] = blocks;
+    this.#append(entry);
+  }
+
+  /** Record of the oldest copy of a content, or −1. */
+  find(content: number): number {
+    return this.#oldest.get(content) ?? NONE;
+  }
+
+  /** Turns one owned anonymous block into a record. */
+  createRecord(content: number): number {
+    const record = this.#newEntry();
+    this.#content[record] = content;
+    this.#owners[record] = 1;
+    this.#runLength[record] = 0;
+    this.#nextCopy[record] = NONE;
+    let copy = this.find(content);
+    if (copy === NONE) {
+      this.#oldest.set(content, record);
+      this.#onEvent?.({ kind: "stored", blockId: content });
+    } else {
+      while (this.#nextCopy[copy]! !== NONE) copy = this.#nextCopy[copy]!;
+      this.#nextCopy[copy] = record;
+    }
+    return record;
+  }
+
+  isUnowned(record: number): boolean {
+    return this.#owners[record] === 0;
+  }
+
+  share(record: number): void {
+    if (this.#owners[record]!++ > 0) return;
+    this.#unlink(record);
+    this.#cached--;
+    this.owned++;
+  }
+
+  release(record: number): void {
+    if (--this.#owners[record]! > 0) return;
+    this.owned--;
+    this.#cached++;
+    this.#append(record);
+  }
+
+  #evict(blocks: number): void {
+    let left = blocks;
+    this.#cached -= blocks;
+    this.evictions += blocks;
+    while (left > 0) {
+      const entry = this.#lruOldest;
+      const run = this.#runLength[entry]!;
+      if (run > left) {
+        this.#runLength[entry] = run - left;
+        return;
+      }
+      left -= Math.max(1, run);
+      this.#unlink(entry);
+      if (run === 0) this.#forget(entry);
+      this.#nextCopy[entry] = this.#freeEntry;
+      this.#freeEntry = entry;
+    }
+  }
+
+  #forget(record: number): void {
+    const content = this.#content[record]!;
+    const next = this.#nextCopy[record]!;
+    let copy = this.#oldest.get(content)!;
+    if (copy !== record) {
+      while (this.#nextCopy[copy]! !== record) copy = this.#nextCopy[copy]!;
+      this.#nextCopy[copy] = next;
+    } else if (next !== NONE) {
+      this.#oldest.set(content, next);
+    } else {
+      this.#oldest.delete(content);
+      this.#onEvent?.({ kind: "removed", blockId: content });
+    }
+  }
+
+  #append(entry: number): void {
+    this.#older[entry] = this.#lruNewest;
+    this.#newer[entry] = NONE;
+    if (this.#lruNewest === NONE) this.#lruOldest = entry;
+    else this.#newer[this.#lruNewest] = entry;
+    this.#lruNewest = entry;
+  }
+
+  #unlink(entry: number): void {
+    const older = this.#older[entry]!;
+    const newer = this.#newer[entry]!;
+    if (older === NONE) this.#lruOldest = newer;
+    else this.#newer[older] = newer;
+    if (newer === NONE) this.#lruNewest = older;
+    else this.#older[newer] = older;
+  }
+
+  #newEntry(): number {
+    const free = this.#freeEntry;
+    if (free !== NONE) {
+      this.#freeEntry = this.#nextCopy[free]!;
+      return free;
+    }
+    if (this.#entries === this.#content.length) this.#enlarge();
+    return this.#entries++;
+  }
+
+  #enlarge(): void {
+    const length = this.#content.length * 2;
+    const grow = (from: Int32Array): Int32Array => {
+      const to = new Int32Array(length);
+      to.set(from);
+      return to;
+    };
+    const content = new Float64Array(length);
+    content.set(this.#content);
+    this.#content = content;
+    this.#owners = grow(this.#owners);
+    this.#nextCopy = grow(this.#nextCopy);
+    this.#newer = grow(this.#newer);
+    this.#older = grow(this.#older);
+    this.#runLength = grow(this.#runLength);
+  }
+}

@@ -1,0 +1,83 @@
+import { Flag, type SequenceStore } from "./sequence-store.ts";
+
+/**
+ * The decoding sequences of an engine as aggregates: each pass adds a token to all of them, so the batch is known by its
+ * size, the sum of its contexts, how many of its sequences begin a block at which pass, and the pass at which the next ends.
+ */
+export class DecodeBatch {
+  readonly #store: SequenceStore;
+  readonly #blockSize: number;
+  /** Sequences by (total tokens − passes) mod block size: constant while every pass adds a token. */
+  readonly #byPhase: Int32Array;
+  size = 0;
+  /** Σ (prompt + generated) tokens. */
+  contextSum = 0;
+  /** Passes completed since the batch was last rebuilt from nothing. */
+  pass = 0;
+  /** The pass after which the next sequence has all its tokens. */
+  nextEnd = Number.POSITIVE_INFINITY;
+
+  constructor(store: SequenceStore, blockSize: number) {
+    this.#store = store;
+    this.#blockSize = blockSize;
+    this.#byPhase = new Int32Array(blockSize);
+  }
+
+  /** Sequences that need a new block at the pass `ahead` passes from now (0: the next). */
+  newBlocks(ahead: number): number {
+    return this.#byPhase[this.#modulo(1 - this.pass - ahead)]!;
+  }
+
+  add(request: number): void {
+    const store = this.#store;
+    const total = store.columns.isl[request]! + store.generated[request]!;
+    const endPass = this.pass + store.osl[request]! - store.generated[request]!;
+    store.endPass[request] = endPass;
+    store.flags[request]! |= Flag.decoding;
+    this.#byPhase[this.#modulo(total - this.pass)]!++;
+    this.contextSum += total;
+    this.size++;
+    if (endPass < this.nextEnd) this.nextEnd = endPass;
+  }
+
+  /** Takes a sequence out and writes its state back; `nextEnd` is the caller's to find again (`findNextEnd`). */
+  remove(request: number, lastTokenMs: number): void {
+    const store = this.#store;
+    const generated = this.generated(request);
+    const total = store.columns.isl[request]! + generated;
+    store.generated[request] = generated;
+    store.computed[request] = total - 1;
+    store.blocks[request] = Math.ceil((total - 1) / this.#blockSize);
+    store.lastTokenMs[request] = lastTokenMs;
+    store.flags[request]! &= ~Flag.decoding;
+    this.#byPhase[this.#modulo(total - this.pass)]!--;
+    this.contextSum -= total;
+    this.size--;
+  }
+
+  generated(request: number): number {
+    return this.#store.osl[request]! - (this.#store.endPass[request]! - this.pass);
+  }
+
+  /** `passes` passes are over: every sequence has that many more tokens. */
+  advance(passes: number): void {
+    this.pass += passes;
+    this.contextSum += passes * this.size;
+  }
+
+  findNextEnd(running: Int32Array, count: number): void {
+    let next = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < count; i++) {
+      const request = running[i]!;
+      if ((this.#store.flags[request]! & Flag.decoding) !== 0 && this.#store.endPass[request]! < next) {
+        next = this.#store.endPass[request]!;
+      }
+    }
+    this.nextEnd = next;
+  }
+
+  #modulo(value: number): number {
+    const rest = value % this.#blockSize;
+    return rest < 0 ? rest + this.#blockSize : rest;
+  }
+}

@@ -1,0 +1,136 @@
+import { contentId } from "../content.ts";
+import type { EngineConfig, KvEvent } from "../types.ts";
+import { BlockPool } from "./block-pool.ts";
+import { Flag, type SequenceStore } from "./sequence-store.ts";
+
+/** Which blocks a request owns: leading ones by record, the rest as a count. */
+export class SequenceBlocks {
+  readonly pool: BlockPool;
+  readonly #store: SequenceStore;
+  readonly #blockSize: number;
+  readonly #caching: boolean;
+  readonly #keepDuplicates: boolean;
+  /** With KV events every full block has a record. */
+  readonly #recordAll: boolean;
+  readonly #hits: number[] = [];
+
+  constructor(config: EngineConfig, store: SequenceStore, onEvent: (event: KvEvent) => void) {
+    this.pool = new BlockPool(config.numGpuBlocks, config.kvEvents ? onEvent : null);
+    this.#store = store;
+    this.#blockSize = config.blockSize;
+    this.#caching = config.prefixCaching;
+    this.#keepDuplicates = config.quirks.duplicateBlocks;
+    this.#recordAll = config.kvEvents;
+  }
+
+  /** Finds the longest cached run of leading blocks; `hitCount` and `unownedHits` speak of the last look-up. */
+  lookup(request: number, maxBlocks: number): void {
+    this.#hits.length = 0;
+    if (!this.#caching) return;
+    const { columns, flags } = this.#store;
+    const findable =
+      (flags[request]! & Flag.preempted) !== 0 ? maxBlocks : Math.min(maxBlocks, this.#store.sharedBlocks(request));
+    for (let index = 0; index < findable; index++) {
+      const record = this.pool.find(contentId(columns, request, index));
+      if (record < 0) return;
+      this.#hits.push(record);
+    }
+  }
+
+  get hitCount(): number {
+    return this.#hits.length;
+  }
+
+  get unownedHits(): number {
+    let unowned = 0;
+    for (const record of this.#hits) if (this.pool.isUnowned(record)) unowned++;
+    return unowned;
+  }
+
+  /** Gives the blocks of the last look-up to a request that owns none. */
+  takeHits(request: number): void {
+    for (const record of this.#hits) {
+      this.pool.share(record);
+      this.#store.addRecord(request, record);
+    }
+    this.#store.blocks[request] = this.#hits.length;
+  }
+
+  /** Blocks that `tokens` tokens need beyond what the request owns. */
+  missing(request: number, tokens: number): number {
+    return Math.max(0, Math.ceil(tokens / this.#blockSize) - this.#store.blocks[request]!);
+  }
+
+  /** Takes what `missing` says; false (and nothing taken) where there is no room. */
+  grow(request: number, tokens: number): boolean {
+    const missing = this.missing(request, tokens);
+    if (missing > this.pool.room) return false;
+    if (missing > 0) {
+      this.pool.takeAnonymous(missing);
+      this.#store.blocks[request]! += missing;
+    }
+    return true;
+  }
+
+  /** Blocks that a scheduled pass fills become findable. */
+  fill(request: number, fromTokens: number, toTokens: number): void {
+    if (!this.#caching) return;
+    const to = Math.floor(toTokens / this.#blockSize);
+    let from = Math.floor(fromTokens / this.#blockSize);
+    const recorded = this.#store.recordCount(request);
+    if (recorded > from) from = recorded;
+    if (this.#recordAll || (this.#store.flags[request]! & Flag.preempted) !== 0) {
+      for (let index = from; index < to; index++) this.#fillFindable(request, index);
+    } else {
+      const shared = Math.min(to, this.#store.sharedBlocks(request));
+      for (let index = from; index < shared; index++) this.#fillFindable(request, index);
+    }
+  }
+
+  #fillFindable(request: number, index: number): void {
+    const content = contentId(this.#store.columns, request, index);
+    const existing = this.#keepDuplicates ? -1 : this.pool.find(content);
+    const shared = this.#recordAll || index < this.#store.sharedBlocks(request);
+    if (existing < 0 && !shared) return;
+    // Records stand for a prefix of the blocks: full anonymous ones before this one get theirs first.
+    this.#recordUpTo(request, index);
+    if (existing >= 0) {
+      this.pool.share(existing);
+      this.pool.freeAnonymous(1);
+      this.#store.addRecord(request, existing);
+    } else {
+      this.#store.addRecord(request, this.pool.createRecord(content));
+    }
+  }
+
+  #recordUpTo(request: number, end: number): void {
+    for (let index = this.#store.recordCount(request); index < end; index++) {
+      this.#store.addRecord(request, this.pool.createRecord(contentId(this.#store.columns, request, index)));
+    }
+  }
+
+  /** Releases everything, tail first. `filledTokens`: tokens whose blocks have been filled. */
+  releaseFinished(request: number, filledTokens: number): void {
+    this.#release(request, filledTokens, false);
+  }
+
+  /** The same, but what the request filled stays findable for it. */
+  releasePreempted(request: number, filledTokens: number): void {
+    this.#release(request, filledTokens, true);
+  }
+
+  #release(request: number, filledTokens: number, keepFindable: boolean): void {
+    const { pool } = this;
+    const store = this.#store;
+    const full = this.#caching ? Math.floor(filledTokens / this.#blockSize) : 0;
+    if (keepFindable) this.#recordUpTo(request, full);
+    const records = store.records[request];
+    const recorded = records?.length ?? 0;
+    const anonymousFull = Math.max(0, full - recorded);
+    pool.freeAnonymous(store.blocks[request]! - recorded - anonymousFull);
+    pool.retireAnonymous(anonymousFull);
+    for (let i = recorded - 1; i >= 0; i--) pool.release(records![i]!);
+    store.dropRecords(request);
+    store.blocks[request] = 0;
+  }
+}

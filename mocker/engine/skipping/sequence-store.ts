@@ -1,0 +1,82 @@
+import type { RequestColumns } from "../types.ts";
+
+/** Bits of `SequenceStore.flags`. */
+export const Flag = {
+  /** Blocks reserved on a decode worker, KV still travelling. */
+  inTransfer: 1,
+  /** The prompt came by transfer and has not run yet. */
+  transferred: 2,
+  /** Admitted again after a preemption, until its lost tokens are recomputed. */
+  recomputing: 4,
+  /** Was preempted before: blocks of its own may wait in the cache. */
+  preempted: 8,
+  /** In the decoding batch: `generated` and `computed` follow from `endPass`. */
+  decoding: 16,
+} as const;
+
+/** State of all requests of one pool in columns, shared by its engines; the index is the request. */
+export class SequenceStore {
+  readonly columns: RequestColumns;
+  /** Tokens it will emit (prefill engines: 1). */
+  readonly osl: Int32Array;
+  readonly generated: Int32Array;
+  readonly computed: Int32Array;
+  /** Blocks owned, records included; valid while not decoding. */
+  readonly blocks: Int32Array;
+  /** Number of the engine's pass after which a decoding request has all its tokens. */
+  readonly endPass: Int32Array;
+  readonly flags: Uint8Array;
+  /** Time of the last token; valid while not decoding. */
+  readonly lastTokenMs: Float64Array;
+  /** Records of a request's leading blocks, where it has any. */
+  readonly records: (number[] | undefined)[] = [];
+  readonly #spareLists: number[][] = [];
+
+  constructor(columns: RequestColumns) {
+    const count = columns.isl.length;
+    this.columns = columns;
+    this.osl = new Int32Array(count);
+    this.generated = new Int32Array(count);
+    this.computed = new Int32Array(count);
+    this.blocks = new Int32Array(count);
+    this.endPass = new Int32Array(count);
+    this.flags = new Uint8Array(count);
+    this.lastTokenMs = new Float64Array(count);
+  }
+
+  reset(request: number, osl: number): void {
+    this.osl[request] = osl;
+    this.generated[request] = 0;
+    this.computed[request] = 0;
+    this.blocks[request] = 0;
+    this.flags[request] = 0;
+    this.lastTokenMs[request] = Number.NaN;
+  }
+
+  recordCount(request: number): number {
+    return this.records[request]?.length ?? 0;
+  }
+
+  addRecord(request: number, record: number): void {
+    let list = this.records[request];
+    if (list === undefined) {
+      list = this.#spareLists.pop() ?? [];
+      this.records[request] = list;
+    }
+    list.push(record);
+  }
+
+  dropRecords(request: number): void {
+    const list = this.records[request];
+    if (list === undefined) return;
+    list.length = 0;
+    this.#spareLists.push(list);
+    this.records[request] = undefined;
+  }
+
+  /** How many leading full prompt blocks have content that other requests share. */
+  sharedBlocks(request: number): number {
+    const { blockOffset } = this.columns;
+    return blockOffset === null ? 0 : blockOffset[request + 1]! - blockOffset[request]!;
+  }
+}

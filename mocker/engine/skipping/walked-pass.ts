@@ -1,0 +1,109 @@
+import { Flag } from "./sequence-store.ts";
+import type { SkippingEngine } from "./skipping.ts";
+
+/** A request that the pass serves, and its tokens. */
+interface Item {
+  request: number;
+  tokens: number;
+}
+
+/** One pass request by request, as `SteppingEngine` has it, on the skipping engine's state. */
+export class WalkedPass {
+  readonly #engine: SkippingEngine;
+  #items: Item[] = [];
+  #changed = false;
+
+  constructor(engine: SkippingEngine) {
+    this.#engine = engine;
+  }
+
+  schedule(): "scheduled" | "preempted" | "nothing" {
+    const engine = this.#engine;
+    this.#items = [];
+    this.#changed = false;
+    const budget = { left: engine.config.maxNumBatchedTokens };
+    const preempted = this.#scheduleRunning(budget);
+    for (const { request, tokens } of this.#items) engine.accountChunk(request, tokens);
+    if (!preempted) {
+      engine.admitWaiting(budget.left, (request, tokens) => {
+        this.#items.push({ request, tokens });
+        engine.accountChunk(request, tokens);
+        this.#changed = true;
+      });
+    }
+    if (this.#items.length > 0) return "scheduled";
+    return preempted ? "preempted" : "nothing";
+  }
+
+  /** Ends the pass; true where every running request was served, so that the fast path may take over. */
+  complete(endMs: number): boolean {
+    const engine = this.#engine;
+    const { store } = engine;
+    const servedAll = this.#items.length === engine.runningCount;
+    let plainDecoding = !this.#changed && servedAll;
+    let partials = 0;
+    let lastIsPartial = true;
+    for (const { request, tokens } of this.#items) {
+      const isDecoding = store.generated[request]! > 0 && (store.flags[request]! & Flag.recomputing) === 0;
+      store.computed[request]! += tokens;
+      const isWhole = store.computed[request]! === store.columns.isl[request]! + store.generated[request]!;
+      if (!isWhole) partials++;
+      lastIsPartial = !isWhole;
+      const stays = !isWhole || engine.emit(request, endMs);
+      if (!isDecoding || !stays) plainDecoding = false;
+    }
+    if (plainDecoding) engine.counters.steadyPasses++;
+    return servedAll && (partials === 0 || (partials === 1 && lastIsPartial));
+  }
+
+  #scheduleRunning(budget: { left: number }): boolean {
+    const engine = this.#engine;
+    const { store, blocks, config } = engine;
+    let preempted = false;
+    let index = 0;
+    while (index < engine.runningCount && budget.left > 0) {
+      const request = engine.running[index]!;
+      const total = store.columns.isl[request]! + store.generated[request]!;
+      const tokens = Math.min(total - store.computed[request]!, budget.left);
+      let preemptedItself = false;
+      while (!blocks.grow(request, store.computed[request]! + tokens)) {
+        preempted = true;
+        const victimIndex = config.preemption === "lifo" ? engine.runningCount - 1 : 0;
+        const victim = engine.running[victimIndex]!;
+        this.#preempt(victim, budget);
+        if (victim === request) {
+          preemptedItself = true;
+          break;
+        }
+        if (victimIndex < index && !config.quirks.fifoSkipsNext) index--;
+      }
+      if (preemptedItself) continue;
+      this.#items.push({ request, tokens });
+      budget.left -= tokens;
+      blocks.fill(request, store.computed[request]!, store.computed[request]! + tokens);
+      index++;
+    }
+    if (preempted) this.#changed = true;
+    return preempted;
+  }
+
+  #preempt(victim: number, budget: { left: number }): void {
+    const engine = this.#engine;
+    const { store } = engine;
+    engine.removeRunning(victim);
+    let filled = store.computed[victim]!;
+    const scheduled = this.#items.findIndex((item) => item.request === victim);
+    if (scheduled >= 0) {
+      const { tokens } = this.#items[scheduled]!;
+      budget.left += tokens;
+      filled += tokens;
+      this.#items.splice(scheduled, 1);
+    }
+    store.flags[victim] = (store.flags[victim]! & ~(Flag.transferred | Flag.recomputing)) | Flag.preempted;
+    engine.blocks.releasePreempted(victim, filled);
+    store.computed[victim] = 0;
+    engine.waiting.pushFront(victim);
+    engine.counters.preemptions++;
+    engine.listener.preempted(victim, engine.nowMs);
+  }
+}
