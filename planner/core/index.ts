@@ -1,1 +1,13 @@
+export { type PlannerConfig, type PlannerConfigInput, plannerConfigSchema } from "./config.ts";
+export { createPlanner, surfaceFamilyOf } from "./create.ts";
+export {
+  bucketTrace,
+  type DryRunConfig,
+  type DryRunStep,
+  dryRun,
+  type TraceArrival,
+  type TrafficBucket,
+} from "./dry-run.ts";
+export { erlangC, waitDecay } from "./queueing.ts";
+export { type CorrectionFactors, type IntervalLoad, type SlaReplicaOptions, slaReplicas } from "./sla-formulas.ts";
 export type * from "./types.ts";

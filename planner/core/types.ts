@@ -114,4 +114,11 @@ export interface PlannerContext {
   startupMs: { prefill: number; decode: number };
   /** KV transfer per token of a prompt, ms; 0 where there is none. */
   transferMsPerToken: number;
+  /** Sequences a decode (or aggregated) worker takes at most; absent: the cache is the only limit. */
+  maxDecodeSequences?: number;
+  /**
+   * Disaggregated: which worker sends the first token. From `decode` (the default, as in Dynamo) TTFT ends with the first
+   * decode pass, so a part of the SLA belongs to it.
+   */
+  firstTokenFrom?: "prefill" | "decode";
 }

@@ -1,0 +1,132 @@
+import { erlangC, smallestEnough, waitDecay } from "./queueing.ts";
+
+/** No formula asks for more workers than this; the budget is far below it. */
+export const MOST_WORKERS = 1_000_000;
+/** Utilisation to plan with where no number of workers can keep an SLA. */
+const HOPELESS_UTILIZATION = 0.85;
+const LEAST_BATCH_SHARE = 0.15;
+
+/** Service and patience of prompts: how long each takes, and how long it may wait and still be in time. */
+export interface PromptClasses {
+  /** Service times, s, one per quantile of length. */
+  serviceS: number[];
+  /** SLA less everything but the queue, s; negative where the prompt is late by itself. */
+  patienceS: number[];
+  meanS: number;
+  scv: number;
+}
+
+export function promptClasses(serviceS: number[], slackS: number[]): PromptClasses {
+  const meanS = serviceS.reduce((sum, s) => sum + s, 0) / serviceS.length;
+  const variance = serviceS.reduce((sum, s) => sum + (s - meanS) ** 2, 0) / serviceS.length;
+  const patienceS = serviceS.map((s, i) => slackS[i]! - s);
+  return { serviceS, patienceS, meanS, scv: meanS > 0 ? variance / (meanS * meanS) : 0 };
+}
+
+/** True where some prompts can be in time at all. */
+export function isFeasible(prompts: PromptClasses): boolean {
+  return prompts.patienceS.some((patience) => patience >= 0);
+}
+
+/**
+ * Share of the feasible prompts that wait longer than they may: Erlang C × exponential tail, averaged over the lengths.
+ * Infeasible prompts load the queue but are not counted.
+ */
+export function lateShare(servers: number, rate: number, prompts: PromptClasses): number {
+  const offered = rate * prompts.meanS;
+  if (offered <= 0) return 0;
+  if (offered >= servers) return 1;
+  const waits = erlangC(servers, offered);
+  const decay = waitDecay(servers, offered, prompts.scv) / prompts.meanS;
+  let sum = 0;
+  let feasible = 0;
+  for (const patience of prompts.patienceS) {
+    if (patience < 0) continue;
+    sum += Math.exp(-decay * patience);
+    feasible++;
+  }
+  return feasible === 0 ? 1 : (waits * sum) / feasible;
+}
+
+/** The fewest prefill workers with which at most `waitShare` of the prompts wait too long. */
+export function prefillWorkers(rate: number, prompts: PromptClasses, waitShare: number): number {
+  const offered = rate * prompts.meanS;
+  if (!(offered > 0)) return 0;
+  if (!isFeasible(prompts)) return Math.ceil(offered / HOPELESS_UTILIZATION);
+  return smallestEnough(
+    Math.floor(offered) + 1,
+    MOST_WORKERS,
+    (servers) => lateShare(servers, rate, prompts) <= waitShare,
+  );
+}
+
+/** What one decode worker carries within the ITL SLA. */
+export interface DecodeCapacity {
+  /** Largest batch that keeps the ITL. */
+  batch: number;
+  /** Requests/s at that batch, before any allowance for its fluctuation. */
+  requestsPerS: number;
+  /** False where not even one sequence keeps the ITL; then the cache alone bounds the batch. */
+  feasible: boolean;
+}
+
+export interface DecodeQuestion {
+  /** ITL of a batch at the mean context, corrected, ms. */
+  itlMs: (batch: number) => number;
+  slaItlMs: number;
+  /** Sequences that the cache (and the engine's own limit) can hold. */
+  mostSequences: number;
+  osl: number;
+}
+
+export function decodeCapacity({ itlMs, slaItlMs, mostSequences, osl }: DecodeQuestion): DecodeCapacity {
+  const most = Math.max(1, Math.floor(mostSequences));
+  // The smallest batch that is too slow, less one; galloping finds the first on surfaces that are not monotone.
+  const batch = smallestEnough(1, most + 1, (count) => itlMs(count) > slaItlMs) - 1;
+  if (batch >= 1) return { batch, requestsPerS: (batch * 1000) / (osl * slaItlMs), feasible: true };
+  return { batch: most, requestsPerS: (most * 1000) / (osl * itlMs(most)), feasible: false };
+}
+
+/**
+ * The fewest decode workers for `rate`: a worker's batch fluctuates like the square root of its size (Little's law for
+ * Poisson arrivals), so each stays clear of its largest batch by some deviations; more workers even out.
+ */
+export function decodeWorkers(rate: number, capacity: DecodeCapacity, islScv: number, batchDeviations: number): number {
+  if (!(rate > 0)) return 0;
+  const low = Math.max(1, Math.floor(rate / capacity.requestsPerS));
+  return smallestEnough(low, MOST_WORKERS, (workers) => rate <= decodeRate(workers, capacity, islScv, batchDeviations));
+}
+
+/** Requests/s that `workers` carry. */
+export function decodeRate(workers: number, capacity: DecodeCapacity, islScv: number, batchDeviations: number): number {
+  const noise = (batchDeviations * Math.sqrt(1 + islScv)) / Math.sqrt(workers * capacity.batch);
+  return workers * capacity.requestsPerS * Math.max(LEAST_BATCH_SHARE, 1 - noise);
+}
+
+/**
+ * What one aggregated worker carries: prompts take `prefillShareS` seconds each from decoding, which stretches the ITL by
+ * 1 ÷ (1 − their utilisation). The rate at which the stretched ITL just meets the SLA, by bisection.
+ */
+export function aggregatedCapacity(question: DecodeQuestion, prefillS: number): DecodeCapacity {
+  const capacityAt = (rate: number) =>
+    decodeCapacity({ ...question, slaItlMs: question.slaItlMs * (1 - Math.min(0.99, rate * prefillS)) });
+  // At rate λ one worker holds λ · osl · SLA sequences (Little) and may hold the batch of the stretched ITL.
+  const fits = (rate: number) => {
+    const capacity = capacityAt(rate);
+    return capacity.feasible && rate * question.osl * question.slaItlMs <= capacity.batch * 1000;
+  };
+  const alone = decodeCapacity(question);
+  if (!alone.feasible || !fits(1e-9)) {
+    const rate = 1 / (1 / alone.requestsPerS + prefillS);
+    return { batch: alone.batch, requestsPerS: rate, feasible: false };
+  }
+  let low = 0;
+  let high = alone.requestsPerS;
+  for (let i = 0; i < 40; i++) {
+    const middle = (low + high) / 2;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  const batch = Math.max(1, Math.floor((low * question.osl * question.slaItlMs) / 1000));
+  return { batch, requestsPerS: Math.max(low, 1e-9), feasible: true };
+}

@@ -1,0 +1,159 @@
+import type { ForecastBank } from "#planner/predictors";
+import type { Step } from "./hysteresis.ts";
+import type { PressureLevels, SafetyMargins } from "./pressure.ts";
+import type { Degradation, RequestShapes } from "./request-shapes.ts";
+import type { Clamp, Decision, Observation, Reason, Role, Targets } from "./types.ts";
+import type { WorkerNeeds } from "./worker-needs.ts";
+
+/** What the default strategy wants for one role, before the budget. */
+export interface RolePlan {
+  role: Role;
+  /** Active + starting. */
+  current: number;
+  upRate: number;
+  downRate: number;
+  needUp: number | null;
+  needDown: number | null;
+  step: Step;
+}
+
+interface Plan {
+  tick: number;
+  observation: Observation;
+  rate: number;
+  bank: ForecastBank;
+  shapes: RequestShapes;
+  needs: WorkerNeeds;
+  margins: SafetyMargins;
+  levels: PressureLevels;
+  reserve: number;
+  plans: RolePlan[];
+  targets: Targets;
+  clamps: Clamp[];
+  missing: Degradation[];
+}
+
+/** The decision of a tick with everything that led to it. Rates in requests/s. */
+export function describeDecision(plan: Plan): Decision {
+  const { bank, shapes, observation } = plan;
+  return {
+    tick: plan.tick,
+    atMs: observation.nowMs,
+    strategy: "default",
+    targets: plan.targets,
+    workers: observation.workers,
+    observedRate: plan.rate,
+    forecast: { requestRate: bank.forecast(bank.horizonS), isl: shapes.meanIsl(), osl: plan.needs.effectiveOsl },
+    values: finite(valuesOf(plan)),
+    clamps: plan.clamps,
+    reasons: reasonsOf(plan),
+  };
+}
+
+function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans }: Plan): Record<string, number> {
+  const values: Record<string, number> = {
+    forecastNowPerS: bank.forecast(0),
+    forecastHorizonS: bank.horizonS,
+    reservePerS: reserve,
+    errorQuantile: margins.errorQuantile,
+    waitShare: margins.waitShare,
+    batchDeviations: margins.batchDeviations,
+    forecastPressure: levels.forecast,
+    queuePressure: levels.queue,
+    batchPressure: levels.batch,
+    meanIslTokens: shapes.meanIsl(),
+    islScv: needs.islScv,
+    effectiveOslTokens: needs.effectiveOsl,
+    meanContextTokens: needs.meanContext,
+    prefillCorrection: shapes.prefillCorrection,
+    decodeCorrection: shapes.decodeCorrection,
+    prefillServiceMs: needs.prompts.meanS * 1000,
+    prefillPatienceMs: Math.max(...needs.prompts.patienceS) * 1000,
+    prefillServiceScv: needs.prompts.scv,
+  };
+  if (needs.decode !== null) {
+    values.decodeBatch = needs.decode.batch;
+    values.decodeWorkerPerS = needs.decode.requestsPerS;
+  }
+  for (const { role, upRate, downRate, needUp, needDown, current } of plans) {
+    values[`${role}UpPerS`] = upRate;
+    values[`${role}DownPerS`] = downRate;
+    values[`${role}Current`] = current;
+    if (needUp !== null) values[`${role}NeedUp`] = needUp;
+    if (needDown !== null) values[`${role}NeedDown`] = needDown;
+  }
+  for (const { name, weight, periodS } of bank.heaviest()) {
+    if (weight >= 0.01) values[`weight.${name}`] = weight;
+    if (periodS !== null) values.periodS = periodS;
+  }
+  return values;
+}
+
+function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets }: Plan): Reason[] {
+  const reasons = plans.map((plan) => roleReason(plan, bank));
+  for (const { name, role, from, to } of clamps) {
+    const text =
+      name === "maxGpus"
+        ? `${from} workers would exceed the GPU budget: ${to}`
+        : `${to} instead of ${from} until draining workers free their GPUs`;
+    reasons.push({ code: name === "maxGpus" ? "budget" : "budget-draining", role, text });
+  }
+  if (!needs.ttftFeasible) {
+    reasons.push({
+      code: "ttft-infeasible",
+      role: "prefill",
+      text: "prompts of this length miss the TTFT even without a queue: sized by utilisation instead",
+    });
+  }
+  if (needs.decode !== null && !needs.decode.feasible) {
+    reasons.push({
+      code: "itl-infeasible",
+      role: "decode",
+      text: "not even a single sequence keeps the ITL: sized by the KV cache instead",
+    });
+  }
+  if (!shapes.isReady) {
+    reasons.push({
+      code: "no-output-lengths-yet",
+      role: "decode",
+      text: `no request has ended yet, so output lengths are unknown: decode stays at ${targets.decode}`,
+    });
+  }
+  for (const { code, text } of missing) reasons.push({ code: `degraded-${code}`, role: null, text });
+  return reasons;
+}
+
+function roleReason({ role, current, step, upRate, downRate, needUp, needDown }: RolePlan, bank: ForecastBank): Reason {
+  const rate = (perS: number) => `${perS.toFixed(1)} req/s`;
+  const codeAndText = (): [string, string] => {
+    switch (step.code) {
+      case "scale-up":
+        return [
+          step.code,
+          `up to ${rate(upRate)} expected within ${bank.horizonS.toFixed(0)} s: ${needUp} workers instead of ${current}`,
+        ];
+      case "scale-down":
+        return [
+          step.code,
+          `at most ${rate(downRate)} expected: ${step.target} of ${current} workers were enough for ${seconds(step.lowerForMs)}`,
+        ];
+      case "scale-down-waits":
+        return [
+          step.code,
+          `${needDown} of ${current} workers would do for ${seconds(step.lowerForMs)} now: not long enough`,
+        ];
+      case "hold":
+        return [step.code, `${current} workers fit ${rate(upRate)}`];
+    }
+  };
+  const [code, text] = codeAndText();
+  return { code, role, text };
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(0)} s`;
+}
+
+function finite(values: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)));
+}

@@ -1,0 +1,63 @@
+/**
+ * Probability that an arrival has to wait in M/M/c (Erlang C), by the recursion of Erlang B, which is stable for any size.
+ * @param servers whole servers @param offered arrival rate × mean service time (erlangs)
+ * @returns 1 where the servers cannot keep up, 0 where nothing is offered
+ */
+export function erlangC(servers: number, offered: number): number {
+  if (offered <= 0) return 0;
+  if (servers <= offered) return 1;
+  let blocking = 1;
+  for (let n = 1; n <= servers; n++) blocking = (offered * blocking) / (n + offered * blocking);
+  const utilization = offered / servers;
+  return blocking / (1 - utilization * (1 - blocking));
+}
+
+/**
+ * Decay rate of the waiting time's tail, per unit of the mean service time: the wait exceeds w with a probability that falls
+ * like exp(−rate · w / meanService). Exact for M/D/c (x = ln(1 + x/ρ) per server; Tijms 1994, ch. 4), scaled by the usual
+ * two-moment correction for variable service.
+ * @param serviceScv squared coefficient of variation of the service time
+ */
+export function waitDecay(servers: number, offered: number, serviceScv: number): number {
+  const utilization = offered / servers;
+  if (utilization >= 1) return 0;
+  // e^x − 1 − x/ρ is convex and positive here, so Newton's steps run down to its positive root.
+  let x = -2 * Math.log(utilization);
+  for (let step = 0; step < 60; step++) {
+    const power = Math.exp(x);
+    const move = (power - 1 - x / utilization) / (power - 1 / utilization);
+    x -= move;
+    if (!(Math.abs(move) > 1e-12 * x)) break;
+  }
+  return (servers * x) / (1 + serviceScv);
+}
+
+/**
+ * The smallest whole number in [low, ∞) for which `enough` holds, given that it holds for all larger ones too.
+ * Gallops, then bisects; `limit` where it never holds up to there.
+ */
+export function smallestEnough(low: number, limit: number, enough: (count: number) => boolean): number {
+  if (low >= limit) return limit;
+  if (enough(low)) return low;
+  let failed = low;
+  let step = 1;
+  while (failed + step < limit && !enough(failed + step)) {
+    failed += step;
+    step *= 2;
+  }
+  let good = Math.min(limit, failed + step);
+  while (good - failed > 1) {
+    const middle = (good + failed) >> 1;
+    if (enough(middle)) good = middle;
+    else failed = middle;
+  }
+  return good;
+}
+
+/** Rounds to the nearest integer, halves to the even one, as Python's `round` does. */
+export function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}

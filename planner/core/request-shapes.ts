@@ -1,0 +1,204 @@
+import { quantileSorted } from "#common";
+import type { Surface } from "#profiles";
+import type { DecodeWorkerLoad, Observation } from "./types.ts";
+
+const SAMPLE_MS = 30_000;
+const SAMPLE_MIN = 40;
+const SAMPLE_MAX = 2000;
+const QUANTILES = 32;
+const OSL_REQUESTS = 60;
+const PREFILL_CORRECTION_PROMPTS = 50;
+const DECODE_CORRECTION_WEIGHT = 0.1;
+const CORRECTION_MIN = 0.5;
+const CORRECTION_MAX = 2;
+const TOKEN_RATE_TAU_S = 10;
+const ARRIVAL_RATE_TAU_S = 25;
+
+/** A step of lost precision, named in the decision: what the observation lacked and what stood in for it. */
+export interface Degradation {
+  code: string;
+  text: string;
+}
+
+/**
+ * What the requests look like and how the engines differ from their profile: a sample of recent ISLs, the mean OSL, the
+ * token rate that is being produced, and correction factors for both phases. Missing inputs leave the last values.
+ */
+export class RequestShapes {
+  /** Measured ÷ profiled time of prefill and decode, clamped to [0.5, 2]. */
+  prefillCorrection = 1;
+  decodeCorrection = 1;
+  readonly #surface: Surface;
+  #sampleMs: number[] = [];
+  #sampleIsl: number[] = [];
+  #meanOsl: number | null = null;
+  #tokenRate: number | null = null;
+  #arrivalRate: number | null = null;
+  #liveContext: number | null = null;
+  #liveItlMs: number | null = null;
+
+  constructor(surface: Surface) {
+    this.#surface = surface;
+  }
+
+  /** @param rate arrivals per second in this window @returns what was missing */
+  update(observation: Observation, rate: number, dtS: number): Degradation[] {
+    const missing: Degradation[] = [];
+    this.#updateIsl(observation, rate * dtS, missing);
+    this.#updateOsl(observation, missing);
+    this.#arrivalRate = blend(this.#arrivalRate, rate, 1 - Math.exp(-dtS / ARRIVAL_RATE_TAU_S));
+    this.#updatePrefill(observation, missing);
+    this.#updateDecode(observation, dtS, missing);
+    return missing;
+  }
+
+  /** True once both lengths were seen. */
+  get isReady(): boolean {
+    return this.#sampleIsl.length > 0 && this.#meanOsl !== null;
+  }
+
+  get hasIsl(): boolean {
+    return this.#sampleIsl.length > 0;
+  }
+
+  meanIsl(): number {
+    return this.#sampleIsl.reduce((sum, isl) => sum + isl, 0) / this.#sampleIsl.length;
+  }
+
+  /** Equidistant quantiles of recent ISLs, tokens. */
+  islQuantiles(): number[] {
+    const ascending = Float64Array.from(this.#sampleIsl).sort();
+    if (ascending[0] === ascending[ascending.length - 1]) return [ascending[0]!];
+    return Array.from({ length: QUANTILES }, (_, i) => quantileSorted(ascending, (i + 0.5) / QUANTILES));
+  }
+
+  /** Squared coefficient of variation of recent ISLs. */
+  islScv(): number {
+    const mean = this.meanIsl();
+    const squares = this.#sampleIsl.reduce((sum, isl) => sum + (isl - mean) ** 2, 0);
+    return squares / this.#sampleIsl.length / (mean * mean);
+  }
+
+  /**
+   * Mean OSL, raised (at most threefold) where engines produce more tokens than arrivals × OSL explains: long answers show
+   * in the token rate long before they complete.
+   */
+  effectiveOsl(rateNow: number): number {
+    const osl = this.#meanOsl ?? 1;
+    if (this.#tokenRate === null) return osl;
+    const fromTokens = (0.95 * this.#tokenRate) / Math.max(0.5, rateNow, this.#arrivalRate ?? 0);
+    return Math.max(osl, Math.min(3 * osl, fromTokens));
+  }
+
+  /** Mean context of a decoding sequence, tokens: ISL + OSL / 2, or half-way up to what the workers hold now. */
+  meanContext(): number {
+    const planned = this.meanIsl() + (this.#meanOsl ?? 0) / 2;
+    return this.#liveContext !== null && this.#liveContext > planned ? (planned + this.#liveContext) / 2 : planned;
+  }
+
+  /** Mean ITL of the batches in work, smoothed, ms; null where it is not known. */
+  get currentItlMs(): number | null {
+    return this.#liveItlMs;
+  }
+
+  #updateIsl(observation: Observation, started: number, missing: Degradation[]): void {
+    const { startedIsl, nowMs, meanIsl } = observation;
+    for (let i = 0; i < startedIsl.length; i++) this.#addSample(nowMs, startedIsl[i]!);
+    if (startedIsl.length === 0 && started > 0) {
+      missing.push({
+        code: "isl-from-mean",
+        text: "no input lengths of arrivals: their mean over completed requests instead",
+      });
+      if (meanIsl !== null) {
+        for (let i = 0; i < Math.min(started, SAMPLE_MIN); i++) this.#addSample(nowMs, meanIsl);
+      }
+    }
+    const excess = this.#sampleIsl.length - SAMPLE_MAX;
+    let drop = Math.max(0, excess);
+    while (this.#sampleIsl.length - drop > SAMPLE_MIN && this.#sampleMs[drop]! <= nowMs - SAMPLE_MS) drop++;
+    if (drop > 0) {
+      this.#sampleMs.splice(0, drop);
+      this.#sampleIsl.splice(0, drop);
+    }
+  }
+
+  #addSample(atMs: number, isl: number): void {
+    if (!(isl > 0) || !Number.isFinite(isl)) return;
+    this.#sampleMs.push(atMs);
+    this.#sampleIsl.push(isl);
+  }
+
+  #updateOsl({ completedRequests, meanOsl }: Observation, missing: Degradation[]): void {
+    if (completedRequests === null) {
+      missing.push({ code: "osl-unknown", text: "completions are not reported: the last known output length stands" });
+      return;
+    }
+    if (completedRequests <= 0 || meanOsl === null || !(meanOsl > 0)) return;
+    this.#meanOsl = blend(this.#meanOsl, meanOsl, 1 - Math.exp(-completedRequests / OSL_REQUESTS));
+  }
+
+  #updatePrefill(observation: Observation, missing: Degradation[]): void {
+    const { prefillMeasuredS, prefillProfiledS, prefillCount } = observation;
+    if (prefillMeasuredS === null || prefillProfiledS === null) {
+      missing.push({
+        code: "prefill-uncorrected",
+        text: "prefill seconds are not reported: the profile is taken at its word",
+      });
+      return;
+    }
+    if (prefillCount <= 0 || !(prefillProfiledS > 0) || !(prefillMeasuredS >= 0)) return;
+    const weight = 1 - Math.exp(-prefillCount / PREFILL_CORRECTION_PROMPTS);
+    this.prefillCorrection = clampCorrection(
+      blend(this.prefillCorrection, prefillMeasuredS / prefillProfiledS, weight),
+    );
+  }
+
+  #updateDecode({ decodeLoad, meanItlMs }: Observation, dtS: number, missing: Degradation[]): void {
+    if (decodeLoad === null) {
+      missing.push({
+        code: "decode-uncorrected",
+        text: "per-worker batches are not reported: no live token rate, context or decode correction",
+      });
+      this.#tokenRate = null;
+      this.#liveContext = null;
+      if (meanItlMs !== null && meanItlMs > 0)
+        this.#liveItlMs = blend(this.#liveItlMs, meanItlMs, DECODE_CORRECTION_WEIGHT);
+      return;
+    }
+    let tokensPerS = 0;
+    let sequences = 0;
+    let kvTokens = 0;
+    let measured = 0;
+    let profiled = 0;
+    for (const load of decodeLoad) {
+      const itlMs = load.itlMs ?? meanItlMs;
+      if (!(load.batch > 0) || itlMs === null || !(itlMs > 0)) continue;
+      tokensPerS += (load.batch / itlMs) * 1000;
+      sequences += load.batch;
+      kvTokens += load.kvTokens;
+      measured += load.batch * itlMs;
+      profiled += load.batch * this.#profiledItlMs(load);
+    }
+    this.#tokenRate = blend(this.#tokenRate, tokensPerS, 1 - Math.exp(-dtS / TOKEN_RATE_TAU_S));
+    this.#liveContext = sequences > 0 ? kvTokens / sequences : null;
+    if (sequences > 0) this.#liveItlMs = blend(this.#liveItlMs, measured / sequences, DECODE_CORRECTION_WEIGHT);
+    if (profiled > 0) {
+      this.decodeCorrection = clampCorrection(
+        blend(this.decodeCorrection, measured / profiled, DECODE_CORRECTION_WEIGHT),
+      );
+    }
+  }
+
+  #profiledItlMs({ batch, kvTokens }: DecodeWorkerLoad): number {
+    return this.#surface.itlMs(Math.min(1, kvTokens / this.#surface.maxKvTokens), kvTokens / batch);
+  }
+}
+
+/** Exponentially weighted mean; the first value counts fully. */
+function blend(old: number | null, value: number, weight: number): number {
+  return old === null ? value : old + weight * (value - old);
+}
+
+function clampCorrection(factor: number): number {
+  return Math.min(CORRECTION_MAX, Math.max(CORRECTION_MIN, factor));
+}

@@ -1,0 +1,93 @@
+import type { Surface } from "#profiles";
+import {
+  aggregatedCapacity,
+  type DecodeCapacity,
+  decodeCapacity,
+  decodeWorkers,
+  isFeasible,
+  type PromptClasses,
+  prefillWorkers,
+  promptClasses,
+} from "./capacity.ts";
+import type { SafetyMargins } from "./pressure.ts";
+import type { RequestShapes } from "./request-shapes.ts";
+import type { PlannerContext, Role, Targets } from "./types.ts";
+
+/** How many workers a request rate asks for, with the requests' present shapes; made anew each tick. */
+export interface WorkerNeeds {
+  prompts: PromptClasses;
+  /** null while no output length is known. */
+  decode: DecodeCapacity | null;
+  islScv: number;
+  effectiveOsl: number;
+  meanContext: number;
+  ttftFeasible: boolean;
+  /** Workers of a role for `rate` requests/s, at least its minimum; null while it cannot be said. */
+  workers(role: Role, rate: number, margins: SafetyMargins): number | null;
+}
+
+/** A first token from a decode worker waits for half a pass on average and takes one. */
+const FIRST_DECODE_PASSES = 1.5;
+/** Where no ITL was seen yet, this share of the SLA stands in. */
+const ASSUMED_ITL_SHARE = 0.7;
+
+export function workerNeeds(
+  shapes: RequestShapes,
+  surface: Surface,
+  context: PlannerContext,
+  minimum: Targets,
+  rateNow: number,
+): WorkerNeeds {
+  const { sla, mode } = context;
+  const islScv = shapes.islScv();
+  const effectiveOsl = shapes.effectiveOsl(rateNow);
+  const meanContext = shapes.meanContext();
+  const prompts = classesOf(shapes, surface, context);
+  const mostSequences = Math.min(
+    surface.maxKvTokens / meanContext,
+    context.maxDecodeSequences ?? Number.POSITIVE_INFINITY,
+  );
+  const question = {
+    itlMs: (batch: number) =>
+      shapes.decodeCorrection * surface.itlMs(Math.min(1, (batch * meanContext) / surface.maxKvTokens), meanContext),
+    slaItlMs: sla.itlMs,
+    mostSequences,
+    osl: effectiveOsl,
+  };
+  let decode: DecodeCapacity | null = null;
+  if (shapes.isReady) {
+    decode = mode === "agg" ? aggregatedCapacity(question, prompts.meanS) : decodeCapacity(question);
+  }
+
+  const prefillNeed = (rate: number, margins: SafetyMargins) => prefillWorkers(rate, prompts, margins.waitShare);
+  const decodeNeed = (rate: number, margins: SafetyMargins) =>
+    decode === null ? null : decodeWorkers(rate, decode, islScv, margins.batchDeviations);
+  return {
+    prompts,
+    decode,
+    islScv,
+    effectiveOsl,
+    meanContext,
+    ttftFeasible: isFeasible(prompts),
+    workers(role, rate, margins) {
+      if (role === "prefill") return Math.max(minimum.prefill, prefillNeed(rate, margins));
+      const forDecode = decodeNeed(rate, margins);
+      if (forDecode === null) return null;
+      const needed = mode === "agg" ? Math.max(forDecode, prefillNeed(rate, margins)) : forDecode;
+      return Math.max(minimum.decode, needed);
+    },
+  };
+}
+
+function classesOf(shapes: RequestShapes, surface: Surface, context: PlannerContext): PromptClasses {
+  const { sla, mode, transferMsPerToken } = context;
+  const itlMs = shapes.currentItlMs ?? ASSUMED_ITL_SHARE * sla.itlMs;
+  const firstDecodeMs = mode === "disagg" && context.firstTokenFrom !== "prefill" ? FIRST_DECODE_PASSES * itlMs : 0;
+  const transferred = mode === "disagg" ? transferMsPerToken : 0;
+  // An aggregated worker decodes its batch in the same pass as the prompt.
+  const besidesMs = mode === "agg" ? itlMs : 0;
+  const lengths = shapes.islQuantiles();
+  const serviceS = lengths.map((isl) => (surface.ttftMs(isl) * shapes.prefillCorrection + besidesMs) / 1000);
+  const slackS = lengths.map((isl) => (sla.ttftMs - firstDecodeMs - isl * transferred) / 1000);
+  return promptClasses(serviceS, slackS);
+}

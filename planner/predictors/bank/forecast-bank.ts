@@ -1,0 +1,269 @@
+import { normalQuantile } from "../normal.ts";
+import { RateHistory } from "./history.ts";
+import type { RateModel } from "./model.ts";
+import { ResidualStore } from "./residuals.ts";
+import { harmonicModel, PeriodFinder, seasonalNaiveModel } from "./seasonal-models.ts";
+import { dampedTrendModel, levelModel } from "./trend-models.ts";
+
+export interface ForecastBankOptions {
+  /** How far ahead forecasts are judged: start-up time plus one tick, s. */
+  horizonS: number;
+  /** Nominal time between ticks, s. */
+  tickS: number;
+  /**
+   * Variance of an observed value around its forecast, for series that are not counts. The default is that of Poisson
+   * arrivals counted over a tick; only with it can counts overrule the models.
+   */
+  variance?: () => number;
+}
+
+/** A forecast of the bank, and what it rests on. */
+export interface BankWeight {
+  name: string;
+  weight: number;
+  periodS: number | null;
+}
+
+interface Entry {
+  model: RateModel;
+  loss: number;
+  settledS: number;
+  activeSinceS: number | null;
+  residuals: ResidualStore;
+}
+
+interface Pending {
+  dueS: number;
+  /** Per model: forecast of the coming tick's middle (judged) and at the horizon (residuals). */
+  judged: (number | null)[];
+  atHorizon: (number | null)[];
+  mixAtHorizon: number;
+}
+
+/** Fading memory of the losses, s. */
+const LOSS_TAU_S = 500;
+const MAX_TICK_LOSS = 16;
+const SEASONAL_HANDICAP = 3;
+const SEASONAL_SETTLE_S = 60;
+const RESIDUALS_KEPT_S = 1800;
+const LIGHT_WEIGHT = 0.03;
+const GUARD_WINDOWS_S = [5, 10, 20];
+const GUARD_Z = 2.5;
+const GUARD_FADE_S = 120;
+const SHORT_MEAN_S = 10;
+const LOWEST_RATE = 0.5;
+/** Time constants are meant for ticks up to this long; longer ticks stretch them all. */
+const LONGEST_NATURAL_TICK_S = 10;
+
+/**
+ * Many small models of the request rate, weighted by how well each has forecast lately at the horizon that matters
+ * (exponential weights on a discounted loss; Cesa-Bianchi & Lugosi 2006, ch. 2), a guard that lets the last seconds overrule
+ * them when counts alone prove them wrong, and the errors made so far as a reserve. Rates in requests/s, times in s.
+ */
+export class ForecastBank {
+  readonly horizonS: number;
+  readonly history = new RateHistory();
+  readonly #tickS: number;
+  readonly #stretch: number;
+  readonly #variance: (() => number) | null;
+  readonly #finder: PeriodFinder;
+  readonly #entries: Entry[];
+  readonly #mixResiduals: ResidualStore;
+  #pending: Pending[] = [];
+  #weights: number[] = [];
+  #nowS = 0;
+  #highestRate = 0;
+  #guardShift = 0;
+
+  constructor(options: ForecastBankOptions) {
+    this.horizonS = options.horizonS;
+    this.#tickS = options.tickS;
+    const stretch = Math.max(1, options.tickS / LONGEST_NATURAL_TICK_S);
+    this.#stretch = stretch;
+    this.#variance = options.variance ?? null;
+    this.#finder = new PeriodFinder(this.history, stretch);
+    this.#mixResiduals = new ResidualStore(RESIDUALS_KEPT_S * stretch);
+    const models = [
+      levelModel(10 * stretch, 0),
+      levelModel(25 * stretch, 0),
+      levelModel(60 * stretch, 15),
+      levelModel(150 * stretch, 30),
+      dampedTrendModel(20 * stretch, 40 * stretch, 60 * stretch),
+      dampedTrendModel(30 * stretch, 60 * stretch, 150 * stretch),
+      dampedTrendModel(60 * stretch, 120 * stretch, 200 * stretch),
+      harmonicModel(this.#finder, stretch),
+      seasonalNaiveModel(this.#finder, this.history, stretch),
+    ];
+    this.#entries = models.map((model) => ({
+      model,
+      loss: model.initialLoss,
+      settledS: 0,
+      activeSinceS: null,
+      residuals: new ResidualStore(RESIDUALS_KEPT_S * stretch),
+    }));
+  }
+
+  /** Takes the mean rate of the tick of `dtS` that ends at `nowS`; null where it is not known (nothing is judged then). */
+  observe(nowS: number, dtS: number, rate: number | null): void {
+    this.#nowS = nowS;
+    this.history.push(nowS, dtS, rate ?? Number.NaN);
+    if (rate === null) {
+      while (this.#pending.length > 0 && this.#pending[0]!.dueS <= nowS + 1e-6) this.#pending.shift();
+      return;
+    }
+    const shortMean = this.history.recent(SHORT_MEAN_S).rate;
+    this.#highestRate = Math.max(this.#highestRate, shortMean);
+    this.#settle(rate, shortMean, dtS);
+    this.#finder.update(nowS);
+    for (const { model } of this.#entries) model.update(rate, dtS, nowS);
+    this.#weigh(dtS);
+    this.#guardShift = this.#variance === null ? this.#clipToCounts(this.mix(0)) - this.mix(0) : 0;
+    this.#askModels();
+  }
+
+  /** True once anything was observed. */
+  get isReady(): boolean {
+    return this.#weights.length > 0;
+  }
+
+  /** Weighted mean of the models, `hS` from now. */
+  mix(hS: number): number {
+    let sum = 0;
+    for (let i = 0; i < this.#entries.length; i++) {
+      const weight = this.#weights[i] ?? 0;
+      if (weight > 0) sum += weight * (this.#entries[i]!.model.forecast(hS) ?? 0);
+    }
+    return sum;
+  }
+
+  /** The forecast: the mix, shifted for a while by what the last counts prove it to be off. Never negative. */
+  forecast(hS: number): number {
+    return Math.max(0, this.mix(hS) + this.#guardShift * Math.exp(-hS / (GUARD_FADE_S * this.#stretch)));
+  }
+
+  /** Mean rate over the last `windowS`; NaN where the last tick had no data. */
+  recentRate(windowS: number): number {
+    return this.history.recent(windowS).rate;
+  }
+
+  /**
+   * How far the rate may lie above its forecast at the horizon, in the share `q` of cases: from the residuals of the models
+   * in use, less what Poisson noise alone would show (capacity formulas price that).
+   */
+  reserve(q: number): number {
+    const now = Math.max(this.forecast(0), LOWEST_RATE);
+    let weighted = 0;
+    let weights = 0;
+    for (let i = 0; i < this.#entries.length; i++) {
+      const weight = this.#weights[i]!;
+      if (weight <= LIGHT_WEIGHT) continue;
+      const quantile = this.#modelQuantile(this.#entries[i]!, q);
+      if (quantile === null) continue;
+      weighted += weight * quantile;
+      weights += weight;
+    }
+    if (weights === 0) return 0.2 * this.forecast(0);
+    return Math.max(0, weighted / weights - normalQuantile(q) * Math.sqrt(now / SHORT_MEAN_S));
+  }
+
+  /** Upper forecast at `hS`: the forecast and a reserve that grows with the distance, within reach of what was ever seen. */
+  upper(hS: number, reserve: number): number {
+    const forecast = this.forecast(hS);
+    const reach = 15 * this.#stretch;
+    const withReserve = forecast + (reserve * (reach + hS)) / (reach + this.horizonS);
+    return Math.max(forecast, Math.min(withReserve, Math.max(1.1 * this.#highestRate, 1.35 * forecast)));
+  }
+
+  /** Models in use, heaviest first. */
+  heaviest(): BankWeight[] {
+    return this.#entries
+      .map(({ model }, i) => ({ name: model.name, weight: this.#weights[i] ?? 0, periodS: model.periodS() }))
+      .filter(({ weight }) => weight > 0)
+      .sort((a, b) => b.weight - a.weight);
+  }
+
+  #settle(rate: number, shortMean: number, dtS: number): void {
+    while (this.#pending.length > 0 && this.#pending[0]!.dueS <= this.#nowS + 1e-6) {
+      const due = this.#pending.shift()!;
+      this.#mixResiduals.push(this.#nowS, shortMean - due.mixAtHorizon);
+      for (let i = 0; i < this.#entries.length; i++) {
+        const entry = this.#entries[i]!;
+        const judged = due.judged[i]!;
+        const atHorizon = due.atHorizon[i]!;
+        if (judged === null || atHorizon === null) continue;
+        const variance = this.#variance?.() ?? Math.max(judged, rate, LOWEST_RATE) / dtS;
+        const loss = Math.min(MAX_TICK_LOSS, (rate - judged) ** 2 / variance);
+        entry.loss += (loss * dtS) / (5 * this.#stretch);
+        entry.settledS += dtS;
+        entry.residuals.push(this.#nowS, shortMean - atHorizon);
+      }
+    }
+  }
+
+  #weigh(dtS: number): void {
+    const fade = Math.exp(-dtS / (LOSS_TAU_S * this.#stretch));
+    let bestPlain = Number.POSITIVE_INFINITY;
+    for (const entry of this.#entries) {
+      entry.loss *= fade;
+      if (!entry.model.seasonal) bestPlain = Math.min(bestPlain, entry.loss);
+    }
+    let best = Number.POSITIVE_INFINITY;
+    for (const entry of this.#entries) {
+      this.#followSeason(entry, bestPlain);
+      if (this.#isEligible(entry)) best = Math.min(best, entry.loss);
+    }
+    this.#weights = this.#entries.map((entry) => (this.#isEligible(entry) ? Math.exp(-0.5 * (entry.loss - best)) : 0));
+    const total = this.#weights.reduce((sum, weight) => sum + weight, 0);
+    this.#weights = this.#weights.map((weight) => weight / total);
+  }
+
+  /** A seasonal model that begins to speak starts a little behind the best plain one; one that falls silent starts over. */
+  #followSeason(entry: Entry, bestPlain: number): void {
+    if (!entry.model.seasonal) return;
+    const speaks = entry.model.forecast(this.horizonS) !== null;
+    if (speaks && entry.activeSinceS === null) {
+      entry.activeSinceS = this.#nowS;
+      entry.loss = bestPlain + SEASONAL_HANDICAP;
+      entry.settledS = 0;
+    } else if (!speaks) {
+      entry.activeSinceS = null;
+    }
+  }
+
+  #isEligible(entry: Entry): boolean {
+    if (!entry.model.seasonal) return true;
+    return entry.activeSinceS !== null && entry.settledS >= SEASONAL_SETTLE_S * this.#stretch;
+  }
+
+  /** A seasonal model that has not gone round once since it spoke has hidden its worst errors: the mixture's stand in. */
+  #modelQuantile(entry: Entry, q: number): number | null {
+    const period = entry.model.periodS();
+    if (!entry.model.seasonal || period === null) return entry.residuals.quantile(q);
+    const since = entry.activeSinceS ?? this.#nowS;
+    if (this.#nowS - since < period) return this.#mixResiduals.quantile(q);
+    return entry.residuals.quantile(q, this.#nowS - 1.05 * period);
+  }
+
+  /** Clips a rate to what the counts of the last seconds allow (approximate Poisson bounds at `GUARD_Z` deviations). */
+  #clipToCounts(rate: number): number {
+    let low = 0;
+    let high = Number.POSITIVE_INFINITY;
+    for (const windowS of GUARD_WINDOWS_S) {
+      const { rate: seen, coveredS } = this.history.recent(windowS);
+      const count = seen * coveredS;
+      low = Math.max(low, (count - GUARD_Z * Math.sqrt(count)) / coveredS);
+      high = Math.min(high, (count + GUARD_Z * Math.sqrt(count + GUARD_Z ** 2 / 4) + GUARD_Z ** 2 / 2) / coveredS);
+    }
+    return Math.max(low, Math.min(high, rate));
+  }
+
+  #askModels(): void {
+    const judgedAt = Math.max(this.#tickS, this.horizonS - this.#tickS / 2);
+    this.#pending.push({
+      dueS: this.#nowS + this.horizonS,
+      judged: this.#entries.map(({ model }) => model.forecast(judgedAt)),
+      atHorizon: this.#entries.map(({ model }) => model.forecast(this.horizonS)),
+      mixAtHorizon: this.forecast(this.horizonS),
+    });
+  }
+}

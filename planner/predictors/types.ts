@@ -1,0 +1,18 @@
+/**
+ * A one-step forecaster of an evenly sampled series. `add` takes one value per interval; a NaN counts as 0, and zeros before
+ * the first other value are dropped: a deployment that has not had traffic yet says nothing about its traffic.
+ */
+export interface Predictor {
+  add(value: number): void;
+  /** The next value; 0 while nothing was added. Calling it twice changes nothing. */
+  predict(): number;
+}
+
+/** What a series counts; the bank needs it to know how noisy a value is by itself. */
+export type Quantity = "requests" | "length";
+
+/** The value to store for `value`, or null where it is leading idle and must be dropped. */
+export function acceptedValue(value: number, isEmpty: boolean): number | null {
+  const clean = Number.isNaN(value) ? 0 : value;
+  return isEmpty && clean === 0 ? null : clean;
+}

@@ -1,0 +1,148 @@
+import type { z } from "zod";
+import { createPlanner, type DryRunStep, dryRun, type Observation, slaReplicas } from "#planner/core";
+import type { Surface } from "#profiles";
+import type { RecordedDryRun, RecordedPlannerConfig, RecordedSequence, replicaFile } from "./case-schemas.ts";
+import { Comparison } from "./comparison.ts";
+
+const FACTOR_RELATIVE = 1e-9;
+const SERIES_RELATIVE = 1e-9;
+
+/** One computation of replicas. */
+export function compareReplicas(surface: Surface, recorded: z.output<typeof replicaFile>["cases"][number]): Comparison {
+  const comparison = new Comparison();
+  const { load, correction, expected } = recorded;
+  const found = slaReplicas(
+    surface,
+    { requests: load.next_num_req, isl: load.next_isl, osl: load.next_osl },
+    { prefill: correction.p_correction_factor, decode: correction.d_correction_factor },
+    sizing(recorded.config),
+  );
+  comparison.same("failed", found === null, expected.error !== null);
+  comparison.same("prefill replicas", found?.targets.prefill ?? null, expected.prefill);
+  comparison.same("decode replicas", found?.targets.decode ?? null, expected.decode);
+  return comparison;
+}
+
+/** A run of observations through the planner: correction factors and targets after each. */
+export function compareSequence(surface: Surface, { config, steps }: RecordedSequence): Comparison {
+  const comparison = new Comparison();
+  const planner = createPlanner(
+    {
+      strategy: "sla-compat",
+      interval: config.adjustment_interval * 1000,
+      maxGpus: config.max_gpu_budget,
+      minWorkers: config.min_endpoint,
+      predictor: { type: "constant" },
+      correction: config.no_correction !== true,
+      requestCount: "completed",
+    },
+    {
+      mode: "disagg",
+      sla: { ttftMs: config.ttft, itlMs: config.itl },
+      gpusPerWorker: sizing(config).gpusPerWorker,
+      startupMs: { prefill: 0, decode: 0 },
+      transferMsPerToken: 0,
+    },
+    surface,
+  );
+  steps.forEach((step, index) => {
+    const decision = planner.tick(observationOf(step, (index + 1) * config.adjustment_interval * 1000, config));
+    const at = `step ${index}`;
+    const { prefillCorrection, decodeCorrection } = decision.values;
+    comparison.near(`${at} prefill correction`, prefillCorrection!, step.p_correction_factor, FACTOR_RELATIVE);
+    comparison.near(`${at} decode correction`, decodeCorrection!, step.d_correction_factor, FACTOR_RELATIVE);
+    comparison.same(`${at} prefill target`, decision.targets?.prefill ?? null, step.target?.prefill.replicas ?? null);
+    comparison.same(`${at} decode target`, decision.targets?.decode ?? null, step.target?.decode.replicas ?? null);
+  });
+  return comparison;
+}
+
+/** A dry run with the constant predictor: all thirteen series. */
+export function compareDryRun(surface: Surface, run: RecordedDryRun): Comparison {
+  const comparison = new Comparison();
+  const { config, metrics, out } = run;
+  const steps = dryRun(
+    metrics.map(({ interval_start, request_count, avg_isl, avg_osl }) => ({
+      startS: interval_start,
+      requests: request_count,
+      isl: avg_isl,
+      osl: avg_osl,
+    })),
+    {
+      ...sizing(config),
+      ttftMs: config.ttft,
+      predictor: { type: "constant" },
+      start: { prefill: config.start_num_p, decode: config.start_num_d },
+    },
+    surface,
+  );
+  const series: [keyof typeof out, keyof DryRunStep, "exact" | "near"][] = [
+    ["time", "startS", "exact"],
+    ["rr", "requests", "exact"],
+    ["est_rr", "forecastRequests", "near"],
+    ["isl", "isl", "near"],
+    ["est_isl", "forecastIsl", "near"],
+    ["osl", "osl", "near"],
+    ["est_osl", "forecastOsl", "near"],
+    ["num_p", "prefill", "exact"],
+    ["num_d", "decode", "exact"],
+    ["p_thpt", "prefillTokens", "near"],
+    ["d_thpt", "decodeTokens", "near"],
+    ["safe_p_thpt", "safePrefillTokens", "near"],
+    ["safe_d_thpt", "safeDecodeTokens", "near"],
+  ];
+  comparison.same("intervals", steps.length, out.time.length);
+  for (const [recorded, ours, how] of series) {
+    steps.forEach((step, i) => {
+      const expected = out[recorded][i];
+      if (how === "exact") comparison.same(`${recorded}[${i}]`, step[ours], expected);
+      else comparison.near(`${recorded}[${i}]`, step[ours], expected ?? Number.NaN, SERIES_RELATIVE);
+    });
+  }
+  return comparison;
+}
+
+function sizing(config: RecordedPlannerConfig) {
+  return {
+    intervalS: config.adjustment_interval,
+    itlMs: config.itl,
+    minEndpoint: config.min_endpoint,
+    maxGpus: config.max_gpu_budget,
+    gpusPerWorker: { prefill: config.prefill_engine_num_gpu, decode: config.decode_engine_num_gpu },
+  };
+}
+
+/** Recorded averages as an observation: NaN is "no data". */
+function observationOf(
+  { observed, workers }: RecordedSequence["steps"][number],
+  nowMs: number,
+  config: RecordedPlannerConfig,
+): Observation {
+  const known = (value: number) => (Number.isNaN(value) ? null : value);
+  const idle = { starting: 0, draining: 0 };
+  return {
+    nowMs,
+    windowMs: config.adjustment_interval * 1000,
+    startedRequests: null,
+    startedIsl: [],
+    completedRequests: known(observed.num_req),
+    meanIsl: known(observed.isl),
+    meanOsl: known(observed.osl),
+    meanTtftMs: known(observed.ttft_s * 1000),
+    meanItlMs: known(observed.itl_s * 1000),
+    meanRequestDurationMs: known(observed.request_duration_s * 1000),
+    ttftJudged: 0,
+    ttftMet: 0,
+    itlJudged: 0,
+    itlMet: 0,
+    prefillMeasuredS: null,
+    prefillProfiledS: null,
+    prefillCount: 0,
+    workers: {
+      prefill: { active: workers.prefill, ...idle },
+      decode: { active: workers.decode, ...idle },
+    },
+    prefillLoad: null,
+    decodeLoad: null,
+  };
+}

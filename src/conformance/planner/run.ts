@@ -1,0 +1,156 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import type { z } from "zod";
+import { formatUserError, UserError } from "#common";
+import type { Surface } from "#profiles";
+import { dryRunFile, gridFile, interpFile, kindOf, predictorFile, replicaFile, sequenceFile } from "./case-schemas.ts";
+import type { Comparison } from "./comparison.ts";
+import { compareDryRun, compareReplicas, compareSequence } from "./decision-cases.ts";
+import { noPlannerCases, plannerBadCase } from "./errors.ts";
+import { comparePredictions, predictorByName } from "./predictor-cases.ts";
+import { RecordedProfiles } from "./profiles.ts";
+import { compareGrid, compareInterpolation } from "./surface-cases.ts";
+
+/** How one recorded case compares with ours. */
+export interface PlannerConformanceRow {
+  /** Path below the folder, and the case within the file. */
+  case: string;
+  passed: boolean;
+  /** Why it was not compared, or null. A skipped case has not passed. */
+  skipped: string | null;
+  /** Over all compared numbers; for ARIMA, how much larger the mean absolute error is; NaN where nothing was compared. */
+  largestRelativeError: number;
+  /** In words, or null. */
+  firstDifference: string | null;
+}
+
+const NOT_OURS = "not for this command";
+
+/**
+ * Checks every recorded case of the reference planner in a folder and its subfolders, in order of their paths. What a file
+ * holds is told by its content; profiles are found by name in a `profiles` folder beside a case or above it.
+ * @throws UserError CONFORMANCE_NO_CASES
+ */
+export function runPlannerConformance(
+  folder: string,
+  onRow: (row: PlannerConformanceRow) => void = () => {},
+): PlannerConformanceRow[] {
+  const rows: PlannerConformanceRow[] = [];
+  const profiles = new RecordedProfiles();
+  for (const file of jsonFiles(folder)) {
+    const label = relative(folder, file) || basename(file);
+    for (const row of checkFile(file, label, profiles)) {
+      rows.push(row);
+      onRow(row);
+    }
+  }
+  if (!rows.some((row) => row.skipped !== NOT_OURS)) throw noPlannerCases(folder);
+  return rows;
+}
+
+function checkFile(file: string, label: string, profiles: RecordedProfiles): PlannerConformanceRow[] {
+  try {
+    return checkContent(JSON.parse(readFileSync(file, "utf8")), file, label, profiles);
+  } catch (error) {
+    return [failed(label, error)];
+  }
+}
+
+function checkContent(value: unknown, file: string, label: string, profiles: RecordedProfiles) {
+  const withSurface = (suffix: string, name: string, compare: (surface: Surface) => Comparison) =>
+    check(`${label}${suffix}`, () => {
+      const surface = profiles.surface(file, name);
+      return surface === null ? `no profile "${name}" in a profiles folder beside or above the case` : compare(surface);
+    });
+  switch (kindOf(value)) {
+    case "interp": {
+      const parsed = parse(interpFile, value, file);
+      return [withSurface("", parsed.profile, (surface) => compareInterpolation(surface, parsed))];
+    }
+    case "grid": {
+      const parsed = parse(gridFile, value, file);
+      return [withSurface("", parsed.profile, (surface) => compareGrid(surface, parsed))];
+    }
+    case "replica":
+      return parse(replicaFile, value, file).cases.map((recorded) =>
+        withSurface(`#${recorded.id}`, recorded.profile, (surface) => compareReplicas(surface, recorded)),
+      );
+    case "sequence":
+      return parse(sequenceFile, value, file).sequences.map((recorded) =>
+        withSurface(`#${recorded.id}`, recorded.profile, (surface) => compareSequence(surface, recorded)),
+      );
+    case "dryrun": {
+      const parsed = parse(dryRunFile, value, file);
+      return parsed.runs.map((run, index) => {
+        const suffix = `#${index} ${run.dataset} ${run.predictor}`;
+        if (run.predictor !== "constant") {
+          const reason = `${run.predictor} forecasts are not reproducible value by value; predictor cases compare their errors`;
+          return skippedRow(`${label}${suffix}`, reason);
+        }
+        return withSurface(suffix, parsed.profile, (surface) => compareDryRun(surface, run));
+      });
+    }
+    case "predictor":
+      return predictorRows(parse(predictorFile, value, file), label);
+    default:
+      return [skippedRow(label, NOT_OURS)];
+  }
+}
+
+function predictorRows(
+  { series, predictions }: z.output<typeof predictorFile>,
+  label: string,
+): PlannerConformanceRow[] {
+  return Object.entries(predictions).flatMap(([name, bySeries]) =>
+    Object.entries(bySeries).map(([seriesName, recorded]) => {
+      const caseName = `${label}#${name} ${seriesName}`;
+      if (predictorByName(name) === null) return skippedRow(caseName, `there is no predictor "${name}" here`);
+      return check(caseName, () => {
+        const values = series[seriesName];
+        if (values === undefined) return `the file holds no series "${seriesName}"`;
+        return comparePredictions(name, values, recorded.predictions);
+      });
+    }),
+  );
+}
+
+/** Runs a comparison; a text instead of one says why it could not be made, and the case has failed. */
+function check(label: string, compare: () => Comparison | string): PlannerConformanceRow {
+  try {
+    const outcome = compare();
+    if (typeof outcome === "string") {
+      return { case: label, passed: false, skipped: null, largestRelativeError: Number.NaN, firstDifference: outcome };
+    }
+    const { passed, largestRelativeError, firstDifference } = outcome;
+    return { case: label, passed, skipped: null, largestRelativeError, firstDifference };
+  } catch (error) {
+    return failed(label, error);
+  }
+}
+
+function failed(label: string, error: unknown): PlannerConformanceRow {
+  const text =
+    error instanceof UserError ? formatUserError(error) : error instanceof Error ? error.message : String(error);
+  return { case: label, passed: false, skipped: null, largestRelativeError: Number.NaN, firstDifference: text };
+}
+
+function skippedRow(label: string, skipped: string): PlannerConformanceRow {
+  return { case: label, passed: false, skipped, largestRelativeError: Number.NaN, firstDifference: null };
+}
+
+function parse<Output>(schema: z.ZodType<Output>, value: unknown, file: string): Output {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw plannerBadCase(file, parsed.error);
+  return parsed.data;
+}
+
+/** Paths of all .json files below, sorted; a single file is itself. */
+function jsonFiles(path: string): string[] {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) throw noPlannerCases(path);
+  if (!found.isDirectory()) return [path];
+  return readdirSync(path, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => join(path, name));
+}
