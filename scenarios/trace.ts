@@ -28,7 +28,8 @@ export interface TraceOptions {
 const MAX_LINE_CHARS = 16 * 2 ** 20;
 const MAX_ROWS = 50_000_000;
 const MAX_IDS = 2 ** 31 - 1;
-const MAX_SMALL_ID = 2 ** 31 - 1;
+/** Ids above are renumbered, so that a few traces together still fit 31 bits. */
+const MAX_SMALL_ID = 2 ** 24 - 1;
 
 /**
  * Reads a Mooncake trace (JSONL) from memory. Rows of one `session_id` are turns in file order: the first arrives at its
@@ -120,7 +121,7 @@ class TraceReader {
   readonly #turnIndex = new IntColumn();
   readonly #offset = new IntColumn();
   readonly #ids = new IntColumn();
-  /** Ids that don't fit 31 bits, numbered in order of appearance; in the column they stand as −1 − number. */
+  /** Long ids (64-bit hashes, say), numbered in order of appearance; in the column they stand as −1 − number. */
   readonly #longIds = new Map<number, number>();
   readonly #openHeads = new IntColumn();
   readonly #labels: string[] = [];

@@ -1,0 +1,112 @@
+import { randomStream } from "#common";
+import { arrivalTimes } from "./arrivals.ts";
+import { ContentWriter } from "./content.ts";
+import { distributionMean } from "./distributions.ts";
+import { badTraffic } from "./errors.ts";
+import { mergeWorkloads } from "./merge.ts";
+import { rateCurve } from "./rate-curve.ts";
+import { readTraceFile, type TraceOptions } from "./trace.ts";
+import type { ClosedEntry, OpenEntry, TraceEntry, TrafficEntry } from "./traffic.ts";
+import type { Workload } from "./workload.ts";
+
+export interface BuildOptions {
+  seed: number | string;
+  /** How trace files are read; from disk by default. */
+  readTrace?: (file: string, options: TraceOptions) => Workload;
+}
+
+/** Fastest an engine is expected to answer, per output token: nothing on the market decodes faster than 1 ms a token. */
+const FASTEST_TOKEN_MS = 1;
+const MAX_STOCK = 20_000_000;
+
+/**
+ * All requests of a list of traffic entries. Same entries and seed → same bytes. An entry's draws depend on its place in the
+ * list and the seed alone, so entries may be appended without changing the others.
+ * @throws UserError SCENARIOS_BAD_TRAFFIC, SCENARIOS_TRACE_…
+ */
+export function buildWorkload(traffic: readonly TrafficEntry[], options: BuildOptions): Workload {
+  return mergeWorkloads(traffic.flatMap((entry, i) => parts(entry, String(i), 0, options)));
+}
+
+interface Part {
+  workload: Workload;
+  startMs: number;
+}
+
+function parts(entry: TrafficEntry, name: string, offsetMs: number, options: BuildOptions): Part[] {
+  const startMs = offsetMs + entry.startMs;
+  switch (entry.kind) {
+    case "open":
+      return [{ workload: openWorkload(entry, name, options), startMs }];
+    case "closed":
+      return [{ workload: closedWorkload(entry, name, options), startMs }];
+    case "trace":
+      return [{ workload: traceWorkload(entry, name, options), startMs }];
+    case "sequence": {
+      let atMs = startMs;
+      return entry.entries.flatMap((child, i) => {
+        const made = parts(child, `${name}.${i}`, atMs, options);
+        for (const { workload, startMs: childStart } of made) atMs = Math.max(atMs, childStart + workload.horizonMs);
+        if (i + 1 < entry.entries.length && made.some(({ workload }) => endsByItself(workload))) {
+          throw badTraffic(
+            `traffic.${name}.${i}`,
+            "a closed loop that only ends with its last request cannot be followed by another entry",
+            "give it a duration, or put it last",
+          );
+        }
+        return made;
+      });
+    }
+  }
+}
+
+function endsByItself(workload: Workload): boolean {
+  return workload.closedLoops.some((loop) => loop.endMs === Number.POSITIVE_INFINITY);
+}
+
+function openWorkload(entry: OpenEntry, name: string, options: BuildOptions): Workload {
+  const stream = (subject: string) => randomStream(options.seed, `traffic/${name}/${subject}`);
+  const curve = rateCurve(entry.rate, entry.durationMs, stream("states"));
+  const times = arrivalTimes(entry.arrivals, curve, entry.durationMs, stream("arrivals"));
+  const writer = new ContentWriter(entry.content, options.seed, name);
+  for (const atMs of times) writer.session(atMs, atMs);
+  const { heads, ...columns } = writer.finish();
+  return { ...columns, openHeads: heads, closedLoops: [], horizonMs: entry.durationMs };
+}
+
+function closedWorkload(entry: ClosedEntry, name: string, options: BuildOptions): Workload {
+  const writer = new ContentWriter(entry.content, options.seed, name);
+  const sessions = entry.requests ?? stock(entry, name);
+  for (let i = 0; i < sessions; i++) writer.session(Number.NaN, 0);
+  const { heads, ...columns } = writer.finish();
+  const endMs = entry.durationMs ?? Number.POSITIVE_INFINITY;
+  return {
+    ...columns,
+    openHeads: new Int32Array(0),
+    closedLoops: [{ concurrency: entry.concurrency, heads, startMs: 0, endMs }],
+    horizonMs: entry.durationMs ?? 0,
+  };
+}
+
+/** Sessions enough for a loop that ends by time, however fast the engines are. */
+function stock(entry: ClosedEntry, name: string): number {
+  const { patterns, sessions } = entry.content;
+  const meanOsl = Math.min(...patterns.map((pattern) => distributionMean(pattern.osl)));
+  const turns = sessions === null ? 1 : distributionMean(sessions.turns);
+  const thinkMs = sessions === null ? 0 : (turns - 1) * distributionMean(sessions.thinkMs);
+  const sessionMs = Math.max(1, turns * meanOsl * FASTEST_TOKEN_MS + thinkMs);
+  const count = entry.concurrency * (1 + Math.ceil((1.1 * entry.durationMs!) / sessionMs));
+  if (count * turns > MAX_STOCK) {
+    throw badTraffic(
+      `traffic.${name}`,
+      `a closed loop of ${entry.concurrency} for ${entry.durationMs} ms may need ${count} sessions, too many to hold`,
+      "give requests: N as well, or a shorter duration",
+    );
+  }
+  return count;
+}
+
+function traceWorkload(entry: TraceEntry, name: string, options: BuildOptions): Workload {
+  const read = options.readTrace ?? readTraceFile;
+  return read(entry.file, { ...entry.options, seed: `${options.seed}/traffic/${name}` });
+}

@@ -1,0 +1,112 @@
+import { badTraffic } from "./errors.ts";
+import type { ClosedLoop, PromptBlocks, Workload } from "./workload.ts";
+
+/**
+ * Overlays workloads: requests keep their order, part after part; arrivals interleave by time, ties in the order of the parts.
+ * The parts' prompts share nothing with each other. Parts shift by `startMs`.
+ */
+export function mergeWorkloads(parts: { workload: Workload; startMs: number }[]): Workload {
+  if (parts.length === 1 && parts[0]!.startMs === 0) return parts[0]!.workload;
+  const workloads = parts.map((part) => part.workload);
+  const first: number[] = [];
+  let count = 0;
+  for (const workload of workloads) {
+    first.push(count);
+    count += workload.count;
+  }
+  const ints = (column: (workload: Workload) => Int32Array) => concat(new Int32Array(count), workloads, first, column);
+  const floats = (column: (workload: Workload) => Float64Array) =>
+    concat(new Float64Array(count), workloads, first, column);
+
+  const arrivalMs = floats((workload) => workload.arrivalMs);
+  const heads = new Int32Array(workloads.reduce((sum, workload) => sum + workload.openHeads.length, 0));
+  let at = 0;
+  for (const [i, { workload, startMs }] of parts.entries()) {
+    for (let request = 0; request < workload.count; request++) arrivalMs[first[i]! + request]! += startMs;
+    for (const head of workload.openHeads) heads[at++] = head + first[i]!;
+  }
+  if (parts.length > 1) heads.sort((a, b) => arrivalMs[a]! - arrivalMs[b]! || a - b);
+
+  const turns = workloads.some((workload) => workload.nextTurn !== null);
+  const nextTurn = turns ? ints((w) => w.nextTurn ?? new Int32Array(w.count).fill(-1)) : null;
+  if (nextTurn !== null) {
+    for (const [i, { count: length }] of workloads.entries()) {
+      for (let request = first[i]!; request < first[i]! + length; request++) {
+        if (nextTurn[request]! >= 0) nextTurn[request]! += first[i]!;
+      }
+    }
+  }
+  const labelled = workloads.some((workload) => workload.sessionIds !== null);
+  return {
+    count,
+    isl: ints((workload) => workload.isl),
+    osl: ints((workload) => workload.osl),
+    arrivalMs,
+    openHeads: heads,
+    closedLoops: parts.flatMap(({ workload, startMs }, i) =>
+      workload.closedLoops.map(
+        (loop): ClosedLoop => ({
+          concurrency: loop.concurrency,
+          heads: loop.heads.map((head) => head + first[i]!),
+          startMs: loop.startMs + startMs,
+          endMs: loop.endMs + startMs,
+        }),
+      ),
+    ),
+    nextTurn,
+    thinkMs: turns ? floats((w) => w.thinkMs ?? new Float64Array(w.count)) : null,
+    turnIndex: turns ? ints((w) => w.turnIndex ?? new Int32Array(w.count)) : null,
+    sessionIds: labelled ? workloads.flatMap((w) => w.sessionIds ?? new Array<string>(w.count).fill("")) : null,
+    prompts: mergePrompts(workloads),
+    horizonMs: Math.max(0, ...parts.map(({ workload, startMs }) => workload.horizonMs + startMs)),
+  };
+}
+
+function concat<T extends Int32Array | Float64Array>(
+  target: T,
+  workloads: Workload[],
+  first: number[],
+  column: (workload: Workload) => T,
+): T {
+  for (const [i, workload] of workloads.entries()) target.set(column(workload), first[i]!);
+  return target;
+}
+
+function mergePrompts(workloads: Workload[]): PromptBlocks | null {
+  const blockTokens = workloads.reduce((size, { prompts }) => gcd(size, prompts?.blockTokens ?? 0), 0);
+  if (blockTokens === 0) return null;
+  const count = workloads.reduce((sum, workload) => sum + workload.count, 0);
+  const total = workloads.reduce((sum, { prompts }) => {
+    return prompts === null ? sum : sum + (prompts.ids.length * prompts.blockTokens) / blockTokens;
+  }, 0);
+  const offset = new Int32Array(count + 1);
+  const ids = new Int32Array(total);
+  let request = 0;
+  let written = 0;
+  let freeId = 0;
+  for (const { count: length, prompts } of workloads) {
+    const split = prompts === null ? 1 : prompts.blockTokens / blockTokens;
+    let largest = -1;
+    for (let i = 0; i < length; i++) {
+      for (let j = prompts?.offset[i] ?? 0; j < (prompts?.offset[i + 1] ?? 0); j++) {
+        const id = prompts!.ids[j]!;
+        if (id > largest) largest = id;
+        for (let k = 0; k < split; k++) ids[written++] = freeId + id * split + k;
+      }
+      offset[++request] = written;
+    }
+    freeId += (largest + 1) * split;
+    if (freeId > 2 ** 31) {
+      throw badTraffic(
+        "traffic",
+        `found ${freeId} different prompt blocks, too many to number`,
+        `use block sizes that divide each other; ${blockTokens} tokens is the largest that divides all`,
+      );
+    }
+  }
+  return { blockTokens, offset, ids };
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
