@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { toolCache } from "../scripts/test-tools.ts";
 import type { BenchRow } from "./rows.ts";
 
 /** What a measured process tells about its row. */
@@ -25,11 +26,21 @@ export interface UnderstudyMeasurement extends Measurement {
   prefixHitTokens: number;
 }
 
+/** Compiled modules are kept from run to run, as the command line keeps them, and Python its own: `warmUp` fills it. */
+const environment = { ...process.env, NODE_COMPILE_CACHE: toolCache("bench-compile-cache") };
+
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 /** Replays the row with our simulator, per-request output on. */
 export async function measureUnderstudy(row: BenchRow): Promise<UnderstudyMeasurement> {
   return (await measure(process.execPath, [path("understudy-row.ts")], row)) as UnderstudyMeasurement;
+}
+
+/** One small run of each simulator that counts for nothing: afterwards the files and compiled modules of both are cached. */
+export async function warmUp(python: string | null, row: BenchRow): Promise<void> {
+  const small = { ...row, args: { ...row.args, request_count: 100 } };
+  await measureUnderstudy(small);
+  if (python !== null) await measureDynosim(python, small, true);
 }
 
 /** Replays the row with DynoSim. @param python of an environment that has ai-dynamo */
@@ -41,7 +52,7 @@ export async function measureDynosim(python: string, row: BenchRow, perRequest: 
 }
 
 async function measure(command: string, args: string[], input: unknown): Promise<unknown> {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(command, args, { env: environment, stdio: ["pipe", "pipe", "pipe"] });
   child.stdin.end(JSON.stringify(input));
   const [stdout, stderr, [code, signal]] = await Promise.all([
     text(child.stdout),

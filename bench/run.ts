@@ -6,7 +6,13 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { compareSummaries } from "#src/conformance";
 import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
-import { type Measurement, measureDynosim, measureUnderstudy, type UnderstudyMeasurement } from "./processes.ts";
+import {
+  type Measurement,
+  measureDynosim,
+  measureUnderstudy,
+  type UnderstudyMeasurement,
+  warmUp,
+} from "./processes.ts";
 import { brokenPromises, type RowResult, resultTable } from "./results.ts";
 import { benchRows } from "./rows.ts";
 
@@ -39,6 +45,7 @@ async function main(): Promise<number> {
   const rows = benchRows(positive("requests")).filter((row) => row.name.includes(flags.only ?? ""));
   const repeat = positive("repeat");
   const python = flags["against-dynosim"] ? await dynosimPython() : null;
+  if (rows[0] !== undefined) await warmUp(python, rows[0]);
   const results: RowResult[] = [];
   for (const row of rows) {
     const ours: UnderstudyMeasurement[] = [];
