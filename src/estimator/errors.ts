@@ -33,11 +33,19 @@ export const unsupportedEngine = (engine: string, detail: string): UserError =>
     hint: "try another backend, version, layout or number format",
   });
 
+export const packageMissing = (python: string, detail: string, packages: readonly string[]): UserError =>
+  new UserError({
+    code: "ESTIMATOR_PACKAGE_MISSING",
+    where: python,
+    message: `this Python lacks a package that the estimator needs: ${detail}`,
+    hint: `install it with: ${python} -m pip install ${packages.join(" ")} (Python 3.11 to 3.13)`,
+  });
+
 export const sourceEnded = (command: string, detail: string): UserError =>
   new UserError({
     code: "ESTIMATOR_SOURCE_ENDED",
     exitCode: 1,
     where: command,
     message: `the estimator's process ended before it answered${detail === "" ? "" : `: ${detail}`}`,
-    hint: "it needs Python 3.11 to 3.13 with the package aiconfigurator==0.12.0",
+    hint: "it needs a Python of version 3.11 to 3.13",
   });

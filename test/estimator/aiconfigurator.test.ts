@@ -33,6 +33,17 @@ it("rejects the open questions when the process dies", async () => {
   await client.close();
 });
 
+await describeWithPython("a Python without the package", [], (python) => {
+  it("says which package to install, and how", async () => {
+    const client = startAiconfigurator(python);
+    await expect(client.open(llama)).rejects.toMatchObject({
+      code: "ESTIMATOR_PACKAGE_MISSING",
+      hint: expect.stringContaining("pip install aiconfigurator==0.12.0"),
+    });
+    await client.close();
+  });
+});
+
 await describeWithPython("the aiconfigurator adapter", AICONFIGURATOR_PACKAGES, (python) => {
   let client: AiconfiguratorClient;
   beforeAll(() => {

@@ -208,6 +208,8 @@ def answer(request, engines):
 def failure(error):
     if isinstance(error, Refusal):
         return {"code": error.code, "message": str(error), **error.facts}
+    if isinstance(error, ImportError):
+        return {"code": "no-package", "message": str(error)}
     # The package names its own conditions by the exception's class: no data, no such version, an invalid layout.
     return {"code": "unsupported", "message": f"{type(error).__name__}: {error}"}
 

@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { UserError } from "#common";
-import { doesNotFit, sourceEnded, unknownModel, unsupportedEngine } from "../errors.ts";
+import { doesNotFit, packageMissing, sourceEnded, unknownModel, unsupportedEngine } from "../errors.ts";
 import type { EngineEstimator, EngineSpec } from "../types.ts";
 import { type Ask, openEngine } from "./engine.ts";
 
@@ -51,10 +51,12 @@ function converse(child: ChildProcessWithoutNullStreams, python: string): { ask:
     stderr = (stderr + text).slice(-STDERR_KEPT);
   });
   createInterface({ input: child.stdout }).on("line", (line) => {
+    // A Python may greet on stdout before the adapter takes it over.
+    if (!line.startsWith('{"id"')) return;
     const reply = JSON.parse(line) as Reply;
     const request = waiting.get(reply.id);
     waiting.delete(reply.id);
-    if (reply.error) request?.reject(toUserError(reply.error, request.engine));
+    if (reply.error) request?.reject(toUserError(reply.error, request.engine, python));
     else request?.resolve(reply.result);
   });
   // A write after the process ended fails on the pipe; what is reported is the end of the process.
@@ -87,7 +89,8 @@ interface Reply {
   error?: { code: string; message: string; known?: string[] };
 }
 
-function toUserError(error: NonNullable<Reply["error"]>, engine: string): UserError {
+function toUserError(error: NonNullable<Reply["error"]>, engine: string, python: string): UserError {
+  if (error.code === "no-package") return packageMissing(python, error.message, AICONFIGURATOR_PACKAGES);
   if (error.code === "unknown-model") return unknownModel(engine.split(" ")[0] ?? engine, error.known ?? []);
   if (error.code === "does-not-fit") return doesNotFit(engine, error.message);
   return unsupportedEngine(engine, error.message);
