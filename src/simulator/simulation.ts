@@ -108,7 +108,7 @@ export class Simulation {
     const worker = pool.add(engines, this.nowMs, readyMs);
     for (let rank = 0; rank < pool.spec.dpSize; rank++) {
       const index = this.engines.length;
-      const listener = this.#listener(pool, worker);
+      const listener = this.#listener(index, pool, worker);
       this.engines.push(pool.newEngine(pool.spec.engine, listener));
       this.#engineWorker.push(worker);
       engines.push(index);
@@ -348,7 +348,7 @@ export class Simulation {
 
   // ── what engines tell ───────────────────────────────────────────────────────────────────────────────────────────
 
-  #listener(pool: Pool, worker: SimulatedWorker): EngineListener {
+  #listener(engine: number, pool: Pool, worker: SimulatedWorker): EngineListener {
     const { outcomes, observer, gaps, perUser, spec } = this;
     const { table } = outcomes;
     const aggregated = this.prefillPool === null;
@@ -403,7 +403,7 @@ export class Simulation {
         outcomes.transfer("sourceReleasedMs", request, atMs);
         this.removeIfDrained(worker);
       },
-      kvEvent: () => {},
+      kvEvent: (event, atMs) => spec.onKvEvent?.(engine, event, atMs),
     };
   }
 }

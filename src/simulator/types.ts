@@ -1,4 +1,4 @@
-import type { EngineConfig } from "#mocker/engine";
+import type { EngineConfig, KvEvent } from "#mocker/engine";
 import type { Planner } from "#planner/core";
 import type { Workload } from "#scenarios";
 import type { RunRecord } from "#src/record";
@@ -51,6 +51,8 @@ export interface SimulationSpec {
   capture?: boolean;
   /** Width of timeline windows, ms. */
   timelineWindowMs?: number;
+  /** KV events of engines whose configuration asks for them. */
+  onKvEvent?: (engine: number, event: KvEvent, atMs: number) => void;
   onProgress?: (nowMs: number, doneRequests: number) => void;
 }
 

@@ -11,7 +11,7 @@ import { WalkedPass } from "./walked-pass.ts";
 /** Longest plan, in passes: bounds the work thrown away when input interrupts it. */
 const MAX_PLAN = 4096;
 
-type Command = { kind: "reserve" | "activate" | "release" | "cancel"; request: number };
+type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
 /**
  * The scheduler of `SteppingEngine` for simulations. Decoding sequences are kept as aggregates (`DecodeBatch`), so a pass
@@ -92,8 +92,13 @@ export class SkippingEngine implements Engine {
     return reason;
   }
 
+  /** Joins the queue at once; blocks are looked for between passes. */
   reserve(request: number, nowMs: number): void {
-    this.#command({ kind: "reserve", request }, nowMs);
+    this.#register(request);
+    this.#reservations.pushBack(request);
+    if (this.busy) return;
+    this.nowMs = nowMs;
+    this.#tryReservations();
   }
 
   activate(request: number, nowMs: number): void {
@@ -168,7 +173,7 @@ export class SkippingEngine implements Engine {
     if (this.#commands.length > 0) {
       const commands = this.#commands;
       this.#commands = [];
-      for (const command of commands) this.#apply(command, true);
+      for (const command of commands) this.#apply(command);
     }
     if (this.#reservations.length > 0 && !this.hasWork()) this.#tryReservations();
   }
@@ -414,7 +419,8 @@ export class SkippingEngine implements Engine {
     this.#planEnds[0] = endMs;
     this.#planCount = 1;
     if (this.#walking || this.#itemCount > 0 || this.#partialCount > 0) return;
-    if (this.#commands.length > 0 || this.#reservations.length > 0) return;
+    // Passes that take no time interleave with whatever else happens at this instant.
+    if (this.#reservations.length > 0 || endMs === nowMs) return;
     const most = Math.min(MAX_PLAN, batch.nextEnd - batch.pass);
     let room = this.blocks.pool.room;
     let contextSum = work.decodeContextSum;
@@ -563,18 +569,13 @@ export class SkippingEngine implements Engine {
       this.#commands.push(command);
     } else {
       this.nowMs = nowMs;
-      this.#apply(command, false);
+      this.#apply(command);
     }
   }
 
-  #apply(command: Command, atPassEnd: boolean): void {
+  #apply(command: Command): void {
     const { request } = command;
     switch (command.kind) {
-      case "reserve":
-        this.#register(request);
-        this.#reservations.pushBack(request);
-        if (!atPassEnd || !this.config.quirks.oneReservationPerTrigger) this.#tryReservations();
-        break;
       case "activate":
         this.#activate(request);
         break;

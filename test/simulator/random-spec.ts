@@ -1,0 +1,181 @@
+import fc from "fast-check";
+import {
+  ENGINE_QUIRK_NAMES,
+  type EngineConfig,
+  type EngineQuirks,
+  type EngineRole,
+  engineConfig,
+  fixedTiming,
+  NO_ENGINE_QUIRKS,
+  polynomialTiming,
+} from "#mocker/engine";
+import type { Workload } from "#scenarios";
+import type { PoolSpec, SimulationSpec } from "#src/simulator";
+
+/** Plain numbers from which a small simulation is built: shrinks well, prints well. */
+export interface RandomCase {
+  requests: { isl: number; osl: number; gapMs: number; group: number }[];
+  sessions: number;
+  concurrency: number;
+  blockSize: number;
+  numGpuBlocks: number;
+  maxNumSeqs: number;
+  maxNumBatchedTokens: number;
+  chunkedPrefill: boolean;
+  prefixCaching: boolean;
+  preemption: "lifo" | "fifo";
+  watermark: number;
+  speedupRatio: number;
+  workers: number;
+  disaggregated: boolean;
+  transferMsPerToken: number;
+  polynomial: boolean;
+  quirks: string[];
+  leastLoaded: boolean;
+  kvEvents: boolean;
+}
+
+export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
+  requests: fc.array(
+    fc.record({
+      isl: fc.integer({ min: 1, max: 200 }),
+      osl: fc.integer({ min: 1, max: 60 }),
+      gapMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 50, noNaN: true })),
+      group: fc.integer({ min: 0, max: 5 }),
+    }),
+    { minLength: 1, maxLength: 40 },
+  ),
+  sessions: fc.integer({ min: 0, max: 3 }),
+  concurrency: fc.integer({ min: 0, max: 12 }),
+  blockSize: fc.constantFrom(1, 4, 16, 64),
+  numGpuBlocks: fc.integer({ min: 8, max: 90 }),
+  maxNumSeqs: fc.integer({ min: 1, max: 12 }),
+  maxNumBatchedTokens: fc.oneof(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 64, max: 2048 })),
+  chunkedPrefill: fc.boolean(),
+  prefixCaching: fc.boolean(),
+  preemption: fc.constantFrom("lifo", "fifo"),
+  watermark: fc.constantFrom(0, 0, 0.05),
+  speedupRatio: fc.constantFrom(1, 1, 3, 0),
+  workers: fc.integer({ min: 1, max: 3 }),
+  disaggregated: fc.boolean(),
+  transferMsPerToken: fc.constantFrom(0, 0.05, 1),
+  polynomial: fc.boolean(),
+  quirks: fc.subarray([...ENGINE_QUIRK_NAMES, "passesBeforeArrivals"]),
+  leastLoaded: fc.boolean(),
+  kvEvents: fc.boolean(),
+});
+
+/** Requests of one group share leading blocks of 16 tokens; every third request is unlike all others. */
+function workloadOf(random: RandomCase): Workload {
+  const { requests } = random;
+  const count = requests.length;
+  const arrivalMs = new Float64Array(count).fill(Number.NaN);
+  const nextTurn = new Int32Array(count).fill(-1);
+  const thinkMs = new Float64Array(count);
+  const heads: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const previous = i - 1;
+    const isTurn = random.sessions > 0 && i % (random.sessions + 1) !== 0;
+    if (isTurn) {
+      nextTurn[previous] = i;
+      thinkMs[i] = requests[i]!.gapMs;
+    } else {
+      heads.push(i);
+    }
+  }
+  let clockMs = 0;
+  if (random.concurrency === 0) {
+    for (const head of heads) {
+      clockMs += requests[head]!.gapMs;
+      arrivalMs[head] = clockMs;
+    }
+  }
+  const blockTokens = 16;
+  const offset = new Int32Array(count + 1);
+  const ids: number[] = [];
+  requests.forEach(({ isl, group }, i) => {
+    offset[i] = ids.length;
+    if (i % 3 !== 2) {
+      for (let b = 0; b < Math.ceil(isl / blockTokens); b++)
+        ids.push(b < 3 + group ? group * 1000 + b : 100_000 + i * 100 + b);
+    }
+  });
+  offset[count] = ids.length;
+  return {
+    count,
+    isl: Int32Array.from(requests, (request) => request.isl),
+    osl: Int32Array.from(requests, (request) => request.osl),
+    arrivalMs,
+    openHeads: random.concurrency === 0 ? Int32Array.from(heads) : new Int32Array(0),
+    closedLoops:
+      random.concurrency === 0
+        ? []
+        : [
+            {
+              concurrency: random.concurrency,
+              heads: Int32Array.from(heads),
+              startMs: 0,
+              endMs: Number.POSITIVE_INFINITY,
+            },
+          ],
+    nextTurn,
+    thinkMs,
+    turnIndex: null,
+    sessionIds: null,
+    prompts: { blockTokens, offset, ids: Int32Array.from(ids) },
+    horizonMs: clockMs,
+  };
+}
+
+export function quirksOf(names: readonly string[]): EngineQuirks {
+  const quirks = { ...NO_ENGINE_QUIRKS };
+  for (const name of ENGINE_QUIRK_NAMES) quirks[name] = names.includes(name);
+  return quirks;
+}
+
+export function specOf(random: RandomCase): SimulationSpec {
+  const quirks = quirksOf(random.quirks);
+  const timing = random.polynomial
+    ? polynomialTiming({ capacityTokens: random.numGpuBlocks * random.blockSize })
+    : fixedTiming({ prefillMs: 30, decodeMs: 7, perPass: quirks.fixedPrefillPerPass });
+  const engine = (role: EngineRole): EngineConfig =>
+    engineConfig({
+      role,
+      timing,
+      quirks,
+      numGpuBlocks: random.numGpuBlocks,
+      blockSize: random.blockSize,
+      maxNumSeqs: random.maxNumSeqs,
+      maxNumBatchedTokens: random.maxNumBatchedTokens,
+      chunkedPrefill: random.chunkedPrefill,
+      prefixCaching: random.prefixCaching,
+      preemption: random.preemption,
+      watermark: random.watermark,
+      speedupRatio: random.speedupRatio,
+      kvEvents: random.kvEvents,
+    });
+  const pool = (role: EngineRole): PoolSpec => ({
+    workers: random.workers,
+    engine: engine(role),
+    dpSize: 1,
+    gpusPerWorker: 1,
+    startupMs: 0,
+  });
+  return {
+    name: "random",
+    seed: 1,
+    workload: workloadOf(random),
+    prefill: random.disaggregated ? pool("prefill") : null,
+    decode: pool(random.disaggregated ? "decode" : "aggregated"),
+    router: random.leastLoaded ? "least-loaded" : "round-robin",
+    transfer:
+      random.transferMsPerToken === 0
+        ? null
+        : { bytesPerToken: random.transferMsPerToken * 1e6, bytesPerSecond: 1e9, timing: "full_prompt" },
+    sla: { ttftMs: 500, itlMs: 20 },
+    quirks: { passesBeforeArrivals: random.quirks.includes("passesBeforeArrivals") },
+    engine: "skipping",
+    capture: true,
+    endMs: 600_000,
+  };
+}
