@@ -1,0 +1,158 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { UserError } from "#common";
+import { DYNOSIM_ENGINE_QUIRKS, ENGINE_QUIRK_NAMES, type EngineQuirks } from "#mocker/engine";
+import { type DynosimRecord, parseDynosimCase } from "../../../src/conformance/dynosim/case.ts";
+import { dynosimRecords } from "../../../src/conformance/dynosim/records.ts";
+import { type ReplayQuirks, replayDynosimCase } from "../../../src/conformance/dynosim/run.ts";
+import { caseFolder, madeCase, type TraceLine, writeTrace } from "./made-case.ts";
+
+const folder = caseFolder();
+const FIXED = { type: "fixed", prefill_ms: 100, decode_ms: 10 };
+let traces = 0;
+
+type Parts = NonNullable<Parameters<typeof madeCase>[1]>;
+
+/** Replays a trace with all quirks but those named. */
+function replay(lines: TraceLine[], parts: Parts, off: ReplayQuirks = {}): DynosimRecord[] {
+  const trace_files = writeTrace(folder, `trace-${traces++}.jsonl`, lines);
+  const run = parseDynosimCase(madeCase({ trace_files }, parts), join(folder, "made.json"));
+  const results = (["stepping", "skipping"] as const).map((engine) => {
+    const { workload, result } = replayDynosimCase(run, engine, off);
+    return dynosimRecords(result, workload);
+  });
+  expect(results[1]).toEqual(results[0]);
+  return results[0]!;
+}
+
+function without(quirk: keyof EngineQuirks): ReplayQuirks {
+  return { engine: { ...DYNOSIM_ENGINE_QUIRKS, [quirk]: false } };
+}
+
+/** One line per prompt, all at time 0, contents unique. */
+function prompts(...lengths: [isl: number, osl: number][]): TraceLine[] {
+  return lengths.map(([input_length, output_length]) => ({ timestamp: 0, input_length, output_length }));
+}
+
+const prefillMs = (tokens: number) => 4.209989e-7 * tokens * tokens + 1.518344e-2 * tokens + 16.50142;
+
+describe("DynoSim's quirks, each by a case that it changes", () => {
+  it("names the ten switches of the engine", () => {
+    expect(ENGINE_QUIRK_NAMES.length).toBe(10);
+  });
+
+  it("integerMeans: 250 prompt tokens of three requests are charged as 249", () => {
+    const lines = prompts([83, 1], [83, 1], [84, 1]);
+    expect(replay(lines, {})[0]!.ttft_ms).toBeCloseTo(prefillMs(249), 5);
+    expect(replay(lines, {}, without("integerMeans"))[0]!.ttft_ms).toBeCloseTo(prefillMs(250), 5);
+  });
+
+  it("freeOutputRecompute: output lost by a preemption is recomputed for one decode step, else as a prompt", () => {
+    // Two sequences of 5 blocks each at their ends in 8 blocks: the second is preempted with 17 tokens generated.
+    const lines = prompts([48, 30], [48, 30]);
+    const parts = { engine: { num_gpu_blocks: 8, enable_prefix_caching: false } };
+    const [, quirky] = replay(lines, parts);
+    const [, sensible] = replay(lines, parts, without("freeOutputRecompute"));
+    expect([quirky!.readmission_count, sensible!.readmission_count]).toEqual([1, 1]);
+    const lost = 17;
+    const decodeMs = (context: number) => {
+      const usage = context / (8 * 16);
+      return -25.74 * usage * usage + 54.01 * usage + 5.74;
+    };
+    const saved = sensible!.last_token_ms! - quirky!.last_token_ms!;
+    expect(saved).toBeCloseTo(prefillMs(48 + lost) - prefillMs(48) - decodeMs(48 + lost), 5);
+  });
+
+  it("fifoSkipsNext: the request behind the one that preempted an earlier one loses a pass", () => {
+    // Each wants a fifth block for its first token: the first gets the last free one, the second takes the first one's.
+    const lines = prompts([64, 40], [64, 40], [64, 40]);
+    const parts = { engine: { num_gpu_blocks: 13, preemption_mode: "fifo", timing_model: FIXED } };
+    const quirky = replay(lines, parts);
+    const sensible = replay(lines, parts, without("fifoSkipsNext"));
+    expect(quirky.some((record) => record.readmission_count > 0)).toBe(true);
+    const lastTokens = (records: DynosimRecord[]) => records.map((record) => record.last_token_ms);
+    expect(lastTokens(quirky)).not.toEqual(lastTokens(sensible));
+  });
+
+  it("freeDecodeRecompute: a decode worker recomputes a preempted prompt without prefill time", () => {
+    const lines = prompts([48, 30], [48, 30]);
+    const parts: Parts = {
+      engine: { timing_model: FIXED, enable_prefix_caching: false },
+      pools: { prefill: {}, decode: { num_gpu_blocks: 8 } },
+    };
+    const quirky = replay(lines, parts);
+    const sensible = replay(lines, parts, without("freeDecodeRecompute"));
+    expect(quirky[1]!.admission_history.map((entry) => entry.pool)).toEqual(["prefill", "decode", "decode"]);
+    expect(sensible[1]!.last_token_ms! - quirky[1]!.last_token_ms!).toBeCloseTo(100, 6);
+  });
+
+  it("oneReservationPerTrigger: prompts that end together reserve one after the other while a transfer takes time", () => {
+    // The first prompt decodes from 101.6 ms on, 10 ms a token; the others end at 201 ms, while it does.
+    const late = { timestamp: 101, input_length: 160, output_length: 20 };
+    const lines = [...prompts([160, 40]), late, late, late];
+    // 160 tokens × 1e5 bytes ÷ 1e10 bytes/s = 1.6 ms.
+    const transfer = { kv_transfer_bytes_per_token: 100_000, kv_transfer_bandwidth: 10 };
+    const parts: Parts = { engine: { timing_model: FIXED, ...transfer }, pools: { prefill: {}, decode: {} } };
+    const reserved = (records: DynosimRecord[]) => records.map((record) => record.destination_reserved_ms);
+    const expectTimes = (records: DynosimRecord[], times: number[]) => {
+      reserved(records).forEach((ms, i) => {
+        expect(ms).toBeCloseTo(times[i]!, 9);
+      });
+    };
+    expectTimes(replay(lines, parts), [100, 201.6, 211.6, 211.6]);
+    expectTimes(replay(lines, parts, without("oneReservationPerTrigger")), [100, 201.6, 201.6, 201.6]);
+  });
+
+  it("duplicateBlocks: what two requests compute of one content is kept twice", () => {
+    // The second request must compute its last token, so it computes the third block again: with the copy the two hold 4 of
+    // 5 blocks, without it 3, and then there is room for the third request's 2.
+    const shared = { timestamp: 0, input_length: 48, output_length: 2, hash_ids: [1, 2, 3] };
+    const lines = [shared, shared, { timestamp: 0, input_length: 32, output_length: 2, hash_ids: [8, 9] }];
+    const parts = { engine: { num_gpu_blocks: 5, timing_model: FIXED } };
+    const admits = (records: DynosimRecord[]) => records.map((record) => record.first_admit_ms);
+    const quirky = replay(lines, parts);
+    const sensible = replay(lines, parts, without("duplicateBlocks"));
+    expect(admits(quirky)).toEqual([0, 0, 120]);
+    expect(admits(sensible)).toEqual([0, 0, 0]);
+  });
+
+  it("doubleRounding: with a speed-up a duration is rounded to ns before and after the division", () => {
+    const parts = { engine: { speedup_ratio: 2 } };
+    const lines = prompts(...Array.from({ length: 40 }, (_, i): [number, number] => [100 + 37 * i, 30]));
+    const times = (records: DynosimRecord[]) => records.map((record) => record.last_token_ms!);
+    const quirky = times(replay(lines, parts));
+    const sensible = times(replay(lines, parts, without("doubleRounding")));
+    expect(quirky).not.toEqual(sensible);
+    quirky.forEach((ms, i) => {
+      expect(Math.abs(ms - sensible[i]!)).toBeLessThan(1e-3);
+    });
+  });
+
+  it("abortOnStuck: a prompt that no pass can take aborts the run, else it is rejected and the others go on", () => {
+    const lines = prompts([100, 2], [1000, 2], [100, 2]);
+    const parts = { engine: { max_num_batched_tokens: 512, enable_chunked_prefill: false, timing_model: FIXED } };
+    expect(() => replay(lines, parts)).toThrow(UserError);
+    expect(() => replay(lines, parts)).toThrow(/effect-free zero-duration pass/);
+    const sensible = replay(lines, parts, without("abortOnStuck"));
+    expect(sensible.map((record) => record.terminal_status)).toEqual(["completed", "rejected", "completed"]);
+  });
+
+  it("fixedPrefillPerPass: fixed prefill time is charged once a pass, not per prompt", () => {
+    const lines = prompts([64, 1], [64, 1], [64, 1]);
+    const parts = { engine: { timing_model: FIXED } };
+    expect(replay(lines, parts)[0]!.ttft_ms).toBe(100);
+    expect(replay(lines, parts, without("fixedPrefillPerPass"))[0]!.ttft_ms).toBe(300);
+  });
+
+  it("passesBeforeArrivals: in disaggregated runs an arrival at the very end of a pass waits for the next pass", () => {
+    // Prefill passes of one prompt: [0, 100], [100, 200]; the budget of the second has room for the late arrival.
+    const lines = [...prompts([64, 1], [48, 1]), { timestamp: 100, input_length: 16, output_length: 1 }];
+    const parts: Parts = {
+      engine: { timing_model: FIXED, max_num_batched_tokens: 64, enable_chunked_prefill: false },
+      pools: { prefill: {}, decode: {} },
+    };
+    const admitted = (records: DynosimRecord[]) => records.map((record) => record.first_admit_ms);
+    expect(admitted(replay(lines, parts))).toEqual([0, 100, 200]);
+    expect(admitted(replay(lines, parts, { passesBeforeArrivals: false }))).toEqual([0, 100, 100]);
+  });
+});
