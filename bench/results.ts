@@ -20,12 +20,12 @@ const SKIP_PROMISE = 0.9;
 const LENGTH_PROMISE = 2;
 
 /** Median of the CPU seconds of whole processes. */
-export function cpuSeconds(measurements: readonly Measurement[]): number {
+function cpuSeconds(measurements: readonly Measurement[]): number {
   return median(measurements.map((measurement) => measurement.processCpuSeconds));
 }
 
 /** DynoSim's CPU seconds over ours; NaN where it was not measured. */
-export function ratio({ ours, theirs }: RowResult): number {
+function ratio({ ours, theirs }: RowResult): number {
   return theirs.length === 0 ? Number.NaN : cpuSeconds(theirs) / cpuSeconds(ours);
 }
 

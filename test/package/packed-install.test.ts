@@ -1,0 +1,84 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, sep } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { projectFolder, readProjectFile } from "../structure/project-files.ts";
+
+const { version } = JSON.parse(readProjectFile("package.json")) as { version: string };
+
+/** The Node of the tests, and the one a user would have outside of a checkout, where that is another. */
+function nodes(): { name: string; path: string }[] {
+  const onPath = (process.env.PATH ?? "")
+    .split(delimiter)
+    .filter((folder) => !folder.includes(`${sep}node_modules${sep}`))
+    .map((folder) => join(folder, "node"))
+    .find((path) => existsSync(path));
+  const paths = [...new Set([process.execPath, ...(onPath === undefined ? [] : [onPath])])];
+  return paths.map((path) => ({ path, name: execFileSync(path, ["--version"], { encoding: "utf8" }).trim() }));
+}
+
+describe("the package, packed and installed elsewhere", () => {
+  let folder: string;
+  let files: string[];
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "understudy-package-"));
+    const npm = (cwd: string, ...args: string[]) => execFileSync("npm", args, { cwd, encoding: "utf8", stdio: "pipe" });
+    const packed = JSON.parse(npm(projectFolder, "pack", "--json", "--pack-destination", folder)) as unknown;
+    files = packedFiles(packed);
+    const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"))!;
+    writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
+    npm(folder, "install", "--no-audit", "--no-fund", join(folder, tarball));
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function run(node: string, ...args: string[]) {
+    const bin = join(folder, "node_modules", "llm-understudy", "bin", "understudy.mjs");
+    const env = { ...process.env, PATH: [dirname(node), process.env.PATH].join(delimiter), NO_COLOR: "1" };
+    const { status, stdout, stderr } = spawnSync(node, [bin, ...args], { cwd: folder, encoding: "utf8", env });
+    return { status, stdout, stderr };
+  }
+
+  it("holds what a run needs, and nothing of the tests", () => {
+    const needed = [
+      "LICENSE",
+      "NOTICE",
+      "README.md",
+      "bin/understudy.mjs",
+      "dist/package.json",
+      "dist/src/cli/main.js",
+    ];
+    expect(needed.filter((path) => !files.includes(path))).toEqual([]);
+    expect(files.filter((path) => /^(test|bench|scripts)\/|\.ts$/.test(path))).toEqual([]);
+  });
+
+  it("puts understudy on the path of npm's scripts", () => {
+    const bin = join(folder, "node_modules", ".bin", "understudy");
+    expect(execFileSync(bin, ["--version"], { encoding: "utf8" })).toBe(`${version}\n`);
+  });
+
+  describe.each(nodes())("on Node $name", ({ path }) => {
+    it("tells its version", () => {
+      expect(run(path, "--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+    });
+
+    it("loads every subcommand", () => {
+      expect(run(path, "--help")).toMatchObject({ status: 0, stderr: "" });
+    });
+
+    it("ends in an error where the input is wrong", () => {
+      expect(run(path, "conformance", "dynosim", "no-such-folder")).toMatchObject({
+        status: 2,
+        stderr: expect.stringMatching(/^error: no-such-folder: /),
+      });
+    });
+  });
+});
+
+/** `npm pack --json` lists packages, or maps their names to them, depending on npm's version. */
+function packedFiles(packed: unknown): string[] {
+  const [first] = Object.values(packed as Record<string, { files: { path: string }[] }>);
+  return first!.files.map((file) => file.path);
+}
