@@ -279,7 +279,7 @@ export class SteppingEngine implements Engine {
     sequence.computed = hits.length * blockSize;
     sequence.recomputing = sequence.generated > 0;
     const tokens = Math.min(missing, budget.left);
-    this.#grow(sequence, sequence.computed + tokens);
+    this.#grow(sequence, this.config.quirks.gateWithoutReservation ? sequence.computed + tokens : total);
     this.#running.push(sequence);
     this.#batchChanged = true;
     this.counters.prefixHitTokens += sequence.computed;
@@ -288,16 +288,9 @@ export class SteppingEngine implements Engine {
     return true;
   }
 
-  /** Blocks that admissions leave alone: the watermark, and what half-computed prompts of the batch will need. */
+  /** Blocks that admissions leave alone. */
   #keptFree(): number {
-    if (this.#running.length === 0) return 0;
-    let kept = Math.floor(this.config.watermark * this.config.numGpuBlocks);
-    if (!this.config.quirks.gateWithoutReservation) {
-      for (const { isl, generated, blocks } of this.#running) {
-        kept += Math.ceil((isl + generated) / this.config.blockSize) - blocks.length;
-      }
-    }
-    return kept;
+    return this.#running.length === 0 ? 0 : Math.floor(this.config.watermark * this.config.numGpuBlocks);
   }
 
   #lookup(sequence: Sequence, maxBlocks: number): Block[] {

@@ -31,7 +31,7 @@ export interface EngineQuirks {
   oneReservationPerTrigger: boolean;
   /** 6: a computed block whose content is cached already stays a block of its own. */
   duplicateBlocks: boolean;
-  /** 7: the admission gate ignores what half-computed prompts of the running batch still need. */
+  /** 7: a prompt is admitted where all of it fits, but gets the blocks of its chunk alone; the batch may take the rest. */
   gateWithoutReservation: boolean;
   /** 8: with a speed-up the duration is rounded to ns before and after the division. */
   doubleRounding: boolean;

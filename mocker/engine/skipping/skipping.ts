@@ -277,23 +277,13 @@ export class SkippingEngine implements Engine {
     store.computed[request] = hits * blockSize;
     if (store.generated[request]! > 0) store.flags[request]! |= Flag.recomputing;
     const tokens = Math.min(missing, budget);
-    blocks.grow(request, hits * blockSize + tokens);
+    blocks.grow(request, config.quirks.gateWithoutReservation ? hits * blockSize + tokens : total);
     return tokens;
   }
 
+  /** Blocks that admissions leave alone. */
   #keptFree(): number {
-    if (this.runningCount === 0) return 0;
-    const { store, config } = this;
-    let kept = Math.floor(config.watermark * config.numGpuBlocks);
-    if (config.quirks.gateWithoutReservation) return kept;
-    // Only prompts under way lack blocks; on the fast path the last running request is the one there may be.
-    for (let i = this.#walking ? 0 : this.runningCount - 1; i < this.runningCount; i++) {
-      const request = this.running[i]!;
-      if ((store.flags[request]! & Flag.decoding) !== 0) continue;
-      const total = store.columns.isl[request]! + store.generated[request]!;
-      kept += this.blocks.missing(request, total);
-    }
-    return kept;
+    return this.runningCount === 0 ? 0 : Math.floor(this.config.watermark * this.config.numGpuBlocks);
   }
 
   /** Adds a scheduled chunk to the pass: its time, its tokens, the blocks it fills. */

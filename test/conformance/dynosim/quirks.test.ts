@@ -116,6 +116,16 @@ describe("DynoSim's quirks, each by a case that it changes", () => {
     expect(admits(sensible)).toEqual([0, 0, 0]);
   });
 
+  it("gateWithoutReservation: room for the rest of an admitted prompt may be taken by the batch before it is computed", () => {
+    // 6 blocks: one each for the first two, 4 for the prompt that comes in chunks of 16 tokens. The first wants a second
+    // block before the last chunk, the second ends in between.
+    const lines = [...prompts([15, 30], [2, 4]), { timestamp: 1, input_length: 64, output_length: 1 }];
+    const parts = { engine: { num_gpu_blocks: 6, max_num_batched_tokens: 18, timing_model: FIXED } };
+    const readmissions = (records: DynosimRecord[]) => records.map((record) => record.readmission_count);
+    expect(readmissions(replay(lines, parts))).toEqual([0, 0, 0]);
+    expect(readmissions(replay(lines, parts, without("gateWithoutReservation")))).toEqual([0, 0, 1]);
+  });
+
   it("doubleRounding: with a speed-up a duration is rounded to ns before and after the division", () => {
     const parts = { engine: { speedup_ratio: 2 } };
     const lines = prompts(...Array.from({ length: 40 }, (_, i): [number, number] => [100 + 37 * i, 30]));
