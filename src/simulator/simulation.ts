@@ -168,8 +168,14 @@ export class Simulation {
     const passesFirst = this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null;
     if (passesFirst) this.#startPasses();
     while (this.#events.nextMs <= nowMs) {
+      // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
+      const event = this.#events.pop();
+      if (event.priority !== EventPriority.turn) {
+        this.#handle(event, nowMs);
+        continue;
+      }
       this.#pendingTurns--;
-      this.#dispatch(this.#events.pop().subject, nowMs);
+      this.#dispatch(event.subject, nowMs);
     }
     while (this.#nextArrivalMs() <= nowMs) {
       this.#dispatch(this.spec.workload.openHeads[this.#arrivalCursor++]!, nowMs);
