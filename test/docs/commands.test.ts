@@ -1,0 +1,66 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { projectFiles, projectFolder } from "../structure/project-files.ts";
+import { documents, type ShellBlock, shellBlocks } from "./markdown.ts";
+
+const BLOCK_TIMEOUT_MS = 90_000;
+/**
+ * Marks of a block that is only parsed: it needs a cluster, it takes long, or other checks run it (fresh-machine: CI and
+ * the newcomer's check; checkout: a developer's commands, which are CI's own steps).
+ */
+const PARSED_ONLY = new Set(["needs-cluster", "long", "fresh-machine", "checkout"]);
+
+const blocks = documents().flatMap(shellBlocks);
+
+it("finds documents with commands", () => {
+  expect(new Set(blocks.map((block) => block.file))).toContain("README.md");
+});
+
+describe.each([...new Set(blocks.map((block) => block.file))])("commands in %s", (file) => {
+  let folder: string;
+
+  // A folder that looks like a checkout, so that the commands work as written while what they write lands elsewhere.
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "understudy-docs-"));
+    const entries = new Set(projectFiles().map((path) => path.split("/")[0]!));
+    for (const entry of [...entries, "node_modules"]) symlinkSync(join(projectFolder, entry), join(folder, entry));
+    mkdirSync(join(folder, ".home"));
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function bash(block: ShellBlock, ...options: string[]) {
+    const bin = join(projectFolder, "node_modules", ".bin");
+    const env = { ...process.env, PATH: [bin, process.env.PATH].join(delimiter), NO_COLOR: "1" };
+    const { status, stdout, stderr } = spawnSync("bash", [...options, "-euo", "pipefail", "-c", block.script], {
+      cwd: folder,
+      encoding: "utf8",
+      env,
+      timeout: BLOCK_TIMEOUT_MS,
+      maxBuffer: 1 << 26,
+    });
+    return { status, output: `${stdout}${stderr}`.slice(-3000) };
+  }
+
+  const own = blocks.filter((block) => block.file === file);
+  for (const block of own) {
+    const place = `${file}:${block.line}`;
+    const title = block.script.trim().split("\n")[0]!;
+    if (block.marks.some((mark) => PARSED_ONLY.has(mark))) {
+      it(`${place} parses: ${title}`, () => {
+        expect(bash(block, "-n")).toMatchObject({ status: 0 });
+      });
+    } else {
+      it(`${place} runs: ${title}`, { timeout: BLOCK_TIMEOUT_MS + 10_000 }, () => {
+        const { status, output } = bash(block);
+        expect(status, output).toBe(0);
+      });
+    }
+    it(`${place} has only marks that are known`, () => {
+      expect(block.marks.filter((mark) => !PARSED_ONLY.has(mark))).toEqual([]);
+    });
+  }
+});
