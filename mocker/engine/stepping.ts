@@ -175,7 +175,6 @@ export class SteppingEngine implements Engine {
     const commands = this.#commands;
     this.#commands = [];
     for (const command of commands) this.#apply(command);
-    if (!this.hasWork()) this.#tryReservations();
   }
 
   load(): EngineLoad {

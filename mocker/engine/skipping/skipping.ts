@@ -175,7 +175,6 @@ export class SkippingEngine implements Engine {
       this.#commands = [];
       for (const command of commands) this.#apply(command);
     }
-    if (this.#reservations.length > 0 && !this.hasWork()) this.#tryReservations();
   }
 
   load(nowMs: number): EngineLoad {
