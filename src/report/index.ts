@@ -10,6 +10,7 @@ export {
   type WrittenReport,
   writeReports,
 } from "./files/write-reports.ts";
+export { reportPage } from "./page/page.ts";
 export { type ProfilePlot, type ProfilePlotOptions, profilePlots } from "./profile-plots.ts";
 export type { Distribution, PercentileRule } from "./summary/distribution.ts";
 export { type RunSummary, type SummaryOptions, summarize } from "./summary/summarize.ts";

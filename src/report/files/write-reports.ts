@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeChunksAtomically, writeFileAtomically } from "#common";
 import type { RunRecord } from "#src/record";
+import { reportPage } from "../page/page.ts";
 import { type RunSummary, summarize } from "../summary/summarize.ts";
 import { aiperfExport } from "./aiperf-export.ts";
 import { readableJson } from "./json.ts";
@@ -11,6 +12,7 @@ import { writeRequestsParquet } from "./requests-parquet.ts";
 
 /** Names of the files by kind. */
 export const REPORT_FILES = {
+  html: "report.html",
   json: "report.json",
   decisions: "decisions.jsonl",
   csv: "requests.csv",
@@ -41,6 +43,7 @@ export function writeReports(record: RunRecord, dir: string, options: WriteRepor
   const summary = options.summary ?? summarize(record);
   const kinds = options.kinds ?? defaultKinds(record, options);
   const writers: Record<ReportKind, (path: string) => void> = {
+    html: (path) => writeFileAtomically(path, reportPage(record, summary)),
     json: (path) => writeFileAtomically(path, reportJson(record, summary)),
     decisions: (path) => writeFileAtomically(path, decisionsJsonl(record)),
     csv: (path) =>
@@ -60,7 +63,7 @@ export function writeReports(record: RunRecord, dir: string, options: WriteRepor
 }
 
 function defaultKinds(record: RunRecord, options: WriteReportsOptions): ReportKind[] {
-  const kinds: ReportKind[] = ["json"];
+  const kinds: ReportKind[] = ["html", "json"];
   if (record.decisions.length > 0) kinds.push("decisions");
   kinds.push("csv", "parquet");
   if ((record.expectations ?? []).length > 0) kinds.push("junit");

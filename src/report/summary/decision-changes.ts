@@ -1,4 +1,5 @@
 import type { Decision, Reason, Role } from "#planner/core";
+import type { RunRecord } from "#src/record";
 
 export interface RoleChange {
   role: Role;
@@ -11,21 +12,25 @@ export interface DecisionChange {
   decision: Decision;
   changes: RoleChange[];
   /** Ticks since the change before this one that left everything as it was. */
-  quietBefore: number;
+  quietBefore: Decision[];
 }
 
 export interface DecisionTimeline {
   ticks: number;
   changes: DecisionChange[];
   /** Quiet ticks after the last change. */
-  quietAfter: number;
+  quietAfter: Decision[];
+}
+
+/** The roles that a mode has workers of. */
+export function rolesOf(mode: RunRecord["mode"]): Role[] {
+  return mode === "disagg" ? ["prefill", "decode"] : ["decode"];
 }
 
 /** What a decision changes: its targets against the workers that are there or starting. */
-export function roleChanges(decision: Decision): RoleChange[] {
+export function roleChanges(decision: Decision, roles: Role[]): RoleChange[] {
   const targets = decision.targets;
   if (targets === null) return [];
-  const roles: Role[] = ["prefill", "decode"];
   return roles.flatMap((role) => {
     const from = decision.workers[role].active + decision.workers[role].starting;
     return from === targets[role] ? [] : [{ role, from, to: targets[role] }];
@@ -33,17 +38,18 @@ export function roleChanges(decision: Decision): RoleChange[] {
 }
 
 /** Sorts the ticks of a run into those that changed something and the quiet ones between them. */
-export function decisionTimeline(decisions: Decision[]): DecisionTimeline {
+export function decisionTimeline({ decisions, mode }: Pick<RunRecord, "decisions" | "mode">): DecisionTimeline {
+  const roles = rolesOf(mode);
   const changes: DecisionChange[] = [];
-  let quiet = 0;
+  let quiet: Decision[] = [];
   for (const decision of decisions) {
-    const changed = roleChanges(decision);
+    const changed = roleChanges(decision, roles);
     if (changed.length === 0) {
-      quiet++;
+      quiet.push(decision);
       continue;
     }
     changes.push({ decision, changes: changed, quietBefore: quiet });
-    quiet = 0;
+    quiet = [];
   }
   return { ticks: decisions.length, changes, quietAfter: quiet };
 }

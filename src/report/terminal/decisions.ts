@@ -1,7 +1,7 @@
 import type { Role } from "#planner/core";
 import type { RunRecord } from "#src/record";
 import { formatClock, formatFixed, plural } from "../format.ts";
-import { type DecisionChange, decisionTimeline, leadingReasons } from "../summary/decision-changes.ts";
+import { type DecisionChange, decisionTimeline, leadingReasons, rolesOf } from "../summary/decision-changes.ts";
 import { type Cell, type Column, grid } from "./grid.ts";
 import { ink, type TerminalOptions } from "./ink.ts";
 
@@ -17,14 +17,14 @@ export function decisionLines(
   { maxLines = 48 }: DecisionListOptions = {},
 ): string[] {
   if (record.decisions.length === 0) return [];
-  const timeline = decisionTimeline(record.decisions);
+  const timeline = decisionTimeline(record);
   const strategy = record.decisions[0]!.strategy;
   const quiet = timeline.ticks - timeline.changes.length;
   const title = `Planner ${strategy}: ${plural(timeline.changes.length, "change")} in ${plural(timeline.ticks, "tick")}`;
   const head = `${ink(title, "heading", options)}${ink(` (${quiet} left all as it was)`, "dim", options)}`;
   if (timeline.changes.length === 0) return [head];
 
-  const roles: Role[] = record.mode === "disagg" ? ["prefill", "decode"] : ["decode"];
+  const roles = rolesOf(record.mode);
   const columns: Column[] = [
     { align: "right" },
     { align: "right" },
@@ -56,7 +56,7 @@ function line(change: DecisionChange, roles: Role[]): Cell[] {
       if (moved !== undefined) return { text: `${moved.from} → ${moved.to}`, style: role };
       return { text: String(decision.workers[role].active + decision.workers[role].starting), style: "dim" };
     }),
-    { text: quietBefore === 0 ? "" : `+${quietBefore}`, style: "dim" },
+    { text: quietBefore.length === 0 ? "" : `+${quietBefore.length}`, style: "dim" },
     { text: [...reasons, ...clamps.map((clamp) => `limited: ${clamp}`)].join("; ") },
   ];
 }

@@ -1,0 +1,72 @@
+import type { RunRecord } from "#src/record";
+import { formatCount, formatFixed, formatShare } from "../format.ts";
+import { rolesOf } from "../summary/decision-changes.ts";
+import { metricRows } from "../summary/metric-rows.ts";
+import type { RunSummary } from "../summary/summarize.ts";
+import { escapeHtml, table } from "./html.ts";
+
+/** The tables: AIPerf's metrics, GPU time by role, and what the engines did. */
+export function numbersSection(record: RunRecord, summary: RunSummary): string {
+  return `<section id="numbers" aria-labelledby="numbers-title">
+<h2 id="numbers-title">All numbers</h2>
+${metricsTable(summary)}
+${rolesTable(record, summary)}
+${engineTable(summary)}
+</section>`;
+}
+
+function metricsTable(summary: RunSummary): string {
+  const headings = ["avg", "min", "max", "p99", "p90", "p50", "std"];
+  const columns = [{ heading: "Metric" }, ...headings.map((heading) => ({ heading, numeric: true }))];
+  const missing = '<span class="muted">N/A</span>';
+  const number = (value: number) => (Number.isFinite(value) ? formatFixed(value, 2) : missing);
+  const rows = metricRows(summary).map(({ label, unit, value }) => {
+    const name = `${escapeHtml(label)} <span class="muted">${escapeHtml(unit)}</span>`;
+    if (typeof value === "number") return [name, number(value), ...headings.slice(1).map(() => missing)];
+    const { mean, min, max, p99, p90, p50, standardDeviation } = value;
+    return [name, ...[mean, min, max, p99, p90, p50, standardDeviation].map(number)];
+  });
+  const gaps = summary.gapsMs;
+  rows.push([
+    'Every gap between tokens <span class="muted">ms</span>',
+    ...[gaps.mean, gaps.min, gaps.max, gaps.p99, gaps.p90, gaps.p50, gaps.standardDeviation].map(number),
+  ]);
+  return table("Metrics of completed requests, with AIPerf's definitions", columns, rows);
+}
+
+function rolesTable(record: RunRecord, summary: RunSummary): string {
+  const columns = [
+    { heading: "Workers" },
+    { heading: "GPUs each", numeric: true },
+    { heading: "on average", numeric: true },
+    { heading: "at most", numeric: true },
+    { heading: "ever started", numeric: true },
+    { heading: "GPU-hours", numeric: true },
+  ];
+  const rows = rolesOf(record.mode).map((role) => {
+    const cost = summary.cost.roles[role];
+    return [
+      record.mode === "agg" ? "aggregated" : role,
+      formatCount(record.gpusPerWorker[role]),
+      formatFixed(cost.averageWorkers, 2),
+      formatCount(cost.peakWorkers),
+      formatCount(cost.startedWorkers),
+      formatFixed(cost.gpuSeconds / 3600, 3),
+    ];
+  });
+  return table("GPU time by role", columns, rows);
+}
+
+function engineTable({ engine }: RunSummary): string {
+  const rows: [string, string][] = [
+    ["forward passes", formatCount(engine.passes)],
+    ["of which the batch could not change", formatShare(engine.steadyPasses / engine.passes, 1)],
+    ["of those skipped in one step", formatShare(engine.skippedPasses / engine.steadyPasses, 1)],
+    ["prompt tokens computed", formatCount(engine.scheduledPrefillTokens)],
+    ["prompt tokens found in the prefix cache", formatCount(engine.prefixHitTokens)],
+    ["preemptions", formatCount(engine.preemptions)],
+    ["KV blocks evicted", formatCount(engine.evictedBlocks)],
+    ["questions beyond the profile's measured range", formatCount(engine.extrapolations)],
+  ];
+  return table("What the engines did", [{ heading: "Counter" }, { heading: "Value", numeric: true }], rows);
+}

@@ -1,0 +1,121 @@
+import { readFileSync } from "node:fs";
+import type { RunRecord } from "#src/record";
+import { interFont } from "../charts/fonts.ts";
+import { cssVariables, DARK, LIGHT } from "../charts/theme.ts";
+import { formatClock, formatCount, formatPlain, plural } from "../format.ts";
+import { type RunSummary, summarize } from "../summary/summarize.ts";
+import { answerSection } from "./answer.ts";
+import { decisionsSection } from "./decisions.ts";
+import { distributionFigures } from "./distribution-figures.ts";
+import { halfFigureHtml, timeFigureHtml } from "./figure.ts";
+import { escapeHtml, inlineJson } from "./html.ts";
+import { numbersSection } from "./numbers.ts";
+import { scatterData } from "./scatter-data.ts";
+import { timeFigures } from "./time-figures.ts";
+
+/**
+ * report.html: one file with everything in it (font, styles, script, data); it asks no network for anything and says so in
+ * its content security policy. Text, charts and decisions stand there without the script; the script adds the shared cursor,
+ * the per-request plot and the switch between light and dark. Same run, same bytes.
+ */
+export function reportPage(record: RunRecord, summary: RunSummary = summarize(record)): string {
+  const figures = timeFigures(record, summary);
+  const readouts = Object.fromEntries(figures.map((figure) => [figure.id, figure.readouts]));
+  const data = { endMs: record.endMs, sla: record.sla, readouts, scatter: scatterData(record) };
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; img-src data:">
+<title>${escapeHtml(record.name)} · Understudy</title>
+<link rel="icon" href="data:,">
+<style>
+${styles()}
+</style>
+</head>
+<body>
+<a class="skip" href="#answer">Skip to the answer</a>
+${header(summary)}
+<main>
+${answerSection(summary)}
+<section id="timeline" aria-labelledby="timeline-title">
+<h2 id="timeline-title">What happened</h2>
+<p class="note">All charts share one time axis and one cursor: move over them, or focus this block and use the arrow keys (Home, End, Enter opens the last decision).</p>
+<div class="timeline" tabindex="0" role="group" aria-label="Charts over time">
+${figures.map(timeFigureHtml).join("\n")}
+</div>
+</section>
+${decisionsSection(record)}
+${latencySection(record, summary)}
+${numbersSection(record, summary)}
+</main>
+<footer><p>Made by Understudy from a run in ${record.mode === "agg" ? "aggregated" : "disaggregated"} mode. Beside this file: report.json (every number here), decisions.jsonl (every tick), requests.csv and requests.parquet (every request). Definitions: docs/report.md.</p></footer>
+<script type="application/json" id="data">${inlineJson(data)}</script>
+<script>
+${script()}
+</script>
+</body>
+</html>
+`;
+}
+
+function header(summary: RunSummary): string {
+  const { sla, requests } = summary;
+  const facts: [string, string | null][] = [
+    ["SLA", `TTFT ≤ ${formatPlain(sla.ttftMs)} ms, ITL ≤ ${formatPlain(sla.itlMs)} ms`],
+    ["traffic", `${plural(requests.total, "request")} in ${formatClock(summary.endMs)}`],
+    ["mode", summary.mode === "agg" ? "aggregated" : "disaggregated"],
+    ["planner", summary.strategy ?? "none"],
+    ["profile", summary.profile],
+    ["seed", summary.seed === null ? null : formatCount(summary.seed).replaceAll(",", "")],
+  ];
+  const known = facts.filter((fact): fact is [string, string] => fact[1] !== null);
+  const list = known.map(([name, value]) => `<div><dt>${name}</dt><dd>${escapeHtml(value)}</dd></div>`).join("");
+  const shows = summary.shows === null ? "" : `<p class="shows">${escapeHtml(summary.shows)}</p>`;
+  return `<header>
+<div class="top"><p class="brand">Understudy</p>
+<nav aria-label="Parts of the report"><a href="#answer">Answer</a><a href="#timeline">Timeline</a><a href="#decisions">Decisions</a><a href="#latency">Latency</a><a href="#numbers">Numbers</a></nav>
+<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
+<h1>${escapeHtml(summary.name)}</h1>
+${shows}
+<dl class="facts">${list}</dl>
+</header>`;
+}
+
+function latencySection(record: RunRecord, summary: RunSummary): string {
+  const figures = distributionFigures(record, summary).map(({ id, chart }) => halfFigureHtml(id, chart, 280));
+  return `<section id="latency" aria-labelledby="latency-title">
+<h2 id="latency-title">Latency</h2>
+<div class="halves">${figures.join("")}</div>
+<figure class="card" id="requests">
+<figcaption><h3>Every request</h3><p class="what" id="scatter-note"></p>
+<div class="controls"><label>Show <select id="scatter-y"><option value="ttft">TTFT</option><option value="itl">ITL</option><option value="latency">latency</option></select></label>
+<label>over <select id="scatter-x"><option value="arrival">arrival time</option><option value="isl">input length</option><option value="osl">output length</option></select></label></div>
+<output class="readout" id="scatter-readout" aria-live="polite"></output></figcaption>
+<canvas id="scatter" height="320" tabindex="0" role="img" aria-label="Scatter plot of all requests; the arrow keys step through the missed ones"></canvas>
+<noscript><p class="note">This plot needs the script of the page; requests.csv has the rows.</p></noscript>
+</figure>
+</section>`;
+}
+
+function styles(): string {
+  const face = (weight: 400 | 600) =>
+    `@font-face { font-family: Inter; font-weight: ${weight}; font-display: block; src: url(data:font/woff2;base64,${interFont(weight, "woff2").toString("base64")}) format("woff2"); }`;
+  return `${face(400)}
+${face(600)}
+:root { ${cssVariables(LIGHT)} color-scheme: light; }
+@media (prefers-color-scheme: dark) { :root:not([data-theme="light"]) { ${cssVariables(DARK)} color-scheme: dark; } }
+:root[data-theme="dark"] { ${cssVariables(DARK)} color-scheme: dark; }
+@media print { :root:root:root { ${cssVariables(LIGHT)} color-scheme: light; } }
+${["base.css", "answer.css", "charts.css", "decisions.css", "media.css"].map(asset).join("\n")}`;
+}
+
+function script(): string {
+  return ["theme.js", "cursor.js", "scatter.js"].map(asset).join("\n");
+}
+
+function asset(name: string): string {
+  return readFileSync(new URL(name, import.meta.url), "utf8");
+}
