@@ -13,11 +13,16 @@ export interface BuildOptions {
   seed: number | string;
   /** How trace files are read; from disk by default. */
   readTrace?: (file: string, options: TraceOptions) => Workload;
+  /** Names the place of an entry such as `traffic[0]` in messages. */
+  locate?: (path: string) => string;
 }
 
 /** Fastest an engine is expected to answer, per output token: nothing on the market decodes faster than 1 ms a token. */
 const FASTEST_TOKEN_MS = 1;
-const MAX_STOCK = 20_000_000;
+/** Requests of one entry that memory can hold. */
+const MAX_REQUESTS = 20_000_000;
+/** Pieces of a rate curve, bins of arrivals. */
+const MAX_PIECES = 5_000_000;
 
 /**
  * All requests of a list of traffic entries. Same entries and seed → same bytes. An entry's draws depend on its place in the
@@ -49,7 +54,7 @@ function parts(entry: TrafficEntry, name: string, offsetMs: number, options: Bui
         for (const { workload, startMs: childStart } of made) atMs = Math.max(atMs, childStart + workload.horizonMs);
         if (i + 1 < entry.entries.length && made.some(({ workload }) => endsByItself(workload))) {
           throw badTraffic(
-            `traffic.${name}.${i}`,
+            place(`${name}.${i}`, options),
             "a closed loop that only ends with its last request cannot be followed by another entry",
             "give it a duration, or put it last",
           );
@@ -66,7 +71,16 @@ function endsByItself(workload: Workload): boolean {
 
 function openWorkload(entry: OpenEntry, name: string, options: BuildOptions): Workload {
   const stream = (subject: string) => randomStream(options.seed, `traffic/${name}/${subject}`);
+  checkSize(entry, name, options);
   const curve = rateCurve(entry.rate, entry.durationMs, stream("states"));
+  const expected = curve.cumulative(entry.durationMs);
+  if (expected > MAX_REQUESTS) {
+    throw badTraffic(
+      place(name, options),
+      `found about ${Math.round(expected)} requests, expected at most ${MAX_REQUESTS}`,
+      "lower the rate or the duration",
+    );
+  }
   const times = arrivalTimes(entry.arrivals, curve, entry.durationMs, stream("arrivals"));
   const writer = new ContentWriter(entry.content, options.seed, name);
   for (const atMs of times) writer.session(atMs, atMs);
@@ -76,7 +90,7 @@ function openWorkload(entry: OpenEntry, name: string, options: BuildOptions): Wo
 
 function closedWorkload(entry: ClosedEntry, name: string, options: BuildOptions): Workload {
   const writer = new ContentWriter(entry.content, options.seed, name);
-  const sessions = entry.requests ?? stock(entry, name);
+  const sessions = entry.requests ?? stock(entry, name, options);
   for (let i = 0; i < sessions; i++) writer.session(Number.NaN, 0);
   const { heads, ...columns } = writer.finish();
   const endMs = entry.durationMs ?? Number.POSITIVE_INFINITY;
@@ -89,21 +103,44 @@ function closedWorkload(entry: ClosedEntry, name: string, options: BuildOptions)
 }
 
 /** Sessions enough for a loop that ends by time, however fast the engines are. */
-function stock(entry: ClosedEntry, name: string): number {
+function stock(entry: ClosedEntry, name: string, options: BuildOptions): number {
   const { patterns, sessions } = entry.content;
   const meanOsl = Math.min(...patterns.map((pattern) => distributionMean(pattern.osl)));
   const turns = sessions === null ? 1 : distributionMean(sessions.turns);
   const thinkMs = sessions === null ? 0 : (turns - 1) * distributionMean(sessions.thinkMs);
   const sessionMs = Math.max(1, turns * meanOsl * FASTEST_TOKEN_MS + thinkMs);
   const count = entry.concurrency * (1 + Math.ceil((1.1 * entry.durationMs!) / sessionMs));
-  if (count * turns > MAX_STOCK) {
+  if (count * turns > MAX_REQUESTS) {
     throw badTraffic(
-      `traffic.${name}`,
+      place(name, options),
       `a closed loop of ${entry.concurrency} for ${entry.durationMs} ms may need ${count} sessions, too many to hold`,
       "give requests: N as well, or a shorter duration",
     );
   }
   return count;
+}
+
+/** Refuses shapes whose description alone would fill the memory. */
+function checkSize(entry: OpenEntry, name: string, options: BuildOptions): void {
+  const stepMs =
+    entry.rate.kind === "mmpp" ? Math.min(...entry.rate.states.map((state) => state.meanStayMs)) : entry.durationMs;
+  const binMs = entry.arrivals.kind === "binned" ? entry.arrivals.stepMs : entry.durationMs;
+  const pieces = entry.durationMs / Math.min(stepMs, binMs);
+  if (pieces <= MAX_PIECES) return;
+  throw badTraffic(
+    place(name, options),
+    `found about ${Math.round(pieces)} stays or bins, expected at most ${MAX_PIECES}`,
+    "use longer ones or a shorter duration",
+  );
+}
+
+/** `traffic[1].sequence[2]` for the entry called `1.2`, or where that stands in its file. */
+function place(name: string, options: BuildOptions): string {
+  const path = `traffic${name
+    .split(".")
+    .map((index) => `[${index}]`)
+    .join(".sequence")}`;
+  return options.locate?.(path) ?? path;
 }
 
 function traceWorkload(entry: TraceEntry, name: string, options: BuildOptions): Workload {

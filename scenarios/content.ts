@@ -1,6 +1,7 @@
 import { type RandomStream, randomStream } from "#common";
 import { FloatColumn, IntColumn } from "./columns.ts";
 import { pick, sampler, wholeSampler } from "./distributions.ts";
+import { badTraffic } from "./errors.ts";
 import { PromptWriter } from "./prompt-sharing.ts";
 import type { Content, Share } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
@@ -63,7 +64,9 @@ export class ContentWriter {
     for (let turn = 0; ; turn++) {
       const osl = draw.osl();
       const nextIsl = turn + 1 < turns ? (grows ? isl + osl : 0) + draw.isl() : Number.POSITIVE_INFINITY;
-      const last = nextIsl > limit || this.#isl.length >= MAX_REQUESTS;
+      const last = nextIsl > limit;
+      if (this.#isl.length >= MAX_REQUESTS)
+        throw badTraffic(`traffic ${this.#name}`, "found more requests than fit", "use fewer or shorter sessions");
       // Blocks get ids as far as a later turn repeats them; the last turn repeats only what is there already.
       if (grows && !last) knownTokens = isl;
       this.#prompts.prompt(conversation, isl, knownTokens);

@@ -56,5 +56,28 @@ export function badTraffic(where: string, message: string, hint?: string): UserE
 }
 
 function clip(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return text.length > 100 ? `${text.slice(0, 97)}…` : text;
+}
+
+export function yamlInvalid(where: string, reason: string): UserError {
+  return withHint("SCENARIOS_YAML_INVALID", where, `not valid YAML: ${clip(reason)}`);
+}
+
+export function yamlTooLarge(file: string, found: string, expected: string): UserError {
+  return withHint("SCENARIOS_YAML_TOO_LARGE", file, `found ${found}, expected ${expected}`);
+}
+
+export function scenarioUnreadable(file: string, reason: string, hint?: string): UserError {
+  return withHint("SCENARIOS_UNREADABLE", file, `found ${reason}, expected a scenario file`, hint);
+}
+
+/** The first problem in full, the others one line each. */
+export function scenarioInvalid(
+  problems: { where: string; message: string; hint?: string }[],
+  more: number,
+): UserError {
+  const [first, ...others] = problems;
+  const lines = others.map(({ where, message, hint }) => `\n  ${where}: ${message}${hint ? ` (${hint})` : ""}`);
+  if (more > 0) lines.push(`\n  and ${more} more`);
+  return withHint("SCENARIOS_INVALID", first!.where, first!.message + lines.join(""), first!.hint);
 }

@@ -1,5 +1,23 @@
 export { type BuildOptions, buildWorkload } from "./build-workload.ts";
+export {
+  type CheckedExpectation,
+  type Comparator,
+  checkExpectations,
+  type Expectation,
+  type MeasuredValues,
+} from "./expect.ts";
+export type { Deployment, EngineOverrides, PoolSettings, Quirk, TimingChoice } from "./format/deployment.ts";
+export { QUIRKS } from "./format/deployment.ts";
+export type { Fault, WorkerName } from "./format/faults.ts";
+export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";
+export {
+  parseScenario,
+  readScenario,
+  type Scenario,
+  type ScenarioOptions,
+  scenarioWorkload,
+} from "./parse-scenario.ts";
 export { parseTrace, readTraceFile, type TraceOptions } from "./trace.ts";
 export type * from "./traffic.ts";
 export type * from "./workload.ts";

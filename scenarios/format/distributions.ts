@@ -1,0 +1,64 @@
+import { z } from "zod";
+import type { Distribution } from "../traffic.ts";
+import { exactlyOne, ONE_KEY, positive } from "./values.ts";
+
+/** A distribution as scenarios write it: a plain value, or one key that names the kind. */
+export function distribution(value: z.ZodType<number>, description: string) {
+  const range = z
+    .strictObject({ min: value, max: value })
+    .refine((range) => range.min <= range.max, { error: "expected min to be at most max", path: ["min"] });
+  const simple = {
+    uniform: range.meta({ description: "Evenly between min and max" }),
+    normal: z
+      .strictObject({ mean: value, deviation: value })
+      .meta({ description: "Normal, cut at the smallest value that makes sense" }),
+    lognormal: z.strictObject({ mean: value, sigma: z.number().min(0).max(5) }).meta({
+      description: "Lognormal with this mean; sigma is the deviation of the logarithm",
+    }),
+    exponential: z.strictObject({ mean: value }),
+    list: z.array(value).min(1).meta({ description: "One after the other, and again from the first" }),
+  };
+  const part = z.union([
+    value,
+    z.strictObject(optional(simple)).superRefine(exactlyOne("kind of distribution")).meta(ONE_KEY),
+  ]);
+  const mixture = z
+    .array(z.strictObject({ weight: positive, of: part }))
+    .min(1)
+    .meta({ description: "One of several, drawn by weight" });
+  return z
+    .union([
+      value,
+      z
+        .strictObject(optional({ ...simple, mixture }))
+        .superRefine(exactlyOne("kind of distribution"))
+        .meta(ONE_KEY),
+    ])
+    .transform(toDistribution)
+    .meta({ description });
+}
+
+function optional<T extends Record<string, z.ZodType>>(shape: T): { [K in keyof T]: z.ZodOptional<T[K]> } {
+  const entries = Object.entries(shape).map(([key, schema]) => [key, schema.optional()]);
+  return Object.fromEntries(entries) as { [K in keyof T]: z.ZodOptional<T[K]> };
+}
+
+interface Written {
+  uniform?: { min: number; max: number } | undefined;
+  normal?: { mean: number; deviation: number } | undefined;
+  lognormal?: { mean: number; sigma: number } | undefined;
+  exponential?: { mean: number } | undefined;
+  list?: number[] | undefined;
+  mixture?: { weight: number; of: number | Written }[] | undefined;
+}
+
+function toDistribution(written: number | Written): Distribution {
+  if (typeof written === "number") return { kind: "fixed", value: written };
+  if (written.uniform) return { kind: "uniform", ...written.uniform };
+  if (written.normal) return { kind: "normal", ...written.normal };
+  if (written.lognormal) return { kind: "lognormal", ...written.lognormal };
+  if (written.exponential) return { kind: "exponential", ...written.exponential };
+  if (written.list) return { kind: "list", values: written.list };
+  const parts = written.mixture ?? [];
+  return { kind: "mixture", parts: parts.map(({ weight, of }) => ({ weight, of: toDistribution(of) })) };
+}

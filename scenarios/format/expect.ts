@@ -1,0 +1,129 @@
+import { z } from "zod";
+import { parseDurationMs, UserError } from "#common";
+import type { Comparator, Expectation } from "../expect.ts";
+import { duration } from "./values.ts";
+
+/** What may be asserted, by name. Times are written as durations and compared in ms. */
+const COUNTS = {
+  requests: "Requests that were sent",
+  completed: "Requests that were answered in full",
+  errors: "Requests that were rejected or failed",
+  unfinished: "Requests without an end when the run ended",
+  preemptions: "Times a sequence had to yield its KV blocks",
+  scaleEvents: "Changes of a role's wanted workers",
+  slaAttainment: "Requests that met TTFT and ITL, as a share of the feasible ones (0..1)",
+  ttftAttainment: "Requests that met the TTFT, as a share of the feasible ones (0..1)",
+  itlAttainment: "Requests that met the ITL, as a share of the feasible ones (0..1)",
+  goodput: "Requests per second that met the SLA",
+  goodputPerGpu: "Requests that met the SLA, per GPU-second",
+  requestThroughput: "Completed requests per second",
+  outputThroughput: "Output tokens per second",
+  gpuHours: "GPU-hours allocated",
+  averageGpus: "GPUs allocated on average",
+  peakGpus: "Most GPUs allocated at one time",
+  prefixHitRate: "Prompt tokens found in a prefix cache, as a share of all (0..1)",
+} as const;
+
+const LATENCIES = {
+  ttft: "Time to first token",
+  itl: "Inter-token latency of a request (mean over its tokens)",
+  e2e: "Time from arrival to last token",
+} as const;
+
+export const LATENCY_STATISTICS = ["mean", "p50", "p75", "p90", "p95", "p99", "max"] as const;
+
+const CONDITION = /^\s*(>=|<=|==|=|>|<)?\s*(\S.*?)\s*$/;
+
+interface Condition {
+  comparator: Comparator;
+  value: number;
+  text: string;
+}
+
+/** `">= 0.98"`, `0`, or a list of such, all of which must hold. */
+function conditions(description: string, parse: (text: string) => number, example: string) {
+  const one = z
+    .union([z.string(), z.number()], { error: `expected a condition such as ${example}` })
+    .transform((written, context): Condition => {
+      const [, sign = "==", operand = ""] = CONDITION.exec(String(written)) ?? [];
+      const comparator = (sign === "=" ? "==" : sign) as Comparator;
+      try {
+        const value = parse(operand);
+        if (Number.isFinite(value)) return { comparator, value, text: `${comparator} ${operand}` };
+        context.issues.push({ code: "custom", message: `expected a condition such as ${example}`, input: written });
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        const params = { hint: `such as ${example}` };
+        context.issues.push({ code: "custom", message: error.message, input: written, params });
+      }
+      return z.NEVER;
+    });
+  return z
+    .union([one, z.array(one).min(1)])
+    .transform((written) => (Array.isArray(written) ? written : [written]))
+    .optional()
+    .meta({ description, examples: [example.replaceAll('"', "")] });
+}
+
+function parseNumber(text: string): number {
+  return /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN;
+}
+
+const numeric = (description: string) => conditions(description, parseNumber, '">= 0.98"');
+const time = (description: string) => conditions(description, (text) => parseDurationMs(text), '"<= 200ms"');
+
+type Numeric = ReturnType<typeof numeric>;
+
+const latency = z.strictObject(
+  Object.fromEntries(LATENCY_STATISTICS.map((name) => [name, time(`${name} over all requests`)])) as Record<
+    (typeof LATENCY_STATISTICS)[number],
+    Numeric
+  >,
+);
+
+const replicas = z.array(
+  z
+    .strictObject({
+      at: duration("When, from the start of the run"),
+      prefill: numeric("Prefill workers that are ready"),
+      decode: numeric("Decode workers that are ready"),
+      agg: numeric("Workers that are ready, in aggregated mode"),
+    })
+    .refine((row) => row.prefill !== undefined || row.decode !== undefined || row.agg !== undefined, {
+      error: "expected at least one of prefill, decode and agg",
+    }),
+);
+
+export const expectSchema = z
+  .strictObject({
+    ...(Object.fromEntries(Object.entries(COUNTS).map(([name, text]) => [name, numeric(text)])) as Record<
+      keyof typeof COUNTS,
+      Numeric
+    >),
+    ...(Object.fromEntries(
+      Object.entries(LATENCIES).map(([name, text]) => [name, latency.optional().meta({ description: text })]),
+    ) as Record<keyof typeof LATENCIES, z.ZodOptional<typeof latency>>),
+    replicas: replicas.optional().meta({ description: "Workers at given times" }),
+  })
+  .transform((written): Expectation[] => {
+    const made: Expectation[] = [];
+    for (const name of Object.keys(COUNTS) as (keyof typeof COUNTS)[]) {
+      for (const condition of written[name] ?? []) made.push({ kind: "metric", name, path: [name], ...condition });
+    }
+    for (const group of Object.keys(LATENCIES) as (keyof typeof LATENCIES)[]) {
+      for (const statistic of LATENCY_STATISTICS) {
+        for (const condition of written[group]?.[statistic] ?? []) {
+          made.push({ kind: "metric", name: `${group}.${statistic}`, path: [group, statistic], ...condition });
+        }
+      }
+    }
+    for (const [i, row] of (written.replicas ?? []).entries()) {
+      for (const key of ["prefill", "decode", "agg"] as const) {
+        for (const condition of row[key] ?? []) {
+          const role = key === "prefill" ? "prefill" : "decode";
+          made.push({ kind: "replicas", role, atMs: row.at, path: ["replicas", i, key], ...condition });
+        }
+      }
+    }
+    return made;
+  });

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { deploymentSchema } from "./deployment.ts";
+import { expectSchema } from "./expect.ts";
+import { faultSchema } from "./faults.ts";
+import { trafficEntry } from "./traffic.ts";
+import { positiveDuration } from "./values.ts";
+
+/** The `planner:` section without its owner's schema: anything with keys. */
+const opaquePlanner: z.ZodType<unknown> = z.record(z.string(), z.unknown());
+
+/**
+ * The format of a scenario file as a schema: what goes in is what YAML gives, what comes out has ms, tokens and absolute paths.
+ * @param file the scenario's file, to which paths are relative
+ * @param plannerSchema the schema of `planner:`, which another room owns
+ */
+export function scenarioSchema(file: string, plannerSchema: z.ZodType<unknown> = opaquePlanner) {
+  return z.strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, {
+        error: "expected a name of letters, digits, dots, dashes and underscores",
+      })
+      .optional()
+      .meta({ description: "Name of the scenario; the file's name by default" }),
+    shows: z.string().min(1).optional().meta({ description: "What it shows, in one sentence" }),
+    seed: z
+      .int()
+      .min(0)
+      .default(1)
+      .meta({ description: "Seed of everything random: the same seed gives the same bytes" }),
+    deployment: deploymentSchema(file).meta({ description: "What is rehearsed: profile, workers and their settings" }),
+    sla: z
+      .strictObject({
+        ttft: positiveDuration("Time to first token"),
+        itl: positiveDuration("Inter-token latency, mean of a request"),
+      })
+      .meta({ description: "What a good request keeps" }),
+    planner: plannerSchema.optional().meta({ description: "Who scales the workers; without it they stay as they are" }),
+    traffic: z
+      .array(trafficEntry(file))
+      .min(1)
+      .max(1000)
+      .meta({ description: "What arrives; entries overlay each other" }),
+    faults: z.array(faultSchema).max(10_000).default([]).meta({ description: "What goes wrong" }),
+    expect: expectSchema.prefault({}).meta({ description: "What must hold; the run fails where it does not" }),
+    limits: z
+      .strictObject({
+        duration: positiveDuration("The run stops at this time even if requests are left").optional(),
+      })
+      .default({})
+      .meta({ description: "Bounds of the run" }),
+  });
+}

@@ -1,0 +1,115 @@
+import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import type { z } from "zod";
+import { UserError } from "#common";
+import { buildWorkload } from "./build-workload.ts";
+import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";
+import type { Expectation } from "./expect.ts";
+import type { Deployment } from "./format/deployment.ts";
+import type { Fault } from "./format/faults.ts";
+import { scenarioSchema } from "./format/scenario.ts";
+import { schemaProblems } from "./schema-problems.ts";
+import type { TraceOptions } from "./trace.ts";
+import type { TrafficEntry } from "./traffic.ts";
+import type { Workload } from "./workload.ts";
+import { type Path, parsePath, readYaml } from "./yaml-source.ts";
+
+/** A scenario file, checked; durations in ms, paths absolute. */
+export interface Scenario<Planner = unknown> {
+  /** As given to the parser. */
+  file: string;
+  name: string;
+  /** What it shows, one sentence. */
+  shows: string | null;
+  seed: number;
+  deployment: Deployment;
+  sla: { ttftMs: number; itlMs: number };
+  /** What the planner's schema made of `planner:`; null where there is none and the workers stay. */
+  planner: Planner | null;
+  traffic: TrafficEntry[];
+  faults: Fault[];
+  expect: Expectation[];
+  /** The run stops here even if requests are left, ms; null: no limit. */
+  endMs: number | null;
+  /** `file:line:column (path)` of a value, for messages about it found later. */
+  locate(path: Path): string;
+}
+
+export interface ScenarioOptions<Planner> {
+  /** The schema of the `planner:` section, whose owner is another room. */
+  plannerSchema?: z.ZodType<Planner>;
+}
+
+const MAX_BYTES = 4 * 2 ** 20;
+const MAX_SHOWN = 8;
+
+/**
+ * Reads a scenario. Every problem is told at once, each with `file:line:column` and its path in the document.
+ * @param file names the text in messages; paths in the scenario are relative to its folder
+ * @throws UserError SCENARIOS_YAML_…, SCENARIOS_INVALID
+ */
+export function parseScenario<Planner = unknown>(
+  text: string,
+  file: string,
+  options: ScenarioOptions<Planner> = {},
+): Scenario<Planner> {
+  const source = readYaml(text, file);
+  const schema = scenarioSchema(file, options.plannerSchema);
+  const parsed = schema.safeParse(source.value);
+  if (!parsed.success) {
+    const problems = schemaProblems(schema, source.value, parsed.error);
+    const shown = problems.slice(0, MAX_SHOWN).map(({ path, key, message, hint }) => ({
+      where: key === undefined ? source.locate(path) : source.locateKey(path, key),
+      message,
+      ...(hint === undefined ? {} : { hint }),
+    }));
+    throw scenarioInvalid(shown, problems.length - shown.length);
+  }
+  const written = parsed.data;
+  return {
+    file,
+    name: written.name ?? basename(file).replace(/\.ya?ml$/, ""),
+    shows: written.shows ?? null,
+    seed: written.seed,
+    deployment: written.deployment,
+    sla: { ttftMs: written.sla.ttft, itlMs: written.sla.itl },
+    planner: (written.planner as Planner | undefined) ?? null,
+    traffic: written.traffic,
+    faults: written.faults,
+    expect: written.expect,
+    endMs: written.limits.duration ?? null,
+    locate: source.locate,
+  };
+}
+
+/** Reads a scenario file. @throws UserError SCENARIOS_UNREADABLE and what `parseScenario` throws */
+export function readScenario<Planner = unknown>(
+  file: string,
+  options: ScenarioOptions<Planner> = {},
+): Scenario<Planner> {
+  let text: string;
+  try {
+    const stat = statSync(file);
+    if (stat.isDirectory()) throw scenarioUnreadable(file, "a directory");
+    if (stat.size > MAX_BYTES)
+      throw scenarioUnreadable(file, `${stat.size} bytes`, "a trace goes into traffic: trace:");
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw scenarioUnreadable(file, code === "ENOENT" ? "no such file" : `a file that cannot be read (${code})`);
+  }
+  return parseScenario(text, file, options);
+}
+
+/** All requests of a scenario. @throws UserError SCENARIOS_BAD_TRAFFIC, SCENARIOS_TRACE_… */
+export function scenarioWorkload(
+  scenario: Pick<Scenario, "traffic" | "seed" | "locate">,
+  readTrace?: (file: string, options: TraceOptions) => Workload,
+): Workload {
+  return buildWorkload(scenario.traffic, {
+    seed: scenario.seed,
+    locate: (path) => scenario.locate(parsePath(path)),
+    ...(readTrace === undefined ? {} : { readTrace }),
+  });
+}
