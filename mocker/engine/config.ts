@@ -11,6 +11,7 @@ const QUIRK_NAMES = [
   "gateWithoutReservation",
   "doubleRounding",
   "abortOnStuck",
+  "reservationsFirst",
   "fixedPrefillPerPass",
 ] as const satisfies readonly (keyof EngineQuirks)[];
 

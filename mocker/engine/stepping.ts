@@ -243,11 +243,17 @@ export class SteppingEngine implements Engine {
 
   /** Step 2: waiting requests from the head, while seats, budget and blocks last. */
   #admitWaiting(budget: { left: number }): void {
+    const { quirks } = this.config;
     let index = 0;
     let headBlocked = false;
     while (index < this.#waiting.length && this.#running.length < this.config.maxNumSeqs && budget.left > 0) {
       const sequence = this.#waiting[index]!;
-      if (sequence.inTransfer || (headBlocked && !sequence.transferred)) {
+      // Somebody must run for a request to wait: otherwise nothing would ever free what it waits for.
+      const lastInLine = this.config.role === "decode" && quirks.reservationsFirst && this.#running.length > 0;
+      const waits = sequence.transferred
+        ? headBlocked && lastInLine
+        : headBlocked || (lastInLine && this.#reservations.length > 0);
+      if (sequence.inTransfer || waits) {
         index++;
       } else if (sequence.transferred) {
         this.#waiting.splice(index, 1);

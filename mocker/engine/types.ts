@@ -37,6 +37,11 @@ export interface EngineQuirks {
   doubleRounding: boolean;
   /** 9: a request that can never finish aborts the run instead of being rejected. */
   abortOnStuck: boolean;
+  /**
+   * Not on that list, but in recorded runs: on a decode worker with running requests, preempted ones wait until no
+   * reservation is queued, and where they then don't fit, transferred ones behind them wait, too.
+   */
+  reservationsFirst: boolean;
   /** 16: `fixed` timing charges prefill once per pass, not per prompt. */
   fixedPrefillPerPass: boolean;
 }

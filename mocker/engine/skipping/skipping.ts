@@ -239,7 +239,12 @@ export class SkippingEngine implements Engine {
       const request = waiting.at(index);
       const flags = store.flags[request]!;
       const transferred = (flags & Flag.transferred) !== 0;
-      if ((flags & Flag.inTransfer) !== 0 || (headBlocked && !transferred)) {
+      // Somebody must run for a request to wait: otherwise nothing would ever free what it waits for.
+      const lastInLine = config.role === "decode" && config.quirks.reservationsFirst && this.runningCount > 0;
+      const waits = transferred
+        ? headBlocked && lastInLine
+        : headBlocked || (lastInLine && this.#reservations.length > 0);
+      if ((flags & Flag.inTransfer) !== 0 || waits) {
         index++;
         continue;
       }

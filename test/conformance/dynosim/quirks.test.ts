@@ -37,8 +37,8 @@ function prompts(...lengths: [isl: number, osl: number][]): TraceLine[] {
 const prefillMs = (tokens: number) => 4.209989e-7 * tokens * tokens + 1.518344e-2 * tokens + 16.50142;
 
 describe("DynoSim's quirks, each by a case that it changes", () => {
-  it("names the ten switches of the engine", () => {
-    expect(ENGINE_QUIRK_NAMES.length).toBe(10);
+  it("names all switches of the engine", () => {
+    expect(ENGINE_QUIRK_NAMES.length).toBe(11);
   });
 
   it("integerMeans: 250 prompt tokens of three requests are charged as 249", () => {
@@ -101,6 +101,16 @@ describe("DynoSim's quirks, each by a case that it changes", () => {
     };
     expectTimes(replay(lines, parts), [100, 201.6, 211.6, 211.6]);
     expectTimes(replay(lines, parts, without("oneReservationPerTrigger")), [100, 201.6, 201.6, 201.6]);
+  });
+
+  it("reservationsFirst: a preempted request of a decode worker waits while a reservation is queued, even one that doesn't fit", () => {
+    // 12 blocks: the third is preempted when all three want one more for their 17th token; at 300 ms the second ends and
+    // leaves room for it, but not for the 8 blocks of the fourth, which has been queued since 250 ms.
+    const lines = [...prompts([48, 60], [48, 20], [16, 40]), { timestamp: 150, input_length: 128, output_length: 1 }];
+    const parts: Parts = { engine: { timing_model: FIXED }, pools: { prefill: {}, decode: { num_gpu_blocks: 12 } } };
+    const readmission = (records: DynosimRecord[]) => records[2]!.admission_history[2]?.at_ms;
+    expect(readmission(replay(lines, parts))).toBeCloseTo(700, 9);
+    expect(readmission(replay(lines, parts, without("reservationsFirst")))).toBeCloseTo(300, 9);
   });
 
   it("duplicateBlocks: what two requests compute of one content is kept twice", () => {

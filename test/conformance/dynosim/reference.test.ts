@@ -9,6 +9,7 @@ const EXACT = [
   ["dynosim-random/vllmtight", 30, 0],
   ["dynosim-random/prefix", 30, 0],
   ["dynosim-random/sessions", 13, 0],
+  ["dynosim-random/disagg", 13, 0],
 ] as const;
 
 for (const engine of ["stepping", "skipping"] as const) {
@@ -21,12 +22,6 @@ for (const engine of ["stepping", "skipping"] as const) {
       expect([compared.length, rows.length - compared.length]).toEqual([cases, later]);
       // Far inside the tolerance: only the last bits of logarithms and means may differ.
       for (const row of compared) expect(row.largestRelativeError, row.case).toBeLessThan(1e-11);
-    });
-
-    it("reproduces most disaggregated runs near the capacity of the KV cache, where not all rules are known", () => {
-      const rows = runDynosimConformance(referencePath("dynosim-random", "disagg"), { engine });
-      expect(rows.length).toBe(13);
-      expect(rows.filter((row) => row.passed).length).toBeGreaterThanOrEqual(11);
     });
   });
 }
