@@ -41,7 +41,7 @@ export function dynosimSummary(result: SimulationResult, options: DynosimSummary
 
 interface LatencySamples {
   /** Indices of the completed requests. */
-  completed: number[];
+  completed: Int32Array;
   ttft: Float64Array;
   ttst: Float64Array;
   tpot: Float64Array;
@@ -49,20 +49,36 @@ interface LatencySamples {
 }
 
 function latencySamples({ requests }: SimulationResult): LatencySamples {
-  const { arrivalMs, firstTokenMs, secondTokenMs, lastTokenMs, outputTokens, status } = requests;
-  const completed: number[] = [];
-  for (let i = 0; i < requests.count; i++) if (status[i] === RequestStatus.completed) completed.push(i);
-  const several = completed.filter((i) => outputTokens[i]! >= 2);
+  const { count, arrivalMs, firstTokenMs, secondTokenMs, lastTokenMs, outputTokens, status } = requests;
+  const completed = new Int32Array(count);
+  const ttft = new Float64Array(count);
+  const ttst = new Float64Array(count);
+  const tpot = new Float64Array(count);
+  const e2e = new Float64Array(count);
+  let all = 0;
+  let several = 0;
+  for (let i = 0; i < count; i++) {
+    if (status[i] !== RequestStatus.completed) continue;
+    const first = firstTokenMs[i]!;
+    const last = lastTokenMs[i]!;
+    const tokens = outputTokens[i]!;
+    completed[all] = i;
+    ttft[all] = first - arrivalMs[i]!;
+    e2e[all++] = last - arrivalMs[i]!;
+    if (tokens < 2) continue;
+    ttst[several] = secondTokenMs[i]! - first;
+    tpot[several++] = (last - first) / (tokens - 1);
+  }
   return {
-    completed,
-    ttft: Float64Array.from(completed, (i) => firstTokenMs[i]! - arrivalMs[i]!),
-    ttst: Float64Array.from(several, (i) => secondTokenMs[i]! - firstTokenMs[i]!),
-    tpot: Float64Array.from(several, (i) => (lastTokenMs[i]! - firstTokenMs[i]!) / (outputTokens[i]! - 1)),
-    e2e: Float64Array.from(completed, (i) => lastTokenMs[i]! - arrivalMs[i]!),
+    completed: completed.subarray(0, all),
+    ttft: ttft.subarray(0, all),
+    ttst: ttst.subarray(0, several),
+    tpot: tpot.subarray(0, several),
+    e2e: e2e.subarray(0, all),
   };
 }
 
-function totals({ requests, durationMs }: SimulationResult, completed: number[]): Record<string, number> {
+function totals({ requests, durationMs }: SimulationResult, completed: Int32Array): Record<string, number> {
   let input = 0;
   let output = 0;
   for (const i of completed) {
@@ -103,15 +119,16 @@ function workerSeconds({ workers, endMs, mode, gpusPerWorker }: SimulationResult
 
 /** Share of prompt tokens found in a prefix cache: best admission of each request (any pool), and the first one alone. */
 function reuse({ requests, admissions }: SimulationResult): Record<string, number> {
-  const best = new Map<number, number>();
+  const best = new Int32Array(requests.count).fill(-1);
   let first = 0;
-  for (const { request, reusedTokens } of admissions) {
-    const before = best.get(request);
-    if (before === undefined) first += reusedTokens;
-    best.set(request, Math.max(before ?? 0, reusedTokens));
-  }
   let reused = 0;
-  for (const tokens of best.values()) reused += tokens;
+  for (const { request, reusedTokens } of admissions) {
+    const before = best[request]!;
+    if (before < 0) first += reusedTokens;
+    if (reusedTokens <= before) continue;
+    reused += reusedTokens - Math.max(before, 0);
+    best[request] = reusedTokens;
+  }
   let input = 0;
   for (let i = 0; i < requests.count; i++) {
     if (requests.status[i] === RequestStatus.completed) input += requests.isl[i]!;
@@ -122,15 +139,18 @@ function reuse({ requests, admissions }: SimulationResult): Record<string, numbe
   };
 }
 
-/** Exact moments, population deviation; percentiles by rank round-half-up(q (n − 1)) without interpolation; 0 if empty. */
+/**
+ * Exact moments, population deviation; percentiles by rank round-half-up(q (n − 1)) without interpolation; 0 if empty.
+ * Sorts the sample.
+ */
 function distribution(name: string, sample: Float64Array): Record<string, number> {
-  const ascending = sample.toSorted();
+  const ascending = sample.sort();
   const n = ascending.length;
   let sum = 0;
-  for (const value of ascending) sum += value;
+  for (let i = 0; i < n; i++) sum += ascending[i]!;
   const mean = n === 0 ? 0 : sum / n;
   let squares = 0;
-  for (const value of ascending) squares += (value - mean) ** 2;
+  for (let i = 0; i < n; i++) squares += (ascending[i]! - mean) ** 2;
   return fields(name, {
     mean,
     min: ascending[0] ?? 0,
