@@ -2,7 +2,7 @@ import type { ScaleKind } from "./scale.ts";
 import type { ColourName } from "./theme.ts";
 
 export interface AxisSpec {
-  /** What is measured, with its unit: `TTFT (ms)`. The unit of `time` and `share` axes is added by itself. */
+  /** What is measured, with its unit: `TTFT (ms)`. Shares add theirs by themselves; times have it at every tick and need no label. */
   label: string;
   /** Default `linear`. */
   scale?: ScaleKind;

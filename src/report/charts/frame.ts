@@ -80,6 +80,11 @@ export function tickLabelWidth(scale: Scale): number {
   return Math.max(0, ...scale.ticks.map((tick) => textWidth(tick.label, TICK_SIZE_PX)));
 }
 
+/** Room below the plot for tick labels and the axis label, px. */
+export function footHeight(axis: AxisSpec): number {
+  return axis.label === "" ? 24 : 40;
+}
+
 /** Label of an axis with the unit of its ticks. */
 export function axisLabel(axis: AxisSpec, scale: Scale): string {
   return scale.unit === null ? axis.label : `${axis.label} (${scale.unit})`;
@@ -121,10 +126,11 @@ export function axesSvg(axes: Axes, plot: Plot, theme: Theme): string {
     const at = xScale.at(tick.value);
     parts.push(text(tick.label, { ...small, x: at, y: plot.bottom + 17, "text-anchor": "middle" }));
   }
-  parts.push(
-    text(label, { ...small, x: (plot.left + plot.right) / 2, y: plot.bottom + 33, "text-anchor": "middle" }),
-    text(axisLabel(axes.y.spec, yScale), { ...small, x: yLabelLeft, y: plot.top - 12 }),
-  );
+  if (label !== "") {
+    const x = (plot.left + plot.right) / 2;
+    parts.push(text(label, { ...small, x, y: plot.bottom + 33, "text-anchor": "middle" }));
+  }
+  parts.push(text(axisLabel(axes.y.spec, yScale), { ...small, x: yLabelLeft, y: plot.top - 12 }));
   return parts.join("");
 }
 

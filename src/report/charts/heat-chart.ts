@@ -2,7 +2,16 @@ import { formatPlain } from "../format.ts";
 import type { AxisSpec, Size } from "./chart.ts";
 import { rampColour } from "./colour-ramp.ts";
 import { contour, type GridValues, polygonsAbove, type Segment } from "./contours.ts";
-import { axesSvg, headingHeight, LABEL_SIZE_PX, type Plot, picture, TICK_SIZE_PX, tickLabelWidth } from "./frame.ts";
+import {
+  axesSvg,
+  footHeight,
+  headingHeight,
+  LABEL_SIZE_PX,
+  type Plot,
+  picture,
+  TICK_SIZE_PX,
+  tickLabelWidth,
+} from "./frame.ts";
 import { type Scale, scale } from "./scale.ts";
 import { coordinate, element, text } from "./svg.ts";
 import { textWidth } from "./text-width.ts";
@@ -31,7 +40,7 @@ const LEGEND_PX = 64;
 /** A surface in bands of colour with labelled contours and the points it was made from, as an SVG string. */
 export function heatChart(chart: HeatChart, size: Size, theme: Theme): string {
   const top = headingHeight(chart, size, theme) + 28;
-  const bottom = size.height - 40;
+  const bottom = size.height - footHeight(chart.x);
   const wantedY = Math.max(3, Math.round(size.height / 60));
   const y = scale(chart.y.scale ?? "linear", [chart.y.min, chart.y.max], [bottom, top], wantedY);
   const edge = theme.standalone ? 14 : 2;

@@ -1,6 +1,6 @@
 import { formatFixed, formatPlain } from "../format.ts";
 
-/** How values of an axis are laid out. `time` takes ms and speaks of s, min or h; `share` takes 0..1 and speaks of per cent. */
+/** How values of an axis are laid out. `time` takes ms and labels its ticks in s, min or h; `share` takes 0..1 and speaks of per cent. */
 export type ScaleKind = "linear" | "log" | "time" | "share";
 
 export interface Tick {
@@ -14,7 +14,7 @@ export interface Scale {
   /** Position in px. */
   at(value: number): number;
   ticks: Tick[];
-  /** Unit that the tick labels are in where the kind decides it (`min`, `%`). */
+  /** Unit of the tick labels for the axis label, where the kind decides it. */
   unit: string | null;
 }
 
@@ -50,16 +50,21 @@ export function niceDomain(kind: ScaleKind, from: number, to: number, wanted: nu
 }
 
 function ticks(kind: ScaleKind, from: number, to: number, wanted: number): { ticks: Tick[]; unit: string | null } {
-  if (kind === "time") return timeTicks(from, to, wanted);
+  if (kind === "time") return { ticks: timeTicks(from, to, wanted), unit: null };
   if (kind === "log") return { ticks: logTicks(from, to, wanted), unit: null };
   const factor = kind === "share" ? 100 : 1;
+  return { ticks: linearTicks(from, to, wanted, factor), unit: kind === "share" ? "%" : null };
+}
+
+/** Even steps; labels are `factor` times the value. */
+function linearTicks(from: number, to: number, wanted: number, factor: number): Tick[] {
   const step = niceStep((to - from) * factor, wanted);
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const first = Math.ceil((from * factor) / step - 1e-9);
   const last = Math.floor((to * factor) / step + 1e-9);
   const made: Tick[] = [];
   for (let i = first; i <= last; i++) made.push({ value: (i * step) / factor, label: formatFixed(i * step, digits) });
-  return { ticks: made, unit: kind === "share" ? "%" : null };
+  return made;
 }
 
 const SECOND = 1000;
@@ -71,7 +76,7 @@ const TIME_STEPS = [
   [1, 2, 3, 4, 6, 12, 24, 48, 120, 240].map((n) => n * HOUR),
 ].flat();
 
-function timeTicks(from: number, to: number, wanted: number): { ticks: Tick[]; unit: string } {
+function timeTicks(from: number, to: number, wanted: number): Tick[] {
   const span = to - from;
   const [unitMs, unit] = span <= 3 * MINUTE ? [SECOND, "s"] : span <= 3 * HOUR ? [MINUTE, "min"] : [HOUR, "h"];
   const ideal = span / Math.max(1, wanted);
@@ -79,15 +84,17 @@ function timeTicks(from: number, to: number, wanted: number): { ticks: Tick[]; u
     TIME_STEPS.find((candidate) => candidate >= ideal) ?? TIME_STEPS.at(-1)! * Math.ceil(ideal / TIME_STEPS.at(-1)!);
   const made: Tick[] = [];
   for (let i = Math.ceil(from / step - 1e-9); i * step <= to * (1 + 1e-12); i++) {
-    made.push({ value: i * step, label: formatPlain((i * step) / unitMs) });
+    made.push({ value: i * step, label: `${formatPlain((i * step) / unitMs)} ${unit}` });
   }
-  return { ticks: made, unit };
+  return made;
 }
 
 function logTicks(from: number, to: number, wanted: number): Tick[] {
   const all = logSteps(from, to).filter((step) => step >= from * (1 - 1e-9) && step <= to * (1 + 1e-9));
   const decades = all.filter((step) => Math.abs(Math.log10(step) % 1) < 1e-9);
   const steps = all.length <= wanted * 1.6 || decades.length < 2 ? all : decades;
+  // Within less than a decade 1, 2 and 5 leave too little to read off.
+  if (steps.length < 4) return linearTicks(from, to, wanted, 1);
   return steps.map((value) => ({ value, label: formatPlain(value) }));
 }
 

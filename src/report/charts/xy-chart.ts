@@ -1,6 +1,6 @@
 import type { AxisSpec, Limit, Series, Size, XyChart } from "./chart.ts";
 import { type EndLabel, endLabels, endLabelWidth } from "./end-labels.ts";
-import { axesSvg, headingHeight, LABEL_SIZE_PX, type Plot, picture, tickLabelWidth } from "./frame.ts";
+import { axesSvg, footHeight, headingHeight, LABEL_SIZE_PX, type Plot, picture, tickLabelWidth } from "./frame.ts";
 import { mark } from "./marks.ts";
 import { niceDomain, type Scale, scale } from "./scale.ts";
 import { element, text } from "./svg.ts";
@@ -16,7 +16,7 @@ export function xyChart(chart: XyChart, size: Size, theme: Theme): string {
   const named = chart.series.filter((series) => series.name !== "");
   const labelOf = (series: Series) => (narrow ? (series.shortName ?? series.name) : series.name);
   const top = headingHeight(chart, size, theme) + 28;
-  const bottom = size.height - 40;
+  const bottom = size.height - footHeight(chart.x);
   const yDomain = domainOf(
     chart.y,
     chart.series.flatMap((series) => extent(series, "y")),
@@ -82,7 +82,7 @@ function limitSvg(limit: Limit, x: Scale, y: Scale, plot: Plot, theme: Theme): s
     const anchor = room ? { x: at + 5 } : { x: at - 5, "text-anchor": "end" };
     return (
       element("path", { d: `M${Math.round(at)} ${plot.top}V${plot.bottom}`, ...stroke }) +
-      text(limit.label, { ...label, ...anchor, y: plot.top + 11 })
+      text(limit.label, { ...label, ...anchor, y: plot.bottom - 9 })
     );
   }
   const at = Math.round(y.at(limit.value));

@@ -33,7 +33,7 @@ export interface TimeFigure {
 
 /** Widths a figure is drawn for, and the room beside the plot; CSS shows the one that fits (see charts.css and media.css). */
 const TIME_VARIANTS = [
-  { name: "small", width: 350, left: 44, right: 58 },
+  { name: "small", width: 350, left: 44, right: 68 },
   { name: "medium", width: 680, left: 52, right: 104 },
   { name: "large", width: 1080, left: 54, right: 108 },
 ] as const;
@@ -44,7 +44,7 @@ const HALF_VARIANTS = [
 ] as const;
 
 export function timeAxis(record: RunRecord): AxisSpec {
-  return { label: "time since start", scale: "time", min: 0, max: record.endMs };
+  return { label: "", scale: "time", min: 0, max: record.endMs };
 }
 
 /** Values rounded to what a reader can use; they are written into the page. */

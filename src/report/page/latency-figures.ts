@@ -1,6 +1,6 @@
 import type { RunRecord } from "#src/record";
 import type { ColourName } from "../charts/theme.ts";
-import { formatPlain, formatShare, formatSignificant } from "../format.ts";
+import { formatPlain, formatShare } from "../format.ts";
 import { type LatencyWindows, latencyWindows, roundWindowMs } from "../series/latency-windows.ts";
 import type { RunSummary } from "../summary/summarize.ts";
 import { readoutOf, type TimeFigure, timeAxis } from "./figure.ts";
@@ -60,7 +60,7 @@ function figure(record: RunRecord, windows: LatencyWindows, spec: LatencySpec): 
       : `; worst${atClock(atMs[worst]! - windowMs / 2)} with ${formatShare(met[worst]! / judged[worst]!, 0)}`;
   return {
     id: spec.id,
-    height: 190,
+    height: 200,
     readouts: [
       readoutOf("p50", colour, " ms", atMs, p50),
       readoutOf("p99", colour, " ms", atMs, p99),
@@ -68,7 +68,7 @@ function figure(record: RunRecord, windows: LatencyWindows, spec: LatencySpec): 
     ],
     chart: {
       title: `${formatShare(share, 1)} of requests kept ${name} within ${formatPlain(limitMs)} ms${tail}`,
-      subtitle: `median and 99th percentile of the requests that arrived in each window of ${formatSignificant(windowMs / 1000)} s`,
+      subtitle: `median and 99th percentile of the requests that arrived in each window of ${formatPlain(windowMs / 1000)} s`,
       x: timeAxis(record),
       y: log ? { label: `${name} (ms)`, scale: "log" } : { label: `${name} (ms)`, min: 0 },
       series: [

@@ -97,6 +97,15 @@
         if (value >= low && value <= high) ticks.push(value);
       }
     }
+    if (ticks.length < 4) {
+      const rough = (high - low) / 5;
+      const power = 10 ** Math.floor(Math.log10(rough));
+      const step = [1, 2, 5, 10].map((digit) => digit * power).find((candidate) => candidate >= rough);
+      const first = Math.ceil(low / step);
+      return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) =>
+        Number(((first + i) * step).toPrecision(6)),
+      );
+    }
     return ticks.length > 9 ? ticks.filter((value) => Number.isInteger(Math.log10(value))) : ticks;
   };
 

@@ -44,7 +44,7 @@ function loadFigure(record: RunRecord): TimeFigure {
   }
   return {
     id: "load",
-    height: 190,
+    height: 200,
     readouts,
     chart: {
       title,
@@ -72,7 +72,7 @@ function workersFigure(record: RunRecord, summary: RunSummary, role: "prefill" |
   const events = record.scalingEvents.filter((event) => event.role === role);
   return {
     id: `${role}-workers`,
-    height: 150,
+    height: 140,
     readouts: [
       readoutOf("ready", role, "", steps.atMs, steps.active, "step"),
       readoutOf("starting", role, "", steps.atMs, steps.starting, "step"),
@@ -111,7 +111,7 @@ function kvFigure(record: RunRecord): TimeFigure {
   const peak = peakOf(kv.max);
   return {
     id: "kv-usage",
-    height: 140,
+    height: 130,
     readouts: [
       readoutOf(
         "KV cache",
@@ -141,7 +141,7 @@ function queueFigure(record: RunRecord): TimeFigure {
       : "No prompt had to wait at the end of a window";
   return {
     id: "prefill-queue",
-    height: 140,
+    height: 130,
     readouts: [readoutOf("queue", "prefill", " tokens", queue.atMs, queue.mean)],
     chart: areaChart(record, {
       title,
@@ -158,7 +158,7 @@ function runningFigure(record: RunRecord): TimeFigure {
   const peak = peakOf(running.max);
   return {
     id: "running",
-    height: 140,
+    height: 130,
     readouts: [readoutOf("running", "decode", "", running.atMs, running.mean)],
     chart: areaChart(record, {
       title: `Up to ${plural(peak.value, "request")} ran at once${atClock(running.atMs[peak.index])}`,
@@ -229,7 +229,7 @@ function gpuHoursFigure(record: RunRecord, summary: RunSummary): TimeFigure {
   }
   return {
     id: "gpu-hours",
-    height: 190,
+    height: 200,
     readouts,
     chart: {
       title,
