@@ -2,6 +2,20 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { conformanceUnreadable, dynosimBadCase } from "./errors.ts";
 
+const KNOWN_TIMINGS = ["polynomial", "fixed", "external"];
+
+/** Models that are not known here are kept by name, for the reason why the case is skipped. */
+const timingModel = z.union([
+  z.discriminatedUnion("type", [
+    z.object({ type: z.literal("polynomial") }),
+    z.object({ type: z.literal("fixed"), prefill_ms: z.number(), decode_ms: z.number() }),
+    z.object({ type: z.literal("external"), provider: z.string(), config: z.record(z.string(), z.unknown()) }),
+  ]),
+  z
+    .object({ type: z.string().refine((type) => !KNOWN_TIMINGS.includes(type)) })
+    .transform(({ type }) => ({ type: "other" as const, name: type })),
+]);
+
 /** One engine's arguments as DynoSim 1.6.1 normalises them; names are the file's. */
 const engineArguments = z.object({
   backend: z.string().default("vllm"),
@@ -22,13 +36,7 @@ const engineArguments = z.object({
   kv_transfer_bytes_per_token: z.number().nullable().default(null),
   kv_transfer_bandwidth: z.number().nullable().default(null),
   kv_transfer_timing_mode: z.enum(["full_prompt", "destination_missing"]).default("full_prompt"),
-  timing_model: z
-    .discriminatedUnion("type", [
-      z.object({ type: z.literal("polynomial") }),
-      z.object({ type: z.literal("fixed"), prefill_ms: z.number(), decode_ms: z.number() }),
-      z.object({ type: z.literal("external"), provider: z.string(), config: z.record(z.string(), z.unknown()) }),
-    ])
-    .default({ type: "polynomial" }),
+  timing_model: timingModel.default({ type: "polynomial" }),
 });
 
 const workerArguments = z.object({

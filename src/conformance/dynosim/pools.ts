@@ -75,6 +75,8 @@ function timingModel(run: DynosimCase, { engine }: WorkerArguments, quirks: Engi
       return polynomialTiming({ capacityTokens: engine.num_gpu_blocks * engine.block_size });
     case "external":
       return tableTiming(loadMockerTable(tablePath(run, timing.config.path)));
+    case "other":
+      throw dynosimBadCase(run.file, `found the timing model ${timing.name}, expected polynomial, fixed or external`);
   }
 }
 

@@ -30,6 +30,7 @@ function whyNotEngine({ engine, dp_size }: WorkerArguments): string | null {
   if (engine.aic_nextn !== null) return "not yet: speculative decoding";
   if (dp_size > 1) return "not yet: attention data parallelism";
   const timing = engine.timing_model;
+  if (timing.type === "other") return `not yet: the timing model ${timing.name}`;
   if (timing.type === "external" && timing.provider !== "dynamo_profile") {
     return `not yet: the timing provider ${timing.provider}`;
   }
