@@ -12,8 +12,8 @@ export {
 } from "./files/write-reports.ts";
 export { reportPage } from "./page/page.ts";
 export { type ProfilePlot, type ProfilePlotOptions, profilePlots } from "./profile-plots.ts";
-export { type Attainment, type Attainment, attainment, attainment, type RequestCounts } from "./summary/attainment.ts";
-export { type Cost, type Cost, cost, cost } from "./summary/cost.ts";
+export { type Attainment, attainment, type RequestCounts } from "./summary/attainment.ts";
+export { type Cost, cost } from "./summary/cost.ts";
 export type { Distribution, PercentileRule } from "./summary/distribution.ts";
 export { type Measured, measuredValues } from "./summary/measured-values.ts";
 export { type RunSummary, type SummaryOptions, summarize } from "./summary/summarize.ts";

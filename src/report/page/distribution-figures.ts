@@ -50,7 +50,7 @@ function cdf(name: string, colour: ColourName, ascending: Float64Array, known: D
   const title =
     known.count === 0
       ? `No request has a ${name}`
-      : `${formatShare(within, 1)} of completed requests within ${formatPlain(limitMs)} ms; median ${formatSignificant(known.p50)} ms, p99 ${formatSignificant(known.p99)} ms`;
+      : `${formatShare(within, 1)} of completed requests within ${formatPlain(limitMs)} ms; median\u00a0${formatSignificant(known.p50)}\u00a0ms, p99\u00a0${formatSignificant(known.p99)}\u00a0ms`;
   return {
     title: `${name}: ${title}`,
     subtitle: `share of completed requests with at most this ${name}`,

@@ -10,8 +10,7 @@ export function numbersSection(record: RunRecord, summary: RunSummary): string {
   return `<section id="numbers" aria-labelledby="numbers-title">
 <h2 id="numbers-title">All numbers</h2>
 ${metricsTable(summary)}
-${rolesTable(record, summary)}
-${engineTable(summary)}
+<div class="halves">${rolesTable(record, summary)}${engineTable(summary)}</div>
 </section>`;
 }
 
