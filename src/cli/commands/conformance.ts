@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import { Command, Option } from "commander";
 import { UserError } from "#common";
-import { runDynosimConformance } from "#src/conformance";
+import { runDynosimConformance, runPlannerConformance } from "#src/conformance";
 
 /** What a runner says of one case; runners may add fields, which `--json` shows. */
 interface ConformanceRow {
@@ -15,17 +15,21 @@ interface ConformanceRow {
 
 type Engine = "stepping" | "skipping";
 
-interface DynosimFlags {
-  engine: Engine | "both";
+interface Flags {
   only?: string;
   json?: true;
+}
+
+interface DynosimFlags extends Flags {
+  engine: Engine | "both";
 }
 
 /** `understudy conformance`: recorded runs of the reference implementations against ours. */
 export function conformanceCommand(): Command {
   return new Command("conformance")
     .description("compare with recorded runs of the reference implementations, case by case")
-    .addCommand(dynosimCommand());
+    .addCommand(dynosimCommand())
+    .addCommand(plannerCommand());
 }
 
 function dynosimCommand(): Command {
@@ -64,13 +68,33 @@ Examples:
     });
 }
 
+function plannerCommand(): Command {
+  return new Command("planner")
+    .description("recorded surfaces, decisions and forecasts of the reference SLA planner against ours")
+    .argument("<dir>", "folder of case files; subfolders are searched too")
+    .option("--only <text>", "only cases whose path or name contains this")
+    .option("--json", "print one JSON document instead of lines")
+    .addHelpText(
+      "after",
+      `
+What a file holds is told by its content. Profiles that cases name lie in a folder profiles/ beside them or above.
+Exit code 1 when a case fails.
+
+Examples:
+  $ understudy conformance planner recorded/planner
+  $ understudy conformance planner recorded/planner --only replica --json`,
+    )
+    .action((dir: string, flags: Flags) => {
+      report("planner", dir, flags, (onRow) => {
+        runPlannerConformance(dir, (row) => {
+          if (flags.only === undefined || row.case.includes(flags.only)) onRow(row);
+        });
+      });
+    });
+}
+
 /** Prints rows as they come (or one document at the end) and sets the exit code. @throws UserError where no case matched */
-function report(
-  kind: string,
-  dir: string,
-  flags: { only?: string; json?: true },
-  run: (onRow: (row: ConformanceRow) => void) => void,
-): void {
+function report(kind: string, dir: string, flags: Flags, run: (onRow: (row: ConformanceRow) => void) => void): void {
   const rows: ConformanceRow[] = [];
   run((row) => {
     rows.push(row);
