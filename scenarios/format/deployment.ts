@@ -49,6 +49,7 @@ export const QUIRKS = [
   "doubleRounding",
   "abortOnStuck",
   "fixedPrefillPerPass",
+  "reservationsFirst",
   "passesBeforeArrivals",
 ] as const;
 export type Quirk = (typeof QUIRKS)[number];

@@ -5,5 +5,9 @@ export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
 
 /** In the order in which help shows them; a run loads the module of its own subcommand alone. */
 export const COMMAND_TABLE: CommandTable = {
+  start: async () => (await import("./commands/start.ts")).startCommand(),
+  run: async () => (await import("./commands/run.ts")).runCommand(),
+  replay: async () => (await import("./commands/replay.ts")).replayCommand(),
   conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand(),
+  trace: async () => (await import("./commands/trace.ts")).traceCommand(),
 };

@@ -11,6 +11,7 @@ export {
   writeReports,
 } from "./files/write-reports.ts";
 export { reportPage } from "./page/page.ts";
+export { reportJson } from "./files/report-json.ts";
 export { type ProfilePlot, type ProfilePlotOptions, profilePlots } from "./profile-plots.ts";
 export { type Attainment, attainment, type RequestCounts } from "./summary/attainment.ts";
 export { type Cost, cost } from "./summary/cost.ts";

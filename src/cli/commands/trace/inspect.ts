@@ -1,0 +1,76 @@
+import { styleText } from "node:util";
+import { Command, InvalidArgumentError } from "commander";
+import { formatDuration, parseDurationMs, UserError } from "#common";
+import { readTraceFile, summarizeWorkload, type WorkloadSummary } from "#scenarios";
+import { numberArgument } from "./number-argument.ts";
+
+interface InspectFlags {
+  blockSize: number;
+  from?: number;
+  to?: number;
+  json?: true;
+}
+
+function durationArgument(text: string): number {
+  try {
+    return parseDurationMs(text);
+  } catch (error) {
+    if (error instanceof UserError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+/** `understudy trace inspect` */
+export function inspectCommand(): Command {
+  return new Command("inspect")
+    .description("rates, lengths, sessions and shared prefixes of a trace")
+    .argument("<file>", "Mooncake trace (JSONL)")
+    .option("--block-size <tokens>", "tokens of a hash id", numberArgument(1, true), 512)
+    .option("--from <time>", "begin at this time of the trace, such as 10m", durationArgument)
+    .option("--to <time>", "end at this time of the trace", durationArgument)
+    .option("--json", "print one JSON document")
+    .addHelpText(
+      "after",
+      `
+Example:
+  $ understudy trace inspect scenarios/library/traces/chat-sessions.jsonl`,
+    )
+    .action((file: string, flags: InspectFlags) => {
+      const workload = readTraceFile(file, {
+        blockTokens: flags.blockSize,
+        ...(flags.from === undefined ? {} : { fromMs: flags.from }),
+        ...(flags.to === undefined ? {} : { toMs: flags.to }),
+      });
+      const summary = summarizeWorkload(workload);
+      process.stdout.write(flags.json ? `${JSON.stringify(summary, null, 2)}\n` : describe(summary));
+    });
+}
+
+function describe(summary: WorkloadSummary): string {
+  const lengths = ({ mean, p50, p99, max }: WorkloadSummary["isl"]) =>
+    `mean ${Math.round(mean)}, median ${Math.round(p50)}, p99 ${Math.round(p99)}, max ${max}`;
+  const percent = (summary.reusableShare * 100).toFixed(1);
+  const rows = [
+    ["requests", String(summary.requests)],
+    ["sessions", `${summary.sessions} (${summary.meanTurns.toFixed(2)} requests each)`],
+    ["duration", formatDuration(summary.durationMs)],
+    ["request rate", `mean ${summary.requestRate.toFixed(2)}/s, peak ${summary.peakRate.toFixed(2)}/s`],
+    ["over time", sparkline(summary.rates)],
+    ["ISL, tokens", lengths(summary.isl)],
+    ["OSL, tokens", lengths(summary.osl)],
+    [
+      "shared prefixes",
+      summary.blockTokens === null
+        ? "none: every prompt is unique"
+        : `${percent} % of prompt tokens could come from a cache (${summary.distinctBlocks} blocks of ${summary.blockTokens})`,
+    ],
+  ];
+  return `${rows.map(([name, text]) => `${styleText("dim", name!.padEnd(16))}${text}`).join("\n")}\n`;
+}
+
+const BARS = "▁▂▃▄▅▆▇█";
+
+function sparkline(values: number[]): string {
+  const most = Math.max(...values, Number.MIN_VALUE);
+  return values.map((value) => BARS[Math.min(7, Math.floor((value / most) * 8))]).join("");
+}

@@ -1,0 +1,111 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { Option } from "commander";
+import { plannerConfigSchema } from "#planner/core";
+import { parseScenario, readScenario } from "#scenarios";
+import type { BestStatic } from "#src/record";
+import {
+  bestStaticOf,
+  cacheBestStatic,
+  cachedBestStatic,
+  judge,
+  prepareRehearsal,
+  type Rehearsal,
+  type RunnableScenario,
+  staticCacheKey,
+} from "#src/rehearsal";
+import { formatRun, reportJson, terminalOptions, writeReports } from "#src/report";
+import { progress, virtualTime } from "./progress.ts";
+import { packageVersion } from "./version.ts";
+
+/** Flags that every command has which rehearses something. */
+export interface RehearseFlags {
+  outputDir?: string;
+  report: boolean;
+  json?: true;
+  quiet?: true;
+  bestStatic?: true;
+  engine: "skipping" | "stepping";
+  seed?: number;
+}
+
+export function withRehearseFlags(command: Command): Command {
+  return command
+    .option("-o, --output-dir <dir>", "where the reports go (default: understudy-results/<name>)")
+    .option("--no-report", "write no files")
+    .option("--json", "print report.json instead of text")
+    .option("--quiet", "print nothing but errors")
+    .option("--best-static", "search the best deployments that would not have scaled (runs the traffic many times)")
+    .addOption(
+      new Option("--engine <engine>", "skipping is fast, stepping its readable twin; results agree")
+        .choices(["skipping", "stepping"])
+        .default("skipping"),
+    );
+}
+
+export function loadScenario(file: string, seed?: number): RunnableScenario {
+  const scenario = readScenario(file, { plannerSchema: plannerConfigSchema });
+  return seed === undefined ? scenario : { ...scenario, seed };
+}
+
+/** A scenario made of flags; `name` stands in messages where a file's name would. */
+export function scenarioOf(document: object, name: string): RunnableScenario {
+  return parseScenario(JSON.stringify(document), name, { plannerSchema: plannerConfigSchema });
+}
+
+/** Runs a scenario, prints and writes what came of it. Returns whether all its expectations held. */
+export function rehearse(scenario: RunnableScenario, flags: RehearseFlags): boolean {
+  const startedAt = new Date();
+  const started = performance.now();
+  const bar = progress();
+  const rehearsal = prepareRehearsal(scenario);
+  const horizonMs = rehearsal.workload.horizonMs;
+  const record = rehearsal.run({
+    engine: flags.engine,
+    onProgress: (nowMs, done) => bar.update(virtualTime(nowMs, horizonMs, done)),
+  });
+  const runSeconds = (performance.now() - started) / 1000;
+  const best = staticComparison(rehearsal, flags, bar.update);
+  bar.done();
+  const { record: judged, summary } = judge(scenario, best === null ? record : { ...record, bestStatic: best });
+  if (flags.json) {
+    process.stdout.write(reportJson(judged, summary));
+  } else if (!flags.quiet) {
+    process.stdout.write(formatRun(judged, summary, terminalOptions(process.stdout)));
+  }
+  if (flags.report) {
+    const dir = flags.outputDir ?? resolve("understudy-results", scenario.name);
+    const files = writeReports(judged, dir, {
+      summary,
+      metadata: {
+        startedAt: startedAt.toISOString(),
+        runSeconds,
+        version: packageVersion(),
+        node: process.version,
+        scenario: scenario.file,
+        engine: flags.engine,
+      },
+    });
+    if (!flags.quiet) {
+      const html = files.find((file) => file.kind === "html")?.path;
+      process.stderr.write(`\nRan in ${runSeconds.toFixed(2)} s. Reports in ${dir}${html ? `; open ${html}` : ""}\n`);
+    }
+  }
+  return judged.expectations?.every((expectation) => expectation.passed) ?? true;
+}
+
+/** What static deployments would have reached: from an earlier search of the same traffic, or searched now if wanted. */
+function staticComparison(
+  rehearsal: Rehearsal,
+  flags: RehearseFlags,
+  update: (text: string) => void,
+): BestStatic | null {
+  const key = staticCacheKey(rehearsal);
+  const known = cachedBestStatic(key);
+  if (known !== null || !flags.bestStatic) return known;
+  const found = bestStaticOf(rehearsal, (tried, left) =>
+    update(`static deployments: ${tried} tried, at most ${left} left`),
+  );
+  cacheBestStatic(key, found);
+  return found;
+}

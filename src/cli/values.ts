@@ -1,0 +1,42 @@
+import { InvalidArgumentError } from "commander";
+import { parseBytesPerSecond, parseDurationMs, UserError } from "#common";
+
+/** Parsers of flag values; what they refuse ends as a usage error that names the flag. */
+
+export function wholeNumber(flag: string, least = 0): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isSafeInteger(value) && value >= least && text.trim() !== "") return value;
+    throw new InvalidArgumentError(`${flag} takes a whole number of ${least} or more.`);
+  };
+}
+
+export function positiveNumber(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isFinite(value) && value > 0) return value;
+    throw new InvalidArgumentError(`${flag} takes a number above 0.`);
+  };
+}
+
+function checked(flag: string, parse: (text: string, where: string) => number): (text: string) => string {
+  return (text) => {
+    try {
+      parse(text, flag);
+      return text;
+    } catch (error) {
+      if (error instanceof UserError) throw new InvalidArgumentError(`${error.message}.`);
+      throw error;
+    }
+  };
+}
+
+/** A duration such as `30s`, checked and handed on as written. */
+export function duration(flag: string): (text: string) => string {
+  return checked(flag, parseDurationMs);
+}
+
+/** A bandwidth such as `64GB/s`, checked and handed on as written. */
+export function bandwidth(flag: string): (text: string) => string {
+  return checked(flag, parseBytesPerSecond);
+}

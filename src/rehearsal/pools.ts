@@ -1,0 +1,94 @@
+import {
+  ENGINE_DEFAULTS,
+  ENGINE_QUIRK_NAMES,
+  type EngineConfig,
+  type EngineQuirks,
+  type EngineRole,
+  engineConfig,
+  fixedTiming,
+  NO_ENGINE_QUIRKS,
+  polynomialTiming,
+  profileTiming,
+  type TimingModel,
+  tableTiming,
+} from "#mocker/engine";
+import { buildSurface, loadMockerTable, type Profile, type Surface } from "#profiles";
+import type { Deployment, PoolSettings } from "#scenarios";
+import type { PoolSpec } from "#src/simulator";
+
+/** Switches by name, on where the scenario lists them. */
+export function engineQuirks(names: readonly string[]): EngineQuirks {
+  const quirks = { ...NO_ENGINE_QUIRKS };
+  for (const name of ENGINE_QUIRK_NAMES) quirks[name] = names.includes(name);
+  return quirks;
+}
+
+/** A pool of the simulator from a scenario's settings; what they leave open comes from the profile, then from defaults. */
+export function poolSpec(
+  deployment: Deployment,
+  role: EngineRole,
+  settings: PoolSettings,
+  profile: Profile | null,
+): PoolSpec {
+  const { timing: _timing, ...overrides } = withoutUndefined(settings.engine);
+  const quirks = engineQuirks(deployment.quirks);
+  const blockSize = overrides.blockSize ?? ENGINE_DEFAULTS.blockSize;
+  const surface = profile === null ? null : buildSurface(profile, deployment.surfaces);
+  const numGpuBlocks = overrides.numGpuBlocks ?? profileBlocks(surface, blockSize);
+  const capacityTokens = numGpuBlocks * blockSize;
+  const engine: EngineConfig = engineConfig({
+    ...overrides,
+    role,
+    blockSize,
+    numGpuBlocks,
+    quirks,
+    timing: timingModel(settings, surface, capacityTokens, quirks),
+  });
+  return {
+    workers: settings.workers,
+    engine,
+    dpSize: settings.dpSize,
+    gpusPerWorker: settings.gpusPerWorker ?? profileGpus(profile, role) ?? 1,
+    startupMs: settings.startupMs,
+  };
+}
+
+/** The cache that the profile was measured with, in whole blocks. */
+function profileBlocks(surface: Surface | null, blockSize: number): number {
+  if (surface === null) return ENGINE_DEFAULTS.numGpuBlocks;
+  return Math.max(1, Math.floor(surface.maxKvTokens / blockSize));
+}
+
+function profileGpus(profile: Profile | null, role: EngineRole): number | undefined {
+  const { provenance } = profile ?? {};
+  return role === "prefill" ? provenance?.gpusPerPrefillEngine : provenance?.gpusPerDecodeEngine;
+}
+
+function timingModel(
+  { engine: { timing } }: PoolSettings,
+  surface: Surface | null,
+  capacityTokens: number,
+  quirks: EngineQuirks,
+): TimingModel {
+  switch (timing?.kind) {
+    case "polynomial":
+      return polynomialTiming({ capacityTokens });
+    case "fixed":
+      return fixedTiming({
+        prefillMs: timing.prefillMs,
+        decodeMs: timing.decodeMs,
+        perPass: quirks.fixedPrefillPerPass,
+      });
+    case "table":
+      return tableTiming(loadMockerTable(timing.file));
+    default:
+      // The format lets nobody go without a profile here.
+      return profileTiming(surface!, { capacityTokens, prefillByBatchTotal: quirks.integerMeans });
+  }
+}
+
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

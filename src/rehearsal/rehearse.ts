@@ -1,0 +1,145 @@
+import { createPlanner, type Planner, type PlannerConfig, type PlannerContext, surfaceFamilyOf } from "#planner/core";
+import { buildSurface, loadProfile, type Profile } from "#profiles";
+import { checkExpectations, type Scenario, scenarioWorkload, type Workload } from "#scenarios";
+import type { BestStatic, ExpectationResult, RunRecord } from "#src/record";
+import { type RunSummary, summarize } from "#src/report";
+import { type SimulationSpec, simulate, type TransferModel } from "#src/simulator";
+import { bestStatic } from "#src/study";
+import { faultsUnsupported, profileNeeded, unknownKvBytes } from "./errors.ts";
+import { measuredValues } from "./measures.ts";
+import { poolSpec } from "./pools.ts";
+
+export type RunnableScenario = Scenario<PlannerConfig>;
+
+/** GPUs up to which static deployments are searched where the planner has no limit of its own. */
+const DEFAULT_STATIC_GPUS = 16;
+
+/** A scenario made ready: files read, traffic drawn. It can be run any number of times. */
+export interface Rehearsal {
+  readonly scenario: RunnableScenario;
+  readonly workload: Workload;
+  readonly profile: Profile | null;
+  /** The whole scenario, planner included. */
+  run(options?: RunOptions): RunRecord;
+  /** The same traffic on a deployment that stays as it is. */
+  runStatic(workers: { prefill: number; decode: number }): RunRecord;
+}
+
+export interface RunOptions {
+  engine?: SimulationSpec["engine"];
+  onProgress?: (nowMs: number, doneRequests: number) => void;
+}
+
+/** @throws UserError of the profiles, scenarios and planner rooms, REHEARSAL_… */
+export function prepareRehearsal(scenario: RunnableScenario): Rehearsal {
+  if (scenario.faults.length > 0) throw faultsUnsupported(scenario.locate(["faults"]));
+  const { deployment } = scenario;
+  const profile = deployment.profile === null ? null : loadProfile(deployment.profile);
+  const workload = scenarioWorkload(scenario);
+  const base = simulationSpec(scenario, profile, workload);
+  const finish = (record: RunRecord): RunRecord => ({
+    ...record,
+    seed: scenario.seed,
+    ...(scenario.shows === null ? {} : { shows: scenario.shows }),
+    ...(profile === null ? {} : { profile: profile.name }),
+  });
+  return {
+    scenario,
+    workload,
+    profile,
+    run: (options = {}) => {
+      const planner = scenarioPlanner(scenario, base, profile);
+      return finish(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
+    },
+    runStatic: ({ prefill, decode }) =>
+      finish(
+        simulate({
+          ...base,
+          prefill: base.prefill === null ? null : { ...base.prefill, workers: prefill },
+          decode: { ...base.decode, workers: decode },
+        }),
+      ),
+  };
+}
+
+function simulationSpec(scenario: RunnableScenario, profile: Profile | null, workload: Workload): SimulationSpec {
+  const { deployment, sla } = scenario;
+  const disaggregated = deployment.prefill !== null;
+  return {
+    name: scenario.name,
+    seed: scenario.seed,
+    workload,
+    prefill: deployment.prefill === null ? null : poolSpec(deployment, "prefill", deployment.prefill, profile),
+    decode: poolSpec(deployment, disaggregated ? "decode" : "aggregated", deployment.decode, profile),
+    router: deployment.router,
+    transfer: transferModel(scenario, profile),
+    sla,
+    quirks: { passesBeforeArrivals: deployment.quirks.includes("passesBeforeArrivals") },
+    engine: "skipping",
+    minEndMs: Math.min(workload.horizonMs, scenario.endMs ?? Number.POSITIVE_INFINITY),
+    ...(scenario.endMs === null ? {} : { endMs: scenario.endMs }),
+  };
+}
+
+function transferModel(scenario: RunnableScenario, profile: Profile | null): TransferModel | null {
+  const { transfer } = scenario.deployment;
+  if (transfer === null) return null;
+  const bytesPerToken = transfer.bytesPerToken ?? profile?.provenance.kvBytesPerToken;
+  if (bytesPerToken === undefined) {
+    throw unknownKvBytes(scenario.locate(["deployment", "kvTransfer"]), scenario.deployment.profile ?? "(none)");
+  }
+  return { bytesPerToken, bytesPerSecond: transfer.bytesPerSecond, timing: transfer.timing };
+}
+
+function scenarioPlanner(
+  { planner: config, sla, locate }: RunnableScenario,
+  spec: SimulationSpec,
+  profile: Profile | null,
+): Planner | null {
+  if (config === null) return null;
+  if (profile === null) throw profileNeeded(locate(["planner"]));
+  const { prefill, decode, transfer } = spec;
+  const context: PlannerContext = {
+    mode: prefill === null ? "agg" : "disagg",
+    sla,
+    gpusPerWorker: { prefill: prefill?.gpusPerWorker ?? 0, decode: decode.gpusPerWorker },
+    startupMs: { prefill: prefill?.startupMs ?? 0, decode: decode.startupMs },
+    transferMsPerToken: transfer === null ? 0 : (transfer.bytesPerToken / transfer.bytesPerSecond) * 1000,
+    maxDecodeSequences: decode.engine.maxNumSeqs * decode.dpSize,
+  };
+  return createPlanner(config, context, buildSurface(profile, surfaceFamilyOf(config.strategy)));
+}
+
+/** GPUs that the search for static deployments may use. */
+export function staticSearchGpus(scenario: RunnableScenario): number {
+  const limit = scenario.planner !== null && "maxGpus" in scenario.planner ? scenario.planner.maxGpus : undefined;
+  return limit ?? DEFAULT_STATIC_GPUS;
+}
+
+/** The best deployments that would not have scaled, found by replaying the rehearsal's own traffic. */
+export function bestStaticOf(rehearsal: Rehearsal, onProgress?: (tried: number, left: number) => void): BestStatic {
+  const probe = simulationSpec(rehearsal.scenario, rehearsal.profile, rehearsal.workload);
+  return bestStatic({
+    run: rehearsal.runStatic,
+    mode: probe.prefill === null ? "agg" : "disagg",
+    gpusPerWorker: { prefill: probe.prefill?.gpusPerWorker ?? 0, decode: probe.decode.gpusPerWorker },
+    maxGpus: staticSearchGpus(rehearsal.scenario),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+}
+
+/** Judges a run by its scenario's `expect:`; the record comes back with the results. */
+export function judge(scenario: RunnableScenario, record: RunRecord): { record: RunRecord; summary: RunSummary } {
+  const measured = measuredValues(record, summarize(record));
+  const expectations = checkExpectations(scenario.expect, measured).map(
+    ({ name, expected, actual, passed, path }): ExpectationResult => ({
+      name,
+      expected,
+      actual,
+      passed,
+      where: scenario.locate(["expect", ...path]),
+    }),
+  );
+  const judged = { ...record, expectations };
+  return { record: judged, summary: summarize(judged) };
+}

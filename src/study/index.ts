@@ -1,0 +1,1 @@
+export { type BestStaticOptions, bestStatic } from "./best-static.ts";
