@@ -13,11 +13,14 @@ export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";
 export {
   parseScenario,
+  parseTraffic,
   readScenario,
   type Scenario,
   type ScenarioOptions,
   scenarioWorkload,
 } from "./parse-scenario.ts";
 export { parseTrace, readTraceFile, type TraceOptions } from "./trace.ts";
+export { type LengthSummary, summarizeWorkload, type WorkloadSummary } from "./trace-summary.ts";
+export { traceBlockTokens, traceLines } from "./trace-writer.ts";
 export type * from "./traffic.ts";
 export type * from "./workload.ts";

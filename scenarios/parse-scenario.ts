@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import type { z } from "zod";
+import { z } from "zod";
 import { UserError } from "#common";
 import { buildWorkload } from "./build-workload.ts";
 import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";
@@ -8,11 +8,12 @@ import type { Expectation } from "./expect.ts";
 import type { Deployment } from "./format/deployment.ts";
 import type { Fault } from "./format/faults.ts";
 import { scenarioSchema } from "./format/scenario.ts";
+import { trafficEntry } from "./format/traffic.ts";
 import { schemaProblems } from "./schema-problems.ts";
 import type { TraceOptions } from "./trace.ts";
 import type { TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
-import { type Path, parsePath, readYaml } from "./yaml-source.ts";
+import { type Path, parsePath, readYaml, type YamlSource } from "./yaml-source.ts";
 
 /** A scenario file, checked; durations in ms, paths absolute. */
 export interface Scenario<Planner = unknown> {
@@ -53,19 +54,7 @@ export function parseScenario<Planner = unknown>(
   file: string,
   options: ScenarioOptions<Planner> = {},
 ): Scenario<Planner> {
-  const source = readYaml(text, file);
-  const schema = scenarioSchema(file, options.plannerSchema);
-  const parsed = schema.safeParse(source.value);
-  if (!parsed.success) {
-    const problems = schemaProblems(schema, source.value, parsed.error);
-    const shown = problems.slice(0, MAX_SHOWN).map(({ path, key, message, hint }) => ({
-      where: key === undefined ? source.locate(path) : source.locateKey(path, key),
-      message,
-      ...(hint === undefined ? {} : { hint }),
-    }));
-    throw scenarioInvalid(shown, problems.length - shown.length);
-  }
-  const written = parsed.data;
+  const { source, data: written } = read(text, file, scenarioSchema(file, options.plannerSchema));
   return {
     file,
     name: written.name ?? basename(file).replace(/\.ya?ml$/, ""),
@@ -80,6 +69,30 @@ export function parseScenario<Planner = unknown>(
     endMs: written.limits.duration ?? null,
     locate: source.locate,
   };
+}
+
+/**
+ * Reads traffic alone: one entry, or a list of them, as it stands under `traffic:`.
+ * @throws UserError SCENARIOS_YAML_…, SCENARIOS_INVALID
+ */
+export function parseTraffic(text: string, file: string): TrafficEntry[] {
+  const entry = trafficEntry(file);
+  const data = read(text, file, z.union([entry, z.array(entry).min(1)])).data;
+  return Array.isArray(data) ? data : [data];
+}
+
+/** Every problem at once, each with its place. */
+function read<T>(text: string, file: string, schema: z.ZodType<T>): { source: YamlSource; data: T } {
+  const source = readYaml(text, file);
+  const parsed = schema.safeParse(source.value);
+  if (parsed.success) return { source, data: parsed.data };
+  const problems = schemaProblems(schema, source.value, parsed.error);
+  const shown = problems.slice(0, MAX_SHOWN).map(({ path, key, message, hint }) => ({
+    where: key === undefined ? source.locate(path) : source.locateKey(path, key),
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  }));
+  throw scenarioInvalid(shown, problems.length - shown.length);
 }
 
 /** Reads a scenario file. @throws UserError SCENARIOS_UNREADABLE and what `parseScenario` throws */

@@ -21,21 +21,16 @@ type Issue = z.core.$ZodIssue;
 export function schemaProblems(schema: z.ZodType, value: unknown, error: z.ZodError): Problem[] {
   const all = error.issues.flatMap((issue) => problems(schema, value, issue, issue.path as Path));
   const keys = all.filter((problem) => problem.key !== undefined);
-  const others = all.filter((problem) => {
-    if (problem.key !== undefined || valueAt(value, problem.path) === undefined) {
-      return problem.key === undefined && !keys.some((unknown) => explains(unknown, problem));
-    }
-    return !(
-      problem.message.startsWith("found nothing") && keys.some((unknown) => samePath(unknown.path, problem.path))
-    );
-  });
+  const others = all.filter((problem) => problem.key === undefined && !keys.some((key) => explains(key, problem)));
   return [...keys, ...others];
 }
 
-/** The missing value is the one that the unknown key was meant to give. */
-function explains(unknown: Problem, missing: Problem): boolean {
-  const key = missing.path.at(-1);
-  return unknown.hint === `did you mean "${key}"?` && samePath(unknown.path, missing.path.slice(0, -1));
+/** What is missing is what the unknown key was meant to give. */
+function explains(unknown: Problem, problem: Problem): boolean {
+  if (!problem.message.startsWith("found nothing")) return false;
+  if (samePath(unknown.path, problem.path)) return true;
+  const meant = unknown.hint === `did you mean "${problem.path.at(-1)}"?`;
+  return meant && samePath(unknown.path, problem.path.slice(0, -1));
 }
 
 function samePath(a: Path, b: Path): boolean {
