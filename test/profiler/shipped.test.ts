@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadProfile, type Profile, shippedProfiles } from "#profiles";
+import { buildSurface, loadProfile, type Profile, shippedProfiles } from "#profiles";
 import { AICONFIGURATOR_PACKAGES, type AiconfiguratorClient, engineLayout, startAiconfigurator } from "#src/estimator";
 import { prefillIsls } from "#src/profiler";
 import { SHIPPED_PROFILES, SHIPPED_SAMPLING } from "../../scripts/profile-recipes.ts";
@@ -87,4 +87,23 @@ await describeWithPython("shipped profiles against the estimator", AICONFIGURATO
     const sample = await estimator.decode(requests, context - 250, 500);
     expect(sample.itlMs / decode.itlMs[last]!).toBeCloseTo(1, 6);
   });
+
+  it.each(SHIPPED_PROFILES)(
+    "answers between the samples of $name much as the estimator does",
+    async ({ name, engine }) => {
+      const surface = buildSurface(loadProfile(name));
+      const estimator = await client.open(engine);
+      const differences: number[] = [];
+      for (const isl of [350, 1300, 2900, 5100, 8100, 12_300]) {
+        differences.push(surface.ttftMs(isl) / (await estimator.prefillMs(isl)) - 1);
+        for (const load of [0.07, 0.35, 0.8]) {
+          const requests = Math.ceil(load * Math.min(2000, estimator.maxKvTokens / (isl + 500)));
+          const { itlMs } = await estimator.decode(requests, isl, 500);
+          differences.push(surface.itlMs((requests * (isl + 250)) / estimator.maxKvTokens, isl + 250) / itlMs - 1);
+        }
+      }
+      const mean = differences.reduce((sum, difference) => sum + Math.abs(difference), 0) / differences.length;
+      expect(mean).toBeLessThan(0.05);
+    },
+  );
 });
