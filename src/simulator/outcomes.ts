@@ -1,5 +1,6 @@
 import type { Workload } from "#scenarios";
 import { RequestStatus, type RequestTable, requestTable } from "#src/record";
+import { AdmissionLog } from "./admission-log.ts";
 import type { AdmissionRecord, TransferTimes } from "./types.ts";
 
 function times(count: number): Float64Array {
@@ -10,7 +11,7 @@ function times(count: number): Float64Array {
 export class Outcomes {
   readonly table: RequestTable;
   readonly transfers: TransferTimes | null;
-  readonly admissions: AdmissionRecord[] = [];
+  readonly admissions = new AdmissionLog();
   readonly #captures: boolean;
   readonly #admittedIn: Uint8Array | null;
 
@@ -42,7 +43,7 @@ export class Outcomes {
     const bit = pool === "decode" ? 2 : 1;
     const readmission = (this.#admittedIn![request]! & bit) !== 0;
     this.#admittedIn![request]! |= bit;
-    this.admissions.push({ request, pool, atMs, reusedTokens, readmission });
+    this.admissions.add(request, pool, atMs, reusedTokens, readmission);
     const column = pool === "decode" ? this.transfers?.decodeAdmitMs : this.transfers?.prefillAdmitMs;
     if (column !== undefined && Number.isNaN(column[request]!)) column[request] = atMs;
   }

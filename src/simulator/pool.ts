@@ -20,8 +20,10 @@ export interface SimulatedWorker {
   life: WorkerLife;
   /** Places of its engines in the simulation's engine list. */
   engines: number[];
-  /** What a router sees: prompt tokens (prefill) or requests (decode) given to it and not done. */
+  /** Prompt tokens (prefill) or requests (decode) given to it and not done; changed by `Pool.addWork` alone. */
   outstanding: number;
+  /** Place among the active workers, −1 for others. */
+  place: number;
   nextRank: number;
 }
 
@@ -42,7 +44,8 @@ export class Pool {
   readonly workers: SimulatedWorker[] = [];
   /** Workers that take requests, by id. */
   active: SimulatedWorker[] = [];
-  #outstanding = new Float64Array(8);
+  /** Their outstanding work, index-aligned with `active` (and longer): what a router sees. */
+  outstanding = new Float64Array(8);
 
   constructor(role: RoleName, spec: PoolSpec, newEngine: EngineFactory) {
     this.role = role;
@@ -60,6 +63,7 @@ export class Pool {
       life,
       engines,
       outstanding: 0,
+      place: -1,
       nextRank: 0,
     };
     this.workers.push(worker);
@@ -69,20 +73,47 @@ export class Pool {
   markReady(worker: SimulatedWorker): void {
     if (worker.state !== "starting") return;
     worker.state = "active";
+    const isLast = this.active.length === 0 || this.active[this.active.length - 1]!.id < worker.id;
     this.active.push(worker);
-    this.active.sort((a, b) => a.id - b.id);
+    if (!isLast) this.active.sort((a, b) => a.id - b.id);
+    this.#place(isLast ? this.active.length - 1 : 0);
   }
 
   drain(worker: SimulatedWorker, nowMs: number): void {
     worker.state = "draining";
     worker.life.drainingMs = nowMs;
-    this.active = this.active.filter((other) => other !== worker);
+    this.#deactivate(worker);
   }
 
   remove(worker: SimulatedWorker, nowMs: number): void {
     worker.state = "removed";
     worker.life.removedMs = nowMs;
-    this.active = this.active.filter((other) => other !== worker);
+    this.#deactivate(worker);
+  }
+
+  addWork(worker: SimulatedWorker, change: number): void {
+    worker.outstanding += change;
+    if (worker.place >= 0) this.outstanding[worker.place] = worker.outstanding;
+  }
+
+  #deactivate(worker: SimulatedWorker): void {
+    if (worker.place < 0) return;
+    this.active.splice(worker.place, 1);
+    this.#place(worker.place);
+    worker.place = -1;
+  }
+
+  /** Sets places and outstanding work of the active workers from `from` on. */
+  #place(from: number): void {
+    if (this.outstanding.length < this.active.length) {
+      const larger = new Float64Array(this.active.length * 2);
+      larger.set(this.outstanding);
+      this.outstanding = larger;
+    }
+    for (let i = from; i < this.active.length; i++) {
+      this.active[i]!.place = i;
+      this.outstanding[i] = this.active[i]!.outstanding;
+    }
   }
 
   /** Starting workers cancelled first (the youngest), then the least loaded active ones (ties: the highest id). */
@@ -99,12 +130,5 @@ export class Pool {
       else if (state === "draining") counts.draining++;
     }
     return counts;
-  }
-
-  /** Outstanding work of the active workers, index-aligned with `active`; valid until the next call. */
-  outstanding(): Float64Array {
-    if (this.#outstanding.length < this.active.length) this.#outstanding = new Float64Array(this.active.length * 2);
-    for (let i = 0; i < this.active.length; i++) this.#outstanding[i] = this.active[i]!.outstanding;
-    return this.#outstanding;
   }
 }

@@ -45,6 +45,9 @@ export class Simulation {
   #isDirty = new Uint8Array(64);
   /** Requests that found no ready worker, by role. */
   readonly #homeless: Record<RoleName, number[]> = { prefill: [], decode: [] };
+  /** Engines that a request is on, by pool; empty in aggregated runs. */
+  readonly #prefillEngineOf: Int32Array;
+  readonly #decodeEngineOf: Int32Array;
   #arrivalCursor = 0;
   #inSystem = 0;
   #pendingTurns = 0;
@@ -58,6 +61,9 @@ export class Simulation {
       new Pool(role, poolSpec, engineFactory(spec.engine, this.#columnsFor(poolSpec)));
     this.prefillPool = spec.prefill === null ? null : pool("prefill", spec.prefill);
     this.decodePool = pool("decode", spec.decode);
+    const between = spec.prefill === null ? 0 : spec.workload.count;
+    this.#prefillEngineOf = new Int32Array(between);
+    this.#decodeEngineOf = new Int32Array(between);
     this.outcomes = new Outcomes(spec.workload, spec.prefill !== null, spec.capture === true);
     this.idlePrefill = new IdlePrefill((spec.prefill ?? spec.decode).engine);
     this.feasible = feasibleRequests(spec, spec.workload, this.idlePrefill);
@@ -277,12 +283,14 @@ export class Simulation {
     this.observer.arrived(table.isl[request]!);
     this.recorder.arrived();
     const { decode } = this.spec;
-    const osl = effectiveOsl(decode.engine, table.isl[request]!, table.requestedOsl[request]!);
-    if (this.prefillPool !== null && neverFits(decode.engine, table.isl[request]!, osl) !== null) {
-      this.#reject(request);
-    } else {
-      this.#route(this.prefillPool ?? this.decodePool, request);
+    if (this.prefillPool !== null) {
+      const osl = effectiveOsl(decode.engine, table.isl[request]!, table.requestedOsl[request]!);
+      if (neverFits(decode.engine, table.isl[request]!, osl) !== null) {
+        this.#reject(request);
+        return;
+      }
     }
+    this.#route(this.prefillPool ?? this.decodePool, request);
   }
 
   #route(pool: Pool, request: number): void {
@@ -290,40 +298,36 @@ export class Simulation {
       this.#homeless[pool.role].push(request);
       return;
     }
-    const worker = pool.active[this.#routers[pool.role].choose(pool.outstanding(), pool.active.length)]!;
+    const worker = pool.active[this.#routers[pool.role].choose(pool.outstanding, pool.active.length)]!;
     const engine = worker.engines[worker.nextRank]!;
     worker.nextRank = (worker.nextRank + 1) % worker.engines.length;
     const { table } = this.outcomes;
     const reservesHere = pool.role === "decode" && this.prefillPool !== null;
     if (pool.role === "prefill") {
       table.prefillWorker[request] = worker.id;
-      worker.outstanding += table.isl[request]!;
+      pool.addWork(worker, table.isl[request]!);
     } else {
       table.decodeWorker[request] = worker.id;
-      worker.outstanding++;
+      pool.addWork(worker, 1);
     }
     this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst());
     if (reservesHere) {
-      this.#decodeEngineOf.set(request, engine);
+      this.#decodeEngineOf[request] = engine;
       this.engines[engine]!.reserve(request, this.nowMs);
     } else if (this.engines[engine]!.submit(request, this.nowMs) !== null) {
-      worker.outstanding -= pool.role === "prefill" ? table.isl[request]! : 1;
+      pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : -1);
       this.#reject(request);
     } else if (pool.role === "prefill") {
-      this.#prefillEngineOf.set(request, engine);
+      this.#prefillEngineOf[request] = engine;
     }
   }
-
-  /** Engines of requests in flight between the pools. */
-  readonly #prefillEngineOf = new Map<number, number>();
-  readonly #decodeEngineOf = new Map<number, number>();
 
   #passesFirst(): boolean {
     return this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null;
   }
 
   #engineHolding(request: number): number {
-    return this.#decodeEngineOf.get(request)!;
+    return this.#decodeEngineOf[request]!;
   }
 
   #rehome(role: RoleName): void {
@@ -370,17 +374,16 @@ export class Simulation {
         table.secondTokenMs[request] = atMs;
       },
       finished: (request, atMs, outputTokens) => {
-        worker.outstanding--;
+        pool.addWork(worker, -1);
         outcomes.finished(request, atMs, outputTokens);
         observer.finished(request, table, outputTokens);
-        if (!aggregated) this.#decodeEngineOf.delete(request);
         this.#ended(request);
       },
       preempted: (request) => {
         table.preemptions[request]!++;
       },
       rejected: (request) => {
-        worker.outstanding -= pool.role === "prefill" ? table.isl[request]! : 1;
+        pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : -1);
         this.#reject(request);
       },
       gap: (gapMs, weight) => {
@@ -388,7 +391,7 @@ export class Simulation {
         perUser.add(1000 / gapMs, weight);
       },
       held: (request, atMs) => {
-        worker.outstanding -= table.isl[request]!;
+        pool.addWork(worker, -table.isl[request]!);
         observer.prefilled(this.idlePrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
         outcomes.transfer("sourceHeldMs", request, atMs);
         this.#route(this.decodePool, request);
@@ -400,8 +403,7 @@ export class Simulation {
       },
       activated: (request, atMs) => {
         outcomes.transfer("destinationActivatedMs", request, atMs);
-        const source = this.#prefillEngineOf.get(request)!;
-        this.#prefillEngineOf.delete(request);
+        const source = this.#prefillEngineOf[request]!;
         this.#touch(source, "command", false);
         this.engines[source]!.release(request, atMs);
       },

@@ -78,7 +78,7 @@ export interface TransferTimes {
 
 export interface SimulationResult extends RunRecord {
   /** With `capture`: in order of time. */
-  admissions: AdmissionRecord[];
+  admissions: Iterable<AdmissionRecord> & { readonly length: number };
   transfers: TransferTimes | null;
   /** Gap moments of 1000/gap (tokens/s/user over every gap), as DynoSim reports them. */
   perUserThroughput: RunRecord["gaps"];

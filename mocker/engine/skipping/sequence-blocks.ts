@@ -25,9 +25,10 @@ export class SequenceBlocks {
 
   /** Finds the longest cached run of leading blocks; `hitCount` and `unownedHits` speak of the last look-up. */
   lookup(request: number, maxBlocks: number): void {
-    this.#hits.length = 0;
+    if (this.#hits.length > 0) this.#hits.length = 0;
     if (!this.#caching) return;
     const { columns, flags } = this.#store;
+    if (columns.blockIds === null && (flags[request]! & Flag.preempted) === 0) return;
     const findable =
       (flags[request]! & Flag.preempted) !== 0 ? maxBlocks : Math.min(maxBlocks, this.#store.sharedBlocks(request));
     for (let index = 0; index < findable; index++) {
@@ -124,13 +125,15 @@ export class SequenceBlocks {
     const store = this.#store;
     const full = this.#caching ? Math.floor(filledTokens / this.#blockSize) : 0;
     if (keepFindable) this.#recordUpTo(request, full);
-    const records = store.records[request];
-    const recorded = records?.length ?? 0;
+    const recorded = store.recordCount(request);
     const anonymousFull = Math.max(0, full - recorded);
     pool.freeAnonymous(store.blocks[request]! - recorded - anonymousFull);
     pool.retireAnonymous(anonymousFull);
-    for (let i = recorded - 1; i >= 0; i--) pool.release(records![i]!);
-    store.dropRecords(request);
+    if (recorded > 0) {
+      const records = store.records[request]!;
+      for (let i = recorded - 1; i >= 0; i--) pool.release(records[i]!);
+      store.dropRecords(request);
+    }
     store.blocks[request] = 0;
   }
 }

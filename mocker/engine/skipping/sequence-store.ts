@@ -12,6 +12,8 @@ export const Flag = {
   preempted: 8,
   /** In the decoding batch: `generated` and `computed` follow from `endPass`. */
   decoding: 16,
+  /** Some of its leading blocks have records. */
+  recorded: 32,
 } as const;
 
 /** State of all requests of one pool in columns, shared by its engines; the index is the request. */
@@ -29,7 +31,7 @@ export class SequenceStore {
   /** Time of the last token; valid while not decoding. */
   readonly lastTokenMs: Float64Array;
   /** Records of a request's leading blocks, where it has any. */
-  readonly records: (number[] | undefined)[] = [];
+  readonly records: number[][] = [];
   readonly #spareLists: number[][] = [];
 
   constructor(columns: RequestColumns) {
@@ -54,24 +56,22 @@ export class SequenceStore {
   }
 
   recordCount(request: number): number {
-    return this.records[request]?.length ?? 0;
+    return (this.flags[request]! & Flag.recorded) === 0 ? 0 : this.records[request]!.length;
   }
 
   addRecord(request: number, record: number): void {
-    let list = this.records[request];
-    if (list === undefined) {
-      list = this.#spareLists.pop() ?? [];
-      this.records[request] = list;
+    if ((this.flags[request]! & Flag.recorded) === 0) {
+      this.flags[request]! |= Flag.recorded;
+      this.records[request] = this.#spareLists.pop() ?? [];
     }
-    list.push(record);
+    this.records[request]!.push(record);
   }
 
   dropRecords(request: number): void {
-    const list = this.records[request];
-    if (list === undefined) return;
+    const list = this.records[request]!;
     list.length = 0;
+    this.flags[request]! &= ~Flag.recorded;
     this.#spareLists.push(list);
-    this.records[request] = undefined;
   }
 
   /** How many leading full prompt blocks have content that other requests share. */

@@ -48,6 +48,8 @@ export class SkippingEngine implements Engine {
   #fresh: number[] = [];
   /** Running requests that still compute their prompt; the fast path wants at most one, the last. */
   #partialCount = 0;
+  /** Scratch: requests that end with a pass. */
+  readonly #ended: number[] = [];
   readonly #walked: WalkedPass;
   #walking: boolean;
   #planEnds = new Float64Array(16);
@@ -479,18 +481,26 @@ export class SkippingEngine implements Engine {
   #finishDecoders(endMs: number): void {
     const { batch, store } = this;
     let kept = 0;
-    const ended: number[] = [];
+    let nextEnd = Number.POSITIVE_INFINITY;
+    const ended = this.#ended;
+    let endedCount = 0;
     for (let i = 0; i < this.runningCount; i++) {
       const request = this.running[i]!;
-      if ((store.flags[request]! & Flag.decoding) !== 0 && store.endPass[request] === batch.pass) ended.push(request);
-      else this.running[kept++] = request;
+      const isDecoding = (store.flags[request]! & Flag.decoding) !== 0;
+      const endPass = store.endPass[request]!;
+      if (isDecoding && endPass === batch.pass) {
+        ended[endedCount++] = request;
+        continue;
+      }
+      this.running[kept++] = request;
+      if (isDecoding && endPass < nextEnd) nextEnd = endPass;
     }
     this.runningCount = kept;
-    for (const request of ended) {
-      batch.remove(request, endMs);
-      this.#finish(request, endMs);
+    batch.nextEnd = nextEnd;
+    for (let i = 0; i < endedCount; i++) {
+      batch.remove(ended[i]!, endMs);
+      this.#finish(ended[i]!, endMs);
     }
-    batch.findNextEnd(this.running, this.runningCount);
   }
 
   #completeItem(request: number, tokens: number, endMs: number): void {

@@ -1,0 +1,54 @@
+import type { AdmissionRecord } from "./types.ts";
+
+const POOLS = ["agg", "prefill", "decode"] as const;
+
+/** Admissions in the order they happened, kept in columns: a run of 100,000 requests makes no objects for them. */
+export class AdmissionLog implements Iterable<AdmissionRecord> {
+  #request = new Int32Array(64);
+  #atMs = new Float64Array(64);
+  #reusedTokens = new Int32Array(64);
+  /** Pool · 2 + (1 for a re-admission). */
+  #kind = new Uint8Array(64);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(request: number, pool: AdmissionRecord["pool"], atMs: number, reusedTokens: number, readmission: boolean): void {
+    if (this.#length === this.#request.length) this.#enlarge();
+    const at = this.#length++;
+    this.#request[at] = request;
+    this.#atMs[at] = atMs;
+    this.#reusedTokens[at] = reusedTokens;
+    this.#kind[at] = 2 * POOLS.indexOf(pool) + (readmission ? 1 : 0);
+  }
+
+  *[Symbol.iterator](): IterableIterator<AdmissionRecord> {
+    for (let i = 0; i < this.#length; i++) {
+      yield {
+        request: this.#request[i]!,
+        pool: POOLS[this.#kind[i]! >> 1]!,
+        atMs: this.#atMs[i]!,
+        reusedTokens: this.#reusedTokens[i]!,
+        readmission: (this.#kind[i]! & 1) === 1,
+      };
+    }
+  }
+
+  #enlarge(): void {
+    const length = this.#length * 2;
+    const request = new Int32Array(length);
+    const atMs = new Float64Array(length);
+    const reusedTokens = new Int32Array(length);
+    const kind = new Uint8Array(length);
+    request.set(this.#request);
+    atMs.set(this.#atMs);
+    reusedTokens.set(this.#reusedTokens);
+    kind.set(this.#kind);
+    this.#request = request;
+    this.#atMs = atMs;
+    this.#reusedTokens = reusedTokens;
+    this.#kind = kind;
+  }
+}
