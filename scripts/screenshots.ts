@@ -1,0 +1,41 @@
+/**
+ * Takes the pictures that README and docs show (docs/assets): runs the main scenario, opens its report in Chromium.
+ *   node scripts/screenshots.ts [FOLDER]
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+import { ensureChromium } from "./test-tools.ts";
+
+const SCENARIO = "sin-5-45-i3000-o300";
+const PICTURE = { width: 1280, height: 1000 };
+
+const folder = process.argv[2] ?? fileURLToPath(new URL("../docs/assets", import.meta.url));
+const work = mkdtempSync(join(tmpdir(), "understudy-screenshots-"));
+try {
+  mkdirSync(folder, { recursive: true });
+  const page = await openReport(runScenario());
+  await page.screenshot({ path: join(folder, "report.png") });
+  await page.context().browser()!.close();
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+/** Path of the report of a run of the main scenario. */
+function runScenario(): string {
+  const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+  const { status } = spawnSync(process.execPath, [main, "start"], { cwd: work, stdio: ["ignore", "ignore", 2] });
+  if (status !== 0) throw new Error(`understudy start ended with exit code ${status}`);
+  return join(work, "understudy-results", SCENARIO, "report.html");
+}
+
+async function openReport(path: string) {
+  const browser = await chromium.launch({ executablePath: await ensureChromium(), args: ["--no-sandbox"] });
+  const page = await browser.newPage({ viewport: PICTURE, colorScheme: "light", reducedMotion: "reduce" });
+  await page.goto(pathToFileURL(path).href);
+  await page.evaluate("document.fonts.ready");
+  return page;
+}
