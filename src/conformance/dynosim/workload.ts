@@ -55,12 +55,14 @@ function syntheticWorkload(run: DynosimCase): Workload {
   const prompts = sharedPrefixes(run, isl, sessions, turns);
   const arrivals = sessionArrivalsMs(run, sessions);
   const arrivalMs = new Float64Array(count).fill(Number.NaN);
-  const openHeads = Int32Array.from({ length: sessions }, (_, session) => session * turns);
-  openHeads.forEach((head, session) => {
-    arrivalMs[head] = arrivals[session]!;
-  });
+  const openHeads = new Int32Array(sessions);
+  for (let session = 0; session < sessions; session++) {
+    openHeads[session] = session * turns;
+    arrivalMs[session * turns] = arrivals[session]!;
+  }
   const labelled = turns > 1 || prompts !== null;
-  const turnOf = Int32Array.from({ length: count }, (_, i) => i % turns);
+  const turnOf = new Int32Array(count);
+  for (let i = 0; i < count; i++) turnOf[i] = i % turns;
   return {
     count,
     isl: new Int32Array(count).fill(isl),
@@ -84,7 +86,9 @@ function thinkMs(run: DynosimCase, turn: number): number {
 function sessionArrivalsMs(run: DynosimCase, sessions: number): Float64Array {
   const { request_rate: rate, arrival_interval_ms: interval, arrival_seed: seed } = run.arguments;
   if (rate !== undefined && rate !== null) return poissonArrivalsMs(sessions, rate, seed ?? undefined);
-  return Float64Array.from({ length: sessions }, (_, i) => i * (interval ?? 0));
+  const arrivals = new Float64Array(sessions);
+  for (let i = 0; i < sessions; i++) arrivals[i] = i * (interval ?? 0);
+  return arrivals;
 }
 
 /** The leading blocks of a prompt are its group's; all later ones are nobody else's and need no id. */
