@@ -3,6 +3,7 @@ export { type HeatChart, heatChart } from "./charts/heat-chart.ts";
 export { type PngOptions, svgToPng } from "./charts/png.ts";
 export { cssVariables, DARK, LIGHT, type Palette, THEMES, type Theme } from "./charts/theme.ts";
 export { xyChart } from "./charts/xy-chart.ts";
+export { reportJson } from "./files/report-json.ts";
 export {
   REPORT_FILES,
   type ReportKind,
@@ -11,7 +12,6 @@ export {
   writeReports,
 } from "./files/write-reports.ts";
 export { reportPage } from "./page/page.ts";
-export { reportJson } from "./files/report-json.ts";
 export { type ProfilePlot, type ProfilePlotOptions, profilePlots } from "./profile-plots.ts";
 export { type Attainment, attainment, type RequestCounts } from "./summary/attainment.ts";
 export { type Cost, cost } from "./summary/cost.ts";

@@ -71,6 +71,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const TIME_STEPS = [
+  [1, 2, 5, 10, 20, 50, 100, 200, 500],
   [1, 2, 5, 10, 15, 20, 30].map((n) => n * SECOND),
   [1, 2, 5, 10, 15, 20, 30].map((n) => n * MINUTE),
   [1, 2, 3, 4, 6, 12, 24, 48, 120, 240].map((n) => n * HOUR),
@@ -78,7 +79,14 @@ const TIME_STEPS = [
 
 function timeTicks(from: number, to: number, wanted: number): Tick[] {
   const span = to - from;
-  const [unitMs, unit] = span <= 3 * MINUTE ? [SECOND, "s"] : span <= 3 * HOUR ? [MINUTE, "min"] : [HOUR, "h"];
+  const [unitMs, unit] =
+    span <= 3 * SECOND
+      ? [1, "ms"]
+      : span <= 3 * MINUTE
+        ? [SECOND, "s"]
+        : span <= 3 * HOUR
+          ? [MINUTE, "min"]
+          : [HOUR, "h"];
   const ideal = span / Math.max(1, wanted);
   const step =
     TIME_STEPS.find((candidate) => candidate >= ideal) ?? TIME_STEPS.at(-1)! * Math.ceil(ideal / TIME_STEPS.at(-1)!);

@@ -31,7 +31,7 @@ export const LIGHT: Palette = {
   grid: "#e7ebf1",
   line: "#c9d1dc",
   prefill: "#1b62d1",
-  decode: "#b85a00",
+  decode: "#a95100",
   limit: "#cc1342",
   forecast: "#7a3fd0",
   good: "#0b7a4b",
