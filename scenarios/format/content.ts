@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Content, Pattern } from "../traffic.ts";
 import { distribution } from "./distributions.ts";
-import { duration, positiveDuration, share, tokens } from "./values.ts";
+import { duration, positive, positiveDuration, share, tokens } from "./values.ts";
 
-const isl = distribution(tokens, "Input sequence length: prompt tokens, shared prefix included");
-const osl = distribution(tokens, "Output sequence length, tokens");
+const isl = distribution(tokens, "Input sequence length: prompt tokens, shared prefix included", positive);
+const osl = distribution(tokens, "Output sequence length, tokens", positive);
 
 const patternShare = z
   .union([
@@ -27,7 +27,7 @@ const prefix = z
 
 const sessions = z
   .strictObject({
-    turns: distribution(z.int().min(1).max(100_000), "Requests of a session"),
+    turns: distribution(z.int().min(1).max(100_000), "Requests of a session", positive),
     thinkTime: distribution(duration("Wait"), "Wait between the end of an answer and the next request").prefault(0),
     history: z.enum(["grow", "none"]).default("grow").meta({
       description: "grow: a later prompt repeats the conversation and adds isl tokens; none: prompts are independent",

@@ -2,20 +2,23 @@ import { z } from "zod";
 import type { Distribution } from "../traffic.ts";
 import { exactlyOne, ONE_KEY, positive } from "./values.ts";
 
-/** A distribution as scenarios write it: a plain value, or one key that names the kind. */
-export function distribution(value: z.ZodType<number>, description: string) {
+/**
+ * A distribution as scenarios write it: a plain value, or one key that names the kind.
+ * @param value what may be drawn @param real what a mean or a deviation may be, where that is more
+ */
+export function distribution(value: z.ZodType<number>, description: string, real: z.ZodType<number> = value) {
   const range = z
     .strictObject({ min: value, max: value })
     .refine((range) => range.min <= range.max, { error: "expected min to be at most max", path: ["min"] });
   const simple = {
     uniform: range.meta({ description: "Evenly between min and max" }),
     normal: z
-      .strictObject({ mean: value, deviation: value })
+      .strictObject({ mean: real, deviation: real })
       .meta({ description: "Normal, cut at the smallest value that makes sense" }),
-    lognormal: z.strictObject({ mean: value, sigma: z.number().min(0).max(5) }).meta({
+    lognormal: z.strictObject({ mean: real, sigma: z.number().min(0).max(5) }).meta({
       description: "Lognormal with this mean; sigma is the deviation of the logarithm",
     }),
-    exponential: z.strictObject({ mean: value }),
+    exponential: z.strictObject({ mean: real }),
     list: z.array(value).min(1).meta({ description: "One after the other, and again from the first" }),
   };
   const part = z.union([
