@@ -1,3 +1,5 @@
+export { unsnappedCompatSurface } from "./compat/surface.ts";
+export { type LeaveOneOutErrors, leaveOneOut } from "./leave-one-out.ts";
 export { type LoadOptions, loadMockerTable, loadProfile, shippedProfiles } from "./load.ts";
 export {
   decodeMockerTable,

@@ -2,7 +2,8 @@ import { measuredRange } from "../measured-range.ts";
 import { mergeDecodeDuplicates, mergePrefillDuplicates } from "../samples.ts";
 import type { BestThroughput, Profile, Surface } from "../types.ts";
 import { notAKnotSpline } from "./cubic-spline.ts";
-import { buildLookupTable, type LookupTable, RESOLUTION } from "./lookup-table.ts";
+import { griddata } from "./griddata.ts";
+import { buildLookupTable, RESOLUTION } from "./lookup-table.ts";
 import { triangulate } from "./triangulation.ts";
 
 /**
@@ -27,8 +28,8 @@ export function compatSurface(profile: Profile): Surface {
   const throughput = lazily(() => buildLookupTable(mesh(), decode.throughputPerGpu));
   const row = (contextLength: number): number => RESOLUTION * tableIndex(contextLength / (longest / (RESOLUTION - 1)));
   const column = (kvUsage: number): number => tableIndex(kvUsage / (1 / (RESOLUTION - 1)));
-  const cell = (table: LookupTable, kvUsage: number, contextLength: number): number =>
-    table.values[row(contextLength) + column(kvUsage)]!;
+  const cell = (table: Float64Array, kvUsage: number, contextLength: number): number =>
+    table[row(contextLength) + column(kvUsage)]!;
 
   return {
     family: "compat",
@@ -39,18 +40,34 @@ export function compatSurface(profile: Profile): Surface {
     decodeThroughputPerGpu: (kvUsage, contextLength) => cell(throughput(), kvUsage, contextLength),
     bestThroughputPerGpu: (itlMs, contextLength): BestThroughput => {
       const start = row(contextLength);
-      const itlTable = itl().values;
+      const itlTable = itl();
       let ix = RESOLUTION - 1;
       // The surface is not monotone: the reference scans from the highest load down, and takes the lowest where none keeps the target.
       while (ix > 0 && !(itlTable[start + ix]! <= itlMs)) ix--;
       return {
-        throughputPerGpu: throughput().values[start + ix]!,
+        throughputPerGpu: throughput()[start + ix]!,
         itlMs: itlTable[start + ix]!,
         kvUsage: ix === RESOLUTION - 1 ? 1 : ix * (1 / (RESOLUTION - 1)),
       };
     },
     extrapolates: range.extrapolates,
     extrapolatesPrefill: range.extrapolatesPrefill,
+  };
+}
+
+/**
+ * `compat` without its table: the same interpolation, asked at the very point. Not what the reference planner does, but the fairer rival
+ * when surfaces are compared.
+ */
+export function unsnappedCompatSurface(profile: Profile): Surface {
+  const decode = mergeDecodeDuplicates(profile.decode);
+  const mesh = lazily(() => triangulate(decode.kvUsage, decode.contextLength, `${profile.name}: decode`));
+  const itl = lazily(() => griddata(mesh(), decode.itlMs));
+  const throughput = lazily(() => griddata(mesh(), decode.throughputPerGpu));
+  return {
+    ...compatSurface(profile),
+    itlMs: (kvUsage, contextLength) => itl().at(kvUsage, contextLength),
+    decodeThroughputPerGpu: (kvUsage, contextLength) => throughput().at(kvUsage, contextLength),
   };
 }
 

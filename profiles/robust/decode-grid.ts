@@ -111,7 +111,7 @@ export function fitDecodeGrid(samples: DecodeSamples, where: string): DecodeGrid
 /** The KV usage of one request; kept below a full cache, so that the load axis has a length. */
 function leastLoad(context: number, maxKvTokens: number): number {
   const load = context / maxKvTokens;
-  return load < 0.999 ? load : 0.999;
+  return Math.min(load, 0.999);
 }
 
 /** Measured throughput × ITL ÷ batch over log batch × log context: 1000 ÷ GPUs, less what prefill and queueing took of the run. */

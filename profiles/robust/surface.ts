@@ -1,11 +1,15 @@
 import { measuredRange } from "../measured-range.ts";
 import { mergeDecodeDuplicates, mergePrefillDuplicates } from "../samples.ts";
-import type { BestThroughput, Profile, Surface } from "../types.ts";
-import { fitDecodeGrid } from "./decode-grid.ts";
-import { fitPrefillCurve } from "./prefill-curve.ts";
+import type { BestThroughput, DecodeSamples, PrefillSamples, Profile, Surface } from "../types.ts";
+import { type DecodeGrid, fitDecodeGrid } from "./decode-grid.ts";
+import { fitPrefillCurve, type PrefillCurve } from "./prefill-curve.ts";
 
 /** Halvings of the load interval: more than a double has digits to lose at a table's accuracy. */
 const BISECTIONS = 40;
+
+/** Fits by their samples: profiles that share one half (as when samples of the other are left out) share its fit. */
+const prefillCurves = new WeakMap<PrefillSamples, PrefillCurve>();
+const decodeGrids = new WeakMap<DecodeSamples, DecodeGrid>();
 
 /**
  * The default surfaces: monotone where physics is (TTFT in ISL, ITL in load), positive and finite everywhere, sane outside the measured
@@ -13,8 +17,12 @@ const BISECTIONS = 40;
  * @throws UserError PROFILES_TOO_FEW_POINTS where no usable sample is left
  */
 export function robustSurface(profile: Profile): Surface {
-  const prefill = fitPrefillCurve(mergePrefillDuplicates(profile.prefill), `${profile.name}: prefill`);
-  const decode = fitDecodeGrid(mergeDecodeDuplicates(profile.decode), `${profile.name}: decode`);
+  const prefill = once(prefillCurves, profile.prefill, () =>
+    fitPrefillCurve(mergePrefillDuplicates(profile.prefill), `${profile.name}: prefill`),
+  );
+  const decode = once(decodeGrids, profile.decode, () =>
+    fitDecodeGrid(mergeDecodeDuplicates(profile.decode), `${profile.name}: decode`),
+  );
   const { maxKvTokens } = profile.decode;
   const range = measuredRange(profile);
   return {
@@ -44,4 +52,10 @@ export function robustSurface(profile: Profile): Surface {
     extrapolates: range.extrapolates,
     extrapolatesPrefill: range.extrapolatesPrefill,
   };
+}
+
+function once<Key extends object, Value>(known: WeakMap<Key, Value>, key: Key, make: () => Value): Value {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
 }
