@@ -68,6 +68,13 @@ describe("the package, packed and installed elsewhere", () => {
       expect(run(path, "--help")).toMatchObject({ status: 0, stderr: "" });
     });
 
+    it("does the main job with the data it brought along", () => {
+      const output = join(folder, `results-${version}`);
+      expect(run(path, "start", "-o", output)).toMatchObject({ status: 0 });
+      expect(readdirSync(output, { recursive: true, encoding: "utf8" }).join("\n")).toContain("report.html");
+      rmSync(output, { recursive: true });
+    });
+
     it("ends in an error where the input is wrong", () => {
       expect(run(path, "conformance", "dynosim", "no-such-folder")).toMatchObject({
         status: 2,
