@@ -21,6 +21,7 @@ export function mark(series: Series, x: Scale, y: Scale, plot: Plot, theme: Them
   };
   const fill = { fill: colour, "fill-opacity": FILL_OPACITY * opacity, stroke: "none" };
   const points = pixelPoints(series, x, y, plot);
+  if (points.upper.length === 0) return "";
   const steps = series.kind === "step" || series.kind === "stepArea";
   switch (series.kind) {
     case "line":

@@ -100,7 +100,8 @@ function timeTicks(from: number, to: number, wanted: number): Tick[] {
 function logTicks(from: number, to: number, wanted: number): Tick[] {
   const all = logSteps(from, to).filter((step) => step >= from * (1 - 1e-9) && step <= to * (1 + 1e-9));
   const decades = all.filter((step) => Math.abs(Math.log10(step) % 1) < 1e-9);
-  const steps = all.length <= wanted * 1.6 || decades.length < 2 ? all : decades;
+  const sparse = decades.filter((_, i) => i % Math.ceil(decades.length / (wanted * 1.6)) === 0);
+  const steps = all.length <= wanted * 1.6 || decades.length < 2 ? all : sparse;
   // Within less than a decade 1, 2 and 5 leave too little to read off.
   if (steps.length < 4) return linearTicks(from, to, wanted, 1);
   return steps.map((value) => ({ value, label: formatPlain(value) }));

@@ -66,7 +66,7 @@ function workersFigure(record: RunRecord, summary: RunSummary, role: "prefill" |
   const name = record.mode === "agg" ? "Workers" : role === "prefill" ? "Prefill" : "Decode";
   const least = Math.min(...steps.active);
   const most = Math.max(...steps.active);
-  const range = least === most ? "throughout" : `between ${least} and ${most} ready`;
+  const range = steps.active.length === 0 || least === most ? "throughout" : `between ${least} and ${most} ready`;
   const average =
     record.mode === "agg" ? formatFixed(cost.averageWorkers, 1) : `${formatFixed(cost.averageWorkers, 1)} workers`;
   const events = record.scalingEvents.filter((event) => event.role === role);

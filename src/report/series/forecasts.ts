@@ -52,7 +52,7 @@ function meanRelativeError({ atMs, predicted, observedAtMs, observed }: Forecast
     while (near + 1 < observedAtMs.length && distance(near + 1) <= distance(near)) near++;
     const truth = observed[near]!;
     const step = near > 0 ? observedAtMs[near]! - observedAtMs[near - 1]! : Number.POSITIVE_INFINITY;
-    if (Number.isNaN(truth) || distance(near) > step) continue;
+    if (Number.isNaN(truth) || distance(near) > step / 2) continue;
     errors += Math.abs(predicted[i]! - truth);
     observedSum += truth;
     compared++;
