@@ -15,25 +15,29 @@ export function usageError(error: CommanderError): UserError {
   });
 }
 
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EDQUOT: "the disk quota is used up",
-  EEXIST: "it exists already",
-  EISDIR: "it is a folder, expected a file",
-  EMFILE: "too many open files",
-  ENAMETOOLONG: "the name is too long",
-  ENOENT: "no such file or folder",
-  ENOSPC: "no space left on the disk",
-  ENOTDIR: "a part of the path is not a folder",
-  ENOTEMPTY: "the folder is not empty",
-  EPERM: "not permitted",
-  EROFS: "the file system is read-only",
+/** What a failed system call on a file means; a path that is wrong is bad input, a disk that is full is a run that failed. */
+const FILE_PROBLEMS: Readonly<Record<string, { message: string; exitCode: 1 | 2 }>> = {
+  EACCES: { message: "permission denied", exitCode: 2 },
+  EDQUOT: { message: "the disk quota is used up", exitCode: 1 },
+  EEXIST: { message: "it exists already", exitCode: 2 },
+  EFBIG: { message: "the file grew too large", exitCode: 1 },
+  EIO: { message: "the disk failed", exitCode: 1 },
+  EISDIR: { message: "it is a folder, expected a file", exitCode: 2 },
+  EMFILE: { message: "too many open files", exitCode: 1 },
+  ENAMETOOLONG: { message: "the name is too long", exitCode: 2 },
+  ENOENT: { message: "no such file or folder", exitCode: 2 },
+  ENOSPC: { message: "no space left on the disk", exitCode: 1 },
+  ENOTDIR: { message: "a part of the path is not a folder", exitCode: 2 },
+  ENOTEMPTY: { message: "the folder is not empty", exitCode: 2 },
+  EPERM: { message: "not permitted", exitCode: 2 },
+  EROFS: { message: "the file system is read-only", exitCode: 2 },
 };
 
 /** A failed system call on a file that a command let through, or undefined for any other error. */
 export function fileError(error: unknown): UserError | undefined {
-  const { code, path } = error as NodeJS.ErrnoException;
-  const problem = code === undefined ? undefined : FILE_PROBLEMS[code];
-  if (problem === undefined || path === undefined) return undefined;
-  return new UserError({ code: "CLI_FILE", message: problem, where: path, cause: error });
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  const problem = code === undefined || syscall === undefined ? undefined : FILE_PROBLEMS[code];
+  if (problem === undefined) return undefined;
+  // A write that fails names no path.
+  return new UserError({ code: "CLI_FILE", ...problem, ...(path === undefined ? {} : { where: path }), cause: error });
 }

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
@@ -32,6 +33,10 @@ describe("the error boundary of the command line", () => {
       status: 2,
       stderr: "error: no-such-file.yaml: no such file or folder\n",
     });
+  });
+
+  it.runIf(existsSync("/dev/full"))("tells a full disk from bad input", () => {
+    expect(run("full")).toMatchObject({ status: 1, stderr: "error: no space left on the disk\n" });
   });
 
   it("shows one line of an unexpected error and how to report it, without a stack trace", () => {

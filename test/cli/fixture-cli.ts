@@ -1,5 +1,5 @@
 /** A command line with subcommands that misbehave, for the tests of the error boundary. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { UserError } from "#common";
 import { runCli } from "#src/cli";
@@ -31,6 +31,7 @@ await runCli(process.argv.slice(2), {
   failed: command("failed", async () => {
     throw new UserError({ code: "FIXTURE_FAILED", message: "the assertion does not hold", exitCode: 1 });
   }),
+  full: command("full", () => writeFileSync("/dev/full", "x")),
   absent: command("absent", () => void readFileSync("no-such-file.yaml")),
   flood: command("flood", async () => {
     for (;;) {
