@@ -49,7 +49,9 @@ export function parseTraceRow(line: string, where: string): TraceRow {
 function badJson(where: string, error: unknown): Error {
   const text = error instanceof Error ? error.message : String(error);
   const position = /position (\d+)/.exec(text)?.[1];
-  const reason = text.replace(/^.*?(Unexpected|Expected|Bad|Unterminated|No number)/s, "$1").split("\n")[0] ?? "";
+  // V8 quotes the line in some of its messages and counts the position in others.
+  const reason =
+    text.replace(/, (\.\.\.)?".*is not valid JSON$| in JSON at position.*$| \(line.*$/s, "").split("\n")[0] ?? "";
   const column = position === undefined ? "" : `:${Number(position) + 1}`;
   return traceBadJson(`${where}${column}`, [...reason].slice(0, 80).join(""));
 }
