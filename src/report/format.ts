@@ -26,7 +26,7 @@ export function formatShare(share: number, digits = 2, missing = "N/A"): string 
 export function formatSignificant(value: number, missing = "N/A"): string {
   if (!Number.isFinite(value)) return missing;
   if (value === 0) return "0";
-  const exponent = Math.floor(Math.log10(Math.abs(value)));
+  const exponent = Math.floor(Math.log10(Math.abs(Number(value.toPrecision(3)))));
   return formatFixed(value, Math.min(6, Math.max(0, 2 - exponent)));
 }
 

@@ -1,7 +1,13 @@
 import type { Decision, Role } from "#planner/core";
 import type { RunRecord } from "#src/record";
 import { formatClock, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
-import { type DecisionChange, decisionTimeline, leadingReasons, rolesOf } from "../summary/decision-changes.ts";
+import {
+  changeText,
+  type DecisionChange,
+  decisionTimeline,
+  leadingReasons,
+  rolesOf,
+} from "../summary/decision-changes.ts";
 import { escapeHtml } from "./html.ts";
 
 /** Longer lists are cut: a page of tens of thousands of entries helps nobody, and decisions.jsonl has them all. */
@@ -43,7 +49,7 @@ function decision(change: DecisionChange, roles: Role[]): string {
     const direction = moved.to > moved.from ? "up" : "down";
     return `<span class="chip ${role}">${name} ${moved.from}&nbsp;→&nbsp;${moved.to}<span class="hidden"> (${direction})</span></span>`;
   });
-  const why = leadingReasons(change)[0]?.text ?? "";
+  const why = changeText(change);
   const limited = made.clamps.length > 0 ? ' <span class="chip limited">limited</span>' : "";
   return `<li><details class="decision" id="tick-${made.tick}" data-at="${Math.round(made.atMs)}"><summary><time>${formatClock(made.atMs)}</time><span class="chips">${chips.join("")}${limited}</span><span class="rate">${rates(made)}</span><span class="why">${escapeHtml(why)}</span></summary>
 <div class="inside">${inside(change)}</div></details></li>`;
@@ -76,7 +82,7 @@ function inside(change: DecisionChange): string {
         ];
   const values = Object.entries(made.values).map(([name, value]): [string, string] => [
     `<code>${escapeHtml(name)}</code>`,
-    formatSignificant(value),
+    Number.isInteger(value) ? formatPlain(value) : formatSignificant(value),
   ]);
   const reasons = leadingReasons(change).map(
     (reason) =>

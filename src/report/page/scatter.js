@@ -1,4 +1,4 @@
-// Every request as a point on a canvas: kept ones as dots, missed ones as crosses, unanswered ones on the upper edge.
+// Every request as a point on a canvas: kept ones as dots, missed ones as × (TTFT) and + (ITL), unanswered ones on the upper edge.
 (() => {
   const { scatter: data, sla, endMs } = JSON.parse(document.getElementById("data").textContent);
   const canvas = document.getElementById("scatter");
@@ -21,18 +21,12 @@
   const ITL_MISSED = 2;
   const NO_ANSWER = 4;
 
-  const tallies = { kept: 0, missed: 0, unanswered: 0 };
   const missed = [];
-  for (let i = 0; i < count; i++) {
-    if (raw.flags[i] === 0) tallies.kept++;
-    else {
-      missed.push(i);
-      tallies[raw.flags[i] === NO_ANSWER ? "unanswered" : "missed"]++;
-    }
-  }
+  for (let i = 0; i < count; i++) if (raw.flags[i] !== 0) missed.push(i);
+  const having = (bit) => missed.filter((i) => raw.flags[i] & bit).length;
   const n = (value) => value.toLocaleString("en-US");
   const some = data.shown < data.total ? `${n(data.shown)} of ${n(data.total)} requests, chosen evenly: ` : "";
-  note.textContent = `${some}${n(tallies.kept)} kept both limits (dots), ${n(tallies.missed)} missed one (crosses), ${n(tallies.unanswered)} got no answer (marks at the top)`;
+  note.textContent = `${some}${n(count - missed.length)} kept both limits (dots), ${n(having(TTFT_MISSED))} missed the TTFT (×), ${n(having(ITL_MISSED))} missed the ITL (+), ${n(having(NO_ANSWER))} got no answer (marks at the top)`;
 
   const labels = {
     ttft: "TTFT (ms)",
@@ -166,10 +160,18 @@
         ink.lineTo(x, plot.top);
       } else if (ys[i] > 0) {
         const y = toY(ys[i]);
-        ink.moveTo(x - 2.5, y - 2.5);
-        ink.lineTo(x + 2.5, y + 2.5);
-        ink.moveTo(x - 2.5, y + 2.5);
-        ink.lineTo(x + 2.5, y - 2.5);
+        if (flags[i] & TTFT_MISSED) {
+          ink.moveTo(x - 2.5, y - 2.5);
+          ink.lineTo(x + 2.5, y + 2.5);
+          ink.moveTo(x - 2.5, y + 2.5);
+          ink.lineTo(x + 2.5, y - 2.5);
+        }
+        if (flags[i] & ITL_MISSED) {
+          ink.moveTo(x - 3.5, y);
+          ink.lineTo(x + 3.5, y);
+          ink.moveTo(x, y - 3.5);
+          ink.lineTo(x, y + 3.5);
+        }
       }
     }
     ink.stroke();

@@ -28,7 +28,7 @@ export function timeFigures(record: RunRecord, summary: RunSummary): TimeFigure[
 }
 
 function loadFigure(record: RunRecord): TimeFigure {
-  const rate = thinColumn(record.timeline, record.timeline.requestRate, MOST_POINTS);
+  const rate = thinColumn(record.timeline, whileArriving(record), MOST_POINTS);
   const series: Series[] = [{ name: "observed", kind: "line", colour: "ink", x: rate.atMs, y: rate.mean }];
   const readouts: Readout[] = [readoutOf("observed", "ink", " req/s", rate.atMs, rate.mean)];
   const predicted = forecasts(record.decisions);
@@ -54,6 +54,13 @@ function loadFigure(record: RunRecord): TimeFigure {
       series,
     },
   };
+}
+
+/** Request rates up to the last whole window with an arrival; what follows is the run coming to its end. */
+function whileArriving({ timeline, requests }: RunRecord): number[] {
+  const lastArrivalMs = requests.arrivalMs.findLast((at) => !Number.isNaN(at)) ?? 0;
+  const whole = timeline.startMs.filter((start) => start + timeline.windowMs <= lastArrivalMs).length;
+  return timeline.requestRate.slice(0, Math.max(1, whole));
 }
 
 function workersFigure(record: RunRecord, summary: RunSummary, role: "prefill" | "decode"): TimeFigure {
@@ -87,7 +94,7 @@ function workersFigure(record: RunRecord, summary: RunSummary, role: "prefill" |
       title: `${name}: ${average} on average, ${range}; ${plural(events.length, "change")}`,
       subtitle: "workers that are paid for; a mark on the axis is a decision to change their number",
       x: timeAxis(record),
-      y: { label: "workers", min: 0 },
+      y: { label: "workers", min: 0, max: Math.max(1, ...all) * 1.1 },
       series: [
         { ...layer, name: "", y: all, lower: withStarting, opacity: 0.35, strokeWidth: 0 },
         {

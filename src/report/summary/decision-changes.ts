@@ -54,6 +54,16 @@ export function decisionTimeline({ decisions, mode }: Pick<RunRecord, "decisions
   return { ticks: decisions.length, changes, quietAfter: quiet };
 }
 
+/** Why a change was made, in a line: the different reasons of the roles it changed, with the role where they are several. */
+export function changeText({ decision, changes }: DecisionChange): string {
+  const changed = changes.map((change) => change.role);
+  const own = decision.reasons.filter((reason) => reason.role !== null && changed.includes(reason.role));
+  const telling = own.length > 0 ? own : decision.reasons;
+  const texts = [...new Set(telling.map((reason) => reason.text))];
+  if (texts.length === 1) return texts[0]!;
+  return telling.map((reason) => (reason.role === null ? reason.text : `${reason.role}: ${reason.text}`)).join("; ");
+}
+
 /** The reasons of a change, those of the roles it changed first. */
 export function leadingReasons({ decision, changes }: DecisionChange): Reason[] {
   const changed = new Set<Role | null>(changes.map((change) => change.role));

@@ -1,7 +1,7 @@
 import type { Role } from "#planner/core";
 import type { RunRecord } from "#src/record";
 import { formatClock, formatFixed, plural } from "../format.ts";
-import { type DecisionChange, decisionTimeline, leadingReasons, rolesOf } from "../summary/decision-changes.ts";
+import { changeText, type DecisionChange, decisionTimeline, rolesOf } from "../summary/decision-changes.ts";
 import { type Cell, type Column, grid } from "./grid.ts";
 import { ink, type TerminalOptions } from "./ink.ts";
 
@@ -47,7 +47,6 @@ function line(change: DecisionChange, roles: Role[]): Cell[] {
   const observed = decision.observedRate === null ? "–" : formatFixed(decision.observedRate, 1);
   const forecast = decision.forecast === null ? "–" : formatFixed(decision.forecast.requestRate, 1);
   const clamps = decision.clamps.map((clamp) => `${clamp.name} ${clamp.from} → ${clamp.to}`);
-  const reasons = leadingReasons(change).map((reason) => reason.text);
   return [
     { text: formatClock(decision.atMs) },
     { text: `${observed.padStart(6)} → ${forecast.padStart(6)}` },
@@ -57,7 +56,11 @@ function line(change: DecisionChange, roles: Role[]): Cell[] {
       return { text: String(decision.workers[role].active + decision.workers[role].starting), style: "dim" };
     }),
     { text: quietBefore.length === 0 ? "" : `+${quietBefore.length}`, style: "dim" },
-    { text: [...reasons, ...clamps.map((clamp) => `limited: ${clamp}`)].join("; ") },
+    {
+      text: [changeText(change), ...clamps.map((clamp) => `limited: ${clamp}`)]
+        .filter((part) => part !== "")
+        .join("; "),
+    },
   ];
 }
 
