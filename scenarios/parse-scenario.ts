@@ -7,8 +7,9 @@ import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";
 import type { Expectation } from "./expect.ts";
 import type { Deployment } from "./format/deployment.ts";
 import type { Fault } from "./format/faults.ts";
-import { scenarioSchema } from "./format/scenario.ts";
-import { trafficEntry } from "./format/traffic.ts";
+import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
+import { opaquePlanner, scenarioSchema } from "./format/scenario.ts";
+import { trafficEntrySchema } from "./format/traffic.ts";
 import { schemaProblems } from "./schema-problems.ts";
 import type { TraceOptions } from "./trace.ts";
 import type { TrafficEntry } from "./traffic.ts";
@@ -54,16 +55,16 @@ export function parseScenario<Planner = unknown>(
   file: string,
   options: ScenarioOptions<Planner> = {},
 ): Scenario<Planner> {
-  const { source, data: written } = read(text, file, scenarioSchema(file, options.plannerSchema));
+  const { source, data: written } = read(text, file, schemaFor(options.plannerSchema));
   return {
     file,
     name: written.name ?? basename(file).replace(/\.ya?ml$/, ""),
     shows: written.shows ?? null,
     seed: written.seed,
-    deployment: written.deployment,
+    deployment: resolveDeployment(written.deployment, file),
     sla: { ttftMs: written.sla.ttft, itlMs: written.sla.itl },
     planner: (written.planner as Planner | undefined) ?? null,
-    traffic: written.traffic,
+    traffic: written.traffic.map((entry) => resolveTraffic(entry, file)),
     faults: written.faults,
     expect: written.expect,
     endMs: written.limits.duration ?? null,
@@ -71,14 +72,27 @@ export function parseScenario<Planner = unknown>(
   };
 }
 
+const oneOrSeveral = z.union([trafficEntrySchema, z.array(trafficEntrySchema).min(1)]);
+
+/** Schemas are costly to make, and there is one per schema of the planner. */
+const schemas = new WeakMap<z.ZodType, ReturnType<typeof scenarioSchema>>();
+
+function schemaFor(plannerSchema: z.ZodType = opaquePlanner): ReturnType<typeof scenarioSchema> {
+  let schema = schemas.get(plannerSchema);
+  if (schema === undefined) {
+    schema = scenarioSchema(plannerSchema);
+    schemas.set(plannerSchema, schema);
+  }
+  return schema;
+}
+
 /**
  * Reads traffic alone: one entry, or a list of them, as it stands under `traffic:`.
  * @throws UserError SCENARIOS_YAML_…, SCENARIOS_INVALID
  */
 export function parseTraffic(text: string, file: string): TrafficEntry[] {
-  const entry = trafficEntry(file);
-  const data = read(text, file, z.union([entry, z.array(entry).min(1)])).data;
-  return Array.isArray(data) ? data : [data];
+  const { data } = read(text, file, oneOrSeveral);
+  return (Array.isArray(data) ? data : [data]).map((entry) => resolveTraffic(entry, file));
 }
 
 /** Every problem at once, each with its place. */

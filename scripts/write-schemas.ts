@@ -8,7 +8,7 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** Published schemas by path in the project. */
 export function schemas(): Record<string, string> {
-  const scenario = z.toJSONSchema(scenarioSchema("scenario.yaml", plannerConfigSchema), {
+  const scenario = z.toJSONSchema(scenarioSchema(plannerConfigSchema), {
     io: "input",
     target: "draft-7",
   });

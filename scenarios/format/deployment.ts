@@ -1,4 +1,3 @@
-import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { bandwidth, bytes, duration, exactlyOne, ONE_KEY, share } from "./values.ts";
 
@@ -75,158 +74,141 @@ export interface Deployment {
 const whole = (least: number, most: number, description: string) =>
   z.int().min(least).max(most).optional().meta({ description });
 
-function engine(file: string) {
-  const timing = z
-    .union([
-      z.enum(["profile", "polynomial"]),
-      z
-        .strictObject({
-          fixed: z.strictObject({ prefill: duration("A prefill pass"), decode: duration("A decode pass") }).optional(),
-          table: z
-            .string()
-            .min(1)
-            .optional()
-            .meta({ description: "A mocker table (npz), relative to the scenario's file" }),
-        })
-        .superRefine(exactlyOne("kind of timing"))
-        .meta(ONE_KEY),
-    ])
-    .transform((written): TimingChoice => {
-      if (typeof written === "string") return { kind: written };
-      if (written.fixed) {
-        return { kind: "fixed", prefillMs: written.fixed.prefill, decodeMs: written.fixed.decode };
-      }
-      return { kind: "table", file: resolve(dirname(file), written.table!) };
-    });
-  return z.strictObject({
-    maxNumSeqs: whole(1, 1e6, "Most sequences in a batch"),
-    maxNumBatchedTokens: whole(1, 1e8, "Token budget of a pass"),
-    blockSize: whole(1, 65_536, "Tokens of a KV block"),
-    numGpuBlocks: whole(1, 2 ** 31 - 1, "KV blocks of a worker; by default what the profile holds"),
-    maxModelLen: whole(1, 1e8, "Longest prompt with its output, tokens"),
-    prefixCaching: z.boolean().optional(),
-    chunkedPrefill: z.boolean().optional(),
-    preemption: z.enum(["lifo", "fifo"]).optional().meta({ description: "Who yields when the KV cache is full" }),
-    watermark: share.optional().meta({ description: "Share of the blocks kept free at admission" }),
-    speedupRatio: z
-      .number()
-      .min(0)
-      .max(1e9)
+const timing = z
+  .union([
+    z.enum(["profile", "polynomial"]),
+    z
+      .strictObject({
+        fixed: z.strictObject({ prefill: duration("A prefill pass"), decode: duration("A decode pass") }).optional(),
+        table: z
+          .string()
+          .min(1)
+          .optional()
+          .meta({ description: "A mocker table (npz), relative to the scenario's file" }),
+      })
+      .superRefine(exactlyOne("kind of timing"))
+      .meta(ONE_KEY),
+  ])
+  .transform((written): TimingChoice => {
+    if (typeof written === "string") return { kind: written };
+    if (written.fixed) {
+      return { kind: "fixed", prefillMs: written.fixed.prefill, decodeMs: written.fixed.decode };
+    }
+    return { kind: "table", file: written.table! };
+  });
+const engine = z.strictObject({
+  maxNumSeqs: whole(1, 1e6, "Most sequences in a batch"),
+  maxNumBatchedTokens: whole(1, 1e8, "Token budget of a pass"),
+  blockSize: whole(1, 65_536, "Tokens of a KV block"),
+  numGpuBlocks: whole(1, 2 ** 31 - 1, "KV blocks of a worker; by default what the profile holds"),
+  maxModelLen: whole(1, 1e8, "Longest prompt with its output, tokens"),
+  prefixCaching: z.boolean().optional(),
+  chunkedPrefill: z.boolean().optional(),
+  preemption: z.enum(["lifo", "fifo"]).optional().meta({ description: "Who yields when the KV cache is full" }),
+  watermark: share.optional().meta({ description: "Share of the blocks kept free at admission" }),
+  speedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides all engine times; 0: no waiting" }),
+  decodeSpeedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides decode times once more" }),
+  timing: timing.optional().meta({ description: "Where the times of a pass come from; the profile by default" }),
+});
+
+const pool = z.strictObject({
+  workers: z.int().min(0).max(100_000).default(1).meta({ description: "Workers at the start" }),
+  startup: duration("From the decision to start a worker until it is ready").prefault(0),
+  gpusPerWorker: whole(1, 1024, "GPUs of a worker; by default what the profile says"),
+  dpSize: z.int().min(1).max(1024).default(1).meta({ description: "Data-parallel ranks of a worker" }),
+  engine: engine.default({}),
+});
+
+/** The `deployment:` section; paths as written. */
+export const deploymentSchema = z
+  .strictObject({
+    profile: z
+      .string()
+      .min(1)
       .optional()
-      .meta({ description: "Divides all engine times; 0: no waiting" }),
-    decodeSpeedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides decode times once more" }),
-    timing: timing.optional().meta({ description: "Where the times of a pass come from; the profile by default" }),
-  });
-}
-
-function pool(file: string) {
-  return z.strictObject({
-    workers: z.int().min(0).max(100_000).default(1).meta({ description: "Workers at the start" }),
-    startup: duration("From the decision to start a worker until it is ready").prefault(0),
-    gpusPerWorker: whole(1, 1024, "GPUs of a worker; by default what the profile says"),
-    dpSize: z.int().min(1).max(1024).default(1).meta({ description: "Data-parallel ranks of a worker" }),
-    engine: engine(file).default({}),
-  });
-}
-
-/** A path, by its looks: anything else is the name of a shipped profile. */
-function profileReference(file: string) {
-  return (name: string): string => (/[\\/]|^\.|\.(npz|json)$/.test(name) ? resolve(dirname(file), name) : name);
-}
-
-/** The `deployment:` section. @param file the scenario's file, to which paths are relative */
-export function deploymentSchema(file: string) {
-  return z
-    .strictObject({
-      profile: z
-        .string()
-        .min(1)
-        .optional()
-        .transform((name) => (name === undefined ? null : profileReference(file)(name)))
-        .meta({ description: "A shipped profile's name, a folder, or an npz, relative to the scenario's file" }),
-      surfaces: z.enum(["robust", "compat"]).default("robust").meta({ description: "How the profile is interpolated" }),
-      mode: z.enum(["agg", "disagg"]).meta({ description: "One pool of workers, or prefill and decode apart" }),
-      prefill: pool(file).optional(),
-      decode: pool(file).optional(),
-      agg: pool(file).optional().meta({ description: "The workers in aggregated mode" }),
-      engine: engine(file).optional().meta({ description: "Settings of all engines; a pool's own come on top" }),
-      router: z.enum(["round-robin", "least-loaded"]).default("least-loaded"),
-      kvTransfer: z
-        .strictObject({
-          bandwidth: bandwidth("Of one transfer; transfers do not share it"),
-          bytesPerToken: bytes("KV cache of one token; by default what the profile says").optional(),
-          timing: z
-            .enum(["full_prompt", "destination_missing"])
-            .default("full_prompt")
-            .meta({ description: "Whether all of the prompt travels or only what the decode worker lacks" }),
-        })
-        .optional(),
-      quirks: z
-        .union([z.literal("dynosim"), z.array(z.enum(QUIRKS))])
-        .default([])
-        .meta({ description: "Compatibility with DynoSim: all of it, or single switches" }),
-    })
-    .superRefine((written, context) => {
-      const wrong = written.mode === "agg" ? (["prefill", "decode"] as const) : (["agg"] as const);
-      for (const key of wrong) {
-        if (written[key] === undefined) continue;
-        const hint =
-          written.mode === "agg"
-            ? "in mode agg the workers stand under agg:"
-            : "in mode disagg they stand under prefill: and decode:";
-        context.addIssue({
-          code: "custom",
-          path: [key],
-          message: `expected no ${key} in mode ${written.mode}`,
-          params: { hint },
-        });
-      }
-      if (written.mode === "agg" && written.kvTransfer !== undefined) {
-        context.addIssue({
-          code: "custom",
-          path: ["kvTransfer"],
-          message: "expected no kvTransfer in mode agg: nothing travels",
-        });
-      }
-      if (written.profile !== null) return;
-      const pools = written.mode === "agg" ? [written.agg] : [written.prefill, written.decode];
-      const timings = pools.map((p) => p?.engine.timing ?? written.engine?.timing);
-      if (timings.some((timing) => timing === undefined || timing.kind === "profile")) {
-        context.addIssue({
-          code: "custom",
-          path: ["profile"],
-          message: "found nothing, expected the profile that the engines play",
-          params: {
-            hint: "such as profile: h200-llama-3.1-8b-fp8-tp1-estimate; only timing: polynomial, fixed or table go without",
-          },
-        });
-      }
-    })
-    .transform((written): Deployment => {
-      const settings = (p: typeof written.prefill): PoolSettings => ({
-        workers: p?.workers ?? 1,
-        startupMs: p?.startup ?? 0,
-        gpusPerWorker: p?.gpusPerWorker ?? null,
-        dpSize: p?.dpSize ?? 1,
-        engine: { ...written.engine, ...p?.engine },
+      .meta({ description: "A shipped profile's name, a folder, or an npz, relative to the scenario's file" }),
+    surfaces: z.enum(["robust", "compat"]).default("robust").meta({ description: "How the profile is interpolated" }),
+    mode: z.enum(["agg", "disagg"]).meta({ description: "One pool of workers, or prefill and decode apart" }),
+    prefill: pool.optional(),
+    decode: pool.optional(),
+    agg: pool.optional().meta({ description: "The workers in aggregated mode" }),
+    engine: engine.optional().meta({ description: "Settings of all engines; a pool's own come on top" }),
+    router: z.enum(["round-robin", "least-loaded"]).default("least-loaded"),
+    kvTransfer: z
+      .strictObject({
+        bandwidth: bandwidth("Of one transfer; transfers do not share it"),
+        bytesPerToken: bytes("KV cache of one token; by default what the profile says").optional(),
+        timing: z
+          .enum(["full_prompt", "destination_missing"])
+          .default("full_prompt")
+          .meta({ description: "Whether all of the prompt travels or only what the decode worker lacks" }),
+      })
+      .optional(),
+    quirks: z
+      .union([z.literal("dynosim"), z.array(z.enum(QUIRKS))])
+      .default([])
+      .meta({ description: "Compatibility with DynoSim: all of it, or single switches" }),
+  })
+  .superRefine((written, context) => {
+    const wrong = written.mode === "agg" ? (["prefill", "decode"] as const) : (["agg"] as const);
+    for (const key of wrong) {
+      if (written[key] === undefined) continue;
+      const hint =
+        written.mode === "agg"
+          ? "in mode agg the workers stand under agg:"
+          : "in mode disagg they stand under prefill: and decode:";
+      context.addIssue({
+        code: "custom",
+        path: [key],
+        message: `expected no ${key} in mode ${written.mode}`,
+        params: { hint },
       });
-      const { kvTransfer } = written;
-      return {
-        profile: written.profile,
-        surfaces: written.surfaces,
-        mode: written.mode,
-        prefill: written.mode === "agg" ? null : settings(written.prefill),
-        decode: settings(written.mode === "agg" ? written.agg : written.decode),
-        router: written.router,
-        transfer:
-          kvTransfer === undefined
-            ? null
-            : {
-                bytesPerSecond: kvTransfer.bandwidth,
-                bytesPerToken: kvTransfer.bytesPerToken ?? null,
-                timing: kvTransfer.timing,
-              },
-        quirks: written.quirks === "dynosim" ? [...QUIRKS] : written.quirks,
-      };
+    }
+    if (written.mode === "agg" && written.kvTransfer !== undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["kvTransfer"],
+        message: "expected no kvTransfer in mode agg: nothing travels",
+      });
+    }
+    if (written.profile !== undefined) return;
+    const pools = written.mode === "agg" ? [written.agg] : [written.prefill, written.decode];
+    const timings = pools.map((p) => p?.engine.timing ?? written.engine?.timing);
+    if (timings.some((timing) => timing === undefined || timing.kind === "profile")) {
+      context.addIssue({
+        code: "custom",
+        path: ["profile"],
+        message: "found nothing, expected the profile that the engines play",
+        params: {
+          hint: "such as profile: h200-llama-3.1-8b-fp8-tp1-estimate; only timing: polynomial, fixed or table go without",
+        },
+      });
+    }
+  })
+  .transform((written): Deployment => {
+    const settings = (p: typeof written.prefill): PoolSettings => ({
+      workers: p?.workers ?? 1,
+      startupMs: p?.startup ?? 0,
+      gpusPerWorker: p?.gpusPerWorker ?? null,
+      dpSize: p?.dpSize ?? 1,
+      engine: { ...written.engine, ...p?.engine },
     });
-}
+    const { kvTransfer } = written;
+    return {
+      profile: written.profile ?? null,
+      surfaces: written.surfaces,
+      mode: written.mode,
+      prefill: written.mode === "agg" ? null : settings(written.prefill),
+      decode: settings(written.mode === "agg" ? written.agg : written.decode),
+      router: written.router,
+      transfer:
+        kvTransfer === undefined
+          ? null
+          : {
+              bytesPerSecond: kvTransfer.bandwidth,
+              bytesPerToken: kvTransfer.bytesPerToken ?? null,
+              timing: kvTransfer.timing,
+            },
+      quirks: written.quirks === "dynosim" ? [...QUIRKS] : written.quirks,
+    };
+  });

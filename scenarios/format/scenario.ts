@@ -2,18 +2,18 @@ import { z } from "zod";
 import { deploymentSchema } from "./deployment.ts";
 import { expectSchema } from "./expect.ts";
 import { faultSchema } from "./faults.ts";
-import { trafficEntry } from "./traffic.ts";
+import { trafficEntrySchema } from "./traffic.ts";
 import { positiveDuration } from "./values.ts";
 
 /** The `planner:` section without its owner's schema: anything with keys. */
-const opaquePlanner: z.ZodType<unknown> = z.record(z.string(), z.unknown());
+export const opaquePlanner: z.ZodType<unknown> = z.record(z.string(), z.unknown());
 
 /**
- * The format of a scenario file as a schema: what goes in is what YAML gives, what comes out has ms, tokens and absolute paths.
- * @param file the scenario's file, to which paths are relative
+ * The format of a scenario file as a schema: what goes in is what YAML gives, what comes out has ms and tokens; paths stay
+ * as written.
  * @param plannerSchema the schema of `planner:`, which another room owns
  */
-export function scenarioSchema(file: string, plannerSchema: z.ZodType<unknown> = opaquePlanner) {
+export function scenarioSchema(plannerSchema: z.ZodType<unknown>) {
   return z.strictObject({
     name: z
       .string()
@@ -28,7 +28,7 @@ export function scenarioSchema(file: string, plannerSchema: z.ZodType<unknown> =
       .min(0)
       .default(1)
       .meta({ description: "Seed of everything random: the same seed gives the same bytes" }),
-    deployment: deploymentSchema(file).meta({ description: "What is rehearsed: profile, workers and their settings" }),
+    deployment: deploymentSchema.meta({ description: "What is rehearsed: profile, workers and their settings" }),
     sla: z
       .strictObject({
         ttft: positiveDuration("Time to first token"),
@@ -37,7 +37,7 @@ export function scenarioSchema(file: string, plannerSchema: z.ZodType<unknown> =
       .meta({ description: "What a good request keeps" }),
     planner: plannerSchema.optional().meta({ description: "Who scales the workers; without it they stay as they are" }),
     traffic: z
-      .array(trafficEntry(file))
+      .array(trafficEntrySchema)
       .min(1)
       .max(1000)
       .meta({ description: "What arrives; entries overlay each other" }),

@@ -1,4 +1,3 @@
-import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import type { TraceOptions } from "../trace.ts";
 import type { Arrivals, RateShape, TrafficEntry } from "../traffic.ts";
@@ -201,51 +200,50 @@ const closedLoop = z
   )
   .meta({ description: "A fixed number of sessions in flight: the next one starts when one ends" });
 
-function trace(file: string) {
-  return z
-    .strictObject({
-      file: z.string().min(1).meta({ description: "Mooncake JSONL, relative to the scenario's file" }),
-      blockSize: z
-        .int()
-        .min(1)
-        .max(65_536)
-        .optional()
-        .meta({ description: "Tokens a hash id stands for; 512 by default" }),
-      speedup: positive.optional().meta({ description: "Divides arrival times" }),
-      from: duration("Slice of the trace's own time").optional(),
-      to: positiveDuration("End of the slice").optional(),
-      skip: z.int().min(0).optional().meta({ description: "Requests left out at the beginning" }),
-      requests: z.int().min(1).optional().meta({ description: "Requests to take" }),
-      spread: duration("Bucket width of the timestamps, over which arrivals are spread").optional(),
-      maxIsl: tokens.optional().meta({ description: "Longer prompts are cut to this" }),
-      start,
-    })
-    .refine((slice) => slice.to === undefined || slice.to > (slice.from ?? 0), {
-      error: "expected a time after from",
-      path: ["to"],
-    })
-    .transform((written): TrafficEntry => {
-      const options: TraceOptions = {
-        ...(written.blockSize === undefined ? {} : { blockTokens: written.blockSize }),
-        ...(written.speedup === undefined ? {} : { speedup: written.speedup }),
-        ...(written.from === undefined ? {} : { fromMs: written.from }),
-        ...(written.to === undefined ? {} : { toMs: written.to }),
-        ...(written.skip === undefined ? {} : { skipRequests: written.skip }),
-        ...(written.requests === undefined ? {} : { maxRequests: written.requests }),
-        ...(written.spread === undefined ? {} : { spreadMs: written.spread }),
-        ...(written.maxIsl === undefined ? {} : { maxIsl: written.maxIsl }),
-      };
-      return { kind: "trace", startMs: written.start, file: resolve(dirname(file), written.file), options };
-    })
-    .meta({ description: "A recorded trace" });
-}
+const trace = z
+  .strictObject({
+    file: z.string().min(1).meta({ description: "Mooncake JSONL, relative to the scenario's file" }),
+    blockSize: z
+      .int()
+      .min(1)
+      .max(65_536)
+      .optional()
+      .meta({ description: "Tokens a hash id stands for; 512 by default" }),
+    speedup: positive.optional().meta({ description: "Divides arrival times" }),
+    from: duration("Slice of the trace's own time").optional(),
+    to: positiveDuration("End of the slice").optional(),
+    skip: z.int().min(0).optional().meta({ description: "Requests left out at the beginning" }),
+    requests: z.int().min(1).optional().meta({ description: "Requests to take" }),
+    spread: duration("Bucket width of the timestamps, over which arrivals are spread").optional(),
+    maxIsl: tokens.optional().meta({ description: "Longer prompts are cut to this" }),
+    start,
+  })
+  .refine((slice) => slice.to === undefined || slice.to > (slice.from ?? 0), {
+    error: "expected a time after from",
+    path: ["to"],
+  })
+  .transform((written): TrafficEntry => {
+    const options: TraceOptions = {
+      ...(written.blockSize === undefined ? {} : { blockTokens: written.blockSize }),
+      ...(written.speedup === undefined ? {} : { speedup: written.speedup }),
+      ...(written.from === undefined ? {} : { fromMs: written.from }),
+      ...(written.to === undefined ? {} : { toMs: written.to }),
+      ...(written.skip === undefined ? {} : { skipRequests: written.skip }),
+      ...(written.requests === undefined ? {} : { maxRequests: written.requests }),
+      ...(written.spread === undefined ? {} : { spreadMs: written.spread }),
+      ...(written.maxIsl === undefined ? {} : { maxIsl: written.maxIsl }),
+    };
+    return { kind: "trace", startMs: written.start, file: written.file, options };
+  })
+  .meta({ description: "A recorded trace" });
 
-/** One entry of `traffic:`. @param file the scenario's file, to which traces are relative */
-export function trafficEntry(file: string): z.ZodType<TrafficEntry> {
-  const kinds = { ...rateShapes, closedLoop, trace: trace(file) };
-  const sequence = z.array(oneOf(kinds)).min(1).meta({ description: "Entries one after the other" });
-  return oneOf({ ...kinds, sequence });
-}
+const kinds = { ...rateShapes, closedLoop, trace };
+
+/** One entry of `traffic:`; trace files as written. */
+export const trafficEntrySchema = oneOf({
+  ...kinds,
+  sequence: z.array(oneOf(kinds)).min(1).meta({ description: "Entries one after the other" }),
+});
 
 function oneOf(kinds: Record<string, z.ZodType<TrafficEntry | TrafficEntry[]>>): z.ZodType<TrafficEntry> {
   const optional = Object.fromEntries(Object.entries(kinds).map(([key, schema]) => [key, schema.optional()]));

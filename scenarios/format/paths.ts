@@ -1,0 +1,37 @@
+import { dirname, resolve } from "node:path";
+import type { TrafficEntry } from "../traffic.ts";
+import type { Deployment, PoolSettings } from "./deployment.ts";
+
+/** Paths in a scenario are relative to the folder of its file; here they become absolute. */
+export function resolveDeployment(deployment: Deployment, scenarioFile: string): Deployment {
+  const pool = (settings: PoolSettings): PoolSettings => {
+    const { timing } = settings.engine;
+    if (timing?.kind !== "table") return settings;
+    return {
+      ...settings,
+      engine: { ...settings.engine, timing: { ...timing, file: absolute(timing.file, scenarioFile) } },
+    };
+  };
+  const { profile, prefill, decode } = deployment;
+  return {
+    ...deployment,
+    profile: profile === null || !looksLikePath(profile) ? profile : absolute(profile, scenarioFile),
+    prefill: prefill === null ? null : pool(prefill),
+    decode: pool(decode),
+  };
+}
+
+export function resolveTraffic(entry: TrafficEntry, scenarioFile: string): TrafficEntry {
+  if (entry.kind === "trace") return { ...entry, file: absolute(entry.file, scenarioFile) };
+  if (entry.kind !== "sequence") return entry;
+  return { ...entry, entries: entry.entries.map((child) => resolveTraffic(child, scenarioFile)) };
+}
+
+/** Anything else is the name of a shipped profile. */
+function looksLikePath(profile: string): boolean {
+  return /[\\/]|^\.|\.(npz|json)$/.test(profile);
+}
+
+function absolute(path: string, scenarioFile: string): string {
+  return resolve(dirname(scenarioFile), path);
+}
