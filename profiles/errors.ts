@@ -14,6 +14,9 @@ export const unknownName = (name: string, known: readonly string[]): UserError =
         : "give a folder with raw_data.npz files, an .npz or a .json file"),
   });
 
+export const notFound = (path: string): UserError =>
+  new UserError({ code: "PROFILES_NOT_FOUND", where: path, message: "no such file or folder" });
+
 export const unreadable = (where: string, cause: unknown): UserError =>
   new UserError({
     code: "PROFILES_UNREADABLE",
@@ -97,6 +100,23 @@ export const noSamples = (where: string, what: string): UserError =>
     where,
     message: `found no ${what} samples, expected at least one`,
     hint: "profile the engine again: the sweep wrote no points",
+  });
+
+/** @param others how many more findings of severity error there are */
+export const unsound = (where: string, problem: string, advice: string, others: number): UserError =>
+  new UserError({
+    code: "PROFILES_UNSOUND",
+    where,
+    message: others > 0 ? `${problem} (and ${others} more problem${others > 1 ? "s" : ""})` : problem,
+    hint: `${advice}; \`understudy profiles validate\` lists all that is wrong`,
+  });
+
+export const tooManySamples = (where: string, found: number, limit: number): UserError =>
+  new UserError({
+    code: "PROFILES_TOO_MANY_SAMPLES",
+    where,
+    message: `found ${found} samples, expected at most ${limit}`,
+    hint: "keep a part of them: a sweep has tens of samples, and more add nothing",
   });
 
 export const tooFewPoints = (where: string, found: number, expected: string): UserError =>

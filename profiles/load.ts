@@ -1,13 +1,14 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { missingKey, tooLarge, unknownFormat, unknownName, unreadable } from "./errors.ts";
-import { decodeMockerTable, isMockerTable, mockerTableToProfile } from "./mocker-table.ts";
+import { mockerTableToProfile } from "./convert.ts";
+import { missingKey, notFound, tooLarge, unknownFormat, unknownName, unreadable } from "./errors.ts";
+import { decodeMockerTable, isMockerTable } from "./mocker-table.ts";
 import { MAX_NPZ_BYTES, type Npz, openNpz } from "./npz.ts";
 import { decodeJsonPair, decodeProfileJson } from "./profile-json.ts";
 import { npzSource, readDecode, readPrefill } from "./reference-arrays.ts";
 import type { MockerTable, Profile } from "./types.ts";
-import { requireSound } from "./validate.ts";
+import { requireSound } from "./validation/validate.ts";
 
 /** The files of the results folder of Dynamo's SLA profiler. */
 export const PREFILL_NPZ = join("selected_prefill_interpolation", "raw_data.npz");
@@ -50,7 +51,7 @@ export function loadMockerTable(path: string): MockerTable {
 
 function loadShipped(name: string): Profile {
   const known = shippedProfiles();
-  if (!known.includes(name)) throw unknownName(name, known);
+  if (!known.includes(name)) throw /[/\\]|\.(npz|json)$/.test(name) ? notFound(name) : unknownName(name, known);
   const path = join(shippedFolder, name, PROFILE_JSON);
   return decodeProfileJson(readText(path), name, name);
 }

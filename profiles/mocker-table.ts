@@ -1,7 +1,7 @@
 import { badShape, badValue, lengthMismatch } from "./errors.ts";
 import type { Npz } from "./npz.ts";
 import { encodeNpz } from "./npz.ts";
-import type { MockerTable, Profile, Surface } from "./types.ts";
+import type { MockerTable } from "./types.ts";
 
 /** Arrays of Dynamo's mocker table, in the order in which its converter writes them. */
 export const MOCKER_KEYS = [
@@ -12,10 +12,8 @@ export const MOCKER_KEYS = [
   "decode_itl",
 ] as const;
 
-/** Contexts and loads that a profile made from a table keeps of each axis: as fine as a profiler's own sweep or finer. */
-const CONTEXTS_KEPT = 10;
-const LOADS_KEPT = 9;
-const ISLS_KEPT = 25;
+const MAX_AXIS = 4096;
+const MAX_TOKENS = 1e12;
 
 /** True where the npz holds a mocker table. */
 export function isMockerTable(npz: Npz): boolean {
@@ -65,91 +63,12 @@ export function encodeMockerTable(table: MockerTable): Uint8Array {
   });
 }
 
-/**
- * The mocker table of a profile on the axes that Dynamo's own converter uses: ISL over the measured range, active KV tokens from 0
- * to the highest measured load, context length from 1 to the longest measured; values from the given surfaces. At a cell of fewer
- * KV tokens than one context (less than one request), the load of one request is read: the engine cannot decode fewer.
- * @param resolution points on each axis, ≥ 2
- */
-export function profileToMockerTable(profile: Profile, surface: Surface, resolution = 100): MockerTable {
-  if (!Number.isInteger(resolution) || resolution < 2 || resolution > 1000) {
-    throw badValue("resolution", resolution, "an integer between 2 and 1000");
-  }
-  const { isl } = profile.prefill;
-  const { kvUsage, contextLength, maxKvTokens } = profile.decode;
-  const prefillIsl = linspace(isl[0]!, isl.at(-1)!, resolution);
-  const decodeActiveKvTokens = linspace(0, maxKvTokens * Math.max(...kvUsage), resolution);
-  const decodeContextLength = linspace(1, Math.max(...contextLength), resolution);
-  return {
-    prefillIsl,
-    prefillTtftMs: prefillIsl.map((tokens) => surface.ttftMs(tokens)),
-    decodeActiveKvTokens,
-    decodeContextLength,
-    decodeItlMs: decodeActiveKvTokens.map((kvTokens) =>
-      decodeContextLength.map((context) => surface.itlMs(Math.max(kvTokens, context) / maxKvTokens, context)),
-    ),
-  };
-}
-
-/**
- * A profile from a mocker table, as far as that carries: the table says nothing of GPUs, of throughput or of the KV capacity, so
- * the capacity is taken as the table's last load, throughput as batch ÷ ITL of an engine of one GPU, and the provenance says so.
- * Cells of less than one request are left out.
- */
-export function mockerTableToProfile(table: MockerTable, name: string): Profile {
-  const maxKvTokens = table.decodeActiveKvTokens.at(-1)!;
-  const prefillAt = thinned(table.prefillIsl.length, ISLS_KEPT).filter((i) => table.prefillIsl[i]! > 0);
-  const isl = prefillAt.map((i) => table.prefillIsl[i]!);
-  const ttftMs = prefillAt.map((i) => table.prefillTtftMs[i]!);
-  const decode = {
-    kvUsage: [] as number[],
-    contextLength: [] as number[],
-    itlMs: [] as number[],
-    throughputPerGpu: [] as number[],
-    maxKvTokens,
-  };
-  for (const column of thinned(table.decodeContextLength.length, CONTEXTS_KEPT)) {
-    const context = table.decodeContextLength[column]!;
-    if (context <= 1) continue;
-    const usable = table.decodeActiveKvTokens.map((kv, row) => ({ kv, row })).filter(({ kv }) => kv >= context);
-    for (const at of thinned(usable.length, LOADS_KEPT)) {
-      const { kv, row } = usable[at]!;
-      const itlMs = table.decodeItlMs[row]![column]!;
-      decode.kvUsage.push(kv / maxKvTokens);
-      decode.contextLength.push(context);
-      decode.itlMs.push(itlMs);
-      decode.throughputPerGpu.push((1000 * kv) / context / itlMs);
-    }
-  }
-  return {
-    name,
-    prefill: { isl, ttftMs, throughputPerGpu: isl.map((tokens, i) => (1000 * tokens) / ttftMs[i]!) },
-    decode,
-    provenance: {
-      source: "converted",
-      note:
-        "Converted from a mocker table. Lost there: measured samples (these are cells of a fitted table), GPUs per engine and measured " +
-        "throughput (here: batch ÷ ITL of an engine of one GPU) and the KV capacity (here: the table's highest load).",
-    },
-  };
-}
-
-export function linspace(from: number, to: number, count: number): number[] {
-  const step = (to - from) / (count - 1);
-  return Array.from({ length: count }, (_, i) => (i === count - 1 ? to : from + i * step));
-}
-
-/** At most `keep` indices of 0..count-1, evenly spread, both ends among them. */
-function thinned(count: number, keep: number): number[] {
-  if (count <= keep) return Array.from({ length: count }, (_, i) => i);
-  return Array.from({ length: keep }, (_, i) => Math.round((i * (count - 1)) / (keep - 1)));
-}
-
 function checkAxis(values: readonly number[], where: string): void {
   if (values.length < 2) throw badShape(where, [values.length], "at least 2 points on an axis");
+  if (values.length > MAX_AXIS) throw badShape(where, [values.length], `at most ${MAX_AXIS} points on an axis`);
   checkFinite(values, where);
   values.forEach((value, i) => {
-    if (value < 0) throw badValue(`${where}[${i}]`, value, "tokens, ≥ 0");
+    if (value < 0 || value > MAX_TOKENS) throw badValue(`${where}[${i}]`, value, "tokens, ≥ 0");
     if (i > 0 && value <= values[i - 1]!) throw badValue(`${where}[${i}]`, value, `more than ${values[i - 1]}`);
   });
 }

@@ -1,4 +1,4 @@
-import { badValue, lengthMismatch, noSamples } from "./errors.ts";
+import { badValue, lengthMismatch, noSamples, tooManySamples } from "./errors.ts";
 import { type JsonObject, jsonField, jsonNumber, jsonNumbers, jsonSafe } from "./json.ts";
 import type { NpyInput } from "./npy.ts";
 import type { Npz } from "./npz.ts";
@@ -14,6 +14,11 @@ export interface ArraySource {
 /** The names that the SLA profiler of Dynamo gives its arrays, in the order in which it writes them. */
 export const PREFILL_KEYS = ["prefill_isl", "prefill_ttft", "prefill_thpt_per_gpu"] as const;
 export const DECODE_KEYS = ["x_kv_usage", "y_context_length", "z_itl", "z_thpt_per_gpu", "max_kv_tokens"] as const;
+
+/** Far above any sweep; what is larger is no profile. */
+const MAX_SAMPLES = 10_000;
+const MAX_TOKENS = 1e12;
+const MAX_KV_USAGE = 100;
 
 /** @throws UserError where arrays are missing, not numbers, or of the wrong shape */
 export function npzSource(npz: Npz, where: string): ArraySource {
@@ -73,7 +78,7 @@ export function checkedPrefill(samples: PrefillSamples, where: string): PrefillS
   const { isl, ttftMs, throughputPerGpu } = samples;
   checkLengths({ isl, ttftMs, throughputPerGpu }, "prefill", where);
   isl.forEach((value, i) => {
-    if (!Number.isFinite(value) || value < 0) throw badValue(`${where}: ISL of sample ${i}`, value, "tokens, ≥ 0");
+    if (!(value >= 0 && value <= MAX_TOKENS)) throw badValue(`${where}: ISL of sample ${i}`, value, "tokens, ≥ 0");
   });
   const order = isl.map((_, i) => i).sort((a, b) => isl[a]! - isl[b]! || a - b);
   const sorted = (values: number[]): number[] => order.map((i) => values[i]!);
@@ -85,18 +90,20 @@ export function checkedDecode(samples: DecodeSamples, where: string): DecodeSamp
   const { kvUsage, contextLength, itlMs, throughputPerGpu, maxKvTokens } = samples;
   checkLengths({ kvUsage, contextLength, itlMs, throughputPerGpu }, "decode", where);
   kvUsage.forEach((value, i) => {
-    if (!Number.isFinite(value) || value < 0) throw badValue(`${where}: KV usage of sample ${i}`, value, "a share ≥ 0");
-  });
-  contextLength.forEach((value, i) => {
-    if (!Number.isFinite(value) || value <= 0) {
-      throw badValue(`${where}: context length of sample ${i}`, value, "tokens, > 0");
+    if (!(value >= 0 && value <= MAX_KV_USAGE)) {
+      throw badValue(`${where}: KV usage of sample ${i}`, value, "a share of the KV cache, 0 to 1");
     }
   });
-  if (!Number.isFinite(maxKvTokens) || maxKvTokens <= 0) {
+  contextLength.forEach((value, i) => {
+    if (!(value >= 1 && value <= MAX_TOKENS)) {
+      throw badValue(`${where}: context length of sample ${i}`, value, "tokens, ≥ 1");
+    }
+  });
+  if (!(maxKvTokens >= 1 && maxKvTokens <= MAX_TOKENS)) {
     throw badValue(
       `${where}: max_kv_tokens`,
       maxKvTokens,
-      "the KV capacity of one engine in tokens, > 0",
+      "the KV capacity of one engine in tokens, ≥ 1",
       "the profiler writes 0 when it does not find the capacity in the engine's log",
     );
   }
@@ -148,4 +155,5 @@ function checkLengths(arrays: Readonly<Record<string, number[]>>, what: string, 
   const distinct = new Set(Object.values(lengths));
   if (distinct.size > 1) throw lengthMismatch(where, lengths);
   if (distinct.has(0)) throw noSamples(where, what);
+  for (const length of distinct) if (length > MAX_SAMPLES) throw tooManySamples(where, length, MAX_SAMPLES);
 }

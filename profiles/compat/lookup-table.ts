@@ -1,4 +1,4 @@
-import { linspace } from "../mocker-table.ts";
+import { linspace } from "../linspace.ts";
 import { griddata } from "./griddata.ts";
 import type { Triangulation } from "./triangulation.ts";
 

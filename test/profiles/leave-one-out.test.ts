@@ -17,7 +17,9 @@ const compat = (profile: Profile): Surface => buildSurface(profile, "compat");
 
 describeWithReference("robust surfaces on measurements that they have not seen", () => {
   const paths = ["planner/profiles", "profiles"].flatMap((folder) =>
-    readdirSync(referencePath(folder)).map((name) => referencePath(folder, name)),
+    readdirSync(referencePath(folder))
+      .filter((name) => name.endsWith(".json")) // the npz folder holds a profile that is there as JSON too
+      .map((name) => referencePath(folder, name)),
   );
   let results: { name: string; robust: LeaveOneOutErrors; compat: LeaveOneOutErrors; unsnapped: LeaveOneOutErrors }[];
   beforeAll(() => {
