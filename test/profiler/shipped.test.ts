@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildSurface, loadProfile, type Profile, shippedProfiles } from "#profiles";
+import { buildSurface, loadProfile, type Profile, shippedProfiles, validateProfile } from "#profiles";
 import { AICONFIGURATOR_PACKAGES, type AiconfiguratorClient, engineLayout, startAiconfigurator } from "#src/estimator";
 import { prefillIsls } from "#src/profiler";
 import { SHIPPED_PROFILES, SHIPPED_SAMPLING } from "../../scripts/profile-recipes.ts";
@@ -40,6 +40,10 @@ describe.each(names)("%s", (name) => {
     });
     expect(profile.provenance.backendVersion).toMatch(/\d/);
     expect(profile.provenance.kvBytesPerToken).toBeGreaterThan(0);
+  });
+
+  it("validates without a finding", () => {
+    expect(validateProfile(profile)).toEqual([]);
   });
 
   it("grows with the work: TTFT over prompt length, ITL over load and over context at one request", () => {
