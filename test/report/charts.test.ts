@@ -30,15 +30,15 @@ const chart: XyChart = {
 };
 
 describe("scales", () => {
-  const kinds = ["linear", "log", "time", "share"] as const;
+  const kinds = ["linear", "count", "log", "time", "share"] as const;
   const values = fc.double({ min: 1e-3, max: 1e7, noNaN: true });
 
   it("keep ticks inside the domain, ascending, with labels that differ", () => {
     fc.assert(
       fc.property(fc.constantFrom(...kinds), values, values, fc.integer({ min: 2, max: 12 }), (kind, a, b, wanted) => {
         // Times begin at the start of a run, and no run is shorter than 10 ms.
-        const low = kind === "time" ? 0 : Math.min(a, b);
-        const [from, to] = niceDomain(kind, low, Math.max(a, b, kind === "time" ? 10 : 0) * 1.01, wanted);
+        const low = kind === "time" || kind === "count" ? 0 : Math.min(a, b);
+        const [from, to] = niceDomain(kind, low, Math.max(a, b, kind === "time" ? 10 : 1) * 1.01, wanted);
         const { ticks, at } = scale(kind, [from, to], [0, 500], wanted);
         const slack = (to - from) * 1e-6;
         expect(ticks.length).toBeGreaterThan(0);
@@ -50,6 +50,13 @@ describe("scales", () => {
         });
       }),
     );
+  });
+
+  it("count in whole steps", () => {
+    const values = (to: number) => scale("count", [0, to], [0, 100], 3).ticks.map((tick) => tick.value);
+    expect(values(1.1)).toEqual([0, 1]);
+    expect(values(3.3)).toEqual([0, 1, 2, 3]);
+    expect(values(13.2)).toEqual([0, 5, 10]);
   });
 
   it("speak of times in the unit that fits", () => {

@@ -1,7 +1,7 @@
 import { formatFixed, formatPlain } from "../format.ts";
 
-/** How values of an axis are laid out. `time` takes ms and labels its ticks in s, min or h; `share` takes 0..1 and speaks of per cent. */
-export type ScaleKind = "linear" | "log" | "time" | "share";
+/** How values of an axis are laid out. `count` has whole ticks; `time` takes ms and labels its ticks in s, min or h; `share` takes 0..1 and speaks of per cent. */
+export type ScaleKind = "linear" | "count" | "log" | "time" | "share";
 
 export interface Tick {
   value: number;
@@ -45,7 +45,8 @@ export function niceDomain(kind: ScaleKind, from: number, to: number, wanted: nu
     return low < high ? [low, high] : [low / 2, high * 2];
   }
   if (!(to > from)) return from === 0 ? [0, 1] : [Math.min(0, from), Math.max(0, from) || 1];
-  const step = niceStep(to - from, wanted);
+  // Twice as fine as the ticks, so that the axis does not end far above the data.
+  const step = niceStep(to - from, wanted * 2);
   return [Math.floor(from / step + 1e-9) * step, Math.ceil(to / step - 1e-9) * step];
 }
 
@@ -53,18 +54,30 @@ function ticks(kind: ScaleKind, from: number, to: number, wanted: number): { tic
   if (kind === "time") return { ticks: timeTicks(from, to, wanted), unit: null };
   if (kind === "log") return { ticks: logTicks(from, to, wanted), unit: null };
   const factor = kind === "share" ? 100 : 1;
-  return { ticks: linearTicks(from, to, wanted, factor), unit: kind === "share" ? "%" : null };
+  return {
+    ticks: linearTicks(from, to, wanted, factor, kind === "count" ? 1 : 0),
+    unit: kind === "share" ? "%" : null,
+  };
 }
 
-/** Even steps; labels are `factor` times the value. */
-function linearTicks(from: number, to: number, wanted: number, factor: number): Tick[] {
-  const step = niceStep((to - from) * factor, wanted);
+/** Even steps; labels are `factor` times the value. @param leastStep in units of the labels */
+function linearTicks(from: number, to: number, wanted: number, factor: number, leastStep = 0): Tick[] {
+  const step = Math.max(leastStep, niceStep((to - from) * factor, wanted));
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  const first = Math.ceil((from * factor) / step - 1e-9);
+  const first = Math.ceil((from * factor) / step - 1e-9) + 0; // + 0: no negative zero
   const last = Math.floor((to * factor) / step + 1e-9);
   const made: Tick[] = [];
-  for (let i = first; i <= last; i++) made.push({ value: (i * step) / factor, label: formatFixed(i * step, digits) });
+  for (let i = first; i <= last; i++) made.push({ value: (i * step) / factor, label: tickLabel(i * step, digits) });
   return made;
+}
+
+/** Labels from here on are written in thousands or millions, so that they keep their room. */
+const SHORTENED_FROM = 100_000;
+
+function tickLabel(value: number, digits: number): string {
+  if (Math.abs(value) >= 1e6) return `${formatPlain(value / 1e6)}M`;
+  if (Math.abs(value) >= SHORTENED_FROM) return `${formatPlain(value / 1e3)}k`;
+  return formatFixed(value, digits);
 }
 
 const SECOND = 1000;
@@ -103,8 +116,8 @@ function logTicks(from: number, to: number, wanted: number): Tick[] {
   const sparse = decades.filter((_, i) => i % Math.ceil(decades.length / (wanted * 1.6)) === 0);
   const steps = all.length <= wanted * 1.6 || decades.length < 2 ? all : sparse;
   // Within less than a decade 1, 2 and 5 leave too little to read off.
-  if (steps.length < 4) return linearTicks(from, to, wanted, 1);
-  return steps.map((value) => ({ value, label: formatPlain(value) }));
+  if (steps.length < 4 && to / from < 10) return linearTicks(from, to, wanted, 1);
+  return steps.map((value) => ({ value, label: value >= SHORTENED_FROM ? tickLabel(value, 0) : formatPlain(value) }));
 }
 
 /** 1, 2 and 5 times every power of ten around [from, to]. */
@@ -116,10 +129,10 @@ function logSteps(from: number, to: number): number[] {
   return steps;
 }
 
-/** The 1, 2 or 5 × 10ⁿ that cuts `span` into about `wanted` steps. */
+/** The 1, 2 or 5 × 10ⁿ that cuts `span` into about `wanted` steps (with d3-array's bounds between them: √2, √10, √50). */
 function niceStep(span: number, wanted: number): number {
   const raw = span / Math.max(1, wanted);
   const power = 10 ** Math.floor(Math.log10(raw));
   const digit = raw / power;
-  return power * (digit <= 1.0001 ? 1 : digit <= 2.0001 ? 2 : digit <= 5.0001 ? 5 : 10);
+  return power * (digit >= Math.sqrt(50) ? 10 : digit >= Math.sqrt(10) ? 5 : digit >= Math.SQRT2 ? 2 : 1);
 }

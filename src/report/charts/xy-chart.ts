@@ -123,8 +123,9 @@ function domainOf(axis: AxisSpec, values: number[], limits: number[], wanted: nu
   const low = all.length === 0 ? (kind === "log" ? 1 : 0) : Math.min(...all);
   const high = all.length === 0 ? (kind === "log" ? 10 : 1) : Math.max(...all);
   // Room above the highest line, so that a limit's label does not leave the plot.
-  const headroom = kind === "linear" && axis.max === undefined ? (high - Math.min(0, low)) * 0.06 : 0;
-  const from = axis.min ?? (kind === "linear" || kind === "share" ? Math.min(0, low) : low);
+  const headroom =
+    (kind === "linear" || kind === "count") && axis.max === undefined ? (high - Math.min(0, low)) * 0.06 : 0;
+  const from = axis.min ?? (kind === "log" || kind === "time" ? low : Math.min(0, low));
   if (snug) return [from, axis.max ?? (high > from ? high : from + 1)];
   const nice = niceDomain(kind, from, axis.max ?? high + headroom, wanted);
   return [axis.min ?? nice[0], axis.max ?? nice[1]];

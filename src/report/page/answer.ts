@@ -30,7 +30,7 @@ function tiles(summary: RunSummary): string[] {
   const made = [
     tile(
       "SLA attainment",
-      formatShare(attainment.share),
+      `<span class="${gradeShare(attainment.share)}">${formatShare(attainment.share)}</span>`,
       "of requests kept both limits",
       bar("TTFT", formatPlain(sla.ttftMs), attainment.ttftShare, "prefill") +
         bar("ITL", formatPlain(sla.itlMs), attainment.itlShare, "decode"),

@@ -48,7 +48,10 @@ function loadFigure(record: RunRecord): TimeFigure {
     readouts,
     chart: {
       title,
-      subtitle: "request rate, observed and as the planner had predicted it for that moment",
+      subtitle:
+        series.length > 1
+          ? "request rate, observed and as the planner had predicted it for that moment"
+          : "requests that arrived per second",
       x: timeAxis(record),
       y: { label: "requests/s", min: 0 },
       series,
@@ -70,13 +73,15 @@ function workersFigure(record: RunRecord, summary: RunSummary, role: "prefill" |
   const ends = (column: number[]) => (column.at(-1) ?? 0) > 0;
   const layer = { kind: "stepArea", colour: role, x: steps.atMs } as const;
   const cost = summary.cost.roles[role];
-  const name = record.mode === "agg" ? "Workers" : role === "prefill" ? "Prefill" : "Decode";
-  const least = Math.min(...steps.active);
-  const most = Math.max(...steps.active);
-  const range = steps.active.length === 0 || least === most ? "throughout" : `between ${least} and ${most} ready`;
-  const average =
-    record.mode === "agg" ? formatFixed(cost.averageWorkers, 1) : `${formatFixed(cost.averageWorkers, 1)} workers`;
+  const name = record.mode === "agg" ? "" : role === "prefill" ? "Prefill: " : "Decode: ";
+  const least = steps.active.length === 0 ? 0 : Math.min(...steps.active);
+  const most = Math.max(0, ...steps.active);
   const events = record.scalingEvents.filter((event) => event.role === role);
+  const average = `${formatFixed(cost.averageWorkers, 1)} workers on average`;
+  const story =
+    events.length === 0 && least === most
+      ? `${plural(most, "worker")} throughout`
+      : `${average}, between ${least} and ${most} ready; ${plural(events.length, "change")}`;
   return {
     id: `${role}-workers`,
     height: 140,
@@ -91,10 +96,10 @@ function workersFigure(record: RunRecord, summary: RunSummary, role: "prefill" |
       { text: "draining", colour: role, look: "pale" },
     ],
     chart: {
-      title: `${name}: ${average} on average, ${range}; ${plural(events.length, "change")}`,
+      title: `${name}${story}`,
       subtitle: "workers that are paid for; a mark on the axis is a decision to change their number",
       x: timeAxis(record),
-      y: { label: "workers", min: 0, max: Math.max(1, ...all) * 1.1 },
+      y: { label: "workers", scale: "count", min: 0, max: Math.max(1, ...all) * 1.1 },
       series: [
         { ...layer, name: "", y: all, lower: withStarting, opacity: 0.35, strokeWidth: 0 },
         {
