@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { z } from "zod";
 import { plannerConfigSchema } from "#planner/core";
 import { scenarioSchema } from "#scenarios";
+import { reportSchema } from "#src/report";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -13,7 +14,9 @@ export function schemas(): Record<string, string> {
     target: "draft-7",
   });
   const shared = shareRepeated(scenario as Json);
+  const report = shareRepeated(z.toJSONSchema(reportSchema, { target: "draft-7" }) as Json);
   return {
+    "src/report/report.schema.json": `${JSON.stringify({ title: "Understudy report", ...report }, null, 1)}\n`,
     "scenarios/scenario.schema.json": `${JSON.stringify({ title: "Understudy scenario", ...shared }, null, 1)}\n`,
   };
 }

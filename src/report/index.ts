@@ -4,6 +4,7 @@ export { type PngOptions, svgToPng } from "./charts/png.ts";
 export { cssVariables, DARK, LIGHT, type Palette, THEMES, type Theme } from "./charts/theme.ts";
 export { xyChart } from "./charts/xy-chart.ts";
 export { reportJson } from "./files/report-json.ts";
+export { reportSchema } from "./files/report-schema.ts";
 export {
   REPORT_FILES,
   type ReportKind,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RequestStatus, type RunRecord } from "#src/record";
-import { REPORT_FILES, type ReportKind, summarize, writeReports } from "#src/report";
+import { REPORT_FILES, type ReportKind, reportSchema, summarize, writeReports } from "#src/report";
 import { recordOf } from "./record.ts";
 import { syntheticRun } from "./synthetic-run.ts";
 
@@ -75,9 +75,21 @@ describe("report.json", () => {
     expect(report.metrics.ttftMs.p99).toBe(summary.metrics.ttftMs.p99);
     expect(report.timeline.requestRate).toEqual(record.timeline.requestRate);
     expect(report.bestStatic).toBeNull();
+    expect(reportSchema.safeParse(report).error).toBeUndefined();
     record.requests.status.fill(1);
     writeReports(record, dir, { kinds: ["json"] });
     expect(JSON.parse(written("json")).metrics.ttftMs.p99).toBeNull();
+    expect(reportSchema.safeParse(JSON.parse(written("json"))).error).toBeUndefined();
+  });
+
+  it("follows its schema with everything that a run can have", () => {
+    const record = withExpectations();
+    const found = { prefill: 4, decode: 3, attainment: 0.995, goodputPerGpu: 1.5, gpuHours: 3.5 };
+    record.bestStatic = { floor: 0.99, maxGpus: 12, tried: 66, atFloor: found, any: null };
+    writeReports(record, dir, { kinds: ["json"] });
+    const report = JSON.parse(written("json"));
+    expect(reportSchema.safeParse(report).error).toBeUndefined();
+    expect(reportSchema.safeParse({ ...report, surprise: 1 }).success).toBe(false);
   });
 
   it("keeps decisions apart, a line each, with all that led to them", () => {

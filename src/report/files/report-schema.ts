@@ -1,0 +1,166 @@
+import { z } from "zod";
+import { REPORT_SCHEMA } from "./report-json.ts";
+
+/** A measure; null where there is no sample. */
+const measure = z.number().nullable();
+const count = z.int().nonnegative();
+const counts = z.array(count);
+const measures = z.array(measure);
+const role = z.enum(["prefill", "decode"]);
+
+const distribution = z.strictObject({
+  count,
+  mean: measure,
+  min: measure,
+  max: measure,
+  standardDeviation: measure,
+  p1: measure,
+  p5: measure,
+  p10: measure,
+  p25: measure,
+  p50: measure,
+  p75: measure,
+  p90: measure,
+  p95: measure,
+  p99: measure,
+});
+
+const roleCost = z.strictObject({
+  gpuSeconds: z.number(),
+  averageWorkers: measure,
+  peakWorkers: count,
+  startedWorkers: count,
+});
+
+const staticDeployment = z
+  .strictObject({
+    prefill: count,
+    decode: count,
+    attainment: measure,
+    goodputPerGpu: measure,
+    gpuHours: z.number(),
+  })
+  .nullable();
+
+const expectation = z.strictObject({
+  name: z.string(),
+  expected: z.string(),
+  actual: z.string(),
+  passed: z.boolean(),
+  where: z.string().optional(),
+  message: z.string().optional(),
+});
+
+/** report.json, version 1. Unknown fields are refused, so that the published schema can't fall behind what is written. */
+export const reportSchema = z.strictObject({
+  schema: z.literal(REPORT_SCHEMA),
+  name: z.string(),
+  mode: z.enum(["agg", "disagg"]),
+  sla: z.strictObject({ ttftMs: z.number(), itlMs: z.number() }),
+  seed: z.number().nullable(),
+  shows: z.string().nullable(),
+  profile: z.string().nullable(),
+  strategy: z.string().nullable().describe("planner strategy; null where no planner ran"),
+  endMs: z.number().describe("length of the run"),
+  requests: z.strictObject({
+    total: count,
+    completed: count,
+    rejected: count,
+    failed: count,
+    unfinished: count,
+    infeasible: count.describe("could not have kept the TTFT on an idle engine; not judged"),
+  }),
+  attainment: z.strictObject({
+    judged: count,
+    good: count.describe("kept TTFT and ITL"),
+    ttftMet: count,
+    itlMet: count,
+    share: measure.describe("good ÷ judged, 0..1"),
+    ttftShare: measure,
+    itlShare: measure,
+  }),
+  goodput: z.strictObject({
+    requestsPerSecond: measure,
+    perGpu: measure.describe("good requests ÷ allocated GPU-seconds"),
+  }),
+  cost: z.strictObject({
+    gpuSeconds: z.number(),
+    gpuHours: z.number(),
+    averageGpus: measure,
+    peakGpus: z.number(),
+    roles: z.strictObject({ prefill: roleCost, decode: roleCost }),
+  }),
+  scaling: z.strictObject({ events: count, up: count, down: count }),
+  throughput: z.strictObject({
+    durationMs: z.number().describe("first arrival to last token"),
+    requestsPerSecond: measure,
+    outputTokensPerSecond: measure,
+    inputTokensPerSecond: measure,
+  }),
+  metrics: z.strictObject({
+    ttftMs: distribution,
+    ttstMs: distribution,
+    latencyMs: distribution,
+    itlMs: distribution,
+    perUserThroughput: distribution,
+    osl: distribution,
+    isl: distribution,
+    queueMs: distribution,
+  }),
+  gapsMs: distribution.pick({
+    count: true,
+    mean: true,
+    min: true,
+    max: true,
+    standardDeviation: true,
+    p50: true,
+    p90: true,
+    p99: true,
+  }),
+  engine: z.strictObject({
+    passes: count,
+    steadyPasses: count,
+    skippedPasses: count,
+    scheduledPrefillTokens: count,
+    preemptions: count,
+    prefixHitTokens: count,
+    evictedBlocks: count,
+    extrapolations: count,
+  }),
+  expectations: z.array(expectation),
+  bestStatic: z
+    .strictObject({
+      floor: z.number(),
+      maxGpus: z.number(),
+      tried: count,
+      atFloor: staticDeployment,
+      any: staticDeployment,
+    })
+    .nullable(),
+  gpusPerWorker: z.strictObject({ prefill: z.number(), decode: z.number() }),
+  scalingEvents: z.array(z.strictObject({ atMs: z.number(), role, from: count, to: count, reason: z.string() })),
+  workers: z.array(
+    z.strictObject({
+      role,
+      id: count,
+      createdMs: z.number().describe("when its GPUs began to count"),
+      readyMs: z.number(),
+      drainingMs: z.number().nullable(),
+      removedMs: z.number().nullable(),
+    }),
+  ),
+  timeline: z.strictObject({
+    windowMs: z.number(),
+    startMs: measures,
+    requestRate: measures,
+    prefillActive: counts,
+    prefillStarting: counts,
+    prefillDraining: counts,
+    decodeActive: counts,
+    decodeStarting: counts,
+    decodeDraining: counts,
+    kvUsage: measures,
+    prefillQueueTokens: measures,
+    runningRequests: measures,
+  }),
+});
