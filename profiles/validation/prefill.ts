@@ -4,7 +4,7 @@ import { type Finding, isPlausible, listed, short } from "./finding.ts";
 /** Noise between two runs of one measurement stays below this share. */
 const NOISE = 0.02;
 /** A gap between neighbouring lengths of more than this share of the range leaves the curve to guesswork. */
-const WIDEST_GAP = 0.25;
+const WIDEST_GAP = 0.3;
 /** The `compat` spline needs this many points. */
 const SPLINE_POINTS = 4;
 
