@@ -29,6 +29,8 @@ export interface WorkloadSummary {
   /** Tokens that a hash id stands for; null where prompts share nothing. */
   blockTokens: number | null;
   distinctBlocks: number;
+  /** Prompt tokens that ids stand for, as a share of all (0..1). In traces it is 1, unless the block size is wrong. */
+  namedShare: number;
   /** Prompt tokens that a cache without limits would find, as a share of all (0..1): the most that prefix caching can save. */
   reusableShare: number;
 }
@@ -70,11 +72,15 @@ function lengths(values: Int32Array): LengthSummary {
 }
 
 /** Ids are as good as prefixes here: traces number a block together with all before it. */
-function reuse(workload: Workload): Pick<WorkloadSummary, "blockTokens" | "distinctBlocks" | "reusableShare"> {
+function reuse(
+  workload: Workload,
+): Pick<WorkloadSummary, "blockTokens" | "distinctBlocks" | "namedShare" | "reusableShare"> {
   const { prompts } = workload;
-  if (prompts === null) return { blockTokens: null, distinctBlocks: 0, reusableShare: 0 };
+  if (prompts === null || workload.count === 0)
+    return { blockTokens: null, distinctBlocks: 0, namedShare: 0, reusableShare: 0 };
   const seen = new Set<number>();
   let found = 0;
+  let named = 0;
   let total = 0;
   for (let request = 0; request < workload.count; request++) {
     const isl = workload.isl[request]!;
@@ -84,11 +90,13 @@ function reuse(workload: Workload): Pick<WorkloadSummary, "blockTokens" | "disti
     while (hits < to && seen.has(prompts.ids[hits]!)) hits++;
     found += Math.min(isl, (hits - from) * prompts.blockTokens);
     for (let i = hits; i < to; i++) seen.add(prompts.ids[i]!);
+    named += Math.min(isl, (to - from) * prompts.blockTokens);
     total += isl;
   }
   return {
     blockTokens: prompts.blockTokens,
     distinctBlocks: seen.size,
-    reusableShare: total === 0 ? 0 : found / total,
+    namedShare: named / total,
+    reusableShare: found / total,
   };
 }

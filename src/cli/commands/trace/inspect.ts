@@ -65,6 +65,10 @@ function describe(summary: WorkloadSummary): string {
         : `${percent} % of prompt tokens could come from a cache (${summary.distinctBlocks} blocks of ${summary.blockTokens})`,
     ],
   ];
+  if (summary.blockTokens !== null && summary.namedShare < 0.99) {
+    const share = Math.round(summary.namedShare * 100);
+    rows.push(["", `ids name only ${share} % of the prompts: is ${summary.blockTokens} the trace's block size?`]);
+  }
   return `${rows.map(([name, text]) => `${styleText("dim", name!.padEnd(16))}${text}`).join("\n")}\n`;
 }
 
