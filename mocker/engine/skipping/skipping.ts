@@ -201,7 +201,7 @@ export class SkippingEngine implements Engine {
       waiting: this.waiting.length + this.#reservations.length,
       queuedPrefillTokens,
       kvTokens,
-      usedBlocks: this.blocks.pool.owned,
+      usedBlocks: this.blocks.pool.owned + this.#plannedBlocks(nowMs),
       lastPassMs: passesOver > 0 ? this.#planDurationMs(passesOver - 1) : this.#lastPass.durationMs,
       lastDecodeBatch: passesOver > 0 ? this.work.decodeCount : this.#lastPass.decodeCount,
       lastDecodeKvTokens:
@@ -209,6 +209,15 @@ export class SkippingEngine implements Engine {
           ? this.work.decodeContextSum + (passesOver - 1) * this.work.decodeCount
           : this.#lastPass.decodeContextSum,
     };
+  }
+
+  /** Blocks taken by passes of the plan that began before `nowMs`; the first took its own when it was scheduled. */
+  #plannedBlocks(nowMs: number): number {
+    let blocks = 0;
+    for (let ahead = 1; ahead < this.#planCount && this.#planEnds[ahead - 1]! < nowMs; ahead++) {
+      blocks += this.batch.newBlocks(ahead);
+    }
+    return blocks;
   }
 
   // ── shared with the walked pass ─────────────────────────────────────────────────────────────────────────────────
@@ -645,15 +654,18 @@ export class SkippingEngine implements Engine {
       this.removeRunning(request);
       batch.findNextEnd(this.running, this.runningCount);
       this.#fresh = this.#fresh.filter((other) => other !== request);
+      this.blocks.releaseFinished(request, store.computed[request]!);
     } else if (queued >= 0) {
-      if ((flags & Flag.inTransfer) !== 0) this.#inTransferCount--;
       this.waiting.removeAt(queued);
+      if ((flags & Flag.inTransfer) !== 0) this.#inTransferCount--;
+      // The transfer may still arrive: it must find nobody.
+      store.flags[request]! &= ~Flag.inTransfer;
+      this.blocks.releaseFinished(request, store.computed[request]!);
     } else if (reserved >= 0) {
       this.#reservations.removeAt(reserved);
+    } else {
+      this.#releaseHeld(request);
     }
-    const filled = (flags & Flag.inTransfer) !== 0 ? 0 : store.computed[request]!;
-    if (store.blocks[request]! > 0 && !this.#held.has(request)) this.blocks.releaseFinished(request, filled);
-    this.#releaseHeld(request);
     this.#tryReservations();
   }
 }
