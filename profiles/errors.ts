@@ -111,6 +111,14 @@ export const unsound = (where: string, problem: string, advice: string, others: 
     hint: `${advice}; \`understudy profiles validate\` lists all that is wrong`,
   });
 
+export const gpusUnknown = (where: string): UserError =>
+  new UserError({
+    code: "PROFILES_GPUS_UNKNOWN",
+    where,
+    message: "nothing says how many GPUs an engine of this profile has",
+    hint: "state it with --prefill-gpus and --decode-gpus",
+  });
+
 export const tooManySamples = (where: string, found: number, limit: number): UserError =>
   new UserError({
     code: "PROFILES_TOO_MANY_SAMPLES",

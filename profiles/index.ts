@@ -11,5 +11,5 @@ export { saveJsonPair, saveMockerTable, saveProfileJson, saveResultsFolder } fro
 export { buildSurface } from "./surface.ts";
 export type * from "./types.ts";
 export type { Finding, Severity } from "./validation/finding.ts";
-export { storedGpuCounts } from "./validation/gpu-count.ts";
+export { correctGpuCount } from "./validation/gpu-count.ts";
 export { validateProfile } from "./validation/validate.ts";

@@ -1,3 +1,4 @@
+import { gpusUnknown } from "../errors.ts";
 import type { Profile } from "../types.ts";
 import { type Finding, short } from "./finding.ts";
 
@@ -42,6 +43,34 @@ export function gpuCountFindings(profile: Profile): Finding[] {
     ...compare("decode", stored.decode, profile.provenance.gpusPerDecodeEngine),
     ...consistency(profile),
   ];
+}
+
+/**
+ * The profile with its throughput divided by the GPUs that its engines have, whatever it was divided by before; unchanged (the same object)
+ * where that was right. The provenance's note says what was done.
+ * @throws UserError PROFILES_GPUS_UNKNOWN where the provenance does not say how many GPUs an engine has
+ */
+export function correctGpuCount(profile: Profile): Profile {
+  const { gpusPerPrefillEngine, gpusPerDecodeEngine } = profile.provenance;
+  if (gpusPerPrefillEngine === undefined || gpusPerDecodeEngine === undefined) throw gpusUnknown(profile.name);
+  const stored = storedGpuCounts(profile);
+  const prefillFactor = correction(stored.prefill, gpusPerPrefillEngine);
+  const decodeFactor = correction(stored.decode, gpusPerDecodeEngine);
+  if (prefillFactor === 1 && decodeFactor === 1) return profile;
+  const scaled = (values: number[], factor: number): number[] => values.map((value) => value * factor);
+  const done = `Stored throughput multiplied by ${short(prefillFactor)} (prefill) and ${short(decodeFactor)} (decode): it had been divided by another number of GPUs.`;
+  return {
+    ...profile,
+    prefill: { ...profile.prefill, throughputPerGpu: scaled(profile.prefill.throughputPerGpu, prefillFactor) },
+    decode: { ...profile.decode, throughputPerGpu: scaled(profile.decode.throughputPerGpu, decodeFactor) },
+    provenance: { ...profile.provenance, note: profile.provenance.note ? `${profile.provenance.note} ${done}` : done },
+  };
+}
+
+/** Stored counts are those of machines: whole numbers, up to noise. */
+function correction(stored: number | undefined, stated: number): number {
+  if (stored === undefined || Math.abs(stored / stated - 1) <= TOLERANCE) return 1;
+  return Math.max(1, Math.round(stored)) / stated;
 }
 
 function compare(role: "prefill" | "decode", stored: number | undefined, stated: number | undefined): Finding[] {
