@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import type { StaticDeployment } from "#src/record";
 import {
   formatCount,
@@ -10,51 +11,75 @@ import {
 } from "../format.ts";
 import type { RunSummary } from "../summary/summarize.ts";
 import { gradeShare } from "../verdict.ts";
-import { type Cell, type Column, cut, grid } from "./grid.ts";
+import { type Cell, type Column, cut, grid, textWidth } from "./grid.ts";
 import { ink, type Style, type TerminalOptions } from "./ink.ts";
+
+const LABEL_WIDTH = 9;
 
 /** Did it hold, and what did it cost: SLA, goodput, GPUs, scaling, and what was left out. */
 export function outcomeLines(summary: RunSummary, options: TerminalOptions): string[] {
-  const { attainment, goodput, cost, scaling, requests, sla } = summary;
-  const shares: [number, string][] = [
-    [attainment.share, "both"],
-    [attainment.ttftShare, `TTFT ≤ ${formatPlain(sla.ttftMs)} ms`],
-    [attainment.itlShare, `ITL ≤ ${formatPlain(sla.itlMs)} ms`],
-  ];
-  const slaLine = shares
-    .map(([share, name]) => `${name} ${ink(formatShare(share), shareStyle(share), options)}`)
-    .join(" · ");
-  const perRole =
-    summary.mode === "disagg"
-      ? ` (prefill ${formatFixed(cost.roles.prefill.averageWorkers, 2)}, decode ${formatFixed(cost.roles.decode.averageWorkers, 2)} workers)`
-      : "";
-  const left = [
+  const { attainment, goodput, cost, scaling, requests, sla, engine } = summary;
+  const share = (value: number, name: string) => `${name} ${ink(formatShare(value), shareStyle(value), options)}`;
+  const { prefill, decode } = cost.roles;
+  const missed = [
     [requests.rejected, "rejected"],
     [requests.failed, "failed"],
     [requests.unfinished, "unfinished"],
-    [requests.infeasible, "infeasible (not judged)"],
   ] as const;
-  const lines: [string, string][] = [
-    ["SLA", `${slaLine} of ${plural(attainment.judged, "request")}`],
+  const lines: [string, string[]][] = [
+    [
+      "SLA",
+      [
+        `${share(attainment.share, "both")} of ${plural(attainment.judged, "request")}`,
+        share(attainment.ttftShare, `TTFT ≤ ${formatPlain(sla.ttftMs)} ms`),
+        share(attainment.itlShare, `ITL ≤ ${formatPlain(sla.itlMs)} ms`),
+      ],
+    ],
     [
       "Goodput",
-      `${formatSignificant(goodput.requestsPerSecond)} good req/s · ${formatSignificant(goodput.perGpu)} per GPU`,
+      [`${formatSignificant(goodput.requestsPerSecond)} good req/s`, `${formatSignificant(goodput.perGpu)} per GPU`],
     ],
     [
       "GPUs",
-      `${formatSignificant(cost.gpuHours)} GPU-hours · ${formatFixed(cost.averageGpus, 2)} on average, ${formatCount(cost.peakGpus)} at most${perRole}`,
+      [
+        `${formatSignificant(cost.gpuHours)} GPU-hours`,
+        `${formatFixed(cost.averageGpus, 2)} on average, ${formatCount(cost.peakGpus)} at most`,
+        ...(summary.mode === "disagg"
+          ? [
+              `workers: prefill ${formatFixed(prefill.averageWorkers, 2)}, decode ${formatFixed(decode.averageWorkers, 2)}`,
+            ]
+          : []),
+      ],
     ],
-    ["Scaling", `${plural(scaling.events, "event")} (${scaling.up} up, ${scaling.down} down)`],
-  ];
-  const leftOut = left.filter(([count]) => count > 0).map(([count, name]) => `${formatCount(count)} ${name}`);
-  if (leftOut.length > 0) lines.push(["Missed", leftOut.join(" · ")]);
-  if (summary.engine.extrapolations > 0) {
-    lines.push([
+    ["Scaling", [`${plural(scaling.events, "event")} (${scaling.up} up, ${scaling.down} down)`]],
+    ["Missed", missed.filter(([count]) => count > 0).map(([count, name]) => `${formatCount(count)} ${name}`)],
+    [
+      "Unjudged",
+      requests.infeasible === 0
+        ? []
+        : [`${plural(requests.infeasible, "request")} could not have kept the TTFT on an idle engine`],
+    ],
+    [
       "Beyond",
-      `the profile was asked outside its measured range ${formatCount(summary.engine.extrapolations)} times`,
-    ]);
+      engine.extrapolations === 0
+        ? []
+        : [`the profile was asked outside its measured range ${plural(engine.extrapolations, "time")}`],
+    ],
+  ];
+  return lines.filter(([, parts]) => parts.length > 0).flatMap(([name, parts]) => labelled(name, parts, options));
+}
+
+/** `name  part · part`, on as many lines as the width asks for. */
+function labelled(name: string, parts: string[], options: TerminalOptions): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const longer = lines.length === 0 ? part : `${lines.at(-1)} · ${part}`;
+    const fits = LABEL_WIDTH + textWidth(stripVTControlCharacters(longer)) <= options.width;
+    if (lines.length > 0 && fits) lines[lines.length - 1] = longer;
+    else lines.push(part);
   }
-  return lines.map(([name, text]) => `${ink(name.padEnd(8), "bold", options)} ${text}`);
+  const label = ink(name.padEnd(LABEL_WIDTH - 1), "bold", options);
+  return lines.map((line, i) => (i === 0 ? `${label} ${line}` : `${" ".repeat(LABEL_WIDTH)}${line}`));
 }
 
 /** The run beside the best static deployments found in hindsight; empty where none were sought. */
