@@ -5,7 +5,8 @@ import { distributionMean } from "./distributions.ts";
 import { badTraffic } from "./errors.ts";
 import { mergeWorkloads } from "./merge.ts";
 import { rateCurve } from "./rate-curve.ts";
-import { readTraceFile, type TraceOptions } from "./trace.ts";
+import { readTraceFile } from "./trace.ts";
+import type { TraceOptions } from "./trace-reader.ts";
 import type { ClosedEntry, OpenEntry, TraceEntry, TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
 

@@ -19,7 +19,8 @@ export {
   type ScenarioOptions,
   scenarioWorkload,
 } from "./parse-scenario.ts";
-export { parseTrace, readTraceFile, type TraceOptions } from "./trace.ts";
+export { parseTrace, readTraceFile } from "./trace.ts";
+export type { TraceOptions } from "./trace-reader.ts";
 export { type LengthSummary, summarizeWorkload, type WorkloadSummary } from "./trace-summary.ts";
 export { traceBlockTokens, traceLines } from "./trace-writer.ts";
 export type * from "./traffic.ts";

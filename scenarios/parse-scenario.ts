@@ -11,7 +11,7 @@ import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
 import { opaquePlanner, scenarioSchema } from "./format/scenario.ts";
 import { trafficEntrySchema } from "./format/traffic.ts";
 import { schemaProblems } from "./schema-problems.ts";
-import type { TraceOptions } from "./trace.ts";
+import type { TraceOptions } from "./trace-reader.ts";
 import type { TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
 import { type Path, parsePath, readYaml, type YamlSource } from "./yaml-source.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { TraceOptions } from "../trace.ts";
+import type { TraceOptions } from "../trace-reader.ts";
 import type { Arrivals, RateShape, TrafficEntry } from "../traffic.ts";
 import { checkContent, contentShape, toContent } from "./content.ts";
 import { duration, exactlyOne, ONE_KEY, positive, positiveDuration, rate, share, tokens } from "./values.ts";
