@@ -82,8 +82,8 @@ describe("the comparison and the expectations", () => {
     const text = formatRun(record, summarize(record), PLAIN);
     expect(text).toMatch(/best static at ≥ 99 % +4P3D +99\.50 % .*× 1\.50/);
     expect(text).toMatch(/best static, any attainment +none/);
-    expect(text).toContain("✗ gpuHours is 3.2, expected <= 1 (a.yaml:9:3)");
-    expect(text).toContain("✓ errors is 0");
+    expect(text).toContain("✗ gpuHours is 3.2, not as expected: <= 1 (a.yaml:9:3)");
+    expect(text).toContain("✓ errors is 0, as expected: == 0");
   });
 });
 

@@ -124,7 +124,7 @@ export function expectationLines(summary: RunSummary, options: TerminalOptions):
   if (summary.expectations.length === 0) return [];
   const lines = summary.expectations.map((expectation) => {
     const mark = expectation.passed ? ink("✓", "good", options) : ink("✗", "bad", options);
-    const told = expectation.passed ? "" : `, expected ${expectation.expected}`;
+    const told = `, ${expectation.passed ? "as" : "not as"} expected: ${expectation.expected}`;
     const where =
       expectation.passed || expectation.where === undefined ? "" : ink(` (${expectation.where})`, "dim", options);
     const message = expectation.passed || expectation.message === undefined ? "" : `: ${expectation.message}`;
