@@ -20,6 +20,12 @@ export interface DefaultStrategyOptions {
 /** Rate at which workers are counted as short, s. */
 const PRESENT_WINDOW_S = 15;
 const DOWN_POINTS = 5;
+/** Fewer workers must hold a little more than the peak of the upper forecast up to the horizon. */
+const PEAK_MARGIN = 1.02;
+/** … and what lies this far ahead with the noise of the level added, s: falling load need not wait for that, flat load must. */
+const SETTLING_S = 30;
+const LEVEL_DEVIATIONS = 2;
+const LEVEL_WINDOW_S = 50;
 
 /**
  * Forecasts arrivals over the start-up time of a worker, asks queueing formulas how many workers keep TTFT and ITL at the
@@ -159,8 +165,8 @@ class DefaultStrategy implements Planner {
     for (let i = 0; i < DOWN_POINTS; i++) {
       peak = Math.max(peak, this.#bank.upper((horizonS * i) / (DOWN_POINTS - 1), reserve));
     }
-    // A little more than the peak, by the noise that a count over 50 s would have: fewer workers must hold with certainty.
-    const downRate = 1.02 * peak + 2 * Math.sqrt(peak / 50);
+    const later = Math.min(peak, this.#bank.upper(Math.max(horizonS, SETTLING_S), reserve));
+    const downRate = Math.max(PEAK_MARGIN * peak, PEAK_MARGIN * later + levelNoise(later));
     const needUp = needs.workers(role, upRate, margins);
     const needDown = needs.workers(role, downRate, margins);
     const known = needUp !== null && needDown !== null;
@@ -209,6 +215,11 @@ class DefaultStrategy implements Planner {
       reasons: [{ code, role: null, text }],
     };
   }
+}
+
+/** Deviations of a Poisson rate counted over the window that the quicker level models average. */
+function levelNoise(rate: number): number {
+  return LEVEL_DEVIATIONS * Math.sqrt(rate / LEVEL_WINDOW_S);
 }
 
 function missShare(judged: number, met: number): number | null {

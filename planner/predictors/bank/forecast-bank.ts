@@ -117,7 +117,7 @@ export class ForecastBank {
     this.#finder.update(nowS);
     for (const { model } of this.#entries) model.update(rate, dtS, nowS);
     this.#weigh(dtS);
-    this.#guardShift = this.#variance === null ? this.#clipToCounts(this.mix(0)) - this.mix(0) : 0;
+    this.#guardShift = this.#variance === null ? this.#shiftToCounts() : 0;
     this.#askModels();
   }
 
@@ -126,7 +126,7 @@ export class ForecastBank {
     return this.#weights.length > 0;
   }
 
-  /** Weighted mean of the models, `hS` from now. */
+  /** Weighted mean of the models, `hS` from now (below 0: what they make of the last seconds). */
   mix(hS: number): number {
     let sum = 0;
     for (let i = 0; i < this.#entries.length; i++) {
@@ -244,17 +244,22 @@ export class ForecastBank {
     return entry.residuals.quantile(q, this.#nowS - 1.05 * period);
   }
 
-  /** Clips a rate to what the counts of the last seconds allow (approximate Poisson bounds at `GUARD_Z` deviations). */
-  #clipToCounts(rate: number): number {
-    let low = 0;
+  /**
+   * The least shift of the mix that brings it within what the counts of the last seconds allow (approximate Poisson bounds at
+   * `GUARD_Z` deviations), each window compared with the mix at its own middle.
+   */
+  #shiftToCounts(): number {
+    let low = Number.NEGATIVE_INFINITY;
     let high = Number.POSITIVE_INFINITY;
     for (const windowS of GUARD_WINDOWS_S) {
-      const { rate: seen, coveredS } = this.history.recent(windowS);
-      const count = seen * coveredS;
-      low = Math.max(low, (count - GUARD_Z * Math.sqrt(count)) / coveredS);
-      high = Math.min(high, (count + GUARD_Z * Math.sqrt(count + GUARD_Z ** 2 / 4) + GUARD_Z ** 2 / 2) / coveredS);
+      const { rate, coveredS } = this.history.recent(windowS);
+      const count = rate * coveredS;
+      const expected = this.mix(-coveredS / 2);
+      low = Math.max(low, (count - GUARD_Z * Math.sqrt(count)) / coveredS - expected);
+      const most = count + GUARD_Z * Math.sqrt(count + GUARD_Z ** 2 / 4) + GUARD_Z ** 2 / 2;
+      high = Math.min(high, most / coveredS - expected);
     }
-    return Math.max(low, Math.min(high, rate));
+    return Math.max(low, Math.min(high, 0));
   }
 
   #askModels(): void {

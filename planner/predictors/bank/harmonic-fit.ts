@@ -14,6 +14,7 @@ const MAX_HARMONICS = 3;
 const COLUMNS = 2 * MAX_HARMONICS + 1;
 const GRID_STEP = 1.04;
 const RIDGE = 1e-3;
+const MULTIPLE_HANDICAP = 10;
 const SHORTEST_PERIOD_BINS = 8;
 /** A period counts as seen after it has gone round 1.15 times. */
 const CYCLES_SEEN = 1.15;
@@ -82,7 +83,9 @@ class PeriodSearch {
       const coefficients = this.#solve(harmonics);
       if (coefficients === null) continue;
       const gain = this.#constantBic - bic(this.#squaredErrors(coefficients), this.#rates.length, 2 * harmonics + 2);
-      if (this.best === null || gain > this.best.bicGain) {
+      // A multiple of a period explains as much as the period: it must be better by more than a trifle.
+      const isMultiple = this.best !== null && periodS > 1.3 * this.best.periodS;
+      if (this.best === null || gain > this.best.bicGain + (isMultiple ? MULTIPLE_HANDICAP : 0)) {
         this.best = { periodS, harmonics, originS: this.#originS, coefficients, bicGain: gain };
       }
     }

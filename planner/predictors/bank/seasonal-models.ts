@@ -76,7 +76,7 @@ function seasonalModel(
       if (known === null || missWeight === 0) return null;
       const value = pattern(known, nowS + hS, nowS, dtS);
       if (Number.isNaN(value)) return null;
-      return Math.max(0, value + (missSum / missWeight) * Math.exp(-hS / (RESIDUAL_FADE_S * stretch)));
+      return Math.max(0, value + (missSum / missWeight) * Math.exp(-Math.max(0, hS) / (RESIDUAL_FADE_S * stretch)));
     },
     periodS: () => known?.periodS ?? null,
   };

@@ -25,12 +25,14 @@ export function levelModel(tauS: number, initialLoss: number): RateModel {
 export function dampedTrendModel(levelTauS: number, slopeTauS: number, dampingS: number): RateModel {
   let level: number | null = null;
   let slope = 0;
+  let halfTickS = 0;
   const ahead = (hS: number) => dampingS * (1 - Math.exp(-hS / dampingS));
   return {
     name: `trend${Math.round(levelTauS)}s`,
     seasonal: false,
     initialLoss: 0,
     update(rate, dtS) {
+      halfTickS = dtS / 2;
       if (level === null) {
         level = rate;
         return;
@@ -41,7 +43,7 @@ export function dampedTrendModel(levelTauS: number, slopeTauS: number, dampingS:
       level = expected + (1 - Math.exp(-dtS / levelTauS)) * (rate - expected);
       slope = damped + (1 - Math.exp(-dtS / slopeTauS)) * ((level - before) / dtS - damped);
     },
-    forecast: (hS) => (level === null ? null : level + slope * ahead(hS)),
+    forecast: (hS) => (level === null ? null : level + slope * ahead(hS + halfTickS)),
     periodS: () => null,
   };
 }

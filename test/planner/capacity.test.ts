@@ -1,0 +1,127 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { randomStream } from "#common";
+import {
+  aggregatedCapacity,
+  decodeCapacity,
+  decodeRate,
+  decodeWorkers,
+  lateShare,
+  prefillWorkers,
+  promptClasses,
+} from "../../planner/core/capacity.ts";
+
+/** Share of prompts that wait longer than `patienceS` in a simulated M/D/c queue, first come first served. */
+function simulatedLateShare(servers: number, ratePerS: number, serviceS: number, patienceS: number): number {
+  const random = randomStream(7, `queue ${servers} ${ratePerS}`);
+  const freeAt = new Array<number>(servers).fill(0);
+  let now = 0;
+  let late = 0;
+  const count = 200_000;
+  for (let i = 0; i < count; i++) {
+    now += random.exponential(1 / ratePerS);
+    let next = 0;
+    for (let s = 1; s < servers; s++) if (freeAt[s]! < freeAt[next]!) next = s;
+    const start = Math.max(now, freeAt[next]!);
+    if (start - now > patienceS) late++;
+    freeAt[next] = start + serviceS;
+  }
+  return late / count;
+}
+
+const rates = fc.double({ min: 0.01, max: 500, noNaN: true });
+const services = fc.array(fc.double({ min: 0.005, max: 0.6, noNaN: true }), { minLength: 1, maxLength: 32 });
+
+describe("prefill capacity", () => {
+  it("predicts the share of late prompts of a simulated queue within a factor of 2", () => {
+    for (const [servers, load] of [
+      [1, 0.3],
+      [2, 0.5],
+      [3, 0.7],
+      [4, 0.8],
+      [8, 0.85],
+    ] as const) {
+      const serviceS = 0.06;
+      const rate = (servers * load) / serviceS;
+      const predicted = lateShare(servers, rate, promptClasses([serviceS], [0.2]));
+      const seen = simulatedLateShare(servers, rate, serviceS, 0.2 - serviceS);
+      expect(predicted / seen, `${servers} servers`).toBeGreaterThan(0.5);
+      expect(predicted / seen, `${servers} servers`).toBeLessThan(2);
+    }
+  });
+
+  it("never needs fewer workers for more load or less tolerance", () => {
+    fc.assert(
+      fc.property(services, rates, fc.double({ min: 1, max: 1.5, noNaN: true }), (serviceS, rate, factor) => {
+        const prompts = promptClasses(
+          serviceS,
+          serviceS.map(() => 0.2),
+        );
+        const workers = prefillWorkers(rate, prompts, 0.01);
+        expect(Number.isInteger(workers)).toBe(true);
+        expect(workers).toBeGreaterThan(rate * prompts.meanS * 0.999);
+        expect(prefillWorkers(rate * factor, prompts, 0.01)).toBeGreaterThanOrEqual(workers);
+        expect(prefillWorkers(rate, prompts, 0.001)).toBeGreaterThanOrEqual(workers);
+      }),
+    );
+  });
+
+  it("needs nobody without load, and plans by utilisation where every prompt is late by itself", () => {
+    expect(prefillWorkers(0, promptClasses([0.06], [0.2]), 0.01)).toBe(0);
+    expect(prefillWorkers(10, promptClasses([0.33], [0.2]), 0.01)).toBe(4);
+  });
+
+  it("loads the queue with infeasible prompts without counting them as late", () => {
+    const mixed = promptClasses([0.05, 0.5], [0.2, 0.2]);
+    expect(lateShare(10, 1, mixed)).toBeLessThan(0.001);
+    expect(lateShare(10, 30, mixed)).toBeGreaterThan(lateShare(10, 30, promptClasses([0.05, 0.05], [0.2, 0.2])));
+  });
+});
+
+describe("decode capacity", () => {
+  const itlMs = (batch: number) => 4 + 0.12 * batch;
+
+  it("is the largest batch that keeps the ITL", () => {
+    const capacity = decodeCapacity({ itlMs, slaItlMs: 10, mostSequences: 500, osl: 300 });
+    expect(capacity).toEqual({ batch: 50, requestsPerS: 50 / 3, feasible: true });
+  });
+
+  it("is bounded by the cache, and by it alone where the ITL cannot be kept", () => {
+    expect(decodeCapacity({ itlMs, slaItlMs: 10, mostSequences: 20.7, osl: 300 }).batch).toBe(20);
+    const hopeless = decodeCapacity({ itlMs, slaItlMs: 3, mostSequences: 100, osl: 100 });
+    expect(hopeless).toEqual({ batch: 100, requestsPerS: 100_000 / (100 * itlMs(100)), feasible: false });
+  });
+
+  it("never needs fewer workers for more load, more deviations or more scattered prompts", () => {
+    fc.assert(
+      fc.property(
+        rates,
+        fc.double({ min: 1, max: 1.5, noNaN: true }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.double({ min: 0, max: 4, noNaN: true }),
+        (rate, factor, batch, scv) => {
+          const capacity = { batch, requestsPerS: batch / 3, feasible: true };
+          const workers = decodeWorkers(rate, capacity, scv, 1);
+          expect(decodeRate(workers, capacity, scv, 1)).toBeGreaterThanOrEqual(rate);
+          if (workers > 1) expect(decodeRate(workers - 1, capacity, scv, 1)).toBeLessThan(rate);
+          expect(decodeWorkers(rate * factor, capacity, scv, 1)).toBeGreaterThanOrEqual(workers);
+          expect(decodeWorkers(rate, capacity, scv, 1.6)).toBeGreaterThanOrEqual(workers);
+          expect(decodeWorkers(rate, capacity, scv + 1, 1)).toBeGreaterThanOrEqual(workers);
+        },
+      ),
+    );
+  });
+
+  it("shares an aggregated worker's time between both phases", () => {
+    const question = { itlMs, slaItlMs: 10, mostSequences: 500, osl: 300 };
+    const alone = decodeCapacity(question);
+    const shared = aggregatedCapacity(question, 0.02);
+    expect(shared.feasible).toBe(true);
+    expect(shared.requestsPerS).toBeLessThan(alone.requestsPerS);
+    expect(aggregatedCapacity(question, 0.04).requestsPerS).toBeLessThan(shared.requestsPerS);
+    // At that rate decoding, stretched by the time that prompts take, just keeps the SLA.
+    const stretched = itlMs(shared.requestsPerS * 3) / (1 - shared.requestsPerS * 0.02);
+    expect(stretched).toBeLessThan(10.05);
+    expect(stretched).toBeGreaterThan(9.5);
+  });
+});
