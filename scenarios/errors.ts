@@ -34,7 +34,7 @@ export function traceOutOfOrder(
     "SCENARIOS_TRACE_OUT_OF_ORDER",
     where,
     `found timestamp ${timestampMs} after ${previousMs} (line ${previousLine}), expected timestamps that never fall`,
-    'sort the file by time (jq -s -c "sort_by(.timestamp)[]"), or read it with unordered: sort',
+    'sort the file by time: jq -s -c "sort_by(.timestamp)[]" FILE',
   );
 }
 
