@@ -190,9 +190,10 @@ export class SkippingEngine implements Engine {
       const request = this.waiting.at(i);
       queuedPrefillTokens += Math.max(0, isl[request]! - store.computed[request]!);
     }
-    for (let i = this.#walking ? 0 : this.runningCount - 1; i >= 0 && i < this.runningCount; i++) {
+    for (let i = this.runningCount - 1; i >= 0; i--) {
       const request = this.running[i]!;
-      if ((store.flags[request]! & Flag.decoding) !== 0) continue;
+      // Whoever computes a prompt runs behind all that decode; walking, nobody counts as decoding.
+      if ((store.flags[request]! & Flag.decoding) !== 0) break;
       queuedPrefillTokens += Math.max(0, isl[request]! - store.computed[request]!);
       kvTokens += isl[request]! + store.generated[request]!;
     }
@@ -660,7 +661,9 @@ export class SkippingEngine implements Engine {
       if ((flags & Flag.inTransfer) !== 0) this.#inTransferCount--;
       // The transfer may still arrive: it must find nobody.
       store.flags[request]! &= ~Flag.inTransfer;
-      this.blocks.releaseFinished(request, store.computed[request]!);
+      // The transfer filled all blocks of the prompt, though its last token has yet to run.
+      const filled = (flags & Flag.transferred) !== 0 ? store.columns.isl[request]! : store.computed[request]!;
+      this.blocks.releaseFinished(request, filled);
     } else if (reserved >= 0) {
       this.#reservations.removeAt(reserved);
     } else {

@@ -44,13 +44,17 @@ export const HAND_TIMING: TimingModel = {
 };
 
 /** The engines under test; KV events make the skipping engine walk every pass request by request. */
-export const ENGINES = [
+export const ENGINES: readonly [EngineKind, EngineKind, EngineKind] = [
   { name: "the stepping engine", skipping: false, kvEvents: false },
   { name: "the skipping engine", skipping: true, kvEvents: false },
   { name: "the skipping engine, walking", skipping: true, kvEvents: true },
-] as const;
+];
 
-export type EngineKind = (typeof ENGINES)[number];
+export interface EngineKind {
+  name: string;
+  skipping: boolean;
+  kvEvents: boolean;
+}
 
 const MOST_PASSES = 200_000;
 
@@ -74,6 +78,8 @@ export class EngineDriver {
   readonly kvEvents: KvEvent[] = [];
   readonly gaps: { gapMs: number; weight: number }[] = [];
   nowMs = 0;
+  /** Times the engine was woken: passes, or plans of many. */
+  wakes = 0;
   #wakeMs = Number.NaN;
 
   constructor(kind: EngineKind, overrides: Partial<EngineConfig>, requests: readonly MadeRequest[]) {
@@ -126,7 +132,7 @@ export class EngineDriver {
 
   /** Runs to a time; passes that end at it are ended, none begins at it. */
   runUntil(toMs: number): void {
-    this.#start();
+    if (this.nowMs < toMs) this.#start();
     for (let passes = 0; this.#wakeMs <= toMs; passes++) {
       if (passes > MOST_PASSES) throw new Error("the engine never sleeps");
       this.#complete();
@@ -169,6 +175,7 @@ export class EngineDriver {
   #complete(): void {
     this.nowMs = this.#wakeMs;
     this.#wakeMs = Number.NaN;
+    this.wakes++;
     this.engine.complete();
   }
 

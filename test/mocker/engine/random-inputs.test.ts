@@ -1,0 +1,129 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ENGINE_QUIRK_NAMES, type EngineQuirks, NO_ENGINE_QUIRKS } from "#mocker/engine";
+import { ENGINES, EngineDriver, type EngineKind } from "./engine-driver.ts";
+
+const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 300);
+
+const [stepping, skipping, walking] = ENGINES;
+
+const randomRun = fc.record({
+  role: fc.constantFrom("aggregated", "prefill", "decode"),
+  /** `endsAfterMs`: when a transfer, or its release, is told of; `cancelAfterMs`: null for most. */
+  requests: fc.array(
+    fc.record({
+      isl: fc.integer({ min: 1, max: 40 }),
+      osl: fc.integer({ min: 1, max: 40 }),
+      atMs: fc.integer({ min: 0, max: 600 }),
+      transferMs: fc.integer({ min: 0, max: 100 }),
+      cancelAfterMs: fc.option(fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 400 }))),
+      sharedBlocks: fc.integer({ min: 0, max: 5 }),
+      group: fc.integer({ min: 0, max: 2 }),
+    }),
+    { minLength: 1, maxLength: 25 },
+  ),
+  blockSize: fc.constantFrom(1, 4, 8),
+  numGpuBlocks: fc.integer({ min: 8, max: 80 }),
+  maxNumSeqs: fc.integer({ min: 1, max: 8 }),
+  maxNumBatchedTokens: fc.integer({ min: 2, max: 80 }),
+  chunkedPrefill: fc.boolean(),
+  prefixCaching: fc.boolean(),
+  preemption: fc.constantFrom("lifo", "fifo"),
+  watermark: fc.constantFrom(0, 0.1),
+  speedupRatio: fc.constantFrom(1, 1, 1, 0),
+  quirks: fc.subarray(ENGINE_QUIRK_NAMES.filter((name) => name !== "abortOnStuck")),
+});
+
+type RandomRun = typeof randomRun extends fc.Arbitrary<infer T> ? T : never;
+
+type Input = { atMs: number; kind: "submit" | "reserve" | "activate" | "release" | "cancel"; request: number };
+
+function inputsOf({ requests, role }: RandomRun): Input[] {
+  return requests
+    .flatMap(({ atMs, transferMs, cancelAfterMs }, request): Input[] => [
+      { atMs, kind: role === "decode" ? "reserve" : "submit", request },
+      ...(role === "decode" ? [{ atMs: atMs + transferMs, kind: "activate" as const, request }] : []),
+      ...(role === "prefill" ? [{ atMs: atMs + transferMs, kind: "release" as const, request }] : []),
+      ...(cancelAfterMs === null ? [] : [{ atMs: atMs + cancelAfterMs, kind: "cancel" as const, request }]),
+    ])
+    .sort((a, b) => a.atMs - b.atMs);
+}
+
+function play(kind: EngineKind, random: RandomRun) {
+  const { requests, quirks: names, ...config } = random;
+  const quirks: EngineQuirks = { ...NO_ENGINE_QUIRKS };
+  for (const name of names) quirks[name] = true;
+  const made = requests.map(({ isl, osl, sharedBlocks, group }) => ({
+    isl,
+    osl,
+    blocks: Array.from(
+      { length: Math.min(sharedBlocks, Math.floor(isl / config.blockSize)) },
+      (_, b) => group * 100 + b,
+    ),
+  }));
+  // Requests that never fit are no part of what a decode worker is asked.
+  const longest = config.numGpuBlocks * config.blockSize;
+  const fitting = made.map((request) => ({ ...request, isl: Math.min(request.isl, longest - 1) }));
+  const driver = new EngineDriver(
+    kind,
+    { ...config, quirks },
+    fitting.map(({ isl, osl, blocks }) => ({
+      isl,
+      osl: Math.min(osl, longest - isl + 1),
+      blocks: blocks.slice(0, Math.floor(isl / config.blockSize)),
+    })),
+  );
+  const loads: unknown[] = [];
+  for (const { atMs, kind: input, request } of inputsOf(random)) {
+    driver.runUntil(atMs);
+    loads.push(driver.engine.load(atMs));
+    if (input === "submit") driver.submit(request);
+    else driver.command(input, request);
+  }
+  driver.finish();
+  loads.push(driver.engine.load(driver.nowMs));
+  const events = [...driver.events].sort(
+    (a, b) => a.atMs - b.atMs || a.request - b.request || a.kind.localeCompare(b.kind),
+  );
+  const { skippedPasses: _skipped, ...counters } = driver.engine.counters;
+  const gapCount = driver.gaps.reduce((sum, { weight }) => sum + weight, 0);
+  const gapSumMs = Math.round(driver.gaps.reduce((sum, { gapMs, weight }) => sum + gapMs * weight, 0) * 1e6);
+  return { driver, seen: { events, counters, loads, gapCount, gapSumMs } };
+}
+
+describe("both engines, driven by hand with requests, transfers and cancellations at random times", () => {
+  it("agree on every event, counter and load", () => {
+    fc.assert(
+      fc.property(randomRun, (random) => {
+        const expected = play(stepping, random).seen;
+        expect(play(skipping, random).seen).toEqual(expected);
+      }),
+      { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
+    );
+  });
+
+  it("agree on every KV event in its order", () => {
+    fc.assert(
+      fc.property(randomRun, (random) => {
+        const expected = play({ ...stepping, kvEvents: true }, random);
+        const actual = play(walking, random);
+        expect(actual.seen).toEqual(expected.seen);
+        expect(actual.driver.kvEvents).toEqual(expected.driver.kvEvents);
+      }),
+      { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 2) },
+    );
+  });
+
+  it("hold nothing once every request has been cancelled", () => {
+    fc.assert(
+      fc.property(randomRun, fc.constantFrom(...ENGINES), (random, kind) => {
+        const { driver } = play(kind, random);
+        driver.command("cancel", ...random.requests.keys());
+        driver.finish();
+        expect(driver.engine.load(driver.nowMs)).toMatchObject({ usedBlocks: 0, running: 0, waiting: 0, kvTokens: 0 });
+        expect(driver.engine.isEmpty()).toBe(true);
+      }),
+      { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 3) },
+    );
+  });
+});
