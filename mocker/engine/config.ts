@@ -1,4 +1,4 @@
-import { UserError } from "#common";
+import { badEngineConfig } from "./errors.ts";
 import type { EngineConfig, EngineQuirks, TimingModel } from "./types.ts";
 
 const QUIRK_NAMES = [
@@ -53,28 +53,24 @@ export function engineConfig(overrides: Partial<Omit<EngineConfig, "timing">> & 
   for (const key of ["speedupRatio", "decodeSpeedupRatio"] as const) {
     const value = config[key];
     if (!Number.isFinite(value) || value < 0) {
-      throw badConfig(key, value, "a number of 0 (no waiting) or more", "1 keeps the profile's own times");
+      throw badEngineConfig(key, value, "a number of 0 (no waiting) or more", "1 keeps the profile's own times");
     }
   }
   if (!(config.watermark >= 0 && config.watermark < 1)) {
-    throw badConfig("watermark", config.watermark, "a share of the blocks, 0 or more and below 1", "0 is the default");
+    throw badEngineConfig(
+      "watermark",
+      config.watermark,
+      "a share of the blocks, 0 or more and below 1",
+      "0 is the default",
+    );
   }
   return config;
 }
 
 function requireInteger(key: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) {
-    throw badConfig(key, value, "a whole number of 1 or more", "leave it out for the default");
+    throw badEngineConfig(key, value, "a whole number of 1 or more", "leave it out for the default");
   }
-}
-
-function badConfig(key: string, found: unknown, expected: string, hint: string): UserError {
-  return new UserError({
-    code: "ENGINE_BAD_CONFIG",
-    where: key,
-    message: `found ${String(found)}, expected ${expected}`,
-    hint,
-  });
 }
 
 /** Why a request can never be served, or null. Output lengths are cut to `maxModelLen` beforehand. */

@@ -1,6 +1,6 @@
-import { UserError } from "#common";
 import { effectiveOsl, neverFits } from "./config.ts";
 import { contentId } from "./content.ts";
+import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { type Block, KvCache } from "./kv-cache.ts";
 import { decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, PassCounters, RequestColumns } from "./types.ts";
@@ -407,16 +407,9 @@ export class SteppingEngine implements Engine {
 
   /** Nothing can be scheduled and no blocks will come back: the head of the queue can never run. */
   #giveUpHead(): void {
-    if (this.config.quirks.abortOnStuck) {
-      throw new UserError({
-        code: "ENGINE_STUCK",
-        message: `request ${this.#waiting[0]!.id} can never be scheduled: an effect-free zero-duration pass with requests in flight`,
-        hint: "give the engine more blocks or a larger token budget, or leave out the quirk abortOnStuck to reject such requests",
-        exitCode: 1,
-      });
-    }
+    if (this.config.quirks.abortOnStuck) throw engineStuck(this.#waiting[0]!.id);
     const sequence = this.#waiting.shift()!;
-    this.#listener.rejected(sequence.id, this.#nowMs, "it does not fit the token budget or the KV cache");
+    this.#listener.rejected(sequence.id, this.#nowMs, GIVEN_UP);
   }
 
   // ── disaggregation ──────────────────────────────────────────────────────────────────────────────────────────────

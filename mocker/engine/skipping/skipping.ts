@@ -1,9 +1,13 @@
-import { UserError } from "#common";
 import { effectiveOsl, neverFits } from "../config.ts";
+import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, PassCounters } from "../types.ts";
+import { accountChunk, admitWaiting } from "./admission.ts";
 import { DecodeBatch } from "./decode-batch.ts";
+import { engineLoad, type LastPass } from "./engine-load.ts";
+import { HandOff } from "./hand-off.ts";
 import { IntDeque } from "./int-deque.ts";
+import { Plan } from "./plan.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import { Flag, type SequenceStore } from "./sequence-store.ts";
 import { WalkedPass } from "./walked-pass.ts";
@@ -35,13 +39,14 @@ export class SkippingEngine implements Engine {
   readonly store: SequenceStore;
   readonly blocks: SequenceBlocks;
   readonly batch: DecodeBatch;
+  readonly handOff: HandOff;
   readonly waiting = new IntDeque();
   /** Running requests in the order of their admission. */
   running = new Int32Array(16);
   runningCount = 0;
   nowMs = 0;
   readonly work: PassWork = emptyPassWork();
-  /** Requests of the pass that are not plain decoding: [request, tokens, computed before] each. */
+  /** Requests of the pass that are not plain decoding: request and tokens, one after the other. */
   #items = new Int32Array(24);
   #itemCount = 0;
   /** Got their first token at the end of the last pass. */
@@ -52,14 +57,9 @@ export class SkippingEngine implements Engine {
   readonly #ended: number[] = [];
   readonly #walked: WalkedPass;
   #walking: boolean;
-  #planEnds = new Float64Array(16);
-  #planCount = 0;
-  #passStartMs = 0;
+  readonly #plan = new Plan();
   #lastEndMs = Number.NaN;
-  #lastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
-  #inTransferCount = 0;
-  readonly #held = new Set<number>();
-  readonly #reservations = new IntDeque();
+  readonly #lastPass: LastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
   #commands: Command[] = [];
 
   constructor(config: EngineConfig, store: SequenceStore, listener: EngineListener) {
@@ -68,21 +68,24 @@ export class SkippingEngine implements Engine {
     this.listener = listener;
     this.blocks = new SequenceBlocks(config, store, (event) => listener.kvEvent(event, this.nowMs));
     this.batch = new DecodeBatch(store, config.blockSize);
+    this.handOff = new HandOff(this);
     this.#walked = new WalkedPass(this);
     this.#walking = config.kvEvents;
   }
 
   get busy(): boolean {
-    return this.#planCount > 0;
+    return this.#plan.count > 0;
   }
 
   hasWork(): boolean {
-    return this.runningCount > 0 || this.waiting.length > this.#inTransferCount;
+    return this.runningCount > 0 || this.waiting.length > this.handOff.inTransferCount;
   }
 
   isEmpty(): boolean {
     const { length } = this.waiting;
-    return this.runningCount + length + this.#reservations.length + this.#held.size + this.#commands.length === 0;
+    return (
+      this.runningCount + length + this.handOff.reservationCount + this.handOff.heldCount + this.#commands.length === 0
+    );
   }
 
   submit(request: number, nowMs: number): string | null {
@@ -97,10 +100,10 @@ export class SkippingEngine implements Engine {
   /** Joins the queue at once; blocks are looked for between passes. */
   reserve(request: number, nowMs: number): void {
     this.#register(request);
-    this.#reservations.pushBack(request);
+    this.handOff.queueReservation(request);
     if (this.busy) return;
     this.nowMs = nowMs;
-    this.#tryReservations();
+    this.handOff.tryReservations();
   }
 
   activate(request: number, nowMs: number): void {
@@ -117,7 +120,6 @@ export class SkippingEngine implements Engine {
 
   start(nowMs: number): number {
     this.nowMs = nowMs;
-    this.#passStartMs = nowMs;
     for (;;) {
       this.#itemCount = 0;
       clearPassWork(this.work);
@@ -129,40 +131,28 @@ export class SkippingEngine implements Engine {
       } else if (this.#scheduleFast()) {
         break;
       }
-      if (!this.hasWork() || this.#held.size > 0 || this.#inTransferCount > 0) return Number.NaN;
+      if (!this.hasWork() || this.handOff.heldCount > 0 || this.handOff.inTransferCount > 0) return Number.NaN;
       this.#giveUpHead();
     }
-    this.#plan(nowMs);
+    this.#makePlan(nowMs);
     this.counters.evictedBlocks = this.blocks.pool.evictions;
-    return this.#planEnds[this.#planCount - 1]!;
+    return this.#plan.lastEndMs;
   }
 
   interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
-    const last = this.#planCount - 1;
     // Whoever queues behind others, or finds no seat, can't join before the plan's end.
     const cannotJoin = this.waiting.length > 0 || this.runningCount >= this.config.maxNumSeqs;
-    if (last === 0 || (input === "request" && cannotJoin)) return this.#planEnds[last]!;
-    let low = 0;
-    let high = last;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const endMs = this.#planEnds[middle]!;
-      if (endMs > nowMs || (!passesBeginFirst && endMs === nowMs)) high = middle;
-      else low = middle + 1;
-    }
-    this.#planCount = low + 1;
-    return this.#planEnds[low]!;
+    if (input === "command" || !cannotJoin) this.#plan.cut(nowMs, passesBeginFirst);
+    return this.#plan.lastEndMs;
   }
 
   complete(): void {
-    const count = this.#planCount;
-    const endMs = this.#planEnds[count - 1]!;
-    this.#planCount = 0;
+    const { count, lastEndMs: endMs } = this.#plan;
+    this.#plan.count = 0;
     this.nowMs = endMs;
     this.counters.passes += count;
     const { decodeCount, decodeContextSum } = this.work;
-    const startMs = count > 1 ? this.#planEnds[count - 2]! : this.#passStartMs;
-    this.#lastPass.durationMs = endMs - startMs;
+    this.#lastPass.durationMs = this.#plan.durationMs(count - 1);
     this.#lastPass.decodeCount = decodeCount;
     this.#lastPass.decodeContextSum = decodeContextSum + (count - 1) * decodeCount;
     if (this.#walking) {
@@ -171,7 +161,7 @@ export class SkippingEngine implements Engine {
     } else {
       this.#completeFast(count, endMs);
     }
-    this.#tryReservations();
+    this.handOff.tryReservations();
     if (this.#commands.length > 0) {
       const commands = this.#commands;
       this.#commands = [];
@@ -180,45 +170,7 @@ export class SkippingEngine implements Engine {
   }
 
   load(nowMs: number): EngineLoad {
-    const { store } = this;
-    let passesOver = 0;
-    if (!this.#walking) while (passesOver < this.#planCount && this.#planEnds[passesOver]! <= nowMs) passesOver++;
-    let kvTokens = this.batch.contextSum + passesOver * this.batch.size;
-    let queuedPrefillTokens = 0;
-    const { isl } = store.columns;
-    for (let i = 0; i < this.waiting.length; i++) {
-      const request = this.waiting.at(i);
-      queuedPrefillTokens += Math.max(0, isl[request]! - store.computed[request]!);
-    }
-    for (let i = this.runningCount - 1; i >= 0; i--) {
-      const request = this.running[i]!;
-      // Whoever computes a prompt runs behind all that decode; walking, nobody counts as decoding.
-      if ((store.flags[request]! & Flag.decoding) !== 0) break;
-      queuedPrefillTokens += Math.max(0, isl[request]! - store.computed[request]!);
-      kvTokens += isl[request]! + store.generated[request]!;
-    }
-    return {
-      running: this.runningCount,
-      waiting: this.waiting.length + this.#reservations.length,
-      queuedPrefillTokens,
-      kvTokens,
-      usedBlocks: this.blocks.pool.owned + this.#plannedBlocks(nowMs),
-      lastPassMs: passesOver > 0 ? this.#planDurationMs(passesOver - 1) : this.#lastPass.durationMs,
-      lastDecodeBatch: passesOver > 0 ? this.work.decodeCount : this.#lastPass.decodeCount,
-      lastDecodeKvTokens:
-        passesOver > 0
-          ? this.work.decodeContextSum + (passesOver - 1) * this.work.decodeCount
-          : this.#lastPass.decodeContextSum,
-    };
-  }
-
-  /** Blocks taken by passes of the plan that began before `nowMs`; the first took its own when it was scheduled. */
-  #plannedBlocks(nowMs: number): number {
-    let blocks = 0;
-    for (let ahead = 1; ahead < this.#planCount && this.#planEnds[ahead - 1]! < nowMs; ahead++) {
-      blocks += this.batch.newBlocks(ahead);
-    }
-    return blocks;
+    return engineLoad(this, this.#plan, this.#lastPass, nowMs);
   }
 
   // ── shared with the walked pass ─────────────────────────────────────────────────────────────────────────────────
@@ -238,106 +190,13 @@ export class SkippingEngine implements Engine {
     this.runningCount--;
   }
 
-  /**
-   * Step 2 of a pass: waiting requests from the head, while seats, budget and blocks last.
-   * @returns the budget that is left
-   */
-  admitWaiting(budget: number, schedule: (request: number, tokens: number) => void): number {
-    const { waiting, store, config } = this;
-    let index = 0;
-    let headBlocked = false;
-    let left = budget;
-    while (index < waiting.length && this.runningCount < config.maxNumSeqs && left > 0) {
-      const request = waiting.at(index);
-      const flags = store.flags[request]!;
-      const transferred = (flags & Flag.transferred) !== 0;
-      // Somebody must run for a request to wait: otherwise nothing would ever free what it waits for.
-      const lastInLine = config.role === "decode" && config.quirks.reservationsFirst && this.runningCount > 0;
-      const waits = transferred
-        ? headBlocked && lastInLine
-        : headBlocked || (lastInLine && this.#reservations.length > 0);
-      if ((flags & Flag.inTransfer) !== 0 || waits) {
-        index++;
-        continue;
-      }
-      const tokens = transferred ? 1 : this.#admit(request, left);
-      if (tokens === 0) {
-        headBlocked = true;
-        if (this.#inTransferCount === 0 && config.role !== "decode") break;
-        index++;
-        continue;
-      }
-      waiting.removeAt(index);
-      this.pushRunning(request);
-      const reused = transferred ? 0 : store.computed[request]!;
-      this.counters.prefixHitTokens += reused;
-      this.listener.admitted(request, this.nowMs, reused);
-      schedule(request, tokens);
-      left -= tokens;
-    }
-    return left;
-  }
-
-  /** Takes hits and blocks for the first chunk of a waiting request; its tokens, or 0 where it has to wait. */
-  #admit(request: number, budget: number): number {
-    const { store, blocks, config } = this;
-    const { blockSize } = config;
-    const total = store.columns.isl[request]! + store.generated[request]!;
-    blocks.lookup(request, Math.floor((total - 1) / blockSize));
-    const hits = blocks.hitCount;
-    const missing = total - hits * blockSize;
-    if (missing > budget && !config.chunkedPrefill) return 0;
-    const needed = Math.ceil(total / blockSize) - hits + blocks.unownedHits;
-    if (needed > blocks.pool.room - this.#keptFree()) return 0;
-    blocks.takeHits(request);
-    store.computed[request] = hits * blockSize;
-    if (store.generated[request]! > 0) store.flags[request]! |= Flag.recomputing;
-    const tokens = Math.min(missing, budget);
-    blocks.grow(request, config.quirks.gateWithoutReservation ? hits * blockSize + tokens : total);
-    return tokens;
-  }
-
-  /** Blocks that admissions leave alone. */
-  #keptFree(): number {
-    return this.runningCount === 0 ? 0 : Math.floor(this.config.watermark * this.config.numGpuBlocks);
-  }
-
-  /** Adds a scheduled chunk to the pass: its time, its tokens, the blocks it fills. */
-  accountChunk(request: number, tokens: number): void {
-    const { store, work, config } = this;
-    const flags = store.flags[request]!;
-    const isl = store.columns.isl[request]!;
-    const before = store.computed[request]!;
-    const end = before + tokens;
-    this.blocks.fill(request, before, end);
-    if ((flags & Flag.transferred) !== 0) {
-      work.decodeCount++;
-      work.decodeContextSum += isl;
-      return;
-    }
-    if (before < isl) this.counters.scheduledPrefillTokens += tokens;
-    const { quirks } = config;
-    const total = isl + store.generated[request]!;
-    const promptEnd = (flags & Flag.recomputing) !== 0 && !quirks.freeOutputRecompute ? total : isl;
-    if (before < promptEnd && !(config.role === "decode" && quirks.freeDecodeRecompute)) {
-      work.prefillCount++;
-      work.prefillEndSum += Math.min(end, promptEnd);
-      work.prefillStartSum += before;
-      work.chunkWorkMs += config.timing.chunkWorkMs(before, Math.min(end, promptEnd));
-    }
-    if (end === total && end > promptEnd) {
-      work.decodeCount++;
-      work.decodeContextSum += end;
-    }
-  }
-
   /** A request whose tokens are all computed emits one. Returns false where it has left the batch. */
   emit(request: number, endMs: number): boolean {
     const { store, listener } = this;
     store.flags[request]! &= ~(Flag.recomputing | Flag.transferred);
     if (this.config.role === "prefill") {
       this.removeRunning(request);
-      this.#held.add(request);
+      this.handOff.hold(request);
       listener.held(request, endMs);
       return false;
     }
@@ -399,7 +258,7 @@ export class SkippingEngine implements Engine {
       this.#addItem(request, tokens);
       budget -= tokens;
     }
-    if (this.waiting.length > this.#inTransferCount) this.admitWaiting(budget, this.#addItem);
+    if (this.waiting.length > this.handOff.inTransferCount) admitWaiting(this, budget, this.#addItem);
     return this.runningCount > 0;
   }
 
@@ -412,44 +271,30 @@ export class SkippingEngine implements Engine {
     }
     this.#items[at] = request;
     this.#items[at + 1] = tokens;
-    this.accountChunk(request, tokens);
+    accountChunk(this, request, tokens);
   };
 
   /** Times of the pass that was scheduled, and of those that are sure to follow it. */
-  #plan(nowMs: number): void {
+  #makePlan(nowMs: number): void {
     const { config, work, batch } = this;
     const prefillMs = prefillPassMs(config, work);
     this.counters.prefillMs += prefillMs;
     // The order of the additions decides the last bit, and so ties between workers.
     let endMs = nowMs + prefillMs + decodePassMs(config, work.decodeCount, work.decodeContextSum);
-    this.#planEnds[0] = endMs;
-    this.#planCount = 1;
+    this.#plan.begin(nowMs, endMs);
     if (this.#walking || this.#itemCount > 0 || this.#partialCount > 0) return;
     // Passes that take no time interleave with whatever else happens at this instant.
-    if (this.#reservations.length > 0 || endMs === nowMs) return;
+    if (this.handOff.reservationCount > 0 || endMs === nowMs) return;
     const most = Math.min(MAX_PLAN, batch.nextEnd - batch.pass);
     let room = this.blocks.pool.room;
     let contextSum = work.decodeContextSum;
-    let count = 1;
-    while (count < most) {
-      room -= batch.newBlocks(count);
+    for (let ahead = 1; ahead < most; ahead++) {
+      room -= batch.newBlocks(ahead);
       if (room < 0) break;
       contextSum += batch.size;
       endMs += decodePassMs(config, batch.size, contextSum);
-      if (count === this.#planEnds.length) this.#enlargePlan();
-      this.#planEnds[count++] = endMs;
+      this.#plan.add(endMs);
     }
-    this.#planCount = count;
-  }
-
-  #enlargePlan(): void {
-    const larger = new Float64Array(this.#planEnds.length * 2);
-    larger.set(this.#planEnds);
-    this.#planEnds = larger;
-  }
-
-  #planDurationMs(index: number): number {
-    return this.#planEnds[index]! - (index === 0 ? this.#passStartMs : this.#planEnds[index - 1]!);
   }
 
   #completeFast(count: number, endMs: number): void {
@@ -463,7 +308,7 @@ export class SkippingEngine implements Engine {
       counters.evictedBlocks = this.blocks.pool.evictions;
     }
     if (this.#fresh.length > 0) {
-      for (const request of this.#fresh) listener.secondToken(request, this.#planEnds[0]!);
+      for (const request of this.#fresh) listener.secondToken(request, this.#plan.endMs(0));
       this.#fresh.length = 0;
     }
     this.#lastEndMs = endMs;
@@ -482,7 +327,7 @@ export class SkippingEngine implements Engine {
   #gaps(count: number): void {
     let previous = this.#lastEndMs;
     for (let i = 0; i < count; i++) {
-      const endMs = this.#planEnds[i]!;
+      const endMs = this.#plan.endMs(i);
       this.listener.gap(endMs - previous, this.batch.size);
       previous = endMs;
     }
@@ -557,16 +402,9 @@ export class SkippingEngine implements Engine {
 
   #giveUpHead(): void {
     const request = this.waiting.at(0);
-    if (this.config.quirks.abortOnStuck) {
-      throw new UserError({
-        code: "ENGINE_STUCK",
-        message: `request ${request} can never be scheduled: an effect-free zero-duration pass with requests in flight`,
-        hint: "give the engine more blocks or a larger token budget, or leave out the quirk abortOnStuck to reject such requests",
-        exitCode: 1,
-      });
-    }
+    if (this.config.quirks.abortOnStuck) throw engineStuck(request);
     this.waiting.removeAt(0);
-    this.listener.rejected(request, this.nowMs, "it does not fit the token budget or the KV cache");
+    this.listener.rejected(request, this.nowMs, GIVEN_UP);
   }
 
   // ── disaggregation ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -591,10 +429,10 @@ export class SkippingEngine implements Engine {
     const { request } = command;
     switch (command.kind) {
       case "activate":
-        this.#activate(request);
+        this.handOff.activate(request);
         break;
       case "release":
-        this.#releaseHeld(request);
+        this.handOff.releaseHeld(request);
         break;
       case "cancel":
         this.#cancel(request);
@@ -602,53 +440,10 @@ export class SkippingEngine implements Engine {
     }
   }
 
-  #tryReservations(): void {
-    while (this.#reservations.length > 0 && this.runningCount < this.config.maxNumSeqs) {
-      if (!this.#reserve(this.#reservations.at(0))) return;
-      this.#reservations.removeAt(0);
-      if (this.config.quirks.oneReservationPerTrigger) return;
-    }
-  }
-
-  #reserve(request: number): boolean {
-    const { blocks, store, config } = this;
-    const isl = store.columns.isl[request]!;
-    blocks.lookup(request, Math.floor(isl / config.blockSize));
-    const hits = blocks.hitCount;
-    const all = Math.ceil(isl / config.blockSize);
-    if (all - hits + blocks.unownedHits > blocks.pool.room) return false;
-    blocks.takeHits(request);
-    blocks.grow(request, isl);
-    store.flags[request]! |= Flag.inTransfer;
-    this.#inTransferCount++;
-    this.waiting.pushBack(request);
-    this.listener.reserved(request, this.nowMs, (all - hits) * config.blockSize);
-    return true;
-  }
-
-  #activate(request: number): void {
-    const { store } = this;
-    if ((store.flags[request]! & Flag.inTransfer) === 0) return;
-    store.flags[request] = (store.flags[request]! & ~Flag.inTransfer) | Flag.transferred;
-    this.#inTransferCount--;
-    const isl = store.columns.isl[request]!;
-    this.blocks.fill(request, 0, isl);
-    store.computed[request] = isl - 1;
-    this.listener.activated(request, this.nowMs);
-    this.#tryReservations();
-  }
-
-  #releaseHeld(request: number): void {
-    if (!this.#held.delete(request)) return;
-    this.blocks.releaseFinished(request, this.store.computed[request]!);
-    this.listener.released(request, this.nowMs);
-  }
-
   #cancel(request: number): void {
     const { store, batch } = this;
     const flags = store.flags[request]!;
     const queued = this.waiting.indexOf(request);
-    const reserved = this.#reservations.indexOf(request);
     if (this.running.subarray(0, this.runningCount).includes(request)) {
       if ((flags & Flag.decoding) !== 0) batch.remove(request, this.#lastEndMs);
       else if (!this.#walking) this.#partialCount = 0;
@@ -658,17 +453,15 @@ export class SkippingEngine implements Engine {
       this.blocks.releaseFinished(request, store.computed[request]!);
     } else if (queued >= 0) {
       this.waiting.removeAt(queued);
-      if ((flags & Flag.inTransfer) !== 0) this.#inTransferCount--;
+      if ((flags & Flag.inTransfer) !== 0) this.handOff.inTransferCount--;
       // The transfer may still arrive: it must find nobody.
       store.flags[request]! &= ~Flag.inTransfer;
       // The transfer filled all blocks of the prompt, though its last token has yet to run.
       const filled = (flags & Flag.transferred) !== 0 ? store.columns.isl[request]! : store.computed[request]!;
       this.blocks.releaseFinished(request, filled);
-    } else if (reserved >= 0) {
-      this.#reservations.removeAt(reserved);
-    } else {
-      this.#releaseHeld(request);
+    } else if (!this.handOff.dropReservation(request)) {
+      this.handOff.releaseHeld(request);
     }
-    this.#tryReservations();
+    this.handOff.tryReservations();
   }
 }

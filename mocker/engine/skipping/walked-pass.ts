@@ -1,3 +1,4 @@
+import { accountChunk, admitWaiting } from "./admission.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
 
@@ -23,11 +24,11 @@ export class WalkedPass {
     this.#changed = false;
     const budget = { left: engine.config.maxNumBatchedTokens };
     const preempted = this.#scheduleRunning(budget);
-    for (const { request, tokens } of this.#items) engine.accountChunk(request, tokens);
+    for (const { request, tokens } of this.#items) accountChunk(engine, request, tokens);
     if (!preempted) {
-      engine.admitWaiting(budget.left, (request, tokens) => {
+      admitWaiting(engine, budget.left, (request, tokens) => {
         this.#items.push({ request, tokens });
-        engine.accountChunk(request, tokens);
+        accountChunk(engine, request, tokens);
         this.#changed = true;
       });
     }

@@ -1,0 +1,93 @@
+import { Flag } from "./sequence-store.ts";
+import type { SkippingEngine } from "./skipping.ts";
+
+/**
+ * Step 2 of a pass: waiting requests from the head, while seats, budget and blocks last.
+ * @param schedule is told of every admitted request and the tokens of its first chunk
+ */
+export function admitWaiting(
+  engine: SkippingEngine,
+  budget: number,
+  schedule: (request: number, tokens: number) => void,
+): void {
+  const { waiting, store, config, handOff } = engine;
+  let index = 0;
+  let headBlocked = false;
+  let left = budget;
+  while (index < waiting.length && engine.runningCount < config.maxNumSeqs && left > 0) {
+    const request = waiting.at(index);
+    const flags = store.flags[request]!;
+    const transferred = (flags & Flag.transferred) !== 0;
+    // Somebody must run for a request to wait: otherwise nothing would ever free what it waits for.
+    const lastInLine = config.role === "decode" && config.quirks.reservationsFirst && engine.runningCount > 0;
+    const waits = transferred ? headBlocked && lastInLine : headBlocked || (lastInLine && handOff.reservationCount > 0);
+    if ((flags & Flag.inTransfer) !== 0 || waits) {
+      index++;
+      continue;
+    }
+    const tokens = transferred ? 1 : admit(engine, request, left);
+    if (tokens === 0) {
+      headBlocked = true;
+      if (handOff.inTransferCount === 0 && config.role !== "decode") break;
+      index++;
+      continue;
+    }
+    waiting.removeAt(index);
+    engine.pushRunning(request);
+    const reused = transferred ? 0 : store.computed[request]!;
+    engine.counters.prefixHitTokens += reused;
+    engine.listener.admitted(request, engine.nowMs, reused);
+    schedule(request, tokens);
+    left -= tokens;
+  }
+}
+
+/** Takes hits and blocks for the first chunk of a waiting request; its tokens, or 0 where it has to wait. */
+function admit(engine: SkippingEngine, request: number, budget: number): number {
+  const { store, blocks, config } = engine;
+  const { blockSize } = config;
+  const total = store.columns.isl[request]! + store.generated[request]!;
+  blocks.lookup(request, Math.floor((total - 1) / blockSize));
+  const hits = blocks.hitCount;
+  const missing = total - hits * blockSize;
+  if (missing > budget && !config.chunkedPrefill) return 0;
+  const needed = Math.ceil(total / blockSize) - hits + blocks.unownedHits;
+  // Nobody waits for the watermark alone.
+  const keptFree = engine.runningCount === 0 ? 0 : Math.floor(config.watermark * config.numGpuBlocks);
+  if (needed > blocks.pool.room - keptFree) return 0;
+  blocks.takeHits(request);
+  store.computed[request] = hits * blockSize;
+  if (store.generated[request]! > 0) store.flags[request]! |= Flag.recomputing;
+  const tokens = Math.min(missing, budget);
+  blocks.grow(request, config.quirks.gateWithoutReservation ? hits * blockSize + tokens : total);
+  return tokens;
+}
+
+/** Adds a scheduled chunk to the pass: its time, its tokens, the blocks it fills. */
+export function accountChunk(engine: SkippingEngine, request: number, tokens: number): void {
+  const { store, work, config } = engine;
+  const flags = store.flags[request]!;
+  const isl = store.columns.isl[request]!;
+  const before = store.computed[request]!;
+  const end = before + tokens;
+  engine.blocks.fill(request, before, end);
+  if ((flags & Flag.transferred) !== 0) {
+    work.decodeCount++;
+    work.decodeContextSum += isl;
+    return;
+  }
+  if (before < isl) engine.counters.scheduledPrefillTokens += tokens;
+  const { quirks } = config;
+  const total = isl + store.generated[request]!;
+  const promptEnd = (flags & Flag.recomputing) !== 0 && !quirks.freeOutputRecompute ? total : isl;
+  if (before < promptEnd && !(config.role === "decode" && quirks.freeDecodeRecompute)) {
+    work.prefillCount++;
+    work.prefillEndSum += Math.min(end, promptEnd);
+    work.prefillStartSum += before;
+    work.chunkWorkMs += config.timing.chunkWorkMs(before, Math.min(end, promptEnd));
+  }
+  if (end === total && end > promptEnd) {
+    work.decodeCount++;
+    work.decodeContextSum += end;
+  }
+}

@@ -1,0 +1,84 @@
+import { IntDeque } from "./int-deque.ts";
+import { Flag } from "./sequence-store.ts";
+import type { SkippingEngine } from "./skipping.ts";
+
+/** The disaggregated side of an engine: prompts held for a transfer, blocks reserved for one, requests on the way. */
+export class HandOff {
+  readonly #engine: SkippingEngine;
+  readonly #held = new Set<number>();
+  readonly #reservations = new IntDeque();
+  /** Waiting requests whose KV still travels. */
+  inTransferCount = 0;
+
+  constructor(engine: SkippingEngine) {
+    this.#engine = engine;
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  get reservationCount(): number {
+    return this.#reservations.length;
+  }
+
+  hold(request: number): void {
+    this.#held.add(request);
+  }
+
+  queueReservation(request: number): void {
+    this.#reservations.pushBack(request);
+  }
+
+  tryReservations(): void {
+    const { config } = this.#engine;
+    while (this.#reservations.length > 0 && this.#engine.runningCount < config.maxNumSeqs) {
+      if (!this.#reserve(this.#reservations.at(0))) return;
+      this.#reservations.removeAt(0);
+      if (config.quirks.oneReservationPerTrigger) return;
+    }
+  }
+
+  #reserve(request: number): boolean {
+    const { blocks, store, config, waiting, listener, nowMs } = this.#engine;
+    const isl = store.columns.isl[request]!;
+    blocks.lookup(request, Math.floor(isl / config.blockSize));
+    const hits = blocks.hitCount;
+    const all = Math.ceil(isl / config.blockSize);
+    if (all - hits + blocks.unownedHits > blocks.pool.room) return false;
+    blocks.takeHits(request);
+    blocks.grow(request, isl);
+    store.flags[request]! |= Flag.inTransfer;
+    this.inTransferCount++;
+    waiting.pushBack(request);
+    listener.reserved(request, nowMs, (all - hits) * config.blockSize);
+    return true;
+  }
+
+  activate(request: number): void {
+    const { store, blocks, listener, nowMs } = this.#engine;
+    if ((store.flags[request]! & Flag.inTransfer) === 0) return;
+    store.flags[request] = (store.flags[request]! & ~Flag.inTransfer) | Flag.transferred;
+    this.inTransferCount--;
+    const isl = store.columns.isl[request]!;
+    blocks.fill(request, 0, isl);
+    store.computed[request] = isl - 1;
+    listener.activated(request, nowMs);
+    this.tryReservations();
+  }
+
+  releaseHeld(request: number): void {
+    if (!this.#held.delete(request)) return;
+    const { blocks, store, listener, nowMs } = this.#engine;
+    blocks.releaseFinished(request, store.computed[request]!);
+    listener.released(request, nowMs);
+  }
+
+  /** Forgets a request that only waits for a reservation; false where there is none. */
+  dropReservation(request: number): boolean {
+    const at = this.#reservations.indexOf(request);
+    if (at < 0) return false;
+    this.#reservations.removeAt(at);
+    return true;
+  }
+}
