@@ -1,7 +1,7 @@
 import { badValue } from "./errors.ts";
 import { leastSquares } from "./least-squares.ts";
 import { linspace } from "./linspace.ts";
-import { checkedDecode } from "./reference-arrays.ts";
+import { checkedDecode, checkedPrefill } from "./reference-arrays.ts";
 import { buildSurface } from "./surface.ts";
 import type { MockerTable, Profile, SurfaceFamily } from "./types.ts";
 
@@ -81,12 +81,14 @@ function regressionTimes({ prefill, decode }: Profile): Times {
 /**
  * A profile from a mocker table, as far as that carries: the table says nothing of GPUs, of throughput or of the KV capacity, so
  * the capacity is taken as the table's last load, throughput as batch ÷ ITL of an engine of one GPU, and the provenance says so.
- * Cells of less than one request are left out.
+ * Cells of less than one request are left out, and those whose time is not positive (a fitted line can fall below 0).
  * @throws UserError PROFILES_EMPTY where that leaves none
  */
 export function mockerTableToProfile(table: MockerTable, name: string): Profile {
   const maxKvTokens = table.decodeActiveKvTokens.at(-1)!;
-  const prefillAt = thinned(table.prefillIsl.length, ISLS_KEPT).filter((i) => table.prefillIsl[i]! > 0);
+  const prefillAt = thinned(table.prefillIsl.length, ISLS_KEPT).filter(
+    (i) => table.prefillIsl[i]! > 0 && table.prefillTtftMs[i]! > 0,
+  );
   const isl = prefillAt.map((i) => table.prefillIsl[i]!);
   const ttftMs = prefillAt.map((i) => table.prefillTtftMs[i]!);
   const decode = {
@@ -103,6 +105,7 @@ export function mockerTableToProfile(table: MockerTable, name: string): Profile 
     for (const at of thinned(usable.length, LOADS_KEPT)) {
       const { kv, row } = usable[at]!;
       const itlMs = table.decodeItlMs[row]![column]!;
+      if (!(itlMs > 0)) continue;
       decode.kvUsage.push(kv / maxKvTokens);
       decode.contextLength.push(context);
       decode.itlMs.push(itlMs);
@@ -111,7 +114,10 @@ export function mockerTableToProfile(table: MockerTable, name: string): Profile 
   }
   return {
     name,
-    prefill: { isl, ttftMs, throughputPerGpu: isl.map((tokens, i) => (1000 * tokens) / ttftMs[i]!) },
+    prefill: checkedPrefill(
+      { isl, ttftMs, throughputPerGpu: isl.map((tokens, i) => (1000 * tokens) / ttftMs[i]!) },
+      name,
+    ),
     decode: checkedDecode(decode, name),
     provenance: {
       source: "converted",

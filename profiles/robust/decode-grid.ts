@@ -10,8 +10,8 @@ export interface DecodeGrid {
 }
 
 /** Grid lines over load (quadratic: dense at few requests) and over the logarithm of the context length. */
-const LOADS = 64;
-const CONTEXTS = 96;
+const LOADS = 48;
+const CONTEXTS = 160;
 /** The trend never falls below this share of the fastest measured time. */
 const LEAST_SHARE = 0.25;
 

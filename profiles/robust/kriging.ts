@@ -5,8 +5,8 @@ export type SmoothCorrection = (u: number, v: number) => number;
 const LENGTH_SCALES = [0.4, 0.8, 1.6, 3.2, 6.4];
 const NOISE = [1e-4, 2e-3, 2e-2, 2e-1, 1];
 /** Settings whose likelihood is this share of the best one's or less don't count. */
-const NEGLIGIBLE = 0.02;
-const MAX_SETTINGS_KEPT = 6;
+const NEGLIGIBLE = 0.05;
+const MAX_SETTINGS_KEPT = 4;
 /** With more samples than this the settings are chosen on an evenly spread part of them: the cost grows with the cube. */
 const MAX_SAMPLES_FOR_SETTINGS = 64;
 const MAX_SAMPLES = 400;

@@ -101,6 +101,14 @@ describe("a mocker table", () => {
     expect(() => read({ ...sound, ...change })).toThrow(message);
   });
 
+  it("of a fitted line that falls below zero makes a profile of what is above", () => {
+    const line = profileToMockerTable(loadProfile("h200-llama-3.1-8b-fp8-tp1-estimate"), 100, "regression");
+    expect(line.prefillTtftMs[0]).toBeLessThan(0);
+    const converted = mockerTableToProfile(line, "line");
+    expect(converted.prefill.isl[0]).toBeGreaterThan(100);
+    expect(validateProfile(converted).filter((finding) => finding.severity === "error")).toEqual([]);
+  });
+
   it("of contexts longer than its loads makes no profile", () => {
     const table = {
       prefillIsl: [1, 2],
