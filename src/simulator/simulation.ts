@@ -100,6 +100,11 @@ export class Simulation {
     while (!this.#isOver(minEndMs)) {
       const nextMs = Math.min(this.#wakes.nextMs, this.#events.nextMs, this.#nextArrivalMs());
       if (nextMs > endMs || nextMs === Number.POSITIVE_INFINITY) break;
+      if (nextMs > minEndMs && this.#isOver(0)) {
+        // What is left are ticks and samples: they don't make the run longer.
+        this.nowMs = minEndMs;
+        break;
+      }
       this.#instant(nextMs);
     }
     if (Number.isFinite(endMs) && !this.#isOver(minEndMs)) this.nowMs = Math.max(this.nowMs, endMs);

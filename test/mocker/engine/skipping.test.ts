@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { randomStream } from "#common";
 import type { EngineConfig } from "#mocker/engine";
-import { ENGINES, EngineDriver, type MadeRequest } from "./engine-driver.ts";
+import { ENGINES, EngineDriver, type EngineKind, type MadeRequest } from "./engine-driver.ts";
 
 const [stepping, skipping] = ENGINES;
 

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { RequestStatus } from "#src/record";
+import { cost } from "#src/report";
+import { simulate } from "#src/simulator";
+import { madeSpec, scriptedPlanner } from "./hand-made.ts";
+
+describe("the end of a run", () => {
+  it("is the last token where nothing else is asked", () => {
+    const result = simulate(madeSpec({ requests: [{ atMs: 100, isl: 10, osl: 3 }] }));
+    expect([result.durationMs, result.endMs]).toEqual([130, 130]);
+  });
+
+  it("cut off at endMs leaves unfinished what is on its way, and out what was never sent", () => {
+    const requests = [
+      { atMs: 0, isl: 10, osl: 3 },
+      { atMs: 50, isl: 10, osl: 50 },
+      { atMs: 200, isl: 10, osl: 3 },
+      { atMs: 201, isl: 10, osl: 3 },
+    ];
+    const result = simulate(madeSpec({ requests }, { endMs: 200 }));
+    const { completed, unfinished } = RequestStatus;
+    expect([...result.requests.status]).toEqual([completed, unfinished, unfinished]);
+    expect(result.requests.firstTokenMs[1]).toBe(60);
+    expect(result.requests.lastTokenMs[1]).toBeNaN();
+    expect(result.endMs).toBe(200);
+    expect(cost(result).gpuSeconds).toBeCloseTo(0.2, 12);
+  });
+
+  it("is endMs even where nothing happens at that time", () => {
+    const result = simulate(madeSpec({ requests: [{ atMs: 0, isl: 1000, osl: 3 }] }, { endMs: 333.5 }));
+    expect(result.endMs).toBe(333.5);
+  });
+
+  it("is minEndMs at least, and workers cost until then", () => {
+    const planner = scriptedPlanner(100);
+    const result = simulate(madeSpec({ requests: [{ atMs: 0, isl: 10, osl: 3 }] }, { planner, minEndMs: 450 }));
+    expect(result.durationMs).toBe(30);
+    expect(result.endMs).toBe(450);
+    expect(planner.seen.map(({ nowMs }) => nowMs)).toEqual([100, 200, 300, 400]);
+    expect(cost(result).gpuSeconds).toBeCloseTo(0.45, 12);
+  });
+
+  it("comes even where requests wait for a worker that never comes", () => {
+    const planner = scriptedPlanner(60_000, [{ prefill: 0, decode: 0 }]);
+    const result = simulate(madeSpec({ requests: [{ atMs: 90_000, isl: 10, osl: 3 }] }, { planner }));
+    expect([...result.requests.status]).toEqual([RequestStatus.unfinished]);
+    expect(result.endMs).toBeLessThan(2 * 3_600_000);
+  });
+
+  it("of a run without requests is there at once", () => {
+    const result = simulate(madeSpec({ requests: [] }));
+    expect([result.requests.count, result.endMs, result.durationMs]).toEqual([0, 0, 0]);
+  });
+});
