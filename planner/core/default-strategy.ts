@@ -123,9 +123,12 @@ class DefaultStrategy implements Planner {
     const plans = this.#roles.map((role) => this.#planRole(role, observation, needs, margins, reserve, mayScaleDown));
     const wanted = { prefill: 0, decode: 0 };
     for (const plan of plans) wanted[plan.role] = plan.step.target;
+    // Without arrival counts no role gives workers up for another either.
+    const minimum = { ...this.#options.minWorkers };
+    if (!mayScaleDown) for (const { role, current } of plans) minimum[role] = Math.max(minimum[role], current);
     const { targets, clamps } = withinBudget({
       wanted,
-      minimum: this.#options.minWorkers,
+      minimum,
       workers: observation.workers,
       gpusPerWorker: this.#context.gpusPerWorker,
       maxGpus: this.#options.maxGpus,

@@ -11,6 +11,8 @@ const PREFILL_CORRECTION_PROMPTS = 50;
 const DECODE_CORRECTION_WEIGHT = 0.1;
 const CORRECTION_MIN = 0.5;
 const CORRECTION_MAX = 2;
+/** Shorter passes are no decoding: an engine without timing, or a broken clock. */
+const SHORTEST_ITL_MS = 1e-3;
 const TOKEN_RATE_TAU_S = 10;
 const ARRIVAL_RATE_TAU_S = 25;
 
@@ -125,7 +127,7 @@ export class RequestShapes {
   #addSample(atMs: number, isl: number): void {
     if (!(isl > 0) || !Number.isFinite(isl)) return;
     this.#sampleMs.push(atMs);
-    this.#sampleIsl.push(isl);
+    this.#sampleIsl.push(Math.max(1, isl));
   }
 
   #updateOsl({ completedRequests, meanOsl }: Observation, missing: Degradation[]): void {
@@ -134,7 +136,7 @@ export class RequestShapes {
       return;
     }
     if (completedRequests <= 0 || meanOsl === null || !(meanOsl > 0)) return;
-    this.#meanOsl = blend(this.#meanOsl, meanOsl, 1 - Math.exp(-completedRequests / OSL_REQUESTS));
+    this.#meanOsl = blend(this.#meanOsl, Math.max(1, meanOsl), 1 - Math.exp(-completedRequests / OSL_REQUESTS));
   }
 
   #updatePrefill(observation: Observation, missing: Degradation[]): void {
@@ -172,7 +174,7 @@ export class RequestShapes {
     let profiled = 0;
     for (const load of decodeLoad) {
       const itlMs = load.itlMs ?? meanItlMs;
-      if (!(load.batch > 0) || itlMs === null || !(itlMs > 0)) continue;
+      if (!(load.batch > 0) || itlMs === null || !(itlMs > SHORTEST_ITL_MS)) continue;
       tokensPerS += (load.batch / itlMs) * 1000;
       sequences += load.batch;
       kvTokens += load.kvTokens;

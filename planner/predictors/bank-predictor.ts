@@ -3,7 +3,7 @@ import { acceptedValue, type Predictor, type Quantity } from "./types.ts";
 
 /**
  * The forecast bank as a one-step predictor of evenly sampled values. Request counts are judged as Poisson counts; lengths
- * by the noise their own steps show.
+ * by the noise their own steps show. The next value is the mean over the coming interval: the forecast of its middle.
  */
 export function bankPredictor(intervalS: number, quantity: Quantity): Predictor {
   let count = 0;
@@ -25,6 +25,6 @@ export function bankPredictor(intervalS: number, quantity: Quantity): Predictor 
       count++;
       bank.observe(count * intervalS, intervalS, accepted * perValue);
     },
-    predict: () => (bank.isReady ? bank.forecast(intervalS) / perValue : 0),
+    predict: () => (bank.isReady ? bank.forecast(intervalS / 2) / perValue : 0),
   };
 }

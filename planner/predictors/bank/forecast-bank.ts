@@ -263,7 +263,8 @@ export class ForecastBank {
   }
 
   #askModels(): void {
-    const judgedAt = Math.max(this.#tickS, this.horizonS - this.#tickS / 2);
+    // What will be seen when it is due is the mean of the last tick before: the forecast of its middle.
+    const judgedAt = this.horizonS - this.#tickS / 2;
     this.#pending.push({
       dueS: this.#nowS + this.horizonS,
       judged: this.#entries.map(({ model }) => model.forecast(judgedAt)),

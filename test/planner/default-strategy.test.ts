@@ -1,0 +1,239 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  createPlanner,
+  type Decision,
+  type Planner,
+  type PlannerContext,
+  plannerConfigSchema,
+  type Role,
+} from "#planner/core";
+import { active, anyReport, disagg, none, observation, testSurface } from "./observations.ts";
+
+function planner(context: PlannerContext = disagg, extra: Record<string, unknown> = {}): Planner {
+  return createPlanner(plannerConfigSchema.parse({ strategy: "default", ...extra }), context, testSurface());
+}
+
+/** Runs `ticks` ticks with the given rates; workers follow the decisions at once. */
+function follow(plan: Planner, rates: readonly number[], start = { prefill: 1, decode: 1 }): Decision[] {
+  const standing = { ...start };
+  return rates.map((rate, i) => {
+    const workers = { prefill: active(standing.prefill), decode: active(standing.decode) };
+    const decision = plan.tick(observation((i + 1) * 5000, rate, { workers }));
+    if (decision.targets) Object.assign(standing, decision.targets);
+    return decision;
+  });
+}
+
+const steady = (rate: number, ticks: number) => new Array<number>(ticks).fill(rate);
+const codes = (decision: Decision) => decision.reasons.map(({ code }) => code);
+
+describe("default strategy", () => {
+  it("scales up at once and keeps enough for the load", () => {
+    const [first] = follow(planner(), [40]);
+    expect(first!.targets!.prefill).toBeGreaterThan(3);
+    expect(first!.targets!.decode).toBeGreaterThan(2);
+    expect(codes(first!)).toContain("scale-up");
+  });
+
+  it("scales down only after fewer workers have been enough for the delay", () => {
+    const decisions = follow(planner(disagg, { scaleDownDelay: "20s" }), [...steady(40, 20), ...steady(2, 40)]);
+    const high = decisions[19]!.targets!.decode;
+    const drop = decisions.findIndex((decision) => decision.targets!.decode < high);
+    const waits = decisions.findIndex((decision) => codes(decision).includes("scale-down-waits"));
+    expect(waits).toBeGreaterThanOrEqual(20);
+    expect(drop - waits).toBeGreaterThanOrEqual(4);
+    expect(decisions.at(-1)!.targets).toEqual({ prefill: 1, decode: 1 });
+  });
+
+  it("changes nothing on constant load once it has settled", () => {
+    const decisions = follow(planner(), steady(20, 240)).slice(24);
+    const distinct = new Set(decisions.map(({ targets }) => `${targets!.prefill}P${targets!.decode}D`));
+    expect(distinct.size).toBe(1);
+  });
+
+  it("leaves the deployment alone before the first request and where nothing is known", () => {
+    const plan = planner();
+    const idle = plan.tick(observation(5000, 0, { workers: { prefill: active(3), decode: active(4) } }));
+    expect(idle.targets).toBeNull();
+    expect(codes(idle)).toEqual(["no-traffic-yet"]);
+    const blind = plan.tick(observation(10_000, 0, { startedRequests: null, completedRequests: null }));
+    expect(blind.targets).toBeNull();
+    expect(codes(blind)).toEqual(["no-data"]);
+  });
+
+  it("goes down to the minimum when traffic stops, but not when data stops", () => {
+    const quiet = planner(disagg, { minWorkers: { prefill: 1, decode: 2 } });
+    expect(follow(quiet, [...steady(40, 20), ...steady(0, 60)]).at(-1)!.targets).toEqual({ prefill: 1, decode: 2 });
+    const blind = planner();
+    follow(blind, steady(40, 20));
+    for (let i = 21; i < 80; i++) {
+      expect(
+        blind.tick(observation(i * 5000, 0, { startedRequests: null, completedRequests: null })).targets,
+      ).toBeNull();
+    }
+  });
+
+  it("holds decode until an output length is known, and sizes prefill meanwhile", () => {
+    const decision = planner().tick(
+      observation(5000, 40, {
+        completedRequests: 0,
+        meanOsl: null,
+        workers: { prefill: active(1), decode: active(3) },
+      }),
+    );
+    expect(decision.targets!.decode).toBe(3);
+    expect(decision.targets!.prefill).toBeGreaterThan(3);
+    expect(codes(decision)).toContain("no-output-lengths-yet");
+  });
+
+  it("names each step of precision that missing inputs cost", () => {
+    const plan = planner();
+    const decision = plan.tick(
+      observation(5000, 10, { startedIsl: [], prefillMeasuredS: null, prefillProfiledS: null, decodeLoad: null }),
+    );
+    expect(codes(decision)).toEqual(
+      expect.arrayContaining(["degraded-isl-from-mean", "degraded-prefill-uncorrected", "degraded-decode-uncorrected"]),
+    );
+    expect(decision.targets).not.toBeNull();
+    const byCompletions = plan.tick(observation(10_000, 10, { startedRequests: null }));
+    expect(codes(byCompletions)).toContain("degraded-rate-from-completions");
+  });
+
+  it("needs more prefill workers where engines turn out slower than their profile", () => {
+    const slow = planner();
+    const asProfiled = planner();
+    let slower: Decision | undefined;
+    let profiled: Decision | undefined;
+    for (let i = 1; i <= 60; i++) {
+      profiled = asProfiled.tick(observation(i * 5000, 30));
+      slower = slow.tick(observation(i * 5000, 30, { prefillMeasuredS: 150 * 0.08 * 1.4 }));
+    }
+    expect(slower!.values.prefillCorrection).toBeCloseTo(1.4, 2);
+    expect(slower!.values.prefillNeedUp!).toBeGreaterThan(profiled!.values.prefillNeedUp!);
+  });
+
+  it("grows more careful while requests miss the SLA with workers enough", () => {
+    const plan = planner();
+    const workers = { prefill: active(9), decode: active(9) };
+    const before = plan.tick(observation(5000, 20, { workers }));
+    let after = before;
+    for (let i = 2; i < 60; i++) {
+      after = plan.tick(observation(i * 5000, 20, { workers, ttftMet: 90, itlMet: 90 }));
+    }
+    expect(after.values.waitShare!).toBeLessThan(before.values.waitShare!);
+    expect(after.values.batchDeviations!).toBeGreaterThan(before.values.batchDeviations!);
+    expect(after.values.errorQuantile!).toBeLessThan(before.values.errorQuantile!);
+  });
+
+  it("blames the forecast instead while workers are short", () => {
+    const plan = planner();
+    const before = plan.tick(observation(5000, 40));
+    let after = before;
+    for (let i = 2; i < 30; i++) after = plan.tick(observation(i * 5000, 40, { ttftMet: 100, itlMet: 100 }));
+    expect(after.values.errorQuantile!).toBeGreaterThan(before.values.errorQuantile!);
+    expect(after.values.waitShare!).toBeGreaterThan(before.values.waitShare!);
+  });
+
+  it("says when no number of workers can keep the SLA", () => {
+    const hopeless = planner({ ...disagg, sla: { ttftMs: 60, itlMs: 3 } });
+    const decision = hopeless.tick(observation(5000, 20));
+    expect(codes(decision)).toEqual(expect.arrayContaining(["ttft-infeasible", "itl-infeasible"]));
+    // Twenty prompts of 80 ms a second and a fifth in reserve, at 85 % utilisation.
+    expect(decision.targets!.prefill).toBe(3);
+  });
+
+  it("plans one pool for aggregated deployments", () => {
+    const agg: PlannerContext = { ...disagg, mode: "agg" };
+    const decisions = follow(planner(agg), steady(20, 60), { prefill: 0, decode: 1 });
+    const few = decisions.at(-1)!.targets!;
+    expect(few.prefill).toBe(0);
+    // Twenty prompts of 80 ms a second keep 1.6 workers busy with prefill alone.
+    expect(few.decode).toBeGreaterThan(3);
+    const many = follow(planner(agg), steady(40, 60), { prefill: 0, decode: 1 }).at(-1)!.targets!;
+    expect(many.decode).toBeGreaterThan(few.decode);
+  });
+
+  it("keeps within the budget, explains clamps, and refuses a budget below its minimum", () => {
+    const decision = follow(planner(disagg, { maxGpus: 4 }), steady(60, 3)).at(-1)!;
+    expect(decision.targets!.prefill + decision.targets!.decode).toBe(4);
+    expect(decision.clamps.some(({ name }) => name === "maxGpus")).toBe(true);
+    expect(codes(decision)).toContain("budget");
+    expect(() => planner({ ...disagg, gpusPerWorker: { prefill: 4, decode: 8 } }, { maxGpus: 8 })).toThrowError(
+      expect.objectContaining({ code: "PLANNER_BUDGET_TOO_SMALL" }),
+    );
+  });
+
+  it("decides the same from the same observations", () => {
+    const rates = Array.from({ length: 100 }, (_, i) => 20 + 15 * Math.sin(i / 9));
+    expect(follow(planner(), rates)).toEqual(follow(planner(), rates));
+  });
+});
+
+describe("default strategy under any reports", () => {
+  const gpusPerWorker = fc.record({ prefill: fc.constantFrom(1, 2, 4), decode: fc.constantFrom(1, 2, 8) });
+  const startup = fc.constantFrom(0, 30_000, 120_000);
+
+  it("never exceeds the budget with draining workers, never yields NaN, never scales down on missing data", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(anyReport, fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 60 }),
+        gpusPerWorker,
+        startup,
+        fc.integer({ min: 12, max: 60 }),
+        fc.constantFrom("agg" as const, "disagg" as const),
+        (reports, gpus, startupMs, maxGpus, mode) => {
+          const roles: Role[] = mode === "agg" ? ["decode"] : ["prefill", "decode"];
+          const context = {
+            ...disagg,
+            mode,
+            gpusPerWorker: gpus,
+            startupMs: { prefill: startupMs, decode: startupMs },
+          };
+          const plan = planner(context, { maxGpus });
+          const standing = { prefill: mode === "agg" ? { ...none } : active(1), decode: active(1) };
+          reports.forEach(([report, drained], i) => {
+            const workers = { prefill: { ...standing.prefill }, decode: { ...standing.decode } };
+            const decision = plan.tick(observation((i + 1) * 5000, 0, { ...report, workers }));
+            if (decision.forecast) {
+              for (const value of Object.values(decision.forecast)) expect(Number.isFinite(value)).toBe(true);
+            }
+            for (const value of Object.values(decision.values)) expect(Number.isFinite(value)).toBe(true);
+            expect(decision.reasons.length).toBeGreaterThan(0);
+            const blind = report.startedRequests === null;
+            for (const role of roles) {
+              const now = standing[role];
+              const target = decision.targets?.[role] ?? now.active + now.starting;
+              expect(Number.isInteger(target)).toBe(true);
+              expect(target).toBeGreaterThanOrEqual(1);
+              if (blind) expect(target).toBeGreaterThanOrEqual(now.active + now.starting);
+              // The actuator: starting workers are cancelled first, then active ones drain; some drained ones leave.
+              let change = target - now.active - now.starting;
+              if (change > 0) now.starting += change;
+              const cancelled = Math.min(now.starting, Math.max(0, -change));
+              now.starting -= cancelled;
+              change += change < 0 ? cancelled : 0;
+              if (change < 0) {
+                now.active += change;
+                now.draining -= change;
+              }
+            }
+            const allocated = roles.reduce(
+              (sum, role) =>
+                sum + gpus[role] * (standing[role].active + standing[role].starting + standing[role].draining),
+              0,
+            );
+            expect(allocated).toBeLessThanOrEqual(maxGpus);
+            for (const role of roles) {
+              const now = standing[role];
+              now.draining = Math.max(0, now.draining - drained);
+              now.active += now.starting;
+              now.starting = 0;
+            }
+          });
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
