@@ -124,7 +124,6 @@ const caseFile = z.object({
   per_request: z.array(requestRecord),
 });
 
-export type EngineArguments = z.infer<typeof engineArguments>;
 export type WorkerArguments = z.infer<typeof workerArguments>;
 /** What DynoSim reports about one request; names are the file's, times ms from the start of the run. */
 export type DynosimRecord = z.infer<typeof requestRecord>;
