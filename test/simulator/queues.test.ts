@@ -1,0 +1,81 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { EventQueue } from "../../src/simulator/event-queue.ts";
+import { WakeHeap } from "../../src/simulator/wake-heap.ts";
+
+const randomEvent = fc.record({
+  timeMs: fc.oneof(fc.integer({ min: 0, max: 5 }), fc.double({ min: 0, max: 1e6, noNaN: true })),
+  priority: fc.integer({ min: 1, max: 6 }),
+});
+
+describe("the event queue", () => {
+  it("hands events out by time, priority and the order in which they came", () => {
+    fc.assert(
+      fc.property(fc.array(randomEvent, { maxLength: 300 }), (events) => {
+        const queue = new EventQueue();
+        events.forEach(({ timeMs, priority }, subject) => {
+          queue.push(timeMs, priority, subject);
+        });
+        const sorted = events
+          .map((event, subject) => ({ ...event, subject }))
+          .sort((a, b) => a.timeMs - b.timeMs || a.priority - b.priority || a.subject - b.subject);
+        const popped = sorted.map(() => {
+          const timeMs = queue.nextMs;
+          expect(queue.nextPriority).toBeTypeOf("number");
+          return { timeMs, ...queue.pop() };
+        });
+        expect(popped).toEqual(sorted);
+        expect([queue.size, queue.nextMs]).toEqual([0, Number.POSITIVE_INFINITY]);
+      }),
+    );
+  });
+
+  it("keeps that order while events come and go", () => {
+    fc.assert(
+      fc.property(fc.array(fc.option(randomEvent), { maxLength: 300 }), (steps) => {
+        const queue = new EventQueue();
+        const model: { timeMs: number; priority: number; subject: number }[] = [];
+        steps.forEach((step, subject) => {
+          if (step !== null) {
+            queue.push(step.timeMs, step.priority, subject);
+            model.push({ ...step, subject });
+          } else if (model.length > 0) {
+            model.sort((a, b) => a.timeMs - b.timeMs || a.priority - b.priority || a.subject - b.subject);
+            const { timeMs, ...first } = model.shift()!;
+            expect(queue.nextMs).toBe(timeMs);
+            expect(queue.nextPriority).toBe(first.priority);
+            expect(queue.pop()).toEqual(first);
+          }
+          expect(queue.size).toBe(model.length);
+        });
+      }),
+    );
+  });
+});
+
+describe("the wake-up heap", () => {
+  it("knows the earliest wake-up, the lowest engine of equals, while wake-ups are set, moved and removed", () => {
+    const step = fc.record({
+      engine: fc.integer({ min: 0, max: 40 }),
+      timeMs: fc.option(fc.integer({ min: 0, max: 20 })),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+        const heap = new WakeHeap(4);
+        const model = new Map<number, number>();
+        for (const { engine, timeMs } of steps) {
+          if (timeMs === null) {
+            heap.remove(engine);
+            model.delete(engine);
+          } else {
+            heap.set(engine, timeMs);
+            model.set(engine, timeMs);
+          }
+          const [first] = [...model].sort(([a, aMs], [b, bMs]) => aMs - bMs || a - b);
+          expect(heap.nextMs).toBe(first?.[1] ?? Number.POSITIVE_INFINITY);
+          if (first !== undefined) expect(heap.nextEngine).toBe(first[0]);
+        }
+      }),
+    );
+  });
+});
