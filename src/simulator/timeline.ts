@@ -9,6 +9,9 @@ export interface Sample {
   runningRequests: number;
 }
 
+/** More windows than this are merged in pairs: closed loops and long runs have no length that is known beforehand. */
+const MOST_WINDOWS = 1440;
+
 /** Fills `RunRecord.timeline` window by window. */
 export class TimelineRecorder {
   readonly timeline: Timeline;
@@ -54,5 +57,18 @@ export class TimelineRecorder {
     timeline.runningRequests.push(sample.runningRequests);
     this.#arrivals = 0;
     this.#windowStartMs = nowMs;
+    if (timeline.startMs.length >= MOST_WINDOWS) this.#mergePairs();
+  }
+
+  /** Two windows become one: rates are averaged, states are those at its end. */
+  #mergePairs(): void {
+    const { timeline } = this;
+    const { windowMs, startMs, requestRate, ...states } = timeline;
+    timeline.windowMs = windowMs * 2;
+    timeline.startMs = startMs.filter((_, i) => i % 2 === 0);
+    timeline.requestRate = timeline.startMs.map((_, i) => (requestRate[2 * i]! + requestRate[2 * i + 1]!) / 2);
+    for (const [name, values] of Object.entries(states)) {
+      timeline[name as keyof typeof states] = values.filter((_, i) => i % 2 === 1);
+    }
   }
 }

@@ -28,6 +28,29 @@ export class DecodeBatch {
     return this.#byPhase[this.#modulo(1 - this.pass - ahead)]!;
   }
 
+  /** Σ of `newBlocks` over the passes from `fromAhead` up to, not including, `toAhead`. */
+  newBlocksBetween(fromAhead: number, toAhead: number): number {
+    let blocks = 0;
+    let phase = this.#modulo(1 - this.pass - fromAhead);
+    for (let ahead = fromAhead; ahead < toAhead; ahead++) {
+      blocks += this.#byPhase[phase]!;
+      phase = phase === 0 ? this.#blockSize - 1 : phase - 1;
+    }
+    return blocks;
+  }
+
+  /** How many passes from `fromAhead` on (at most `most`) find room for the blocks they begin. */
+  passesThatFit(fromAhead: number, most: number, room: number): number {
+    let left = room;
+    let phase = this.#modulo(1 - this.pass - fromAhead);
+    for (let passes = 0; passes < most; passes++) {
+      left -= this.#byPhase[phase]!;
+      if (left < 0) return passes;
+      phase = phase === 0 ? this.#blockSize - 1 : phase - 1;
+    }
+    return most;
+  }
+
   add(request: number): void {
     const store = this.#store;
     const total = store.columns.isl[request]! + store.generated[request]!;

@@ -45,9 +45,7 @@ export function engineLoad(engine: SkippingEngine, plan: Plan, lastPass: LastPas
 
 /** Blocks taken by passes of the plan that began before `nowMs`; the first took its own when it was scheduled. */
 function plannedBlocks(engine: SkippingEngine, plan: Plan, nowMs: number): number {
-  let blocks = 0;
-  for (let ahead = 1; ahead < plan.count && plan.endMs(ahead - 1) < nowMs; ahead++) {
-    blocks += engine.batch.newBlocks(ahead);
-  }
-  return blocks;
+  let begun = 1;
+  while (begun < plan.count && plan.endMs(begun - 1) < nowMs) begun++;
+  return plan.count > 1 ? engine.batch.newBlocksBetween(1, begun) : 0;
 }

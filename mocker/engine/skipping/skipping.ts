@@ -286,11 +286,9 @@ export class SkippingEngine implements Engine {
     // Passes that take no time interleave with whatever else happens at this instant.
     if (this.handOff.reservationCount > 0 || endMs === nowMs) return;
     const most = Math.min(MAX_PLAN, batch.nextEnd - batch.pass);
-    let room = this.blocks.pool.room;
+    const following = batch.passesThatFit(1, most - 1, this.blocks.pool.room);
     let contextSum = work.decodeContextSum;
-    for (let ahead = 1; ahead < most; ahead++) {
-      room -= batch.newBlocks(ahead);
-      if (room < 0) break;
+    for (let i = 0; i < following; i++) {
       contextSum += batch.size;
       endMs += decodePassMs(config, batch.size, contextSum);
       this.#plan.add(endMs);
@@ -301,8 +299,7 @@ export class SkippingEngine implements Engine {
     const { batch, listener, counters } = this;
     if (batch.size > 0) this.#gaps(count);
     // The first pass took its blocks when it was scheduled.
-    let newBlocks = 0;
-    for (let ahead = 1; ahead < count; ahead++) newBlocks += batch.newBlocks(ahead);
+    const newBlocks = count > 1 ? batch.newBlocksBetween(1, count) : 0;
     if (newBlocks > 0) {
       this.blocks.pool.takeAnonymous(newBlocks);
       counters.evictedBlocks = this.blocks.pool.evictions;
