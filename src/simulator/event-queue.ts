@@ -80,11 +80,18 @@ export class EventQueue {
   }
 
   #swap(a: number, b: number): void {
-    for (const column of [this.#timeMs, this.#priority, this.#sequence, this.#subject]) {
-      const kept = column[a]!;
-      column[a] = column[b]!;
-      column[b] = kept;
-    }
+    const timeMs = this.#timeMs[a]!;
+    this.#timeMs[a] = this.#timeMs[b]!;
+    this.#timeMs[b] = timeMs;
+    const priority = this.#priority[a]!;
+    this.#priority[a] = this.#priority[b]!;
+    this.#priority[b] = priority;
+    const sequence = this.#sequence[a]!;
+    this.#sequence[a] = this.#sequence[b]!;
+    this.#sequence[b] = sequence;
+    const subject = this.#subject[a]!;
+    this.#subject[a] = this.#subject[b]!;
+    this.#subject[b] = subject;
   }
 
   #enlarge(): void {

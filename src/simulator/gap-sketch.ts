@@ -6,6 +6,9 @@ const LN_GAMMA = Math.log(GAMMA);
 /** Buckets cover 1e-13 … 1e13. */
 const OFFSET = Math.ceil((13 * Math.LN10) / LN_GAMMA);
 
+/** Upper edge of each bucket: γ^k at index k + OFFSET. */
+const EDGES = new Float64Array(2 * OFFSET + 1).map((_, index) => GAMMA ** (index - OFFSET));
+
 /**
  * Weighted moments (exact) and quantiles (log buckets of 0.1 % relative accuracy, as DDSketch, Masson et al. 2019):
  * bucket k = ceil(ln x / ln γ) answers 2 γ^k / (γ + 1).
@@ -61,13 +64,22 @@ export class GapSketch {
       this.#zeros += weight;
       return;
     }
-    const k = Math.ceil(Math.log(value) / LN_GAMMA);
-    const index = Math.min(2 * OFFSET, Math.max(0, k + OFFSET));
+    const index = this.#bucketOf(value);
     this.#buckets[index]! += weight;
     this.#bucket = index;
     // Inner bounds a hair inside the bucket: values on its edge are judged by the logarithm every time.
-    this.#bucketFrom = GAMMA ** (k - 1) * (1 + 1e-9);
-    this.#bucketTo = GAMMA ** k * (1 - 1e-9);
+    this.#bucketFrom = index === 0 ? 0 : EDGES[index - 1]! * (1 + 1e-9);
+    this.#bucketTo = EDGES[index]! * (1 - 1e-9);
+  }
+
+  /** Successive gaps differ little: mostly the bucket is a neighbour of the last one. */
+  #bucketOf(value: number): number {
+    const above = this.#bucket + 1;
+    if (above < EDGES.length && value > EDGES[above - 1]! * (1 + 1e-9) && value <= EDGES[above]! * (1 - 1e-9))
+      return above;
+    const below = this.#bucket - 1;
+    if (below > 0 && value > EDGES[below - 1]! * (1 + 1e-9) && value <= EDGES[below]! * (1 - 1e-9)) return below;
+    return Math.min(2 * OFFSET, Math.max(0, Math.ceil(Math.log(value) / LN_GAMMA) + OFFSET));
   }
 
   /** Value at rank round-half-up(q (n − 1)). */
