@@ -146,6 +146,7 @@ for (const gate of GATES.filter(({ trace }) => trace.includes(values.only))) {
           mode: "disagg",
           gpusPerWorker: { prefill: 1, decode: 1 },
           maxGpus: Number(values["max-gpus"]),
+          bounds: { requests: workload.count, seconds: workload.horizonMs / 1000 },
         }),
       );
     }

@@ -124,6 +124,7 @@ export function bestStaticOf(rehearsal: Rehearsal, onProgress?: (tried: number, 
     mode: probe.prefill === null ? "agg" : "disagg",
     gpusPerWorker: { prefill: probe.prefill?.gpusPerWorker ?? 0, decode: probe.decode.gpusPerWorker },
     maxGpus: staticSearchGpus(rehearsal.scenario),
+    bounds: { requests: rehearsal.workload.count, seconds: (probe.minEndMs ?? 0) / 1000 },
     ...(onProgress === undefined ? {} : { onProgress }),
   });
 }

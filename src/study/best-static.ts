@@ -8,6 +8,8 @@ export interface BestStaticOptions {
   gpusPerWorker: { prefill: number; decode: number };
   /** Largest deployment to try, in GPUs. */
   maxGpus: number;
+  /** What no replay can surpass, whatever the deployment: requests in all, and the shortest run, s. */
+  bounds: { requests: number; seconds: number };
   /** Attainment that a deployment has to reach to count as keeping the SLA, 0..1. */
   floor?: number;
   onProgress?: (tried: number, left: number) => void;
@@ -20,17 +22,15 @@ export interface BestStaticOptions {
  */
 export function bestStatic(options: BestStaticOptions): BestStatic {
   const floor = options.floor ?? 0.99;
+  const { requests, seconds } = options.bounds;
   const candidates = allDeployments(options);
   let tried = 0;
   let atFloor: StaticDeployment | null = null;
   let any: StaticDeployment | null = null;
-  /** Judged requests and the run's seconds, from the first replay: an upper bound for everybody's goodput. */
-  let judged = 0;
-  let seconds = Number.POSITIVE_INFINITY;
   for (const [index, workers] of candidates.entries()) {
     const gpus = workers.prefill * options.gpusPerWorker.prefill + workers.decode * options.gpusPerWorker.decode;
     if (atFloor !== null && any !== null) {
-      const atBest = judged / (gpus * seconds);
+      const atBest = requests / (gpus * seconds);
       if (atBest <= atFloor.goodputPerGpu && atBest <= any.goodputPerGpu) break;
     }
     options.onProgress?.(index, candidates.length - index);
@@ -44,8 +44,6 @@ export function bestStatic(options: BestStaticOptions): BestStatic {
       gpuHours: gpuSeconds / 3600,
     };
     tried++;
-    judged = attained.judged;
-    seconds = Math.min(seconds, gpuSeconds / gpus);
     if (any === null || deployment.goodputPerGpu > any.goodputPerGpu) any = deployment;
     const keeps = deployment.attainment >= floor;
     if (keeps && (atFloor === null || deployment.goodputPerGpu > atFloor.goodputPerGpu)) atFloor = deployment;
