@@ -25,7 +25,10 @@ export function staticCacheKey({ scenario, workload, profile }: Rehearsal): stri
   for (const column of [workload.isl, workload.osl, workload.arrivalMs, workload.nextTurn, workload.thinkMs]) {
     if (column !== null) hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
   }
-  if (workload.prompts !== null) hash.update(workload.prompts.ids);
+  if (workload.prompts !== null) {
+    const { blockTokens, offset, ids } = workload.prompts;
+    hash.update(`${blockTokens}`).update(offset).update(ids);
+  }
   return hash.digest("hex").slice(0, 32);
 }
 

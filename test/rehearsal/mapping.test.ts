@@ -1,0 +1,174 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UserError } from "#common";
+import { loadProfile } from "#profiles";
+import { prepareRehearsal } from "#src/rehearsal";
+import { poolSpec } from "../../src/rehearsal/pools.ts";
+import { FIXED, madeScenario, SHIPPED } from "./made-scenario.ts";
+
+function pool(deployment: object, role: "prefill" | "decode" | "aggregated") {
+  const { deployment: parsed } = madeScenario({ ...FIXED, deployment });
+  const settings = role === "prefill" ? parsed.prefill! : parsed.decode;
+  return poolSpec(parsed, role, settings, parsed.profile === null ? null : loadProfile(parsed.profile));
+}
+
+function problem(action: () => unknown): UserError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
+  }
+  throw new Error("nothing was wrong");
+}
+
+describe("a pool of workers from a scenario", () => {
+  const { maxKvTokens } = loadProfile(SHIPPED).decode;
+
+  it("has the KV blocks that its profile was measured with, in blocks of its size", () => {
+    expect(maxKvTokens).toBeGreaterThan(100_000);
+    const blocks = (engine: object) =>
+      pool({ profile: SHIPPED, mode: "agg", engine }, "aggregated").engine.numGpuBlocks;
+    expect(blocks({})).toBe(Math.floor(maxKvTokens / 64));
+    expect(blocks({ blockSize: 16 })).toBe(Math.floor(maxKvTokens / 16));
+    expect(blocks({ numGpuBlocks: 77 })).toBe(77);
+  });
+
+  it("has the GPUs of its profile, unless the scenario says otherwise, and one without a profile", () => {
+    const gpus = (deployment: object) => pool({ mode: "agg", ...deployment }, "aggregated").gpusPerWorker;
+    expect(gpus({ profile: SHIPPED })).toBe(1);
+    expect(gpus({ profile: "h200-llama-3.1-70b-fp8-tp4-estimate" })).toBe(4);
+    expect(gpus({ profile: "h200-llama-3.1-70b-fp8-tp4-estimate", agg: { gpusPerWorker: 3 } })).toBe(3);
+    expect(gpus({ engine: { timing: "polynomial" } })).toBe(1);
+  });
+
+  it("has the settings of the deployment's engine, a pool's own on top", () => {
+    const deployment = {
+      profile: SHIPPED,
+      mode: "disagg",
+      engine: { maxNumSeqs: 8, prefixCaching: false },
+      prefill: { workers: 3, startup: "90s", dpSize: 2, engine: { maxNumSeqs: 4 } },
+      decode: { workers: 2 },
+    };
+    const prefill = pool(deployment, "prefill");
+    expect(prefill).toMatchObject({ workers: 3, startupMs: 90_000, dpSize: 2 });
+    expect(prefill.engine).toMatchObject({
+      role: "prefill",
+      maxNumSeqs: 4,
+      prefixCaching: false,
+      chunkedPrefill: true,
+    });
+    const decode = pool(deployment, "decode");
+    expect(decode).toMatchObject({ workers: 2, startupMs: 0, dpSize: 1 });
+    expect(decode.engine).toMatchObject({ role: "decode", maxNumSeqs: 8, prefixCaching: false });
+  });
+
+  it("takes its times from where the scenario says", () => {
+    const timing = (engine: object) => pool({ profile: SHIPPED, mode: "agg", engine }, "aggregated").engine.timing;
+    expect(timing({}).kind).toBe("profile");
+    expect(timing({ timing: "polynomial" }).kind).toBe("polynomial");
+    const fixed = timing({ timing: { fixed: { prefill: "30ms", decode: "7ms" } } });
+    expect([fixed.kind, fixed.prefillMs(2, 100, 0, 0), fixed.decodeMs(9, 900, 100)]).toEqual(["fixed", 60, 7]);
+  });
+
+  it("switches on the quirks that are named, and no other", () => {
+    const quirks = (names: unknown) =>
+      pool({ profile: SHIPPED, mode: "agg", quirks: names }, "aggregated").engine.quirks;
+    expect(Object.entries(quirks(["duplicateBlocks"])).filter(([, on]) => on)).toEqual([["duplicateBlocks", true]]);
+    expect(Object.values(quirks([])).some(Boolean)).toBe(false);
+    expect(Object.values(quirks("dynosim")).every(Boolean)).toBe(true);
+  });
+});
+
+describe("a rehearsal of a scenario", () => {
+  const disaggregated = {
+    ...FIXED,
+    deployment: {
+      ...FIXED.deployment,
+      mode: "disagg",
+      agg: undefined,
+      kvTransfer: { bandwidth: "1GB/s", bytesPerToken: 1e6 },
+    },
+  };
+  let folder: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "understudy-rehearsal-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("runs its traffic on its deployment: prefill, transfer, decode", () => {
+    const record = prepareRehearsal(madeScenario(disaggregated)).run();
+    expect(record).toMatchObject({ name: "made-by-hand", mode: "disagg", seed: 5, sla: { ttftMs: 200, itlMs: 40 } });
+    expect(record.requests.count).toBe(100);
+    expect(record.requests.firstTokenMs[0]! - record.requests.arrivalMs[0]!).toBeCloseTo(30 + 100 + 7, 9);
+    expect(record.workers.map(({ role }) => role)).toEqual(["prefill", "decode"]);
+  });
+
+  it("runs on the stepping engine with the same result", () => {
+    const rehearsal = prepareRehearsal(madeScenario(disaggregated));
+    const fast = rehearsal.run();
+    const slow = rehearsal.run({ engine: "stepping" });
+    expect(slow.engine.skippedPasses).toBe(0);
+    expect(fast.engine.skippedPasses).toBeGreaterThan(0);
+    expect(slow.requests).toEqual(fast.requests);
+  });
+
+  it("replays the same traffic on a deployment that stays as it is", () => {
+    const scenario = madeScenario({
+      ...FIXED,
+      deployment: { profile: SHIPPED, mode: "agg", agg: { workers: 1 } },
+      planner: { strategy: "default", interval: "1s", maxGpus: 4 },
+    });
+    const rehearsal = prepareRehearsal(scenario);
+    const record = rehearsal.runStatic({ prefill: 0, decode: 3 });
+    expect(record.workers).toHaveLength(3);
+    expect(record.decisions).toEqual([]);
+    expect(rehearsal.run().decisions.length).toBeGreaterThan(5);
+    expect([...record.requests.arrivalMs]).toEqual([...rehearsal.run().requests.arrivalMs]);
+  });
+
+  it("stops at the limit that the scenario sets", () => {
+    const record = prepareRehearsal(madeScenario({ ...FIXED, limits: { duration: "2s" } })).run();
+    expect(record.endMs).toBe(2000);
+    expect(record.requests.count).toBeLessThanOrEqual(21);
+  });
+
+  it("goes on to the end of the traffic at least", () => {
+    expect(prepareRehearsal(madeScenario(FIXED)).run().endMs).toBe(10_000);
+  });
+
+  it("refuses faults, with their place", () => {
+    const file = join(folder, "faults.yaml");
+    const error = problem(() =>
+      prepareRehearsal(madeScenario({ ...FIXED, faults: [{ at: "5s", kill: "decode/0" }] }, file)),
+    );
+    expect(error).toMatchObject({ code: "REHEARSAL_FAULTS_UNSUPPORTED", exitCode: 2 });
+    expect(error.where).toMatch(/faults\.yaml:1:\d+/);
+    expect(error.hint).toBeTruthy();
+  });
+
+  it("refuses a transfer whose bytes nobody knows, with its place", () => {
+    const shipped = JSON.parse(readFileSync(`profiles/data/${SHIPPED}/profile.json`, "utf8")) as {
+      provenance: { kvBytesPerToken?: number };
+    };
+    delete shipped.provenance.kvBytesPerToken;
+    mkdirSync(join(folder, "unknown-bytes"));
+    writeFileSync(join(folder, "unknown-bytes", "profile.json"), JSON.stringify(shipped));
+    const deployment = { profile: "./unknown-bytes", mode: "disagg", kvTransfer: { bandwidth: "64GB/s" } };
+    const scenario = madeScenario({ ...FIXED, deployment }, join(folder, "kv.yaml"));
+    const error = problem(() => prepareRehearsal(scenario));
+    expect(error).toMatchObject({ code: "REHEARSAL_UNKNOWN_KV_BYTES", exitCode: 2 });
+    expect(error.where).toMatch(/kv\.yaml:1:\d+/);
+    expect(error.hint).toContain("bytesPerToken");
+  });
+
+  it("refuses a planner without a profile to read", () => {
+    const scenario = madeScenario({ ...FIXED, planner: { strategy: "default" } }, "planner.yaml");
+    const error = problem(() => prepareRehearsal(scenario).run());
+    expect(error).toMatchObject({ code: "REHEARSAL_PROFILE_NEEDED", exitCode: 2 });
+    expect(error.where).toMatch(/planner\.yaml:1:\d+/);
+  });
+});
