@@ -6,7 +6,9 @@ import { buildSurface } from "./surface.ts";
 import type { MockerTable, Profile, SurfaceFamily } from "./types.ts";
 
 const MAX_RESOLUTION = 1000;
-/** Contexts and loads that a profile made from a table keeps of each axis: as fine as a profiler's own sweep or finer. */
+/**
+ * Contexts and loads that a profile made from a table keeps of each axis: as fine as a profiler's own sweep or finer.
+ */
 const CONTEXTS_KEPT = 10;
 const LOADS_KEPT = 9;
 const ISLS_KEPT = 25;
@@ -15,9 +17,9 @@ const ISLS_KEPT = 25;
 export type MockerFit = SurfaceFamily | "regression";
 
 /**
- * The mocker table of a profile on the axes that Dynamo's own converter uses: ISL over the measured range, active KV tokens from 0
- * to the highest measured load, context length from 1 to the longest measured. At a cell of fewer KV tokens than one context (less than
- * one request), the load of one request is read: the engine cannot decode fewer.
+ * The mocker table of a profile on the axes that Dynamo's own converter uses: ISL over the measured range, active KV
+ * tokens from 0 to the highest measured load, context length from 1 to the longest measured. At a cell of fewer KV
+ * tokens than one context (less than one request), the load of one request is read: the engine cannot decode fewer.
  * @param resolution points on each axis, ≥ 2
  * @param fit `regression` reproduces the table that Dynamo's converter makes
  * @throws UserError PROFILES_BAD_VALUE, PROFILES_TOO_FEW_POINTS
@@ -57,8 +59,9 @@ function surfaceTimes(profile: Profile, family: SurfaceFamily): Times {
 }
 
 /**
- * The fits of Dynamo's converter (2026): TTFT = a + b·ISL, ITL = a + b·batch + c·KV tokens, ordinary least squares over the samples, batch at
- * least 1 and rounded where it is fitted, not rounded where it is asked for. Its intercept may lie far below the shortest measurement.
+ * The fits of Dynamo's converter (2026): TTFT = a + b·ISL, ITL = a + b·batch + c·KV tokens, ordinary least squares
+ * over the samples, batch at least 1 and rounded where it is fitted, not rounded where it is asked for. Its intercept
+ * may lie far below the shortest measurement.
  */
 function regressionTimes({ prefill, decode }: Profile): Times {
   const [base, perToken] = leastSquares(
@@ -79,9 +82,10 @@ function regressionTimes({ prefill, decode }: Profile): Times {
 }
 
 /**
- * A profile from a mocker table, as far as that carries: the table says nothing of GPUs, of throughput or of the KV capacity, so
- * the capacity is taken as the table's last load, throughput as batch ÷ ITL of an engine of one GPU, and the provenance says so.
- * Cells of less than one request are left out, and those whose time is not positive (a fitted line can fall below 0).
+ * A profile from a mocker table, as far as that carries: the table says nothing of GPUs, of throughput or of the KV
+ * capacity, so the capacity is taken as the table's last load, throughput as batch ÷ ITL of an engine of one GPU, and
+ * the provenance says so. Cells of less than one request are left out, and those whose time is not positive (a fitted
+ * line can fall below 0).
  * @throws UserError PROFILES_EMPTY where that leaves none
  */
 export function mockerTableToProfile(table: MockerTable, name: string): Profile {

@@ -34,8 +34,8 @@ interface Comparison {
 }
 
 /**
- * Compares two profiles at the samples of the first, with what the robust surfaces of the second say there (with its own samples where
- * it has the same points).
+ * Compares two profiles at the samples of the first, with what the robust surfaces of the second say there (with its
+ * own samples where it has the same points).
  * @throws UserError PROFILES_TOO_FEW_POINTS
  */
 export function diffProfiles(a: Profile, b: Profile): ProfileDiff {

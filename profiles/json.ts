@@ -3,7 +3,8 @@ import { badJson, badValue, missingKey } from "./errors.ts";
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Parses JSON. Python's json module writes bare `NaN` and `Infinity`, which JSON does not have: they are read as numbers.
+ * Parses JSON. Python's json module writes bare `NaN` and `Infinity`, which JSON does not have: they are read as
+ * numbers.
  * @throws UserError PROFILES_JSON_SYNTAX with file:line:column
  */
 export function parseJson(text: string, where: string): unknown {

@@ -1,7 +1,8 @@
 import { tooFewPoints } from "./errors.ts";
 
 /**
- * Ordinary least squares: weights β of Σ βₖ·rows[i][k] ≈ values[i], by the normal equations with columns scaled to 1 and pivoting.
+ * Ordinary least squares: weights β of Σ βₖ·rows[i][k] ≈ values[i], by the normal equations with columns scaled to 1
+ * and pivoting.
  * @throws UserError PROFILES_TOO_FEW_POINTS where the columns are dependent
  */
 export function leastSquares(rows: readonly (readonly number[])[], values: readonly number[]): number[] {

@@ -9,8 +9,9 @@ export interface LeaveOneOutErrors {
 }
 
 /**
- * How well surfaces predict what they have not seen: each sample in turn is left out, surfaces are built on the others and asked for it.
- * All points count, those at the edge of the measured range too (there the surface has to extrapolate).
+ * How well surfaces predict what they have not seen: each sample in turn is left out, surfaces are built on the others
+ * and asked for it. All points count, those at the edge of the measured range too (there the surface has to
+ * extrapolate).
  * @param build makes the surfaces of a profile
  */
 export function leaveOneOut(profile: Profile, build: (profile: Profile) => Surface): LeaveOneOutErrors {

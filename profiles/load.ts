@@ -34,8 +34,8 @@ export function shippedProfiles(): string[] {
 }
 
 /**
- * Loads a profile: the name of a shipped one, a folder (profiler results, ConfigMap mount, `profile.json`), an `.npz` (one half of the
- * results, whose other half lies beside it; or a mocker table) or a `.json` file.
+ * Loads a profile: the name of a shipped one, a folder (profiler results, ConfigMap mount, `profile.json`), an `.npz`
+ * (one half of the results, whose other half lies beside it; or a mocker table) or a `.json` file.
  * @throws UserError with exit code 2 for everything that is wrong with the name, the file or its data
  */
 export function loadProfile(nameOrPath: string, options: LoadOptions = {}): Profile {

@@ -6,7 +6,10 @@ export interface MeasuredRange {
   extrapolatesPrefill(isl: number): boolean;
 }
 
-/** The single-request samples lie exactly on the hull's edge; what is this close (of each axis' extent) counts as inside. */
+/**
+ * The single-request samples lie exactly on the hull's edge; what is this close (of each axis' extent) counts as
+ * inside.
+ */
 const EDGE_TOLERANCE = 1e-6;
 
 /** The convex hull of the decode samples in KV usage × context length, and the interval of the prefill samples. */

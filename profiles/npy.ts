@@ -3,7 +3,10 @@ import { badDtype, badNpy, badValue } from "./errors.ts";
 /** Element types that are read; all but strings and booleans are written too. */
 export type NpyDtype = "<f8" | "<f4" | "<i8" | "<i4";
 
-/** One array, elements in C (row-major) order whatever the file's order was. Strings (`<U8`) and booleans (0, 1) are read only. */
+/**
+ * One array, elements in C (row-major) order whatever the file's order was. Strings (`<U8`) and booleans (0, 1) are
+ * read only.
+ */
 export interface NpyArray {
   dtype: string;
   shape: number[];
@@ -28,7 +31,8 @@ interface Header {
 }
 
 /**
- * Reads one `.npy` array, versions 1 to 3 (numpy's NEP 1). Sizes are checked against the bytes at hand before anything is allocated.
+ * Reads one `.npy` array, versions 1 to 3 (numpy's NEP 1). Sizes are checked against the bytes at hand before anything
+ * is allocated.
  * @param where names the array in errors
  * @throws UserError PROFILES_NPY_DAMAGED, PROFILES_NPY_DTYPE, PROFILES_BAD_VALUE (an int64 beyond 2^53)
  */

@@ -31,8 +31,8 @@ const UINT32_MAX = 0xffffffff;
 const ZIP_EPOCH = new Date(1980, 0, 1);
 
 /**
- * Opens an `.npz` as numpy's `savez` (stored) and `savez_compressed` (deflate) write it, ZIP64 included (PKWARE APPNOTE 6.3.9).
- * All sizes are checked against the bytes at hand and against a cap before anything is allocated.
+ * Opens an `.npz` as numpy's `savez` (stored) and `savez_compressed` (deflate) write it, ZIP64 included (PKWARE
+ * APPNOTE 6.3.9). All sizes are checked against the bytes at hand and against a cap before anything is allocated.
  * @param where names the file in errors
  * @throws UserError PROFILES_NPZ_DAMAGED, PROFILES_TOO_LARGE
  */
@@ -74,7 +74,10 @@ export function openNpz(bytes: Uint8Array, where: string): Npz {
   return npz;
 }
 
-/** Writes an `.npz` that numpy reads: entries in the given order, stored unless `deflate` is set. Equal arrays give equal bytes. */
+/**
+ * Writes an `.npz` that numpy reads: entries in the given order, stored unless `deflate` is set. Equal arrays give
+ * equal bytes.
+ */
 export function encodeNpz(arrays: Readonly<Record<string, NpyInput>>, options: { deflate?: boolean } = {}): Uint8Array {
   const files: Record<string, Uint8Array> = {};
   for (const [key, array] of Object.entries(arrays)) files[`${key}.npy`] = encodeNpy(array);

@@ -37,8 +37,8 @@ export function encodeProfileJson(profile: Profile): string {
 }
 
 /**
- * Reads one JSON document that holds a whole profile: our `profile.json`, or both arrays of Dynamo's `planner-profile-data`
- * ConfigMap in one object (as objects, or as the strings of a ConfigMap's `data`).
+ * Reads one JSON document that holds a whole profile: our `profile.json`, or both arrays of Dynamo's
+ * `planner-profile-data` ConfigMap in one object (as objects, or as the strings of a ConfigMap's `data`).
  * @param where names the file in errors; @param name of the profile where the document has none
  * @throws UserError
  */

@@ -70,8 +70,8 @@ export function readDecode(source: ArraySource): DecodeSamples {
 }
 
 /**
- * What every profile must be, whatever its quality: at least one sample, equal lengths, usable coordinates. Measured values may be
- * NaN or negative here; `validateProfile` says so.
+ * What every profile must be, whatever its quality: at least one sample, equal lengths, usable coordinates. Measured
+ * values may be NaN or negative here; `validateProfile` says so.
  * @throws UserError PROFILES_EMPTY, PROFILES_LENGTH_MISMATCH, PROFILES_BAD_VALUE
  */
 export function checkedPrefill(samples: PrefillSamples, where: string): PrefillSamples {

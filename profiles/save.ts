@@ -9,7 +9,10 @@ import { encodeProfileJson } from "./profile-json.ts";
 import { decodeToJson, decodeToNpy, prefillToJson, prefillToNpy } from "./reference-arrays.ts";
 import type { MockerTable, Profile } from "./types.ts";
 
-/** Writes the profiler's results folder: two npz files. @returns the files written. @throws UserError PROFILES_UNREADABLE */
+/**
+ * Writes the profiler's results folder: two npz files. @returns the files written. @throws UserError
+ * PROFILES_UNREADABLE
+ */
 export function saveResultsFolder(profile: Profile, folder: string): string[] {
   return writeAll([
     [join(folder, PREFILL_NPZ), encodeNpz(prefillToNpy(profile.prefill))],

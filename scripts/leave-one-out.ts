@@ -1,6 +1,6 @@
 /**
- * Prints how well each family of surfaces predicts samples that it has not seen, as the tables of docs/surfaces.md. Without
- * arguments: the measured profiles of the reference data. Arguments: profiles (names, folders, files).
+ * Prints how well each family of surfaces predicts samples that it has not seen, as the tables of docs/surfaces.md.
+ * Without arguments: the measured profiles of the reference data. Arguments: profiles (names, folders, files).
  */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";

@@ -11,8 +11,9 @@ export interface CloughTocher {
 }
 
 /**
- * Clough–Tocher C1 interpolation (Farin 1986) with gradients of least curvature (Nielson 1983; Renka and Cline 1984): the method of
- * scipy's `CloughTocher2DInterpolator`, so of `griddata(method="cubic")`, in the same order of operations.
+ * Clough–Tocher C1 interpolation (Farin 1986) with gradients of least curvature (Nielson 1983; Renka and Cline 1984):
+ * the method of scipy's `CloughTocher2DInterpolator`, so of `griddata(method="cubic")`, in the same order of
+ * operations.
  */
 export function cloughTocher(mesh: Triangulation, values: readonly number[]): CloughTocher {
   const gradients = estimateGradients(mesh, values);
@@ -22,7 +23,9 @@ export function cloughTocher(mesh: Triangulation, values: readonly number[]): Cl
   return { evaluate: (t, b0, b1, b2) => evaluateOrdinates(ordinates, 19 * t, b0, b1, b2) };
 }
 
-/** Gauss–Seidel over the vertices in index order: each gradient minimises the curvature along the edges that meet there. */
+/**
+ * Gauss–Seidel over the vertices in index order: each gradient minimises the curvature along the edges that meet there.
+ */
 function estimateGradients(mesh: Triangulation, values: readonly number[]): Float64Array {
   const { x, y, adjacent } = mesh;
   const gradients = new Float64Array(2 * x.length);
@@ -62,7 +65,10 @@ function estimateGradients(mesh: Triangulation, values: readonly number[]): Floa
   return gradients;
 }
 
-/** Ordinates in the order c3000 c2100 c2010 c0300 c1200 c0210 c0030 c1020 c0120 c2001 c0201 c0021 c0111 c1011 c1101 c1002 c0102 c0012 c0003. */
+/**
+ * Ordinates in the order c3000 c2100 c2010 c0300 c1200 c0210 c0030 c1020 c0120 c2001 c0201 c0021 c0111 c1011 c1101
+ * c1002 c0102 c0012 c0003.
+ */
 function fillOrdinates(
   mesh: Triangulation,
   values: readonly number[],
@@ -106,8 +112,8 @@ function fillOrdinates(
 }
 
 /**
- * How the cross-edge derivative at the edge opposite vertex k blends: toward the neighbour's centroid (so that both sides agree), or
- * along the edge's normal direction of this triangle (-1/2) at the hull.
+ * How the cross-edge derivative at the edge opposite vertex k blends: toward the neighbour's centroid (so that both
+ * sides agree), or along the edge's normal direction of this triangle (-1/2) at the hull.
  */
 function edgeWeight(mesh: Triangulation, t: number, k: number): number {
   const { x, y, triangles, neighbours } = mesh;

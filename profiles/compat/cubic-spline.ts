@@ -1,8 +1,9 @@
 import { tooFewPoints } from "../errors.ts";
 
 /**
- * Interpolating cubic spline with not-a-knot ends, which is what scipy's `interp1d(kind="cubic")` gives (de Boor, A Practical Guide
- * to Splines, 1978, ch. IV). Solved for the slopes at the points; equations as in scipy's `CubicSpline`.
+ * Interpolating cubic spline with not-a-knot ends, which is what scipy's `interp1d(kind="cubic")` gives (de Boor, A
+ * Practical Guide to Splines, 1978, ch. IV). Solved for the slopes at the points; equations as in scipy's
+ * `CubicSpline`.
  * @param x strictly ascending, at least 4 points
  * @returns the spline; outside the points its end cubics go on
  * @throws UserError PROFILES_TOO_FEW_POINTS

@@ -7,9 +7,9 @@ import { buildLookupTable, RESOLUTION } from "./lookup-table.ts";
 import { triangulate } from "./triangulation.ts";
 
 /**
- * The surfaces that Dynamo's SLA planner (2025) computes, decision for decision, with their weaknesses: overshoot between samples
- * (throughput can be negative), steps of 1 % of the KV cache, no extrapolation. Splines and tables are built when first needed.
- * Duplicate points, on which the reference fails, are replaced by their mean.
+ * The surfaces that Dynamo's SLA planner (2025) computes, decision for decision, with their weaknesses: overshoot
+ * between samples (throughput can be negative), steps of 1 % of the KV cache, no extrapolation. Splines and tables are
+ * built when first needed. Duplicate points, on which the reference fails, are replaced by their mean.
  * @throws UserError PROFILES_TOO_FEW_POINTS: fewer than 4 ISLs, or decode samples on one line (when first asked)
  */
 export function compatSurface(profile: Profile): Surface {
@@ -42,7 +42,8 @@ export function compatSurface(profile: Profile): Surface {
       const start = row(contextLength);
       const itlTable = itl();
       let ix = RESOLUTION - 1;
-      // The surface is not monotone: the reference scans from the highest load down, and takes the lowest where none keeps the target.
+      // The surface is not monotone: the reference scans from the highest load down, and takes the lowest where none
+      // keeps the target.
       while (ix > 0 && !(itlTable[start + ix]! <= itlMs)) ix--;
       return {
         throughputPerGpu: throughput()[start + ix]!,
@@ -56,8 +57,8 @@ export function compatSurface(profile: Profile): Surface {
 }
 
 /**
- * `compat` without its table: the same interpolation, asked at the very point. Not what the reference planner does, but the fairer rival
- * when surfaces are compared.
+ * `compat` without its table: the same interpolation, asked at the very point. Not what the reference planner does,
+ * but the fairer rival when surfaces are compared.
  */
 export function unsnappedCompatSurface(profile: Profile): Surface {
   const decode = mergeDecodeDuplicates(profile.decode);

@@ -17,8 +17,9 @@ export interface Triangulation {
 const SLIVER_SHARE = 1e-10;
 
 /**
- * Delaunay triangulation of points in raw coordinates. Qhull, which scipy uses, drops the nearly collinear triangles at the hull (the
- * points of batch 1 lie on one line); delaunator keeps some of area 0 to 1e-12, so they are dropped here: the triangles are then the same.
+ * Delaunay triangulation of points in raw coordinates. Qhull, which scipy uses, drops the nearly collinear triangles
+ * at the hull (the points of batch 1 lie on one line); delaunator keeps some of area 0 to 1e-12, so they are dropped
+ * here: the triangles are then the same.
  * @throws UserError PROFILES_TOO_FEW_POINTS where all points are collinear
  */
 export function triangulate(x: readonly number[], y: readonly number[], where: string): Triangulation {

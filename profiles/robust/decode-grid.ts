@@ -16,12 +16,14 @@ const CONTEXTS = 160;
 const LEAST_SHARE = 0.25;
 
 /**
- * ITL over KV usage × context length: a trend a + b·batch + c·KV usage with a, b, c ≥ 0 (weights read once, work per sequence, KV cache
- * read), fitted to relative errors with Huber's weights, times a smooth correction (kriging of the log residuals over log batch × log
- * context), made non-decreasing in load at every context. Throughput is batch ÷ ITL times a correction of the same kind, kept within
- * the factors that the samples show. Both are tabled, and interpolated between the lines, so that a look-up is cheap.
+ * ITL over KV usage × context length: a trend a + b·batch + c·KV usage with a, b, c ≥ 0 (weights read once, work per
+ * sequence, KV cache read), fitted to relative errors with Huber's weights, times a smooth correction (kriging of the
+ * log residuals over log batch × log context), made non-decreasing in load at every context. Throughput is batch ÷ ITL
+ * times a correction of the same kind, kept within the factors that the samples show. Both are tabled, and
+ * interpolated between the lines, so that a look-up is cheap.
  *
- * Less than one request cannot decode: below its load the values are those of one request. Above a full cache ITL goes on as the trend does.
+ * Less than one request cannot decode: below its load the values are those of one request. Above a full cache ITL goes
+ * on as the trend does.
  * @throws UserError PROFILES_TOO_FEW_POINTS
  */
 export function fitDecodeGrid(samples: DecodeSamples, where: string): DecodeGrid {
@@ -114,7 +116,10 @@ function leastLoad(context: number, maxKvTokens: number): number {
   return Math.min(load, 0.999);
 }
 
-/** Measured throughput × ITL ÷ batch over log batch × log context: 1000 ÷ GPUs, less what prefill and queueing took of the run. */
+/**
+ * Measured throughput × ITL ÷ batch over log batch × log context: 1000 ÷ GPUs, less what prefill and queueing took of
+ * the run.
+ */
 function fitThroughputRatio(
   samples: readonly { itlMs: number; throughput: number }[],
   logBatch: readonly number[],

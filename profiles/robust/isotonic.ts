@@ -1,5 +1,6 @@
 /**
- * The non-decreasing sequence nearest to `values` in least squares (pool adjacent violators; Barlow et al. 1972), in place.
+ * The non-decreasing sequence nearest to `values` in least squares (pool adjacent violators; Barlow et al. 1972), in
+ * place.
  * @param start first index @param count how many values
  */
 export function makeNonDecreasing(values: Float64Array, start = 0, count = values.length): void {

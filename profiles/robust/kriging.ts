@@ -1,13 +1,18 @@
 /** A smooth function of (u, v) that tends to 0 far from its samples. */
 export type SmoothCorrection = (u: number, v: number) => number;
 
-/** Length scales tried, in standard deviations of the samples' coordinates, and noise variances, relative to the signal's. */
+/**
+ * Length scales tried, in standard deviations of the samples' coordinates, and noise variances, relative to the
+ * signal's.
+ */
 const LENGTH_SCALES = [0.4, 0.8, 1.6, 3.2, 6.4];
 const NOISE = [1e-4, 2e-3, 2e-2, 2e-1, 1];
 /** Settings whose likelihood is this share of the best one's or less don't count. */
 const NEGLIGIBLE = 0.05;
 const MAX_SETTINGS_KEPT = 4;
-/** With more samples than this the settings are chosen on an evenly spread part of them: the cost grows with the cube. */
+/**
+ * With more samples than this the settings are chosen on an evenly spread part of them: the cost grows with the cube.
+ */
 const MAX_SAMPLES_FOR_SETTINGS = 64;
 const MAX_SAMPLES = 400;
 
@@ -24,9 +29,9 @@ interface Fitted extends Setting {
 }
 
 /**
- * Gaussian-process regression (kriging) of zero-mean residuals with a Matérn-3/2 covariance, each coordinate with its own length scale, and
- * noise (Rasmussen and Williams 2006, ch. 2 and 5). Scales and noise are not tuned but averaged over, weighted by their marginal
- * likelihood, so noisy samples are smoothed and clean ones followed.
+ * Gaussian-process regression (kriging) of zero-mean residuals with a Matérn-3/2 covariance, each coordinate with its
+ * own length scale, and noise (Rasmussen and Williams 2006, ch. 2 and 5). Scales and noise are not tuned but averaged
+ * over, weighted by their marginal likelihood, so noisy samples are smoothed and clean ones followed.
  * @param v omit for a function of u alone
  */
 export function fitCorrection(

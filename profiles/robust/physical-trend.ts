@@ -5,8 +5,9 @@ const LEAST_SPREAD = 1e-3;
 const MAX_ROUNDS = 20;
 
 /**
- * Non-negative weights β of Σ βₖ · columns[k] ≈ values, least squares of relative errors with Huber's weights (iteratively reweighted), so
- * that outliers pull less. Non-negative physics (more load, more tokens: never faster) makes the fit safe to extrapolate.
+ * Non-negative weights β of Σ βₖ · columns[k] ≈ values, least squares of relative errors with Huber's weights
+ * (iteratively reweighted), so that outliers pull less. Non-negative physics (more load, more tokens: never faster)
+ * makes the fit safe to extrapolate.
  * @param columns at most a handful: all subsets of them are tried
  * @param values > 0
  */
@@ -32,7 +33,9 @@ export function robustSpread(absoluteErrors: readonly number[]): number {
   return 1.4826 * (sorted[sorted.length >> 1] ?? 0);
 }
 
-/** Least squares against 1 over every subset of columns; the best whose weights are all ≥ 0 is the non-negative optimum. */
+/**
+ * Least squares against 1 over every subset of columns; the best whose weights are all ≥ 0 is the non-negative optimum.
+ */
 function bestSubset(columns: readonly (readonly number[])[], weights: readonly number[]): number[] {
   let best = columns.map(() => 0);
   let bestError = Number.POSITIVE_INFINITY;
@@ -54,7 +57,10 @@ function bestSubset(columns: readonly (readonly number[])[], weights: readonly n
   return best;
 }
 
-/** Weighted least squares of Σ βₖ · column = 1 by Gram–Schmidt on the weighted columns; undefined where they are dependent. */
+/**
+ * Weighted least squares of Σ βₖ · column = 1 by Gram–Schmidt on the weighted columns; undefined where they are
+ * dependent.
+ */
 function leastSquares(columns: readonly (readonly number[])[], weights: readonly number[]): number[] | undefined {
   const root = weights.map(Math.sqrt);
   const p = columns.length;

@@ -9,7 +9,9 @@ export interface PrefillCurve {
   throughputPerGpu(isl: number): number;
 }
 
-/** Samples further from the trend than this many robust deviations (and than this share) are left out of the correction. */
+/**
+ * Samples further from the trend than this many robust deviations (and than this share) are left out of the correction.
+ */
 const OUTLIER_DEVIATIONS = 5;
 const OUTLIER_LEAST_SHARE = 0.1;
 /** The table reaches this many times the longest measured prompt; beyond it the trend goes on. */
@@ -19,9 +21,10 @@ const CELLS = 2048;
 const LEAST_SHARE = 0.05;
 
 /**
- * TTFT over ISL: a trend a + b·ISL + c·ISL² with a, b, c ≥ 0 (weights read once, work per token, attention), fitted to relative errors with
- * Huber's weights, times a smooth correction (kriging of the log residuals over √ISL), made non-decreasing. Throughput is ISL ÷ TTFT, with
- * the factor between the two that the samples show (one over the GPUs that the profiler divided by).
+ * TTFT over ISL: a trend a + b·ISL + c·ISL² with a, b, c ≥ 0 (weights read once, work per token, attention), fitted to
+ * relative errors with Huber's weights, times a smooth correction (kriging of the log residuals over √ISL), made
+ * non-decreasing. Throughput is ISL ÷ TTFT, with the factor between the two that the samples show (one over the GPUs
+ * that the profiler divided by).
  * @throws UserError PROFILES_TOO_FEW_POINTS
  */
 export function fitPrefillCurve(samples: PrefillSamples, where: string): PrefillCurve {

@@ -12,8 +12,9 @@ const prefillCurves = new WeakMap<PrefillSamples, PrefillCurve>();
 const decodeGrids = new WeakMap<DecodeSamples, DecodeGrid>();
 
 /**
- * The default surfaces: monotone where physics is (TTFT in ISL, ITL in load), positive and finite everywhere, sane outside the measured
- * range, and cheap to ask. Samples that are not positive numbers are ignored. How they are fitted: `fitPrefillCurve`, `fitDecodeGrid`.
+ * The default surfaces: monotone where physics is (TTFT in ISL, ITL in load), positive and finite everywhere, sane
+ * outside the measured range, and cheap to ask. Samples that are not positive numbers are ignored. How they are
+ * fitted: `fitPrefillCurve`, `fitDecodeGrid`.
  * @throws UserError PROFILES_TOO_FEW_POINTS where no usable sample is left
  */
 export function robustSurface(profile: Profile): Surface {

@@ -4,7 +4,10 @@ import { type Finding, isPlausible, listed, short } from "./finding.ts";
 
 /** ITL of a heavier load below that of a lighter one by more than this is more than noise. */
 const ITL_NOISE = 0.05;
-/** Between two loads, ITL × throughput grows with the batch; where it grows by less than this share of it (in logs), requests queued. */
+/**
+ * Between two loads, ITL × throughput grows with the batch; where it grows by less than this share of it (in logs),
+ * requests queued.
+ */
 const QUEUED_GROWTH = 0.6;
 /** Smaller steps of the batch say nothing about growth. */
 const LEAST_BATCH_STEP = 1.1;
@@ -146,8 +149,9 @@ function orderFindings(lines: DecodeLine[]): Finding[] {
 }
 
 /**
- * By Little's law the requests that really decode together are ITL × throughput. Where the nominal batch grows and that product does
- * not follow, the engine's limits kept requests waiting, and ITL there is not that of the nominal load.
+ * By Little's law the requests that really decode together are ITL × throughput. Where the nominal batch grows and
+ * that product does not follow, the engine's limits kept requests waiting, and ITL there is not that of the nominal
+ * load.
  */
 function queueFindings(lines: DecodeLine[]): Finding[] {
   const queued = lines.flatMap(({ contextLength, points }) => {

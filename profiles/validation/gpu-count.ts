@@ -14,8 +14,8 @@ export interface StoredGpuCounts {
 }
 
 /**
- * Prefill throughput is ISL ÷ TTFT ÷ GPUs: the median over the samples tells the GPUs. Decode throughput is at most batch ÷ ITL ÷ GPUs
- * (less where a run's prefill counts too): the sample that comes nearest tells them.
+ * Prefill throughput is ISL ÷ TTFT ÷ GPUs: the median over the samples tells the GPUs. Decode throughput is at most
+ * batch ÷ ITL ÷ GPUs (less where a run's prefill counts too): the sample that comes nearest tells them.
  */
 export function storedGpuCounts(profile: Profile): StoredGpuCounts {
   const { prefill, decode } = profile;
@@ -46,8 +46,8 @@ export function gpuCountFindings(profile: Profile): Finding[] {
 }
 
 /**
- * The profile with its throughput divided by the GPUs that its engines have, whatever it was divided by before; unchanged (the same object)
- * where that was right. The provenance's note says what was done.
+ * The profile with its throughput divided by the GPUs that its engines have, whatever it was divided by before;
+ * unchanged (the same object) where that was right. The provenance's note says what was done.
  * @throws UserError PROFILES_GPUS_UNKNOWN where the provenance does not say how many GPUs an engine has
  */
 export function correctGpuCount(profile: Profile): Profile {

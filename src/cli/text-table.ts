@@ -1,6 +1,9 @@
 import { styleText } from "node:util";
 
-/** Rows of text as aligned columns; the first row is the head. Columns whose cells are all numbers (with a unit or not) align right. */
+/**
+ * Rows of text as aligned columns; the first row is the head. Columns whose cells are all numbers (with a unit or not)
+ * align right.
+ */
 export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const columns = head.map((title, c) => ({
     width: Math.max(title.length, ...rows.map((row) => (row[c] ?? "").length)),

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { mean } from "#common";
 import {
@@ -49,6 +49,30 @@ describeWithReference("robust surfaces on measurements that they have not seen",
     const geometricMean = (errors: (result: (typeof results)[number]) => LeaveOneOutErrors): number =>
       Math.exp(mean(results.map((result) => Math.log(mean(errors(result).ttft)))));
     expect(geometricMean((result) => result.robust)).toBeLessThan(0.5 * geometricMean((result) => result.compat));
+  });
+
+  it("have the errors that docs/surfaces.md states", () => {
+    const tables = readFileSync(new URL("../../docs/surfaces.md", import.meta.url), "utf8").split(
+      /^\| (?=TTFT:|ITL:|decode)/m,
+    );
+    for (const [title, quantity] of [
+      ["TTFT:", "ttft"],
+      ["ITL:", "itl"],
+      ["decode throughput:", "decodeThroughput"],
+    ] as const) {
+      const table = tables.find((part) => part.startsWith(title))!;
+      for (const result of results) {
+        const row = table.split("\n").find((line) => line.startsWith(`| ${result.name} |`))!;
+        const stated = row
+          .split("|")
+          .slice(3, 6)
+          .map((cell) => Number.parseFloat(cell) / 100);
+        const measured = [result.compat, result.unsnapped, result.robust].map((errors) => mean(errors[quantity]));
+        stated.forEach((share, i) => {
+          expect(Math.abs(share - measured[i]!), `${title} ${row}`).toBeLessThan(0.001);
+        });
+      }
+    }
   });
 
   it("have the published error of the reference's interpolation as their rival", () => {

@@ -57,7 +57,8 @@ np.savez_compressed("deflated.npz", **arrays)`);
   });
 
   it("read a ZIP64 directory", () => {
-    // numpy writes ZIP64 sizes in local headers only; forcing the limits down puts them into the directory and its end record too.
+    // numpy writes ZIP64 sizes in local headers only; forcing the limits down puts them into the directory and its end
+    // record too.
     run(`${makeArrays}
 import zipfile
 zipfile.ZIP64_LIMIT = 16
