@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { UserError } from "#common";
 import { mockerTableToProfile } from "./convert.ts";
 import { missingKey, notFound, tooLarge, unknownFormat, unknownName, unreadable } from "./errors.ts";
 import { decodeMockerTable, isMockerTable } from "./mocker-table.ts";
@@ -18,6 +19,7 @@ export const PREFILL_JSON = "prefill_raw_data.json";
 export const DECODE_JSON = "decode_raw_data.json";
 const PROFILE_JSON = "profile.json";
 
+const CHUNK_BYTES = 65_536;
 const shippedFolder = fileURLToPath(new URL("./data/", import.meta.url));
 
 export interface LoadOptions {
@@ -129,14 +131,27 @@ function decodeText(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
+/** The whole file, or an error beyond the cap, also of what has no size to ask for (a pipe, a device). */
 function readBytes(path: string): Uint8Array {
+  let file: number | undefined;
   try {
     const { size } = statSync(path);
     if (size > MAX_NPZ_BYTES) throw tooLarge(path, size, MAX_NPZ_BYTES);
-    return readFileSync(path);
+    file = openSync(path, "r");
+    const chunks: Uint8Array[] = [];
+    for (let total = 0; ; ) {
+      const chunk = new Uint8Array(Math.max(size, CHUNK_BYTES));
+      const count = readSync(file, chunk);
+      if (count === 0) return Buffer.concat(chunks);
+      total += count;
+      if (total > MAX_NPZ_BYTES) throw tooLarge(path, total, MAX_NPZ_BYTES);
+      chunks.push(chunk.subarray(0, count));
+    }
   } catch (error) {
-    if (error instanceof Error && error.name === "UserError") throw error;
+    if (error instanceof UserError) throw error;
     throw unreadable(path, error);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 

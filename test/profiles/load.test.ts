@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -261,6 +261,13 @@ describe("a file that is no profile", () => {
     mkdirSync(join(folder, "void"));
     expect(errorOf(join(folder, "void"))).toMatchObject({ code: "PROFILES_UNKNOWN_FORMAT" });
     expect(errorOf(join(folder, "void")).hint).toContain("selected_prefill_interpolation/raw_data.npz");
+  });
+
+  it("a device without end, or a file too large, is not read to the end", () => {
+    expect(errorOf("/dev/zero").code).toBe("PROFILES_TOO_LARGE");
+    const path = write("large.npz", "");
+    truncateSync(path, 11 * 2 ** 30);
+    expect(errorOf(path).code).toBe("PROFILES_TOO_LARGE");
   });
 
   it("a path that does not exist is said not to exist", () => {
