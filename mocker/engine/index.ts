@@ -7,6 +7,7 @@ export {
   NO_ENGINE_QUIRKS,
   neverFits,
 } from "./config.ts";
+export { newPassCounters } from "./counters.ts";
 export { nanoseconds, nanosecondsToMs, passNanoseconds } from "./nanoseconds.ts";
 export { clearPassWork, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
 export { SequenceStore } from "./skipping/sequence-store.ts";

@@ -1,9 +1,10 @@
 import { effectiveOsl, neverFits } from "./config.ts";
 import { contentId } from "./content.ts";
+import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { type Block, KvCache } from "./kv-cache.ts";
 import { decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
-import type { Engine, EngineConfig, EngineListener, EngineLoad, PassCounters, RequestColumns } from "./types.ts";
+import type { Engine, EngineConfig, EngineListener, EngineLoad, RequestColumns } from "./types.ts";
 
 /** A request inside the stepping engine. */
 interface Sequence {
@@ -37,16 +38,7 @@ type Command = { kind: "activate" | "release" | "cancel"; request: number };
  */
 export class SteppingEngine implements Engine {
   readonly config: EngineConfig;
-  readonly counters: PassCounters = {
-    passes: 0,
-    steadyPasses: 0,
-    skippedPasses: 0,
-    scheduledPrefillTokens: 0,
-    preemptions: 0,
-    prefixHitTokens: 0,
-    evictedBlocks: 0,
-    prefillMs: 0,
-  };
+  readonly counters = newPassCounters();
   readonly #columns: RequestColumns;
   readonly #listener: EngineListener;
   readonly #cache: KvCache;

@@ -2,11 +2,10 @@ import { createPlanner, type Planner, type PlannerConfig, type PlannerContext, s
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { checkExpectations, type Scenario, scenarioWorkload, type Workload } from "#scenarios";
 import type { BestStatic, ExpectationResult, RunRecord } from "#src/record";
-import { type RunSummary, summarize } from "#src/report";
+import { measuredValues, type RunSummary, summarize } from "#src/report";
 import { type SimulationSpec, simulate, type TransferModel } from "#src/simulator";
 import { bestStatic } from "#src/study";
 import { faultsUnsupported, profileNeeded, unknownKvBytes } from "./errors.ts";
-import { measuredValues } from "./measures.ts";
 import { poolSpec } from "./pools.ts";
 
 export type RunnableScenario = Scenario<PlannerConfig>;

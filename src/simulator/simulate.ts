@@ -1,3 +1,4 @@
+import { newPassCounters } from "#mocker/engine";
 import { type EngineCounters, type RequestTable, requestTable } from "#src/record";
 import { Simulation } from "./simulation.ts";
 import type { SimulationResult, SimulationSpec } from "./types.ts";
@@ -42,28 +43,15 @@ function lastTokenOf(table: RequestTable): number {
 }
 
 function engineCounters(simulation: Simulation): EngineCounters {
-  const sum: EngineCounters = {
-    passes: 0,
-    steadyPasses: 0,
-    skippedPasses: 0,
-    scheduledPrefillTokens: 0,
-    preemptions: 0,
-    prefixHitTokens: 0,
-    evictedBlocks: 0,
-    extrapolations: 0,
-  };
+  const sum = newPassCounters();
   for (const { counters } of simulation.engines) {
-    sum.passes += counters.passes;
-    sum.steadyPasses += counters.steadyPasses;
-    sum.skippedPasses += counters.skippedPasses;
-    sum.scheduledPrefillTokens += counters.scheduledPrefillTokens;
-    sum.preemptions += counters.preemptions;
-    sum.prefixHitTokens += counters.prefixHitTokens;
-    sum.evictedBlocks += counters.evictedBlocks;
+    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += counters[name];
   }
   const models = new Set([simulation.spec.prefill?.engine.timing, simulation.spec.decode.engine.timing]);
-  for (const model of models) sum.extrapolations += model?.extrapolations() ?? 0;
-  return sum;
+  let extrapolations = 0;
+  for (const model of models) extrapolations += model?.extrapolations() ?? 0;
+  const { prefillMs: _prefillMs, ...counted } = sum;
+  return { ...counted, extrapolations };
 }
 
 /** Without the rows of requests that were never sent (a closed loop's time was over, the run was cut). */

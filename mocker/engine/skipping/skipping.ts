@@ -1,7 +1,8 @@
 import { effectiveOsl, neverFits } from "../config.ts";
+import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
-import type { Engine, EngineConfig, EngineListener, EngineLoad, PassCounters } from "../types.ts";
+import type { Engine, EngineConfig, EngineListener, EngineLoad } from "../types.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
 import { DecodeBatch } from "./decode-batch.ts";
 import { engineLoad, type LastPass } from "./engine-load.ts";
@@ -25,16 +26,7 @@ type Command = { kind: "activate" | "release" | "cancel"; request: number };
  */
 export class SkippingEngine implements Engine {
   readonly config: EngineConfig;
-  readonly counters: PassCounters = {
-    passes: 0,
-    steadyPasses: 0,
-    skippedPasses: 0,
-    scheduledPrefillTokens: 0,
-    preemptions: 0,
-    prefixHitTokens: 0,
-    evictedBlocks: 0,
-    prefillMs: 0,
-  };
+  readonly counters = newPassCounters();
   readonly listener: EngineListener;
   readonly store: SequenceStore;
   readonly blocks: SequenceBlocks;

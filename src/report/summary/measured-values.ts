@@ -50,7 +50,8 @@ function prefixHitRate({ requests: table }: RunRecord): number {
   let prompts = 0;
   for (let i = 0; i < table.count; i++) {
     if (!isCompleted(table, i)) continue;
-    cached += table.cachedTokens[i]!;
+    // Re-admissions may find generated tokens too; the rate is about prompts.
+    cached += Math.min(table.cachedTokens[i]!, table.isl[i]!);
     prompts += table.isl[i]!;
   }
   return prompts === 0 ? Number.NaN : cached / prompts;
