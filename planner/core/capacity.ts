@@ -1,26 +1,54 @@
+import { mean, standardDeviation } from "#common";
 import { erlangC, smallestEnough, waitDecay } from "./queueing.ts";
 
 /** No formula asks for more workers than this; the budget is far below it. */
 export const MOST_WORKERS = 1_000_000;
 /** Utilisation to plan with where no number of workers can keep an SLA. */
 const HOPELESS_UTILIZATION = 0.85;
+/** Utilisation at which the waiting probability is taken where single prompts would overload what full passes carry. */
+const ALMOST_ALL = 0.999;
 const LEAST_BATCH_SHARE = 0.15;
 
-/** Service and patience of prompts: how long each takes, and how long it may wait and still be in time. */
+/** Prompts as a prefill worker sees them. Times in s, one per quantile of length where arrays. */
 export interface PromptClasses {
-  /** Service times, s, one per quantile of length. */
-  serviceS: number[];
-  /** SLA less everything but the queue, s; negative where the prompt is late by itself. */
-  patienceS: number[];
+  /** Time alone on an idle engine, mean. */
   meanS: number;
-  scv: number;
+  /** Time that a prompt adds to a full pass, mean and squared coefficient of variation: the pass's own cost is shared. */
+  batchedMeanS: number;
+  batchedScv: number;
+  /** What the prompts behind it in the same pass may add at most before its first token is out. */
+  followersS: number[];
+  /** SLA less everything but the queue; negative where the prompt is late by itself. */
+  patienceS: number[];
 }
 
-export function promptClasses(serviceS: number[], slackS: number[]): PromptClasses {
-  const meanS = serviceS.reduce((sum, s) => sum + s, 0) / serviceS.length;
-  const variance = serviceS.reduce((sum, s) => sum + (s - meanS) ** 2, 0) / serviceS.length;
-  const patienceS = serviceS.map((s, i) => slackS[i]! - s);
-  return { serviceS, patienceS, meanS, scv: meanS > 0 ? variance / (meanS * meanS) : 0 };
+export interface PromptTimes {
+  /** Time to first token alone on an idle engine, s. */
+  aloneS: number[];
+  /** Cost of a pass whatever it computes, s; part of each `aloneS`. */
+  passS: number;
+  /** SLA less transfer and first decode pass, s. */
+  slackS: number[];
+  /** Prompt lengths, tokens. */
+  isl: number[];
+  /** Prompt tokens that a pass takes at most. */
+  maxBatchedTokens: number;
+}
+
+export function promptClasses({ aloneS, passS, slackS, isl, maxBatchedTokens }: PromptTimes): PromptClasses {
+  const meanIsl = mean(isl);
+  const promptsPerPass = Math.max(1, maxBatchedTokens / meanIsl);
+  const batchedS = aloneS.map((s) => Math.max(s - passS, 0) + passS / promptsPerPass);
+  const batchedMeanS = mean(batchedS);
+  const spread = standardDeviation(batchedS) / batchedMeanS;
+  const perTokenS = mean(aloneS.map((s) => Math.max(s - passS, 0))) / meanIsl;
+  return {
+    meanS: mean(aloneS),
+    batchedMeanS,
+    batchedScv: batchedMeanS > 0 ? spread * spread : 0,
+    followersS: isl.map((tokens) => Math.max(0, maxBatchedTokens - tokens) * perTokenS),
+    patienceS: aloneS.map((s, i) => slackS[i]! - s),
+  };
 }
 
 /** True where some prompts can be in time at all. */
@@ -29,28 +57,35 @@ export function isFeasible(prompts: PromptClasses): boolean {
 }
 
 /**
- * Share of the feasible prompts that wait longer than they may: Erlang C × exponential tail, averaged over the lengths.
- * Infeasible prompts load the queue but are not counted.
+ * Share of the feasible prompts that are late for having waited: Erlang C × exponential tail, averaged over the lengths.
+ * While prompts wait, passes are full, so the queue drains at the pace of full passes; but a prompt's token comes out with its
+ * whole pass, so up to a pass's worth of prompts behind it (evenly: anything from none to all) delays it too. Infeasible
+ * prompts load the queue but are not counted.
  */
 export function lateShare(servers: number, rate: number, prompts: PromptClasses): number {
-  const offered = rate * prompts.meanS;
+  const offered = rate * prompts.batchedMeanS;
   if (offered <= 0) return 0;
   if (offered >= servers) return 1;
-  const waits = erlangC(servers, offered);
-  const decay = waitDecay(servers, offered, prompts.scv) / prompts.meanS;
+  const waits = erlangC(servers, Math.min(rate * prompts.meanS, ALMOST_ALL * servers));
+  const decay = waitDecay(servers, offered, prompts.batchedScv) / prompts.batchedMeanS;
   let sum = 0;
   let feasible = 0;
-  for (const patience of prompts.patienceS) {
-    if (patience < 0) continue;
-    sum += Math.exp(-decay * patience);
+  prompts.patienceS.forEach((patience, i) => {
+    if (patience < 0) return;
+    sum += Math.min(1, Math.exp(-decay * patience) * meanExponential(decay * prompts.followersS[i]!));
     feasible++;
-  }
-  return feasible === 0 ? 1 : (waits * sum) / feasible;
+  });
+  return feasible === 0 ? 1 : waits * (sum / feasible);
+}
+
+/** Mean of exp(u) over u evenly in [0, x]. */
+function meanExponential(x: number): number {
+  return x < 1e-6 ? 1 + x / 2 : Math.expm1(x) / x;
 }
 
 /** The fewest prefill workers with which at most `waitShare` of the prompts wait too long. */
 export function prefillWorkers(rate: number, prompts: PromptClasses, waitShare: number): number {
-  const offered = rate * prompts.meanS;
+  const offered = rate * prompts.batchedMeanS;
   if (!(offered > 0)) return 0;
   if (!isFeasible(prompts)) return Math.ceil(offered / HOPELESS_UTILIZATION);
   return smallestEnough(

@@ -69,7 +69,7 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans }: Plan
     decodeCorrection: shapes.decodeCorrection,
     prefillServiceMs: needs.prompts.meanS * 1000,
     prefillPatienceMs: Math.max(...needs.prompts.patienceS) * 1000,
-    prefillServiceScv: needs.prompts.scv,
+    prefillBatchedMs: needs.prompts.batchedMeanS * 1000,
   };
   if (needs.decode !== null) {
     values.decodeBatch = needs.decode.batch;

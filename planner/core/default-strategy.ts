@@ -24,7 +24,7 @@ const DOWN_POINTS = 5;
 const PEAK_MARGIN = 1.02;
 /** … and what lies this far ahead with the noise of the level added, s: falling load need not wait for that, flat load must. */
 const SETTLING_S = 30;
-const LEVEL_DEVIATIONS = 2;
+const LEVEL_DEVIATIONS = 3;
 const LEVEL_WINDOW_S = 50;
 
 /**
@@ -116,7 +116,7 @@ class DefaultStrategy implements Planner {
       this.#options.minWorkers,
       this.#bank.forecast(0),
     );
-    this.#feelPressure(observation, needs, dtS);
+    this.#feelPressure(observation, needs, rate, dtS);
     const margins = this.#pressure.margins();
     const reserve = this.#bank.reserve(margins.errorQuantile);
     const mayScaleDown = observation.startedRequests !== null;
@@ -186,7 +186,7 @@ class DefaultStrategy implements Planner {
   }
 
   /** Judges this tick's completions: were they missed for want of workers, or with workers enough? */
-  #feelPressure(observation: Observation, needs: WorkerNeeds, dtS: number): void {
+  #feelPressure(observation: Observation, needs: WorkerNeeds, rate: number, dtS: number): void {
     const margins = this.#pressure.margins();
     const present = this.#bank.recentRate(PRESENT_WINDOW_S);
     const isShort = (role: Role) => {
@@ -196,6 +196,7 @@ class DefaultStrategy implements Planner {
     const decodeShort = isShort("decode");
     this.#pressure.update({
       dtS,
+      weight: rate / Math.max(this.#shapes.usualRate(), Number.MIN_VALUE),
       ttftMissShare: missShare(observation.ttftJudged, observation.ttftMet),
       itlMissShare: missShare(observation.itlJudged, observation.itlMet),
       prefillShort: this.#context.mode === "agg" ? decodeShort : isShort("prefill"),

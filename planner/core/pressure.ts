@@ -17,6 +17,8 @@ export interface SafetyMargins {
 
 export interface PressureInput {
   dtS: number;
+  /** Requests of this tick relative to the usual: the goals are shares of requests, not of time. */
+  weight: number;
   /** Share of judged requests that missed; null where none was judged. */
   ttftMissShare: number | null;
   itlMissShare: number | null;
@@ -39,6 +41,7 @@ const MARGIN_TAU_S = 3600;
 const TTFT_GOAL = 0.007;
 const ITL_GOAL = 0.003;
 const MAX_PRESSURE = 100;
+const MAX_WEIGHT = 3;
 
 /**
  * Integrators of SLA pressure: each tick adds (misses ÷ tolerated misses − 1), so that a level rests where exactly the
@@ -51,18 +54,19 @@ export class PressureIntegrators {
     const { levels } = this;
     const prefill = pressure(input.ttftMissShare, TTFT_GOAL);
     const decode = pressure(input.itlMissShare, ITL_GOAL);
-    const marginGain = input.dtS / MARGIN_TAU_S;
+    const time = input.dtS * Math.min(MAX_WEIGHT, input.weight);
+    const marginGain = time / MARGIN_TAU_S;
     if (prefill !== null) levels.queue = unit(levels.queue + marginGain * ((input.prefillShort ? 0 : prefill) - 1));
     if (decode !== null) levels.batch = unit(levels.batch + marginGain * ((input.decodeShort ? 0 : decode) - 1));
     if (prefill === null && decode === null) return;
     const late = Math.max(input.prefillShort ? (prefill ?? 0) : 0, input.decodeShort ? (decode ?? 0) : 0);
-    levels.forecast = unit(levels.forecast + (input.dtS / FORECAST_TAU_S) * (late - 1));
+    levels.forecast = unit(levels.forecast + (time / FORECAST_TAU_S) * (late - 1));
   }
 
   margins(): SafetyMargins {
     const { forecast, queue, batch } = this.levels;
     return {
-      waitShare: 0.1 ** (1 - queue) * 0.01 ** queue,
+      waitShare: 0.08 ** (1 - queue) * 0.008 ** queue,
       batchDeviations: 1.2 + 0.8 * batch,
       errorQuantile: 0.5 + 0.485 * forecast,
     };

@@ -15,6 +15,7 @@ const CORRECTION_MAX = 2;
 const SHORTEST_ITL_MS = 1e-3;
 const TOKEN_RATE_TAU_S = 10;
 const ARRIVAL_RATE_TAU_S = 25;
+const USUAL_RATE_TAU_S = 3600;
 
 /** A step of lost precision, named in the decision: what the observation lacked and what stood in for it. */
 export interface Degradation {
@@ -36,6 +37,8 @@ export class RequestShapes {
   #meanOsl: number | null = null;
   #tokenRate: number | null = null;
   #arrivalRate: number | null = null;
+  #usualSum = 0;
+  #usualWeight = 0;
   #liveContext: number | null = null;
   #liveItlMs: number | null = null;
 
@@ -49,6 +52,9 @@ export class RequestShapes {
     this.#updateIsl(observation, rate * dtS, missing);
     this.#updateOsl(observation, missing);
     this.#arrivalRate = blend(this.#arrivalRate, rate, 1 - Math.exp(-dtS / ARRIVAL_RATE_TAU_S));
+    const keep = Math.exp(-dtS / USUAL_RATE_TAU_S);
+    this.#usualSum = this.#usualSum * keep + rate * (1 - keep);
+    this.#usualWeight = this.#usualWeight * keep + (1 - keep);
     this.#updatePrefill(observation, missing);
     this.#updateDecode(observation, dtS, missing);
     return missing;
@@ -61,6 +67,11 @@ export class RequestShapes {
 
   get hasIsl(): boolean {
     return this.#sampleIsl.length > 0;
+  }
+
+  /** Mean arrival rate of the last hour or so, requests/s. */
+  usualRate(): number {
+    return this.#usualSum / this.#usualWeight;
   }
 
   meanIsl(): number {

@@ -116,6 +116,8 @@ export interface PlannerContext {
   transferMsPerToken: number;
   /** Sequences a decode (or aggregated) worker takes at most; absent: the cache is the only limit. */
   maxDecodeSequences?: number;
+  /** Prompt tokens that one pass of a prefill (or aggregated) worker takes at most; absent: 8192. 1: one prompt at a time. */
+  maxBatchedTokens?: number;
   /**
    * Disaggregated: which worker sends the first token. From `decode` (the default, as in Dynamo) TTFT ends with the first
    * decode pass, so a part of the SLA belongs to it.

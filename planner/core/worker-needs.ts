@@ -28,6 +28,9 @@ export interface WorkerNeeds {
 
 /** A first token from a decode worker waits for half a pass on average and takes one. */
 const FIRST_DECODE_PASSES = 1.5;
+/** vLLM's and the mocker's default. */
+const ASSUMED_BATCHED_TOKENS = 8192;
+const MISS_PRICE_LIMIT = 3;
 /** Where no ITL was seen yet, this share of the SLA stands in. */
 const ASSUMED_ITL_SHARE = 0.7;
 
@@ -59,7 +62,9 @@ export function workerNeeds(
     decode = mode === "agg" ? aggregatedCapacity(question, prompts.meanS) : decodeCapacity(question);
   }
 
-  const prefillNeed = (rate: number, margins: SafetyMargins) => prefillWorkers(rate, prompts, margins.waitShare);
+  const usualRate = shapes.usualRate();
+  const prefillNeed = (rate: number, margins: SafetyMargins) =>
+    prefillWorkers(rate, prompts, margins.waitShare * missPrice(rate, usualRate));
   const decodeNeed = (rate: number, margins: SafetyMargins) =>
     decode === null ? null : decodeWorkers(rate, decode, islScv, margins.batchDeviations);
   return {
@@ -79,6 +84,15 @@ export function workerNeeds(
   };
 }
 
+/**
+ * A worker more spares few requests a miss where few come, and many where many come: the tolerated share follows the inverse
+ * root of the rate (the exact optimum would be its inverse, and leave quiet hours without any care).
+ */
+function missPrice(rate: number, usualRate: number): number {
+  if (!(rate > 0) || !(usualRate > 0)) return 1;
+  return Math.min(MISS_PRICE_LIMIT, Math.max(1 / MISS_PRICE_LIMIT, Math.sqrt(usualRate / rate)));
+}
+
 function classesOf(shapes: RequestShapes, surface: Surface, context: PlannerContext): PromptClasses {
   const { sla, mode, transferMsPerToken } = context;
   const itlMs = shapes.currentItlMs ?? ASSUMED_ITL_SHARE * sla.itlMs;
@@ -86,8 +100,13 @@ function classesOf(shapes: RequestShapes, surface: Surface, context: PlannerCont
   const transferred = mode === "disagg" ? transferMsPerToken : 0;
   // An aggregated worker decodes its batch in the same pass as the prompt.
   const besidesMs = mode === "agg" ? itlMs : 0;
-  const lengths = shapes.islQuantiles();
-  const serviceS = lengths.map((isl) => (surface.ttftMs(isl) * shapes.prefillCorrection + besidesMs) / 1000);
-  const slackS = lengths.map((isl) => (sla.ttftMs - firstDecodeMs - isl * transferred) / 1000);
-  return promptClasses(serviceS, slackS);
+  const isl = shapes.islQuantiles();
+  const correction = shapes.prefillCorrection;
+  return promptClasses({
+    isl,
+    aloneS: isl.map((tokens) => (surface.ttftMs(tokens) * correction + besidesMs) / 1000),
+    passS: (Math.max(0, surface.ttftMs(0)) * correction + besidesMs) / 1000,
+    slackS: isl.map((tokens) => (sla.ttftMs - firstDecodeMs - tokens * transferred) / 1000),
+    maxBatchedTokens: context.maxBatchedTokens ?? ASSUMED_BATCHED_TOKENS,
+  });
 }

@@ -29,6 +29,46 @@ function simulatedLateShare(servers: number, ratePerS: number, serviceS: number,
   return late / count;
 }
 
+/** The same with passes of up to `batch` prompts, each pass costing `passS` and `workS` per prompt; each prompt goes to the worker with the least work. */
+function simulatedBatchLateShare(
+  servers: number,
+  ratePerS: number,
+  passS: number,
+  workS: number,
+  batch: number,
+  slackS: number,
+): number {
+  const random = randomStream(8, `batches ${servers} ${ratePerS}`);
+  const queues = Array.from({ length: servers }, () => ({ freeAt: 0, waiting: [] as number[] }));
+  let now = 0;
+  let late = 0;
+  const count = 200_000;
+  const passUntil = (queue: { freeAt: number; waiting: number[] }, untilS: number) => {
+    while (queue.waiting.length > 0) {
+      const start = Math.max(queue.freeAt, queue.waiting[0]!);
+      if (start >= untilS) return;
+      const ready = queue.waiting.filter((arrived) => arrived <= start).length;
+      const taken = queue.waiting.splice(0, Math.min(batch, ready));
+      queue.freeAt = start + passS + workS * taken.length;
+      late += taken.filter((arrived) => queue.freeAt - arrived > slackS).length;
+    }
+  };
+  for (let i = 0; i < count; i++) {
+    now += random.exponential(1 / ratePerS);
+    for (const queue of queues) passUntil(queue, now);
+    // Least outstanding work, as routers do it.
+    const work = (queue: (typeof queues)[number]) => Math.max(0, queue.freeAt - now) + queue.waiting.length * workS;
+    const best = queues.reduce((least, queue) => (work(queue) < work(least) ? queue : least));
+    best.waiting.push(now);
+  }
+  return late / count;
+}
+
+/** Prompts of one length each, served one at a time. */
+function oneAtATime(aloneS: number[], slackS: number[]) {
+  return promptClasses({ aloneS, slackS, passS: 0, isl: aloneS.map(() => 1000), maxBatchedTokens: 1 });
+}
+
 const rates = fc.double({ min: 0.01, max: 500, noNaN: true });
 const services = fc.array(fc.double({ min: 0.005, max: 0.6, noNaN: true }), { minLength: 1, maxLength: 32 });
 
@@ -43,23 +83,42 @@ describe("prefill capacity", () => {
     ] as const) {
       const serviceS = 0.06;
       const rate = (servers * load) / serviceS;
-      const predicted = lateShare(servers, rate, promptClasses([serviceS], [0.2]));
+      const predicted = lateShare(servers, rate, oneAtATime([serviceS], [0.2]));
       const seen = simulatedLateShare(servers, rate, serviceS, 0.2 - serviceS);
       expect(predicted / seen, `${servers} servers`).toBeGreaterThan(0.5);
       expect(predicted / seen, `${servers} servers`).toBeLessThan(2);
     }
   });
 
+  it("predicts the share of late prompts of workers that batch what waits within a factor of 2.5", () => {
+    for (const [servers, load] of [
+      [1, 0.4],
+      [2, 0.55],
+      [4, 0.75],
+    ] as const) {
+      const prompt = { passS: 0.015, aloneS: [0.06], isl: [3000], slackS: [0.2], maxBatchedTokens: 8192 };
+      const prompts = promptClasses(prompt);
+      const rate = (servers * load) / prompts.meanS;
+      const predicted = lateShare(servers, rate, prompts);
+      const seen = simulatedBatchLateShare(servers, rate, 0.015, 0.045, 2, 0.2);
+      expect(predicted / seen, `${servers} servers`).toBeGreaterThan(0.4);
+      expect(predicted / seen, `${servers} servers`).toBeLessThan(2.5);
+    }
+  });
+
   it("never needs fewer workers for more load or less tolerance", () => {
     fc.assert(
       fc.property(services, rates, fc.double({ min: 1, max: 1.5, noNaN: true }), (serviceS, rate, factor) => {
-        const prompts = promptClasses(
-          serviceS,
-          serviceS.map(() => 0.2),
-        );
+        const prompts = promptClasses({
+          aloneS: serviceS,
+          slackS: serviceS.map(() => 0.2),
+          passS: 0.004,
+          isl: serviceS.map((s) => 50_000 * s),
+          maxBatchedTokens: 8192,
+        });
         const workers = prefillWorkers(rate, prompts, 0.01);
         expect(Number.isInteger(workers)).toBe(true);
-        expect(workers).toBeGreaterThan(rate * prompts.meanS * 0.999);
+        expect(workers).toBeGreaterThan(rate * prompts.batchedMeanS * 0.999);
         expect(prefillWorkers(rate * factor, prompts, 0.01)).toBeGreaterThanOrEqual(workers);
         expect(prefillWorkers(rate, prompts, 0.001)).toBeGreaterThanOrEqual(workers);
       }),
@@ -67,14 +126,14 @@ describe("prefill capacity", () => {
   });
 
   it("needs nobody without load, and plans by utilisation where every prompt is late by itself", () => {
-    expect(prefillWorkers(0, promptClasses([0.06], [0.2]), 0.01)).toBe(0);
-    expect(prefillWorkers(10, promptClasses([0.33], [0.2]), 0.01)).toBe(4);
+    expect(prefillWorkers(0, oneAtATime([0.06], [0.2]), 0.01)).toBe(0);
+    expect(prefillWorkers(10, oneAtATime([0.33], [0.2]), 0.01)).toBe(4);
   });
 
   it("loads the queue with infeasible prompts without counting them as late", () => {
-    const mixed = promptClasses([0.05, 0.5], [0.2, 0.2]);
+    const mixed = oneAtATime([0.05, 0.5], [0.2, 0.2]);
     expect(lateShare(10, 1, mixed)).toBeLessThan(0.001);
-    expect(lateShare(10, 30, mixed)).toBeGreaterThan(lateShare(10, 30, promptClasses([0.05, 0.05], [0.2, 0.2])));
+    expect(lateShare(10, 30, mixed)).toBeGreaterThan(lateShare(10, 30, oneAtATime([0.05, 0.05], [0.2, 0.2])));
   });
 });
 
