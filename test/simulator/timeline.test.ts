@@ -46,6 +46,29 @@ describe("the timeline", () => {
     expect(timeline.kvUsage[1]).toBeCloseTo((60 + 7) / 200 / 2, 12);
   });
 
+  it("has the KV usage of decode workers alone in a disaggregated deployment", () => {
+    const engine = { numGpuBlocks: 20, blockSize: 10 };
+    const { timeline } = simulate(
+      madeSpec(
+        {
+          requests: [
+            { atMs: 0, isl: 60, osl: 9 },
+            { atMs: 50, isl: 90, osl: 1 },
+          ],
+        },
+        {
+          prefill: madePool("prefill", {}, engine),
+          decode: madePool("decode", { workers: 2 }, engine),
+          timelineWindowMs: 100,
+        },
+      ),
+    );
+    // The second prompt is computed from 60 to 150; the first has four of its tokens.
+    expect(timeline.prefillQueueTokens[0]).toBe(90);
+    expect(timeline.kvUsage[0]).toBeCloseTo((60 + 4) / 200 / 2, 12);
+    expect(timeline.prefillActive[0]).toBe(1);
+  });
+
   it("shows workers that drain", () => {
     const { timeline } = simulate(
       madeSpec(

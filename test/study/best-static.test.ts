@@ -78,7 +78,7 @@ function bruteForce(random: Case, floor: number) {
 const randomCase: fc.Arbitrary<Case> = fc.record({
   requests: fc.array(
     fc.record({
-      atMs: fc.integer({ min: 0, max: 400 }),
+      atMs: fc.oneof(fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 4000 })),
       isl: fc.integer({ min: 1, max: 60 }),
       osl: fc.integer({ min: 1, max: 12 }),
     }),

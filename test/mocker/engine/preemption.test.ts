@@ -65,6 +65,9 @@ describe.each(ENGINES)("$name: preemption", (kind) => {
     driver.submit(0, 1);
     driver.runUntil(20);
     driver.submit(2);
+    driver.runUntil(30);
+    // Its whole prompt is to be computed again.
+    expect(driver.engine.load(30)).toMatchObject({ running: 1, waiting: 2, queuedPrefillTokens: 4 + 5 });
     driver.finish();
     const readmitted = driver.events.findLastIndex((event) => event.kind === "admitted" && event.request === 1);
     const newcomer = driver.events.findIndex((event) => event.kind === "admitted" && event.request === 2);
