@@ -139,6 +139,10 @@ export class SteppingEngine implements Engine {
     return this.#passEndMs;
   }
 
+  stop(): void {
+    this.#passEndMs = Number.NaN;
+  }
+
   /** A pass that has begun runs to its end. */
   interrupt(): number {
     return this.#passEndMs;

@@ -159,6 +159,8 @@ export interface Engine {
   interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number;
   /** Ends what `start` began. */
   complete(): void;
+  /** The run is over at `nowMs`: passes that have ended by then have happened, the one under way never ends. */
+  stop(nowMs: number): void;
   /** Queues a request; a reason where it can never fit (nothing is queued then). */
   submit(request: number, nowMs: number): string | null;
   /** Decode: a request whose prompt was computed elsewhere wants blocks here. */

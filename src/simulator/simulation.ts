@@ -109,6 +109,7 @@ export class Simulation {
     }
     if (Number.isFinite(endMs) && !this.#isOver(minEndMs)) this.nowMs = Math.max(this.nowMs, endMs);
     this.nowMs = Math.max(this.nowMs, minEndMs);
+    for (const engine of this.engines) engine.stop(this.nowMs);
     this.recorder.close(this.nowMs, this.#scaler.sample());
   }
 

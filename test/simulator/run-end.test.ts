@@ -26,6 +26,17 @@ describe("the end of a run", () => {
     expect(cost(result).gpuSeconds).toBeCloseTo(0.2, 12);
   });
 
+  it.each(["skipping", "stepping"] as const)(
+    "cut off counts the passes until then on the %s engine, and no more",
+    (engine) => {
+      const result = simulate(madeSpec({ requests: [{ atMs: 0, isl: 10, osl: 500 }] }, { endMs: 235, engine }));
+      expect(result.requests.secondTokenMs[0]).toBe(20);
+      expect(result.engine.passes).toBe(23);
+      expect(result.gaps).toMatchObject({ count: 22, meanMs: 10 });
+      expect(result.timeline.runningRequests).toEqual([1]);
+    },
+  );
+
   it("is endMs even where nothing happens at that time", () => {
     const result = simulate(madeSpec({ requests: [{ atMs: 0, isl: 1000, osl: 3 }] }, { endMs: 333.5 }));
     expect(result.endMs).toBe(333.5);

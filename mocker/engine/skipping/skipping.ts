@@ -139,6 +139,21 @@ export class SkippingEngine implements Engine {
   }
 
   complete(): void {
+    this.#endPasses();
+    this.handOff.tryReservations();
+    if (this.#commands.length > 0) {
+      const commands = this.#commands;
+      this.#commands = [];
+      for (const command of commands) this.#apply(command);
+    }
+  }
+
+  stop(nowMs: number): void {
+    this.#plan.count = this.#plan.passesOver(nowMs);
+    if (this.#plan.count > 0) this.#endPasses();
+  }
+
+  #endPasses(): void {
     const { count, lastEndMs: endMs } = this.#plan;
     this.#plan.count = 0;
     this.nowMs = endMs;
@@ -152,12 +167,6 @@ export class SkippingEngine implements Engine {
       if (this.#walked.complete(endMs) && !this.config.kvEvents) this.#endWalking();
     } else {
       this.#completeFast(count, endMs);
-    }
-    this.handOff.tryReservations();
-    if (this.#commands.length > 0) {
-      const commands = this.#commands;
-      this.#commands = [];
-      for (const command of commands) this.#apply(command);
     }
   }
 
