@@ -59,7 +59,7 @@ class DefaultStrategy implements Planner {
     this.#tickS = options.intervalMs / 1000;
     const startupMs = Math.max(...this.#roles.map((role) => context.startupMs[role]));
     this.#bank = new ForecastBank({ horizonS: startupMs / 1000 + this.#tickS, tickS: this.#tickS });
-    this.#shapes = new RequestShapes(surface);
+    this.#shapes = new RequestShapes(surface, context.mode);
     this.#hysteresis = {
       prefill: new AsymmetricHysteresis(options.scaleDownDelayMs),
       decode: new AsymmetricHysteresis(options.scaleDownDelayMs),

@@ -1,4 +1,7 @@
-/** How strongly each part of the plan errs on the safe side, 0..1; moved by the SLA misses that are seen. */
+/**
+ * How strongly each part of the plan errs on the safe side, moved by the SLA misses that are seen: from 0 to 1 where the
+ * formulas fit the deployment. Queue and batch may rise above 1 where they do not (routing that herds, engines unlike vLLM).
+ */
 export interface PressureLevels {
   forecast: number;
   queue: number;
@@ -42,6 +45,8 @@ const TTFT_GOAL = 0.007;
 const ITL_GOAL = 0.003;
 const MAX_PRESSURE = 100;
 const MAX_WEIGHT = 3;
+const MAX_QUEUE = 3;
+const MAX_BATCH = 2;
 
 /**
  * Integrators of SLA pressure: each tick adds (misses ÷ tolerated misses − 1), so that a level rests where exactly the
@@ -56,11 +61,13 @@ export class PressureIntegrators {
     const decode = pressure(input.itlMissShare, ITL_GOAL);
     const time = input.dtS * Math.min(MAX_WEIGHT, input.weight);
     const marginGain = time / MARGIN_TAU_S;
-    if (prefill !== null) levels.queue = unit(levels.queue + marginGain * ((input.prefillShort ? 0 : prefill) - 1));
-    if (decode !== null) levels.batch = unit(levels.batch + marginGain * ((input.decodeShort ? 0 : decode) - 1));
+    if (prefill !== null)
+      levels.queue = within(MAX_QUEUE, levels.queue + marginGain * ((input.prefillShort ? 0 : prefill) - 1));
+    if (decode !== null)
+      levels.batch = within(MAX_BATCH, levels.batch + marginGain * ((input.decodeShort ? 0 : decode) - 1));
     if (prefill === null && decode === null) return;
     const late = Math.max(input.prefillShort ? (prefill ?? 0) : 0, input.decodeShort ? (decode ?? 0) : 0);
-    levels.forecast = unit(levels.forecast + (time / FORECAST_TAU_S) * (late - 1));
+    levels.forecast = within(1, levels.forecast + (time / FORECAST_TAU_S) * (late - 1));
   }
 
   margins(): SafetyMargins {
@@ -77,6 +84,6 @@ function pressure(missShare: number | null, goal: number): number | null {
   return missShare === null ? null : Math.min(MAX_PRESSURE, missShare / goal);
 }
 
-function unit(value: number): number {
-  return Math.min(1, Math.max(0, value));
+function within(max: number, value: number): number {
+  return Math.min(max, Math.max(0, value));
 }

@@ -1,6 +1,6 @@
 import { quantileSorted } from "#common";
 import type { Surface } from "#profiles";
-import type { DecodeWorkerLoad, Observation } from "./types.ts";
+import type { DecodeWorkerLoad, Observation, PlannerContext } from "./types.ts";
 
 const SAMPLE_MS = 30_000;
 const SAMPLE_MIN = 40;
@@ -32,6 +32,7 @@ export class RequestShapes {
   prefillCorrection = 1;
   decodeCorrection = 1;
   readonly #surface: Surface;
+  readonly #aggregated: boolean;
   #sampleMs: number[] = [];
   #sampleIsl: number[] = [];
   #meanOsl: number | null = null;
@@ -42,8 +43,9 @@ export class RequestShapes {
   #liveContext: number | null = null;
   #liveItlMs: number | null = null;
 
-  constructor(surface: Surface) {
+  constructor(surface: Surface, mode: PlannerContext["mode"]) {
     this.#surface = surface;
+    this.#aggregated = mode === "agg";
   }
 
   /** @param rate arrivals per second in this window @returns what was missing */
@@ -166,7 +168,8 @@ export class RequestShapes {
     );
   }
 
-  #updateDecode({ decodeLoad, meanItlMs }: Observation, dtS: number, missing: Degradation[]): void {
+  #updateDecode(observation: Observation, dtS: number, missing: Degradation[]): void {
+    const { decodeLoad, meanItlMs } = observation;
     if (decodeLoad === null) {
       missing.push({
         code: "decode-uncorrected",
@@ -178,18 +181,19 @@ export class RequestShapes {
         this.#liveItlMs = blend(this.#liveItlMs, meanItlMs, DECODE_CORRECTION_WEIGHT);
       return;
     }
+    const ownShare = this.#decodingShare(observation, dtS);
     let tokensPerS = 0;
     let sequences = 0;
     let kvTokens = 0;
     let measured = 0;
     let profiled = 0;
     for (const load of decodeLoad) {
-      const itlMs = load.itlMs ?? meanItlMs;
+      const itlMs = this.#aggregated ? meanItlMs : (load.itlMs ?? meanItlMs);
       if (!(load.batch > 0) || itlMs === null || !(itlMs > SHORTEST_ITL_MS)) continue;
       tokensPerS += (load.batch / itlMs) * 1000;
       sequences += load.batch;
       kvTokens += load.kvTokens;
-      measured += load.batch * itlMs;
+      measured += load.batch * itlMs * ownShare;
       profiled += load.batch * this.#profiledItlMs(load);
     }
     this.#tokenRate = blend(this.#tokenRate, tokensPerS, 1 - Math.exp(-dtS / TOKEN_RATE_TAU_S));
@@ -200,6 +204,16 @@ export class RequestShapes {
         blend(this.decodeCorrection, measured / profiled, DECODE_CORRECTION_WEIGHT),
       );
     }
+  }
+
+  /**
+   * Share of the time between tokens that is decoding. Aggregated workers compute prompts in between, so single passes tell
+   * nothing: the mean ITL of requests does, less the share of time that went into prompts.
+   */
+  #decodingShare({ prefillMeasuredS, workers }: Observation, dtS: number): number {
+    if (!this.#aggregated) return 1;
+    const workerSeconds = dtS * Math.max(1, workers.decode.active);
+    return Math.max(0.1, 1 - (prefillMeasuredS ?? 0) / workerSeconds);
   }
 
   #profiledItlMs({ batch, kvTokens }: DecodeWorkerLoad): number {

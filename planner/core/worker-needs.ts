@@ -8,6 +8,7 @@ import {
   type PromptClasses,
   prefillWorkers,
   promptClasses,
+  separatePrefillWorkers,
 } from "./capacity.ts";
 import type { SafetyMargins } from "./pressure.ts";
 import type { RequestShapes } from "./request-shapes.ts";
@@ -64,7 +65,11 @@ export function workerNeeds(
 
   const usualRate = shapes.usualRate();
   const prefillNeed = (rate: number, margins: SafetyMargins) =>
-    prefillWorkers(rate, prompts, margins.waitShare * missPrice(rate, usualRate));
+    (mode === "agg" ? separatePrefillWorkers : prefillWorkers)(
+      rate,
+      prompts,
+      margins.waitShare * missPrice(rate, usualRate),
+    );
   const decodeNeed = (rate: number, margins: SafetyMargins) =>
     decode === null ? null : decodeWorkers(rate, decode, islScv, margins.batchDeviations);
   return {
