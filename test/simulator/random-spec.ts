@@ -12,6 +12,8 @@ import {
 import type { Workload } from "#scenarios";
 import type { PoolSpec, SimulationSpec } from "#src/simulator";
 
+import { scriptedPlanner } from "./hand-made.ts";
+
 /** Plain numbers from which a small simulation is built: shrinks well, prints well. */
 export interface RandomCase {
   requests: { isl: number; osl: number; gapMs: number; group: number }[];
@@ -33,6 +35,11 @@ export interface RandomCase {
   quirks: string[];
   leastLoaded: boolean;
   kvEvents: boolean;
+  dpSize: number;
+  /** The run is cut off here; null: it runs to its end. */
+  endMs: number | null;
+  /** Workers of each role by planner tick; empty: they stay. */
+  scaling: number[];
 }
 
 export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
@@ -63,6 +70,9 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
   quirks: fc.subarray([...ENGINE_QUIRK_NAMES, "passesBeforeArrivals"]),
   leastLoaded: fc.boolean(),
   kvEvents: fc.boolean(),
+  dpSize: fc.constantFrom(1, 1, 2),
+  endMs: fc.option(fc.double({ min: 1, max: 3000, noNaN: true })),
+  scaling: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }),
 });
 
 /** Requests of one group share leading blocks of 16 tokens; every third request is unlike all others. */
@@ -157,9 +167,9 @@ export function specOf(random: RandomCase): SimulationSpec {
   const pool = (role: EngineRole): PoolSpec => ({
     workers: random.workers,
     engine: engine(role),
-    dpSize: 1,
+    dpSize: random.dpSize,
     gpusPerWorker: 1,
-    startupMs: 0,
+    startupMs: 150,
   });
   return {
     name: "random",
@@ -176,6 +186,14 @@ export function specOf(random: RandomCase): SimulationSpec {
     quirks: { passesBeforeArrivals: random.quirks.includes("passesBeforeArrivals") },
     engine: "skipping",
     capture: true,
-    endMs: 600_000,
+    endMs: random.endMs ?? 600_000,
+    ...(random.scaling.length === 0
+      ? {}
+      : {
+          planner: scriptedPlanner(
+            200,
+            random.scaling.map((workers) => ({ prefill: workers, decode: workers })),
+          ),
+        }),
   };
 }

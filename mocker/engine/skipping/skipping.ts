@@ -149,8 +149,16 @@ export class SkippingEngine implements Engine {
   }
 
   stop(nowMs: number): void {
-    this.#plan.count = this.#plan.passesOver(nowMs);
-    if (this.#plan.count > 0) this.#endPasses();
+    const planned = this.#plan.count;
+    const ended = this.#plan.passesOver(nowMs);
+    this.#plan.count = ended;
+    if (ended === 0) return;
+    this.#endPasses();
+    if (ended === planned) return;
+    // The pass under way took its blocks when it began.
+    const needed = this.batch.newBlocks(0);
+    if (needed > 0) this.blocks.pool.takeAnonymous(needed);
+    this.counters.evictedBlocks = this.blocks.pool.evictions;
   }
 
   #endPasses(): void {
