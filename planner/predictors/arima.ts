@@ -15,17 +15,21 @@ export const arimaDefaults: ArimaOptions = { window: 50, log1p: false, clampAtZe
 /** Values before the first fit; with fewer the last value is the forecast, as in the reference planner. */
 const MIN_VALUES = 5;
 /** Past errors fade by this factor a step, so that the choice follows a series that changes its nature. */
-const FADE = 0.93;
+const FADE = 0.97;
 /** A model must have been right this many times before it is believed. */
 const MIN_SCORED = 2;
 /** Price of a parameter, as a share of the error: between equals the simpler model wins (parsimony, as in AIC). */
 const PARAMETER_PRICE = 0.015;
 
+/** Orders whose error is within this factor of the best are averaged. */
+const AS_GOOD = 1.1;
+
 /**
  * Automatic ARIMA: every order of `arimaModels` is refitted to the window after each value and its one-step forecast scored
- * when the next value comes; the order with the least (fading) absolute error so far forecasts. Choosing by honest one-step
- * errors is the prequential principle (Dawid 1984); it needs no unit-root test, and an order that fits the past but not the
- * future is dropped after a few steps. Falls back to the last value where nothing can be fitted.
+ * when the next value comes; the orders with the least (fading) absolute error so far forecast, averaged where several are as
+ * good (Bates & Granger 1969). Choosing by honest one-step errors is the prequential principle (Dawid 1984); it needs no
+ * unit-root test, and an order that fits the past but not the future is dropped after a few steps. Falls back to the last
+ * value where nothing can be fitted.
  */
 export function arimaPredictor(options: Partial<ArimaOptions> = {}): Predictor & { order(): string } {
   const { window, log1p, clampAtZero } = { ...arimaDefaults, ...options };
@@ -64,18 +68,29 @@ export function arimaPredictor(options: Partial<ArimaOptions> = {}): Predictor &
     return log1p || clampAtZero ? Math.max(0, back) : back;
   }
 
-  function chosen(): number {
+  /** Mean absolute error so far with the price of its parameters; infinite for an order that cannot speak yet. */
+  function errorOf(i: number): number {
+    if (forecasts[i] === null || scored[i]! < MIN_SCORED) return Number.POSITIVE_INFINITY;
+    return (errors[i]! / weights[i]!) * (1 + PARAMETER_PRICE * arimaModels[i]!.parameters);
+  }
+
+  function bestOrder(): number {
     let best = 0;
-    let bestError = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < arimaModels.length; i++) {
-      if (forecasts[i] === null || scored[i]! < MIN_SCORED) continue;
-      const error = (errors[i]! / weights[i]!) * (1 + PARAMETER_PRICE * arimaModels[i]!.parameters);
-      if (error < bestError * (1 - 1e-9)) {
-        best = i;
-        bestError = error;
-      }
-    }
+    for (let i = 1; i < arimaModels.length; i++) if (errorOf(i) < errorOf(best) * (1 - 1e-9)) best = i;
     return best;
+  }
+
+  function combined(): number | null {
+    const limit = errorOf(bestOrder()) * AS_GOOD;
+    if (limit === Number.POSITIVE_INFINITY) return null;
+    let sum = 0;
+    let count = 0;
+    for (let i = 0; i < arimaModels.length; i++) {
+      if (errorOf(i) > limit) continue;
+      sum += forecasts[i]!;
+      count++;
+    }
+    return sum / count;
   }
 
   return {
@@ -94,8 +109,8 @@ export function arimaPredictor(options: Partial<ArimaOptions> = {}): Predictor &
     predict() {
       const last = raw.at(-1) ?? 0;
       if (raw.length < MIN_VALUES || raw.every((value) => value === last)) return last;
-      return forecasts[chosen()] ?? last;
+      return combined() ?? last;
     },
-    order: () => (raw.length < MIN_VALUES ? "last value" : arimaModels[chosen()]!.name),
+    order: () => (raw.length < MIN_VALUES ? "last value" : arimaModels[bestOrder()]!.name),
   };
 }
