@@ -30,6 +30,20 @@ function play(kind: EngineKind, config: Partial<EngineConfig>, osl = 100): Engin
   return driver;
 }
 
+describe.each(ENGINES)("$name, stopped in the middle of a request", (kind) => {
+  it("has ended the passes until then and begun the next", () => {
+    const driver = new EngineDriver(kind, { blockSize: 1 }, [{ isl: 4, osl: 50 }]);
+    driver.submit(0);
+    driver.runUntil(37);
+    driver.engine.stop(37);
+    expect(driver.engine.busy).toBe(false);
+    expect(driver.when("secondToken", 0)).toBe(14);
+    expect(driver.engine.counters.passes).toBe(4);
+    // Four tokens are out; the pass that began at 34 has taken its block.
+    expect(driver.engine.load(37)).toMatchObject({ kvTokens: 8, usedBlocks: 8, lastPassMs: 10 });
+  });
+});
+
 describe("the skipping engine", () => {
   it.each([
     ["with prefix hits", { prefixCaching: true }, (driver: EngineDriver) => driver.engine.counters.prefixHitTokens],
