@@ -92,7 +92,7 @@ describe("a scenario with extreme but valid settings", () => {
         expect(stepping.requests).toEqual(record.requests);
         expect(stepping.decisions).toEqual(record.decisions);
       }),
-      { numRuns: Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 40), seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
+      { numRuns: Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 25), seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
     );
   });
 });

@@ -117,7 +117,7 @@ describe("the best static deployment", () => {
           expect(deployment.goodputPerGpu).toBeCloseTo(again.goodputPerGpu, 9);
         }
       }),
-      { numRuns: Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 150), seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
+      { numRuns: Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 100), seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
     );
   });
 
