@@ -35,7 +35,7 @@ const defaultSchema = z.strictObject({
     ])
     .prefault(1)
     .describe("Workers of each role that always remain"),
-  scaleDownDelay: duration("10s", "How long fewer workers must have been enough before some go"),
+  scaleDownDelay: duration("5s", "How long fewer workers must have been enough before some go"),
 });
 
 const slaCompatSchema = z.strictObject({

@@ -20,11 +20,12 @@ export interface DefaultStrategyOptions {
 /** Rate at which workers are counted as short, s. */
 const PRESENT_WINDOW_S = 15;
 const DOWN_POINTS = 5;
-/** Fewer workers must hold a little more than the peak of the upper forecast up to the horizon. */
-const PEAK_MARGIN = 1.02;
-/** … and what lies this far ahead with the noise of the level added, s: falling load need not wait for that, flat load must. */
+/**
+ * Fewer workers must hold the peak of the upper forecast up to the horizon, and what lies this far ahead with the noise of its
+ * level added, s: falling load need not wait for that, flat load must, or it would go up and down at every fluctuation.
+ */
 const SETTLING_S = 30;
-const LEVEL_DEVIATIONS = 3;
+const LEVEL_DEVIATIONS = 4;
 const LEVEL_WINDOW_S = 50;
 
 /**
@@ -169,7 +170,7 @@ class DefaultStrategy implements Planner {
       peak = Math.max(peak, this.#bank.upper((horizonS * i) / (DOWN_POINTS - 1), reserve));
     }
     const later = Math.min(peak, this.#bank.upper(Math.max(horizonS, SETTLING_S), reserve));
-    const downRate = Math.max(PEAK_MARGIN * peak, PEAK_MARGIN * later + levelNoise(later));
+    const downRate = Math.max(peak, later + levelNoise(later));
     const needUp = needs.workers(role, upRate, margins);
     const needDown = needs.workers(role, downRate, margins);
     const known = needUp !== null && needDown !== null;

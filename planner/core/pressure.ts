@@ -30,7 +30,7 @@ export interface PressureInput {
   decodeShort: boolean;
 }
 
-const START = 0.4;
+const START = { forecast: 0.6, queue: 0.55, batch: 0.55 };
 /**
  * Time over which a level forgets, s: long for forecast errors, which come with rare surprises; shorter for the margins, so that
  * constant load near a capacity step settles within the hour.
@@ -38,10 +38,10 @@ const START = 0.4;
 const FORECAST_TAU_S = 7200;
 const MARGIN_TAU_S = 3600;
 /**
- * Tolerated shares of misses, 1 % together. TTFT gets more of it: a prompt queue overflows gradually (in our simulator 15 %
- * more load turn 0.5 % of misses into 2 %), a decode pool at once (1.5 % more load do).
+ * Shares of requests that may miss at rest, about 1 % together. TTFT gets more of it: a prompt queue overflows gradually (in
+ * our simulator 15 % more load turn 0.5 % of misses into 2 %), a decode pool at once (1.5 % more load do).
  */
-const TTFT_GOAL = 0.007;
+const TTFT_GOAL = 0.0085;
 const ITL_GOAL = 0.003;
 const MAX_PRESSURE = 100;
 const MAX_WEIGHT = 3;
@@ -53,7 +53,7 @@ const MAX_BATCH = 2;
  * tolerated share misses. Misses while workers are short count against the forecast, others against queue and batch margins.
  */
 export class PressureIntegrators {
-  readonly levels: PressureLevels = { forecast: START, queue: START, batch: START };
+  readonly levels: PressureLevels = { ...START };
 
   update(input: PressureInput): void {
     const { levels } = this;

@@ -31,6 +31,7 @@ export interface WorkerNeeds {
 const FIRST_DECODE_PASSES = 1.5;
 /** vLLM's and the mocker's default. */
 const ASSUMED_BATCHED_TOKENS = 8192;
+const MISS_PRICE_POWER = 0.75;
 const MISS_PRICE_LIMIT = 3;
 /** Where no ITL was seen yet, this share of the SLA stands in. */
 const ASSUMED_ITL_SHARE = 0.7;
@@ -90,12 +91,12 @@ export function workerNeeds(
 }
 
 /**
- * A worker more spares few requests a miss where few come, and many where many come: the tolerated share follows the inverse
- * root of the rate (the exact optimum would be its inverse, and leave quiet hours without any care).
+ * A worker more spares few requests a miss where few come, and many where many come: the tolerated share falls with the rate
+ * (the optimum would be its inverse, and leave quiet hours without any care).
  */
 function missPrice(rate: number, usualRate: number): number {
   if (!(rate > 0) || !(usualRate > 0)) return 1;
-  return Math.min(MISS_PRICE_LIMIT, Math.max(1 / MISS_PRICE_LIMIT, Math.sqrt(usualRate / rate)));
+  return Math.min(MISS_PRICE_LIMIT, Math.max(1 / MISS_PRICE_LIMIT, (usualRate / rate) ** MISS_PRICE_POWER));
 }
 
 function classesOf(shapes: RequestShapes, surface: Surface, context: PlannerContext): PromptClasses {

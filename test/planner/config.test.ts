@@ -17,7 +17,7 @@ describe("planner configuration", () => {
       interval: 5000,
       maxGpus: 12,
       minWorkers: { prefill: 1, decode: 1 },
-      scaleDownDelay: 10_000,
+      scaleDownDelay: 5000,
     });
     expect(plannerConfigSchema.parse({ strategy: "sla-compat", interval: "1m30s" })).toEqual({
       strategy: "sla-compat",

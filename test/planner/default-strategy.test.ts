@@ -39,9 +39,9 @@ describe("default strategy", () => {
   it("scales down only after fewer workers have been enough for the delay", () => {
     const decisions = follow(planner(disagg, { scaleDownDelay: "20s" }), [...steady(40, 20), ...steady(2, 40)]);
     const high = decisions[19]!.targets!.decode;
-    const drop = decisions.findIndex((decision) => decision.targets!.decode < high);
-    const waits = decisions.findIndex((decision) => codes(decision).includes("scale-down-waits"));
-    expect(waits).toBeGreaterThanOrEqual(20);
+    const falling = (test: (decision: Decision) => boolean) => decisions.findIndex((each, i) => i >= 20 && test(each));
+    const drop = falling((decision) => decision.targets!.decode < high);
+    const waits = falling((decision) => codes(decision).includes("scale-down-waits"));
     expect(drop - waits).toBeGreaterThanOrEqual(4);
     expect(decisions.at(-1)!.targets).toEqual({ prefill: 1, decode: 1 });
   });
