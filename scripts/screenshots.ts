@@ -24,7 +24,7 @@ try {
   const page = await openReport(runScenario());
   await page.addStyleTag({ content: `${LEFT_OUT} { display: none !important; }` });
   const end = (await page.locator(LAST_CHART).boundingBox())!;
-  const clip = { x: 0, y: 0, width: VIEWPORT.width, height: Math.ceil(end.y + end.height) + 16 };
+  const clip = { x: 0, y: 0, width: VIEWPORT.width, height: Math.ceil(end.y + end.height) + 10 };
   await page.screenshot({ path: join(folder, "report.png"), clip, fullPage: true });
   await page.context().browser()!.close();
 } finally {
