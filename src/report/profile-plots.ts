@@ -23,7 +23,7 @@ const CURVE_POINTS = 160;
 const GRID_COLUMNS = 101;
 const GRID_ROWS = 61;
 
-/** What a profile looks like: the measured points, and what the surface makes of them. SVG, fit for `svgToPng`. */
+/** What a profile looks like: its samples, and what the surface makes of them. SVG, fit for `svgToPng`. */
 export function profilePlots(profile: Profile, surface: Surface, options: ProfilePlotOptions = {}): ProfilePlot[] {
   const theme = options.theme ?? THEMES.light;
   const size = options.size ?? { width: 800, height: 460 };
@@ -89,7 +89,7 @@ function itlChart(profile: Profile, surface: Surface): HeatChart {
   return {
     ...heatFrame(profile, grid),
     title: `ITL goes from ${formatSignificant(Math.min(...itlMs))} to ${formatSignificant(Math.max(...itlMs))} ms over KV cache and context length`,
-    subtitle: `${profile.name}: ${surface.family} surface through the measured points`,
+    subtitle: `${profile.name}: ${surface.family} surface through its samples`,
     valueLabel: "ITL (ms)",
   };
 }
@@ -101,7 +101,7 @@ function decodeThroughputChart(profile: Profile, surface: Surface): HeatChart {
   return {
     ...heatFrame(profile, grid),
     title: `Decode does up to ${formatSignificant(throughputPerGpu[best]!)} tokens/s per GPU, at ${formatShare(kvUsage[best]!, 0)} KV cache and ${formatSignificant(contextLength[best]!)} tokens of context`,
-    subtitle: `${profile.name}: output tokens per second and GPU, ${surface.family} surface through the measured points`,
+    subtitle: `${profile.name}: output tokens per second and GPU, ${surface.family} surface through its samples`,
     valueLabel: "tokens/s/GPU",
   };
 }
@@ -114,7 +114,7 @@ function heatFrame(profile: Profile, grid: GridValues): Omit<HeatChart, "title" 
     grid,
     levels: levels(grid.values),
     samples: { x: kvUsage, y: contextLength },
-    samplesLabel: "measured",
+    samplesLabel: "sample",
   };
 }
 
