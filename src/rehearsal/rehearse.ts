@@ -105,6 +105,7 @@ function scenarioPlanner(
     startupMs: { prefill: prefill?.startupMs ?? 0, decode: decode.startupMs },
     transferMsPerToken: transfer === null ? 0 : (transfer.bytesPerToken / transfer.bytesPerSecond) * 1000,
     maxDecodeSequences: decode.engine.maxNumSeqs * decode.dpSize,
+    maxBatchedTokens: (prefill ?? decode).engine.maxNumBatchedTokens,
   };
   return createPlanner(config, context, buildSurface(profile, surfaceFamilyOf(config.strategy)));
 }
