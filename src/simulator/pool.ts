@@ -20,7 +20,7 @@ export interface SimulatedWorker {
   life: WorkerLife;
   /** Places of its engines in the simulation's engine list. */
   engines: number[];
-  /** Prompt tokens (prefill) or requests (decode) given to it and not done; changed by `Pool.addWork` alone. */
+  /** Prompt tokens (prefill) or requests (decode; weighted in aggregated runs) given to it and not done; changed by `addWork`. */
   outstanding: number;
   /** Place among the active workers, −1 for others. */
   place: number;

@@ -18,6 +18,12 @@ import { WakeHeap } from "./wake-heap.ts";
 const GIVE_UP_AFTER_MS = 3_600_000;
 
 /**
+ * An aggregated worker's request counts this much while its prompt waits, and 1 while it decodes: vLLM's data-parallel load
+ * balancer scores engines by 4 × waiting + running. By requests alone a new worker would draw every prompt for a while.
+ */
+const WAITING_WEIGHT = 4;
+
+/**
  * The deployment and its traffic on the virtual clock. All events of one instant are handled before new passes begin:
  * pass ends, transfers, workers that become ready, planner ticks, arrivals, closed-loop refills; then idle engines start.
  */
@@ -314,14 +320,14 @@ export class Simulation {
       pool.addWork(worker, table.isl[request]!);
     } else {
       table.decodeWorker[request] = worker.id;
-      pool.addWork(worker, 1);
+      pool.addWork(worker, reservesHere ? 1 : WAITING_WEIGHT);
     }
     this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst());
     if (reservesHere) {
       this.#decodeEngineOf[request] = engine;
       this.engines[engine]!.reserve(request, this.nowMs);
     } else if (this.engines[engine]!.submit(request, this.nowMs) !== null) {
-      pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : -1);
+      pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : -WAITING_WEIGHT);
       this.#reject(request);
     } else if (pool.role === "prefill") {
       this.#prefillEngineOf[request] = engine;
@@ -374,7 +380,9 @@ export class Simulation {
       firstToken: (request, atMs) => {
         table.firstTokenMs[request] = atMs;
         observer.firstToken(request, atMs - table.arrivalMs[request]!);
-        if (aggregated) observer.prefilled(this.idlePrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
+        if (!aggregated) return;
+        pool.addWork(worker, 1 - WAITING_WEIGHT);
+        observer.prefilled(this.idlePrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
       },
       secondToken: (request, atMs) => {
         table.secondTokenMs[request] = atMs;
@@ -389,7 +397,8 @@ export class Simulation {
         table.preemptions[request]!++;
       },
       rejected: (request) => {
-        pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : -1);
+        const waits = aggregated && Number.isNaN(table.firstTokenMs[request]!);
+        pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : waits ? -WAITING_WEIGHT : -1);
         this.#reject(request);
       },
       gap: (gapMs, weight) => {
