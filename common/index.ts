@@ -1,5 +1,6 @@
 export { writeChunksAtomically, writeFileAtomically } from "./atomic-file.ts";
 export { type StdRng, stdRng } from "./chacha.ts";
+export { type Clock, wallClock } from "./clock.ts";
 export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { mean, quantileSorted, standardDeviation } from "./statistics.ts";

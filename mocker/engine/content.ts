@@ -1,4 +1,4 @@
-import type { RequestColumns } from "./types.ts";
+import type { RequestColumns, RequestSource } from "./types.ts";
 
 /** Content id of a block that only its request can ever hit (its own prompt tail and what it generated). */
 export function uniqueContentId(request: number, blockIndex: number): number {
@@ -12,4 +12,13 @@ export function contentId(columns: RequestColumns, request: number, blockIndex: 
     if (at < columns.blockOffset[request + 1]!) return columns.blockIds[at]!;
   }
   return uniqueContentId(request, blockIndex);
+}
+
+/** Columns read request by request. */
+export function columnsSource(columns: RequestColumns): RequestSource {
+  return {
+    isl: (request) => columns.isl[request]!,
+    osl: (request) => columns.osl[request]!,
+    contentId: (request, blockIndex) => contentId(columns, request, blockIndex),
+  };
 }

@@ -1,10 +1,9 @@
 import { effectiveOsl, neverFits } from "./config.ts";
-import { contentId } from "./content.ts";
 import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { type Block, KvCache } from "./kv-cache.ts";
 import { decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
-import type { Engine, EngineConfig, EngineListener, EngineLoad, RequestColumns } from "./types.ts";
+import type { Engine, EngineConfig, EngineListener, EngineLoad, RequestSource } from "./types.ts";
 
 /** A request inside the stepping engine. */
 interface Sequence {
@@ -39,7 +38,7 @@ type Command = { kind: "activate" | "release" | "cancel"; request: number };
 export class SteppingEngine implements Engine {
   readonly config: EngineConfig;
   readonly counters = newPassCounters();
-  readonly #columns: RequestColumns;
+  readonly #requests: RequestSource;
   readonly #listener: EngineListener;
   readonly #cache: KvCache;
   #waiting: Sequence[] = [];
@@ -58,9 +57,9 @@ export class SteppingEngine implements Engine {
   #passEndMs = Number.NaN;
   #lastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
 
-  constructor(config: EngineConfig, columns: RequestColumns, listener: EngineListener) {
+  constructor(config: EngineConfig, requests: RequestSource, listener: EngineListener) {
     this.config = config;
-    this.#columns = columns;
+    this.#requests = requests;
     this.#listener = listener;
     this.#cache = new KvCache(config.numGpuBlocks, config.quirks.duplicateBlocks, (event) => {
       if (config.kvEvents) listener.kvEvent(event, this.#nowMs);
@@ -194,11 +193,11 @@ export class SteppingEngine implements Engine {
   }
 
   #newSequence(request: number): Sequence {
-    const isl = this.#columns.isl[request]!;
+    const isl = this.#requests.isl(request);
     return {
       id: request,
       isl,
-      osl: this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#columns.osl[request]!),
+      osl: this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#requests.osl(request)),
       generated: 0,
       computed: 0,
       blocks: [],
@@ -296,7 +295,7 @@ export class SteppingEngine implements Engine {
 
   #lookup(sequence: Sequence, maxBlocks: number): Block[] {
     if (!this.config.prefixCaching) return [];
-    const ids = Array.from({ length: maxBlocks }, (_, index) => contentId(this.#columns, sequence.id, index));
+    const ids = Array.from({ length: maxBlocks }, (_, index) => this.#requests.contentId(sequence.id, index));
     return this.#cache.lookup(ids);
   }
 
@@ -322,7 +321,7 @@ export class SteppingEngine implements Engine {
     for (let index = Math.floor(fromTokens / blockSize); index < Math.floor(toTokens / blockSize); index++) {
       sequence.blocks[index] = this.#cache.register(
         sequence.blocks[index]!,
-        contentId(this.#columns, sequence.id, index),
+        this.#requests.contentId(sequence.id, index),
       );
     }
   }
@@ -394,6 +393,7 @@ export class SteppingEngine implements Engine {
       this.#listener.gap(endMs - sequence.lastTokenMs, 1);
     }
     sequence.lastTokenMs = endMs;
+    this.#listener.token?.(sequence.id, endMs, sequence.generated - 1);
     if (sequence.generated === sequence.osl) {
       this.#running.splice(this.#running.indexOf(sequence), 1);
       this.#releaseBlocks(sequence);

@@ -81,6 +81,17 @@ export interface RequestColumns {
   blockIds: Int32Array | null;
 }
 
+/**
+ * The same by request, for engines whose requests come one by one and are forgotten again (live workers). A request id may
+ * be used again once its request has left, if `contentId` names every full block of prompt and output.
+ */
+export interface RequestSource {
+  isl(request: number): number;
+  osl(request: number): number;
+  /** Content of the full block at `blockIndex` of prompt and output: equal id = equal content and equal prefix. */
+  contentId(request: number, blockIndex: number): number;
+}
+
 /** KV cache events as values. A unique block of request r at index b has the content id −1 − (r · 2²⁰ + b). */
 export type KvEvent = { kind: "stored"; blockId: number } | { kind: "removed"; blockId: number };
 
@@ -90,6 +101,8 @@ export interface EngineListener {
   admitted(request: number, atMs: number, reusedTokens: number): void;
   firstToken(request: number, atMs: number): void;
   secondToken(request: number, atMs: number): void;
+  /** Every token, the first included; only the stepping engine tells. `index` counts from 0. */
+  token?(request: number, atMs: number, index: number): void;
   /** Last token is out; blocks and seat are free. `outputTokens` may be less than asked where the model length cut it. */
   finished(request: number, atMs: number, outputTokens: number): void;
   preempted(request: number, atMs: number): void;

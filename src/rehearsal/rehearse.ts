@@ -1,9 +1,10 @@
+import type { TransferModel } from "#mocker/engine";
 import { createPlanner, type Planner, type PlannerConfig, type PlannerContext, surfaceFamilyOf } from "#planner/core";
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { checkExpectations, type Scenario, scenarioWorkload, type Workload } from "#scenarios";
 import type { BestStatic, ExpectationResult, RunRecord } from "#src/record";
 import { measuredValues, type RunSummary, summarize } from "#src/report";
-import { type SimulationSpec, simulate, type TransferModel } from "#src/simulator";
+import { type SimulationSpec, simulate } from "#src/simulator";
 import { bestStatic } from "#src/study";
 import { faultsUnsupported, profileNeeded, unknownKvBytes } from "./errors.ts";
 import { poolSpec } from "./pools.ts";

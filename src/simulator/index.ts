@@ -1,2 +1,3 @@
+export { feasibleRequests } from "./feasible.ts";
 export { simulate } from "./simulate.ts";
 export type * from "./types.ts";

@@ -1,4 +1,5 @@
 import {
+  columnsSource,
   type Engine,
   type EngineConfig,
   type EngineListener,
@@ -31,7 +32,10 @@ export type EngineFactory = (config: EngineConfig, listener: EngineListener) => 
 
 /** Makes the engines of one pool; skipping ones share their request state in columns. */
 export function engineFactory(kind: "stepping" | "skipping", columns: RequestColumns): EngineFactory {
-  if (kind === "stepping") return (config, listener) => new SteppingEngine(config, columns, listener);
+  if (kind === "stepping") {
+    const requests = columnsSource(columns);
+    return (config, listener) => new SteppingEngine(config, requests, listener);
+  }
   const store = new SequenceStore(columns);
   return (config, listener) => new SkippingEngine(config, store, listener);
 }

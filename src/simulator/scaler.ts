@@ -1,7 +1,6 @@
 import type { Decision, Observation } from "#planner/core";
-import type { RoleName, ScalingEvent } from "#src/record";
+import type { RoleName, Sample, ScalingEvent } from "#src/record";
 import type { Simulation } from "./simulation.ts";
-import type { Sample } from "./timeline.ts";
 
 const ROLES: readonly RoleName[] = ["prefill", "decode"];
 const NO_WORKERS = { active: 0, starting: 0, draining: 0 };

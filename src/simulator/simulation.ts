@@ -1,16 +1,22 @@
-import { type Engine, type EngineListener, effectiveOsl, neverFits, type RequestColumns } from "#mocker/engine";
+import {
+  type Engine,
+  type EngineListener,
+  effectiveOsl,
+  IdlePrefill,
+  neverFits,
+  type RequestColumns,
+  transferMs,
+} from "#mocker/engine";
 import { LeastLoadedRouter, RoundRobinRouter, type Router } from "#mocker/router";
-import { RequestStatus, type RoleName } from "#src/record";
+import { GapSketch, RequestStatus, type RoleName, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
 import { EventPriority, EventQueue } from "./event-queue.ts";
-import { GapSketch } from "./gap-sketch.ts";
-import { feasibleRequests, IdlePrefill, transferMs } from "./idle-times.ts";
+import { feasibleRequests } from "./feasible.ts";
 import { WindowObserver } from "./observer.ts";
 import { Outcomes } from "./outcomes.ts";
 import { engineFactory, Pool, type SimulatedWorker } from "./pool.ts";
 import { requestColumns } from "./prompt-blocks.ts";
 import { Scaler } from "./scaler.ts";
-import { TimelineRecorder } from "./timeline.ts";
 import type { PoolSpec, SimulationSpec } from "./types.ts";
 import { WakeHeap } from "./wake-heap.ts";
 

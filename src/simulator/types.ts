@@ -1,17 +1,9 @@
-import type { EngineConfig, KvEvent } from "#mocker/engine";
+import type { EngineConfig, KvEvent, TransferModel } from "#mocker/engine";
 import type { Planner } from "#planner/core";
 import type { Workload } from "#scenarios";
 import type { RunRecord } from "#src/record";
 
 export type RouterMode = "round-robin" | "least-loaded";
-
-export interface TransferModel {
-  bytesPerToken: number;
-  /** Bytes per second; transfers do not share it. */
-  bytesPerSecond: number;
-  /** Whether the whole prompt travels or only what the decode worker has not cached. */
-  timing: "full_prompt" | "destination_missing";
-}
 
 /** Switches of dynosim.md §12 that concern the simulator around the engines; all true is DynoSim 1.6.1. */
 export interface SimulatorQuirks {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { simulate, type TransferModel } from "#src/simulator";
+import type { TransferModel } from "#mocker/engine";
+import { simulate } from "#src/simulator";
 import { madePool, madeSpec } from "./hand-made.ts";
 
 /** 1 ms a token. */

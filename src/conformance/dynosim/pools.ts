@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { TransferModel } from "#mocker/engine";
 import {
   DYNOSIM_ENGINE_QUIRKS,
   type EngineConfig,
@@ -11,7 +12,7 @@ import {
   tableTiming,
 } from "#mocker/engine";
 import { loadMockerTable } from "#profiles";
-import type { PoolSpec, TransferModel } from "#src/simulator";
+import type { PoolSpec } from "#src/simulator";
 import type { DynosimCase, WorkerArguments } from "./case.ts";
 import { dynosimBadCase, missingBesideCase } from "./errors.ts";
 

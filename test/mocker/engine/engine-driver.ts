@@ -1,4 +1,5 @@
 import {
+  columnsSource,
   type Engine,
   type EngineConfig,
   engineConfig,
@@ -112,7 +113,7 @@ export class EngineDriver {
     } as const;
     this.engine = kind.skipping
       ? new SkippingEngine(config, new SequenceStore(columns), listener)
-      : new SteppingEngine(config, columns, listener);
+      : new SteppingEngine(config, columnsSource(columns), listener);
   }
 
   /** Queues requests now; the reasons of those that can never fit. */

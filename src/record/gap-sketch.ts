@@ -1,4 +1,4 @@
-import type { GapStatistics } from "#src/record";
+import type { GapStatistics } from "./types.ts";
 
 const RELATIVE_ACCURACY = 0.001;
 const GAMMA = (1 + RELATIVE_ACCURACY) / (1 - RELATIVE_ACCURACY);

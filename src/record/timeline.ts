@@ -1,4 +1,4 @@
-import type { Timeline } from "#src/record";
+import type { Timeline } from "./types.ts";
 
 /** State of the deployment at the end of a timeline window. */
 export interface Sample {

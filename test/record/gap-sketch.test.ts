@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mean, standardDeviation } from "#common";
-import { GapSketch } from "../../src/simulator/gap-sketch.ts";
+import { GapSketch } from "../../src/record/gap-sketch.ts";
 
 const randomGap = fc.record({
   gapMs: fc.oneof(

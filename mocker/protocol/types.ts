@@ -1,0 +1,102 @@
+import type { EngineLoad, EngineRole } from "#mocker/engine";
+
+/**
+ * What a worker says of itself at `GET /worker`: all that a frontend needs for routing, and a planner for counting. The
+ * `state` is `starting` until its start-up time is over; a draining worker takes no new requests.
+ */
+export interface WorkerCard {
+  id: string;
+  /** Address without a path: `http://127.0.0.1:8001`. */
+  url: string;
+  model: string;
+  role: EngineRole;
+  state: "starting" | "ready" | "draining";
+  engine: string;
+  blockSize: number;
+  totalKvBlocks: number;
+  maxNumSeqs: number;
+  maxNumBatchedTokens: number;
+  /** Longest prompt + output, tokens; 0: unlimited (as Dynamo's runtime config has it). */
+  contextLength: number;
+  dataParallelSize: number;
+  tokenizer: string;
+  /** KV events are published at `GET /kv_events` (server-sent events), and over ZMQ where an endpoint is given. */
+  kvEvents: boolean;
+  kvEventsZmq: string | null;
+  timeScale: number;
+}
+
+/** `GET /worker/load`: one entry per data-parallel rank. */
+export interface WorkerLoad {
+  ranks: EngineLoad[];
+  /** Σ of the prefill shares of all passes so far, model ms. */
+  prefillMs: number;
+  preemptions: number;
+}
+
+/**
+ * vLLM's hand-off of a disaggregated request, in bodies and responses. A frontend asks a prefill worker with
+ * `do_remote_decode`, and gives what it answered to a decode worker (`do_remote_prefill`).
+ */
+export interface KvTransferParams {
+  do_remote_decode?: boolean;
+  do_remote_prefill?: boolean;
+  remote_engine_id?: string | null;
+  /** Where the blocks are: `GET|DELETE http://host:port/kv_transfer/<remote_request_id>`, `POST …/release`. */
+  remote_host?: string | null;
+  remote_port?: number | null;
+  remote_request_id?: string | null;
+  remote_block_ids?: number[] | null;
+  /** Ours: when the prompt was computed, Unix seconds; absent where decode came first and has to ask. */
+  held_at?: number;
+  /** Ours: prompt tokens that the prefill worker had cached. */
+  cached_tokens?: number;
+}
+
+/** Header names beyond the standard ones; lower case, as Node has them. */
+export const HEADERS = {
+  requestId: "x-request-id",
+  /** `t=<Unix seconds>`, as nginx and Heroku send it: when the request left its client. */
+  requestStart: "x-request-start",
+  dataParallelRank: "x-data-parallel-rank",
+  /** Response: ids of the workers that served the request. */
+  workerId: "x-worker-id",
+  prefillWorkerId: "x-prefill-worker-id",
+} as const;
+
+/** A line of the frontend's `GET /requests?since=N`: what a planner wants to know of each request, in order of `seq`. */
+export type RequestEvent = { seq: number; requestId: string; model: string /** Unix seconds. */; at: number } & (
+  | { kind: "started"; isl: number /** Tokens asked for, null where the client left it open. */; osl: number | null }
+  | { kind: "first_token"; ttftMs: number }
+  | {
+      kind: "finished";
+      isl: number;
+      osl: number;
+      cachedTokens: number;
+      /** Model ms; null where there was no token, or a single one. */
+      ttftMs: number | null;
+      itlMs: number | null;
+      durationMs: number;
+      workerId: string | null;
+      prefillWorkerId: string | null;
+    }
+  | { kind: "failed"; status: number; message: string; workerId: string | null; prefillWorkerId: string | null }
+);
+
+/** A line of a worker's `GET /fpm?since=N`: one forward pass. */
+export interface ForwardPassRecord {
+  seq: number;
+  dpRank: number;
+  /** End of the pass, Unix seconds. */
+  at: number;
+  /** Model ms. */
+  durationMs: number;
+  prefillMs: number;
+  scheduledPrefillTokens: number;
+  decodeBatch: number;
+  decodeKvTokens: number;
+  running: number;
+  waiting: number;
+  queuedPrefillTokens: number;
+  usedBlocks: number;
+}
