@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { ensureChromium, ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
+import { ensureChromium, ensurePrometheus, ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
 
 /**
  * `describe` for tests that need a tool: `await describeWithTool("…", () => ensurePythonVenv(["numpy"]), (python) => { … })` at
@@ -31,4 +31,9 @@ export function describeWithPython(title: string, packages: readonly string[], b
 /** Tests that need a browser; `body` gets Chromium's path (for playwright-core's `executablePath`). */
 export function describeWithChromium(title: string, body: (chromium: string) => void) {
   return describeWithTool(title, ensureChromium, body);
+}
+
+/** Tests that run Prometheus; `body` gets the paths of it and of promtool. */
+export function describeWithPrometheus(title: string, body: (tools: { prometheus: string; promtool: string }) => void) {
+  return describeWithTool(title, ensurePrometheus, body);
 }

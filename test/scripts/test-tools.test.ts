@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ensureChromium, ensurePythonVenv, ToolMissing } from "../../scripts/test-tools.ts";
-import { describeWithChromium, describeWithPython } from "../tools.ts";
+import { describeWithChromium, describeWithPrometheus, describeWithPython } from "../tools.ts";
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -23,6 +23,16 @@ await describeWithChromium("Chromium", (chromium) => {
   it("tells its version", () => {
     const version = execFileSync(chromium, ["--version", "--no-sandbox"], { encoding: "utf8" });
     expect(version).toMatch(/^(Chromium|Google Chrome) \d+/);
+  });
+});
+
+await describeWithPrometheus("Prometheus", ({ prometheus, promtool }) => {
+  it.each([
+    ["prometheus", prometheus],
+    ["promtool", promtool],
+  ])("%s tells its version", (name, path) => {
+    const version = execFileSync(path, ["--version"], { encoding: "utf8" });
+    expect(version).toMatch(new RegExp(`^${name}, version \\d+`));
   });
 });
 
