@@ -1,3 +1,4 @@
+export { poolSpec } from "./pools.ts";
 export {
   bestStaticOf,
   judge,

@@ -14,6 +14,7 @@ import {
 } from "#mocker/engine";
 import { buildSurface, loadMockerTable, type Profile, type Surface } from "#profiles";
 import type { Deployment, PoolSettings } from "#scenarios";
+import type { RoleName } from "#src/record";
 import type { PoolSpec } from "#src/simulator";
 
 /** Switches by name, on where the scenario lists them. */
@@ -23,13 +24,13 @@ export function engineQuirks(names: readonly string[]): EngineQuirks {
   return quirks;
 }
 
-/** A pool of the simulator from a scenario's settings; what they leave open comes from the profile, then from defaults. */
-export function poolSpec(
-  deployment: Deployment,
-  role: EngineRole,
-  settings: PoolSettings,
-  profile: Profile | null,
-): PoolSpec {
+/**
+ * The pool that plays a role, from a scenario's settings; what they leave open comes from the profile, then from defaults.
+ * Asked by processes of a live run, too: a deployment can be sent to them, the functions of a timing model can't.
+ */
+export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Profile | null): PoolSpec {
+  const settings = roleName === "prefill" ? deployment.prefill! : deployment.decode;
+  const role: EngineRole = deployment.prefill === null ? "aggregated" : roleName;
   const { timing: _timing, ...overrides } = withoutUndefined(settings.engine);
   const quirks = engineQuirks(deployment.quirks);
   const blockSize = overrides.blockSize ?? ENGINE_DEFAULTS.blockSize;

@@ -19,6 +19,12 @@ export interface Rehearsal {
   readonly scenario: RunnableScenario;
   readonly workload: Workload;
   readonly profile: Profile | null;
+  /** What the simulator is told, without the planner; what live runs start as processes. */
+  readonly simulation: SimulationSpec;
+  /** The scenario's planner in its first state, or null where there is none. */
+  newPlanner(): Planner | null;
+  /** A run's record with the scenario's name tags on it. */
+  labelled(record: RunRecord): RunRecord;
   /** The whole scenario, planner included. */
   run(options?: RunOptions): RunRecord;
   /** The same traffic on a deployment that stays as it is. */
@@ -37,7 +43,7 @@ export function prepareRehearsal(scenario: RunnableScenario): Rehearsal {
   const profile = deployment.profile === null ? null : loadProfile(deployment.profile);
   const workload = scenarioWorkload(scenario);
   const base = simulationSpec(scenario, profile, workload);
-  const finish = (record: RunRecord): RunRecord => ({
+  const labelled = (record: RunRecord): RunRecord => ({
     ...record,
     seed: scenario.seed,
     ...(scenario.shows === null ? {} : { shows: scenario.shows }),
@@ -47,12 +53,15 @@ export function prepareRehearsal(scenario: RunnableScenario): Rehearsal {
     scenario,
     workload,
     profile,
+    simulation: base,
+    newPlanner: () => scenarioPlanner(scenario, base, profile),
+    labelled,
     run: (options = {}) => {
       const planner = scenarioPlanner(scenario, base, profile);
-      return finish(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
+      return labelled(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
     },
     runStatic: ({ prefill, decode }) =>
-      finish(
+      labelled(
         simulate({
           ...base,
           prefill: base.prefill === null ? null : { ...base.prefill, workers: prefill },
@@ -64,13 +73,12 @@ export function prepareRehearsal(scenario: RunnableScenario): Rehearsal {
 
 function simulationSpec(scenario: RunnableScenario, profile: Profile | null, workload: Workload): SimulationSpec {
   const { deployment, sla } = scenario;
-  const disaggregated = deployment.prefill !== null;
   return {
     name: scenario.name,
     seed: scenario.seed,
     workload,
-    prefill: deployment.prefill === null ? null : poolSpec(deployment, "prefill", deployment.prefill, profile),
-    decode: poolSpec(deployment, disaggregated ? "decode" : "aggregated", deployment.decode, profile),
+    prefill: deployment.prefill === null ? null : poolSpec(deployment, "prefill", profile),
+    decode: poolSpec(deployment, "decode", profile),
     router: deployment.router,
     transfer: transferModel(scenario, profile),
     sla,

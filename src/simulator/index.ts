@@ -1,3 +1,4 @@
 export { feasibleRequests } from "./feasible.ts";
+export { chooseVictims, type ScalableWorker, scalingEvent } from "./scaling-rules.ts";
 export { simulate } from "./simulate.ts";
 export type * from "./types.ts";

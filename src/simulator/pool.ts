@@ -120,13 +120,6 @@ export class Pool {
     }
   }
 
-  /** Starting workers cancelled first (the youngest), then the least loaded active ones (ties: the highest id). */
-  victims(count: number): SimulatedWorker[] {
-    const starting = this.workers.filter((worker) => worker.state === "starting").reverse();
-    const active = [...this.active].sort((a, b) => a.outstanding - b.outstanding || b.id - a.id);
-    return [...starting, ...active].slice(0, count);
-  }
-
   counts(): { active: number; starting: number; draining: number } {
     const counts = { active: this.active.length, starting: 0, draining: 0 };
     for (const { state } of this.workers) {

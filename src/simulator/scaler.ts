@@ -1,5 +1,6 @@
 import type { Decision, Observation } from "#planner/core";
 import type { RoleName, Sample, ScalingEvent } from "#src/record";
+import { chooseVictims, scalingEvent } from "./scaling-rules.ts";
 import type { Simulation } from "./simulation.ts";
 
 const ROLES: readonly RoleName[] = ["prefill", "decode"];
@@ -20,22 +21,13 @@ export class Scaler {
   tick(): void {
     const decision = this.#simulation.spec.planner!.tick(this.#observe());
     this.decisions.push(decision);
-    if (decision.targets === null) return;
     for (const role of ROLES) {
-      const target = decision.targets[role];
       const pool = this.#simulation.pool(role);
       if (pool === null) continue;
-      const { active, starting } = pool.counts();
-      if (target === active + starting) continue;
-      const reasons = decision.reasons.filter((reason) => reason.role === role || reason.role === null);
-      this.events.push({
-        atMs: this.#simulation.nowMs,
-        role,
-        from: active + starting,
-        to: target,
-        reason: reasons.map((reason) => reason.code).join(", "),
-      });
-      this.#scale(role, target - active - starting);
+      const event = scalingEvent(decision, role, pool.counts(), this.#simulation.nowMs);
+      if (event === null) continue;
+      this.events.push(event);
+      this.#scale(role, event.to - event.from);
     }
   }
 
@@ -115,7 +107,7 @@ export class Scaler {
       simulation.scheduleReady(simulation.createWorker(pool, readyMs), readyMs);
     }
     if (change >= 0) return;
-    for (const worker of pool.victims(-change)) {
+    for (const worker of chooseVictims(pool.workers, -change)) {
       if (worker.state === "starting") {
         pool.remove(worker, simulation.nowMs);
       } else {

@@ -4,14 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "#common";
 import { loadProfile } from "#profiles";
-import { prepareRehearsal } from "#src/rehearsal";
-import { poolSpec } from "../../src/rehearsal/pools.ts";
+import { poolSpec, prepareRehearsal } from "#src/rehearsal";
 import { FIXED, madeScenario, SHIPPED } from "./made-scenario.ts";
 
-function pool(deployment: object, role: "prefill" | "decode" | "aggregated") {
+function pool(deployment: object, role: "prefill" | "decode") {
   const { deployment: parsed } = madeScenario({ ...FIXED, deployment });
-  const settings = role === "prefill" ? parsed.prefill! : parsed.decode;
-  return poolSpec(parsed, role, settings, parsed.profile === null ? null : loadProfile(parsed.profile));
+  return poolSpec(parsed, role, parsed.profile === null ? null : loadProfile(parsed.profile));
 }
 
 function problem(action: () => unknown): UserError {
@@ -29,15 +27,14 @@ describe("a pool of workers from a scenario", () => {
 
   it("has the KV blocks that its profile was measured with, in blocks of its size", () => {
     expect(maxKvTokens).toBeGreaterThan(100_000);
-    const blocks = (engine: object) =>
-      pool({ profile: SHIPPED, mode: "agg", engine }, "aggregated").engine.numGpuBlocks;
+    const blocks = (engine: object) => pool({ profile: SHIPPED, mode: "agg", engine }, "decode").engine.numGpuBlocks;
     expect(blocks({})).toBe(Math.floor(maxKvTokens / 64));
     expect(blocks({ blockSize: 16 })).toBe(Math.floor(maxKvTokens / 16));
     expect(blocks({ numGpuBlocks: 77 })).toBe(77);
   });
 
   it("has the GPUs of its profile, unless the scenario says otherwise, and one without a profile", () => {
-    const gpus = (deployment: object) => pool({ mode: "agg", ...deployment }, "aggregated").gpusPerWorker;
+    const gpus = (deployment: object) => pool({ mode: "agg", ...deployment }, "decode").gpusPerWorker;
     expect(gpus({ profile: SHIPPED })).toBe(1);
     expect(gpus({ profile: "h200-llama-3.1-70b-fp8-tp4-estimate" })).toBe(4);
     expect(gpus({ profile: "h200-llama-3.1-70b-fp8-tp4-estimate", agg: { gpusPerWorker: 3 } })).toBe(3);
@@ -66,7 +63,7 @@ describe("a pool of workers from a scenario", () => {
   });
 
   it("takes its times from where the scenario says", () => {
-    const timing = (engine: object) => pool({ profile: SHIPPED, mode: "agg", engine }, "aggregated").engine.timing;
+    const timing = (engine: object) => pool({ profile: SHIPPED, mode: "agg", engine }, "decode").engine.timing;
     expect(timing({}).kind).toBe("profile");
     expect(timing({ timing: "polynomial" }).kind).toBe("polynomial");
     const fixed = timing({ timing: { fixed: { prefill: "30ms", decode: "7ms" } } });
@@ -74,8 +71,7 @@ describe("a pool of workers from a scenario", () => {
   });
 
   it("switches on the quirks that are named, and no other", () => {
-    const quirks = (names: unknown) =>
-      pool({ profile: SHIPPED, mode: "agg", quirks: names }, "aggregated").engine.quirks;
+    const quirks = (names: unknown) => pool({ profile: SHIPPED, mode: "agg", quirks: names }, "decode").engine.quirks;
     expect(Object.entries(quirks(["duplicateBlocks"])).filter(([, on]) => on)).toEqual([["duplicateBlocks", true]]);
     expect(Object.values(quirks([])).some(Boolean)).toBe(false);
     expect(Object.values(quirks("dynosim")).every(Boolean)).toBe(true);

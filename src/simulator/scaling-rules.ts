@@ -1,0 +1,32 @@
+import type { Decision, WorkerCounts } from "#planner/core";
+import type { RoleName, ScalingEvent } from "#src/record";
+
+/** What a decision changes of one role, or null where it changes nothing; live runs carry decisions out by the same rule. */
+export function scalingEvent(
+  decision: Decision,
+  role: RoleName,
+  { active, starting }: WorkerCounts,
+  atMs: number,
+): ScalingEvent | null {
+  const to = decision.targets?.[role];
+  const from = active + starting;
+  if (to === undefined || to === from) return null;
+  const reasons = decision.reasons.filter((reason) => reason.role === role || reason.role === null);
+  return { atMs, role, from, to, reason: reasons.map((reason) => reason.code).join(", ") };
+}
+
+export interface ScalableWorker {
+  id: number;
+  state: "starting" | "active" | "draining" | "removed";
+  /** Work given to it and not done, in the router's measure. */
+  outstanding: number;
+}
+
+/** Who goes: starting workers first (the youngest), then the least loaded active ones (ties: the highest id). */
+export function chooseVictims<W extends ScalableWorker>(workers: readonly W[], count: number): W[] {
+  const starting = workers.filter((worker) => worker.state === "starting").reverse();
+  const active = workers
+    .filter((worker) => worker.state === "active")
+    .sort((a, b) => a.outstanding - b.outstanding || b.id - a.id);
+  return [...starting, ...active].slice(0, count);
+}
