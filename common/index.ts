@@ -2,6 +2,7 @@ export { writeChunksAtomically, writeFileAtomically } from "./atomic-file.ts";
 export { type StdRng, stdRng } from "./chacha.ts";
 export { type Clock, wallClock } from "./clock.ts";
 export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
+export { type Lateness, LatenessMeter } from "./lateness.ts";
 export {
   Counter,
   CounterChild,
@@ -27,4 +28,6 @@ export {
 export { type RandomStream, randomStream } from "./random.ts";
 export { mean, quantileSorted, standardDeviation } from "./statistics.ts";
 export { didYouMean, nearest } from "./suggest.ts";
+export { type Timer, TimerQueue } from "./timers.ts";
 export { formatDuration, parseBytes, parseBytesPerSecond, parseDurationMs } from "./units.ts";
+export { pollingWaker, type Waker, type WakerFactory } from "./waker.ts";

@@ -1,5 +1,5 @@
-import type { Clock } from "#common";
-import type { EngineConfig, EngineLoad, KvEvent, TransferModel } from "#mocker/engine";
+import type { Clock, Lateness } from "#common";
+import type { EngineConfig, EngineLoad, KvEvent, PassCounters, TransferModel } from "#mocker/engine";
 import type { ForwardPassRecord, KvTransferParams, WorkerCard } from "#mocker/protocol";
 import type { Tokenizer } from "#mocker/text";
 
@@ -15,11 +15,17 @@ export interface Generation {
   arrivalMs: number;
   /** Absent: ranks take turns. */
   dpRank?: number;
-  /** Decode role: the prefill worker's answer. */
+  /**
+   * The body's `kv_transfer_params`. Decode role: the prefill worker's answer. Prefill role: with `do_remote_decode` the
+   * blocks are held for a transfer; without, they go as soon as the prompt is computed.
+   */
   kvTransfer?: KvTransferParams;
 }
 
-/** Told what becomes of a generation; calls come while the worker handles the end of a pass. Times are model ms. */
+/**
+ * Told what becomes of a generation. Calls come after the engine has handled an instant, first tokens before others;
+ * never from within `submit`. Times are model ms. Any call may cancel any generation.
+ */
 export interface GenerationListener {
   admitted(atMs: number, cachedTokens: number): void;
   /** `atMs` is the deadline the engine computed, at or just before now. */
@@ -49,6 +55,8 @@ export interface WorkerSettings {
   handoffTimeoutMs: number;
   /** Take `X-Request-Start` as the time of arrival: only where clients and workers share a clock. */
   trustRequestStart: boolean;
+  /** Where decode workers find this one; the host sets it. Absent: `held` names no address. */
+  address?: { host: string; port: number };
 }
 
 /** What observes a worker from inside: metrics, KV events, records of passes. */
@@ -74,12 +82,47 @@ export interface Worker {
   /** Block ids of KV events by content: chained hashes as Dynamo has them (xxh3-64, seed 1337). */
   blockIdentity(blockId: number): BlockIdentity | null;
   clearKvBlocks(): void;
+  /** Prefill role: computed prompts that wait for a decode worker. Null for other roles. */
+  readonly handoff: HandoffSource | null;
+  /** Sums of the engines' counters over the ranks. */
+  counters(): PassCounters;
+  /** How late the worker woke up for the ends of passes so far, real ms. */
+  lag(): Lateness;
   observe(observer: WorkerObserver): void;
   /** Takes nothing new; resolves when the last generation has left. */
   drain(): Promise<void>;
   /** Ends everything at once. */
   stop(): void;
 }
+
+/** What is behind `/kv_transfer` of a prefill worker. */
+export interface HandoffSource {
+  /**
+   * Resolves when the prompt of `requestId` is computed and its blocks are held, at once where they are.
+   * @param timeoutMs model ms; absent: `handoffTimeoutMs`
+   * @throws HandoffError `unknown` after the timeout (or the signal's abort), `failed` where the prompt was cancelled,
+   *   released, aborted or has expired
+   */
+  wait(requestId: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<KvTransferParams>;
+  /** The transfer is done: the blocks go. False where nothing is held (any more). @param atMs model time, the default is now */
+  release(requestId: string, atMs?: number): boolean;
+  /** Nobody will fetch them: cancels the prompt or frees its blocks; who waits is told. False where nothing is known of it. */
+  abort(requestId: string): boolean;
+  /** Requests whose blocks are held now. */
+  readonly heldCount: number;
+}
+
+/** A decode worker's view of the prefill worker that holds its blocks. */
+export interface KvPeer {
+  /** Resolves when the blocks are held. @throws HandoffError */
+  wait(requestId: string, signal: AbortSignal): Promise<KvTransferParams>;
+  /** Resolves to false where the blocks were gone. @param atMs model time of the transfer's end @throws HandoffError */
+  release(requestId: string, atMs: number): Promise<boolean>;
+  abort(requestId: string): Promise<void>;
+}
+
+/** Finds the prefill worker that `params` name (`remote_host`, `remote_port`). */
+export type KvPeers = (params: KvTransferParams) => KvPeer;
 
 /** What a full block holds. */
 export interface BlockIdentity {

@@ -1,0 +1,132 @@
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** Bytes a client may leave unread in our memory before its stream is cut. The kernel's buffers come before that. */
+const DEFAULT_LIMIT_BYTES = 1 << 20;
+const CRLF = "\r\n";
+/** Chunk heads of short chunks, ready made. */
+const CHUNK_HEADS = Array.from({ length: 4096 }, (_, length) => length.toString(16) + CRLF);
+
+export interface StreamWriterOptions {
+  limitBytes?: number;
+  /** Once, unless `end` came before: the client has gone, or it read so slowly that the stream was cut. */
+  onClosed: (why: "disconnected" | "stalled") => void;
+}
+
+/**
+ * A streamed HTTP response that costs little per piece: what is written within one turn of the event loop goes out as one
+ * HTTP chunk in one string straight to the socket, streams in the order of their first write. Where the response does not
+ * own its socket (a pipelined request), it goes through Node's own writer.
+ */
+export class StreamWriter {
+  readonly #raw: ServerResponse;
+  readonly #limitBytes: number;
+  readonly #onClosed: StreamWriterOptions["onClosed"];
+  #socket: Socket | null = null;
+  #chunked = false;
+  #pending = "";
+  #isAscii = true;
+  #state: "open" | "ending" | "closed" = "open";
+
+  constructor(raw: ServerResponse, options: StreamWriterOptions) {
+    this.#raw = raw;
+    this.#limitBytes = options.limitBytes ?? DEFAULT_LIMIT_BYTES;
+    this.#onClosed = options.onClosed;
+    raw.once("close", () => {
+      if (this.#state === "open") this.#close("disconnected");
+      this.#state = "closed";
+    });
+  }
+
+  /** Nothing more goes out: it has ended, or the client is gone. */
+  get closed(): boolean {
+    return this.#state !== "open";
+  }
+
+  /** Sends status and headers; before the first `write`. */
+  begin(status: number, headers: OutgoingHttpHeaders): void {
+    const raw = this.#raw;
+    if (this.#state !== "open") return;
+    raw.writeHead(status, headers);
+    raw.flushHeaders();
+    // What Node still holds back must go before ours.
+    if (raw.socket !== null && raw.writableLength === raw.socket.writableLength) {
+      this.#socket = raw.socket;
+      this.#chunked = raw.chunkedEncoding;
+    }
+  }
+
+  /** @param text ASCII alone */
+  write(text: string): void {
+    if (this.#state !== "open") return;
+    if (this.#pending === "") enlist(this);
+    this.#pending += text;
+  }
+
+  writeUtf8(text: string): void {
+    if (this.#state !== "open") return;
+    if (this.#pending === "") enlist(this);
+    this.#isAscii = false;
+    this.#pending += text;
+  }
+
+  /** Sends what is left and ends the response; its connection lives on. */
+  end(): void {
+    if (this.#state !== "open") return;
+    this.flush();
+    if (this.#state !== "open") return;
+    this.#state = "ending";
+    this.#raw.end();
+  }
+
+  /** Cuts the connection without an end, as a server that died does. */
+  destroy(): void {
+    this.#state = "closed";
+    this.#pending = "";
+    this.#raw.destroy();
+  }
+
+  /** Sends at once what was written in this turn. */
+  flush(): void {
+    const text = this.#pending;
+    if (text === "") return;
+    this.#pending = "";
+    if (this.#state !== "open") return;
+    const encoding = this.#isAscii ? "latin1" : "utf8";
+    this.#isAscii = true;
+    const socket = this.#socket;
+    if (socket === null) {
+      if (!this.#raw.write(text, encoding)) this.#check(this.#raw.writableLength);
+      return;
+    }
+    const bytes = encoding === "latin1" ? text.length : Buffer.byteLength(text);
+    const head = bytes < CHUNK_HEADS.length ? CHUNK_HEADS[bytes]! : bytes.toString(16) + CRLF;
+    if (!socket.write(this.#chunked ? head + text + CRLF : text, encoding)) this.#check(socket.writableLength);
+  }
+
+  #check(unreadBytes: number): void {
+    if (unreadBytes <= this.#limitBytes) return;
+    this.#raw.destroy();
+    this.#close("stalled");
+  }
+
+  #close(why: "disconnected" | "stalled"): void {
+    this.#state = "closed";
+    this.#pending = "";
+    this.#onClosed(why);
+  }
+}
+
+let written: StreamWriter[] = [];
+
+/** One flush a turn for all streams of the process: after the callback that wrote, before the event loop goes on. */
+function enlist(writer: StreamWriter): void {
+  if (written.length === 0) queueMicrotask(flushWritten);
+  written.push(writer);
+}
+
+function flushWritten(): void {
+  const writers = written;
+  written = [];
+  for (const writer of writers) writer.flush();
+}
