@@ -1,0 +1,161 @@
+import type { Clock } from "#common";
+import type { Tokenizer } from "#mocker/text";
+import type { Workload } from "#scenarios";
+import type { GapStatistics, RequestTable } from "#src/record";
+
+/** The one server that load goes to. */
+export interface LoadTarget {
+  /** Address, with or without a path: `http://127.0.0.1:8000`; `/v1/…` is added where it does not end in `/v1`. */
+  url: string;
+  model: string;
+  /** Default `chat`. */
+  endpoint?: "chat" | "completions";
+  /** Server-sent events; default true. */
+  streaming?: boolean;
+  /** Sent as a bearer token; never shown anywhere. */
+  apiKey?: string;
+  headers?: Readonly<Record<string, string>>;
+  /** Members of every request's body, over those that are made here. */
+  extraInputs?: Readonly<Record<string, unknown>>;
+  /** Body member that carries the output length; default `max_tokens`. */
+  maxTokensField?: "max_tokens" | "max_completion_tokens";
+}
+
+/** What prompts are made of: contents follow the workload's blocks, so that servers find the prefixes a simulation finds. */
+export interface PromptOptions {
+  /** Whose tokens are counted; default the built-in one. */
+  tokenizer?: Tokenizer;
+  /** Same seed, same prompts. Default 0. */
+  seed?: number | string;
+  /** `ids` sends token ids, on the completions endpoint only. Default `text`. */
+  format?: "text" | "ids";
+  /** Literal prompts by request, instead of made ones. */
+  texts?: readonly string[];
+}
+
+export interface LoadOptions {
+  workload: Workload;
+  target: LoadTarget;
+  prompts?: PromptOptions;
+  /** Its model time is what everything below counts in. Default: a wall clock of time scale 1 that starts now. */
+  clock?: Clock;
+  /** Model time of `clock` at which the workload begins; default: when warm-up is over. Requests are due at start + arrival. */
+  startMs?: number;
+  /** Stop here, ms from the start: what is under way then is cut off and counts as unfinished. */
+  endMs?: number;
+  /** A request that takes longer has failed, ms from its dispatch; default: no limit. */
+  requestTimeoutMs?: number;
+  /** Requests sent before the start, unmeasured, with the workload's lengths and contents of their own. Default 0. */
+  warmupRequests?: number;
+  /** Share of the requests (0..1) that are cancelled by the client at a random token. */
+  cancelShare?: number;
+  /** Threads that share the work; default 1. With more, the tokenizer must be the built-in one or from a file. */
+  threads?: number;
+  /** Send `X-Request-Start` with the scheduled time, for servers on this machine that trust it. Default false. */
+  sendRequestStart?: boolean;
+  onProgress?: (progress: LoadProgress) => void;
+  /** Aborts the run; what has been measured until then is the result. */
+  signal?: AbortSignal;
+}
+
+export interface LoadProgress {
+  /** ms from the start; negative while warming up. */
+  nowMs: number;
+  sent: number;
+  done: number;
+  failed: number;
+  inFlight: number;
+}
+
+export type FailureKind =
+  /** No connection: refused, unknown host, TLS. */
+  | "connect"
+  /** The connection broke before the response was complete. */
+  | "dropped"
+  | "timeout"
+  /** 4xx: the server does not want this request. */
+  | "rejected"
+  /** 5xx. */
+  | "server"
+  /** An error event in the stream. */
+  | "stream"
+  /** An answer that is no OpenAI response: a redirect, a page, a stream that ends without an end. */
+  | "protocol";
+
+export interface LoadFailure {
+  request: number;
+  kind: FailureKind;
+  /** HTTP status; 0 where there was no response. */
+  status: number;
+  message: string;
+}
+
+/** How late the generator itself was: dispatch − schedule of open-loop requests and of turns, model ms. */
+export interface Lateness {
+  count: number;
+  meanMs: number;
+  p99Ms: number;
+  maxMs: number;
+  /** Largest share of time that a thread of the generator was busy, 0..1. */
+  busyShare: number;
+}
+
+/** Per-request columns beside the request table; times in ms from the start, NaN where they did not happen. */
+export interface RequestDetails {
+  /** When the request was handed to its connection. */
+  sentMs: Float64Array;
+  /** Response head. */
+  respondedMs: Float64Array;
+  /** End of the response, of whatever kind. */
+  endedMs: Float64Array;
+  httpStatus: Int32Array;
+  /** 1 where the client gave the request up on purpose. */
+  cancelled: Uint8Array;
+  /** Prompt tokens by the server's count; −1 where it did not tell. */
+  serverIsl: Int32Array;
+  /** Content events of the stream. */
+  chunks: Int32Array;
+}
+
+export interface LoadCounts {
+  /** Requests dispatched. */
+  sent: number;
+  completed: number;
+  rejected: number;
+  failed: number;
+  /** Cut off by the end of the run or its abortion. */
+  unfinished: number;
+  /** Given up by the client on purpose (`cancelShare`). */
+  cancelled: number;
+}
+
+/** Something that makes the numbers less than they seem. */
+export interface LoadWarning {
+  code: "LATE" | "BUSY" | "OSL" | "ISL" | "NO_USAGE" | "NOT_STREAMED";
+  text: string;
+}
+
+/** What came of a load run. Row i of the tables is request i of the workload; rows that were never sent have no arrival. */
+export interface LoadResult {
+  workload: Workload;
+  /**
+   * `isl` by the server's count where it tells, else the workload's; `outputTokens` by its usage, else content events;
+   * `arrivalMs` is the schedule; token times are those of the client's socket. Model ms from the start.
+   */
+  requests: RequestTable;
+  details: RequestDetails;
+  gaps: GapStatistics;
+  counts: LoadCounts;
+  /** In order of time. */
+  failures: LoadFailure[];
+  lateness: Lateness;
+  /** When the last request ended, ms from the start. */
+  endMs: number;
+  /** Model time of the clock at the start, and the same as Unix ms of the wall clock. */
+  startMs: number;
+  startUnixMs: number;
+  timeScale: number;
+  connections: number;
+  aborted: boolean;
+  warnings: LoadWarning[];
+}
