@@ -13,6 +13,11 @@ export interface Tokenizer {
   decode(ids: ArrayLike<number>): string;
   /** Readable words; any sequence of them re-encodes to exactly their ids. At least a few hundred. */
   readonly words: readonly Word[];
+  /**
+   * It puts a space before each text by itself (as Llama 2's does): the first word of a text then stands without its own.
+   * Word streams and synthetic prompts heed it.
+   */
+  readonly prependsSpace?: boolean;
 }
 
 /** An endless sequence of words, the same for the same seed: what a mock model says, or a synthetic prompt. */
