@@ -1,0 +1,50 @@
+import type { Lateness } from "#common";
+import type { EngineLoad, PassCounters, TransferModel } from "#mocker/engine";
+import type { WorkerCard } from "#mocker/protocol";
+import type { Deployment } from "#scenarios";
+import type { RoleName } from "#src/record";
+
+/** The clock that all processes of a run share; its model time 0 is not the run's. */
+export interface ClockDescription {
+  timeScale: number;
+  epochUnixMs: number;
+}
+
+/** What a process needs to play workers of one role: the scenario's description, from which it builds its engines. */
+export interface WorkersStart {
+  clock: ClockDescription;
+  deployment: Deployment;
+  role: RoleName;
+  model: string;
+  transfer: TransferModel | null;
+}
+
+export interface WorkerStatus {
+  name: string;
+  loads: EngineLoad[];
+}
+
+/** What is left of workers when they go. */
+export interface WorkersReport {
+  counters: PassCounters;
+  /** Times the timing model was asked beyond what it was made from. */
+  extrapolations: number;
+  /** How late the ends of passes were, over all workers, real ms. */
+  lag: Lateness;
+}
+
+export type WorkerCalls = {
+  start(options: WorkersStart): Promise<void>;
+  /** A worker that is ready at `readyUnixMs`; the answer comes when it listens, the event when it is ready. */
+  add(options: { name: string; readyUnixMs: number }): Promise<WorkerCard>;
+  /** Ends a worker at once. */
+  cancel(name: string): Promise<void>;
+  /** When its last request had left, Unix ms. */
+  drain(name: string): Promise<number>;
+  loads(argument: null): WorkerStatus[];
+  close(argument: null): Promise<WorkersReport>;
+};
+
+export interface WorkerEvent {
+  ready: string;
+}

@@ -1,0 +1,36 @@
+import { UserError } from "#common";
+
+/** A process of a live run ended before it was told to. */
+export function processDied(name: string, how: string, stderr: string): UserError {
+  const tail = stderr.trimEnd().split("\n").slice(-12).join("\n");
+  return new UserError({
+    code: "LIVE_PROCESS_DIED",
+    where: name,
+    message: `the process ended early (${how})${tail === "" ? " and said nothing" : `; the last it said:\n${tail}`}`,
+    exitCode: 1,
+  });
+}
+
+export function notReady(name: string, seconds: number, stderr: string): UserError {
+  const tail = stderr.trimEnd().split("\n").slice(-12).join("\n");
+  return new UserError({
+    code: "LIVE_NOT_READY",
+    where: name,
+    message: `the process was not ready after ${seconds} s${tail === "" ? "" : `; the last it said:\n${tail}`}`,
+    exitCode: 1,
+  });
+}
+
+/** The run was ended from outside, by Ctrl-C for one. */
+export function interrupted(signal: string): UserError {
+  return new UserError({ code: "LIVE_INTERRUPTED", message: `ended by ${signal}`, exitCode: 1 });
+}
+
+export function quirkUnsupported(where: string, quirk: string): UserError {
+  return new UserError({
+    code: "LIVE_QUIRK_UNSUPPORTED",
+    where,
+    message: `${quirk} is a matter of the simulator's event order and has no meaning between processes`,
+    hint: "run it in virtual time, without --live",
+  });
+}

@@ -1,0 +1,1 @@
+export { type ComparedValue, type Comparison, compareRuns, type DecisionDifference, TOLERANCE } from "./compare.ts";
