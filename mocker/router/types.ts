@@ -1,3 +1,21 @@
+/** A worker's name, stable for its life: candidates are places in a list that changes. */
+export type WorkerKey = string | number;
+
+/** What names a block of KV cache by content and prefix: a chained hash, or an id that stands for one. */
+export type BlockKey = bigint | number | string;
+
+/** What a router may want to know of a request and its candidates; routers that only balance ignore it. */
+export interface RouteContext {
+  /** Names of the candidates, in their order. */
+  workers: ArrayLike<WorkerKey>;
+  /** Prompt tokens. */
+  isl: number;
+  /** The prompt's full blocks from its beginning; may hold more than the prompt's (they are ignored). */
+  blocks: ArrayLike<BlockKey>;
+  /** ms on any clock that does not go back; needed by the KV router without events alone. */
+  nowMs?: number;
+}
+
 /** Chooses a worker for a request; knows workers by their place in the list of those that take requests. */
 export interface Router {
   /**
@@ -5,5 +23,13 @@ export interface Router {
    * @param count candidates, at least one
    * @returns an index into it
    */
-  choose(outstanding: ArrayLike<number>, count: number): number;
+  choose(outstanding: ArrayLike<number>, count: number, context?: RouteContext): number;
+  /** The request goes to `worker`. `request` names it until it has ended. */
+  routed?(request: string | number, worker: WorkerKey, context: RouteContext): void;
+  /** The prompt is computed: its first token is out, or a prefill worker has done its part. */
+  prefilled?(request: string | number): void;
+  /** It left its worker, however that came about. Nothing happens for a request that is not known. */
+  ended?(request: string | number): void;
+  /** The worker is gone, with its cache and its requests. */
+  workerRemoved?(worker: WorkerKey): void;
 }

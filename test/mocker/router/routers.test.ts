@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LeastLoadedRouter, RoundRobinRouter } from "#mocker/router";
+import { randomStream } from "#common";
+import { createRouter, LeastLoadedRouter, RandomRouter, ROUTER_MODES, RoundRobinRouter } from "#mocker/router";
 
 describe("the round-robin router", () => {
   it("goes around", () => {
@@ -25,5 +26,31 @@ describe("the least-loaded router", () => {
     expect(router.choose([2, 1, 1], 3)).toBe(1);
     expect(router.choose([3, 2, 0], 2)).toBe(1);
     expect(router.choose(new Float64Array([0, 0]), 2)).toBe(0);
+  });
+});
+
+describe("the random router", () => {
+  it("takes every candidate about equally often, the same ones for the same stream", () => {
+    const draw = () => {
+      const router = new RandomRouter(randomStream(7, "router/test"));
+      return Array.from({ length: 400 }, () => router.choose([9, 0, 0, 0], 4));
+    };
+    const chosen = draw();
+    for (let i = 0; i < 4; i++) expect(chosen.filter((each) => each === i).length).toBeGreaterThan(70);
+    expect(draw()).toEqual(chosen);
+  });
+});
+
+describe("createRouter", () => {
+  it("makes a router of every mode that chooses among the candidates", () => {
+    for (const mode of ROUTER_MODES) {
+      const router = createRouter(mode, 1, { role: "prefill", blockSize: 16 });
+      const context = { workers: ["a", "b"], isl: 40, blocks: [1n, 2n] };
+      for (let i = 0; i < 10; i++) {
+        const place = router.choose([0, 5], 2, context);
+        expect(place === 0 || place === 1).toBe(true);
+        router.routed?.(i, context.workers[place]!, context);
+      }
+    }
   });
 });

@@ -1,0 +1,146 @@
+import type { RandomStream } from "#common";
+import { ActiveLoad } from "./active-load.ts";
+import { PrefixIndex } from "./prefix-index.ts";
+import { sampleCost } from "./sample.ts";
+import type { BlockKey, RouteContext, Router, WorkerKey } from "./types.ts";
+
+export interface KvRouterOptions {
+  /** Which pool it routes for: prefill workers cost prompts alone, decode workers blocks alone. */
+  role: "aggregated" | "prefill" | "decode";
+  /** Tokens per block. */
+  blockSize: number;
+  /** What a cached block takes off the prefill cost, in blocks (Dynamo's overlap credit). Default 1; 0 ignores caches. */
+  overlapWeight?: number;
+  /** Weight of a prompt block to compute against an active block. Default 1. */
+  prefillWeight?: number;
+  /** Default 0: always the lowest cost. */
+  temperature?: number;
+  /** Draws among equals and by temperature; null: the first of equals, and no temperature. */
+  random: RandomStream | null;
+  /**
+   * Whether KV events tell what is cached. Without, what was routed to a worker counts as cached there for a while
+   * (Dynamo's `--no-kv-events`). Default true.
+   */
+  events?: boolean;
+  /** How long, ms of `RouteContext.nowMs`. Default 120 000, as Dynamo's. */
+  ttlMs?: number;
+  /** Blocks remembered per worker at most. Default 2²⁰. */
+  maxBlocksPerWorker?: number;
+}
+
+/** What led to the last choice. */
+export interface KvChoice {
+  cost: number;
+  /** Leading blocks of the prompt cached on the chosen worker, and on the candidate that has most of them. */
+  overlapBlocks: number;
+  bestOverlapBlocks: number;
+  /** Full blocks of the prompt. */
+  promptBlocks: number;
+}
+
+/**
+ * Dynamo's KV-aware router: sends a request where the blocks that are still to be computed, together with the blocks in use
+ * there, are fewest (lib/kv-router/src/scheduling/selector.rs). For a prompt of n full blocks of which `hit` are cached on a
+ * worker, m are in use there, and T prompt tokens are waiting there to be computed:
+ *
+ *     prefill = max(0, (T + isl) / blockSize − overlapWeight · hit)      where T counts uncached tokens alone
+ *     cost    = prefillWeight · prefill + active blocks + n − m           (aggregated)
+ *
+ * A prefill worker has no second part; a decode worker has no first, and its requests share nothing.
+ */
+export class KvRouter implements Router {
+  readonly index: PrefixIndex;
+  readonly load = new ActiveLoad();
+  readonly #options: Required<KvRouterOptions>;
+  #costs = new Float64Array(16);
+  #hits = new Int32Array(16);
+  #last: KvChoice | null = null;
+
+  constructor(options: KvRouterOptions) {
+    this.#options = {
+      overlapWeight: 1,
+      prefillWeight: 1,
+      temperature: 0,
+      events: true,
+      ttlMs: 120_000,
+      maxBlocksPerWorker: 2 ** 20,
+      ...options,
+    };
+    this.index = new PrefixIndex(this.#options.maxBlocksPerWorker);
+  }
+
+  /** Of the last call to `choose` with a context; null before it. */
+  get last(): KvChoice | null {
+    return this.#last;
+  }
+
+  /** Without a context it balances like the least-loaded router. */
+  choose(outstanding: ArrayLike<number>, count: number, context?: RouteContext): number {
+    const { temperature, random } = this.#options;
+    if (context === undefined) return sampleCost(outstanding, count, 0, random);
+    this.#expire(context);
+    if (count > this.#costs.length) {
+      this.#costs = new Float64Array(count * 2);
+      this.#hits = new Int32Array(count * 2);
+    }
+    const costs = this.#costs;
+    const hits = this.#hits;
+    const promptBlocks = this.#promptBlocks(context);
+    this.index.match(context.blocks, promptBlocks, context.workers, count, hits);
+    let best = 0;
+    for (let i = 0; i < count; i++) {
+      costs[i] = this.#cost(context, context.workers[i]!, promptBlocks, hits[i]!);
+      best = Math.max(best, hits[i]!);
+    }
+    const chosen = sampleCost(costs, count, temperature, random);
+    this.#last = { cost: costs[chosen]!, overlapBlocks: hits[chosen]!, bestOverlapBlocks: best, promptBlocks };
+    return chosen;
+  }
+
+  routed(request: string | number, worker: WorkerKey, context: RouteContext): void {
+    this.#expire(context);
+    const { role, blockSize, events, ttlMs } = this.#options;
+    const length = this.#promptBlocks(context);
+    const blocks: BlockKey[] = [];
+    for (let i = 0; i < length; i++) blocks.push(context.blocks[i]!);
+    const found = this.#hits;
+    this.index.match(blocks, length, [worker], 1, found);
+    const uncached = role === "decode" ? 0 : Math.max(0, context.isl - found[0]! * blockSize);
+    this.load.add(request, worker, uncached, blocks);
+    // The end of a prompt goes in first, so that it is the first to be forgotten.
+    if (!events) this.index.stored(worker, blocks.toReversed(), (context.nowMs ?? 0) + ttlMs);
+  }
+
+  prefilled(request: string | number): void {
+    this.load.prefilled(request);
+  }
+
+  ended(request: string | number): void {
+    this.load.ended(request);
+  }
+
+  workerRemoved(worker: WorkerKey): void {
+    this.index.workerRemoved(worker);
+    this.load.workerRemoved(worker);
+  }
+
+  #expire(context: RouteContext): void {
+    if (!this.#options.events && context.nowMs !== undefined) this.index.expire(context.nowMs);
+  }
+
+  #promptBlocks({ isl, blocks }: RouteContext): number {
+    return Math.min(Math.floor(isl / this.#options.blockSize), blocks.length);
+  }
+
+  #cost(context: RouteContext, worker: WorkerKey, promptBlocks: number, hit: number): number {
+    const { role, blockSize, overlapWeight, prefillWeight } = this.#options;
+    const load = this.load.of(worker);
+    if (role === "decode") return load.requestBlocks + promptBlocks;
+    const waiting = (load.prefillTokens + Math.max(context.isl, hit * blockSize)) / blockSize;
+    const prefill = prefillWeight * Math.max(0, waiting - overlapWeight * hit);
+    if (role === "prefill") return prefill;
+    let inUse = 0;
+    while (inUse < promptBlocks && load.sharedBlocks.has(context.blocks[inUse]!)) inUse++;
+    return prefill + load.sharedBlocks.size + promptBlocks - inUse;
+  }
+}
