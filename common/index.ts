@@ -30,4 +30,4 @@ export { mean, quantileSorted, standardDeviation } from "./statistics.ts";
 export { didYouMean, nearest } from "./suggest.ts";
 export { type Timer, TimerQueue } from "./timers.ts";
 export { formatDuration, parseBytes, parseBytesPerSecond, parseDurationMs } from "./units.ts";
-export { pollingWaker, type Waker, type WakerFactory } from "./waker.ts";
+export { pollingWaker, threadWaker, type Waker, type WakerFactory } from "./waker.ts";
