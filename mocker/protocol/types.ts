@@ -100,3 +100,24 @@ export interface ForwardPassRecord {
   queuedPrefillTokens: number;
   usedBlocks: number;
 }
+
+/** One change of a KV cache. Hashes are unsigned 64-bit numbers in decimal: as JSON numbers, readers would round them. */
+export type KvEventData =
+  | { stored: { parent_hash: string | null; blocks: { block_hash: string; tokens_hash: string }[] } }
+  | { removed: { block_hashes: string[] } }
+  | "cleared";
+
+/** A worker's `GET /kv_events`, `event: kv`: what one pass of a rank changed. */
+export interface KvEventMessage {
+  /** Unix seconds. */
+  at: number;
+  dp_rank: number;
+  /** `event_id` counts from 0 over the life of the worker. */
+  events: { event_id: number; data: KvEventData }[];
+}
+
+/** `event: snapshot`: all that is cached now, instead of whatever was known before. */
+export interface KvSnapshotMessage {
+  at: number;
+  ranks: { dp_rank: number; blocks: { block_hash: string; tokens_hash: string; parent_hash: string | null }[] }[];
+}

@@ -63,7 +63,10 @@ export interface WorkerSettings {
 export interface WorkerObserver {
   /** After the end of each pass, before the next begins; `load` is of its rank. */
   passEnded?(record: Omit<ForwardPassRecord, "seq">, load: EngineLoad): void;
+  /** `Worker.blockIdentity` still answers for a block that is being removed. */
   kvEvent?(dpRank: number, event: KvEvent, atMs: number): void;
+  /** The rank's whole cache was emptied at once; `kvEvent` does not tell of its blocks. */
+  kvCleared?(dpRank: number, atMs: number): void;
   preempted?(): void;
 }
 
