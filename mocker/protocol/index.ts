@@ -1,1 +1,56 @@
+export {
+  type ChoiceContent,
+  chatCompletionBody,
+  completionBody,
+  embeddingsBody,
+  type FinishReason,
+  modelBody,
+  modelListBody,
+  type ResponseExtras,
+  type ResponseIdentity,
+  type ServedModel,
+  type Usage,
+  usageOf,
+} from "./bodies.ts";
+export { parseChatRequest } from "./chat-request.ts";
+export {
+  type ChunkExtras,
+  type ChunkTemplate,
+  type ChunkTemplateOptions,
+  chunkTemplate,
+  STREAM_DONE,
+} from "./chunks.ts";
+export { parseCompletionRequest, parseEmbeddingsRequest } from "./completion-request.ts";
+export {
+  contextLengthExceeded,
+  invalidApiKey,
+  invalidJson,
+  invalidRequest,
+  methodNotAllowed,
+  modelNotFound,
+  OpenAiError,
+  type OpenAiErrorBody,
+  requestTimeout,
+  requestTooLarge,
+  serverError,
+  serviceUnavailable,
+  tooManyRequests,
+  unknownUrl,
+  unsupportedMediaType,
+} from "./errors.ts";
+export { asciiJson, jsonText } from "./json.ts";
+export { chatPromptTokens, promptTokens } from "./prompt-tokens.ts";
+export type {
+  AnswerFormat,
+  ChatMessage,
+  ChatRequest,
+  CompletionRequest,
+  ContentPart,
+  EmbeddingsRequest,
+  FunctionTool,
+  GenerationRequest,
+  JsonSchema,
+  PromptSource,
+} from "./requests.ts";
+export { isDone, type SseEvent, SseParser, SseScanner } from "./sse.ts";
 export * from "./types.ts";
