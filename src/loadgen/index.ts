@@ -1,1 +1,2 @@
+export { runLoad } from "./run-load.ts";
 export type * from "./types.ts";

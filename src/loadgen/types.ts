@@ -96,8 +96,8 @@ export interface Lateness {
   meanMs: number;
   p99Ms: number;
   maxMs: number;
-  /** Largest share of time that a thread of the generator was busy, 0..1. */
-  busyShare: number;
+  /** Time that the generator's event loop kept its sockets waiting: 99 of 100 samples were below this, model ms. */
+  loopDelayMs: number;
 }
 
 /** Per-request columns beside the request table; times in ms from the start, NaN where they did not happen. */

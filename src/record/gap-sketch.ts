@@ -9,6 +9,18 @@ const OFFSET = Math.ceil((13 * Math.LN10) / LN_GAMMA);
 /** Upper edge of each bucket: γ^k at index k + OFFSET. */
 const EDGES = new Float64Array(2 * OFFSET + 1).map((_, index) => GAMMA ** (index - OFFSET));
 
+/** A sketch as a value that can be sent to another thread. */
+export interface GapSketchState {
+  count: number;
+  shift: number;
+  sum: number;
+  sumOfSquares: number;
+  min: number;
+  max: number;
+  zeros: number;
+  buckets: Float64Array;
+}
+
 /**
  * Weighted moments (exact) and quantiles (log buckets of 0.1 % relative accuracy, as DDSketch, Masson et al. 2019):
  * bucket k = ceil(ln x / ln γ) answers 2 γ^k / (γ + 1).
@@ -41,6 +53,35 @@ export class GapSketch {
     } else {
       this.#addToBucket(value, weight);
     }
+  }
+
+  /** What was added so far; shares its buckets with the sketch. */
+  state(): GapSketchState {
+    return {
+      count: this.#count,
+      shift: this.#shift,
+      sum: this.#sum,
+      sumOfSquares: this.#sumOfSquares,
+      min: this.#min,
+      max: this.#max,
+      zeros: this.#zeros,
+      buckets: this.#buckets,
+    };
+  }
+
+  /** Adds all that another sketch has seen. */
+  merge(other: GapSketchState): void {
+    if (other.count === 0) return;
+    if (this.#count === 0) this.#shift = other.shift;
+    // Σ (x − s) and Σ (x − s)² about this sketch's shift s instead of the other's.
+    const moved = other.shift - this.#shift;
+    this.#sumOfSquares += other.sumOfSquares + 2 * moved * other.sum + other.count * moved * moved;
+    this.#sum += other.sum + other.count * moved;
+    this.#count += other.count;
+    this.#min = Math.min(this.#min, other.min);
+    this.#max = Math.max(this.#max, other.max);
+    this.#zeros += other.zeros;
+    for (let i = 0; i < this.#buckets.length; i++) this.#buckets[i]! += other.buckets[i]!;
   }
 
   statistics(): GapStatistics {

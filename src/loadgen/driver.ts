@@ -1,0 +1,328 @@
+import { type Clock, randomStream, type Timer, TimerQueue } from "#common";
+import type { ClosedLoop, Workload } from "#scenarios";
+import { GapSketch } from "#src/record";
+import type { LoadColumns } from "./columns.ts";
+import { Connections } from "./connections.ts";
+import { Exchange, type ExchangeOwner } from "./exchange.ts";
+import { RequestFactory } from "./requests.ts";
+import type { FailureKind, LoadFailure, LoadTarget, PromptOptions } from "./types.ts";
+
+/** Bodies made before they are due. */
+const AHEAD = 32;
+/** How often requests are checked for their time limit, real ms. */
+const SWEEP_MS = 100;
+
+/** The part of a load run that one thread drives. */
+export interface DriverPlan {
+  workload: Workload;
+  /** First turns of the open loop that are this thread's, by arrival. */
+  openHeads: Int32Array;
+  closedLoops: ClosedLoop[];
+  target: LoadTarget;
+  prompts: PromptOptions;
+  runId: string;
+  sendRequestStart: boolean;
+  cancelShare: number;
+  requestTimeoutMs: number | null;
+  endMs: number | null;
+}
+
+export interface DriverCounts {
+  sent: number;
+  done: number;
+  failed: number;
+}
+
+/** Sends the requests of a plan on schedule and writes down what becomes of them. One per thread. */
+export class Driver implements ExchangeOwner {
+  readonly columns: LoadColumns;
+  readonly gaps = new GapSketch();
+  /** Dispatch − schedule, model ms. */
+  readonly lateness = new GapSketch();
+  readonly failures: LoadFailure[] = [];
+  readonly counts: DriverCounts = { sent: 0, done: 0, failed: 0 };
+  readonly #plan: DriverPlan;
+  readonly #clock: Clock;
+  readonly #timers: TimerQueue;
+  readonly #factory: RequestFactory;
+  readonly #connections: Connections;
+  readonly #endpoint: "chat" | "completions";
+  readonly #underWay = new Set<Exchange>();
+  readonly #bodies = new Map<number, Buffer>();
+  /** Closed loop of a request; empty where there is none. */
+  readonly #loopOf = new Map<number, number>();
+  readonly #inLoop: number[];
+  readonly #loopCursor: number[];
+  readonly #sweep: NodeJS.Timeout | undefined;
+  #startMs = 0;
+  #openCursor = 0;
+  #pendingTurns = 0;
+  #aheadCursor = 0;
+  #making = false;
+  #closed = false;
+  #resolve: () => void = () => {};
+  #endWarmUp: () => void = () => {};
+
+  constructor(plan: DriverPlan, columns: LoadColumns, clock: Clock, timers?: TimerQueue) {
+    this.#plan = plan;
+    this.columns = columns;
+    this.#clock = clock;
+    this.#timers = timers ?? new TimerQueue(clock);
+    const { workload, target, prompts, sendRequestStart, runId } = plan;
+    this.#factory = new RequestFactory(workload, target, prompts, sendRequestStart ? clock : null, runId);
+    this.#connections = new Connections(this.#factory.parts.origin);
+    this.#endpoint = target.endpoint ?? "chat";
+    this.#inLoop = plan.closedLoops.map(() => 0);
+    this.#loopCursor = plan.closedLoops.map(() => 0);
+    const timeoutMs = plan.requestTimeoutMs;
+    if (timeoutMs !== null) {
+      const everyMs = Math.max(1, Math.min(SWEEP_MS, timeoutMs / clock.timeScale / 4));
+      this.#sweep = setInterval(() => this.#stopSlowOnes(timeoutMs), everyMs);
+    }
+    this.#makeAhead();
+  }
+
+  get connections(): number {
+    return this.#connections.count;
+  }
+
+  get inFlight(): number {
+    return this.#underWay.size;
+  }
+
+  /** ms from the start, now. */
+  nowMs(): number {
+    return this.#clock.nowMs() - this.#startMs;
+  }
+
+  /**
+   * Sends `count` requests that are not measured, so many at a time. Their lengths are those of the workload's first
+   * requests, their contents their own. Returns the messages of those that failed.
+   */
+  async warmUp(count: number, concurrency: number, columns: LoadColumns): Promise<string[]> {
+    const failures: string[] = [];
+    const { workload } = this.#plan;
+    let next = 0;
+    let left = count;
+    await new Promise<void>((resolve) => {
+      this.#endWarmUp = resolve;
+      const send = () => {
+        if (next >= count || this.#closed) return;
+        const row = next++;
+        const client = this.#connections.take();
+        const exchange = new Exchange(owner, row, client, this.#endpoint, this.nowMs(), 0);
+        this.#underWay.add(exchange);
+        const body = this.#factory.body(row % workload.count, workload.count + row);
+        this.#send(exchange, body, this.#factory.headers(workload.count + row, this.#clock.nowMs()));
+      };
+      const owner: ExchangeOwner = {
+        columns,
+        nowMs: () => this.nowMs(),
+        gap: () => {},
+        failed: (_exchange, _kind, _status, message) => void failures.push(message),
+        ended: (exchange) => {
+          this.#underWay.delete(exchange);
+          this.#connections.giveBack(exchange.client);
+          left--;
+          if (left === 0) resolve();
+          else send();
+        },
+      };
+      if (count === 0) resolve();
+      for (let i = 0; i < Math.min(count, concurrency); i++) send();
+    });
+    return failures;
+  }
+
+  /** Runs the plan from model time `startMs` of the clock; resolves when all is done, or cut off. */
+  async run(startMs: number): Promise<void> {
+    this.#startMs = startMs;
+    await new Promise<void>((resolve) => {
+      this.#resolve = resolve;
+      if (this.#closed) return resolve();
+      const { closedLoops, endMs } = this.#plan;
+      closedLoops.forEach((loop, index) => {
+        for (const head of loop.heads) {
+          for (let turn = head; turn >= 0; turn = this.#nextTurn(turn)) this.#loopOf.set(turn, index);
+        }
+        this.#timers.at(startMs + loop.startMs, () => this.#refill(index));
+        if (Number.isFinite(loop.endMs)) this.#timers.at(startMs + loop.endMs, () => this.#finishIfDone());
+      });
+      if (endMs !== null) this.#timers.at(startMs + endMs, () => this.cut());
+      this.#armOpenLoop();
+      this.#finishIfDone();
+    });
+    await this.close();
+  }
+
+  /** Frees what it holds; requests under way end as cut off. */
+  async close(): Promise<void> {
+    this.cut();
+    clearInterval(this.#sweep);
+    this.#timers.close();
+    await this.#connections.close();
+  }
+
+  /** Sends nothing more and gives up what is under way. */
+  cut(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const exchange of [...this.#underWay]) exchange.stop("cut");
+    // What has no connection yet cannot be aborted and will not be told of: its row stays unfinished.
+    this.#endWarmUp();
+    this.#resolve();
+  }
+
+  // ── what exchanges tell ─────────────────────────────────────────────────────────────────────────────────────────
+
+  gap(gapMs: number, weight: number): void {
+    this.gaps.add(gapMs, weight);
+  }
+
+  failed(exchange: Exchange, kind: FailureKind, status: number, message: string): void {
+    this.counts.failed++;
+    this.failures.push({ request: exchange.row, kind, status, message });
+  }
+
+  ended(exchange: Exchange, atMs: number): void {
+    this.#underWay.delete(exchange);
+    this.#connections.giveBack(exchange.client);
+    this.counts.done++;
+    if (this.#closed) return;
+    const turn = this.#nextTurn(exchange.row);
+    if (turn >= 0) {
+      const dueMs = atMs + (this.#plan.workload.thinkMs?.[turn] ?? 0);
+      this.#pendingTurns++;
+      this.#timers.at(this.#startMs + dueMs, () => {
+        this.#pendingTurns--;
+        this.#dispatch(turn, dueMs);
+      });
+      this.#body(turn);
+      return;
+    }
+    const loop = this.#loopOf.get(exchange.row);
+    if (loop !== undefined) {
+      this.#inLoop[loop]!--;
+      this.#refill(loop);
+    }
+    this.#finishIfDone();
+  }
+
+  // ── schedule ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #nextTurn(request: number): number {
+    return this.#plan.workload.nextTurn?.[request] ?? -1;
+  }
+
+  #armOpenLoop(): Timer | null {
+    const { openHeads, workload } = this.#plan;
+    if (this.#openCursor >= openHeads.length) return null;
+    const dueMs = workload.arrivalMs[openHeads[this.#openCursor]!]!;
+    return this.#timers.at(this.#startMs + dueMs, () => {
+      this.#dispatch(openHeads[this.#openCursor++]!, dueMs);
+      this.#armOpenLoop();
+    });
+  }
+
+  /** Fills the free places of a closed loop. */
+  #refill(index: number): void {
+    const loop = this.#plan.closedLoops[index]!;
+    while (!this.#closed && this.#inLoop[index]! < loop.concurrency && this.#loopCursor[index]! < loop.heads.length) {
+      const nowMs = this.nowMs();
+      if (nowMs < loop.startMs || nowMs >= loop.endMs) return;
+      this.#inLoop[index]!++;
+      this.#dispatch(loop.heads[this.#loopCursor[index]!++]!, null);
+    }
+  }
+
+  /** @param dueMs when it should have been sent, ms from the start; null: now, as a place has become free */
+  #dispatch(request: number, dueMs: number | null): void {
+    if (this.#closed) return;
+    const { requests, details } = this.columns;
+    const body = this.#body(request);
+    this.#bodies.delete(request);
+    const sentMs = this.nowMs();
+    const arrivalMs = dueMs ?? sentMs;
+    requests.isl[request] = this.#plan.workload.isl[request]!;
+    requests.requestedOsl[request] = this.#plan.workload.osl[request]!;
+    requests.arrivalMs[request] = arrivalMs;
+    details.sentMs[request] = sentMs;
+    if (dueMs !== null) this.lateness.add(Math.max(0, sentMs - dueMs), 1);
+    const client = this.#connections.take();
+    const exchange = new Exchange(this, request, client, this.#endpoint, sentMs, this.#cancelAfter(request));
+    this.#underWay.add(exchange);
+    this.counts.sent++;
+    this.#send(exchange, body, this.#factory.headers(request, this.#startMs + arrivalMs));
+    this.#makeAhead();
+  }
+
+  #send(exchange: Exchange, body: Buffer, headers: string[]): void {
+    exchange.client.dispatch({ path: this.#factory.parts.path, method: "POST", headers, body }, exchange);
+  }
+
+  /** Token after which the client gives request `request` up; 0: never. Drawn per request, whatever thread it is on. */
+  #cancelAfter(request: number): number {
+    const { cancelShare, workload, prompts } = this.#plan;
+    if (cancelShare <= 0) return 0;
+    const stream = randomStream(prompts.seed ?? 0, `cancel/${request}`);
+    return stream.next() < cancelShare ? 1 + stream.integer(Math.max(1, workload.osl[request]! - 1)) : 0;
+  }
+
+  #finishIfDone(): void {
+    const { openHeads, closedLoops } = this.#plan;
+    if (this.#underWay.size > 0 || this.#pendingTurns > 0 || this.#openCursor < openHeads.length) return;
+    const nowMs = this.nowMs();
+    const exhausted = closedLoops.every((loop, i) => this.#loopCursor[i]! >= loop.heads.length || nowMs >= loop.endMs);
+    if (exhausted) this.#resolve();
+  }
+
+  #stopSlowOnes(timeoutMs: number): void {
+    const startedBefore = this.nowMs() - timeoutMs;
+    // In order of dispatch: the first that is young enough ends the search.
+    for (const exchange of this.#underWay) {
+      if (exchange.startedMs > startedBefore) return;
+      exchange.stop("timeout");
+    }
+  }
+
+  // ── bodies ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #body(request: number): Buffer {
+    let body = this.#bodies.get(request);
+    if (body === undefined) {
+      body = this.#factory.body(request);
+      this.#bodies.set(request, body);
+    }
+    return body;
+  }
+
+  /** Makes one body after the other, a turn of the event loop each, until enough are ready. */
+  #makeAhead(): void {
+    if (this.#making || this.#closed) return;
+    const request = this.#nextUnmade();
+    if (request < 0) return;
+    this.#making = true;
+    setImmediate(() => {
+      this.#making = false;
+      if (this.#closed) return;
+      this.#body(request);
+      this.#makeAhead();
+    });
+  }
+
+  /** A request that comes soon and has no body yet, or −1. */
+  #nextUnmade(): number {
+    const { openHeads, closedLoops } = this.#plan;
+    this.#aheadCursor = Math.max(this.#aheadCursor, this.#openCursor);
+    if (this.#aheadCursor < Math.min(openHeads.length, this.#openCursor + AHEAD))
+      return openHeads[this.#aheadCursor++]!;
+    for (let i = 0; i < closedLoops.length; i++) {
+      const { heads } = closedLoops[i]!;
+      const from = this.#loopCursor[i]!;
+      for (let at = from; at < Math.min(heads.length, from + AHEAD); at++) {
+        if (!this.#bodies.has(heads[at]!)) return heads[at]!;
+      }
+    }
+    return -1;
+  }
+}

@@ -1,0 +1,261 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Client, Dispatcher } from "undici";
+import { RequestStatus } from "#src/record";
+import type { LoadColumns } from "./columns.ts";
+import {
+  CompletionStream,
+  clipped,
+  errorMessage,
+  isObject,
+  NO_USAGE,
+  type Usage,
+  usageOf,
+} from "./completion-stream.ts";
+import { connectionFailure } from "./failures.ts";
+import type { FailureKind } from "./types.ts";
+
+const MAX_BODY_CHARS = 16 * 2 ** 20;
+const MAX_ERROR_CHARS = 65_536;
+
+/** What an exchange tells the driver that began it. */
+export interface ExchangeOwner {
+  readonly columns: LoadColumns;
+  /** ms from the start, now. */
+  nowMs(): number;
+  gap(gapMs: number, weight: number): void;
+  failed(exchange: Exchange, kind: FailureKind, status: number, message: string): void;
+  /** The connection is free again, whatever came of the request. Told once. */
+  ended(exchange: Exchange, atMs: number): void;
+}
+
+/** One request and its response, as undici tells of it; writes its row of the columns. */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly row: number;
+  readonly client: Client;
+  /** The client gives up after so many tokens; 0: never. */
+  readonly cancelAfter: number;
+  readonly startedMs: number;
+  readonly #owner: ExchangeOwner;
+  readonly #endpoint: "chat" | "completions";
+  #controller: Dispatcher.DispatchController | null = null;
+  #stream: CompletionStream | null = null;
+  #status = 0;
+  #contentType = "";
+  #body = "";
+  #lastMs = Number.NaN;
+  #tokens = 0;
+  /** Why it was given up before its end. */
+  #stopped: "cancelled" | "cut" | "timeout" | "failed" | null = null;
+  #over = false;
+
+  constructor(
+    owner: ExchangeOwner,
+    row: number,
+    client: Client,
+    endpoint: "chat" | "completions",
+    startedMs: number,
+    cancelAfter: number,
+  ) {
+    this.#owner = owner;
+    this.row = row;
+    this.client = client;
+    this.#endpoint = endpoint;
+    this.startedMs = startedMs;
+    this.cancelAfter = cancelAfter;
+  }
+
+  /** Gives up: the run is over (`cut`), it takes too long (`timeout`), or as planned (`cancelled`). */
+  stop(why: "cancelled" | "cut" | "timeout"): void {
+    if (this.#over || this.#stopped !== null) return;
+    this.#stopped = why;
+    this.#abort();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#stopped !== null) this.#abort();
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    const { requests, details } = this.#owner.columns;
+    const { row } = this;
+    this.#status = status;
+    this.#contentType = headers["content-type"] ?? "";
+    details.respondedMs[row] = this.#owner.nowMs();
+    details.httpStatus[row] = status;
+    if (status === 200 && this.#contentType.startsWith("text/event-stream")) {
+      this.#stream = new CompletionStream(this.#endpoint);
+    }
+    const decode = workerIndex(headers["x-worker-id"]);
+    if (decode >= 0) requests.decodeWorker[row] = decode;
+    const prefill = workerIndex(headers["x-prefill-worker-id"]);
+    if (prefill >= 0) requests.prefillWorker[row] = prefill;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const stream = this.#stream;
+    if (stream === null) {
+      if (this.#body.length < (this.#status === 200 ? MAX_BODY_CHARS : MAX_ERROR_CHARS)) {
+        this.#body += chunk.toString("latin1");
+      }
+      return;
+    }
+    // All that one read of the socket brought came at one time.
+    const nowMs = this.#owner.nowMs();
+    const events = stream.feed(chunk);
+    if (events > 0) this.#tokensCame(events, nowMs);
+    if (stream.error !== null && this.#stopped === null) {
+      this.#fail("stream", stream.error);
+      this.#abort();
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return;
+    if (this.#stopped === null) this.#complete();
+    else this.#conclude();
+    this.#end();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#over) return;
+    if (this.#stopped !== null) this.#conclude();
+    else {
+      const { kind, message } = connectionFailure(error, this.#status > 0);
+      this.#fail(kind, message);
+    }
+    this.#end();
+  }
+
+  #tokensCame(count: number, nowMs: number): void {
+    const { requests } = this.#owner.columns;
+    const { row } = this;
+    if (this.#tokens === 0) {
+      requests.firstTokenMs[row] = nowMs;
+      if (count > 1) {
+        requests.secondTokenMs[row] = nowMs;
+        this.#owner.gap(0, count - 1);
+      }
+    } else {
+      if (this.#tokens === 1) requests.secondTokenMs[row] = nowMs;
+      this.#owner.gap(nowMs - this.#lastMs, 1);
+      if (count > 1) this.#owner.gap(0, count - 1);
+    }
+    this.#lastMs = nowMs;
+    this.#tokens += count;
+    if (this.cancelAfter > 0 && this.#tokens >= this.cancelAfter && this.#stream?.finished !== true) {
+      this.stop("cancelled");
+    }
+  }
+
+  /** The response ended by itself. */
+  #complete(): void {
+    if (this.#status !== 200) {
+      this.#refused();
+      return;
+    }
+    const stream = this.#stream;
+    if (stream === null) {
+      this.#completeBody();
+    } else if (stream.finished) {
+      this.#succeed(stream.usage(), this.#tokens);
+    } else if (stream.malformed !== null) {
+      this.#fail("protocol", `found ${JSON.stringify(clipped(stream.malformed, 80))} in the stream, expected JSON`);
+    } else {
+      this.#fail("dropped", `the stream ended after ${this.#tokens} tokens without [DONE] or a finish reason`);
+    }
+  }
+
+  /** A response without streaming: one JSON document. */
+  #completeBody(): void {
+    const body = parsed(this.#body);
+    if (body === null || !Array.isArray(body.choices)) {
+      const message = body === null ? null : errorMessage(body);
+      const found = message ?? `${this.#contentType || "no content type"}: ${clipped(this.#body, 80)}`;
+      this.#fail("protocol", `found ${found}, expected a completion`);
+      return;
+    }
+    this.#lastMs = this.#owner.nowMs();
+    this.#succeed(isObject(body.usage) ? usageOf(body.usage) : NO_USAGE, 0);
+  }
+
+  #succeed(usage: Usage, counted: number): void {
+    const { requests } = this.#owner.columns;
+    this.#writeUsage(usage);
+    if (usage.completionTokens < 0) requests.outputTokens[this.row] = counted;
+    requests.lastTokenMs[this.row] = this.#lastMs;
+    requests.status[this.row] = RequestStatus.completed;
+  }
+
+  #writeUsage({ promptTokens, completionTokens, cachedTokens }: Usage): void {
+    const { requests, details } = this.#owner.columns;
+    const { row } = this;
+    if (promptTokens >= 0) {
+      requests.isl[row] = promptTokens;
+      details.serverIsl[row] = promptTokens;
+    }
+    if (cachedTokens >= 0) requests.cachedTokens[row] = cachedTokens;
+    if (completionTokens >= 0) requests.outputTokens[row] = completionTokens;
+  }
+
+  #refused(): void {
+    const status = this.#status;
+    const body = parsed(this.#body);
+    const told = body === null ? clipped(this.#body) : errorMessage(body);
+    const message = `status ${status}${told ? `: ${Buffer.from(told, "latin1").toString("utf8")}` : ""}`;
+    if (status >= 500) this.#fail("server", message);
+    else if (status >= 400) this.#fail("rejected", message);
+    else if (status >= 300) this.#fail("protocol", `${message} (a redirect: load goes to the named address alone)`);
+    else this.#fail("protocol", message);
+  }
+
+  /** It was stopped from this side. */
+  #conclude(): void {
+    if (this.#stopped === "timeout") {
+      const seconds = (this.#owner.nowMs() - this.startedMs) / 1000;
+      this.#fail("timeout", `no end after ${Number(seconds.toPrecision(3))} s (${this.#tokens} tokens came)`);
+    } else if (this.#stopped !== "failed") {
+      const { requests, details } = this.#owner.columns;
+      if (this.#stopped === "cancelled") details.cancelled[this.row] = 1;
+      requests.outputTokens[this.row] = this.#tokens;
+      requests.lastTokenMs[this.row] = this.#lastMs;
+    }
+  }
+
+  #fail(kind: FailureKind, message: string): void {
+    const { requests } = this.#owner.columns;
+    this.#stopped = "failed";
+    requests.status[this.row] = kind === "rejected" ? RequestStatus.rejected : RequestStatus.failed;
+    requests.outputTokens[this.row] = this.#tokens;
+    requests.lastTokenMs[this.row] = this.#lastMs;
+    this.#owner.failed(this, kind, this.#status, clipped(message, 500));
+  }
+
+  #end(): void {
+    this.#over = true;
+    const atMs = this.#owner.nowMs();
+    const { details } = this.#owner.columns;
+    details.endedMs[this.row] = atMs;
+    details.chunks[this.row] = this.#tokens;
+    this.#owner.ended(this, atMs);
+  }
+
+  #abort(): void {
+    this.#controller?.abort(new Error("given up by the load generator"));
+  }
+}
+
+/** `decode/3` → 3; −1 for other names. */
+function workerIndex(id: string | string[] | undefined): number {
+  const match = typeof id === "string" ? /^[a-z]+\/(\d{1,9})$/.exec(id) : null;
+  return match === null ? -1 : Number(match[1]);
+}
+
+function parsed(body: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(body);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { Worker } from "node:worker_threads";
+import { type Clock, wallClock } from "#common";
+import { builtinTokenizer } from "#mocker/text";
+import { type LoadColumns, loadColumns } from "./columns.ts";
+import { Driver, type DriverPlan } from "./driver.ts";
+import { type DriverResult, runDriver } from "./driver-result.ts";
+import { badOption, nothingToSend, threadsNeedFile, warmupFailed } from "./errors.ts";
+import { loadResult } from "./result.ts";
+import { split } from "./split.ts";
+import { type FromThread, sharedClock, type ThreadTask, type ToThread } from "./thread.ts";
+import type { LoadOptions, LoadResult } from "./types.ts";
+
+/** Time between the end of the preparations and the start, real ms: the first request should not be late already. */
+const LEAD_MS = 20;
+const WARMUP_CONCURRENCY = 16;
+const PROGRESS_MS = 200;
+
+/**
+ * Sends a workload to an OpenAI-compatible server and measures what comes back. Open-loop requests are sent on an absolute
+ * schedule whatever the server does, and times count from that schedule, so that a stall shows in all requests that it delays
+ * (no coordinated omission: Tene, "How NOT to Measure Latency", 2013). Requests that fail are part of the result.
+ * @throws UserError LOADGEN_… where the run cannot begin
+ */
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const { workload, clock = wallClock(), threads = 1, warmupRequests = 0 } = options;
+  check(options);
+  const tokenizer = options.prompts?.tokenizer ?? builtinTokenizer();
+  const columns = loadColumns(workload.count, threads > 1);
+  const plan: DriverPlan = {
+    workload,
+    openHeads: workload.openHeads,
+    closedLoops: workload.closedLoops,
+    target: options.target,
+    prompts: { ...options.prompts, tokenizer },
+    runId: randomUUID(),
+    sendRequestStart: options.sendRequestStart ?? false,
+    cancelShare: options.cancelShare ?? 0,
+    requestTimeoutMs: options.requestTimeoutMs ?? null,
+    endMs: options.endMs ?? null,
+  };
+  const run = threads === 1 ? inThisThread(plan, columns, clock) : await inThreads(plan, columns, clock, threads);
+  const cut = () => run.cut();
+  options.signal?.addEventListener("abort", cut);
+  let progress: NodeJS.Timeout | undefined;
+  try {
+    if (options.signal?.aborted) cut();
+    else if (warmupRequests > 0) await warmUp(plan, warmupRequests, clock, options);
+    const startMs = options.startMs ?? clock.nowMs() + LEAD_MS * clock.timeScale;
+    if (options.onProgress !== undefined) {
+      const { onProgress } = options;
+      progress = setInterval(() => onProgress({ nowMs: clock.nowMs() - startMs, ...run.progress() }), PROGRESS_MS);
+    }
+    const parts = await run.start(startMs);
+    return loadResult(options, columns, parts, { startMs, clock, aborted: options.signal?.aborted ?? false });
+  } finally {
+    clearInterval(progress);
+    options.signal?.removeEventListener("abort", cut);
+    await run.close();
+  }
+}
+
+/** The threads of a run, whether they are threads of their own or this one. */
+interface Run {
+  start(startMs: number): Promise<DriverResult[]>;
+  cut(): void;
+  progress(): { sent: number; done: number; failed: number; inFlight: number };
+  close(): Promise<unknown>;
+}
+
+function inThisThread(plan: DriverPlan, columns: LoadColumns, clock: Clock): Run {
+  const driver = new Driver(plan, columns, clock);
+  return {
+    start: async (startMs) => [await runDriver(driver, startMs)],
+    cut: () => driver.cut(),
+    progress: () => ({ ...driver.counts, inFlight: driver.inFlight }),
+    close: () => driver.close(),
+  };
+}
+
+async function inThreads(plan: DriverPlan, columns: LoadColumns, clock: Clock, threads: number): Promise<Run> {
+  const { tokenizer, ...prompts } = plan.prompts;
+  const parts = split(plan.workload, threads);
+  // Beside this module there is the source, or what the build made of it.
+  const file = new URL(import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thread.js", import.meta.url);
+  const workers = parts.map((part) => {
+    const task: ThreadTask = {
+      plan: { ...plan, ...part, prompts },
+      tokenizer: tokenizer?.name ?? "builtin",
+      columns,
+      clock: sharedClock(clock),
+    };
+    return new ThreadRun(new Worker(file, { workerData: task }));
+  });
+  await Promise.all(workers.map((worker) => worker.ready));
+  return {
+    start: (startMs) => Promise.all(workers.map((worker) => worker.start(startMs))),
+    cut: () => {
+      for (const worker of workers) worker.post({ kind: "cut" });
+    },
+    progress: () => {
+      const sum = { sent: 0, done: 0, failed: 0, inFlight: 0 };
+      for (const { progress } of workers) {
+        sum.sent += progress.sent;
+        sum.done += progress.done;
+        sum.failed += progress.failed;
+        sum.inFlight += progress.inFlight;
+      }
+      return sum;
+    },
+    close: () => Promise.all(workers.map((worker) => worker.close())),
+  };
+}
+
+/** This side of one thread. */
+class ThreadRun {
+  progress = { sent: 0, done: 0, failed: 0, inFlight: 0 };
+  readonly ready: Promise<void>;
+  readonly #worker: Worker;
+  readonly #done: Promise<DriverResult>;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    const { promise: ready, resolve: isReady, reject: notReady } = Promise.withResolvers<void>();
+    const { promise: done, resolve: isDone, reject: notDone } = Promise.withResolvers<DriverResult>();
+    this.ready = ready;
+    this.#done = done;
+    done.catch(() => {});
+    worker.on("message", (message: FromThread) => {
+      if (message.kind === "ready") isReady();
+      else if (message.kind === "done") isDone(message.result);
+      else this.progress = message;
+    });
+    const broken = (error: Error) => {
+      notReady(error);
+      notDone(error);
+    };
+    worker.on("error", broken);
+    worker.on("exit", (code) => broken(new Error(`a thread of the load generator ended early (exit code ${code})`)));
+  }
+
+  start(startMs: number): Promise<DriverResult> {
+    this.post({ kind: "start", startMs });
+    return this.#done;
+  }
+
+  post(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+/** In this thread alone: what is to be warm is the server. */
+async function warmUp(plan: DriverPlan, count: number, clock: Clock, options: LoadOptions): Promise<void> {
+  const none = { openHeads: new Int32Array(0), closedLoops: [] };
+  const driver = new Driver({ ...plan, ...none, endMs: null }, loadColumns(0, false), clock);
+  const cut = () => driver.cut();
+  options.signal?.addEventListener("abort", cut);
+  try {
+    const most = plan.closedLoops.reduce((sum, loop) => sum + loop.concurrency, 0);
+    const failures = await driver.warmUp(count, Math.min(most || WARMUP_CONCURRENCY, count), loadColumns(count, false));
+    if (failures.length === count) throw warmupFailed(failures.length, count, failures[0]!);
+  } finally {
+    options.signal?.removeEventListener("abort", cut);
+    await driver.close();
+  }
+}
+
+function check({ workload, threads = 1, cancelShare = 0, prompts, startMs, endMs }: LoadOptions): void {
+  if (workload.openHeads.length === 0 && workload.closedLoops.every((loop) => loop.heads.length === 0)) {
+    throw nothingToSend();
+  }
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
+    throw badOption("threads", threads, "a whole number from 1 to 64");
+  }
+  if (!(cancelShare >= 0 && cancelShare <= 1)) throw badOption("cancelShare", cancelShare, "a share from 0 to 1");
+  if (startMs !== undefined && !Number.isFinite(startMs)) throw badOption("startMs", startMs, "model ms");
+  if (endMs !== undefined && !(endMs > 0)) throw badOption("endMs", endMs, "ms above 0");
+  const tokenizer = prompts?.tokenizer;
+  if (threads > 1 && tokenizer !== undefined && tokenizer.name !== "builtin" && !/\.json$/.test(tokenizer.name)) {
+    throw threadsNeedFile(tokenizer.name);
+  }
+}

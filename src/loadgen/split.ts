@@ -1,0 +1,28 @@
+import type { ClosedLoop, Workload } from "#scenarios";
+
+/** The traffic of one of several threads. */
+export interface Part {
+  openHeads: Int32Array;
+  closedLoops: ClosedLoop[];
+}
+
+/**
+ * Shares the sessions of a workload out to threads by turns. A closed loop's places are shared out, too: all threads together
+ * never have more sessions in flight than the loop allows.
+ */
+export function split(workload: Pick<Workload, "openHeads" | "closedLoops">, threads: number): Part[] {
+  return Array.from({ length: threads }, (_, thread) => ({
+    openHeads: everyNth(workload.openHeads, threads, thread),
+    closedLoops: workload.closedLoops.flatMap((loop) => {
+      // With fewer places than threads some threads have none, and the others share the sessions.
+      const sharers = Math.min(threads, loop.concurrency);
+      if (thread >= sharers) return [];
+      const concurrency = Math.floor(loop.concurrency / sharers) + (thread < loop.concurrency % sharers ? 1 : 0);
+      return [{ ...loop, concurrency, heads: everyNth(loop.heads, sharers, thread) }];
+    }),
+  }));
+}
+
+function everyNth(heads: Int32Array, n: number, first: number): Int32Array {
+  return n === 1 ? heads : heads.filter((_, i) => i % n === first);
+}
