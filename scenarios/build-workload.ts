@@ -5,6 +5,7 @@ import { distributionMean } from "./distributions.ts";
 import { badTraffic } from "./errors.ts";
 import { mergeWorkloads } from "./merge.ts";
 import { rateCurve } from "./rate-curve.ts";
+import { asClosedLoop } from "./reshape.ts";
 import { readTraceFile } from "./trace.ts";
 import type { TraceOptions } from "./trace-reader.ts";
 import type { ClosedEntry, OpenEntry, TraceEntry, TrafficEntry } from "./traffic.ts";
@@ -146,5 +147,6 @@ function place(name: string, options: BuildOptions): string {
 
 function traceWorkload(entry: TraceEntry, name: string, options: BuildOptions): Workload {
   const read = options.readTrace ?? readTraceFile;
-  return read(entry.file, { ...entry.options, seed: `${options.seed}/traffic/${name}` });
+  const workload = read(entry.file, { ...entry.options, seed: `${options.seed}/traffic/${name}` });
+  return entry.concurrency === undefined ? workload : asClosedLoop(workload, entry.concurrency);
 }

@@ -19,6 +19,7 @@ export {
   type ScenarioOptions,
   scenarioWorkload,
 } from "./parse-scenario.ts";
+export { asClosedLoop, atTimes, firstSessions } from "./reshape.ts";
 export { parseTrace, readTraceFile } from "./trace.ts";
 export type { TraceOptions } from "./trace-reader.ts";
 export { type LengthSummary, summarizeWorkload, type WorkloadSummary } from "./trace-summary.ts";

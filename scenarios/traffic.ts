@@ -105,6 +105,8 @@ export interface TraceEntry {
   /** Path, absolute or relative to the working directory. */
   file: string;
   options: TraceOptions;
+  /** Sessions in flight, in the trace's order, instead of its times; absent: its times. */
+  concurrency?: number;
 }
 
 /** Entries one after the other: each starts where the one before ends. */

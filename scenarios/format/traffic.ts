@@ -216,6 +216,12 @@ const trace = z
     requests: z.int().min(1).optional().meta({ description: "Requests to take" }),
     spread: duration("Bucket width of the timestamps, over which arrivals are spread").optional(),
     maxIsl: tokens.optional().meta({ description: "Longer prompts are cut to this" }),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(1e6)
+      .optional()
+      .meta({ description: "Sessions in flight, in the trace's order, instead of its times" }),
     start,
   })
   .refine((slice) => slice.to === undefined || slice.to > (slice.from ?? 0), {
@@ -233,7 +239,9 @@ const trace = z
       ...(written.spread === undefined ? {} : { spreadMs: written.spread }),
       ...(written.maxIsl === undefined ? {} : { maxIsl: written.maxIsl }),
     };
-    return { kind: "trace", startMs: written.start, file: written.file, options };
+    const { concurrency } = written;
+    const entry: TrafficEntry = { kind: "trace", startMs: written.start, file: written.file, options };
+    return concurrency === undefined ? entry : { ...entry, concurrency };
   })
   .meta({ description: "A recorded trace" });
 

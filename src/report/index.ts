@@ -3,6 +3,7 @@ export { type HeatChart, heatChart } from "./charts/heat-chart.ts";
 export { type PngOptions, svgToPng } from "./charts/png.ts";
 export { cssVariables, DARK, LIGHT, type Palette, THEMES, type Theme } from "./charts/theme.ts";
 export { xyChart } from "./charts/xy-chart.ts";
+export { aiperfExport } from "./files/aiperf-export.ts";
 export { reportJson } from "./files/report-json.ts";
 export { reportSchema } from "./files/report-schema.ts";
 export {
@@ -18,7 +19,9 @@ export { type Attainment, attainment, type RequestCounts } from "./summary/attai
 export { type Cost, cost } from "./summary/cost.ts";
 export type { Distribution, PercentileRule } from "./summary/distribution.ts";
 export { type Measured, measuredValues } from "./summary/measured-values.ts";
+export { type MetricRow, metricRows } from "./summary/metric-rows.ts";
 export { type RunSummary, type SummaryOptions, summarize } from "./summary/summarize.ts";
 export { type TerminalOptions, terminalOptions } from "./terminal/ink.ts";
+export { metricsTable } from "./terminal/metrics-table.ts";
 export { formatRun } from "./terminal/run-text.ts";
 export { HELD_SHARE, verdict } from "./verdict.ts";

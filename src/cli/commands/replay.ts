@@ -17,6 +17,7 @@ interface ReplayFlags extends RehearseFlags {
   router: string;
   kvTransferBandwidth: string;
   speedup?: number;
+  concurrency?: number;
   from?: string;
   to?: string;
   skip?: number;
@@ -55,6 +56,11 @@ export function replayCommand(): Command {
       "64GB/s",
     )
     .option("--speedup <factor>", "divides arrival times", positiveNumber("--speedup"))
+    .option(
+      "--concurrency <n>",
+      "closed loop: so many requests (sessions) in flight, in the trace's order, instead of its times",
+      wholeNumber("--concurrency", 1),
+    )
     .option("--from <duration>", "slice of the trace's own time", duration("--from"))
     .option("--to <duration>", "end of the slice", duration("--to"))
     .option("--skip <n>", "requests left out at the beginning", wholeNumber("--skip"))
@@ -120,6 +126,7 @@ function document(trace: string, flags: ReplayFlags): object {
         trace: given({
           file: resolve(trace),
           speedup: flags.speedup,
+          concurrency: flags.concurrency,
           from: flags.from,
           to: flags.to,
           skip: flags.skip,

@@ -1,0 +1,95 @@
+import { newPassCounters } from "#mocker/engine";
+import { type RequestTable, type RunRecord, requestTable, type Timeline, TimelineRecorder } from "#src/record";
+import type { LoadResult } from "./types.ts";
+
+/** What a load run cannot know of itself; everything but name and SLA has a default. */
+export type LoadRecordOptions = Pick<RunRecord, "name" | "sla"> &
+  Partial<Omit<RunRecord, "requests" | "gaps" | "feasible" | "durationMs">> & {
+    /** By request of the workload; default: all are. */
+    feasible?: Uint8Array;
+  };
+
+/** Rows of the requests that count: those that were sent, without those that the client cancelled on purpose. */
+export function judgedRows({ requests, details }: Pick<LoadResult, "requests" | "details">): Int32Array {
+  const rows = new Int32Array(requests.count);
+  let count = 0;
+  for (let i = 0; i < requests.count; i++) {
+    if (!Number.isNaN(requests.arrivalMs[i]!) && details.cancelled[i] === 0) rows[count++] = i;
+  }
+  return rows.slice(0, count);
+}
+
+/**
+ * A load run as a record, for reports. Row `i` is request `judgedRows(result)[i]`. Without `workers` nothing is known of the
+ * deployment: no GPU time, no goodput per GPU.
+ */
+export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunRecord {
+  const rows = judgedRows(result);
+  const requests = tableRows(result.requests, rows);
+  const { feasible, ...given } = options;
+  let durationMs = 0;
+  let prefixHitTokens = 0;
+  let disaggregated = false;
+  for (let i = 0; i < requests.count; i++) {
+    if (requests.lastTokenMs[i]! > durationMs) durationMs = requests.lastTokenMs[i]!;
+    prefixHitTokens += requests.cachedTokens[i]!;
+    if (requests.prefillWorker[i]! >= 0) disaggregated = true;
+  }
+  const { prefillMs: _prefillMs, ...counters } = newPassCounters();
+  return {
+    mode: disaggregated ? "disagg" : "agg",
+    endMs: result.endMs,
+    gpusPerWorker: { prefill: 0, decode: 0 },
+    workers: [],
+    scalingEvents: [],
+    decisions: [],
+    timeline: timelineOf(result),
+    engine: { ...counters, prefixHitTokens, extrapolations: 0 },
+    ...given,
+    requests,
+    gaps: result.gaps,
+    durationMs,
+    feasible:
+      feasible === undefined ? new Uint8Array(rows.length).fill(1) : Uint8Array.from(rows, (row) => feasible[row]!),
+  };
+}
+
+function tableRows(table: RequestTable, rows: Int32Array): RequestTable {
+  const kept = requestTable(rows.length);
+  for (const key of Object.keys(kept) as (keyof RequestTable)[]) {
+    if (key === "count") continue;
+    const from = table[key];
+    const to = kept[key];
+    rows.forEach((row, i) => {
+      to[i] = from[row]!;
+    });
+  }
+  return kept;
+}
+
+/** Arrivals and requests under way over time; workers are not seen from here. */
+function timelineOf({ requests, details, workload, endMs }: LoadResult): Timeline {
+  const none = { active: 0, starting: 0, draining: 0 };
+  const recorder = new TimelineRecorder(Math.max(1000, Math.max(workload.horizonMs, endMs) / 360));
+  const arrivals = requests.arrivalMs.filter((atMs) => !Number.isNaN(atMs)).sort();
+  const ends = details.endedMs.filter((atMs) => !Number.isNaN(atMs)).sort();
+  let arrived = 0;
+  let ended = 0;
+  for (let fromMs = 0; fromMs < endMs; ) {
+    const toMs = Math.min(endMs, fromMs + recorder.timeline.windowMs);
+    while (arrived < arrivals.length && arrivals[arrived]! <= toMs) {
+      recorder.arrived();
+      arrived++;
+    }
+    while (ended < ends.length && ends[ended]! <= toMs) ended++;
+    recorder.close(toMs, {
+      prefill: none,
+      decode: none,
+      kvUsage: 0,
+      prefillQueueTokens: 0,
+      runningRequests: arrived - ended,
+    });
+    fromMs = toMs;
+  }
+  return recorder.timeline;
+}
