@@ -27,6 +27,13 @@ export class LatenessMeter {
     this.#counts[Math.min(BUCKETS - 1, bucket)]!++;
   }
 
+  merge(other: LatenessMeter): void {
+    this.#count += other.#count;
+    this.#sumMs += other.#sumMs;
+    this.#maxMs = Math.max(this.#maxMs, other.#maxMs);
+    for (let i = 0; i < BUCKETS; i++) this.#counts[i]! += other.#counts[i]!;
+  }
+
   read(): Lateness {
     return {
       count: this.#count,

@@ -30,7 +30,8 @@ export class TimerQueue {
   readonly #meter = new LatenessMeter();
   #soon: (() => void)[] = [];
   #sequence = 0;
-  #running = false;
+  /** Deadline of the callback that runs, NaN outside of one. */
+  #currentMs = Number.NaN;
   #armedMs = Number.NaN;
   #immediate = false;
   #closed = false;
@@ -49,6 +50,11 @@ export class TimerQueue {
     return this.#heap.length === 0 ? Number.POSITIVE_INFINITY : this.#heap[0]!.atMs;
   }
 
+  /** Model time as callbacks have it: within one its deadline, however late it came; else the clock's. */
+  nowMs(): number {
+    return this.#isRunning ? this.#currentMs : this.clock.nowMs();
+  }
+
   /**
    * Calls back at model time `atMs`, or as soon as may be where that has passed, but never from within this call.
    * @param order who comes first at the same deadline: the lower
@@ -56,7 +62,7 @@ export class TimerQueue {
   at(atMs: number, callback: (atMs: number) => void, order = 0): Timer {
     const timer: QueuedTimer = { atMs, order, sequence: this.#sequence++, callback, place: -1 };
     this.#insert(timer);
-    if (!this.#running && timer.place === 0) this.#arm();
+    if (!this.#isRunning && timer.place === 0) this.#arm();
     return timer;
   }
 
@@ -74,21 +80,18 @@ export class TimerQueue {
 
   /** Runs what is due by now, for a bounded time; the rest follows when the event loop has had its turn. */
   run(): void {
-    if (this.#running || this.#closed) return;
-    this.#running = true;
+    if (this.#isRunning || this.#closed) return;
     const { clock } = this;
+    let nowMs = clock.nowMs();
+    const endMs = nowMs + ROUND_MS * clock.timeScale;
     try {
-      let nowMs = clock.nowMs();
-      const endMs = nowMs + ROUND_MS * clock.timeScale;
       for (let timer = this.#heap[0]; timer !== undefined && timer.atMs <= nowMs; timer = this.#heap[0]) {
-        this.#meter.add((nowMs - timer.atMs) / clock.timeScale);
-        this.#remove(0);
-        timer.callback(timer.atMs);
+        this.#call(timer, nowMs);
         nowMs = clock.nowMs();
         if (nowMs > endMs) break;
       }
     } finally {
-      this.#running = false;
+      this.#currentMs = Number.NaN;
       this.#arm();
     }
   }
@@ -98,17 +101,14 @@ export class TimerQueue {
    * nothing within a callback, where all of that has happened.
    */
   catchUp(atMs: number): void {
-    if (this.#running || this.#closed) return;
-    this.#running = true;
+    if (this.#isRunning || this.#closed) return;
     try {
       for (let timer = this.#heap[0]; timer !== undefined; timer = this.#heap[0]) {
         if (timer.atMs > atMs || (timer.atMs === atMs && timer.order > 0)) break;
-        this.#meter.add((this.clock.nowMs() - timer.atMs) / this.clock.timeScale);
-        this.#remove(0);
-        timer.callback(timer.atMs);
+        this.#call(timer, this.clock.nowMs());
       }
     } finally {
-      this.#running = false;
+      this.#currentMs = Number.NaN;
       this.#arm();
     }
   }
@@ -125,6 +125,17 @@ export class TimerQueue {
     for (const timer of this.#heap) timer.place = -1;
     this.#heap.length = 0;
     this.#waker.close();
+  }
+
+  get #isRunning(): boolean {
+    return !Number.isNaN(this.#currentMs);
+  }
+
+  #call(timer: QueuedTimer, nowMs: number): void {
+    this.#meter.add((nowMs - timer.atMs) / this.clock.timeScale);
+    this.#remove(0);
+    this.#currentMs = timer.atMs;
+    timer.callback(timer.atMs);
   }
 
   #arm(): void {

@@ -92,16 +92,28 @@ export class KvCache {
     if (block.contentId !== null) this.#lru.add(block);
   }
 
+  /** Forgets the contents that nobody owns, without events or counting; returns those that have no copy left. */
+  clearUnowned(): number[] {
+    const gone: number[] = [];
+    for (const block of this.#lru) if (this.#forget(block)) gone.push(block.contentId!);
+    this.#lru.clear();
+    return gone;
+  }
+
   #evictOldest(): void {
     const oldest = this.#lru.values().next().value!;
     this.#lru.delete(oldest);
     this.evictions++;
-    const id = oldest.contentId!;
+    if (this.#forget(oldest)) this.#onEvent({ kind: "removed", blockId: oldest.contentId! });
+  }
+
+  /** Whether it was the last copy. */
+  #forget(block: Block): boolean {
+    const id = block.contentId!;
     const copies = this.#copies.get(id)!;
-    copies.splice(copies.indexOf(oldest), 1);
-    if (copies.length === 0) {
-      this.#copies.delete(id);
-      this.#onEvent({ kind: "removed", blockId: id });
-    }
+    copies.splice(copies.indexOf(block), 1);
+    if (copies.length > 0) return false;
+    this.#copies.delete(id);
+    return true;
   }
 }

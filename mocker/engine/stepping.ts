@@ -172,6 +172,14 @@ export class SteppingEngine implements Engine {
     for (const command of commands) this.#apply(command);
   }
 
+  /**
+   * Drops every cached block that no request owns, at any time; the listener is not told. Returns their contents, and
+   * whether the cache holds nothing at all now.
+   */
+  clearCache(): { removed: number[]; empty: boolean } {
+    return { removed: this.#cache.clearUnowned(), empty: this.#cache.owned === 0 };
+  }
+
   load(): EngineLoad {
     let queuedPrefillTokens = 0;
     let kvTokens = 0;

@@ -1,2 +1,4 @@
+export { HandoffError } from "./errors.ts";
 export type * from "./host-types.ts";
 export { StreamWriter, type StreamWriterOptions } from "./stream-writer.ts";
+export { createWorker } from "./worker.ts";

@@ -1,0 +1,134 @@
+import type { TimerQueue } from "#common";
+import {
+  type EngineConfig,
+  type EngineListener,
+  type EngineLoad,
+  type KvEvent,
+  type RequestSource,
+  SteppingEngine,
+} from "#mocker/engine";
+import { EngineDriver } from "./driver.ts";
+
+/** What the owner of a rank hears of its requests. Called between the engine's calls, so that it may give input. */
+export interface RankOwner {
+  admitted(request: number, atMs: number, cachedTokens: number): void;
+  token(request: number, atMs: number, index: number): void;
+  finished(request: number, atMs: number): void;
+  preempted(): void;
+  rejected(request: number, reason: string): void;
+  held(request: number, atMs: number): void;
+  reserved(request: number, atMs: number, missingTokens: number): void;
+  activated(request: number, atMs: number): void;
+  released(request: number): void;
+  /** The one that comes from within the engine's calls: no input may be given. */
+  kvEvent(rank: Rank, event: KvEvent, atMs: number): void;
+  /** What the engine was told to forget is forgotten. */
+  settled(rank: Rank): void;
+  passEnded(rank: Rank, pass: EndedPass): void;
+}
+
+export interface EndedPass {
+  endMs: number;
+  durationMs: number;
+  prefillMs: number;
+  scheduledPrefillTokens: number;
+  load: EngineLoad;
+}
+
+/** One data-parallel rank: an engine, its driver, and what it tells, put in order. */
+export class Rank {
+  readonly index: number;
+  readonly engine: SteppingEngine;
+  readonly driver: EngineDriver;
+  readonly #owner: RankOwner;
+  #told: (() => void)[] = [];
+  #telling = false;
+  /** Requests that emit in this instant, those with their first token apart. */
+  readonly #firsts: number[] = [];
+  readonly #emitting: number[] = [];
+  readonly #indexes: number[] = [];
+  #tokensMs = 0;
+  #prefillMs = 0;
+  #prefillTokens = 0;
+
+  constructor(index: number, config: EngineConfig, requests: RequestSource, timers: TimerQueue, owner: RankOwner) {
+    this.index = index;
+    this.#owner = owner;
+    this.engine = new SteppingEngine(config, requests, this.#listener());
+    this.driver = new EngineDriver(this.engine, timers, {
+      engineCalled: () => this.#tell(),
+      passEnded: (startMs, endMs) => this.#passEnded(startMs, endMs),
+    });
+  }
+
+  /**
+   * Everything the engine told in its last call: first tokens before the others, then the rest as it came. Who is told may
+   * give input; what comes of that is told afterwards.
+   */
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      this.#tellTokens();
+      for (let i = 0; i < this.#told.length; i++) this.#told[i]!();
+    } finally {
+      if (this.#told.length > 0) this.#told = [];
+      this.#telling = false;
+    }
+    this.#owner.settled(this);
+  }
+
+  #tellTokens(): void {
+    const owner = this.#owner;
+    const atMs = this.#tokensMs;
+    const [firsts, emitting, indexes] = [this.#firsts, this.#emitting, this.#indexes];
+    for (let i = 0; i < firsts.length; i++) owner.token(firsts[i]!, atMs, 0);
+    for (let i = 0; i < emitting.length; i++) owner.token(emitting[i]!, atMs, indexes[i]!);
+    firsts.length = 0;
+    emitting.length = 0;
+    indexes.length = 0;
+  }
+
+  #passEnded(startMs: number, endMs: number): void {
+    const { counters } = this.engine;
+    this.#owner.passEnded(this, {
+      endMs,
+      durationMs: endMs - startMs,
+      prefillMs: counters.prefillMs - this.#prefillMs,
+      scheduledPrefillTokens: counters.scheduledPrefillTokens - this.#prefillTokens,
+      load: this.engine.load(),
+    });
+    this.#prefillMs = counters.prefillMs;
+    this.#prefillTokens = counters.scheduledPrefillTokens;
+  }
+
+  #listener(): EngineListener {
+    const owner = this.#owner;
+    const later = (tell: () => void) => {
+      this.#told.push(tell);
+    };
+    return {
+      admitted: (request, atMs, cachedTokens) => later(() => owner.admitted(request, atMs, cachedTokens)),
+      firstToken: () => {},
+      secondToken: () => {},
+      gap: () => {},
+      token: (request, atMs, index) => {
+        this.#tokensMs = atMs;
+        if (index === 0) {
+          this.#firsts.push(request);
+        } else {
+          this.#emitting.push(request);
+          this.#indexes.push(index);
+        }
+      },
+      finished: (request, atMs) => later(() => owner.finished(request, atMs)),
+      preempted: () => later(() => owner.preempted()),
+      rejected: (request, _atMs, reason) => later(() => owner.rejected(request, reason)),
+      held: (request, atMs) => later(() => owner.held(request, atMs)),
+      reserved: (request, atMs, missingTokens) => later(() => owner.reserved(request, atMs, missingTokens)),
+      activated: (request, atMs) => later(() => owner.activated(request, atMs)),
+      released: (request) => later(() => owner.released(request)),
+      kvEvent: (event, atMs) => owner.kvEvent(this, event, atMs),
+    };
+  }
+}
