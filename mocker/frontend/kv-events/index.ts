@@ -1,0 +1,1 @@
+export { type KvSubscription, type KvSubscriptionOptions, subscribeKvEvents } from "./subscriber.ts";
