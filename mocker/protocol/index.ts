@@ -39,6 +39,7 @@ export {
   unsupportedMediaType,
 } from "./errors.ts";
 export { asciiJson, jsonText } from "./json.ts";
+export { chatLogprobs, completionLogprobs, type SaidTokens } from "./logprobs.ts";
 export { chatPromptTokens, promptTokens } from "./prompt-tokens.ts";
 export type {
   AnswerFormat,
@@ -53,4 +54,5 @@ export type {
   PromptSource,
 } from "./requests.ts";
 export { isDone, type SseEvent, SseParser, SseScanner } from "./sse.ts";
+export { type StructuredAnswer, structuredAnswer } from "./structured-answer.ts";
 export * from "./types.ts";

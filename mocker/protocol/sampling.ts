@@ -51,10 +51,10 @@ export const samplingShape = {
           json_schema: z.looseObject({ name: z.string().optional(), schema: jsonSchema.optional() }),
         }),
       ],
-      { error: "must have a type of 'text', 'json_object' or 'json_schema'" },
+      { error: "'text', 'json_object' and 'json_schema'" },
     )
     .nullish(),
-  guided_json: z.unknown(),
+  guided_json: z.unknown().optional(),
   guided_choice: z.array(z.string()).min(1).nullish(),
   structured_outputs: z
     .looseObject({

@@ -40,6 +40,13 @@ function asOpenAiError(issue: z.core.$ZodIssue, body: unknown): OpenAiError {
       }
       return outOfRange(param, found, "above", issue.inclusive === false ? "<" : "<=", issue.maximum);
     case "invalid_union":
+      if (found !== undefined && "discriminator" in issue && issue.discriminator !== undefined) {
+        return invalidRequest(
+          `Invalid value: ${shown(found)}. Supported values are: ${issue.message}.`,
+          param,
+          "invalid_value",
+        );
+      }
       return found === undefined ? missing(param) : wrongType(param, issue.message, found);
     default:
       return found === undefined && issue.code !== "custom"
