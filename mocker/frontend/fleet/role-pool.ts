@@ -1,0 +1,66 @@
+import type { RouteContext, Router } from "#mocker/router";
+import type { Backend } from "./backend.ts";
+
+/** The workers of one model and role that take requests, in the order of their discovery, and the router over them. */
+export class RolePool {
+  readonly router: Router;
+  active: Backend[] = [];
+  /** Workers of this model and role that are there at all. */
+  readonly members = new Set<Backend>();
+  #outstanding = new Float64Array(16);
+  #keys: string[] = [];
+
+  constructor(router: Router) {
+    this.router = router;
+  }
+
+  join(backend: Backend): void {
+    this.members.add(backend);
+    this.refresh(backend);
+  }
+
+  leave(backend: Backend): void {
+    if (!this.members.delete(backend)) return;
+    this.refresh(backend);
+    this.router.workerRemoved?.(backend.id);
+  }
+
+  /** After the state of a member has changed. */
+  refresh(backend: Backend): void {
+    const takes = backend.state === "ready" && this.members.has(backend);
+    const at = this.active.indexOf(backend);
+    if (takes === at >= 0) return;
+    if (!takes) this.active.splice(at, 1);
+    else {
+      // Nearly always at the end.
+      let place = this.active.length;
+      while (place > 0 && this.active[place - 1]!.seq > backend.seq) place--;
+      this.active.splice(place, 0, backend);
+    }
+    this.#keys = this.active.map((active) => active.id);
+  }
+
+  /** The router's choice among those that take requests and are not in `except`; null where there is none. */
+  choose(context: Omit<RouteContext, "workers">, except: ReadonlySet<Backend>): Backend | null {
+    const { active } = this;
+    if (except.size > 0) {
+      const rest = active.filter((backend) => !except.has(backend));
+      if (rest.length < active.length) {
+        return this.#choose(
+          rest,
+          rest.map((backend) => backend.id),
+          context,
+        );
+      }
+    }
+    return this.#choose(active, this.#keys, context);
+  }
+
+  #choose(candidates: readonly Backend[], workers: string[], context: Omit<RouteContext, "workers">): Backend | null {
+    const { length } = candidates;
+    if (length === 0) return null;
+    if (this.#outstanding.length < length) this.#outstanding = new Float64Array(length * 2);
+    for (let i = 0; i < length; i++) this.#outstanding[i] = candidates[i]!.outstanding;
+    return candidates[this.router.choose(this.#outstanding, length, { ...context, workers })] ?? null;
+  }
+}

@@ -1,0 +1,170 @@
+import { wallClock } from "#common";
+import type { EngineRole } from "#mocker/engine";
+import type { WorkerCard } from "#mocker/protocol";
+import { createRouter, type Router, type RouterMode } from "#mocker/router";
+import { builtinTokenizer } from "#mocker/text";
+import { ManualDiscovery } from "./discovery/manual.ts";
+import { StaticDiscovery } from "./discovery/static.ts";
+import type { Discovery } from "./discovery/types.ts";
+import { Fleet } from "./fleet/fleet.ts";
+import { Health } from "./fleet/health.ts";
+import { frontendApp } from "./http/app.ts";
+import type { FrontendContext } from "./http/context.ts";
+import { FrontendMetrics } from "./metrics/metrics.ts";
+import { RequestEvents } from "./metrics/request-events.ts";
+import { RequestDispatcher } from "./serving/dispatcher.ts";
+import { InFlight } from "./serving/in-flight.ts";
+import { WaitingRoom } from "./serving/waiting-room.ts";
+import type { DiscoveryOptions, Frontend, FrontendLimits, FrontendOptions, WorkerView } from "./types.ts";
+
+export const DEFAULT_LIMITS: Readonly<FrontendLimits> = {
+  maxInFlight: 100_000,
+  maxQueued: 20_000,
+  queueTimeoutMs: 300_000,
+  maxBodyBytes: 16 << 20,
+  requestTimeoutMs: 60_000,
+  workerTimeoutMs: 600_000,
+  maxAttempts: 4,
+};
+const CONNECT_TIMEOUT_MS = 3000;
+const HEALTH_INTERVAL_MS = 5000;
+const HEALTH_TIMEOUT_MS = 2000;
+const EVENT_CAPACITY = 100_000;
+
+/** Starts the gateway in front of workers; it listens when the promise resolves. */
+export async function startFrontend(options: FrontendOptions): Promise<Frontend> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const clock = options.clock ?? wallClock();
+  const mode = options.routerMode ?? "round-robin";
+  const workerHeaders: Record<string, string> =
+    options.workerApiKey === undefined ? {} : { authorization: `Bearer ${options.workerApiKey}` };
+  const fleet = new Fleet({
+    timeouts: { connectMs: CONNECT_TIMEOUT_MS, answerMs: limits.workerTimeoutMs },
+    router: (role, card) => routerOf(mode, role, card, options),
+  });
+  const health = new Health(fleet, {
+    intervalMs: options.healthIntervalMs ?? HEALTH_INTERVAL_MS,
+    timeoutMs: options.healthTimeoutMs ?? HEALTH_TIMEOUT_MS,
+    headers: workerHeaders,
+  });
+  const metrics = new FrontendMetrics(clock);
+  const room = new WaitingRoom({ limit: limits.maxQueued, timeoutMs: limits.queueTimeoutMs, clock });
+  metrics.watch(fleet, () => room.count, limits.maxAttempts - 1);
+  const context: FrontendContext = {
+    clock,
+    fleet,
+    room,
+    inFlight: new InFlight(limits.maxInFlight, room),
+    dispatcher: new RequestDispatcher({
+      fleet,
+      health,
+      room,
+      metrics,
+      maxAttempts: limits.maxAttempts,
+      nowMs: () => clock.nowMs(),
+    }),
+    metrics,
+    events: new RequestEvents(options.eventCapacity ?? EVENT_CAPACITY),
+    sla: { ttftMs: options.sla?.ttftMs ?? null, itlMs: options.sla?.itlMs ?? null },
+    tokenizer: options.tokenizer ?? builtinTokenizer(),
+    namesBlocks: mode === "kv",
+    workerHeaders,
+    apiKeys: options.apiKeys ?? [],
+    draining: false,
+  };
+  const workers = () => [...fleet.backends()].map(viewOf);
+  const app = frontendApp(context, { limits, logLevel: options.logLevel ?? "warn", workers });
+  const url = await app.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
+  const discovery = discoveryOf(options.discovery);
+  await discovery.start(fleet);
+
+  let ending: Promise<void> | null = null;
+  const end = async () => {
+    health.stop();
+    await discovery.stop();
+    await fleet.close();
+    app.server.closeAllConnections();
+    await app.close();
+  };
+  return {
+    url,
+    clock,
+    discovery: manualControls(discovery),
+    workers,
+    whenReady: (count) => whenReady(fleet, count),
+    drain: async ({ graceMs = 0 } = {}) => {
+      context.draining = true;
+      await idleWithin(context.inFlight, graceMs);
+      ending ??= end();
+      await ending;
+    },
+    close: async () => {
+      ending ??= end();
+      await ending;
+    },
+  };
+}
+
+function routerOf(mode: RouterMode, role: EngineRole, { blockSize }: WorkerCard, options: FrontendOptions): Router {
+  const { overlap = 1, load = 1, temperature = 0 } = options.kvWeights ?? {};
+  return createRouter(mode, options.seed ?? 0, {
+    role,
+    blockSize: Math.max(1, blockSize),
+    overlapWeight: overlap,
+    prefillWeight: load,
+    temperature,
+    events: options.kvEvents ?? true,
+  });
+}
+
+function discoveryOf(options: DiscoveryOptions): Discovery {
+  switch (options.kind) {
+    case "static":
+      return new StaticDiscovery(options.workers);
+    case "manual":
+      return new ManualDiscovery();
+    case "custom":
+      return options.discovery;
+    default:
+      throw new Error(`discovery ${options.kind} is not there`);
+  }
+}
+
+function manualControls(discovery: Discovery): Frontend["discovery"] {
+  if (discovery instanceof ManualDiscovery) {
+    return { add: (worker) => discovery.add(worker), remove: (url) => discovery.remove(url) };
+  }
+  const refuse = () => {
+    throw new Error("workers are added by hand with discovery of kind manual alone");
+  };
+  return { add: refuse, remove: refuse };
+}
+
+function viewOf(backend: ReturnType<Fleet["backends"]> extends Iterable<infer B> ? B : never): WorkerView {
+  const { id, url, state, role, models, foreign, requests, totalRequests, outstanding, failures, lastError, card } =
+    backend;
+  return { id, url, state, role, models, foreign, requests, totalRequests, outstanding, failures, lastError, card };
+}
+
+function whenReady(fleet: Fleet, count: number): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      let ready = 0;
+      for (const { state } of fleet.backends()) if (state === "ready") ready++;
+      if (ready >= count) resolve();
+    };
+    fleet.listen({ changed: look });
+    look();
+  });
+}
+
+/** Resolves when no request is being served, or after `graceMs` (0: no limit). */
+async function idleWithin(inFlight: InFlight, graceMs: number): Promise<void> {
+  if (graceMs === 0) return inFlight.whenIdle();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, graceMs);
+  });
+  await Promise.race([inFlight.whenIdle(), late]);
+  clearTimeout(timer);
+}

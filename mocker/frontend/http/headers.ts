@@ -1,0 +1,44 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Clock } from "#common";
+import { HEADERS } from "#mocker/protocol";
+
+/** Headers of a client that its workers should see. */
+const PASSED_ON = [
+  HEADERS.dataParallelRank,
+  "x-session-id",
+  "x-correlation-id",
+  "x-dynamo-session-id",
+  "traceparent",
+  "tracestate",
+  "user-agent",
+] as const;
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** The client's `X-Request-Id` where it is a sane one, else a new one. */
+export function requestIdOf(headers: IncomingHttpHeaders): string {
+  const given = headers[HEADERS.requestId];
+  return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** Headers for a worker. When the request left its client, or else when it arrived here, goes along. */
+export function workerHeaders(
+  headers: IncomingHttpHeaders,
+  requestId: string,
+  arrivalMs: number,
+  clock: Clock,
+  always: Record<string, string>,
+): Record<string, string> {
+  const start = headers[HEADERS.requestStart];
+  const passed: Record<string, string> = {
+    ...always,
+    "content-type": "application/json",
+    [HEADERS.requestId]: requestId,
+    [HEADERS.requestStart]: typeof start === "string" ? start : `t=${(clock.toUnixMs(arrivalMs) / 1000).toFixed(6)}`,
+  };
+  for (const name of PASSED_ON) {
+    const value = headers[name];
+    if (typeof value === "string") passed[name] = value;
+  }
+  return passed;
+}

@@ -1,0 +1,155 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Dispatcher } from "undici";
+import { TokenScan } from "./token-scan.ts";
+import { type Answer, type CallError, type CallRequest, UpstreamCall } from "./upstream.ts";
+
+/** Where a relayed stream goes: the client as it is, or something that makes other events of it. */
+export interface StreamSink {
+  /** The first token is there: from now on there is no other worker for this request. */
+  open(headers: IncomingHttpHeaders, first: readonly Buffer[]): void;
+  write(chunks: readonly Buffer[]): void;
+  readonly congested: boolean;
+  onDrain(callback: () => void): void;
+}
+
+/** What happens to the tokens of a stream, in the order of their arrival. */
+export interface TokenObserver {
+  /** `tokens` have arrived at once. */
+  tokens(tokens: number): void;
+}
+
+export type RelayOutcome =
+  /** The body came to its end; `rest` has not been written, so that it can go out together with the end. */
+  | { kind: "ended"; scan: TokenScan; rest: readonly Buffer[]; headers: IncomingHttpHeaders }
+  /** Not a stream: an error, or a whole answer. */
+  | { kind: "answer"; answer: Answer }
+  /** Broken off; `opened` tells whether the client has seen anything of it. */
+  | { kind: "failed"; error: CallError; opened: boolean };
+
+/** Relays with bytes that wait for the end of the event loop's turn. */
+let dirty: Relay[] = [];
+
+function flushDirty(): void {
+  const relays = dirty;
+  dirty = [];
+  for (const relay of relays) relay.flush();
+}
+
+/** What is longer without an end is passed on as it is. */
+const MAX_EVENT_BYTES = 1 << 20;
+const LF = 0x0a;
+const CR = 0x0d;
+
+function endsEvent(chunk: Buffer): boolean {
+  const { length } = chunk;
+  if (chunk[length - 1] !== LF) return false;
+  return chunk[length - 2] === LF || (chunk[length - 2] === CR && chunk[length - 3] === LF);
+}
+
+/**
+ * One worker's stream on its way to a client. The pieces of one turn of the event loop leave as one. Nothing leaves before
+ * the first token is there, so that a worker that dies until then can be replaced.
+ */
+class Relay {
+  readonly #sink: StreamSink;
+  readonly #observer: TokenObserver;
+  readonly #scan = new TokenScan();
+  readonly #settle: (outcome: RelayOutcome) => void;
+  readonly call: UpstreamCall;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #streams = false;
+  #opened = false;
+  #isDirty = false;
+  #waiting: Buffer[] = [];
+
+  constructor(
+    dispatcher: Dispatcher,
+    request: CallRequest,
+    sink: StreamSink,
+    observer: TokenObserver,
+    settle: (outcome: RelayOutcome) => void,
+  ) {
+    this.#sink = sink;
+    this.#observer = observer;
+    this.#settle = settle;
+    this.call = new UpstreamCall(dispatcher, request, this);
+  }
+
+  head(status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+    this.#streams = status === 200 && String(headers["content-type"] ?? "").startsWith("text/event-stream");
+  }
+
+  data(chunk: Buffer): void {
+    this.#waiting.push(chunk);
+    if (!this.#streams) return;
+    const tokens = this.#scan.feed(chunk);
+    if (tokens > 0) this.#observer.tokens(tokens);
+    if (this.#isDirty || this.#scan.tokens === 0) return;
+    this.#isDirty = true;
+    if (dirty.push(this) === 1) process.nextTick(flushDirty);
+  }
+
+  flush(): void {
+    this.#isDirty = false;
+    const chunks = this.#takeWholeEvents();
+    if (chunks.length === 0) return;
+    if (this.#opened) this.#sink.write(chunks);
+    else {
+      this.#opened = true;
+      this.#sink.open(this.#headers, chunks);
+    }
+    if (this.#sink.congested) {
+      this.call.pause();
+      this.#sink.onDrain(() => this.call.resume());
+    }
+  }
+
+  /** What waits, up to the end of its last event: a stream that breaks off must not leave half an event at the client. */
+  #takeWholeEvents(): Buffer[] {
+    const chunks = this.#waiting;
+    const last = chunks.at(-1);
+    if (last === undefined || endsEvent(last)) {
+      this.#waiting = [];
+      return chunks;
+    }
+    const whole = chunks.length === 1 ? last : Buffer.concat(chunks);
+    const end = Math.max(whole.lastIndexOf("\n\n") + 2, whole.lastIndexOf("\n\r\n") + 3);
+    if (end < 2 + 1) {
+      this.#waiting = whole.length > MAX_EVENT_BYTES ? [] : [whole];
+      return whole.length > MAX_EVENT_BYTES ? [whole] : [];
+    }
+    this.#waiting = [whole.subarray(end)];
+    return [whole.subarray(0, end)];
+  }
+
+  end(): void {
+    const rest = this.#waiting;
+    this.#waiting = [];
+    if (this.#streams) this.#settle({ kind: "ended", scan: this.#scan, rest, headers: this.#headers });
+    else {
+      const answer = { status: this.#status, headers: this.#headers, body: Buffer.concat(rest) };
+      this.#settle({ kind: "answer", answer });
+    }
+  }
+
+  failed(error: CallError): void {
+    if (this.#isDirty) this.flush();
+    this.#settle({ kind: "failed", error, opened: this.#opened });
+  }
+}
+
+/** Calls a worker and relays what it streams. `bound` hears of the call, so that it can be given up. */
+export function relay(
+  dispatcher: Dispatcher,
+  request: CallRequest,
+  sink: StreamSink,
+  observer: TokenObserver,
+  bound: (call: UpstreamCall) => void,
+): Promise<RelayOutcome> {
+  return new Promise((resolve) => {
+    bound(new Relay(dispatcher, request, sink, observer, resolve).call);
+  });
+}

@@ -1,0 +1,348 @@
+import type { EngineRole } from "#mocker/engine";
+import type { KvTransferParams } from "#mocker/protocol";
+import type { Backend } from "../fleet/backend.ts";
+import type { Fleet, ModelPools } from "../fleet/fleet.ts";
+import type { Health } from "../fleet/health.ts";
+import type { FrontendMetrics } from "../metrics/metrics.ts";
+import { type RelayOutcome, relay } from "../proxy/relay.ts";
+import { type StreamEnd, usageOf } from "../proxy/token-scan.ts";
+import type { Answer, CallError, UpstreamCall } from "../proxy/upstream.ts";
+import { neverFits, noSuchModel, workerFailed } from "../refusals.ts";
+import { decodeBody, prefillBody } from "./bodies.ts";
+import type { Job } from "./job.ts";
+import type { WaitingRoom } from "./waiting-room.ts";
+
+/**
+ * An aggregated worker's request counts this much until its first token is out, and 1 from then on: vLLM's data-parallel
+ * load balancer scores engines by 4 × waiting + running. The simulator does the same.
+ */
+const WAITING_WEIGHT = 4;
+
+/** How a request was served. */
+export type Served =
+  /** The stream has come to its end; `rest` is to be written, then the response ended. */
+  | { kind: "streamed"; rest: readonly Buffer[]; end: StreamEnd }
+  /** A whole answer to pass on: a completion, or a worker's error. */
+  | { kind: "answer"; answer: Answer }
+  /** It broke off after its first token. */
+  | { kind: "broken"; message: string };
+
+/** What is kept of a prefill worker's answer. */
+interface Prefilled {
+  worker: Backend;
+  kvTransfer: KvTransferParams;
+  cachedTokens: number;
+}
+
+export interface DispatcherOptions {
+  fleet: Fleet;
+  health: Health;
+  room: WaitingRoom;
+  metrics: FrontendMetrics;
+  /** Workers that a request is given to at most. */
+  maxAttempts: number;
+  nowMs(): number;
+}
+
+class ClientGone extends Error {}
+
+export function isClientGone(error: unknown): boolean {
+  return error instanceof ClientGone;
+}
+
+export const clientGone = (): Error => new ClientGone("the client has left");
+
+/** Finds workers for requests and sees them through: prefill then decode where there are both, another worker where one fails. */
+export class RequestDispatcher {
+  readonly #options: DispatcherOptions;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    // Those that wait try again when a worker becomes ready, and when it turns out what one is.
+    options.fleet.listen({
+      changed: (backend, before) => {
+        if (backend.state === "ready")
+          for (const model of backend.models) options.room.wake(queueOf(model, backend.role));
+        if (before === "unknown" || backend.state === "ready") options.room.wake(MODELS);
+      },
+      removed: () => options.room.wake(MODELS),
+    });
+  }
+
+  /** @throws OpenAiError; an error for which `isClientGone` holds */
+  async serve(job: Job): Promise<Served> {
+    const pools = await this.pools(job.model, job.signal);
+    this.#refuseWhatNeverFits(job, pools);
+    const disaggregated = isThere(pools, "prefill") && isThere(pools, "decode");
+    return disaggregated || !pools.has("aggregated") ? this.#disaggregated(job) : this.#aggregated(job);
+  }
+
+  /** The pools of a model; waits while workers have not said what they serve. @throws OpenAiError 404 */
+  pools(model: string, signal: AbortSignal): Promise<ModelPools> | ModelPools {
+    const { fleet, room } = this.#options;
+    return room.waitFor(
+      MODELS,
+      () => {
+        const pools = fleet.pools(model);
+        if (pools !== undefined) return pools;
+        if (!fleet.hasUnknown)
+          throw noSuchModel(
+            model,
+            fleet.models().map(({ name }) => name),
+          );
+        return null;
+      },
+      signal,
+      `a worker that serves ${model}`,
+    );
+  }
+
+  async #aggregated(job: Job): Promise<Served> {
+    const tried = new Set<Backend>();
+    for (let attempt = 1; ; attempt++) {
+      const worker = await this.#worker(job, "aggregated", tried);
+      job.track.workerId = worker.id;
+      const outcome = await this.#stream(job, worker, job.body, "aggregated");
+      const verdict = this.#judge(job, worker, outcome, attempt, null);
+      if (verdict !== "retry") return verdict;
+      tried.add(worker);
+    }
+  }
+
+  async #disaggregated(job: Job): Promise<Served> {
+    const triedPrefill = new Set<Backend>();
+    const triedDecode = new Set<Backend>();
+    let prefilled: Prefilled | null = null;
+    for (let attempt = 1; ; attempt++) {
+      if (prefilled === null) {
+        const outcome = await this.#prefill(job, triedPrefill, attempt);
+        if (outcome === "retry") continue;
+        if ("kind" in outcome) return outcome;
+        prefilled = outcome;
+      }
+      const { worker: source, kvTransfer, cachedTokens }: Prefilled = prefilled;
+      let served: Served | "retry" = "retry";
+      try {
+        const worker = await this.#worker(job, "decode", triedDecode);
+        job.track.workerId = worker.id;
+        const outcome = await this.#stream(job, worker, decodeBody(job.body, kvTransfer), "decode");
+        served = this.#judge(job, worker, outcome, attempt, cachedTokens);
+        // The blocks are gone, or may be: the prompt is computed again. Only where nobody was there they still wait.
+        if (!(outcome.kind === "failed" && outcome.error.failure === "unreachable")) prefilled = null;
+        triedDecode.add(worker);
+      } finally {
+        if (served === "retry" ? prefilled === null : !isGood(served)) this.#abandon(source, kvTransfer);
+      }
+      if (served !== "retry") return served;
+    }
+  }
+
+  async #prefill(job: Job, tried: Set<Backend>, attempt: number): Promise<Prefilled | Served | "retry"> {
+    const worker = await this.#worker(job, "prefill", tried);
+    job.track.prefillWorkerId = worker.id;
+    const pool = this.#pool(job, "prefill");
+    const context = this.#context(job, worker);
+    worker.outstanding += job.isl;
+    worker.requests++;
+    worker.totalRequests++;
+    pool?.router.routed?.(job.key, worker.id, { ...context, workers: [worker.id] });
+    let outcome: RelayOutcome;
+    try {
+      outcome = await this.#call(job, worker, prefillBody(job.body, job.has), IGNORED);
+    } finally {
+      worker.outstanding -= job.isl;
+      worker.requests--;
+      pool?.router.prefilled?.(job.key);
+      pool?.router.ended?.(job.key);
+    }
+    const verdict = this.#judge(job, worker, outcome, attempt, null);
+    if (verdict === "retry") {
+      tried.add(worker);
+      return "retry";
+    }
+    if (verdict.kind !== "answer" || verdict.answer.status !== 200) return verdict;
+    const answer = parseJson(verdict.answer.body) as { kv_transfer_params?: KvTransferParams | null } | null;
+    const kvTransfer = answer?.kv_transfer_params;
+    if (!kvTransfer) throw workerFailed(502, `The prefill worker ${worker.id} answered without kv_transfer_params.`);
+    const cachedTokens = kvTransfer.cached_tokens ?? usageIn(verdict.answer.body)?.cachedTokens ?? 0;
+    return { worker, kvTransfer, cachedTokens };
+  }
+
+  /** A ready worker of that role; waits for one. */
+  #worker(job: Job, role: EngineRole, tried: Set<Backend>): Promise<Backend> | Backend {
+    const { room } = this.#options;
+    return room.waitFor(
+      queueOf(job.model, role),
+      () => {
+        const pool = this.#pool(job, role);
+        if (pool === undefined || pool.active.length === 0) return null;
+        const context = this.#context(job, pool.active[0]!);
+        // Where all have been tried, one of them may have recovered.
+        return pool.choose(context, tried) ?? pool.choose(context, NONE);
+      },
+      job.signal,
+      `a ready ${role} worker`,
+    );
+  }
+
+  #context(job: Job, { card }: Backend) {
+    return { isl: job.isl, blocks: job.blocks(card?.blockSize ?? 0), nowMs: this.#options.nowMs() };
+  }
+
+  #pool(job: Job, role: EngineRole) {
+    return this.#options.fleet.pools(job.model)?.get(role);
+  }
+
+  async #stream(job: Job, worker: Backend, body: Buffer, role: "aggregated" | "decode"): Promise<RelayOutcome> {
+    const router = this.#pool(job, role)?.router;
+    let weight = role === "aggregated" ? WAITING_WEIGHT : 1;
+    worker.outstanding += weight;
+    worker.requests++;
+    worker.totalRequests++;
+    router?.routed?.(job.key, worker.id, { ...this.#context(job, worker), workers: [worker.id] });
+    let isFirst = true;
+    const observer = {
+      tokens: (count: number) => {
+        if (isFirst) {
+          isFirst = false;
+          worker.outstanding -= weight - 1;
+          weight = 1;
+          router?.prefilled?.(job.key);
+        }
+        job.track.tokens(count);
+      },
+    };
+    try {
+      return await this.#call(job, worker, body, observer);
+    } finally {
+      worker.outstanding -= weight;
+      worker.requests--;
+      router?.ended?.(job.key);
+    }
+  }
+
+  /** One call, given up when the client leaves. */
+  async #call(
+    job: Job,
+    worker: Backend,
+    body: Buffer,
+    observer: { tokens(count: number): void },
+  ): Promise<RelayOutcome> {
+    let call: UpstreamCall | null = null;
+    const giveUp = () => call?.abort();
+    job.signal.throwIfAborted();
+    job.signal.addEventListener("abort", giveUp);
+    try {
+      const request = { method: "POST", path: job.path, headers: job.headers, body } as const;
+      return await relay(worker.dispatcher, request, job.sink, observer, (made) => {
+        call = made;
+      });
+    } finally {
+      job.signal.removeEventListener("abort", giveUp);
+    }
+  }
+
+  /** What an outcome means for the worker and for the request. `cachedTokens`: of a prefill worker, where there was one. */
+  #judge(
+    job: Job,
+    worker: Backend,
+    outcome: RelayOutcome,
+    attempt: number,
+    cachedTokens: number | null,
+  ): Served | "retry" {
+    if (job.signal.aborted) throw clientGone();
+    switch (outcome.kind) {
+      case "ended": {
+        const end = outcome.scan.end();
+        if (cachedTokens !== null && end.usage !== null) end.usage.cachedTokens = cachedTokens;
+        if (outcome.scan.tokens === 0 && end.error !== null) return this.#again(job, attempt, 502, end.error);
+        return { kind: "streamed", rest: outcome.rest, end };
+      }
+      case "answer": {
+        const { status, body } = outcome.answer;
+        if (status === 503) this.#options.health.refused(worker);
+        if (status !== 502 && status !== 503 && status !== 504) return { kind: "answer", answer: outcome.answer };
+        if (attempt >= this.#options.maxAttempts) return { kind: "answer", answer: outcome.answer };
+        return this.#again(job, attempt, status, body.toString("utf8").slice(0, 200));
+      }
+      case "failed":
+        return this.#failed(job, worker, outcome.error, outcome.opened, attempt);
+    }
+  }
+
+  #failed(job: Job, worker: Backend, error: CallError, opened: boolean, attempt: number): Served | "retry" {
+    const { health } = this.#options;
+    const message = `${worker.id}: ${error.message}`;
+    if (error.failure === "unreachable") health.unreachable(worker, message);
+    else health.broken(worker, message);
+    if (opened || job.track.tokenCount > 0) return { kind: "broken", message: `The worker ${message}.` };
+    return this.#again(job, attempt, error.failure === "timeout" ? 504 : 502, `The worker ${message}.`);
+  }
+
+  #again(job: Job, attempt: number, status: number, message: string): "retry" {
+    if (attempt >= this.#options.maxAttempts) {
+      throw workerFailed(status, `${message} (${attempt} attempts)`);
+    }
+    this.#options.metrics.model(job.model).retries.inc();
+    return "retry";
+  }
+
+  /** Blocks that no decode worker will fetch need not wait for their time to run out. */
+  #abandon(source: Backend, { remote_request_id: id }: KvTransferParams): void {
+    if (!id || source.state === "removed") return;
+    const path = `/kv_transfer/${encodeURIComponent(id)}`;
+    void relay(source.dispatcher, { method: "DELETE", path }, NO_SINK, IGNORED, () => {});
+  }
+
+  /** As the simulator's engines reject: more blocks than a worker has, or no room for a single token. */
+  #refuseWhatNeverFits(job: Job, pools: ModelPools): void {
+    const pool = pools.get("decode") ?? pools.get("aggregated");
+    const card = pool?.members.values().next().value?.card;
+    if (!card) return;
+    const { contextLength, totalKvBlocks, blockSize } = card;
+    const prompt = job.longestPrompt;
+    if (contextLength > 0 && prompt >= contextLength) {
+      throw neverFits(
+        `This model's maximum context length is ${contextLength} tokens, but the prompt has ${prompt}: no room is left for output.`,
+      );
+    }
+    if (totalKvBlocks <= 0 || blockSize <= 0) return;
+    const asked = Math.max(1, job.osl ?? 1);
+    const osl = contextLength > 0 ? Math.max(1, Math.min(asked, contextLength - prompt)) : asked;
+    // The last token is emitted without being computed.
+    if (Math.ceil((prompt + osl - 1) / blockSize) > totalKvBlocks) {
+      const capacity = totalKvBlocks * blockSize;
+      throw neverFits(`Prompt and output of ${prompt + osl} tokens exceed the KV cache of ${capacity} tokens.`);
+    }
+  }
+}
+
+const MODELS = "models";
+const NONE: ReadonlySet<Backend> = new Set();
+const IGNORED = { tokens: () => {} };
+const NO_SINK = { open: () => {}, write: () => {}, congested: false, onDrain: () => {} };
+
+function queueOf(model: string, role: EngineRole): string {
+  return `${role} ${model}`;
+}
+
+function isThere(pools: ModelPools, role: EngineRole): boolean {
+  return (pools.get(role)?.members.size ?? 0) > 0;
+}
+
+function isGood(served: Served): boolean {
+  return served.kind === "streamed" || (served.kind === "answer" && served.answer.status === 200);
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/** The usage of a whole answer. */
+export function usageIn(body: Buffer): StreamEnd["usage"] {
+  return usageOf((parseJson(body) as { usage?: unknown } | null)?.usage);
+}

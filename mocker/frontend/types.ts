@@ -1,0 +1,128 @@
+import type { Clock } from "#common";
+import type { WorkerCard } from "#mocker/protocol";
+import type { RouterMode } from "#mocker/router";
+import type { Tokenizer } from "#mocker/text";
+import type { Discovery } from "./discovery/types.ts";
+import type { BackendState } from "./fleet/backend.ts";
+
+/** Where workers come from. */
+export type DiscoveryOptions =
+  | { kind: "static"; workers: readonly string[] }
+  /** They are told to the frontend's `discovery`. */
+  | { kind: "manual" }
+  /** A folder of leases, one JSON file per worker, which they renew. */
+  | { kind: "file"; folder: string }
+  | { kind: "kubernetes"; kubernetes: KubernetesDiscoveryOptions }
+  /** One of your own. */
+  | { kind: "custom"; discovery: Discovery };
+
+export interface KubernetesDiscoveryOptions {
+  /** Default: the kubeconfig's, or the pod's own. */
+  namespace?: string;
+  /** Which EndpointSlices or pods: `nvidia.com/dynamo-component-type=worker`. */
+  labelSelector: string;
+  /** Default `endpointslices`. */
+  resource?: "endpointslices" | "pods";
+  /** Port of the workers' API; default: that of the slice, and 8000 for pods. */
+  port?: number;
+  /** Path of a kubeconfig; default as kubectl has it, then the pod's own. */
+  kubeconfig?: string;
+}
+
+export interface FrontendLimits {
+  /** Requests at workers at a time; further ones wait. Default 100 000. */
+  maxInFlight: number;
+  /** Requests that wait at a time; further ones get 429. Default 20 000. */
+  maxQueued: number;
+  /** Model ms that a request waits for a worker. Default 5 min. */
+  queueTimeoutMs: number;
+  /** Default 16 MiB. */
+  maxBodyBytes: number;
+  /** Real ms within which a request must have arrived whole. Default 60 s. */
+  requestTimeoutMs: number;
+  /** Real ms without a sign of a worker, after which its request is given up; 0: none. Default 10 min. */
+  workerTimeoutMs: number;
+  /** Workers that a request is given to, at most, until its first token. Default 4. */
+  maxAttempts: number;
+}
+
+/** Weights of the KV-aware router. */
+export interface KvWeights {
+  /** What a cached block counts for against one that must be computed. Default 1. */
+  overlap: number;
+  /** Weight of the prompt's part of the cost against that of the running requests. Default 1. */
+  load: number;
+  /** 0: always the cheapest worker. Default 0. */
+  temperature: number;
+}
+
+export interface FrontendOptions {
+  discovery: DiscoveryOptions;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Default 0: any free one. */
+  port?: number;
+  /** Default round-robin. */
+  routerMode?: RouterMode;
+  kvWeights?: Partial<KvWeights>;
+  /** Listen to the workers' KV events (kv router). Default true; false: what was routed counts as cached for a while. */
+  kvEvents?: boolean;
+  /** Of what routers draw at random. Default 0. */
+  seed?: number;
+  /** Default: a wall clock from now. */
+  clock?: Clock;
+  /** Default: the built-in one. It should be the workers' own. */
+  tokenizer?: Tokenizer;
+  limits?: Partial<FrontendLimits>;
+  /** Real ms between two checks of a worker that is well. Default 5 s. */
+  healthIntervalMs?: number;
+  /** Default 2 s. */
+  healthTimeoutMs?: number;
+  /** Bearer tokens of which clients must send one; none: no token is needed. */
+  apiKeys?: readonly string[];
+  /** Bearer token sent to workers. */
+  workerApiKey?: string;
+  /** SLA to count by. Model ms. */
+  sla?: { ttftMs?: number; itlMs?: number };
+  /** Request events kept. Default 100 000. */
+  eventCapacity?: number;
+  /** Default `warn`. */
+  logLevel?: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+}
+
+/** What the frontend knows of a worker (`GET /workers`). */
+export interface WorkerView {
+  id: string;
+  url: string;
+  state: BackendState;
+  role: WorkerCard["role"];
+  models: readonly string[];
+  /** It speaks OpenAI's API alone. */
+  foreign: boolean;
+  requests: number;
+  totalRequests: number;
+  /** Prompt tokens (prefill) or requests (decode; aggregated: 4 until the first token). */
+  outstanding: number;
+  failures: number;
+  lastError: string | null;
+  card: WorkerCard | null;
+}
+
+export interface Frontend {
+  /** Without a path. */
+  readonly url: string;
+  readonly clock: Clock;
+  /** For discovery of kind `manual`. */
+  readonly discovery: {
+    /** @param worker its address, or its card, which spares a question */
+    add(worker: string | WorkerCard): void;
+    remove(url: string): void;
+  };
+  workers(): WorkerView[];
+  /** Resolves when so many workers take requests. */
+  whenReady(workers: number): Promise<void>;
+  /** Takes nothing new but what comes on open connections, finishes what it has, then stops listening. */
+  drain(options?: { graceMs?: number }): Promise<void>;
+  /** Ends everything at once. */
+  close(): Promise<void>;
+}
