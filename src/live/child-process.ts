@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Caller, type Calls, type EventMessage } from "./child/channel.ts";
@@ -17,7 +18,9 @@ export interface ChildOptions<Event> {
   /** For messages: `frontend`, `decode workers 1`. */
   name: string;
   /** Which calls it answers. */
-  kind: "frontend" | "workers";
+  kind: string;
+  /** Module that runs in the process; default: this package's own. */
+  entry?: string;
   onEvent?: (event: Event) => void;
   /** Told once where it ends without having been stopped. */
   onDeath: (error: Error) => void;
@@ -34,7 +37,7 @@ export class Child<C extends Calls, Event = never> {
 
   private constructor(options: ChildOptions<Event>, up: (error: Error | null) => void) {
     this.name = options.name;
-    this.#process = fork(ENTRY, [options.kind], {
+    this.#process = fork(options.entry ?? ENTRY, [options.kind], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "advanced",
       execArgv: [],
@@ -51,21 +54,11 @@ export class Child<C extends Calls, Event = never> {
       if (event === "up") up(null);
       else options.onEvent?.(event);
     });
-    this.#exited = new Promise((resolve) => {
-      // `close` comes after the last of stderr.
-      this.#process.once("close", (code, signal) => {
-        const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-        const error = processDied(this.name, how, this.#stderr);
-        this.#caller.close(error);
-        up(error);
-        resolve();
-        if (!this.#stopping) options.onDeath(error);
-      });
-      this.#process.once("error", (error) => {
-        this.#caller.close(error);
-        up(error);
-        if (this.#process.pid === undefined) resolve();
-      });
+    this.#exited = this.#ended().then((how) => {
+      const error = processDied(this.name, how, this.#stderr);
+      this.#caller.close(error);
+      up(error);
+      if (!this.#stopping) options.onDeath(error);
     });
   }
 
@@ -107,5 +100,20 @@ export class Child<C extends Calls, Event = never> {
     const kill = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT_MS);
     await this.#exited;
     clearTimeout(kill);
+  }
+
+  /**
+   * How the process ended, once all it said has come in. Node's `close` event would tell both, but never comes where the
+   * parent has cut the line.
+   */
+  async #ended(): Promise<string> {
+    const streams = [this.#process.stdout!, this.#process.stderr!].map((stream) => once(stream, "close"));
+    try {
+      const [code, signal] = (await once(this.#process, "exit")) as [number | null, NodeJS.Signals | null];
+      await Promise.all(streams);
+      return signal === null ? `exit code ${code}` : `signal ${signal}`;
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 }
