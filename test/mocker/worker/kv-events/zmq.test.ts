@@ -133,7 +133,8 @@ await describeWithTool(
           hand.cleared();
           expect(await ended).toBe(0);
           const [batch, last] = lines.slice(-2).map((line) => JSON.parse(line));
-          expect(batch).toMatchObject({ topic: "kv", rank: 0, replayed: 1 });
+          expect(batch).toMatchObject({ topic: "kv", rank: 0 });
+          expect(batch.replayed).toBeGreaterThan(0);
           expect(batch.ts).toBeCloseTo(Date.now() / 1000, -2);
           expect(last.sequence).toBe(batch.sequence + 1);
           expect(batch.events).toEqual([
