@@ -1,3 +1,4 @@
+export { type Answer, type AnswerOptions, planAnswer } from "./answers.ts";
 export {
   type ChoiceContent,
   chatCompletionBody,
@@ -39,7 +40,7 @@ export {
   unsupportedMediaType,
 } from "./errors.ts";
 export { asciiJson, jsonText } from "./json.ts";
-export { chatLogprobs, completionLogprobs, type SaidTokens } from "./logprobs.ts";
+export { chatLogprobs, completionLogprobs } from "./logprobs.ts";
 export { chatPromptTokens, promptTokens } from "./prompt-tokens.ts";
 export type {
   AnswerFormat,
@@ -53,6 +54,6 @@ export type {
   JsonSchema,
   PromptSource,
 } from "./requests.ts";
+export type { SaidText, SaidTokens } from "./said.ts";
 export { isDone, type SseEvent, SseParser, SseScanner } from "./sse.ts";
-export { type StructuredAnswer, structuredAnswer } from "./structured-answer.ts";
 export * from "./types.ts";

@@ -1,15 +1,10 @@
 import { type Tokenizer, wordStream } from "#mocker/text";
+import type { SaidTokens } from "./said.ts";
 
 /** Made-up log-probabilities: the same token at the same place always has the same one, between −2 and 0. */
 function logprobOf(id: number, index: number): number {
   const bits = Math.imul(id ^ Math.imul(index + 1, 0x9e_37_79_b1), 0x85_eb_ca_6b) >>> 0;
   return -Math.round((bits / 2 ** 32) * 20_000) / 10_000;
-}
-
-/** Tokens that a model has said. */
-export interface SaidTokens {
-  id(index: number): number;
-  text(index: number): string;
 }
 
 /** The token itself, then words that might have stood in its place, each less likely than the one before. */

@@ -1,7 +1,8 @@
-import { type Tokenizer, tokensSeed, type WordStream, wordStream } from "#mocker/text";
+import { type Tokenizer, type WordStream, wordStream } from "#mocker/text";
 import type { FinishReason } from "./bodies.ts";
 import { jsonExample } from "./json-example.ts";
 import type { ChatRequest, CompletionRequest, FunctionTool, JsonSchema } from "./requests.ts";
+import { hexDigits, pick } from "./seeds.ts";
 
 /** An answer that is not free text. */
 export interface StructuredAnswer {
@@ -85,18 +86,4 @@ function countSlots(schema: JsonSchema): number {
   };
   jsonExample(schema, { word: () => "a", free });
   return slots;
-}
-
-function pick<Item>(items: readonly Item[], seed: number | string): Item {
-  return items[Number.parseInt(hexDigits(seed, 8), 16) % items.length]!;
-}
-
-/** Hexadecimal digits by a seed. */
-function hexDigits(seed: number | string, digits: number): string {
-  const bits = Array.from(String(seed), (c) => c.codePointAt(0)!);
-  let text = "";
-  for (let i = 0; text.length < digits; i++) {
-    text += (tokensSeed(Int32Array.of(i, ...bits)) % 2 ** 48).toString(16).padStart(12, "0");
-  }
-  return text.slice(0, digits);
 }
