@@ -1,7 +1,7 @@
 import { BlockHasher } from "#mocker/text";
 import type { BlockIdentity, Generation } from "../types.ts";
 
-const INITIAL_IDS = 64;
+const INITIAL_IDS = 16;
 
 /**
  * Small numbers for block contents, which engines work with, in place of 64-bit hashes. A number lives as long as somebody

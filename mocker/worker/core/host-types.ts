@@ -34,6 +34,8 @@ export interface WorkerHostOptions {
   workerId?: (index: number, port: number) => string;
   /** Default 127.0.0.1. */
   host?: string;
+  /** What cards and hand-offs name as the host; default: `host`, or 127.0.0.1 where that means every address. */
+  advertiseHost?: string;
   /** Port of the first worker, the others follow; 0 (the default): any free ones. */
   port?: number;
   /** Default: a wall clock from now. */
@@ -49,6 +51,11 @@ export interface WorkerHostOptions {
   peers?: KvPeers;
   /** ZMQ endpoint of a worker's KV events, for its card. */
   kvEventsZmq?: (index: number) => string | null;
+  /** How long a client may take for the head of a request, and for all of it, real ms; default 20 s and 60 s. */
+  headersTimeoutMs?: number;
+  requestTimeoutMs?: number;
+  /** Connections of one worker; what is more is refused. Default 20 000. */
+  maxConnections?: number;
 }
 
 /** The HTTP surface of all workers of a process. */
