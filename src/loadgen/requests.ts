@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Clock } from "#common";
 import { HEADERS } from "#mocker/protocol";
 import { builtinTokenizer, type PromptShape, promptIds, promptText, type Tokenizer } from "#mocker/text";
@@ -35,8 +34,7 @@ export function commonHeaders({ apiKey, headers }: Pick<LoadTarget, "apiKey" | "
 /** Makes bodies and headers of the requests of a workload. Contents depend on workload, tokenizer and seed alone. */
 export class RequestFactory {
   readonly parts: RequestParts;
-  /** Opens the ids of this run's requests. */
-  readonly runId: string;
+  readonly #runId: string;
   readonly #workload: Workload;
   readonly #target: LoadTarget;
   readonly #prompts: PromptOptions;
@@ -45,17 +43,11 @@ export class RequestFactory {
   readonly #tail: string;
   readonly #clock: Clock | null;
 
-  /** @param clock where `X-Request-Start` is to be sent */
-  constructor(
-    workload: Workload,
-    target: LoadTarget,
-    prompts: PromptOptions,
-    clock: Clock | null,
-    runId: string = randomUUID(),
-  ) {
+  /** @param clock where `X-Request-Start` is to be sent @param runId opens the ids of this run's requests */
+  constructor(workload: Workload, target: LoadTarget, prompts: PromptOptions, clock: Clock | null, runId: string) {
     if (prompts.format === "ids" && target.endpoint !== "completions") throw idsNeedCompletions();
     this.parts = requestParts(target.url, target.endpoint ?? "chat");
-    this.runId = runId;
+    this.#runId = runId;
     this.#workload = workload;
     this.#target = target;
     this.#prompts = prompts;
@@ -81,15 +73,11 @@ export class RequestFactory {
 
   /** @param scheduledMs model time of the clock */
   headers(request: number, scheduledMs: number): string[] {
-    const headers = [...this.#headers, HEADERS.requestId, this.requestId(request)];
+    const headers = [...this.#headers, HEADERS.requestId, `${this.#runId}-${request}`];
     if (this.#clock !== null) {
       headers.push(HEADERS.requestStart, `t=${(this.#clock.toUnixMs(scheduledMs) / 1000).toFixed(6)}`);
     }
     return headers;
-  }
-
-  requestId(request: number): string {
-    return `${this.runId}-${request}`;
   }
 
   /** Token ids of a prompt that is made (not of a literal one). */

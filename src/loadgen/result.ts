@@ -15,7 +15,7 @@ export function loadResult(
   options: LoadOptions,
   columns: LoadColumns,
   parts: DriverResult[],
-  run: { startMs: number; clock: Clock; aborted: boolean },
+  run: { startMs: number; clock: Clock; runId: string; aborted: boolean },
 ): LoadResult {
   const gaps = new GapSketch();
   const lateness = new GapSketch();
@@ -27,6 +27,7 @@ export function loadResult(
   const { timeScale } = run.clock;
   const result: Omit<LoadResult, "warnings"> = {
     workload: options.workload,
+    runId: run.runId,
     ...columns,
     gaps: gaps.statistics(),
     counts: counted(columns),

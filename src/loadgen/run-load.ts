@@ -52,7 +52,12 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       progress = setInterval(() => onProgress({ nowMs: clock.nowMs() - startMs, ...run.progress() }), PROGRESS_MS);
     }
     const parts = await run.start(startMs);
-    return loadResult(options, columns, parts, { startMs, clock, aborted: options.signal?.aborted ?? false });
+    return loadResult(options, columns, parts, {
+      startMs,
+      clock,
+      runId: plan.runId,
+      aborted: options.signal?.aborted ?? false,
+    });
   } finally {
     clearInterval(progress);
     options.signal?.removeEventListener("abort", cut);

@@ -138,6 +138,8 @@ export interface LoadWarning {
 /** What came of a load run. Row i of the tables is request i of the workload; rows that were never sent have no arrival. */
 export interface LoadResult {
   workload: Workload;
+  /** Request i was sent with `X-Request-Id: <runId>-<i>`. */
+  runId: string;
   /**
    * `isl` by the server's count where it tells, else the workload's; `outputTokens` by its usage, else content events;
    * `arrivalMs` is the schedule; token times are those of the client's socket. Model ms from the start.
