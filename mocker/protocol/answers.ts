@@ -40,8 +40,8 @@ export function planAnswer(request: ChatRequest | CompletionRequest, options: An
   const { tokenizer } = options;
   const seed = answerSeed(request, options);
   const room = options.roomTokens ?? Number.POSITIVE_INFINITY;
-  const drawn = Math.max(request.minTokens, drawnLength(seed, options.defaultOutputTokens));
-  const wanted = Math.max(1, Math.min(room, request.maxTokens ?? drawn));
+  const asked = request.maxTokens ?? Math.max(request.minTokens, drawnLength(seed, options.defaultOutputTokens));
+  const wanted = Math.max(1, Math.min(room, asked));
   const thinkingTokens = thinkingLength(wanted, options.thinkingRatio ?? 0);
   const contentTokens = wanted - thinkingTokens;
   const fill = request.maxTokens === null ? Math.min(room, request.minTokens) - thinkingTokens : contentTokens;
@@ -52,7 +52,7 @@ export function planAnswer(request: ChatRequest | CompletionRequest, options: An
     content = saidText(structured.text, tokenizer, most, structured.finishReason);
   } else {
     const words = wordStream(tokenizer, seed);
-    const finishReason = request.maxTokens === null && drawn <= room ? "stop" : "length";
+    const finishReason = request.maxTokens === null && asked <= room ? "stop" : "length";
     const whole: SaidText = { tokens: contentTokens, finishReason, id: words.id, text: words.text };
     content = cutAtStop(whole, { ...request, minTokens: request.minTokens - thinkingTokens });
   }

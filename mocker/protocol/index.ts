@@ -22,6 +22,7 @@ export {
   STREAM_DONE,
 } from "./chunks.ts";
 export { parseCompletionRequest, parseEmbeddingsRequest } from "./completion-request.ts";
+export { mockEmbedding } from "./embeddings.ts";
 export {
   contextLengthExceeded,
   invalidApiKey,
@@ -54,6 +55,8 @@ export type {
   JsonSchema,
   PromptSource,
 } from "./requests.ts";
+export { type ChatAnswerBody, ResponsesAnswer } from "./responses-answer.ts";
+export { parseResponsesRequest, type ResponsesRequest, responsesChatBody } from "./responses-request.ts";
 export type { SaidText, SaidTokens } from "./said.ts";
 export { isDone, type SseEvent, SseParser, SseScanner } from "./sse.ts";
 export * from "./types.ts";

@@ -46,8 +46,6 @@ export interface ChatRequest extends GenerationRequest {
   tools: FunctionTool[];
   /** `named` and `required` make the answer a call. */
   toolChoice: { type: "none" | "auto" | "required" } | { type: "named"; name: string };
-  /** `/v1/responses`: the parts of its answer that repeat the question. */
-  responses?: ResponsesExtras;
 }
 
 export interface ChatMessage {
@@ -83,14 +81,4 @@ export interface EmbeddingsRequest {
   /** null: the model's own. */
   dimensions: number | null;
   user: string | null;
-}
-
-/** What `/v1/responses` gives back as it came. */
-export interface ResponsesExtras {
-  instructions: string | null;
-  metadata: Record<string, unknown>;
-  store: boolean;
-  parallelToolCalls: boolean;
-  topP: number | null;
-  previousResponseId: string | null;
 }
