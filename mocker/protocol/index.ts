@@ -41,6 +41,14 @@ export {
   unsupportedMediaType,
 } from "./errors.ts";
 export { asciiJson, jsonText } from "./json.ts";
+export {
+  type HeldLease,
+  holdLease,
+  type LeaseOptions,
+  leaseFileName,
+  readLeases,
+  type WorkerLease,
+} from "./lease.ts";
 export { chatLogprobs, completionLogprobs } from "./logprobs.ts";
 export { chatPromptTokens, promptTokens } from "./prompt-tokens.ts";
 export type {
@@ -59,4 +67,5 @@ export { type ChatAnswerBody, ResponsesAnswer } from "./responses-answer.ts";
 export { parseResponsesRequest, type ResponsesRequest, responsesChatBody } from "./responses-request.ts";
 export type { SaidText, SaidTokens } from "./said.ts";
 export { isDone, type SseEvent, SseParser, SseScanner } from "./sse.ts";
+export { type StructuredAnswer, structuredAnswer } from "./structured-answer.ts";
 export * from "./types.ts";
