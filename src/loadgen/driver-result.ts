@@ -15,6 +15,7 @@ export interface DriverResult {
 }
 
 const RESOLUTION_MS = 10;
+const FEWEST_SAMPLES = 200;
 
 /** Runs a driver from model time `startMs`, and watches the event loop meanwhile. */
 export async function runDriver(driver: Driver, startMs: number): Promise<DriverResult> {
@@ -32,7 +33,7 @@ export async function runDriver(driver: Driver, startMs: number): Promise<Driver
   };
 }
 
-/** The histogram holds whole intervals of its own timer. */
+/** The histogram holds whole intervals of its own timer; with few of them the start is all there is to see. */
 function beyondResolution(delays: ReturnType<typeof monitorEventLoopDelay>): number {
-  return delays.count === 0 ? 0 : Math.max(0, delays.percentile(99) / 1e6 - RESOLUTION_MS);
+  return delays.count < FEWEST_SAMPLES ? 0 : Math.max(0, delays.percentile(99) / 1e6 - RESOLUTION_MS);
 }

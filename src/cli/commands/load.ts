@@ -1,0 +1,169 @@
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { formatDuration, wallClock } from "#common";
+import { builtinTokenizer, loadTokenizer } from "#mocker/text";
+import {
+  aiperfJson,
+  type Goodput,
+  type GoodputLimit,
+  goodRequests,
+  type LoadOptions,
+  type LoadProgress,
+  type LoadResult,
+  loadRecord,
+  outcomeText,
+  parseGoodput,
+  resolveModel,
+  runLoad,
+  vllmText,
+  writeArtifacts,
+} from "#src/loadgen";
+import { metricsTable, type RunSummary, summarize, terminalOptions } from "#src/report";
+import { type LoadFlags, withLoadFlags } from "../load/flags.ts";
+import { parseExtraInputs, parseHeaders } from "../load/target.ts";
+import { type LoadPlan, loadPlan } from "../load/workload.ts";
+import { progress } from "../progress.ts";
+
+/** What a shell reports for a process that Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
+
+/** `understudy load`: sends load to a server and measures it. */
+export function loadCommand(): Command {
+  return withLoadFlags(new Command("load"))
+    .description("send load to an OpenAI-compatible server and measure what comes back")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ understudy load --url http://127.0.0.1:8000 --request-rate 20 --isl 3000 --osl 300 --benchmark-duration 60
+  $ understudy load --url http://127.0.0.1:8000 --concurrency 64 --request-count 1000 --ttft 250ms --itl 10ms
+  $ understudy load --url http://127.0.0.1:8000 --input-file trace.jsonl --fixed-schedule --speedup 2
+  $ understudy load --url http://127.0.0.1:8000 --scenario scenarios/library/flash-crowd.yaml --workers 2
+  $ understudy load --url http://127.0.0.1:8000 --traffic 'ramp: { requestRate: { from: 1, to: 20 }, isl: 3000, osl: 300, duration: 2m }'
+
+Exit code 1 where requests failed.`,
+    )
+    .action(async (flags: LoadFlags) => {
+      process.exitCode = await load(flags);
+    });
+}
+
+async function load(flags: LoadFlags): Promise<number> {
+  const tokenizer = flags.tokenizer === "builtin" ? builtinTokenizer() : await loadTokenizer(flags.tokenizer);
+  const limits = goodputLimits(flags);
+  const plan = loadPlan(flags, tokenizer);
+  const target = {
+    url: flags.url,
+    endpoint: flags.endpointType,
+    streaming: flags.streaming,
+    headers: parseHeaders(flags.header),
+    extraInputs: parseExtraInputs(flags.extraInputs),
+    ...(flags.apiKey === undefined ? {} : { apiKey: flags.apiKey }),
+    ...(flags.maxCompletionTokens ? { maxTokensField: "max_completion_tokens" as const } : {}),
+  };
+  const model = await resolveModel(target, flags.model);
+  const interrupted = new AbortController();
+  // Once: a second Ctrl-C ends the process at once.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
+  const bar = progress();
+  const options: LoadOptions = {
+    workload: plan.workload,
+    target: { ...target, model },
+    prompts: {
+      tokenizer,
+      seed: plan.seed,
+      format: flags.promptFormat,
+      ...(plan.texts === undefined ? {} : { texts: plan.texts }),
+    },
+    clock: wallClock(flags.timeScale),
+    requestTimeoutMs: flags.requestTimeout,
+    warmupRequests: flags.warmupRequestCount,
+    cancelShare: flags.cancelShare,
+    threads: flags.workers,
+    sendRequestStart: flags.requestStartHeader ?? false,
+    signal: interrupted.signal,
+    onProgress: (now) => bar.update(progressText(now, plan)),
+    ...(plan.endMs === undefined ? {} : { endMs: plan.endMs }),
+  };
+  const result = await runLoad(options).finally(() => bar.done());
+  report(result, model, plan, [...limits, ...scenarioLimits(plan, limits)], flags);
+  if (result.aborted) return EXIT_INTERRUPTED;
+  return result.failures.length > 0 ? 1 : 0;
+}
+
+/** --ttft and --itl are limits like those of --goodput. */
+function goodputLimits(flags: LoadFlags): GoodputLimit[] {
+  const limits = flags.goodput === undefined ? [] : parseGoodput(flags.goodput);
+  if (flags.ttft !== undefined) limits.push({ metric: "time_to_first_token", limit: flags.ttft });
+  if (flags.itl !== undefined) limits.push({ metric: "inter_token_latency", limit: flags.itl });
+  return limits;
+}
+
+/** A scenario's SLA counts where the flags have none. */
+function scenarioLimits({ sla }: LoadPlan, limits: readonly GoodputLimit[]): GoodputLimit[] {
+  if (sla === undefined || limits.length > 0) return [];
+  return [
+    { metric: "time_to_first_token", limit: sla.ttftMs },
+    { metric: "inter_token_latency", limit: sla.itlMs },
+  ];
+}
+
+function report(result: LoadResult, model: string, plan: LoadPlan, limits: GoodputLimit[], flags: LoadFlags): void {
+  const record = loadRecord(result, { name: model, sla: slaOf(limits), seed: plan.seed });
+  const summary = summarize(record);
+  const goodput = limits.length === 0 ? null : goodputOf(result, summary, limits);
+  const { apiKey: _secret, header, ...shown } = flags;
+  const artifacts = { summary, goodput, inputConfig: { ...shown, header: header.map(headerName), model } };
+  if (flags.json) {
+    process.stdout.write(aiperfJson(result, artifacts));
+  } else if (!flags.quiet) {
+    process.stdout.write(table(result, summary, goodput, flags));
+    process.stdout.write(`\n${outcomeText(result, goodput)}`);
+  }
+  if (!flags.quiet) {
+    for (const warning of result.warnings) process.stderr.write(`warning: ${warning.text}\n`);
+    if (result.aborted) process.stderr.write("interrupted: these are the numbers until then\n");
+  }
+  if (!flags.report) return;
+  const folder = `${model.replaceAll(/[^\w.-]+/g, "_")}-openai-${flags.endpointType}-${plan.label}`;
+  const dir = resolve(flags.artifactDir ?? `artifacts/${folder}`);
+  writeArtifacts(result, dir, artifacts);
+  if (!flags.quiet) process.stderr.write(`Files in ${dir}\n`);
+}
+
+function table(result: LoadResult, summary: RunSummary, goodput: Goodput | null, flags: LoadFlags): string {
+  if (flags.format === "aiperf") return `${metricsTable(summary, terminalOptions(process.stdout)).join("\n")}\n`;
+  const { gaps, counts } = result;
+  return vllmText(summary, {
+    gaps,
+    failed: counts.failed + counts.rejected,
+    goodput: goodput?.perSecond ?? null,
+    ...(flags.requestRate === undefined ? {} : { requestRate: flags.requestRate }),
+    ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+  });
+}
+
+function goodputOf(result: LoadResult, summary: RunSummary, limits: readonly GoodputLimit[]): Goodput {
+  const good = goodRequests(result.requests, limits);
+  const { durationMs } = summary.throughput;
+  return { good, perSecond: durationMs > 0 ? (good * 1000) / durationMs : 0 };
+}
+
+function slaOf(limits: readonly GoodputLimit[]): { ttftMs: number; itlMs: number } {
+  const limit = (metric: GoodputLimit["metric"]) =>
+    Math.min(Number.POSITIVE_INFINITY, ...limits.filter((one) => one.metric === metric).map((one) => one.limit));
+  return { ttftMs: limit("time_to_first_token"), itlMs: limit("inter_token_latency") };
+}
+
+function headerName(header: string): string {
+  return header.split(":")[0]!;
+}
+
+/** `12 s of 60 s, 240 sent, 31 in flight, 209 done, 2 failed`. */
+function progressText({ nowMs, sent, inFlight, done, failed }: LoadProgress, { workload }: LoadPlan): string {
+  const time =
+    workload.horizonMs > 0
+      ? `${formatDuration(nowMs)} of ${formatDuration(workload.horizonMs)}`
+      : formatDuration(nowMs);
+  return `${time}, ${sent} sent, ${inFlight} in flight, ${done} done${failed > 0 ? `, ${failed} failed` : ""}`;
+}
