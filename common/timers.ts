@@ -30,6 +30,7 @@ export class TimerQueue {
   readonly #meter = new LatenessMeter();
   #soon: (() => void)[] = [];
   #sequence = 0;
+  #members = 0;
   /** Deadline of the callback that runs, NaN outside of one. */
   #currentMs = Number.NaN;
   #armedMs = Number.NaN;
@@ -48,6 +49,11 @@ export class TimerQueue {
   /** The next deadline, model ms; Infinity where there is none. */
   get nextMs(): number {
     return this.#heap.length === 0 ? Number.POSITIVE_INFINITY : this.#heap[0]!.atMs;
+  }
+
+  /** 0 for the first who asks, then 1, 2, …: who wants to give way to elders at the same deadline makes an `order` of it. */
+  seniority(): number {
+    return this.#members++;
   }
 
   /** Model time as callbacks have it: within one its deadline, however late it came; else the clock's. */

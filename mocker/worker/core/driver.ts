@@ -1,15 +1,18 @@
 import { LatenessMeter, type Timer, type TimerQueue } from "#common";
 import type { SteppingEngine } from "#mocker/engine";
 
-/** At one instant passes end first, then transfers, then input, and passes begin last, as in the simulator. */
+/**
+ * At one instant passes end first (those of the oldest engine before others), then transfers, then input, and passes begin
+ * last, as in the simulator.
+ */
+const END_ORDER = -1;
+const ELDERS = 2 ** -20;
 export const TRANSFER_ORDER = 1;
 export const START_ORDER = 1000;
 
 /** Passes that take no time are run in batches, so long or so many at a time; then the event loop gets its turn. */
 const BATCH_MS = 2;
 const BATCH_PASSES = 64;
-/** Instants that came from other processes, as Unix time in a double, are off by less than this, ms. */
-const TRANSPORT_ERROR_MS = 1e-3;
 
 export interface DriverHooks {
   /** The engine was called and may have told its listener something. */
@@ -29,6 +32,7 @@ export class EngineDriver {
   readonly lateness = new LatenessMeter();
   readonly #timers: TimerQueue;
   readonly #hooks: DriverHooks;
+  readonly #endOrder: number;
   /** The instant the engine has come to, model ms. */
   #atMs = 0;
   #startMs = 0;
@@ -42,6 +46,7 @@ export class EngineDriver {
     this.engine = engine;
     this.#timers = timers;
     this.#hooks = hooks;
+    this.#endOrder = END_ORDER + timers.seniority() * ELDERS;
   }
 
   /**
@@ -54,7 +59,7 @@ export class EngineDriver {
     const asked = Math.min(atMs, this.#timers.nowMs());
     this.#timers.catchUp(asked);
     const known = this.engine.busy ? this.#startMs : this.#atMs;
-    const nowMs = Math.abs(asked - known) < TRANSPORT_ERROR_MS ? known : Math.max(asked, known);
+    const nowMs = Math.max(asked, known);
     if (!this.engine.busy) this.#atMs = nowMs;
     const result = deliver(this.engine, this.engine.busy ? Math.min(nowMs, this.#endMs) : nowMs);
     this.#hooks.engineCalled(nowMs);
@@ -79,7 +84,7 @@ export class EngineDriver {
   readonly #start = (): void => {
     this.#timer = null;
     if (!this.#begin(this.#atMs)) return;
-    if (this.#endMs > this.#startMs) this.#timer = this.#timers.at(this.#endMs, this.#end);
+    if (this.#endMs > this.#startMs) this.#timer = this.#timers.at(this.#endMs, this.#end, this.#endOrder);
     else this.#runBatch();
   };
 
@@ -116,7 +121,7 @@ export class EngineDriver {
       if (passes >= BATCH_PASSES || clock.nowMs() >= untilMs) break;
       if (!this.#begin(this.#atMs)) return;
       if (this.#endMs > this.#startMs) {
-        this.#timer = this.#timers.at(this.#endMs, this.#end);
+        this.#timer = this.#timers.at(this.#endMs, this.#end, this.#endOrder);
         return;
       }
     }

@@ -28,6 +28,9 @@ import { HandoffBook } from "./handoff.ts";
 import { type EndedPass, Rank, type RankOwner } from "./rank.ts";
 import { type LiveSequence, SequenceSlots } from "./sequence.ts";
 
+/** What Unix seconds in a double lose, and a little more, ms. */
+const TRANSPORT_ERROR_MS = 1e-3;
+
 /**
  * A worker: `dpSize` engines on the wall clock, as the simulator has them in virtual time.
  * @param peers how a decode worker reaches prefill workers
@@ -258,9 +261,9 @@ class LiveWorker implements Worker, RankOwner {
       activate: (atMs) => rank.driver.input(atMs, (engine, nowMs) => engine.activate(slot, nowMs)),
       heldAtMs: ({ held_at }) => {
         const nowMs = this.#timers.nowMs();
-        return trustRequestStart && held_at !== undefined
-          ? Math.min(nowMs, this.clock.fromUnixMs(held_at * 1000))
-          : nowMs;
+        if (!trustRequestStart || held_at === undefined) return nowMs;
+        const heldMs = this.clock.fromUnixMs(held_at * 1000);
+        return heldMs > nowMs - TRANSPORT_ERROR_MS ? nowMs : heldMs;
       },
       transferMs: (missingTokens) =>
         transferMs(

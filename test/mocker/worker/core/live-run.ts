@@ -1,0 +1,223 @@
+import { effectiveOsl, neverFits } from "#mocker/engine";
+import type { KvTransferParams } from "#mocker/protocol";
+import { LeastLoadedRouter, RoundRobinRouter, type Router } from "#mocker/router";
+import { builtinTokenizer } from "#mocker/text";
+import type { Workload } from "#scenarios";
+import type { PoolSpec, SimulationSpec } from "#src/simulator";
+import { createWorker } from "../../../../mocker/worker/core/worker.ts";
+import type { KvPeer, Worker, WorkerSettings } from "../../../../mocker/worker/types.ts";
+import { ManualTime } from "./manual-time.ts";
+
+/** At an instant, input comes after ends of passes and transfers, and before passes begin. */
+const ARRIVAL_ORDER = 500;
+/** As the simulator weighs aggregated workers: 4 × waiting + running. */
+const WAITING_WEIGHT = 4;
+
+export interface LiveRow {
+  admitMs: number;
+  firstTokenMs: number;
+  secondTokenMs: number;
+  lastTokenMs: number;
+  outputTokens: number;
+  cachedTokens: number;
+  heldMs: number;
+  decodeAdmitMs: number;
+  rejected: boolean;
+}
+
+interface LivePool {
+  workers: Worker[];
+  outstanding: number[];
+  router: Router;
+}
+
+/** Token ids of a request's prompt: what the workload's block ids name, then ids that no other request has. */
+function promptTokens({ isl, prompts }: Workload, request: number): Int32Array {
+  const tokens = new Int32Array(isl[request]!);
+  const from = prompts?.offset[request] ?? 0;
+  const named = prompts === null ? 0 : (prompts.offset[request + 1]! - from) * prompts.blockTokens;
+  for (let i = 0; i < tokens.length; i++) {
+    tokens[i] =
+      i < named
+        ? prompts!.ids[from + Math.floor(i / prompts!.blockTokens)]! * 64 + (i % prompts!.blockTokens)
+        : 1_000_000_000 + request * 1000 + i;
+  }
+  return tokens;
+}
+
+/** A simulation's traffic through live workers on a manual clock, routed as the simulator routes. */
+export class LiveRun {
+  readonly time: ManualTime;
+  readonly rows: LiveRow[];
+  readonly prefill: LivePool | null;
+  readonly decode: LivePool;
+  readonly #workload: Workload;
+  readonly #spec: SimulationSpec;
+
+  constructor(spec: SimulationSpec) {
+    this.#spec = spec;
+    this.time = new ManualTime();
+    this.#workload = spec.workload;
+    this.rows = Array.from({ length: spec.workload.count }, () => ({
+      admitMs: Number.NaN,
+      firstTokenMs: Number.NaN,
+      secondTokenMs: Number.NaN,
+      lastTokenMs: Number.NaN,
+      outputTokens: 0,
+      cachedTokens: 0,
+      heldMs: Number.NaN,
+      decodeAdmitMs: Number.NaN,
+      rejected: false,
+    }));
+    this.prefill = spec.prefill === null ? null : this.#pool(spec.prefill, "prefill");
+    this.decode = this.#pool(spec.decode, "decode");
+    for (const request of spec.workload.openHeads) {
+      this.time.timers.at(spec.workload.arrivalMs[request]!, () => this.#dispatch(request), ARRIVAL_ORDER);
+    }
+  }
+
+  #pool(spec: PoolSpec, role: string): LivePool {
+    const settings = (id: string): WorkerSettings => ({
+      id,
+      model: "mock",
+      engine: spec.engine,
+      dpSize: spec.dpSize,
+      transfer: this.#spec.transfer,
+      startupMs: 0,
+      tokenizer: builtinTokenizer(),
+      handoffTimeoutMs: 1e12,
+      trustRequestStart: true,
+    });
+    const { clock, timers } = this.time;
+    const peers = (params: KvTransferParams): KvPeer => {
+      const source = this.prefill!.workers.find((worker) => worker.settings.id === params.remote_engine_id)!.handoff!;
+      return {
+        wait: (id) => source.wait(id),
+        release: (id, atMs) => Promise.resolve(source.release(id, atMs)),
+        abort: (id) => {
+          source.abort(id);
+          return Promise.resolve();
+        },
+      };
+    };
+    return {
+      workers: Array.from({ length: spec.workers }, (_, i) =>
+        createWorker(settings(`${role}/${i}`), clock, timers, peers),
+      ),
+      outstanding: new Array(spec.workers).fill(0),
+      router: this.#spec.router === "round-robin" ? new RoundRobinRouter() : new LeastLoadedRouter(),
+    };
+  }
+
+  #dispatch(request: number): void {
+    const isl = this.#workload.isl[request]!;
+    if (this.prefill === null) {
+      this.#aggregated(request);
+      return;
+    }
+    const { engine } = this.#spec.decode;
+    if (neverFits(engine, isl, effectiveOsl(engine, isl, this.#workload.osl[request]!)) !== null) {
+      this.rows[request]!.rejected = true;
+      return;
+    }
+    this.#prefilled(request, this.prefill);
+  }
+
+  #choose(pool: LivePool): { index: number; worker: Worker } {
+    const index = pool.router.choose(pool.outstanding, pool.workers.length);
+    return { index, worker: pool.workers[index]! };
+  }
+
+  #fits(worker: Worker, request: number): boolean {
+    return worker.neverFits(this.#workload.isl[request]!, this.#workload.osl[request]!) === null;
+  }
+
+  #generation(request: number, kvTransfer?: KvTransferParams) {
+    return {
+      requestId: `r${request}`,
+      promptTokens: promptTokens(this.#workload, request),
+      outputTokens: this.#workload.osl[request]!,
+      outputTokenId: (index: number) => -1 - (request * 1000 + index),
+      arrivalMs: this.time.nowMs,
+      ...(kvTransfer === undefined ? {} : { kvTransfer }),
+    };
+  }
+
+  #aggregated(request: number): void {
+    const { index, worker } = this.#choose(this.decode);
+    const row = this.rows[request]!;
+    const { outstanding } = this.decode;
+    // What is refused weighs nothing, although it takes its turn.
+    const weight = this.#fits(worker, request) ? 1 : 0;
+    outstanding[index]! += weight * WAITING_WEIGHT;
+    worker.submit(this.#generation(request), {
+      admitted: (atMs, cachedTokens) => {
+        if (Number.isNaN(row.admitMs)) row.admitMs = atMs;
+        row.cachedTokens = cachedTokens;
+      },
+      token: (token, atMs) => {
+        if (token === 0) outstanding[index]! += 1 - WAITING_WEIGHT;
+        tokenInto(row, token, atMs);
+      },
+      finished: () => {
+        outstanding[index]! -= 1;
+      },
+      held: () => {},
+      failed: () => {
+        outstanding[index]! -= weight * (Number.isNaN(row.firstTokenMs) ? WAITING_WEIGHT : 1);
+        row.rejected = true;
+      },
+    });
+  }
+
+  #prefilled(request: number, pool: LivePool): void {
+    const { index, worker } = this.#choose(pool);
+    const row = this.rows[request]!;
+    const isl = this.#fits(worker, request) ? this.#workload.isl[request]! : 0;
+    pool.outstanding[index]! += isl;
+    worker.submit(this.#generation(request, { do_remote_decode: true }), {
+      admitted: (atMs, cachedTokens) => {
+        if (Number.isNaN(row.admitMs)) row.admitMs = atMs;
+        row.cachedTokens = cachedTokens;
+      },
+      token: () => {},
+      finished: () => {},
+      held: (atMs, params) => {
+        pool.outstanding[index]! -= isl;
+        row.heldMs = atMs;
+        this.#decoded(request, params);
+      },
+      failed: () => {
+        pool.outstanding[index]! -= isl;
+        row.rejected = true;
+      },
+    });
+  }
+
+  #decoded(request: number, params: KvTransferParams): void {
+    const { index, worker } = this.#choose(this.decode);
+    const row = this.rows[request]!;
+    this.decode.outstanding[index]! += 1;
+    worker.submit(this.#generation(request, params), {
+      admitted: (atMs) => {
+        if (Number.isNaN(row.decodeAdmitMs)) row.decodeAdmitMs = atMs;
+      },
+      token: (token, atMs) => tokenInto(row, token, atMs),
+      finished: () => {
+        this.decode.outstanding[index]! -= 1;
+      },
+      held: () => {},
+      failed: () => {
+        this.decode.outstanding[index]! -= 1;
+        row.rejected = true;
+      },
+    });
+  }
+}
+
+function tokenInto(row: LiveRow, index: number, atMs: number): void {
+  if (index === 0) row.firstTokenMs = atMs;
+  if (index === 1) row.secondTokenMs = atMs;
+  row.lastTokenMs = atMs;
+  row.outputTokens = index + 1;
+}
