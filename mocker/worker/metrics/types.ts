@@ -1,3 +1,4 @@
+import type { Registry } from "#common";
 import type { ForwardPassRecord } from "#mocker/protocol";
 
 /** How a sequence ended, in vLLM's words. */
@@ -28,4 +29,9 @@ export interface EngineMetrics {
   nextToken(rank: number, gapMs: number): void;
   finished(rank: number, reason: FinishedReason, record: SequenceRecord): void;
   passEnded(record: Omit<ForwardPassRecord, "seq">): void;
+}
+
+/** All metrics of one worker. */
+export interface WorkerMetrics extends EngineMetrics {
+  readonly registry: Registry;
 }

@@ -1,18 +1,13 @@
-import { type Registry, registry } from "#common";
+import { registry } from "#common";
 import type { Worker } from "../types.ts";
 import { type DynamoPlace, dynamoMetrics } from "./dynamo.ts";
 import { processMetrics } from "./process.ts";
 import { sglangMetrics } from "./sglang.ts";
-import type { EngineMetrics } from "./types.ts";
+import type { WorkerMetrics } from "./types.ts";
 import { understudyMetrics } from "./understudy.ts";
 import { vllmMetrics } from "./vllm.ts";
 
 export type MetricNames = "vllm" | "sglang";
-
-/** All metrics of one worker. */
-export interface WorkerMetrics extends EngineMetrics {
-  readonly registry: Registry;
-}
 
 /** Begins to observe the worker. */
 export function workerMetrics(worker: Worker, names: MetricNames, place: DynamoPlace): WorkerMetrics {

@@ -1,0 +1,30 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+import { invalidApiKey } from "#mocker/protocol";
+
+/** Checks bearer tokens in a time that tells nothing of them. */
+export class ApiKeys {
+  readonly #digests: readonly Buffer[];
+
+  /** None: everybody may. */
+  constructor(keys: readonly string[]) {
+    this.#digests = keys.map(digest);
+  }
+
+  /** @throws OpenAiError 401 */
+  check(request: FastifyRequest): void {
+    if (this.#digests.length === 0) return;
+    const header = request.headers.authorization;
+    const token = header === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1];
+    if (token === undefined) throw invalidApiKey("missing");
+    const found = digest(token);
+    let matches = 0;
+    for (const expected of this.#digests) matches |= Number(timingSafeEqual(found, expected));
+    if (matches === 0) throw invalidApiKey("wrong");
+  }
+}
+
+/** Equal lengths, which the comparison needs, whatever the keys. */
+function digest(key: string): Buffer {
+  return createHash("sha256").update(key).digest();
+}

@@ -1,0 +1,70 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { PROMETHEUS_CONTENT_TYPE } from "#common";
+import { invalidRequest, OpenAiError, serviceUnavailable, type WorkerLoad } from "#mocker/protocol";
+import type { ApiKeys } from "../auth.ts";
+import { contextOf } from "../context.ts";
+
+/** Health, metrics, and what frontends and planners ask a worker. */
+export function operationRoutes(app: FastifyInstance, keys: ApiKeys): void {
+  const empty = (_: unknown, reply: FastifyReply) => reply.code(200).send();
+  for (const path of ["/live", "/livez", "/ping"]) app.get(path, empty);
+  app.post("/ping", empty);
+  for (const path of ["/health", "/readyz"]) {
+    app.get(path, (request, reply) => {
+      const { state } = contextOf(request).running.worker;
+      if (state !== "ready") throw serviceUnavailable(`The worker is ${state}.`, 1);
+      return reply.code(200).send();
+    });
+  }
+
+  app.get("/version", (request) => ({ version: contextOf(request).options.version }));
+
+  app.get("/metrics", (request, reply) =>
+    reply.header("content-type", PROMETHEUS_CONTENT_TYPE).send(contextOf(request).metrics.registry.text()),
+  );
+
+  app.get("/worker", (request) => contextOf(request).running.card());
+
+  app.get("/worker/load", (request): WorkerLoad => {
+    const { worker } = contextOf(request).running;
+    const { prefillMs, preemptions } = worker.counters();
+    return { ranks: worker.load(), prefillMs, preemptions };
+  });
+
+  // The passes after the one numbered `since`, as JSON lines.
+  app.get<{ Querystring: { since?: string } }>("/fpm", (request, reply) => {
+    const since = Number(request.query.since ?? 0);
+    if (!Number.isSafeInteger(since) || since < 0) {
+      throw invalidRequest("Invalid 'since': expected a whole number of 0 or more.", "since");
+    }
+    return reply.header("content-type", "application/x-ndjson").send(contextOf(request).passes.linesSince(since));
+  });
+
+  app.get("/kv_events", (request, reply) => {
+    const { kvEvents } = contextOf(request);
+    if (kvEvents === null) {
+      throw new OpenAiError({
+        status: 404,
+        type: "invalid_request_error",
+        message: "This worker publishes no KV events.",
+        code: "kv_events_off",
+      });
+    }
+    reply.hijack();
+    kvEvents.serve(request.raw, reply.raw);
+  });
+
+  app.post("/clear_kv_blocks", (request) => {
+    keys.check(request);
+    contextOf(request).running.worker.clearKvBlocks();
+    return { status: "ok" };
+  });
+
+  // Answers at once; `/health` says 503 from now on, and what is under way goes on to its end.
+  app.post("/drain", (request) => {
+    keys.check(request);
+    const { worker } = contextOf(request).running;
+    worker.drain().catch((error: unknown) => request.log.error(error));
+    return { state: worker.state };
+  });
+}
