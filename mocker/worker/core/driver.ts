@@ -58,10 +58,14 @@ export class EngineDriver {
     // Within a callback of the queue, now is its deadline, not the clock's time: nothing has happened after it yet.
     const asked = Math.min(atMs, this.#timers.nowMs());
     this.#timers.catchUp(asked);
-    const known = this.engine.busy ? this.#startMs : this.#atMs;
-    const nowMs = Math.max(asked, known);
+    if (this.#timer !== null && this.engine.busy && this.#endMs <= asked) {
+      // Another engine's pass ended at this very instant, and brought this input about.
+      this.#timers.cancel(this.#timer);
+      this.#end();
+    }
+    const nowMs = Math.max(asked, this.engine.busy ? this.#startMs : this.#atMs);
     if (!this.engine.busy) this.#atMs = nowMs;
-    const result = deliver(this.engine, this.engine.busy ? Math.min(nowMs, this.#endMs) : nowMs);
+    const result = deliver(this.engine, nowMs);
     this.#hooks.engineCalled(nowMs);
     this.#kick();
     return result;
