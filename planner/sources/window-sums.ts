@@ -1,0 +1,91 @@
+import type { Observation } from "#planner/core";
+
+/** What a part of the deployment did in one window, so that parts can be added up. */
+export interface WindowSums {
+  /** Fractional where a longer time had to be cut to the window. */
+  started: number;
+  startedIsl: number[];
+  completed: number;
+  isl: SumAndCount;
+  osl: SumAndCount;
+  ttftMs: SumAndCount;
+  itlMs: SumAndCount;
+  durationMs: SumAndCount;
+  ttftJudged: number;
+  ttftMet: number;
+  itlJudged: number;
+  itlMet: number;
+  /** Null: not known. */
+  prefillProfiledS: number | null;
+  prefillCount: number;
+}
+
+export interface SumAndCount {
+  sum: number;
+  count: number;
+}
+
+export function emptyWindow(): WindowSums {
+  const none = () => ({ sum: 0, count: 0 });
+  return {
+    started: 0,
+    startedIsl: [],
+    completed: 0,
+    isl: none(),
+    osl: none(),
+    ttftMs: none(),
+    itlMs: none(),
+    durationMs: none(),
+    ttftJudged: 0,
+    ttftMet: 0,
+    itlJudged: 0,
+    itlMet: 0,
+    prefillProfiledS: 0,
+    prefillCount: 0,
+  };
+}
+
+export function addTo(total: SumAndCount, value: number, weight = 1): void {
+  total.sum += value * weight;
+  total.count += weight;
+}
+
+/** Adds a part; means come out weighted by how much each part saw. */
+export function addWindow(total: WindowSums, part: WindowSums): void {
+  for (const key of ["isl", "osl", "ttftMs", "itlMs", "durationMs"] as const) {
+    total[key].sum += part[key].sum;
+    total[key].count += part[key].count;
+  }
+  const plain = ["started", "completed", "ttftJudged", "ttftMet", "itlJudged", "itlMet", "prefillCount"] as const;
+  for (const key of plain) total[key] += part[key];
+  for (const isl of part.startedIsl) total.startedIsl.push(isl);
+  const profiled = part.prefillProfiledS;
+  total.prefillProfiledS =
+    total.prefillProfiledS === null || profiled === null ? null : total.prefillProfiledS + profiled;
+}
+
+type RequestPart = Omit<
+  Observation,
+  "nowMs" | "windowMs" | "workers" | "prefillLoad" | "decodeLoad" | "prefillMeasuredS"
+>;
+
+/** @param complete false where a part that should be there is missing: how many there were is not known then */
+export function requestPart(sums: WindowSums, complete: boolean): RequestPart {
+  const mean = ({ sum, count }: SumAndCount) => (count > 0 ? sum / count : null);
+  return {
+    startedRequests: complete ? sums.started : null,
+    startedIsl: sums.startedIsl,
+    completedRequests: complete ? sums.completed : null,
+    meanIsl: mean(sums.isl),
+    meanOsl: mean(sums.osl),
+    meanTtftMs: mean(sums.ttftMs),
+    meanItlMs: mean(sums.itlMs),
+    meanRequestDurationMs: mean(sums.durationMs),
+    ttftJudged: sums.ttftJudged,
+    ttftMet: sums.ttftMet,
+    itlJudged: sums.itlJudged,
+    itlMet: sums.itlMet,
+    prefillProfiledS: complete ? sums.prefillProfiledS : null,
+    prefillCount: sums.prefillCount,
+  };
+}

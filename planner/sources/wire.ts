@@ -1,0 +1,60 @@
+import { z } from "zod";
+
+/**
+ * A line of a frontend's `GET /requests?since=N`; members that are not read may be there. Times are Unix seconds (`at`) and
+ * model ms.
+ */
+const head = { seq: z.number().int(), requestId: z.string(), model: z.string(), at: z.number() };
+const nullableMs = z.number().nullable();
+
+export const requestEventSchema = z.discriminatedUnion("kind", [
+  z.object({ ...head, kind: z.literal("started"), isl: z.number() }),
+  /** A prefill worker has computed the prompt; only of disaggregated requests, and not from every frontend. */
+  z.object({ ...head, kind: z.literal("prefilled"), isl: z.number(), cachedTokens: z.number() }),
+  z.object({ ...head, kind: z.literal("first_token"), ttftMs: z.number(), cachedTokens: z.number().optional() }),
+  z.object({
+    ...head,
+    kind: z.literal("finished"),
+    isl: z.number(),
+    osl: z.number(),
+    cachedTokens: z.number(),
+    ttftMs: nullableMs,
+    itlMs: nullableMs,
+    durationMs: z.number(),
+  }),
+  z.object({ ...head, kind: z.literal("failed") }),
+]);
+export type RequestEvent = z.infer<typeof requestEventSchema>;
+
+/** A worker's `GET /worker/load`. JSON has no NaN, so that a pass time that is not known yet is null. */
+export const workerLoadSchema = z.object({
+  ranks: z.array(
+    z.object({
+      running: z.number(),
+      waiting: z.number(),
+      queuedPrefillTokens: z.number(),
+      kvTokens: z.number(),
+      lastPassMs: nullableMs,
+    }),
+  ),
+  prefillMs: z.number(),
+});
+export type WorkerLoad = z.infer<typeof workerLoadSchema>;
+
+/**
+ * Events of a feed's answer.
+ * @throws Error with the line's number for one that is none
+ */
+export function parseRequestEvents(text: string): RequestEvent[] {
+  const events: RequestEvent[] = [];
+  text.split("\n").forEach((line, i) => {
+    if (line.trim() === "") return;
+    try {
+      events.push(requestEventSchema.parse(JSON.parse(line)));
+    } catch (error) {
+      const why = error instanceof z.ZodError ? z.prettifyError(error).replaceAll("\n", " ") : String(error);
+      throw new Error(`line ${i + 1} is no request event: ${why}`);
+    }
+  });
+  return events;
+}

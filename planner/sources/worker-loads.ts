@@ -1,0 +1,99 @@
+import { counterIncrease } from "#common";
+import type { DecodeWorkerLoad, PrefillWorkerLoad } from "#planner/core";
+import { type HttpClient, reasonOf } from "./http-client.ts";
+import type { SourceWorker } from "./types.ts";
+import { type WorkerLoad, workerLoadSchema } from "./wire.ts";
+
+/** What the workers say of themselves at one instant. */
+export interface LoadReading {
+  /** Null where no worker of the role answered, though there are some. */
+  prefill: PrefillWorkerLoad[] | null;
+  decode: DecodeWorkerLoad[] | null;
+  /** Prefill seconds of all workers since the last reading; null where one of them is not known. */
+  prefillS: number | null;
+  problems: string[];
+}
+
+/** Asks workers for their load (`GET /worker/load`). */
+export class WorkerLoads {
+  readonly #client: HttpClient;
+  /** Prefill ms so far, by worker; NaN for one that did not answer the last time. */
+  #prefillMs = new Map<string, number>();
+
+  constructor(client: HttpClient) {
+    this.#client = client;
+  }
+
+  async read(workers: readonly SourceWorker[], disaggregated: boolean): Promise<LoadReading> {
+    const asked = workers.filter((worker) => worker.state !== "starting" && worker.url !== null);
+    const problems: string[] = [];
+    const loads = await Promise.all(
+      asked.map(async (worker) => {
+        try {
+          return await this.#load(worker.url!);
+        } catch (error) {
+          problems.push(`worker ${worker.role}/${worker.workerId} (${worker.url}): ${reasonOf(error)}`);
+          return null;
+        }
+      }),
+    );
+    const active = asked.flatMap((worker, i) => {
+      const load = loads[i];
+      return worker.state === "active" && load ? [{ worker, load }] : [];
+    });
+    const ofRole = <Load>(role: SourceWorker["role"], make: (id: number, load: WorkerLoad) => Load): Load[] | null => {
+      const found = active.filter(({ worker }) => worker.role === role);
+      const expected = workers.some((worker) => worker.role === role && worker.state === "active");
+      return found.length === 0 && expected ? null : found.map(({ worker, load }) => make(worker.workerId, load));
+    };
+    return {
+      prefill: disaggregated ? ofRole("prefill", prefillLoad) : null,
+      decode: ofRole("decode", decodeLoad),
+      prefillS: this.#prefillSeconds(asked, loads),
+      problems,
+    };
+  }
+
+  async #load(url: string): Promise<WorkerLoad> {
+    const { status, text } = await this.#client.get(`${url}/worker/load`);
+    if (status !== 200) throw new Error(`/worker/load answered ${status}`);
+    const parsed = workerLoadSchema.safeParse(JSON.parse(text));
+    if (!parsed.success) throw new Error(`/worker/load is malformed: ${parsed.error.issues[0]?.message ?? ""}`);
+    return parsed.data;
+  }
+
+  /** Workers that are gone take the end of their work with them; new ones begin with 0. */
+  #prefillSeconds(workers: readonly SourceWorker[], loads: readonly (WorkerLoad | null)[]): number | null {
+    const before = this.#prefillMs;
+    const now = new Map<string, number>();
+    let sumMs: number | null = 0;
+    workers.forEach((worker, i) => {
+      const key = `${worker.role}/${worker.workerId}`;
+      const known = before.get(key) ?? 0;
+      const load = loads[i];
+      now.set(key, load?.prefillMs ?? Number.NaN);
+      if (!load || Number.isNaN(known)) sumMs = null;
+      else if (sumMs !== null) sumMs += counterIncrease(known, load.prefillMs);
+    });
+    this.#prefillMs = now;
+    return sumMs === null ? null : sumMs / 1000;
+  }
+}
+
+function prefillLoad(workerId: number, { ranks }: WorkerLoad): PrefillWorkerLoad {
+  return {
+    workerId,
+    queuedRequests: ranks.reduce((sum, rank) => sum + rank.waiting, 0),
+    queuedTokens: ranks.reduce((sum, rank) => sum + rank.queuedPrefillTokens, 0),
+  };
+}
+
+function decodeLoad(workerId: number, { ranks }: WorkerLoad): DecodeWorkerLoad {
+  const passes = ranks.flatMap((rank) => rank.lastPassMs ?? []);
+  return {
+    workerId,
+    batch: ranks.reduce((sum, rank) => sum + rank.running, 0),
+    kvTokens: ranks.reduce((sum, rank) => sum + rank.kvTokens, 0),
+    itlMs: passes.length === 0 ? null : passes.reduce((sum, ms) => sum + ms, 0) / passes.length,
+  };
+}
