@@ -1,1 +1,3 @@
 export { type ComparedValue, type Comparison, compareRuns, type DecisionDifference, TOLERANCE } from "./compare.ts";
+export type { ProcessLag } from "./deployment.ts";
+export { type LiveLag, type LiveRun, type LiveRunOptions, runLive } from "./run-live.ts";

@@ -17,6 +17,7 @@ import { Outcomes } from "./outcomes.ts";
 import { engineFactory, Pool, type SimulatedWorker } from "./pool.ts";
 import { requestColumns } from "./prompt-blocks.ts";
 import { Scaler } from "./scaler.ts";
+import { timelineWindowMs } from "./timeline-window.ts";
 import type { PoolSpec, SimulationSpec } from "./types.ts";
 import { WakeHeap } from "./wake-heap.ts";
 
@@ -80,7 +81,7 @@ export class Simulation {
     this.idlePrefill = new IdlePrefill((spec.prefill ?? spec.decode).engine);
     this.feasible = feasibleRequests(spec, spec.workload, this.idlePrefill);
     this.observer = new WindowObserver(spec.sla, this.feasible);
-    this.recorder = new TimelineRecorder(spec.timelineWindowMs ?? Math.max(1000, spec.workload.horizonMs / 360));
+    this.recorder = new TimelineRecorder(timelineWindowMs(spec));
     const router = (): Router => (spec.router === "round-robin" ? new RoundRobinRouter() : new LeastLoadedRouter());
     this.#routers = { prefill: router(), decode: router() };
     this.#loops = new ClosedLoops(spec.workload);

@@ -29,7 +29,7 @@ export interface WorkersReport {
   counters: PassCounters;
   /** Times the timing model was asked beyond what it was made from. */
   extrapolations: number;
-  /** How late the ends of passes were, over all workers, real ms. */
+  /** How late the process woke up for what its workers had to do, real ms. */
   lag: Lateness;
 }
 
@@ -48,3 +48,23 @@ export type WorkerCalls = {
 export interface WorkerEvent {
   ready: string;
 }
+
+export interface FrontendStart {
+  clock: ClockDescription;
+  routerMode: "round-robin" | "least-loaded";
+  seed: number;
+  sla: { ttftMs: number; itlMs: number };
+}
+
+export type FrontendCalls = {
+  /** The frontend's address. */
+  start(options: FrontendStart): Promise<string>;
+  /** From now on the worker gets requests. */
+  add(card: WorkerCard): void;
+  /** The worker gets no more requests; those it has end. */
+  remove(url: string): void;
+  /** What each worker was given and has not done, in the router's measure. */
+  outstanding(argument: null): { name: string; outstanding: number }[];
+  /** How late the process woke up, real ms. */
+  close(argument: null): Promise<Lateness>;
+};

@@ -1,0 +1,231 @@
+import type { Lateness } from "#common";
+import { newPassCounters, type PassCounters } from "#mocker/engine";
+import type { WorkerCard } from "#mocker/protocol";
+import type { SourceWorkers } from "#planner/sources";
+import type { Deployment } from "#scenarios";
+import type { EngineCounters, RoleName } from "#src/record";
+import type { SimulationSpec } from "#src/simulator";
+import type { ClockDescription, FrontendCalls, WorkerCalls, WorkerEvent, WorkerStatus } from "./child/protocol.ts";
+import { Child } from "./child-process.ts";
+import { LivePool, type LiveWorker } from "./pool.ts";
+
+/** Name of the one model that a live run serves. */
+export const LIVE_MODEL = "understudy";
+
+export interface DeploymentOptions {
+  deployment: Deployment;
+  simulation: SimulationSpec;
+  timeScale: number;
+  /** Processes that share the workers of a role. */
+  processes: number;
+  /** Told when a process ends that should not have, or a worker can't be started. */
+  onFailure: (error: Error) => void;
+}
+
+/** How late each process woke up, real ms. */
+export type ProcessLag = { name: string; lag: Lateness }[];
+
+export interface DeploymentReport {
+  counters: EngineCounters;
+  lag: ProcessLag;
+}
+
+const NO_WORKERS = { active: 0, starting: 0, draining: 0 };
+
+type WorkerChild = Child<WorkerCalls, WorkerEvent>;
+
+/** What is known of a worker's process side. */
+interface Seat {
+  child: WorkerChild;
+  listening: Promise<WorkerCard>;
+  ready: PromiseWithResolvers<void>;
+  /** Resolves when the frontend sends it requests. */
+  announced: Promise<void>;
+}
+
+/** The processes of a live run: a frontend, and the workers of each role. */
+export class LiveDeployment {
+  readonly pools: Record<RoleName, LivePool | null>;
+  readonly url: string;
+  readonly #frontend: Child<FrontendCalls>;
+  readonly #children: Record<RoleName, WorkerChild[]>;
+  readonly #seats = new Map<LiveWorker, Seat>();
+  readonly #seatsByName: Map<string, Seat>;
+  readonly #onFailure: (error: Error) => void;
+
+  private constructor(
+    url: string,
+    frontend: Child<FrontendCalls>,
+    children: Record<RoleName, WorkerChild[]>,
+    seatsByName: Map<string, Seat>,
+    { simulation: { prefill, decode }, onFailure }: DeploymentOptions,
+  ) {
+    this.url = url;
+    this.#seatsByName = seatsByName;
+    this.#onFailure = onFailure;
+    this.#frontend = frontend;
+    this.#children = children;
+    this.pools = {
+      prefill: prefill === null ? null : new LivePool("prefill", prefill),
+      decode: new LivePool("decode", decode),
+    };
+  }
+
+  /** Resolves when the initial workers take requests. @throws UserError LIVE_… and what the processes throw */
+  static async start(options: DeploymentOptions): Promise<LiveDeployment> {
+    const { simulation, deployment, timeScale, processes, onFailure: onDeath } = options;
+    const clock: ClockDescription = { timeScale, epochUnixMs: performance.timeOrigin + performance.now() };
+    const seatsByName = new Map<string, Seat>();
+    const onEvent = ({ ready }: WorkerEvent) => seatsByName.get(ready)?.ready.resolve();
+    const roles: RoleName[] = simulation.prefill === null ? ["decode"] : ["prefill", "decode"];
+    const names = roles.flatMap((role) => Array.from({ length: processes }, (_, index) => ({ role, index })));
+    const started = await Promise.allSettled([
+      Child.start<FrontendCalls>({ name: "frontend", kind: "frontend", onDeath }),
+      ...names.map(({ role, index }) =>
+        Child.start<WorkerCalls, WorkerEvent>({ name: `${role} workers ${index}`, kind: "workers", onEvent, onDeath }),
+      ),
+    ]);
+    const children = started.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    try {
+      for (const outcome of started) if (outcome.status === "rejected") throw outcome.reason;
+      const [frontend, ...workers] = children as [Child<FrontendCalls>, ...WorkerChild[]];
+      const byRole: Record<RoleName, WorkerChild[]> = { prefill: [], decode: [] };
+      names.forEach(({ role }, i) => {
+        byRole[role].push(workers[i]!);
+      });
+      const { router: routerMode, seed, sla, transfer } = simulation;
+      const [url] = await Promise.all([
+        frontend.call("start", { clock, routerMode, seed, sla }),
+        ...names.map(({ role }, i) =>
+          workers[i]!.call("start", { clock, deployment, role, model: LIVE_MODEL, transfer }),
+        ),
+      ]);
+      const made = new LiveDeployment(url, frontend, byRole, seatsByName, options);
+      await made.#startInitialWorkers(clock.epochUnixMs);
+      return made;
+    } catch (error) {
+      await Promise.all(children.map((child) => child.stop()));
+      throw error;
+    }
+  }
+
+  /** Starts a worker of the books, ready at `readyUnixMs`; resolves when the frontend sends it requests. */
+  create(worker: LiveWorker, readyUnixMs: number): Promise<void> {
+    const children = this.#children[worker.role];
+    const child = children[worker.id % children.length]!;
+    const ready = Promise.withResolvers<void>();
+    const listening = child.call("add", { name: worker.name, readyUnixMs });
+    const seat: Seat = { child, listening, ready, announced: Promise.resolve() };
+    this.#seats.set(worker, seat);
+    this.#seatsByName.set(worker.name, seat);
+    seat.announced = this.#announce(worker, seat);
+    seat.announced.catch(this.#onFailure);
+    return seat.announced;
+  }
+
+  /** Resolves when the frontend knows all workers whose start-up was over by `nowMs`. */
+  async announcedBy(nowMs: number): Promise<void> {
+    const due = [...this.#seats].filter(([{ state, life }]) => state === "starting" && life.readyMs <= nowMs);
+    await Promise.all(due.map(([, { announced }]) => announced));
+  }
+
+  /** Ends a worker that is starting. */
+  async cancel(worker: LiveWorker): Promise<void> {
+    const seat = this.#leave(worker);
+    await seat.listening;
+    await seat.child.call("cancel", worker.name);
+  }
+
+  /** Resolves when the frontend sends the worker nothing more; `gone` then tells when its last request has left, Unix ms. */
+  async drain(worker: LiveWorker): Promise<{ gone: Promise<number> }> {
+    const seat = this.#leave(worker);
+    const { url } = await seat.listening;
+    await this.#frontend.call("remove", url);
+    return { gone: seat.child.call("drain", worker.name) };
+  }
+
+  /** For a planner's source. */
+  sourceWorkers(): SourceWorkers {
+    const { prefill, decode } = this.pools;
+    return {
+      counts: { prefill: prefill?.counts() ?? NO_WORKERS, decode: decode!.counts() },
+      workers: this.#workers().flatMap(({ id, role, state, url }) =>
+        state === "removed" ? [] : [{ workerId: id, role, state, url }],
+      ),
+    };
+  }
+
+  /** Brings the books' `outstanding` up to date. */
+  async readOutstanding(): Promise<void> {
+    const now = new Map(
+      (await this.#frontend.call("outstanding", null)).map(({ name, outstanding }) => [name, outstanding]),
+    );
+    for (const worker of this.#workers()) worker.outstanding = now.get(worker.name) ?? 0;
+  }
+
+  /** Loads of all workers that listen, as of now. */
+  async loads(): Promise<Map<string, WorkerStatus["loads"]>> {
+    const statuses = await Promise.all(this.#workerChildren().map((child) => child.call("loads", null)));
+    return new Map(statuses.flat().map(({ name, loads }) => [name, loads]));
+  }
+
+  /** Ends frontend and workers in good order, and tells what they counted. */
+  async close(): Promise<DeploymentReport> {
+    const frontendLag = await this.#frontend.call("close", null);
+    const children = this.#workerChildren();
+    const reports = await Promise.all(children.map((child) => child.call("close", null)));
+    const sum: PassCounters = newPassCounters();
+    let extrapolations = 0;
+    for (const report of reports) {
+      for (const name of Object.keys(sum) as (keyof PassCounters)[]) sum[name] += report.counters[name];
+      extrapolations += report.extrapolations;
+    }
+    const { prefillMs: _prefillMs, ...counters } = sum;
+    await this.stop();
+    return {
+      counters: { ...counters, extrapolations },
+      lag: [
+        { name: this.#frontend.name, lag: frontendLag },
+        ...children.map(({ name }, i) => ({ name, lag: reports[i]!.lag })),
+      ],
+    };
+  }
+
+  /** Ends the processes, whatever they are doing. Idempotent. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#frontend, ...this.#workerChildren()].map((child) => child.stop()));
+  }
+
+  async #startInitialWorkers(nowUnixMs: number): Promise<void> {
+    for (const pool of [this.pools.prefill, this.pools.decode]) {
+      if (pool === null) continue;
+      // One after the other: routers know workers in the order of their ids.
+      for (let i = 0; i < pool.spec.workers; i++) await this.create(pool.add(0, 0), nowUnixMs);
+    }
+  }
+
+  async #announce(worker: LiveWorker, { listening, ready }: Seat): Promise<void> {
+    const card = await listening;
+    worker.url = card.url;
+    await ready.promise;
+    if (worker.state !== "starting") return;
+    await this.#frontend.call("add", { ...card, state: "ready" });
+    if (worker.state !== "starting") return;
+    if (worker.role === "prefill") this.pools.prefill!.markReady(worker);
+    else this.pools.decode!.markReady(worker);
+  }
+
+  #leave(worker: LiveWorker): Seat {
+    const seat = this.#seats.get(worker)!;
+    this.#seats.delete(worker);
+    return seat;
+  }
+
+  #workers(): LiveWorker[] {
+    return [...(this.pools.prefill?.workers ?? []), ...this.pools.decode!.workers];
+  }
+
+  #workerChildren(): WorkerChild[] {
+    return [...this.#children.prefill, ...this.#children.decode];
+  }
+}

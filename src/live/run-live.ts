@@ -1,0 +1,198 @@
+import { type Clock, type Lateness, TimerQueue, wallClock } from "#common";
+import { IdlePrefill, transferMs } from "#mocker/engine";
+import type { Planner } from "#planner/core";
+import { scrapeSource } from "#planner/sources";
+import { type LoadResult, loadRecord, runLoad } from "#src/loadgen";
+import type { RunRecord } from "#src/record";
+import type { Rehearsal } from "#src/rehearsal";
+import { feasibleRequests } from "#src/simulator";
+import { type DeploymentReport, LIVE_MODEL, LiveDeployment, type ProcessLag } from "./deployment.ts";
+import { interrupted } from "./errors.ts";
+import { PlannerLoop } from "./planner-loop.ts";
+import { TimelineSampler } from "./timeline-sampler.ts";
+
+/** From the end of the preparations to the start of the traffic, real ms: the first request should not be late already. */
+const LEAD_MS = 300;
+
+export interface LiveRunOptions {
+  /** Model ms per real ms. Default 1. */
+  timeScale?: number;
+  /** Processes that share the workers of a role. Default 1. */
+  processes?: number;
+  /** Ends the run; its reason is thrown. */
+  signal?: AbortSignal;
+  /** Model ms since the start of the traffic, and requests that have ended. */
+  onProgress?: (nowMs: number, doneRequests: number) => void;
+}
+
+/** What the machine added to the model's times, real ms. */
+export interface LiveLag {
+  /** Event loops of frontend and workers: how late they woke up. */
+  processes: ProcessLag;
+  /** Dispatch − schedule of the load generator's requests. */
+  generator: Pick<Lateness, "count" | "meanMs" | "p99Ms" | "maxMs">;
+  /** Event loop of the process that generated the load. */
+  client: Lateness;
+  /** How late the planner's ticks were, and how long they took. */
+  ticks: { late: Lateness; took: Lateness };
+}
+
+export interface LiveRun {
+  record: RunRecord;
+  timeScale: number;
+  lag: LiveLag;
+  /** What makes the numbers less than they seem; what the planner could not see. */
+  warnings: string[];
+}
+
+/**
+ * The scenario with real processes: a frontend, the workers of each role, the planner and the load generator here. All
+ * processes end with this call, however it ends.
+ * @throws UserError LIVE_…, and what the rooms behind it throw
+ */
+export async function runLive(rehearsal: Rehearsal, options: LiveRunOptions = {}): Promise<LiveRun> {
+  const { timeScale = 1, processes = 1 } = options;
+  const failure = new AbortController();
+  const signal = options.signal === undefined ? failure.signal : AbortSignal.any([options.signal, failure.signal]);
+  const deployment = await LiveDeployment.start({
+    deployment: rehearsal.scenario.deployment,
+    simulation: rehearsal.simulation,
+    timeScale,
+    processes,
+    onFailure: (error) => failure.abort(error),
+  });
+  try {
+    signal.throwIfAborted();
+    return await run(rehearsal, deployment, { ...options, timeScale, signal });
+  } catch (error) {
+    // Whatever went wrong first is why the rest did.
+    throw signal.aborted ? reasonOf(signal) : error;
+  } finally {
+    await deployment.stop();
+  }
+}
+
+async function run(
+  rehearsal: Rehearsal,
+  deployment: LiveDeployment,
+  options: LiveRunOptions & { timeScale: number; signal: AbortSignal },
+): Promise<LiveRun> {
+  const { simulation, workload } = rehearsal;
+  const { timeScale, signal, onProgress } = options;
+  const clock = wallClock(timeScale, performance.timeOrigin + performance.now() + LEAD_MS);
+  const timers = new TimerQueue(clock);
+  const planner = rehearsal.newPlanner();
+  const loop = planner === null ? null : plannerLoop(rehearsal, deployment, planner, clock, timers);
+  const sampler = new TimelineSampler(deployment, timers, simulation);
+  try {
+    const failed = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(reasonOf(signal)), { once: true });
+      loop?.begin(reject);
+      sampler.begin(reject);
+    });
+    failed.catch(() => {});
+    const load = await Promise.race([
+      failed,
+      runLoad({
+        workload,
+        target: { url: deployment.url, model: LIVE_MODEL, endpoint: "completions" },
+        prompts: { format: "ids", seed: simulation.seed },
+        clock,
+        startMs: 0,
+        sendRequestStart: true,
+        signal,
+        ...(simulation.endMs === undefined ? {} : { endMs: simulation.endMs }),
+        ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),
+      }),
+    ]);
+    const endMs = runEndMs(load, simulation);
+    await Promise.race([failed, Promise.all([loop?.end(endMs), sampler.end()])]);
+    const lag = timers.lateness();
+    const warnings = [...load.warnings.map(({ text }) => text), ...(loop?.problems ?? [])];
+    const sample = await sampler.now();
+    const report = await deployment.close();
+    const record = liveRecord(rehearsal, { deployment, load, report, loop, endMs });
+    return {
+      record: { ...record, timeline: sampler.timeline(load.requests.arrivalMs, endMs, sample) },
+      timeScale,
+      lag: {
+        processes: report.lag,
+        generator: realLateness(load.lateness, timeScale),
+        client: lag,
+        ticks: loop?.lag() ?? { late: NO_LAG, took: NO_LAG },
+      },
+      warnings,
+    };
+  } finally {
+    timers.close();
+    await loop?.close();
+    sampler.close();
+  }
+}
+
+function plannerLoop(
+  { simulation }: Rehearsal,
+  deployment: LiveDeployment,
+  planner: Planner,
+  clock: Clock,
+  timers: TimerQueue,
+): PlannerLoop {
+  const idle = new IdlePrefill((simulation.prefill ?? simulation.decode).engine);
+  const { sla, transfer, prefill } = simulation;
+  const source = scrapeSource({
+    clock,
+    frontends: [deployment.url],
+    workers: () => deployment.sourceWorkers(),
+    sla,
+    feasible: (isl) => idle.ms(isl, 0) + transferMs(transfer, isl) <= sla.ttftMs,
+    idlePrefillMs: (isl, cachedTokens) => idle.ms(isl, cachedTokens),
+    disaggregated: prefill !== null,
+  });
+  return new PlannerLoop({ planner, source, deployment, timers });
+}
+
+/** As the simulator has it: the last request's end, the traffic's end at least, the limit at most. */
+function runEndMs(load: LoadResult, { endMs, minEndMs = 0 }: Rehearsal["simulation"]): number {
+  if (endMs !== undefined && load.counts.unfinished > 0) return endMs;
+  return Math.max(load.endMs, minEndMs);
+}
+
+function liveRecord(
+  { simulation, workload, labelled }: Rehearsal,
+  made: {
+    deployment: LiveDeployment;
+    load: LoadResult;
+    report: DeploymentReport;
+    loop: PlannerLoop | null;
+    endMs: number;
+  },
+): RunRecord {
+  const { name, sla, prefill, decode } = simulation;
+  const { pools } = made.deployment;
+  return labelled(
+    loadRecord(made.load, {
+      name,
+      sla,
+      mode: prefill === null ? "agg" : "disagg",
+      endMs: made.endMs,
+      gpusPerWorker: { prefill: prefill?.gpusPerWorker ?? 0, decode: decode.gpusPerWorker },
+      workers: [...(pools.prefill?.workers ?? []), ...pools.decode!.workers].map(({ life }) => life),
+      scalingEvents: made.loop?.scaler.events ?? [],
+      decisions: made.loop?.scaler.decisions ?? [],
+      engine: made.report.counters,
+      feasible: feasibleRequests(simulation, workload, new IdlePrefill((prefill ?? decode).engine)),
+    }),
+  );
+}
+
+const NO_LAG: Lateness = { count: 0, meanMs: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
+
+function realLateness({ count, meanMs, p99Ms, maxMs }: LoadResult["lateness"], timeScale: number) {
+  return { count, meanMs: meanMs / timeScale, p99Ms: p99Ms / timeScale, maxMs: maxMs / timeScale };
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error && signal.reason.name !== "AbortError"
+    ? signal.reason
+    : interrupted("its caller");
+}
