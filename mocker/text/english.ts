@@ -3,7 +3,7 @@
  * is drawn from them, the first more often than the last, as Zipf has it.
  */
 export const ENGLISH_WORDS: readonly string[] = `
-the of and to in that is was he for it with as his on be at by had not are but from or have an they which one you were
+the of and a to in that is was he for it with as his on be at by had not are but from or have an they which one you were
 all her she there would their we him been has when who will no more if out so up said what its about than into them can
 only other time new some could these two may first then do any like my now over such our man me even most made after also
 did many off before must well back years where much your way down should long people just how too little state good very

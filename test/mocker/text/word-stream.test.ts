@@ -49,12 +49,12 @@ describe("word streams", () => {
   });
 
   it("say what they said in every release", () => {
-    expect(said(7, 12)).toBe(" the an the are to enter of appear church on to these");
+    expect(said(7, 12)).toBe(" the have the not a enjoy of appear ready his a could");
   });
 
   it("begin without a space where the tokenizer puts one there itself", () => {
     const prepending: Tokenizer = { ...tokenizer, prependsSpace: true };
     const words = wordStream(prepending, 7);
-    expect([words.text(0), words.text(1)]).toEqual(["the", " an"]);
+    expect([words.text(0), words.text(1)]).toEqual(["the", " have"]);
   });
 });
