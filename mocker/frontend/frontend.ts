@@ -1,13 +1,18 @@
+import type { FastifyInstance } from "fastify";
 import { wallClock } from "#common";
 import type { EngineRole } from "#mocker/engine";
 import type { WorkerCard } from "#mocker/protocol";
 import { createRouter, type Router, type RouterMode } from "#mocker/router";
 import { builtinTokenizer } from "#mocker/text";
+import { FileDiscovery } from "./discovery/file.ts";
 import { ManualDiscovery } from "./discovery/manual.ts";
 import { StaticDiscovery } from "./discovery/static.ts";
 import type { Discovery } from "./discovery/types.ts";
+import { drained } from "./draining.ts";
+import { cannotListen, portTaken } from "./errors.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { Health } from "./fleet/health.ts";
+import { KvFollowers } from "./fleet/kv-followers.ts";
 import { frontendApp } from "./http/app.ts";
 import type { FrontendContext } from "./http/context.ts";
 import { FrontendMetrics } from "./metrics/metrics.ts";
@@ -61,6 +66,7 @@ export async function startFrontend(options: FrontendOptions): Promise<Frontend>
       room,
       metrics,
       maxAttempts: limits.maxAttempts,
+      workerHeaders,
       nowMs: () => clock.nowMs(),
     }),
     metrics,
@@ -74,27 +80,33 @@ export async function startFrontend(options: FrontendOptions): Promise<Frontend>
   };
   const workers = () => [...fleet.backends()].map(viewOf);
   const app = frontendApp(context, { limits, logLevel: options.logLevel ?? "warn", workers });
-  const url = await app.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
-  const discovery = discoveryOf(options.discovery);
-  await discovery.start(fleet);
+  const followers = new KvFollowers(fleet, workerHeaders);
+  const discovery = await discoveryOf(options.discovery);
+  const url = await listen(app, options.host ?? "127.0.0.1", options.port ?? 0);
 
   let ending: Promise<void> | null = null;
   const end = async () => {
     health.stop();
     await discovery.stop();
+    followers.close();
     await fleet.close();
     app.server.closeAllConnections();
     await app.close();
   };
+  try {
+    await discovery.start(fleet);
+  } catch (error) {
+    await end();
+    throw error;
+  }
   return {
     url,
     clock,
     discovery: manualControls(discovery),
     workers,
     whenReady: (count) => whenReady(fleet, count),
-    drain: async ({ graceMs = 0 } = {}) => {
-      context.draining = true;
-      await idleWithin(context.inFlight, graceMs);
+    drain: async (how = {}) => {
+      await drained(app, context, how);
       ending ??= end();
       await ending;
     },
@@ -105,19 +117,30 @@ export async function startFrontend(options: FrontendOptions): Promise<Frontend>
   };
 }
 
-function routerOf(mode: RouterMode, role: EngineRole, { blockSize }: WorkerCard, options: FrontendOptions): Router {
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") throw portTaken(host, port, error);
+    throw cannotListen(host, port, error as Error);
+  }
+}
+
+function routerOf(mode: RouterMode, role: EngineRole, card: WorkerCard, options: FrontendOptions): Router {
   const { overlap = 1, load = 1, temperature = 0 } = options.kvWeights ?? {};
   return createRouter(mode, options.seed ?? 0, {
     role,
-    blockSize: Math.max(1, blockSize),
+    blockSize: Math.max(1, card.blockSize),
     overlapWeight: overlap,
     prefillWeight: load,
     temperature,
-    events: options.kvEvents ?? true,
+    // Without events what was routed to a worker counts as cached there for a while.
+    events: card.kvEvents && (options.kvEvents ?? true),
   });
 }
 
-function discoveryOf(options: DiscoveryOptions): Discovery {
+async function discoveryOf(options: DiscoveryOptions): Promise<Discovery> {
   switch (options.kind) {
     case "static":
       return new StaticDiscovery(options.workers);
@@ -125,8 +148,13 @@ function discoveryOf(options: DiscoveryOptions): Discovery {
       return new ManualDiscovery();
     case "custom":
       return options.discovery;
-    default:
-      throw new Error(`discovery ${options.kind} is not there`);
+    case "file":
+      return new FileDiscovery({ folder: options.folder });
+    case "kubernetes": {
+      // Its client takes half a second to load.
+      const { KubernetesDiscovery } = await import("./discovery/kubernetes.ts");
+      return new KubernetesDiscovery(options.kubernetes);
+    }
   }
 }
 
@@ -156,15 +184,4 @@ function whenReady(fleet: Fleet, count: number): Promise<void> {
     fleet.listen({ changed: look });
     look();
   });
-}
-
-/** Resolves when no request is being served, or after `graceMs` (0: no limit). */
-async function idleWithin(inFlight: InFlight, graceMs: number): Promise<void> {
-  if (graceMs === 0) return inFlight.whenIdle();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, graceMs);
-  });
-  await Promise.race([inFlight.whenIdle(), late]);
-  clearTimeout(timer);
 }

@@ -3,6 +3,7 @@ import type { WorkerCard } from "#mocker/protocol";
 import type { RouterMode } from "#mocker/router";
 import type { Tokenizer } from "#mocker/text";
 import type { Discovery } from "./discovery/types.ts";
+import type { DrainOptions } from "./draining.ts";
 import type { BackendState } from "./fleet/backend.ts";
 
 /** Where workers come from. */
@@ -122,7 +123,7 @@ export interface Frontend {
   /** Resolves when so many workers take requests. */
   whenReady(workers: number): Promise<void>;
   /** Takes nothing new but what comes on open connections, finishes what it has, then stops listening. */
-  drain(options?: { graceMs?: number }): Promise<void>;
+  drain(options?: DrainOptions): Promise<void>;
   /** Ends everything at once. */
   close(): Promise<void>;
 }

@@ -62,6 +62,8 @@ export const HEADERS = {
   /** Response: ids of the workers that served the request. */
   workerId: "x-worker-id",
   prefillWorkerId: "x-prefill-worker-id",
+  /** Response: prompt tokens that were found in the worker's prefix cache; also of streams that carry no usage. */
+  cachedTokens: "x-cached-tokens",
 } as const;
 
 /** A line of the frontend's `GET /requests?since=N`: what a planner wants to know of each request, in order of `seq`. */

@@ -14,6 +14,7 @@ import type { FrontendLimits, FrontendOptions, WorkerView } from "../types.ts";
 import { checkBearer, digestOf } from "./bearer.ts";
 import { clearKvBlocks } from "./clear-kv-blocks.ts";
 import type { FrontendContext } from "./context.ts";
+import { embed } from "./embed.ts";
 import { generate } from "./generate.ts";
 import { requestIdOf } from "./headers.ts";
 
@@ -83,6 +84,8 @@ export function frontendApp(context: FrontendContext, options: AppOptions): Fast
 
   app.post("/v1/chat/completions", (request, reply) => generate(context, "chat_completions", request, reply));
   app.post("/v1/completions", (request, reply) => generate(context, "completions", request, reply));
+  app.post("/v1/responses", (request, reply) => generate(context, "responses", request, reply));
+  app.post("/v1/embeddings", (request, reply) => embed(context, request, reply));
   inspection(app, context, options);
   return app;
 }

@@ -6,11 +6,11 @@ import type { StreamSink } from "../proxy/relay.ts";
 import type { Answer } from "../proxy/upstream.ts";
 
 /** Headers of a worker's answer that the client gets. */
-const PASSED_BACK = ["content-type", "retry-after"] as const;
+const PASSED_BACK = ["content-type", "retry-after", HEADERS.cachedTokens] as const;
 
-/** The client's side of a request that is relayed as it is. */
+/** The client's side of a request whose answer is relayed as it is. */
 export class ClientSink implements StreamSink {
-  readonly stream: ClientStream;
+  protected readonly stream: ClientStream;
   readonly #requestId: string;
   readonly #closes: () => boolean;
   #track: RequestTrack | null = null;
@@ -27,13 +27,24 @@ export class ClientSink implements StreamSink {
     this.#track = track;
   }
 
-  open(_: IncomingHttpHeaders, first: readonly Buffer[]): void {
+  open(headers: IncomingHttpHeaders, first: readonly Buffer[]): void {
     const head = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" };
-    this.stream.open(200, { ...head, ...this.#headers() }, first);
+    this.stream.open(200, { ...head, ...this.#headers(headers[HEADERS.cachedTokens]) }, first);
   }
 
   write(chunks: readonly Buffer[]): void {
     this.stream.write(chunks);
+  }
+
+  /** The stream has come to its end. */
+  finish(headers: IncomingHttpHeaders, rest: readonly Buffer[]): void {
+    if (!this.stream.opened) this.open(headers, []);
+    this.stream.end(rest);
+  }
+
+  /** The stream has come to its end with an error event of the worker's, which is in `rest`. */
+  finishWithError(headers: IncomingHttpHeaders, rest: readonly Buffer[], _message: string): void {
+    this.finish(headers, rest);
   }
 
   get congested(): boolean {
@@ -47,24 +58,32 @@ export class ClientSink implements StreamSink {
   /** A worker's answer as it is. */
   answer({ status, headers, body }: Answer): void {
     const passed: OutgoingHttpHeaders = {};
-    for (const name of PASSED_BACK) if (headers[name] !== undefined) passed[name] = headers[name];
-    this.stream.send(status, { ...passed, ...this.#headers() }, body);
+    for (const name of PASSED_BACK) {
+      const value = headers[name];
+      if (value !== undefined) passed[name] = String(value);
+    }
+    this.stream.send(status, { ...passed, ...this.#headers(undefined) }, body);
   }
 
   /** An error of ours: as a response, or, where the stream has begun, as its last event. */
   fail(error: OpenAiError): void {
-    if (this.stream.opened) this.stream.end([Buffer.from(error.event(), "latin1")]);
+    if (this.stream.opened) this.stream.end([Buffer.from(this.errorEvent(error), "latin1")]);
     else {
       const body = Buffer.from(JSON.stringify(error.body()));
-      const headers = { "content-type": "application/json; charset=utf-8", ...error.headers, ...this.#headers() };
-      this.stream.send(error.status, headers, body);
+      const headers = { "content-type": "application/json; charset=utf-8", ...error.headers };
+      this.stream.send(error.status, { ...headers, ...this.#headers(undefined) }, body);
     }
   }
 
-  #headers(): OutgoingHttpHeaders {
+  protected errorEvent(error: OpenAiError): string {
+    return error.event();
+  }
+
+  #headers(cachedTokens: string | string[] | undefined): OutgoingHttpHeaders {
     const headers: OutgoingHttpHeaders = { [HEADERS.requestId]: this.#requestId };
     if (this.#track?.workerId) headers[HEADERS.workerId] = this.#track.workerId;
     if (this.#track?.prefillWorkerId) headers[HEADERS.prefillWorkerId] = this.#track.prefillWorkerId;
+    if (cachedTokens !== undefined) headers[HEADERS.cachedTokens] = cachedTokens;
     if (this.#closes()) headers.connection = "close";
     return headers;
   }

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { EngineRole } from "#mocker/engine";
 import type { KvTransferParams } from "#mocker/protocol";
 import type { Backend } from "../fleet/backend.ts";
@@ -6,7 +7,7 @@ import type { Health } from "../fleet/health.ts";
 import type { FrontendMetrics } from "../metrics/metrics.ts";
 import { type RelayOutcome, relay } from "../proxy/relay.ts";
 import { type StreamEnd, usageOf } from "../proxy/token-scan.ts";
-import type { Answer, CallError, UpstreamCall } from "../proxy/upstream.ts";
+import { type Answer, type CallError, callWhole, type UpstreamCall } from "../proxy/upstream.ts";
 import { neverFits, noSuchModel, workerFailed } from "../refusals.ts";
 import { decodeBody, prefillBody } from "./bodies.ts";
 import type { Job } from "./job.ts";
@@ -21,7 +22,7 @@ const WAITING_WEIGHT = 4;
 /** How a request was served. */
 export type Served =
   /** The stream has come to its end; `rest` is to be written, then the response ended. */
-  | { kind: "streamed"; rest: readonly Buffer[]; end: StreamEnd }
+  | { kind: "streamed"; rest: readonly Buffer[]; end: StreamEnd; headers: IncomingHttpHeaders }
   /** A whole answer to pass on: a completion, or a worker's error. */
   | { kind: "answer"; answer: Answer }
   /** It broke off after its first token. */
@@ -41,6 +42,8 @@ export interface DispatcherOptions {
   metrics: FrontendMetrics;
   /** Workers that a request is given to at most. */
   maxAttempts: number;
+  /** Sent with everything to workers. */
+  workerHeaders: Record<string, string>;
   nowMs(): number;
 }
 
@@ -121,19 +124,23 @@ export class RequestDispatcher {
         prefilled = outcome;
       }
       const { worker: source, kvTransfer, cachedTokens }: Prefilled = prefilled;
-      let served: Served | "retry" = "retry";
+      let served: Served | "retry";
+      let keepsBlocks = false;
       try {
         const worker = await this.#worker(job, "decode", triedDecode);
         job.track.workerId = worker.id;
         const outcome = await this.#stream(job, worker, decodeBody(job.body, kvTransfer), "decode");
         served = this.#judge(job, worker, outcome, attempt, cachedTokens);
-        // The blocks are gone, or may be: the prompt is computed again. Only where nobody was there they still wait.
-        if (!(outcome.kind === "failed" && outcome.error.failure === "unreachable")) prefilled = null;
         triedDecode.add(worker);
+        // Where nobody was there, the blocks still wait; else they are gone, or may be: the prompt is computed again.
+        const untouched = outcome.kind === "failed" && outcome.error.failure === "unreachable";
+        keepsBlocks = served === "retry" ? untouched : isGood(served);
       } finally {
-        if (served === "retry" ? prefilled === null : !isGood(served)) this.#abandon(source, kvTransfer);
+        // A prompt that is computed again may come to the same worker, under the same name: that must be free then.
+        if (!keepsBlocks) await this.#abandon(source, kvTransfer);
       }
       if (served !== "retry") return served;
+      if (!keepsBlocks) prefilled = null;
     }
   }
 
@@ -256,7 +263,7 @@ export class RequestDispatcher {
         const end = outcome.scan.end();
         if (cachedTokens !== null && end.usage !== null) end.usage.cachedTokens = cachedTokens;
         if (outcome.scan.tokens === 0 && end.error !== null) return this.#again(job, attempt, 502, end.error);
-        return { kind: "streamed", rest: outcome.rest, end };
+        return { kind: "streamed", rest: outcome.rest, end, headers: outcome.headers };
       }
       case "answer": {
         const { status, body } = outcome.answer;
@@ -288,10 +295,12 @@ export class RequestDispatcher {
   }
 
   /** Blocks that no decode worker will fetch need not wait for their time to run out. */
-  #abandon(source: Backend, { remote_request_id: id }: KvTransferParams): void {
+  async #abandon(source: Backend, { remote_request_id: id }: KvTransferParams): Promise<void> {
     if (!id || source.state === "removed") return;
+    const { workerHeaders: headers } = this.#options;
     const path = `/kv_transfer/${encodeURIComponent(id)}`;
-    void relay(source.dispatcher, { method: "DELETE", path }, NO_SINK, IGNORED, () => {});
+    const timeouts = { headersTimeoutMs: ABANDON_TIMEOUT_MS, bodyTimeoutMs: ABANDON_TIMEOUT_MS };
+    await callWhole(source.dispatcher, { method: "DELETE", path, headers, ...timeouts });
   }
 
   /** As the simulator's engines reject: more blocks than a worker has, or no room for a single token. */
@@ -320,7 +329,7 @@ export class RequestDispatcher {
 const MODELS = "models";
 const NONE: ReadonlySet<Backend> = new Set();
 const IGNORED = { tokens: () => {} };
-const NO_SINK = { open: () => {}, write: () => {}, congested: false, onDrain: () => {} };
+const ABANDON_TIMEOUT_MS = 1000;
 
 function queueOf(model: string, role: EngineRole): string {
   return `${role} ${model}`;

@@ -78,7 +78,7 @@ export class StreamAnswer extends Answer implements WaitingHead {
 
   #tokenWithMore(voice: Voice, sequence: Sequence, index: number): void {
     if (index === 0) {
-      this.sendHead();
+      this.sendHead(this.sequences.length === 1 ? sequence.cachedTokens : undefined);
       this.#writer.write(voice.opening);
       this.startOthers();
     }
@@ -108,8 +108,8 @@ export class StreamAnswer extends Answer implements WaitingHead {
     );
   }
 
-  /** The head of the response; with the first token at the latest. */
-  sendHead(): void {
+  /** The head of the response; with the first token at the latest, when it is known what of the prompt was cached. */
+  sendHead(cachedTokens?: number): void {
     if (this.#begun) return;
     this.#begun = true;
     this.#heads.delete(this);
@@ -118,6 +118,7 @@ export class StreamAnswer extends Answer implements WaitingHead {
       "cache-control": "no-cache",
       [HEADERS.requestId]: this.#requestId,
       [HEADERS.workerId]: this.context.running.id,
+      ...(cachedTokens === undefined ? {} : { [HEADERS.cachedTokens]: String(cachedTokens) }),
     });
   }
 
