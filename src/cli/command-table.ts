@@ -9,6 +9,7 @@ export const COMMAND_TABLE: CommandTable = {
   run: async () => (await import("./commands/run.ts")).runCommand(),
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
   load: async () => (await import("./commands/load.ts")).loadCommand(),
+  mocker: async () => (await import("./commands/mocker.ts")).mockerCommand(),
   profiles: async () => (await import("./commands/profiles.ts")).profilesCommand(),
   trace: async () => (await import("./commands/trace.ts")).traceCommand(),
   conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand(),

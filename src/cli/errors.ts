@@ -15,6 +15,21 @@ export function usageError(error: CommanderError): UserError {
   });
 }
 
+/** A flag that means something beside another alone; `name` as commander has it. */
+export function flagNeeds(name: string, other: string): UserError {
+  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return new UserError({
+    code: "CLI_FLAG_NEEDS",
+    where: flag,
+    message: `it means nothing without ${other}`,
+    hint: `add ${other}, or take ${flag} away`,
+  });
+}
+
+export function flagsExclude(flag: string, other: string, why: string): UserError {
+  return new UserError({ code: "CLI_FLAGS_EXCLUDE", where: other, message: `not together with ${flag}: ${why}` });
+}
+
 /** What a failed system call on a file means; a path that is wrong is bad input, a disk that is full is a run that failed. */
 const FILE_PROBLEMS: Readonly<Record<string, { message: string; exitCode: 1 | 2 }>> = {
   EACCES: { message: "permission denied", exitCode: 2 },

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { plannerConfigSchema } from "#planner/core";
 import { parseScenario, readScenario } from "#scenarios";
-import type { BestStatic } from "#src/record";
+import type { BestStatic, RunRecord } from "#src/record";
 import {
   bestStaticOf,
   cacheBestStatic,
@@ -67,11 +67,37 @@ export function rehearse(scenario: RunnableScenario, flags: RehearseFlags): bool
   const runSeconds = (performance.now() - started) / 1000;
   const best = staticComparison(rehearsal, flags, bar.update);
   bar.done();
-  const { record: judged, summary } = judge(scenario, best === null ? record : { ...record, bestStatic: best });
+  return presentRun(scenario, best === null ? record : { ...record, bestStatic: best }, flags, {
+    startedAt,
+    runSeconds,
+    metadata: { engine: flags.engine },
+  });
+}
+
+export interface Presentation {
+  startedAt: Date;
+  runSeconds: number;
+  /** More for run.json. */
+  metadata: Record<string, unknown>;
+  /** What goes to stdout in place of report.json or the run's text. */
+  json?: (report: string) => string;
+  text?: (run: string) => string;
+}
+
+/** Judges a run, prints and writes what came of it. Returns whether all expectations held. */
+export function presentRun(
+  scenario: RunnableScenario,
+  record: RunRecord,
+  flags: Pick<RehearseFlags, "json" | "quiet" | "report" | "outputDir">,
+  { startedAt, runSeconds, metadata, json, text }: Presentation,
+): boolean {
+  const { record: judged, summary } = judge(scenario, record);
   if (flags.json) {
-    process.stdout.write(reportJson(judged, summary));
+    const report = reportJson(judged, summary);
+    process.stdout.write(json === undefined ? report : json(report));
   } else if (!flags.quiet) {
-    process.stdout.write(formatRun(judged, summary, terminalOptions(process.stdout)));
+    const run = formatRun(judged, summary, terminalOptions(process.stdout));
+    process.stdout.write(text === undefined ? run : text(run));
   }
   if (flags.report) {
     const dir = flags.outputDir ?? resolve("understudy-results", scenario.name);
@@ -83,7 +109,7 @@ export function rehearse(scenario: RunnableScenario, flags: RehearseFlags): bool
         version: packageVersion(),
         node: process.version,
         scenario: scenario.file,
-        engine: flags.engine,
+        ...metadata,
       },
     });
     if (!flags.quiet) {

@@ -1,0 +1,102 @@
+import { type Command, Option } from "commander";
+import { notHonoured } from "./errors.ts";
+
+/** Flags of Dynamo's and other mockers that would change what is mocked, and can't be honoured: why, and what there is. */
+const REFUSED: Readonly<Record<string, { reason: string; hint: string }>> = {};
+const refuse = (flags: readonly string[], reason: string, hint: string) => {
+  for (const flag of flags) (REFUSED as Record<string, { reason: string; hint: string }>)[flag] = { reason, hint };
+};
+
+refuse(
+  [
+    "--aic-perf-model",
+    "--aic-system",
+    "--aic-backend",
+    "--aic-backend-version",
+    "--aic-tp-size",
+    "--aic-moe-tp-size",
+    "--aic-moe-ep-size",
+    "--aic-attention-dp-size",
+  ],
+  "the estimator does not time engines yet",
+  "make a profile of the estimate first and give it with --profile",
+);
+refuse(
+  ["--aic-nextn", "--aic-nextn-accept-rates", "--aic-mtp-seed"],
+  "speculative decoding is not modelled yet",
+  "--decode-speedup-ratio divides decode times",
+);
+refuse(
+  [
+    "--sglang-schedule-policy",
+    "--sglang-page-size",
+    "--sglang-max-prefill-tokens",
+    "--sglang-chunked-prefill-size",
+    "--sglang-clip-max-new-tokens",
+    "--sglang-schedule-conservativeness",
+    "--trtllm-capacity-scheduler-policy",
+  ],
+  "there is one scheduler, vLLM's",
+  "--metric-names sglang gives its metrics SGLang's names",
+);
+refuse(
+  ["--response-replay-trace-path"],
+  "recorded answers are not replayed",
+  "the same prompt with the same seed gets the same text",
+);
+refuse(
+  ["--bootstrap-ports"],
+  "prefill and decode workers meet over HTTP, at /kv_transfer of the prefill worker's own port",
+  "leave it out",
+);
+refuse(
+  ["--request-plane", "--event-plane", "--discovery-backend"],
+  "workers speak HTTP, without NATS or etcd",
+  "--register-dir lets frontends on the same machine find them",
+);
+
+/** vLLM's flags that a mock engine has no use for: taken, so that command lines work as they are. */
+const WITHOUT_EFFECT = [
+  "--tensor-parallel-size",
+  "--pipeline-parallel-size",
+  "--gpu-memory-utilization",
+  "--dtype",
+  "--quantization",
+  "--max-logprobs",
+  "--kv-transfer-config",
+  "--kv-events-config",
+  "--reasoning-parser",
+  "--tool-call-parser",
+  "--chat-template",
+];
+const SWITCHES_WITHOUT_EFFECT = [
+  "--trust-remote-code",
+  "--enforce-eager",
+  "--enable-auto-tool-choice",
+  "--disable-log-requests",
+  "--disable-log-stats",
+];
+
+/** Knows these flags, without showing them. */
+export function withForeignFlags(command: Command): Command {
+  for (const flag of Object.keys(REFUSED)) command.addOption(new Option(`${flag} [value]`).hideHelp());
+  for (const flag of WITHOUT_EFFECT) command.addOption(new Option(`${flag} <value>`).hideHelp());
+  for (const flag of SWITCHES_WITHOUT_EFFECT) command.addOption(new Option(flag).hideHelp());
+  return command;
+}
+
+/** @throws UserError MOCKER_FLAG_NOT_HONOURED */
+export function refuseForeignFlags(command: Command): void {
+  for (const [flag, { reason, hint }] of Object.entries(REFUSED)) {
+    if (isGiven(command, flag)) throw notHonoured(flag, reason, hint);
+  }
+}
+
+/** Those of them that were given and do nothing. */
+export function ignoredFlags(command: Command): string[] {
+  return [...WITHOUT_EFFECT, ...SWITCHES_WITHOUT_EFFECT].filter((flag) => isGiven(command, flag));
+}
+
+function isGiven(command: Command, flag: string): boolean {
+  return command.getOptionValueSource(new Option(flag).attributeName()) !== undefined;
+}

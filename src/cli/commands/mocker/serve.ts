@@ -1,0 +1,66 @@
+import { type HeldLease, holdLease } from "#mocker/protocol";
+import type { RunningWorker, WorkerHost } from "#mocker/worker";
+import { startWorkerHost } from "#mocker/worker";
+import type { MockerSettings } from "./settings.ts";
+
+/** How shells see a process that a signal ended. */
+const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+type EndSignal = keyof typeof SIGNAL_EXIT_CODES;
+
+/** Runs the workers until a signal ends them: the first drains, the second ends at once. */
+export async function serve(settings: MockerSettings): Promise<void> {
+  for (const notice of settings.notices) process.stderr.write(`note: ${notice}\n`);
+  const { startupMs } = settings.host.settings;
+  if (startupMs > 0) process.stderr.write(`Simulating engine startup time: ${(startupMs / 1000).toFixed(2)}s\n`);
+  const signalled = nextSignal();
+  const host = await startWorkerHost(settings.host);
+  const leases = await Promise.all(host.workers.map((running) => register(running, settings)));
+  void Promise.all(
+    host.workers.map(async (running, i) => {
+      await running.worker.ready;
+      if (running.worker.state !== "ready") return;
+      await leases[i]?.renew();
+      process.stdout.write(`${readyLine(running, settings.json)}\n`);
+    }),
+  );
+  await signalled;
+  const again = nextSignal().then((signal) => process.exit(SIGNAL_EXIT_CODES[signal]));
+  await Promise.race([again, drained(host, leases, settings)]);
+  process.exit(0);
+}
+
+function nextSignal(): Promise<EndSignal> {
+  return new Promise((resolve) => {
+    const signals = Object.keys(SIGNAL_EXIT_CODES) as EndSignal[];
+    const onSignal = (signal: NodeJS.Signals) => {
+      for (const name of signals) process.off(name, onSignal);
+      resolve(signal as EndSignal);
+    };
+    for (const name of signals) process.on(name, onSignal);
+  });
+}
+
+async function register(running: RunningWorker, settings: MockerSettings): Promise<HeldLease | null> {
+  return settings.registerDir === null ? null : await holdLease(settings.registerDir, () => running.card());
+}
+
+async function drained(
+  host: WorkerHost,
+  leases: readonly (HeldLease | null)[],
+  { drainTimeoutMs }: MockerSettings,
+): Promise<void> {
+  const underWay = host.workers
+    .flatMap(({ worker }) => worker.load())
+    .reduce((sum, { running, waiting }) => sum + running + waiting, 0);
+  if (underWay > 0) process.stderr.write(`draining ${underWay} sequences; a second signal ends them\n`);
+  const closed = host.close({ graceMs: drainTimeoutMs });
+  // Frontends that watch the folder are told at once; others see it from /health.
+  await Promise.all(leases.map((lease) => lease?.release()));
+  await closed;
+}
+
+function readyLine(running: RunningWorker, json: boolean): string {
+  const card = running.card();
+  if (json) return JSON.stringify(card);
+  return `ready  ${card.url}  ${card.id}  ${card.role}  ${card.model}`;
+}

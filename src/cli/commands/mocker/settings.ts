@@ -1,0 +1,274 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { parseBytesPerSecond, wallClock } from "#common";
+import {
+  DYNOSIM_ENGINE_QUIRKS,
+  ENGINE_DEFAULTS,
+  ENGINE_QUIRK_NAMES,
+  type EngineConfig,
+  type EngineRole,
+  engineConfig,
+  NO_ENGINE_QUIRKS,
+  type TransferModel,
+} from "#mocker/engine";
+import { builtinTokenizer, loadTokenizer, type Tokenizer } from "#mocker/text";
+import type { ReasoningOptions, StartWorkerHostOptions } from "#mocker/worker";
+import { packageVersion } from "../../version.ts";
+import { badFlag, contradiction, notHonoured } from "./errors.ts";
+import { readEngineArgs } from "./extra-args.ts";
+import type { MockerFlags } from "./flags.ts";
+import { kvBytesPerToken } from "./kv-bytes.ts";
+import { sourceCapacity, type TimingSource, timingOf, timingSource } from "./timing.ts";
+
+/** Dynamo's defaults. */
+const KV_TRANSFER_GB_PER_SECOND = 64;
+const HANDOFF_TIMEOUT_MS = 300_000;
+const DEFAULT_PORT = 8001;
+/** KV of Llama 3.1 8B in bf16 (32 layers × 2 × 8 heads × 128 × 2 bytes), where nothing says another size. */
+const DEFAULT_KV_BYTES_PER_TOKEN = 131_072;
+
+/** What flags, the environment and files come to. */
+export interface MockerSettings {
+  host: StartWorkerHostOptions;
+  registerDir: string | null;
+  drainTimeoutMs: number;
+  json: boolean;
+  /** What the user should know of these settings. */
+  notices: string[];
+}
+
+/** @throws UserError for what is wrong, contradictory or can't be honoured */
+export async function mockerSettings(given: MockerFlags): Promise<MockerSettings> {
+  const fromFile = given.extraEngineArgs === undefined ? {} : readEngineArgs(given.extraEngineArgs);
+  const flags: MockerFlags = { ...given, ...fromFile };
+  if (flags.engineType !== undefined && flags.engineType !== "vllm") {
+    throw notHonoured(
+      `--engine-type ${flags.engineType}`,
+      "there is one scheduler, vLLM's",
+      flags.engineType === "sglang" ? "--metric-names sglang gives its metrics SGLang's names" : "leave it out",
+    );
+  }
+  const notices: string[] = [];
+  const role = roleOf(flags, notices);
+  const source = timingSource(flags);
+  const engine = engineOf(flags, role, source);
+  const count = flags.numWorkers ?? 1;
+  const zmq = zmqEndpoints(flags, engine, count);
+  const [namespace, component, endpoint] = dynamoEndpoint(flags.endpoint, role);
+  const names = modelNames(flags, source);
+  return {
+    registerDir: flags.registerDir === undefined ? null : resolve(flags.registerDir),
+    drainTimeoutMs: flags.drainTimeout ?? 30_000,
+    json: flags.json ?? false,
+    notices,
+    host: {
+      count,
+      host: flags.host ?? "127.0.0.1",
+      port: flags.port ?? DEFAULT_PORT,
+      clock: wallClock(flags.timeScale ?? 1),
+      ...(flags.advertiseHost === undefined ? {} : { advertiseHost: flags.advertiseHost }),
+      ...(flags.maxConnections === undefined ? {} : { maxConnections: flags.maxConnections }),
+      // −1 s: by their number.
+      ...((flags.staggerDelay ?? -1) < 0 ? {} : { staggerMs: flags.staggerDelay! }),
+      ...(zmq === null ? {} : { kvEventsZmq: (index: number) => zmq.events[index] ?? null }),
+      settings: {
+        model: names[0]!,
+        engine,
+        dpSize: flags.dataParallelSize ?? 1,
+        transfer: transferOf(flags, source, notices, role),
+        startupMs: flags.startupTime ?? 0,
+        tokenizer: await tokenizerOf(flags),
+        handoffTimeoutMs: flags.handoffTimeout ?? HANDOFF_TIMEOUT_MS,
+        trustRequestStart: flags.trustRequestStart ?? false,
+      },
+      http: {
+        apiKeys: apiKeys(flags),
+        modelAliases: names.slice(1),
+        maxWaiting: flags.maxWaiting ?? null,
+        ...(flags.defaultOutputTokens === undefined ? {} : { defaultOutputTokens: flags.defaultOutputTokens }),
+        reasoning: reasoningOf(flags.reasoning),
+        metricNames: flags.metricNames ?? "vllm",
+        dynamoPlace: { namespace, component, endpoint },
+        seed: flags.seed ?? 0,
+        logLevel: flags.logLevel ?? "warn",
+        version: packageVersion(),
+        ...(zmq?.replay ? { zmqReplay: zmq.replay } : {}),
+      },
+    },
+  };
+}
+
+function roleOf(flags: MockerFlags, notices: string[]): EngineRole {
+  const { isPrefillWorker, isDecodeWorker, disaggregationMode } = flags;
+  if (isPrefillWorker && isDecodeWorker) {
+    throw contradiction(
+      "--is-prefill-worker, --is-decode-worker",
+      "Cannot specify both --is-prefill-worker and --is-decode-worker",
+    );
+  }
+  const old = isPrefillWorker ? "prefill" : isDecodeWorker ? "decode" : null;
+  if (old === null)
+    return disaggregationMode === undefined || disaggregationMode === "agg" ? "aggregated" : disaggregationMode;
+  notices.push(`--is-${old}-worker is deprecated: --disaggregation-mode ${old}`);
+  if (disaggregationMode !== undefined && disaggregationMode !== old) {
+    throw contradiction(
+      `--is-${old}-worker, --disaggregation-mode`,
+      `one says ${old}, the other ${disaggregationMode}`,
+    );
+  }
+  return old;
+}
+
+function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSource): EngineConfig {
+  const blockSize = flags.blockSize ?? ENGINE_DEFAULTS.blockSize;
+  const capacity = sourceCapacity(source);
+  const numGpuBlocks =
+    flags.numGpuBlocksOverride ??
+    (capacity === null ? ENGINE_DEFAULTS.numGpuBlocks : Math.max(1, Math.floor(capacity / blockSize)));
+  const quirks = flags.quirks?.includes("dynosim") ? { ...DYNOSIM_ENGINE_QUIRKS } : { ...NO_ENGINE_QUIRKS };
+  for (const name of ENGINE_QUIRK_NAMES) quirks[name] ||= flags.quirks?.includes(name) ?? false;
+  const prefixCaching = flags.enablePrefixCaching ?? ENGINE_DEFAULTS.prefixCaching;
+  return engineConfig({
+    role,
+    numGpuBlocks,
+    blockSize,
+    maxNumSeqs: flags.maxNumSeqs ?? ENGINE_DEFAULTS.maxNumSeqs,
+    maxNumBatchedTokens: flags.maxNumBatchedTokens ?? ENGINE_DEFAULTS.maxNumBatchedTokens,
+    maxModelLen: flags.maxModelLen ?? null,
+    prefixCaching,
+    chunkedPrefill: flags.enableChunkedPrefill ?? ENGINE_DEFAULTS.chunkedPrefill,
+    preemption: flags.preemptionMode ?? ENGINE_DEFAULTS.preemption,
+    watermark: flags.watermark ?? ENGINE_DEFAULTS.watermark,
+    speedupRatio: flags.speedupRatio ?? 1,
+    decodeSpeedupRatio: flags.decodeSpeedupRatio ?? 1,
+    quirks,
+    kvEvents: flags.kvEvents !== false && prefixCaching && role !== "decode",
+    timing: timingOf(source, numGpuBlocks * blockSize, flags),
+  });
+}
+
+function transferOf(
+  flags: MockerFlags,
+  source: TimingSource,
+  notices: string[],
+  role: EngineRole,
+): TransferModel | null {
+  const rate = flags.kvTransferBandwidth ?? String(KV_TRANSFER_GB_PER_SECOND);
+  // A bare number is GB/s, as Dynamo has it.
+  const bare = Number(rate);
+  const bytesPerSecond =
+    rate.trim() !== "" && Number.isFinite(bare) ? bare * 1e9 : parseBytesPerSecond(rate, "--kv-transfer-bandwidth");
+  if (bytesPerSecond < 0) throw badFlag("--kv-transfer-bandwidth", rate, "a rate of 0 or more");
+  if (bytesPerSecond === 0) return null;
+  const known =
+    flags.kvBytesPerToken ??
+    (source.kind === "profile" ? source.profile.provenance.kvBytesPerToken : undefined) ??
+    (flags.modelPath === undefined ? null : kvBytesPerToken(flags.modelPath, flags.kvCacheDtype ?? "auto"));
+  if (known === null && role === "decode") {
+    notices.push(
+      `nothing says how large the KV of a token is: ${DEFAULT_KV_BYTES_PER_TOKEN} bytes (Llama 3.1 8B) are taken; --kv-bytes-per-token sets it`,
+    );
+  }
+  return {
+    bytesPerToken: known ?? DEFAULT_KV_BYTES_PER_TOKEN,
+    bytesPerSecond,
+    timing: flags.kvTransferTimingMode ?? "full_prompt",
+  };
+}
+
+function modelNames(flags: MockerFlags, source: TimingSource): string[] {
+  const served = flags.servedModelName ?? [];
+  const own = flags.modelName ?? served[0] ?? flags.model;
+  const derived =
+    flags.modelPath === undefined
+      ? source.kind === "profile"
+        ? (source.profile.provenance.model ?? source.profile.name)
+        : "mock-model"
+      : basename(resolve(flags.modelPath));
+  return [...new Set([own ?? derived, ...served])];
+}
+
+async function tokenizerOf(flags: MockerFlags): Promise<Tokenizer> {
+  if (flags.tokenizer === "builtin") return builtinTokenizer();
+  if (flags.tokenizer !== undefined) return await loadTokenizer(flags.tokenizer);
+  const { modelPath } = flags;
+  const has = modelPath !== undefined && isFolder(modelPath) && existsSync(join(modelPath, "tokenizer.json"));
+  return has ? await loadTokenizer(modelPath) : builtinTokenizer();
+}
+
+function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
+function apiKeys(flags: MockerFlags): string[] {
+  const keys = [...(flags.apiKey ?? [])];
+  if (flags.apiKeyFile !== undefined) {
+    const lines = readFileSync(flags.apiKeyFile, "utf8").split("\n");
+    keys.push(...lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#")));
+    if (keys.length === 0) throw badFlag("--api-key-file", flags.apiKeyFile, "a file with a key on a line");
+  }
+  if (keys.some((key) => !/^\S+$/.test(key))) {
+    throw badFlag("--api-key", "(not shown)", "keys without spaces, and not empty");
+  }
+  return keys;
+}
+
+const REASONING_SHAPE =
+  'an object such as {"start_thinking_token_id": 1000, "end_thinking_token_id": 1001, "thinking_ratio": 0.3}';
+
+function reasoningOf(text: string | undefined): ReasoningOptions | null {
+  if (text === undefined) return null;
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    throw badFlag("--reasoning", text, REASONING_SHAPE);
+  }
+  const { start_thinking_token_id, end_thinking_token_id, thinking_ratio } = (found ?? {}) as Record<string, unknown>;
+  const isId = (id: unknown): id is number => Number.isInteger(id) && (id as number) >= 0;
+  const isRatio = typeof thinking_ratio === "number" && thinking_ratio >= 0 && thinking_ratio <= 1;
+  if (!isId(start_thinking_token_id) || !isId(end_thinking_token_id) || !isRatio) {
+    throw badFlag("--reasoning", text, REASONING_SHAPE);
+  }
+  return { startTokenId: start_thinking_token_id, endTokenId: end_thinking_token_id, ratio: thinking_ratio };
+}
+
+/** `dyn://namespace.component.endpoint`. */
+function dynamoEndpoint(text: string | undefined, role: EngineRole): [string, string, string] {
+  const namespace = process.env.DYN_NAMESPACE ?? "dynamo";
+  if (text === undefined) return [namespace, role === "prefill" ? "prefill" : "backend", "generate"];
+  const match = /^dyn:\/\/([^./]+)\.([^./]+)\.([^./]+)$/.exec(text);
+  if (match === null) throw badFlag("--endpoint", text, "dyn://<namespace>.<component>.<endpoint>");
+  return [match[1]!, match[2]!, match[3]!];
+}
+
+function zmqEndpoints(
+  flags: MockerFlags,
+  engine: EngineConfig,
+  count: number,
+): { events: string[]; replay: Record<string, string> | null } | null {
+  const { zmqKvEventsPorts: ports, zmqReplayPorts: replayPorts } = flags;
+  if (ports === undefined) {
+    if (replayPorts === undefined) return null;
+    throw contradiction("--zmq-replay-ports", "there is nothing to replay", "give --zmq-kv-events-ports, too");
+  }
+  for (const [flag, given] of [
+    ["--zmq-kv-events-ports", ports],
+    ["--zmq-replay-ports", replayPorts],
+  ] as const) {
+    if (given !== undefined && given.length !== count) {
+      throw badFlag(flag, given.join(","), `one port per worker: ${count}`);
+    }
+  }
+  if (!engine.kvEvents) {
+    throw contradiction(
+      "--zmq-kv-events-ports",
+      "this worker has no KV events to publish",
+      "they need prefix caching, and no worker of --disaggregation-mode decode publishes any",
+    );
+  }
+  const address = (port: number) => `tcp://${flags.host ?? "127.0.0.1"}:${port}`;
+  const events = ports.map(address);
+  const replay = replayPorts && Object.fromEntries(events.map((event, i) => [event, address(replayPorts[i]!)]));
+  return { events, replay: replay ?? null };
+}

@@ -1,0 +1,156 @@
+import { join, resolve } from "node:path";
+import { formatDuration, writeFileAtomically } from "#common";
+import { clientExpectations, compareRuns, runAtUrl, runLive } from "#src/live";
+import { prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
+import { progress } from "../progress.ts";
+import { presentRun, type RehearseFlags } from "../rehearse.ts";
+import { comparisonText } from "./comparison-text.ts";
+
+export interface LiveFlags extends RehearseFlags {
+  timeScale: number;
+  processes: number;
+  compare?: true;
+  url?: string;
+  model?: string;
+  apiKey?: string;
+  endpointType: "chat" | "completions";
+}
+
+/** Shells report so for a process that a signal ended. */
+const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+
+class Interrupted extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: keyof typeof EXIT_BY_SIGNAL) {
+    super(`ended by ${signal}`);
+    this.exitCode = EXIT_BY_SIGNAL[signal];
+  }
+}
+
+/** Runs a scenario on the wall clock, prints and writes what came of it. Returns the exit code. */
+export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFlags): Promise<number> {
+  const abort = new AbortController();
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const handlers = signals.map((signal) => () => abort.abort(new Interrupted(signal)));
+  signals.forEach((signal, i) => {
+    process.once(signal, handlers[i]!);
+  });
+  const bar = progress();
+  const horizonMs = (ms: number) => (ms > 0 ? ` of ${formatDuration(ms)}` : "");
+  try {
+    const rehearsal = prepareRehearsal(scenario);
+    const options = {
+      timeScale: flags.timeScale,
+      processes: flags.processes,
+      signal: abort.signal,
+      onProgress: (nowMs: number, done: number) =>
+        bar.update(
+          `live ${formatDuration(Math.max(0, nowMs))}${horizonMs(rehearsal.workload.horizonMs)}, ${done} requests done`,
+        ),
+    };
+    return flags.url === undefined
+      ? await ownProcesses(rehearsal, flags, options, bar.done)
+      : await atUrl(rehearsal, { ...flags, url: flags.url }, options, bar.done);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    bar.done();
+    process.stderr.write(`interrupted: the run's processes have ended, nothing was written\n`);
+    return error.exitCode;
+  } finally {
+    bar.done();
+    signals.forEach((signal, i) => {
+      process.off(signal, handlers[i]!);
+    });
+  }
+}
+
+type Rehearsal = ReturnType<typeof prepareRehearsal>;
+interface RunOptions {
+  timeScale: number;
+  processes: number;
+  signal: AbortSignal;
+  onProgress: (nowMs: number, done: number) => void;
+}
+
+async function ownProcesses(
+  rehearsal: Rehearsal,
+  flags: LiveFlags,
+  options: RunOptions,
+  ended: () => void,
+): Promise<number> {
+  const { scenario } = rehearsal;
+  const startedAt = new Date();
+  const started = performance.now();
+  const live = await runLive(rehearsal, options);
+  ended();
+  const runSeconds = (performance.now() - started) / 1000;
+  const comparison = flags.compare ? compareRuns(live.record, rehearsal.run({ engine: flags.engine })) : null;
+  warn(live.warnings, flags);
+  const { timeScale, lag, warnings } = live;
+  const held = presentRun(scenario, live.record, flags, {
+    startedAt,
+    runSeconds,
+    metadata: { live: true, timeScale, processes: flags.processes, lag, warnings },
+    ...(comparison === null
+      ? {}
+      : {
+          text: (run) => `${run}\n${comparisonText(comparison, live)}`,
+          json: (report) => `${JSON.stringify({ report: JSON.parse(report), comparison, timeScale, lag }, null, 2)}\n`,
+        }),
+  });
+  if (comparison !== null && flags.report) {
+    const dir = flags.outputDir ?? resolve("understudy-results", scenario.name);
+    writeFileAtomically(
+      join(dir, "comparison.json"),
+      `${JSON.stringify({ ...comparison, timeScale, lag }, null, 2)}\n`,
+    );
+  }
+  return held && (comparison?.countsEqual ?? true) ? 0 : 1;
+}
+
+async function atUrl(
+  rehearsal: Rehearsal,
+  flags: LiveFlags & { url: string },
+  options: RunOptions,
+  ended: () => void,
+): Promise<number> {
+  const { scenario } = rehearsal;
+  const startedAt = new Date();
+  const started = performance.now();
+  const { url, model, apiKey, endpointType: endpoint } = flags;
+  const { record, timeScale, lag, warnings } = await runAtUrl(rehearsal, {
+    ...options,
+    url,
+    endpoint,
+    ...(model === undefined ? {} : { model }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+  });
+  ended();
+  const runSeconds = (performance.now() - started) / 1000;
+  const { judged, left } = clientExpectations(scenario.expect);
+  const seen = [
+    `the deployment is the one behind ${url}: no workers were started${scenario.planner === null ? "" : ", the planner did not run"}`,
+    ...(left.length === 0 ? [] : [`not judged, since a client can't see it: ${left.map(nameOf).join(", ")}`]),
+  ];
+  warn([...seen, ...warnings], flags);
+  const held = presentRun({ ...scenario, expect: judged }, record, flags, {
+    startedAt,
+    runSeconds,
+    metadata: { live: true, url, timeScale, lag, warnings: [...seen, ...warnings] },
+  });
+  return held ? 0 : 1;
+}
+
+function nameOf(expectation: RunnableScenario["expect"][number]): string {
+  return expectation.kind === "metric" ? expectation.name : `replicas of ${expectation.role}`;
+}
+
+const MOST_WARNINGS = 8;
+
+function warn(warnings: readonly string[], { quiet }: LiveFlags): void {
+  if (quiet) return;
+  for (const text of warnings.slice(0, MOST_WARNINGS)) process.stderr.write(`warning: ${text}\n`);
+  const more = warnings.length - MOST_WARNINGS;
+  if (more > 0) process.stderr.write(`warning: and ${more} more; run.json has them all\n`);
+}

@@ -1,0 +1,65 @@
+import { wallClock } from "#common";
+import { IdlePrefill } from "#mocker/engine";
+import type { Expectation } from "#scenarios";
+import { loadRecord, resolveModel, runLoad } from "#src/loadgen";
+import type { Rehearsal } from "#src/rehearsal";
+import { feasibleRequests } from "#src/simulator";
+import type { LiveRun, LiveRunOptions } from "./run-live.ts";
+
+export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
+  url: string;
+  /** Default: the only one that the server lists. */
+  model?: string;
+  apiKey?: string;
+  endpoint?: "chat" | "completions";
+}
+
+/**
+ * A scenario's traffic sent to a server that is there. What happens behind it is its own business: no workers are started, no
+ * planner runs.
+ * @throws UserError LOADGEN_…
+ */
+export async function runAtUrl(
+  { simulation, workload, labelled }: Rehearsal,
+  options: UrlRunOptions,
+): Promise<Pick<LiveRun, "record" | "timeScale" | "warnings"> & { lag: Pick<LiveRun["lag"], "generator"> }> {
+  const { url, apiKey, timeScale = 1, signal, onProgress, endpoint = "chat" } = options;
+  const server = { url, endpoint, ...(apiKey === undefined ? {} : { apiKey }) };
+  const load = await runLoad({
+    workload,
+    target: { ...server, model: await resolveModel(server, options.model) },
+    prompts: { seed: simulation.seed },
+    clock: wallClock(timeScale),
+    ...(signal === undefined ? {} : { signal }),
+    ...(simulation.endMs === undefined ? {} : { endMs: simulation.endMs }),
+    ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),
+  });
+  signal?.throwIfAborted();
+  const { name, sla, prefill, decode } = simulation;
+  const record = loadRecord(load, {
+    name,
+    sla,
+    mode: prefill === null ? "agg" : "disagg",
+    feasible: feasibleRequests(simulation, workload, new IdlePrefill((prefill ?? decode).engine)),
+  });
+  const { count, meanMs, p99Ms, maxMs } = load.lateness;
+  const inReal = (ms: number) => ms / timeScale;
+  const generator = { count, meanMs: inReal(meanMs), p99Ms: inReal(p99Ms), maxMs: inReal(maxMs) };
+  return { record: labelled(record), timeScale, lag: { generator }, warnings: load.warnings.map(({ text }) => text) };
+}
+
+/** Measures of a deployment that a client can't see. */
+const OF_THE_DEPLOYMENT: ReadonlySet<string> = new Set([
+  "preemptions",
+  "scaleEvents",
+  "goodputPerGpu",
+  "gpuHours",
+  "averageGpus",
+  "peakGpus",
+]);
+
+/** Expectations that a client can judge, and those that it can't. */
+export function clientExpectations(expect: readonly Expectation[]): { judged: Expectation[]; left: Expectation[] } {
+  const isLeft = (one: Expectation) => one.kind === "replicas" || OF_THE_DEPLOYMENT.has(one.name);
+  return { judged: expect.filter((one) => !isLeft(one)), left: expect.filter(isLeft) };
+}
