@@ -69,6 +69,8 @@ export const HEADERS = {
 /** A line of the frontend's `GET /requests?since=N`: what a planner wants to know of each request, in order of `seq`. */
 export type RequestEvent = { seq: number; requestId: string; model: string /** Unix seconds. */; at: number } & (
   | { kind: "started"; isl: number /** Tokens asked for, null where the client left it open. */; osl: number | null }
+  /** Disaggregated: a prefill worker has computed the prompt. */
+  | { kind: "prefilled"; isl: number; cachedTokens: number }
   | { kind: "first_token"; ttftMs: number }
   | {
       kind: "finished";

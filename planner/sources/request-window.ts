@@ -7,18 +7,13 @@ const MAX_OPEN = 200_000;
 /** Weight of the newest request in the running share of cached prompt tokens. */
 const CACHED_SHARE_WEIGHT = 0.02;
 
-interface OpenRequest {
-  isl: number;
-  /** Its prompt has been counted as computed. */
-  prefilled: boolean;
-}
-
 /** Turns one frontend's request events into windows by the events' own time. */
 export class RequestWindow {
   readonly #judge: Judge;
   /** Not yet counted, in the order of the feed. */
   #pending: RequestEvent[] = [];
-  readonly #open = new Map<string, OpenRequest>();
+  /** Prompt length by request. */
+  readonly #open = new Map<string, number>();
   /** Share of prompt tokens that recent requests had cached; for first tokens that don't say. */
   #cachedShare = 0;
   #seenPrefilled = false;
@@ -57,7 +52,7 @@ export class RequestWindow {
   #count(event: RequestEvent, window: WindowSums | null): void {
     switch (event.kind) {
       case "started":
-        this.#open.set(event.requestId, { isl: event.isl, prefilled: false });
+        this.#open.set(event.requestId, event.isl);
         if (this.#open.size > MAX_OPEN) this.#open.delete(this.#open.keys().next().value!);
         if (window === null) return;
         window.started++;
@@ -65,7 +60,7 @@ export class RequestWindow {
         return;
       case "prefilled":
         this.#seenPrefilled = true;
-        this.#prefilled(window, this.#open.get(event.requestId), event.isl, event.cachedTokens);
+        this.#prefilled(window, event.isl, event.cachedTokens);
         return;
       case "first_token":
         this.#firstToken(event, window);
@@ -79,12 +74,12 @@ export class RequestWindow {
   }
 
   #firstToken(event: RequestEvent & { kind: "first_token" }, window: WindowSums | null): void {
-    const open = this.#open.get(event.requestId);
+    const isl = this.#open.get(event.requestId);
     if (window !== null) addTo(window.ttftMs, event.ttftMs);
-    if (open === undefined) return;
-    const cached = event.cachedTokens ?? Math.floor(open.isl * this.#cachedShare);
-    if (!this.#seenPrefilled) this.#prefilled(window, open, open.isl, cached);
-    if (window === null || !this.#judge.feasible(open.isl)) return;
+    if (isl === undefined) return;
+    const cached = event.cachedTokens ?? Math.floor(isl * this.#cachedShare);
+    if (!this.#seenPrefilled) this.#prefilled(window, isl, cached);
+    if (window === null || !this.#judge.feasible(isl)) return;
     window.ttftJudged++;
     if (event.ttftMs <= this.#judge.sla.ttftMs) window.ttftMet++;
   }
@@ -105,9 +100,7 @@ export class RequestWindow {
     if (event.itlMs <= this.#judge.sla.itlMs) window.itlMet++;
   }
 
-  #prefilled(window: WindowSums | null, open: OpenRequest | undefined, isl: number, cachedTokens: number): void {
-    if (open?.prefilled) return;
-    if (open !== undefined) open.prefilled = true;
+  #prefilled(window: WindowSums | null, isl: number, cachedTokens: number): void {
     const { idlePrefillMs } = this.#judge;
     if (window === null || idlePrefillMs === null || window.prefillProfiledS === null) return;
     window.prefillCount++;

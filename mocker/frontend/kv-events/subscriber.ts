@@ -66,7 +66,7 @@ class KvSubscriber implements KvSubscription {
     if (this.state === "closed") return;
     this.state = "closed";
     this.#abort.abort();
-    this.#cache.clear();
+    this.#options.index.workerRemoved(this.#options.worker);
   }
 
   async run(): Promise<void> {

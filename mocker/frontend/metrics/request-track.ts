@@ -77,6 +77,19 @@ export class RequestTrack {
     this.#model.outputTokens.inc(count);
   }
 
+  /** A prefill worker has computed the prompt; again where that had to be repeated. */
+  prefilled(cachedTokens: number): void {
+    const { requestId, model, isl } = this.#request;
+    this.#events.push({
+      kind: "prefilled",
+      requestId,
+      model,
+      at: this.#unix(this.#clock.nowMs()),
+      isl,
+      cachedTokens,
+    });
+  }
+
   #first(nowMs: number): void {
     const { requestId, model, arrivalMs } = this.#request;
     this.#firstMs = nowMs;

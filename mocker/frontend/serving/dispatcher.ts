@@ -172,6 +172,7 @@ export class RequestDispatcher {
     const kvTransfer = answer?.kv_transfer_params;
     if (!kvTransfer) throw workerFailed(502, `The prefill worker ${worker.id} answered without kv_transfer_params.`);
     const cachedTokens = kvTransfer.cached_tokens ?? usageIn(verdict.answer.body)?.cachedTokens ?? 0;
+    job.track.prefilled(cachedTokens);
     return { worker, kvTransfer, cachedTokens };
   }
 
