@@ -31,16 +31,3 @@ export function cannotListen(host: string, port: number, cause: Error): UserErro
     cause,
   });
 }
-
-export function badWorkerUrl(found: string): UserError {
-  return new UserError({
-    code: "FRONTEND_WORKER_URL",
-    where: "--worker",
-    message: `found "${found}", expected an address such as http://127.0.0.1:8001`,
-    hint: "without a path: /v1/… is added",
-  });
-}
-
-export function badOption(where: string, found: unknown, expected: string): UserError {
-  return new UserError({ code: "FRONTEND_OPTION", where, message: `found ${String(found)}, expected ${expected}` });
-}

@@ -8,6 +8,7 @@ export const COMMAND_TABLE: CommandTable = {
   start: async () => (await import("./commands/start.ts")).startCommand(),
   run: async () => (await import("./commands/run.ts")).runCommand(),
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
+  frontend: async () => (await import("./commands/frontend.ts")).frontendCommand(),
   load: async () => (await import("./commands/load.ts")).loadCommand(),
   mocker: async () => (await import("./commands/mocker.ts")).mockerCommand(),
   profiles: async () => (await import("./commands/profiles.ts")).profilesCommand(),
