@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from "fastify";
 import {
   invalidJson,
   invalidRequest,
@@ -69,7 +69,7 @@ export function workerHttpApp(options: WorkerHttpOptions = {}): WorkerHttpAppFac
 function application(bodyLimitBytes: number, logLevel: string): FastifyInstance {
   const app = fastify({
     bodyLimit: bodyLimitBytes,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     logger: { level: logLevel, stream: process.stderr },
     requestIdHeader: false,
     exposeHeadRoutes: false,

@@ -32,7 +32,7 @@ export function workerContext(running: RunningWorker, clock: Clock, options: Res
   const { worker } = running;
   const { engine } = worker.settings;
   const passes = new PassRing(options.passHistory);
-  const metrics = workerMetrics(worker, options.metricNames, dynamoPlace(engine.role, options.dynamoNamespace));
+  const metrics = workerMetrics(worker, options.metricNames, options.dynamoPlace ?? dynamoPlace(engine.role));
   worker.observe({ passEnded: (record) => passes.push(record) });
   const feed = engine.kvEvents && publishesKvEvents(engine) ? new KvEventFeed(worker) : null;
   const kvEvents = feed === null ? null : new KvEventStream(feed, { clock });

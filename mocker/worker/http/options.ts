@@ -1,3 +1,4 @@
+import type { DynamoPlace } from "../metrics/dynamo.ts";
 import type { MetricNames } from "../metrics/worker-metrics.ts";
 
 /** A model that thinks before it answers: the leading share of its tokens is reasoning (Dynamo's mocker `--reasoning`). */
@@ -21,8 +22,10 @@ export interface WorkerHttpOptions {
   reasoning?: ReasoningOptions | null;
   /** Whose metric names are exported. Default vllm. */
   metricNames?: MetricNames;
-  /** Namespace label of Dynamo's metrics. Default `dynamo`. */
-  dynamoNamespace?: string;
+  /** Labels of Dynamo's metrics. Default: `dynamo`, `backend` (`prefill` of prefill workers), `generate`. */
+  dynamoPlace?: DynamoPlace | null;
+  /** Where events that were missed on a worker's ZMQ endpoint can be had, by that endpoint. Default: nowhere. */
+  zmqReplay?: Readonly<Record<string, string>>;
   /** Mixed into the texts of requests that bring no seed. Default 0. */
   seed?: number;
   /** Longest body. Default 16 MiB. */
@@ -49,7 +52,8 @@ export function resolveHttpOptions(options: WorkerHttpOptions): ResolvedHttpOpti
     defaultOutputTokens: 128,
     reasoning: null,
     metricNames: "vllm",
-    dynamoNamespace: process.env.DYN_NAMESPACE ?? "dynamo",
+    dynamoPlace: null,
+    zmqReplay: {},
     seed: 0,
     bodyLimitBytes: 16 * 2 ** 20,
     streamLimitBytes: 2 ** 20,

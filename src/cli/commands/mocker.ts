@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, type Option } from "commander";
 import { type MockerFlags, withMockerFlags } from "./mocker/flags.ts";
 import { ignoredFlags, refuseForeignFlags, withForeignFlags } from "./mocker/refused.ts";
 import { serve } from "./mocker/serve.ts";
@@ -8,6 +8,8 @@ import { mockerSettings } from "./mocker/settings.ts";
 export function mockerCommand(): Command {
   const command = new Command("mocker")
     .description("serve mock workers: OpenAI-compatible, timed by a profile")
+    // The environment is one rule; said of each flag it would fill the page.
+    .configureHelp({ optionDescription: describe })
     .addHelpText(
       "after",
       `
@@ -31,6 +33,12 @@ Examples:
       await serve(settings);
     });
   return withForeignFlags(withMockerFlags(command));
+}
+
+function describe(option: Option): string {
+  return option.argChoices === undefined
+    ? option.description
+    : `${option.description} [${option.argChoices.join(", ")}]`;
 }
 
 type Settings = Awaited<ReturnType<typeof mockerSettings>>;
