@@ -4,6 +4,7 @@ import { Tokenizer as HuggingFace } from "@huggingface/tokenizers";
 import { ENGLISH_WORDS } from "./english.ts";
 import { tokenizerInvalid, tokenizerTooFewWords, tokenizerUnreadable, tokenizerUnsupported } from "./errors.ts";
 import type { Tokenizer, Word } from "./types.ts";
+import { encodesByWords, wordCachedEncoder } from "./word-cache.ts";
 
 /** As many English words suffice; with fewer, the vocabulary is searched for others. */
 const ENOUGH_ENGLISH = 256;
@@ -27,7 +28,7 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
     throw tokenizerUnsupported(file, messageOf(error), error);
   }
   try {
-    return await wrapped(file, inner);
+    return wrapped(file, inner);
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) {
       throw tokenizerUnsupported(file, messageOf(error), error);
@@ -82,7 +83,7 @@ function tokenizerParts(file: string, content: unknown): object {
   return { ...optional, ...content };
 }
 
-async function wrapped(file: string, inner: HuggingFace): Promise<Tokenizer> {
+function wrapped(file: string, inner: HuggingFace): Tokenizer {
   const encode = (text: string): Int32Array =>
     text === "" ? new Int32Array(0) : Int32Array.from(idsOf(inner, text), (id) => id ?? 0);
   const vocabulary = inner.get_vocab();
@@ -94,7 +95,15 @@ async function wrapped(file: string, inner: HuggingFace): Promise<Tokenizer> {
     return inner.decode(known, { skip_special_tokens: false, clean_up_tokenization_spaces: false });
   };
   const { words, prependsSpace } = findWords(file, encode, decode, vocabSize);
-  return { name: file, vocabSize, encode, decode, words, prependsSpace };
+  const cached = wordCachedEncoder(encode, prependsSpace);
+  const texts = words.map((word) => word.text);
+  // A special token of several words may not be cut.
+  const whole = inner
+    .get_added_tokens_decoder()
+    .values()
+    .some((token: { content: string }) => /\S \S/.test(token.content));
+  const fast = !whole && encodesByWords(encode, cached, texts);
+  return { name: file, vocabSize, encode: fast ? cached : encode, decode, words, prependsSpace };
 }
 
 /** Where a vocabulary lacks even its unknown token there is none. */

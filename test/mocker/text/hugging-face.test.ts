@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Tokenizer as HuggingFace } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "#common";
@@ -65,6 +66,20 @@ describe.each(FAMILIES)("a tokenizer.json of %s", (family, content) => {
   it("decodes what it encoded", () => {
     const text = "the time that you had";
     expect(tokenizer.decode(tokenizer.encode(text)).trim()).toBe(text);
+  });
+
+  it("encodes as the library does, though it remembers words", () => {
+    const library = new HuggingFace(content(), {});
+    const unit = fc.oneof(
+      fc.constantFrom(...FILE_WORDS.map((word) => ` ${word}`)),
+      fc.constantFrom(" ", "  ", "\n", ",", ". ", " 17 ", "é", " A", "'s ", "xyz", "漢"),
+    );
+    fc.assert(
+      fc.property(fc.array(unit, { minLength: 1, maxLength: 40 }), (units) => {
+        const text = units.join("");
+        expect(Array.from(tokenizer.encode(text))).toEqual(library.encode(text, { add_special_tokens: false }).ids);
+      }),
+    );
   });
 
   it("takes nothing, and ids that it doesn't know", () => {
