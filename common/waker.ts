@@ -57,12 +57,17 @@ export const pollingWaker: WakerFactory = (wake) => {
     poller.dueMs = Number.NaN;
     clearTimeout(timeout);
   };
+  // Node counts from the time at which the loop's turn began: after a long turn a timer comes that much too early.
+  const sleep = () => {
+    const waitMs = poller.dueMs - monotonicMs();
+    if (waitMs > COARSE_MS + 1) timeout = setTimeout(sleep, waitMs - COARSE_MS);
+    else if (!Number.isNaN(waitMs)) poller.poll();
+  };
   return {
     arm(waitMs) {
       clearTimeout(timeout);
       poller.dueMs = monotonicMs() + waitMs;
-      if (waitMs <= COARSE_MS + 1) poller.poll();
-      else timeout = setTimeout(() => poller.poll(), waitMs - COARSE_MS);
+      sleep();
     },
     disarm,
     close: disarm,
