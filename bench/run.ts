@@ -1,11 +1,13 @@
 /**
  * `npm run bench`: what a rehearsal costs. `--against-dynosim` measures DynoSim 1.6.1 in the same run, the two alternating.
- * Prints a table (docs/performance.md explains it); exit code 1 where a promise is broken or a summary differs.
+ * With `--live`: what the live mocker can do. Prints a table (docs/performance.md explains it); exit code 1 where a promise is
+ * broken or a summary differs.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { compareSummaries } from "#src/conformance";
 import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
+import { runLiveBench } from "./live/run.ts";
 import {
   type Measurement,
   measureDynosim,
@@ -24,6 +26,8 @@ const { values: flags } = parseArgs({
     "against-dynosim": { type: "boolean", default: false },
     only: { type: "string" },
     requests: { type: "string", default: "100000" },
+    live: { type: "boolean", default: false },
+    scale: { type: "string", default: "1" },
     repeat: { type: "string", default: "3" },
     json: { type: "string" },
     help: { type: "boolean", default: false },
@@ -36,9 +40,21 @@ if (flags.help) {
   --only TEXT        rows whose name contains TEXT
   --requests N       requests a row (100000)
   --repeat N         measurements of which the median counts (3)
-  --json FILE        write all figures`);
+  --json FILE        write all figures
+  --live             the live mocker instead: streams, accuracy, first tokens, many workers, and comparable servers
+  --scale X          length of the live rows; promises are about 1, the default`);
 } else {
-  process.exitCode = await main();
+  process.exitCode = flags.live ? await live() : await main();
+}
+
+async function live(): Promise<number> {
+  const scale = Number(flags.scale);
+  if (!(scale > 0)) {
+    console.error(`error: --scale: found ${flags.scale}, expected a number above 0`);
+    return 2;
+  }
+  const allHold = await runLiveBench({ only: flags.only ?? "", scale, json: flags.json ?? null, progress });
+  return allHold ? 0 : 1;
 }
 
 async function main(): Promise<number> {

@@ -16,6 +16,8 @@ const run = promisify(execFile);
 export interface PythonVenvOptions {
   /** Install exactly the given packages, without what they depend on. */
   noDependencies?: boolean;
+  /** Packages to install beside them, without what they depend on. */
+  alone?: readonly string[];
 }
 
 /**
@@ -26,9 +28,10 @@ export interface PythonVenvOptions {
 export async function ensurePythonVenv(packages: readonly string[], options: PythonVenvOptions = {}): Promise<string> {
   const base = await findPython();
   const wanted = [...packages].sort();
+  const alone = [...(options.alone ?? [])].sort();
   const flags = options.noDependencies ? ["--no-deps"] : [];
   const key = createHash("sha256")
-    .update(JSON.stringify([base.version, ...flags, wanted]))
+    .update(JSON.stringify([base.version, ...flags, wanted, ...alone]))
     .digest("hex")
     .slice(0, 12);
   const label = wanted.map((name) => name.replace(/[^A-Za-z0-9.]+/g, "-")).join("_");
@@ -37,24 +40,21 @@ export async function ensurePythonVenv(packages: readonly string[], options: Pyt
   await once(folder, async () => {
     try {
       await run(base.path, ["-m", "venv", folder], { timeout: INSTALL_TIMEOUT_MS });
-      if (wanted.length > 0) {
-        const pip = [
-          "-m",
-          "pip",
-          "install",
-          "--quiet",
-          "--disable-pip-version-check",
-          "--no-input",
-          ...flags,
-          ...wanted,
-        ];
-        await run(python, pip, { timeout: INSTALL_TIMEOUT_MS, maxBuffer: 1 << 26 });
-      }
+      if (wanted.length > 0) await pipInstall(python, [...flags, ...wanted]);
+      if (alone.length > 0) await pipInstall(python, ["--no-deps", ...alone]);
     } catch (error) {
-      throw new ToolMissing(`Python packages ${wanted.join(", ")} can't be installed: ${lastLines(error)}`);
+      throw new ToolMissing(
+        `Python packages ${[...wanted, ...alone].join(", ")} can't be installed: ${lastLines(error)}`,
+      );
     }
   });
   return python;
+}
+
+async function pipInstall(python: string, packages: readonly string[]): Promise<void> {
+  const flags = ["--quiet", "--disable-pip-version-check", "--no-input"];
+  const options = { timeout: INSTALL_TIMEOUT_MS, maxBuffer: 1 << 26 };
+  await run(python, ["-m", "pip", "install", ...flags, ...packages], options);
 }
 
 /**
