@@ -67,5 +67,4 @@ export { type ChatAnswerBody, ResponsesAnswer } from "./responses-answer.ts";
 export { parseResponsesRequest, type ResponsesRequest, responsesChatBody } from "./responses-request.ts";
 export type { SaidText, SaidTokens } from "./said.ts";
 export { isDone, type SseEvent, SseParser, SseScanner } from "./sse.ts";
-export { type StructuredAnswer, structuredAnswer } from "./structured-answer.ts";
 export * from "./types.ts";
