@@ -3,6 +3,7 @@ import { PROMETHEUS_CONTENT_TYPE } from "#common";
 import {
   HEADERS,
   invalidRequest,
+  modelNotFound,
   OpenAiError,
   requestTimeout,
   requestTooLarge,
@@ -93,19 +94,15 @@ export function frontendApp(context: FrontendContext, options: AppOptions): Fast
 /** What operators, planners and probes read. */
 function inspection(app: FastifyInstance, context: FrontendContext, options: AppOptions): void {
   const { fleet, metrics, events } = context;
-  app.get("/v1/models", () => ({
-    object: "list",
-    data: fleet.models().map(({ name, since, pools }) => {
-      const card = [...pools.values()].flatMap(({ members }) => [...members])[0]?.card;
-      return {
-        id: name,
-        object: "model",
-        created: since,
-        owned_by: "understudy",
-        ...(card && card.contextLength > 0 ? { max_model_len: card.contextLength } : {}),
-      };
-    }),
-  }));
+  const models = () => fleet.models().map(modelCard);
+  app.get("/v1/models", () => ({ object: "list", data: models() }));
+  // A name may hold slashes.
+  app.get<{ Params: { "*": string } }>("/v1/models/*", (request) => {
+    const name = request.params["*"];
+    const card = models().find(({ id }) => id === name);
+    if (card === undefined) throw modelNotFound(name);
+    return card;
+  });
   app.get("/live", () => ({ status: "live" }));
   app.get("/health", (_, reply) => {
     const models = fleet.models().map(({ name }) => name);
@@ -122,6 +119,17 @@ function inspection(app: FastifyInstance, context: FrontendContext, options: App
     return reply.type("application/x-ndjson").send(lines.join(""));
   });
   app.post("/clear_kv_blocks", () => clearKvBlocks(context));
+}
+
+function modelCard({ name, since, pools }: ReturnType<FrontendContext["fleet"]["models"]>[number]) {
+  const card = [...pools.values()].flatMap(({ members }) => [...members])[0]?.card;
+  return {
+    id: name,
+    object: "model",
+    created: since,
+    owned_by: "understudy",
+    ...(card && card.contextLength > 0 ? { max_model_len: card.contextLength } : {}),
+  };
 }
 
 function answerTo(error: unknown, maxBodyBytes: number): OpenAiError {
