@@ -1,6 +1,7 @@
-import { type Clock, randomStream, type Timer, TimerQueue } from "#common";
+import { type Clock, type Timer, TimerQueue } from "#common";
 import type { ClosedLoop, Workload } from "#scenarios";
 import { GapSketch } from "#src/record";
+import { cancelAfter } from "./cancellation.ts";
 import type { LoadColumns } from "./columns.ts";
 import { Connections } from "./connections.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
@@ -249,7 +250,9 @@ export class Driver implements ExchangeOwner {
     details.sentMs[request] = sentMs;
     if (dueMs !== null) this.lateness.add(Math.max(0, sentMs - dueMs), 1);
     const client = this.#connections.take();
-    const exchange = new Exchange(this, request, client, this.#endpoint, sentMs, this.#cancelAfter(request));
+    const { cancelShare, prompts, workload } = this.#plan;
+    const cancelled = cancelAfter(cancelShare, prompts.seed ?? 0, request, workload.osl[request]!);
+    const exchange = new Exchange(this, request, client, this.#endpoint, sentMs, cancelled);
     this.#underWay.add(exchange);
     this.counts.sent++;
     this.#send(exchange, body, this.#factory.headers(request, this.#startMs + arrivalMs));
@@ -258,14 +261,6 @@ export class Driver implements ExchangeOwner {
 
   #send(exchange: Exchange, body: Buffer, headers: string[]): void {
     exchange.client.dispatch({ path: this.#factory.parts.path, method: "POST", headers, body }, exchange);
-  }
-
-  /** Token after which the client gives request `request` up; 0: never. Drawn per request, whatever thread it is on. */
-  #cancelAfter(request: number): number {
-    const { cancelShare, workload, prompts } = this.#plan;
-    if (cancelShare <= 0) return 0;
-    const stream = randomStream(prompts.seed ?? 0, `cancel/${request}`);
-    return stream.next() < cancelShare ? 1 + stream.integer(Math.max(1, workload.osl[request]! - 1)) : 0;
   }
 
   #finishIfDone(): void {

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { parseTrace, type Workload } from "#scenarios";
-import { GapSketch } from "#src/record";
 import { begin, chunk, type FakeServer, fakeServer, finish, type Received, streamTokens } from "./fake-server.ts";
 import { ManualTime, manualDriver, openLoop, until } from "./made-load.ts";
 
@@ -175,24 +174,5 @@ describe("the end of a run", () => {
     expect(columns.requests.outputTokens[0]).toBe(1);
     expect(columns.requests.arrivalMs[1]).toBeNaN();
     expect(driver.failures).toEqual([]);
-  });
-});
-
-describe("merged sketches", () => {
-  it("have the moments and quantiles of all values together", () => {
-    const all = new GapSketch();
-    const parts = [new GapSketch(), new GapSketch(), new GapSketch()];
-    for (let i = 0; i < 300; i++) {
-      const value = (i * 37) % 101;
-      all.add(value, 1 + (i % 3));
-      parts[i % 2]!.add(value, 1 + (i % 3));
-    }
-    const merged = new GapSketch();
-    for (const part of parts) merged.merge(part.state());
-    const [a, b] = [all.statistics(), merged.statistics()];
-    expect([b.count, b.minMs, b.maxMs]).toEqual([a.count, a.minMs, a.maxMs]);
-    expect(b.meanMs).toBeCloseTo(a.meanMs, 9);
-    expect(b.standardDeviationMs).toBeCloseTo(a.standardDeviationMs, 9);
-    for (const q of [0, 0.1, 0.5, 0.9, 0.99, 1]) expect(b.quantileMs(q)).toBe(a.quantileMs(q));
   });
 });
