@@ -8,7 +8,7 @@ const MAX_PROMPTS = 2048;
 
 const completionSchema = z.looseObject({
   ...samplingShape,
-  prompt: z.unknown(),
+  prompt: z.unknown().optional(),
   logprobs: z.int().min(0).max(20).nullish(),
   echo: z.boolean().nullish(),
   suffix: z.string().nullish(),
@@ -28,7 +28,7 @@ export function parseCompletionRequest(body: unknown): CompletionRequest {
 
 const embeddingsSchema = z.looseObject({
   model: z.string().nullish(),
-  input: z.unknown(),
+  input: z.unknown().optional(),
   encoding_format: z.enum(["float", "base64"]).nullish(),
   dimensions: z.int().min(1).max(16_384).nullish(),
   user: z.string().nullish(),

@@ -17,7 +17,7 @@ const inputItem = z.looseObject({
   name: z.string().optional(),
   call_id: z.string().optional(),
   arguments: z.string().optional(),
-  output: z.unknown(),
+  output: z.unknown().optional(),
 });
 type InputItem = z.output<typeof inputItem>;
 
@@ -46,7 +46,9 @@ const responsesSchema = z.looseObject({
     .nullish(),
   text: z
     .looseObject({
-      format: z.looseObject({ type: z.string(), name: z.string().optional(), schema: z.unknown() }).nullish(),
+      format: z
+        .looseObject({ type: z.string(), name: z.string().optional(), schema: z.unknown().optional() })
+        .nullish(),
     })
     .nullish(),
   previous_response_id: z.string().nullish(),

@@ -58,7 +58,7 @@ export const samplingShape = {
   guided_choice: z.array(z.string()).min(1).nullish(),
   structured_outputs: z
     .looseObject({
-      json: z.unknown(),
+      json: z.unknown().optional(),
       choice: z.array(z.string()).min(1).nullish(),
       json_object: z.boolean().nullish(),
     })
