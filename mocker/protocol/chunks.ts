@@ -12,7 +12,7 @@ export interface ChunkTemplateOptions extends ResponseIdentity {
   /** The function that the answer calls. */
   tool?: { id: string; name: string };
   /** stream_options.continuous_usage_stats: the prompt's share of the usage in each chunk. */
-  continuous?: { promptTokens: number; cachedTokens: number };
+  continuous?: { promptTokens: number };
 }
 
 /** What a token chunk may carry beside its text. */

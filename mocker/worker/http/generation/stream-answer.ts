@@ -158,7 +158,7 @@ export class StreamAnswer extends Answer implements WaitingHead {
       index,
       endpoint: kind,
       includeUsage,
-      ...(continuousUsage ? { continuous: { promptTokens: promptTokens.length, cachedTokens: 0 } } : {}),
+      ...(continuousUsage ? { continuous: { promptTokens: promptTokens.length } } : {}),
     };
     const content = chunkTemplate(plan.tool === null ? options : { ...options, field: "arguments", tool: plan.tool });
     const reasons = kind === "chat" && plan.thinkingTokens > 0;
