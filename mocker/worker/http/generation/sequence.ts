@@ -113,6 +113,8 @@ export class Sequence implements GenerationListener {
 
   held(atMs: number, params: KvTransferParams): void {
     if (this.#state === "over") return;
+    // A prefill engine tells no tokens: the one it has when the prompt is computed comes with the blocks.
+    if (this.emitted === 0) this.token(0, atMs);
     if (this.#settings.kvTransfer?.do_remote_decode === true) this.heldParams = params;
     this.finished(atMs);
   }
