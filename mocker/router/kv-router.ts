@@ -1,6 +1,6 @@
 import type { RandomStream } from "#common";
 import { ActiveLoad } from "./active-load.ts";
-import { PrefixIndex } from "./prefix-index.ts";
+import { PrefixIndex, type PrefixMatch } from "./prefix-index.ts";
 import { sampleCost } from "./sample.ts";
 import type { BlockKey, RouteContext, Router, WorkerKey } from "./types.ts";
 
@@ -50,10 +50,9 @@ export interface KvChoice {
  */
 export class KvRouter implements Router {
   readonly index: PrefixIndex;
-  readonly load = new ActiveLoad();
+  readonly load: ActiveLoad;
   readonly #options: Required<KvRouterOptions>;
   #costs = new Float64Array(16);
-  #hits = new Int32Array(16);
   #last: KvChoice | null = null;
 
   constructor(options: KvRouterOptions) {
@@ -67,6 +66,7 @@ export class KvRouter implements Router {
       ...options,
     };
     this.index = new PrefixIndex(this.#options.maxBlocksPerWorker);
+    this.load = new ActiveLoad(this.index);
   }
 
   /** Of the last call to `choose` with a context; null before it. */
@@ -79,18 +79,15 @@ export class KvRouter implements Router {
     const { temperature, random } = this.#options;
     if (context === undefined) return sampleCost(outstanding, count, 0, random);
     this.#expire(context);
-    if (count > this.#costs.length) {
-      this.#costs = new Float64Array(count * 2);
-      this.#hits = new Int32Array(count * 2);
-    }
+    if (count > this.#costs.length) this.#costs = new Float64Array(count * 2);
     const costs = this.#costs;
-    const hits = this.#hits;
     const promptBlocks = this.#promptBlocks(context);
-    this.index.match(context.blocks, promptBlocks, context.workers, count, hits);
+    const match = this.index.match(context.blocks, promptBlocks, context.workers, count);
+    const hits = match.cached;
     let best = 0;
     for (let i = 0; i < count; i++) {
-      costs[i] = this.#cost(context, context.workers[i]!, promptBlocks, hits[i]!);
-      best = Math.max(best, hits[i]!);
+      costs[i] = this.#cost(context, i, promptBlocks, match);
+      if (hits[i]! > best) best = hits[i]!;
     }
     const chosen = sampleCost(costs, count, temperature, random);
     this.#last = { cost: costs[chosen]!, overlapBlocks: hits[chosen]!, bestOverlapBlocks: best, promptBlocks };
@@ -100,15 +97,16 @@ export class KvRouter implements Router {
   routed(request: string | number, worker: WorkerKey, context: RouteContext): void {
     this.#expire(context);
     const { role, blockSize, events, ttlMs } = this.#options;
+    const { blocks, isl, nowMs = 0 } = context;
     const length = this.#promptBlocks(context);
-    const blocks: BlockKey[] = [];
-    for (let i = 0; i < length; i++) blocks.push(context.blocks[i]!);
-    const found = this.#hits;
-    this.index.match(blocks, length, [worker], 1, found);
-    const uncached = role === "decode" ? 0 : Math.max(0, context.isl - found[0]! * blockSize);
-    this.load.add(request, worker, uncached, blocks);
+    const hit = role === "decode" ? 0 : this.index.match(blocks, length, [worker], 1).cached[0]!;
+    const uncached = role === "decode" ? 0 : Math.max(0, isl - hit * blockSize);
+    this.load.add(request, worker, uncached, blocks, length);
+    if (events) return;
     // The end of a prompt goes in first, so that it is the first to be forgotten.
-    if (!events) this.index.stored(worker, blocks.toReversed(), (context.nowMs ?? 0) + ttlMs);
+    const last: BlockKey[] = [];
+    for (let i = length - 1; i >= 0; i--) last.push(blocks[i]!);
+    this.index.stored(worker, last, nowMs + ttlMs);
   }
 
   prefilled(request: string | number): void {
@@ -120,8 +118,8 @@ export class KvRouter implements Router {
   }
 
   workerRemoved(worker: WorkerKey): void {
-    this.index.workerRemoved(worker);
     this.load.workerRemoved(worker);
+    this.index.workerRemoved(worker);
   }
 
   #expire(context: RouteContext): void {
@@ -132,15 +130,14 @@ export class KvRouter implements Router {
     return Math.min(Math.floor(isl / this.#options.blockSize), blocks.length);
   }
 
-  #cost(context: RouteContext, worker: WorkerKey, promptBlocks: number, hit: number): number {
+  #cost({ isl, workers }: RouteContext, place: number, promptBlocks: number, match: Readonly<PrefixMatch>): number {
     const { role, blockSize, overlapWeight, prefillWeight } = this.#options;
-    const load = this.load.of(worker);
+    const load = this.load.of(workers[place]!);
     if (role === "decode") return load.requestBlocks + promptBlocks;
-    const waiting = (load.prefillTokens + Math.max(context.isl, hit * blockSize)) / blockSize;
+    const hit = match.cached[place]!;
+    const waiting = (load.prefillTokens + Math.max(isl, hit * blockSize)) / blockSize;
     const prefill = prefillWeight * Math.max(0, waiting - overlapWeight * hit);
     if (role === "prefill") return prefill;
-    let inUse = 0;
-    while (inUse < promptBlocks && load.sharedBlocks.has(context.blocks[inUse]!)) inUse++;
-    return prefill + load.sharedBlocks.size + promptBlocks - inUse;
+    return prefill + match.usedBlocks[place]! + promptBlocks - match.used[place]!;
   }
 }

@@ -13,18 +13,24 @@ export function sampleCost(
 ): number {
   let low = 0;
   let high = 0;
-  let equals = 0;
-  for (let i = 0; i < count; i++) {
+  let equals = 1;
+  for (let i = 1; i < count; i++) {
     if (costs[i]! < costs[low]!) {
       low = i;
       equals = 1;
-    } else if (costs[i] === costs[low]) {
-      equals++;
-      if (temperature === 0 && equals > 1 && random !== null && random.integer(equals) === 0) low = i;
-    }
+    } else if (costs[i] === costs[low]) equals++;
     if (costs[i]! > costs[high]!) high = i;
   }
-  if (temperature === 0 || random === null) return low;
+  if (random === null || (temperature === 0 && equals === 1)) return low;
+  if (temperature === 0) {
+    // `low` is the first of equals.
+    const lowest = costs[low]!;
+    for (let skip = random.integer(equals); skip > 0; ) {
+      low++;
+      if (costs[low] === lowest) skip--;
+    }
+    return low;
+  }
   const range = costs[high]! - costs[low]!;
   if (range === 0) return random.integer(count);
   const weight = (i: number) => Math.exp((costs[low]! - costs[i]!) / (range * temperature));

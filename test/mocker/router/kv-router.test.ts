@@ -152,9 +152,10 @@ describe("the KV router", () => {
     }
     for (let i = 490; i < 500; i++) kv.ended(`r${i}`);
     for (const worker of ["a", "b", "c"]) {
-      expect(kv.load.of(worker)).toEqual({ prefillTokens: 0, requestBlocks: 0, sharedBlocks: new Map() });
+      expect(kv.load.of(worker)).toEqual({ prefillTokens: 0, requestBlocks: 0 });
     }
     expect(kv.load.requests).toBe(0);
+    expect(kv.index.size).toBe(0);
   });
 });
 
@@ -169,6 +170,9 @@ describe("the KV router without events", () => {
     expect(kv.last!.overlapBlocks).toBe(2);
     kv.choose([], 3, prompt(20, [1, 2], undefined, 1000));
     expect(kv.last!.overlapBlocks).toBe(0);
+    // The request has not left, so its blocks are in use.
+    expect(kv.index.size).toBe(2);
+    kv.ended("x");
     expect(kv.index.size).toBe(0);
   });
 

@@ -5,9 +5,7 @@ import { PrefixIndex } from "#mocker/router";
 const WORKERS = ["a", "b", "c", "d"];
 
 function matched(index: PrefixIndex, blocks: (number | bigint)[], workers: string[] = WORKERS): number[] {
-  const found = new Int32Array(workers.length);
-  index.match(blocks, blocks.length, workers, workers.length, found);
-  return [...found];
+  return [...index.match(blocks, blocks.length, workers, workers.length).cached.subarray(0, workers.length)];
 }
 
 describe("the prefix index", () => {
@@ -25,7 +23,7 @@ describe("the prefix index", () => {
     index.stored("a", [2]);
     index.stored("a", [1]);
     index.stored("a", [3]);
-    expect(index.blocksOf("a")).toBe(2);
+    expect(index.cachedBlocks("a")).toBe(2);
     expect(matched(index, [1])).toEqual([1, 0, 0, 0]);
     expect(matched(index, [2])).toEqual([0, 0, 0, 0]);
     expect(index.size).toBe(2);

@@ -37,15 +37,8 @@ async function setUp(dpSize = 1, options: Partial<KvEventStreamOptions> = {}) {
     return subscription;
   };
   const cached = (blockIds: number[]) => {
-    const found = new Int32Array(1);
-    index.match(
-      blockIds.map((id) => hand.hash(id)),
-      blockIds.length,
-      ["w"],
-      1,
-      found,
-    );
-    return found[0]!;
+    const hashes = blockIds.map((id) => hand.hash(id));
+    return index.match(hashes, hashes.length, ["w"], 1).cached[0]!;
   };
   const breakOff = () => {
     for (const response of responses.splice(0)) response.destroy();
@@ -69,9 +62,9 @@ describe("GET /kv_events, followed by a frontend", () => {
     hand.removed([blocks[3]!]);
     hand.passEnded();
     await vi.waitFor(() => expect(cached(blocks)).toBe(3));
-    expect(index.blocksOf("w")).toBe(4);
+    expect(index.cachedBlocks("w")).toBe(4);
     hand.cleared();
-    await vi.waitFor(() => expect(index.blocksOf("w")).toBe(0));
+    await vi.waitFor(() => expect(index.cachedBlocks("w")).toBe(0));
     // A snapshot and four batches.
     expect(subscription.messages).toBe(4);
     expect(subscription.state).toBe("live");
@@ -110,7 +103,7 @@ describe("GET /kv_events, followed by a frontend", () => {
     hand.passEnded();
     await vi.waitFor(() => expect(cached(blocks)).toBe(14));
     expect(subscription.messages).toBe(2);
-    expect(index.blocksOf("w")).toBe(14);
+    expect(index.cachedBlocks("w")).toBe(14);
   });
 
   it("gets a snapshot from a worker that was restarted", async () => {
