@@ -55,6 +55,11 @@ export interface WorkerSettings {
   handoffTimeoutMs: number;
   /** Take `X-Request-Start` as the time of arrival: only where clients and workers share a clock. */
   trustRequestStart: boolean;
+  /**
+   * How long a request may be on its way from its arrival to `submit`, real ms: it still joins the pass that began in
+   * between. Default 1, and never as long as a pass.
+   */
+  settleMs?: number;
   /** Where decode workers find this one; the host sets it. Absent: `held` names no address. */
   address?: { host: string; port: number };
 }

@@ -10,6 +10,14 @@ const ELDERS = 2 ** -20;
 export const TRANSFER_ORDER = 1;
 export const START_ORDER = 1000;
 
+/**
+ * A pass begins, on the engine's side, some time after the instant it begins at: input of before that instant may still be on
+ * its way through sockets and parsers. That costs nothing as long as it is shorter than the pass, so it is at most this share
+ * of the shortest of the last passes.
+ */
+const SETTLE_SHARE = 0.8;
+const RECENT_PASSES = 8;
+
 /** Passes that take no time are run in batches, so long or so many at a time; then the event loop gets its turn. */
 const BATCH_MS = 2;
 const BATCH_PASSES = 64;
@@ -33,17 +41,28 @@ export class EngineDriver {
   readonly #timers: TimerQueue;
   readonly #hooks: DriverHooks;
   readonly #endOrder: number;
-  /** The instant the engine has come to, model ms. */
-  #atMs = 0;
+  /** Where the last pass ended, model ms: nothing can come before it any more. */
+  #floorMs = 0;
+  /** Where the next pass begins, once all input of that instant is in; NaN where there is nothing to do. */
+  #nextMs = Number.NaN;
   #startMs = 0;
   #endMs = Number.NaN;
+  /** For the end of the pass, or between passes for the beginning of the next. */
   #timer: Timer | null = null;
+  readonly #settleMs: number;
+  /** Durations of the last passes, in a ring. */
+  readonly #recentMs = new Float64Array(RECENT_PASSES).fill(Number.POSITIVE_INFINITY);
+  #passes = 0;
+  /** Input of after the instant at which a pass is going to begin. */
+  #held: { atMs: number; deliver: (engine: SteppingEngine, atMs: number) => void }[] = [];
   /** A batch of passes without duration goes on in the event loop's next turn. */
   #yielding = false;
   #stopped = false;
 
-  constructor(engine: SteppingEngine, timers: TimerQueue, hooks: DriverHooks) {
+  /** @param settleMs how long input may be on its way, model ms */
+  constructor(engine: SteppingEngine, timers: TimerQueue, hooks: DriverHooks, settleMs = 0) {
     this.engine = engine;
+    this.#settleMs = settleMs;
     this.#timers = timers;
     this.#hooks = hooks;
     this.#endOrder = END_ORDER + timers.seniority() * ELDERS;
@@ -52,9 +71,9 @@ export class EngineDriver {
   /**
    * Hands input to the engine, as of `atMs` or the earliest later instant that is not past for it; passes that end before
    * that are completed first.
-   * @returns what `deliver` returned
+   * @param mayWait between passes, it waits for what is still on its way and comes before it: new requests
    */
-  input<T>(atMs: number, deliver: (engine: SteppingEngine, atMs: number) => T): T {
+  input(atMs: number, deliver: (engine: SteppingEngine, atMs: number) => void, mayWait = false): void {
     // Within a callback of the queue, now is its deadline, not the clock's time: nothing has happened after it yet.
     const asked = Math.min(atMs, this.#timers.nowMs());
     this.#timers.catchUp(asked);
@@ -63,12 +82,18 @@ export class EngineDriver {
       this.#timers.cancel(this.#timer);
       this.#end();
     }
-    const nowMs = Math.max(asked, this.engine.busy ? this.#startMs : this.#atMs);
-    if (!this.engine.busy) this.#atMs = nowMs;
-    const result = deliver(this.engine, nowMs);
-    this.#hooks.engineCalled(nowMs);
-    this.#kick();
-    return result;
+    if (this.engine.busy) {
+      this.#deliver(Math.max(asked, this.#startMs), deliver);
+      return;
+    }
+    if (this.#settling() > 0 && (mayWait || asked > this.#nextMs)) {
+      this.#held.push({ atMs: asked, deliver });
+      this.#startAfter(asked);
+      return;
+    }
+    const nowMs = Math.max(asked, this.#floorMs);
+    this.#deliver(nowMs, deliver);
+    this.#kick(nowMs);
   }
 
   /** Nothing happens any more. */
@@ -77,19 +102,59 @@ export class EngineDriver {
     if (this.#timer !== null) this.#timers.cancel(this.#timer);
     this.#timer = null;
     this.engine.stop();
+    this.#held = [];
   }
 
-  /** Sees to it that a pass begins once all input of this instant is in. */
-  #kick(): void {
-    if (this.#stopped || this.#yielding || this.#timer !== null || !this.engine.hasWork()) return;
-    this.#timer = this.#timers.at(this.#atMs, this.#start, START_ORDER);
+  #deliver(atMs: number, deliver: (engine: SteppingEngine, atMs: number) => void): void {
+    deliver(this.engine, atMs);
+    this.#hooks.engineCalled(atMs);
+  }
+
+  /** A pass begins at `atMs` where there is anything to do and none is about to begin. */
+  #kick(atMs: number): void {
+    if (Number.isNaN(this.#nextMs) && this.engine.hasWork()) this.#nextMs = atMs;
+    if (!Number.isNaN(this.#nextMs)) this.#startAfter(this.#nextMs);
+    else if (this.#held.length > 0) this.#startAfter(this.#held[0]!.atMs);
+  }
+
+  /** How long input waits for earlier one, model ms. */
+  #settling(): number {
+    return this.#settleMs === 0 ? 0 : Math.min(this.#settleMs, SETTLE_SHARE * Math.min(...this.#recentMs));
+  }
+
+  #startAfter(atMs: number): void {
+    if (this.#stopped || this.#yielding) return;
+    const dueMs = atMs + this.#settling();
+    if (this.#timer !== null) {
+      if (this.#timer.atMs <= dueMs) return;
+      this.#timers.cancel(this.#timer);
+    }
+    this.#timer = this.#timers.at(dueMs, this.#start, START_ORDER);
   }
 
   readonly #start = (): void => {
     this.#timer = null;
-    if (!this.#begin(this.#atMs)) return;
+    const held = this.#held.sort((a, b) => a.atMs - b.atMs);
+    const atMs = Number.isNaN(this.#nextMs) ? Math.max(this.#floorMs, held[0]?.atMs ?? 0) : this.#nextMs;
+    let due = 0;
+    while (due < held.length && held[due]!.atMs <= atMs) due++;
+    if (due > 0) {
+      for (const { deliver } of held.splice(0, due)) this.#deliver(atMs, deliver);
+      // What they bring about at this instant comes before the pass.
+      this.#kick(atMs);
+      return;
+    }
+    this.#nextMs = Number.NaN;
+    if (!this.#begin(atMs)) {
+      // Blocked until some input comes.
+      this.#floorMs = atMs;
+      if (held.length > 0) this.#startAfter(held[0]!.atMs);
+      return;
+    }
     if (this.#endMs > this.#startMs) this.#timer = this.#timers.at(this.#endMs, this.#end, this.#endOrder);
     else this.#runBatch();
+    this.#held = [];
+    for (const later of held) this.input(later.atMs, later.deliver);
   };
 
   readonly #end = (): void => {
@@ -97,7 +162,7 @@ export class EngineDriver {
     const { clock } = this.#timers;
     this.lateness.add((clock.nowMs() - this.#endMs) / clock.timeScale);
     this.#complete();
-    this.#kick();
+    this.#kick(this.#floorMs);
   };
 
   /** Whether a pass has begun. */
@@ -109,7 +174,8 @@ export class EngineDriver {
   }
 
   #complete(): void {
-    this.#atMs = this.#endMs;
+    this.#floorMs = this.#endMs;
+    this.#recentMs[this.#passes++ % RECENT_PASSES] = this.#endMs - this.#startMs;
     this.engine.complete();
     this.#hooks.engineCalled(this.#endMs);
     this.#hooks.passEnded(this.#startMs, this.#endMs);
@@ -123,7 +189,7 @@ export class EngineDriver {
       this.#complete();
       if (this.#stopped || !this.engine.hasWork()) return;
       if (passes >= BATCH_PASSES || clock.nowMs() >= untilMs) break;
-      if (!this.#begin(this.#atMs)) return;
+      if (!this.#begin(this.#floorMs)) return;
       if (this.#endMs > this.#startMs) {
         this.#timer = this.#timers.at(this.#endMs, this.#end, this.#endOrder);
         return;
@@ -132,8 +198,8 @@ export class EngineDriver {
     this.#yielding = true;
     this.#timers.soon(() => {
       this.#yielding = false;
-      this.#atMs = Math.max(this.#atMs, clock.nowMs());
-      if (!this.#stopped && this.engine.hasWork() && this.#timer === null) this.#start();
+      this.#floorMs = Math.max(this.#floorMs, clock.nowMs());
+      this.#kick(this.#floorMs);
     });
   }
 }

@@ -35,6 +35,14 @@ export interface EndedPass {
   load: EngineLoad;
 }
 
+export interface RankParts {
+  requests: RequestSource;
+  timers: TimerQueue;
+  owner: RankOwner;
+  /** How long input may be on its way to the engine, model ms. */
+  settleMs: number;
+}
+
 /** One data-parallel rank: an engine, its driver, and what it tells, put in order. */
 export class Rank {
   readonly index: number;
@@ -51,14 +59,15 @@ export class Rank {
   #prefillMs = 0;
   #prefillTokens = 0;
 
-  constructor(index: number, config: EngineConfig, requests: RequestSource, timers: TimerQueue, owner: RankOwner) {
+  constructor(index: number, config: EngineConfig, parts: RankParts) {
     this.index = index;
-    this.#owner = owner;
-    this.engine = new SteppingEngine(config, requests, this.#listener());
-    this.driver = new EngineDriver(this.engine, timers, {
+    this.#owner = parts.owner;
+    this.engine = new SteppingEngine(config, parts.requests, this.#listener());
+    const hooks = {
       engineCalled: () => this.#tell(),
-      passEnded: (startMs, endMs) => this.#passEnded(startMs, endMs),
-    });
+      passEnded: (startMs: number, endMs: number) => this.#passEnded(startMs, endMs),
+    };
+    this.driver = new EngineDriver(this.engine, parts.timers, hooks, parts.settleMs);
   }
 
   /**

@@ -7,6 +7,7 @@ import {
   newPassCounters,
   type PassCounters,
   type RequestSource,
+  type SteppingEngine,
   transferMs,
 } from "#mocker/engine";
 import type { KvTransferParams, WorkerCard } from "#mocker/protocol";
@@ -28,6 +29,8 @@ import { HandoffBook } from "./handoff.ts";
 import { type EndedPass, Rank, type RankOwner } from "./rank.ts";
 import { type LiveSequence, SequenceSlots } from "./sequence.ts";
 
+/** Between the arrival of a request's head and its submission lie its body, JSON and tokenizer: a ms or less, mostly. */
+const DEFAULT_SETTLE_MS = 1;
 /** What Unix seconds in a double lose, and a little more, ms. */
 const TRANSPORT_ERROR_MS = 1e-3;
 
@@ -65,10 +68,11 @@ class LiveWorker implements Worker, RankOwner {
     const { engine, dpSize, startupMs } = settings;
     this.#interner = new BlockInterner(engine.blockSize, engine.kvEvents);
     this.#book = engine.role === "prefill" ? new HandoffBook(timers, settings.handoffTimeoutMs) : null;
-    const requests = this.#requestSource();
+    const settleMs = (settings.settleMs ?? DEFAULT_SETTLE_MS) * clock.timeScale;
+    const parts = { requests: this.#requestSource(), timers, owner: this, settleMs };
     // The interner has to know what is cached, whoever else does.
     const config = { ...engine, kvEvents: true };
-    this.#ranks = Array.from({ length: dpSize }, (_, index) => new Rank(index, config, requests, timers, this));
+    this.#ranks = Array.from({ length: dpSize }, (_, index) => new Rank(index, config, parts));
     this.#leaving = this.#ranks.map(() => []);
     this.ready = this.#startUp(startupMs);
   }
@@ -97,8 +101,11 @@ class LiveWorker implements Worker, RankOwner {
       this.#fetch(sequence, kvTransfer);
     } else {
       if (this.#book !== null && kvTransfer?.do_remote_decode) this.#expectHandoff(sequence, this.#book);
-      const reason = sequence.rank.driver.input(arrivalMs, (engine, atMs) => engine.submit(sequence.slot, atMs));
-      if (reason !== null) queueMicrotask(() => this.#fail(sequence, reason, "rejected"));
+      const submit = (engine: SteppingEngine, atMs: number) => {
+        const reason = engine.submit(sequence.slot, atMs);
+        if (reason !== null) queueMicrotask(() => this.#fail(sequence, reason, "rejected"));
+      };
+      sequence.rank.driver.input(arrivalMs, submit, true);
     }
     return { cancel: () => this.#cancel(sequence) };
   }
@@ -224,8 +231,10 @@ class LiveWorker implements Worker, RankOwner {
   #leave(sequence: LiveSequence): void {
     sequence.fetch?.cancel();
     if (this.#stopped) return;
-    this.#leaving[sequence.rank.index]!.push(sequence);
-    sequence.rank.driver.input(this.#timers.nowMs(), (engine, atMs) => engine.cancel(sequence.slot, atMs));
+    sequence.rank.driver.input(this.#timers.nowMs(), (engine, atMs) => {
+      engine.cancel(sequence.slot, atMs);
+      this.#leaving[sequence.rank.index]!.push(sequence);
+    });
   }
 
   #forget(sequence: LiveSequence): void {

@@ -20,8 +20,34 @@ const liveCase = randomCase
     quirks: random.quirks.filter((quirk) => quirk !== "passesBeforeArrivals" && quirk !== "abortOnStuck"),
   }));
 
+type Simulated = ReturnType<typeof simulate>;
+
+function expectSame({ requests: table, transfers }: Simulated, live: LiveRun): void {
+  for (let i = 0; i < table.count; i++) {
+    const row = live.rows[i]!;
+    const done = table.status[i] === RequestStatus.completed;
+    const counts = [row.rejected, done ? row.outputTokens : 0, row.cachedTokens];
+    const times = [row.admitMs, row.firstTokenMs, row.secondTokenMs, row.heldMs, row.decodeAdmitMs];
+    if (done) times.push(row.lastTokenMs);
+    expect(counts).toEqual([
+      table.status[i] === RequestStatus.rejected,
+      done ? table.outputTokens[i] : 0,
+      table.cachedTokens[i],
+    ]);
+    const expected = [
+      table.admitMs[i]!,
+      table.firstTokenMs[i]!,
+      table.secondTokenMs[i]!,
+      transfers?.sourceHeldMs[i] ?? Number.NaN,
+      transfers?.decodeAdmitMs[i] ?? Number.NaN,
+    ];
+    if (done) expected.push(table.lastTokenMs[i]!);
+    expect(times, `times of request ${i}`).toEqual(expected);
+  }
+}
+
 describe("live workers on a manual clock", () => {
-  it("admit, emit and hit the cache exactly as the simulator's", async () => {
+  it("admit, emit and hit the cache exactly as the simulator's, however late the process wakes up", async () => {
     let finished = 0;
     let disaggregated = 0;
     let hits = 0;
@@ -29,36 +55,16 @@ describe("live workers on a manual clock", () => {
     await fc.assert(
       fc.asyncProperty(liveCase, fc.constantFrom(0, 0.4, 25), async (random, lateMs) => {
         const spec = { ...specOf(random), engine: "stepping" as const };
-        const { requests: table, transfers } = simulate(spec);
+        const simulated = simulate(spec);
         const live = new LiveRun(spec);
         live.time.advanceTo(spec.endMs!, lateMs);
         await settle();
+        expectSame(simulated, live);
+        const { requests: table, transfers } = simulated;
         for (let i = 0; i < table.count; i++) {
-          const row = live.rows[i]!;
-          const done = table.status[i] === RequestStatus.completed;
-          expect({
-            rejected: row.rejected,
-            admitMs: row.admitMs,
-            firstTokenMs: row.firstTokenMs,
-            secondTokenMs: row.secondTokenMs,
-            lastTokenMs: done ? row.lastTokenMs : Number.NaN,
-            outputTokens: done ? row.outputTokens : 0,
-            cachedTokens: row.cachedTokens,
-            heldMs: row.heldMs,
-            decodeAdmitMs: row.decodeAdmitMs,
-          }).toEqual({
-            rejected: table.status[i] === RequestStatus.rejected,
-            admitMs: table.admitMs[i],
-            firstTokenMs: table.firstTokenMs[i],
-            secondTokenMs: table.secondTokenMs[i],
-            lastTokenMs: table.lastTokenMs[i],
-            outputTokens: done ? table.outputTokens[i] : 0,
-            cachedTokens: table.cachedTokens[i],
-            heldMs: transfers === null ? Number.NaN : transfers.sourceHeldMs[i],
-            decodeAdmitMs: transfers === null ? Number.NaN : transfers.decodeAdmitMs[i],
-          });
-          if (done) finished++;
-          if (done && transfers !== null) disaggregated++;
+          if (table.status[i] !== RequestStatus.completed) continue;
+          finished++;
+          if (transfers !== null) disaggregated++;
           if (table.cachedTokens[i]! > 0) hits++;
           preemptions += table.preemptions[i]!;
         }
@@ -67,5 +73,20 @@ describe("live workers on a manual clock", () => {
     );
     // The cases are worth something only as far as they get there.
     expect(Math.min(finished, disaggregated, hits, preemptions)).toBeGreaterThan(RUNS / 20);
+  });
+
+  it("do so, too, where requests are on their way for some time and count as of when they were sent", async () => {
+    await fc.assert(
+      fc.asyncProperty(liveCase, fc.constantFrom(0.1, 0.5), async (random, onItsWayMs) => {
+        // A balancer would see the load of a later moment, and a hand-off is on its way several times.
+        const plain = { ...random, leastLoaded: false, disaggregated: false };
+        const spec = { ...specOf(plain), engine: "stepping" as const };
+        const live = new LiveRun(spec, onItsWayMs);
+        live.time.advanceTo(spec.endMs! + 10);
+        await settle();
+        expectSame(simulate(spec), live);
+      }),
+      { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
+    );
   });
 });

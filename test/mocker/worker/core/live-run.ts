@@ -54,8 +54,12 @@ export class LiveRun {
   readonly #workload: Workload;
   readonly #spec: SimulationSpec;
 
-  constructor(spec: SimulationSpec) {
+  /** How long input is on its way to a worker, ms; it counts as of when it was sent. */
+  readonly #onItsWayMs: number;
+
+  constructor(spec: SimulationSpec, onItsWayMs = 0) {
     this.#spec = spec;
+    this.#onItsWayMs = onItsWayMs;
     this.time = new ManualTime();
     this.#workload = spec.workload;
     this.rows = Array.from({ length: spec.workload.count }, () => ({
@@ -72,7 +76,8 @@ export class LiveRun {
     this.prefill = spec.prefill === null ? null : this.#pool(spec.prefill, "prefill");
     this.decode = this.#pool(spec.decode, "decode");
     for (const request of spec.workload.openHeads) {
-      this.time.timers.at(spec.workload.arrivalMs[request]!, () => this.#dispatch(request), ARRIVAL_ORDER);
+      const sentMs = spec.workload.arrivalMs[request]!;
+      this.time.timers.at(sentMs + onItsWayMs, () => this.#dispatch(request, sentMs), ARRIVAL_ORDER);
     }
   }
 
@@ -87,6 +92,7 @@ export class LiveRun {
       tokenizer: builtinTokenizer(),
       handoffTimeoutMs: 1e12,
       trustRequestStart: true,
+      settleMs: this.#onItsWayMs * 2,
     });
     const { clock, timers } = this.time;
     const peers = (params: KvTransferParams): KvPeer => {
@@ -109,10 +115,10 @@ export class LiveRun {
     };
   }
 
-  #dispatch(request: number): void {
+  #dispatch(request: number, sentMs: number): void {
     const isl = this.#workload.isl[request]!;
     if (this.prefill === null) {
-      this.#aggregated(request);
+      this.#aggregated(request, sentMs);
       return;
     }
     const { engine } = this.#spec.decode;
@@ -120,7 +126,7 @@ export class LiveRun {
       this.rows[request]!.rejected = true;
       return;
     }
-    this.#prefilled(request, this.prefill);
+    this.#prefilled(request, sentMs, this.prefill);
   }
 
   #choose(pool: LivePool): { index: number; worker: Worker } {
@@ -132,25 +138,25 @@ export class LiveRun {
     return worker.neverFits(this.#workload.isl[request]!, this.#workload.osl[request]!) === null;
   }
 
-  #generation(request: number, kvTransfer?: KvTransferParams) {
+  #generation(request: number, arrivalMs: number, kvTransfer?: KvTransferParams) {
     return {
       requestId: `r${request}`,
       promptTokens: promptTokens(this.#workload, request),
       outputTokens: this.#workload.osl[request]!,
       outputTokenId: (index: number) => -1 - (request * 1000 + index),
-      arrivalMs: this.time.nowMs,
+      arrivalMs,
       ...(kvTransfer === undefined ? {} : { kvTransfer }),
     };
   }
 
-  #aggregated(request: number): void {
+  #aggregated(request: number, sentMs: number): void {
     const { index, worker } = this.#choose(this.decode);
     const row = this.rows[request]!;
     const { outstanding } = this.decode;
     // What is refused weighs nothing, although it takes its turn.
     const weight = this.#fits(worker, request) ? 1 : 0;
     outstanding[index]! += weight * WAITING_WEIGHT;
-    worker.submit(this.#generation(request), {
+    worker.submit(this.#generation(request, sentMs), {
       admitted: (atMs, cachedTokens) => {
         if (Number.isNaN(row.admitMs)) row.admitMs = atMs;
         row.cachedTokens = cachedTokens;
@@ -170,12 +176,12 @@ export class LiveRun {
     });
   }
 
-  #prefilled(request: number, pool: LivePool): void {
+  #prefilled(request: number, sentMs: number, pool: LivePool): void {
     const { index, worker } = this.#choose(pool);
     const row = this.rows[request]!;
     const isl = this.#fits(worker, request) ? this.#workload.isl[request]! : 0;
     pool.outstanding[index]! += isl;
-    worker.submit(this.#generation(request, { do_remote_decode: true }), {
+    worker.submit(this.#generation(request, sentMs, { do_remote_decode: true }), {
       admitted: (atMs, cachedTokens) => {
         if (Number.isNaN(row.admitMs)) row.admitMs = atMs;
         row.cachedTokens = cachedTokens;
@@ -185,7 +191,8 @@ export class LiveRun {
       held: (atMs, params) => {
         pool.outstanding[index]! -= isl;
         row.heldMs = atMs;
-        this.#decoded(request, params);
+        if (this.#onItsWayMs === 0) this.#decoded(request, atMs, params);
+        else this.time.timers.at(atMs + this.#onItsWayMs, () => this.#decoded(request, atMs, params), ARRIVAL_ORDER);
       },
       failed: () => {
         pool.outstanding[index]! -= isl;
@@ -194,11 +201,11 @@ export class LiveRun {
     });
   }
 
-  #decoded(request: number, params: KvTransferParams): void {
+  #decoded(request: number, sentMs: number, params: KvTransferParams): void {
     const { index, worker } = this.#choose(this.decode);
     const row = this.rows[request]!;
     this.decode.outstanding[index]! += 1;
-    worker.submit(this.#generation(request, params), {
+    worker.submit(this.#generation(request, sentMs, params), {
       admitted: (atMs) => {
         if (Number.isNaN(row.decodeAdmitMs)) row.decodeAdmitMs = atMs;
       },
