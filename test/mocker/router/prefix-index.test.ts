@@ -82,4 +82,44 @@ describe("the prefix index", () => {
       { numRuns: 200 },
     );
   });
+
+  it("counts blocks in use as the requests do that hold them, whatever happens to caches meanwhile", () => {
+    const prompt = fc.uniqueArray(fc.nat(6), { maxLength: 5 });
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ what: fc.constant("use" as const), worker: fc.nat(3), blocks: prompt }) },
+      { weight: 3, arbitrary: fc.record({ what: fc.constant("release" as const), worker: fc.nat(), blocks: prompt }) },
+      fc.record({ what: fc.constant("stored" as const), worker: fc.nat(3), blocks: prompt }),
+      fc.record({ what: fc.constant("gone" as const), worker: fc.nat(3), blocks: prompt }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), prompt, (steps, asked) => {
+        const index = new PrefixIndex(1000);
+        const held: { worker: string; blocks: number[]; handle: ReturnType<PrefixIndex["use"]> }[] = [];
+        for (const { what, worker, blocks } of steps) {
+          const name = WORKERS[worker % WORKERS.length]!;
+          if (what === "use") held.push({ worker: name, blocks, handle: index.use(name, blocks, blocks.length) });
+          else if (what === "stored") index.stored(name, blocks);
+          else if (what === "gone") index.workerRemoved(name);
+          else if (held.length > 0) {
+            const [request] = held.splice(worker % held.length, 1);
+            index.release(request!.worker, request!.handle);
+          }
+          const match = index.match(asked, asked.length, WORKERS, WORKERS.length);
+          WORKERS.forEach((each, i) => {
+            const used = new Set(
+              held.filter((request) => request.worker === each).flatMap((request) => request.blocks),
+            );
+            expect(match.usedBlocks[i]).toBe(used.size);
+            expect(index.usedBlocks(each)).toBe(used.size);
+            const miss = asked.findIndex((block) => !used.has(block));
+            expect(match.used[i]).toBe(miss < 0 ? asked.length : miss);
+          });
+        }
+        for (const { worker, handle } of held) index.release(worker, handle);
+        for (const worker of WORKERS) index.workerRemoved(worker);
+        expect(index.size).toBe(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
 });
