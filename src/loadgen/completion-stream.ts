@@ -1,5 +1,6 @@
 const LINE_FEED = "\n";
 const QUOTE = 34;
+const BACKSLASH = 92;
 const NEVER = Number.POSITIVE_INFINITY;
 /** Longer lines are no events of a completion. */
 const MAX_LINE_CHARS = 8 * 2 ** 20;
@@ -16,7 +17,8 @@ export const NO_USAGE: Usage = { promptTokens: -1, completionTokens: -1, cachedT
 /**
  * Reads the server-sent events of a completion. What matters in all but a few of them is that a piece of text came: such
  * events are recognised by their characters and never parsed. Those that are not (roles, finish reasons without text, usage,
- * errors, other spellings of JSON) are.
+ * errors, other spellings of JSON) are. Events of one stream are alike around their text, so that of most of them only a few
+ * characters are looked at.
  */
 export class CompletionStream {
   /** The stream came to its end: `[DONE]`, or a finish reason. */
@@ -29,6 +31,9 @@ export class CompletionStream {
   #usageLine: string | null = null;
   #rest = "";
   readonly #marker: string;
+  /** Of the last event with text and nothing else: where the text began, and what followed it; empty: none yet. */
+  #offset = 0;
+  #suffix = "";
 
   constructor(endpoint: "chat" | "completions") {
     this.#marker = endpoint === "chat" ? '"content":"' : '"text":"';
@@ -49,14 +54,18 @@ export class CompletionStream {
     for (;;) {
       const end = text.indexOf(LINE_FEED, start);
       if (end < 0) break;
-      if (text.startsWith("data:", start)) {
+      if (this.#isLikeTheLast(text, start, end)) {
+        found++;
+      } else if (text.startsWith("data:", start)) {
         if (contentAt < start) contentAt = next(text, marker, start);
-        if (contentAt < end && text.charCodeAt(contentAt + marker.length) !== QUOTE) {
+        const textAt = contentAt + marker.length;
+        if (contentAt < end && text.charCodeAt(textAt) !== QUOTE) {
           found++;
           if (finishAt < start) finishAt = next(text, '"finish_reason":"', start);
-          if (finishAt < end) this.finished = true;
           if (usageAt < start) usageAt = next(text, '"usage":{', start);
+          if (finishAt < end) this.finished = true;
           if (usageAt < end) this.#usageLine = text.slice(start + 5, end);
+          if (finishAt > end && usageAt > end) this.#learn(text, start, textAt, end);
         } else {
           found += this.#parse(text.slice(start + 5, end).trim());
         }
@@ -69,6 +78,26 @@ export class CompletionStream {
       this.#rest = "";
     }
     return found;
+  }
+
+  #isLikeTheLast(text: string, start: number, end: number): boolean {
+    const suffix = this.#suffix;
+    const textAt = start + this.#offset;
+    return (
+      suffix !== "" &&
+      end - suffix.length > textAt &&
+      text.charCodeAt(textAt) !== QUOTE &&
+      text.startsWith(this.#marker, textAt - this.#marker.length) &&
+      text.startsWith(suffix, end - suffix.length)
+    );
+  }
+
+  #learn(text: string, start: number, textAt: number, end: number): void {
+    let at = textAt;
+    while (at < end && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+    if (at >= end) return;
+    this.#offset = textAt - start;
+    this.#suffix = text.slice(at, end);
   }
 
   /** By the last event that told. */
@@ -102,7 +131,10 @@ export class CompletionStream {
       this.error ??= Buffer.from(errorMessage(event) ?? "an error without a message", "latin1").toString("utf8");
       return 0;
     }
-    if (isObject(event.usage)) this.#usage = usageOf(event.usage);
+    if (isObject(event.usage)) {
+      this.#usage = usageOf(event.usage);
+      this.#usageLine = null;
+    }
     let output = 0;
     for (const choice of Array.isArray(event.choices) ? event.choices : []) {
       if (!isObject(choice)) continue;

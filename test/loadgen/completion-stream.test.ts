@@ -104,3 +104,27 @@ it("a stream of completion chunks is counted by its texts", () => {
   const { stream, tokens } = read(chunk(asked, " a") + chunk(asked, " b") + chunk(asked, "", "length"), "completions");
   expect([tokens, stream.finished]).toEqual([2, true]);
 });
+
+it("any sequence of events reads as if every one were parsed", () => {
+  const text = fc.oneof(fc.constantFrom("", " a", '"', "\\", '"},"finish_reason":null}]}', '"usage":{'), fc.string());
+  const choice = fc.record({
+    text,
+    reason: fc.constantFrom(null, null, null, "stop", "tool_calls"),
+    usage: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(choice, { maxLength: 30 }), fc.array(fc.nat(), { maxLength: 5 }), (events, cuts) => {
+      const sent = events.map(({ text: content, reason, usage: told }, i) => ({
+        id: "x",
+        choices: [{ index: 0, delta: { content }, finish_reason: reason }],
+        ...(told ? { usage: { prompt_tokens: 1, completion_tokens: i } } : {}),
+      }));
+      const { stream, tokens } = read(sent.map(event).join(""), "chat", cuts);
+      expect(tokens).toBe(events.filter(({ text: content }) => content !== "").length);
+      expect(stream.finished).toBe(events.some(({ reason }) => reason !== null));
+      expect(stream.usage().completionTokens).toBe(events.findLastIndex(({ usage: told }) => told));
+      expect(stream.malformed).toBeNull();
+    }),
+    { numRuns: 500 },
+  );
+});
