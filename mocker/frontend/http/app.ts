@@ -28,6 +28,7 @@ declare module "fastify" {
 
 /** Longer than load balancers keep theirs (60 s), so that it is never the server that hangs up in between. */
 const KEEP_ALIVE_MS = 75_000;
+const HEADERS_TIMEOUT_MS = 60_000;
 /** Asked by probes and scrapers that have no key. */
 const OPEN_PATHS = new Set(["/health", "/live", "/metrics"]);
 
@@ -51,7 +52,11 @@ export function frontendApp(context: FrontendContext, options: AppOptions): Fast
     forceCloseConnections: false,
     exposeHeadRoutes: false,
     genReqId: (request) => requestIdOf(request.headers),
-    http: { connectionsCheckingInterval: Math.min(5000, Math.max(100, requestTimeoutMs / 4)) },
+    http: {
+      // Node takes the longer of the two for the whole request, whichever it is.
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(5000, Math.max(100, requestTimeoutMs / 4)),
+    },
   });
   const digests = context.apiKeys.map(digestOf);
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { TokenScan } from "./token-scan.ts";
 import { type Answer, type CallError, type CallRequest, UpstreamCall } from "./upstream.ts";
+import { WholeEvents } from "./whole-events.ts";
 
 /** Where a relayed stream goes: the client as it is, or something that makes other events of it. */
 export interface StreamSink {
@@ -35,17 +36,6 @@ function flushDirty(): void {
   for (const relay of relays) relay.flush();
 }
 
-/** What is longer without an end is passed on as it is. */
-const MAX_EVENT_BYTES = 1 << 20;
-const LF = 0x0a;
-const CR = 0x0d;
-
-function endsEvent(chunk: Buffer): boolean {
-  const { length } = chunk;
-  if (chunk[length - 1] !== LF) return false;
-  return chunk[length - 2] === LF || (chunk[length - 2] === CR && chunk[length - 3] === LF);
-}
-
 /**
  * One worker's stream on its way to a client. The pieces of one turn of the event loop leave as one. Nothing leaves before
  * the first token is there, so that a worker that dies until then can be replaced.
@@ -53,6 +43,7 @@ function endsEvent(chunk: Buffer): boolean {
 class Relay {
   readonly #sink: StreamSink;
   readonly #observer: TokenObserver;
+  readonly #events = new WholeEvents();
   readonly #scan = new TokenScan();
   readonly #settle: (outcome: RelayOutcome) => void;
   readonly call: UpstreamCall;
@@ -83,9 +74,14 @@ class Relay {
   }
 
   data(chunk: Buffer): void {
-    this.#waiting.push(chunk);
-    if (!this.#streams) return;
-    const tokens = this.#scan.feed(chunk);
+    if (!this.#streams) {
+      this.#waiting.push(chunk);
+      return;
+    }
+    const events = this.#events.take(chunk);
+    if (events.length === 0) return;
+    this.#waiting.push(events);
+    const tokens = this.#scan.feed(events);
     if (tokens > 0) this.#observer.tokens(tokens);
     if (this.#isDirty || this.#scan.tokens === 0) return;
     this.#isDirty = true;
@@ -94,8 +90,9 @@ class Relay {
 
   flush(): void {
     this.#isDirty = false;
-    const chunks = this.#takeWholeEvents();
+    const chunks = this.#waiting;
     if (chunks.length === 0) return;
+    this.#waiting = [];
     if (this.#opened) this.#sink.write(chunks);
     else {
       this.#opened = true;
@@ -107,27 +104,14 @@ class Relay {
     }
   }
 
-  /** What waits, up to the end of its last event: a stream that breaks off must not leave half an event at the client. */
-  #takeWholeEvents(): Buffer[] {
-    const chunks = this.#waiting;
-    const last = chunks.at(-1);
-    if (last === undefined || endsEvent(last)) {
-      this.#waiting = [];
-      return chunks;
-    }
-    const whole = chunks.length === 1 ? last : Buffer.concat(chunks);
-    const end = Math.max(whole.lastIndexOf("\n\n") + 2, whole.lastIndexOf("\n\r\n") + 3);
-    if (end < 2 + 1) {
-      this.#waiting = whole.length > MAX_EVENT_BYTES ? [] : [whole];
-      return whole.length > MAX_EVENT_BYTES ? [whole] : [];
-    }
-    this.#waiting = [whole.subarray(end)];
-    return [whole.subarray(0, end)];
-  }
-
   end(): void {
     const rest = this.#waiting;
     this.#waiting = [];
+    // A last line without an end may be the end mark all the same.
+    if (this.#events.rest.length > 0) {
+      rest.push(this.#events.rest);
+      this.#scan.feed(this.#events.rest);
+    }
     if (this.#streams) this.#settle({ kind: "ended", scan: this.#scan, rest, headers: this.#headers });
     else {
       const answer = { status: this.#status, headers: this.#headers, body: Buffer.concat(rest) };

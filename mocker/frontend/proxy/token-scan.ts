@@ -29,84 +29,46 @@ export interface StreamEnd {
  */
 export class TokenScan {
   tokens = 0;
-  #lineStart = true;
-  /** Bytes of a `data: [` that the last chunk ended in; 0 mostly. */
-  #split = 0;
-  /** Text in front of the first token; null afterwards. */
-  #head: string | null = "";
+  #begun = false;
   #usageMark = '"choices":[]';
   readonly #tail: Buffer[] = [];
   #tailAt = 0;
 
-  /** Takes the next bytes of the body; returns how many tokens they brought. */
-  feed(chunk: Buffer): number {
-    if (this.#tail.length < TAIL_CHUNKS) this.#tail.push(chunk);
-    else this.#tail[this.#tailAt] = chunk;
+  /** Takes the next events of the stream, whole ones; returns how many tokens they brought. */
+  feed(events: Buffer): number {
+    if (events.length === 0) return 0;
+    if (this.#tail.length < TAIL_CHUNKS) this.#tail.push(events);
+    else this.#tail[this.#tailAt] = events;
     this.#tailAt = (this.#tailAt + 1) % TAIL_CHUNKS;
-    const tokens = this.#head === null ? this.#count(chunk) : this.#seekFirst(chunk);
+    const tokens = this.#begun ? this.#count(events) : this.#seekFirst(events);
     this.tokens += tokens;
     return tokens;
   }
 
-  #count(chunk: Buffer): number {
-    const { length } = chunk;
-    let lines = 0;
-    let at = 0;
-    if (this.#split > 0) {
-      const missing = VALUE_AT - this.#split;
-      if (missing >= length) {
-        this.#split += length;
-        return 0;
-      }
-      if (chunk[missing] !== BRACKET) lines++;
-      this.#split = 0;
-      at = chunk.indexOf(LINE_FEED, missing);
-    } else if (!this.#lineStart) {
-      at = chunk.indexOf(LINE_FEED);
-    } else {
-      at = -1;
-      // A line begins at 0: the loop below looks at what follows a line feed.
-      if (length > 0 && chunk[0] === LETTER_D) {
-        if (length <= VALUE_AT) this.#split = length;
-        else if (chunk[VALUE_AT] !== BRACKET) lines++;
-      }
-      at = chunk.indexOf(LINE_FEED);
-    }
+  #count(events: Buffer): number {
+    let lines = isTokenLine(events, 0) ? 1 : 0;
+    let at = events.indexOf(LINE_FEED);
     while (at >= 0) {
       const start = at + 1;
-      if (start < length && chunk[start] === LETTER_D) {
-        if (start + VALUE_AT >= length) {
-          this.#split = length - start;
-          break;
-        }
-        if (chunk[start + VALUE_AT] !== BRACKET) lines++;
-        at = chunk.indexOf(LINE_FEED, start + VALUE_AT);
-      } else {
-        at = chunk.indexOf(LINE_FEED, start);
-      }
+      if (isTokenLine(events, start)) lines++;
+      at = events.indexOf(LINE_FEED, start);
     }
-    if (length > 0) this.#lineStart = chunk[length - 1] === LINE_FEED;
-    return lines > 0 && chunk.includes(this.#usageMark) ? lines - 1 : lines;
+    return lines > 0 && events.includes(this.#usageMark) ? lines - 1 : lines;
   }
 
   /** Until the first token events are looked at one by one. */
-  #seekFirst(chunk: Buffer): number {
-    const text = this.#head! + chunk.toString("latin1");
-    let rest = text;
-    for (;;) {
-      const end = EVENT_END.exec(rest);
-      if (end === null) break;
+  #seekFirst(events: Buffer): number {
+    let rest = events.toString("latin1");
+    for (let end = EVENT_END.exec(rest); end !== null; end = EVENT_END.exec(rest)) {
       const event = rest.slice(0, end.index);
       if (TOKEN.test(event)) {
-        this.#head = null;
+        this.#begun = true;
         if (event.includes('": ')) this.#usageMark = '"choices": []';
-        // The rest of this chunk, from the event with the first token on, is counted as all others are.
-        this.#lineStart = true;
+        // The rest of this piece is counted as all others are.
         return this.#count(Buffer.from(rest, "latin1"));
       }
       rest = rest.slice(end.index + end[0].length);
     }
-    this.#head = rest;
     return 0;
   }
 
@@ -129,6 +91,11 @@ export class TokenScan {
 
 /** A worker of ours tells the usage of every stream in a comment, which clients skip. */
 export const USAGE_COMMENT = ": usage ";
+
+/** `data: ` and a value that is not `[DONE]`; no other field of an event begins with that letter. */
+function isTokenLine(events: Buffer, start: number): boolean {
+  return events[start] === LETTER_D && events[start + VALUE_AT] !== BRACKET;
+}
 
 function rotate<T>(ring: readonly T[], at: number): T[] {
   return [...ring.slice(at), ...ring.slice(0, at)];
