@@ -60,8 +60,11 @@ export interface WorkerHostOptions {
 
 /** The HTTP surface of all workers of a process. */
 export interface WorkerHttpApp {
-  /** Once per worker, before its port opens: metrics, KV events and pass records begin. */
-  attach(worker: RunningWorker): void;
+  /**
+   * Once per worker, before its first request: metrics, KV events and pass records begin, at once; resolves when the worker
+   * publishes everywhere it is to.
+   */
+  attach(worker: RunningWorker): void | Promise<void>;
   /** The worker is gone: what was kept for it may go. */
   detach(worker: RunningWorker): void;
   handle(worker: RunningWorker, request: IncomingMessage, response: ServerResponse): void;

@@ -142,8 +142,8 @@ class ProcessHost implements WorkerHost {
     const url = `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
     const kvEventsZmq = this.#options.kvEventsZmq?.(index) ?? null;
     hosted = { id: own.id, url, server, worker, card: () => cardOf(worker, url, kvEventsZmq) };
-    this.#app.attach(hosted);
     this.#workers.push(hosted);
+    await this.#app.attach(hosted);
     return hosted;
   }
 

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { answerClientError } from "./client-errors.ts";
 import { portUnavailable } from "./errors.ts";
 
 export interface ListenOptions {
@@ -31,13 +32,15 @@ export class ListeningServer {
     const server = createServer(
       {
         keepAliveTimeout: KEEP_ALIVE_MS,
-        headersTimeout: options.headersTimeoutMs,
+        // Node takes the longer of the two for the whole request, whichever it is.
+        headersTimeout: Math.min(options.headersTimeoutMs, options.requestTimeoutMs),
         requestTimeout: options.requestTimeoutMs,
-        connectionsCheckingInterval: CHECK_INTERVAL_MS,
+        connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, Math.max(100, options.requestTimeoutMs / 4)),
       },
       onRequest,
     );
     server.maxConnections = options.maxConnections;
+    server.on("clientError", answerClientError);
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => reject(portUnavailable(host, port, error.code ?? "")));
       server.listen({ host, port, backlog: BACKLOG }, resolve);

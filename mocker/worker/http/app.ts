@@ -39,8 +39,10 @@ export function workerHttpApp(options: WorkerHttpOptions = {}): WorkerHttpAppFac
     generationRoutes(app, keys, heads);
     await app.ready();
     return {
-      attach(running) {
-        contexts.set(running, workerContext(running, clock, resolved));
+      async attach(running) {
+        const context = workerContext(running, clock, resolved);
+        contexts.set(running, context);
+        await context.publish((error) => app.log.error(error));
       },
       detach(running) {
         contexts.get(running)?.close();

@@ -4,6 +4,7 @@ import type { Clock } from "#common";
 import type { RunningWorker } from "../core/host-types.ts";
 import { KvEventStream } from "../kv-events/event-stream.ts";
 import { KvEventFeed, publishesKvEvents } from "../kv-events/feed.ts";
+import { openZmqPublisher, type ZmqPublisher } from "../kv-events/zmq-publisher.ts";
 import { dynamoPlace } from "../metrics/dynamo.ts";
 import type { WorkerMetrics } from "../metrics/types.ts";
 import { workerMetrics } from "../metrics/worker-metrics.ts";
@@ -24,6 +25,8 @@ export interface WorkerContext {
   waiting: number;
   /** Whose turn the next sequence is. */
   nextRank: number;
+  /** Opens the ZMQ endpoint that the worker's card names, if any. @throws UserError WORKER_ZMQ_… */
+  publish(onError: (error: unknown) => void): Promise<void>;
   close(): void;
 }
 
@@ -36,6 +39,7 @@ export function workerContext(running: RunningWorker, clock: Clock, options: Res
   worker.observe({ passEnded: (record) => passes.push(record) });
   const feed = engine.kvEvents && publishesKvEvents(engine) ? new KvEventFeed(worker) : null;
   const kvEvents = feed === null ? null : new KvEventStream(feed, { clock });
+  let zmq: ZmqPublisher | null = null;
   return {
     running,
     clock,
@@ -46,7 +50,21 @@ export function workerContext(running: RunningWorker, clock: Clock, options: Res
     createdUnixS: Math.floor(Date.now() / 1000),
     waiting: 0,
     nextRank: 0,
+    async publish(onError) {
+      const { kvEventsZmq: endpoint } = running.card();
+      if (feed === null || endpoint === null) return;
+      const replayEndpoint = options.zmqReplay[endpoint];
+      zmq = await openZmqPublisher(feed, {
+        clock,
+        endpoint,
+        dpSize: worker.settings.dpSize,
+        blockSize: engine.blockSize,
+        onError,
+        ...(replayEndpoint === undefined ? {} : { replayEndpoint }),
+      });
+    },
     close() {
+      zmq?.close();
       kvEvents?.close();
       feed?.close();
     },

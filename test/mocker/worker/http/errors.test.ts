@@ -214,3 +214,42 @@ it("a request to a rank that is not there is refused", async () => {
   expectError(refused, 400, {});
   expect(refused.json().error.message).toBe("dp_rank 2 is out of bounds for dp_size 2");
 });
+
+/** What a raw connection is answered until it is closed. */
+function exchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(text));
+    let answer = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (data) => {
+      answer += data;
+    });
+    socket.on("close", () => resolve(answer));
+    socket.on("error", reject);
+  });
+}
+
+describe("what is no request", () => {
+  it("400 for what is not HTTP, 431 for a head that is too large, in OpenAI's shape", async () => {
+    const port = Number(new URL(url).port);
+    const cases = [
+      { text: "hello\r\n\r\n", status: 400 },
+      { text: `GET /health HTTP/1.1\r\nhost: x\r\nx-long: ${"x".repeat(20_000)}\r\n\r\n`, status: 431 },
+    ];
+    for (const { text, status } of cases) {
+      const answer = await exchange(port, text);
+      expect(answer.startsWith(`HTTP/1.1 ${status} `), answer).toBe(true);
+      expect(JSON.parse(answer.split("\r\n\r\n")[1]!)).toMatchObject({ error: { type: "invalid_request_error" } });
+    }
+  });
+
+  it("408 for a body that never comes to its end", async () => {
+    const slow = await startWorker({ host: { requestTimeoutMs: 100, headersTimeoutMs: 100 } });
+    const port = Number(new URL(slow.url).port);
+    const head =
+      "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
+    const answer = await exchange(port, `${head}{"prompt":`);
+    expect(answer.startsWith("HTTP/1.1 408 "), answer).toBe(true);
+    expect(JSON.parse(answer.split("\r\n\r\n")[1]!)).toMatchObject({ error: { code: "request_timeout" } });
+  });
+});
