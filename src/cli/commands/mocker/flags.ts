@@ -62,6 +62,7 @@ export interface MockerFlags {
   apiKeyFile?: string;
   maxWaiting?: number;
   maxConnections?: number;
+  requestTimeout?: number;
   trustRequestStart?: true;
   registerDir?: string;
   endpoint?: string;
@@ -189,6 +190,9 @@ export function withMockerFlags(command: Command): Command {
       wholeNumber("--max-waiting", 1),
     ),
     new Option("--max-connections <n>", "per worker (default: 20000)").argParser(wholeNumber("--max-connections", 1)),
+    new Option("--request-timeout <seconds>", "within which a request must be there whole (default: 60)").argParser(
+      seconds("--request-timeout"),
+    ),
     new Option("--trust-request-start", "arrival is X-Request-Start, where clients share this clock"),
     new Option("--register-dir <dir>", "folder of leases, where frontends find the workers"),
     new Option("--endpoint <dyn://…>", "namespace.component.endpoint of Dynamo's metric labels"),

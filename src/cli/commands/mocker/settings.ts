@@ -68,6 +68,7 @@ export async function mockerSettings(given: MockerFlags): Promise<MockerSettings
       clock: wallClock(flags.timeScale ?? 1),
       ...(flags.advertiseHost === undefined ? {} : { advertiseHost: flags.advertiseHost }),
       ...(flags.maxConnections === undefined ? {} : { maxConnections: flags.maxConnections }),
+      ...(flags.requestTimeout === undefined ? {} : { requestTimeoutMs: flags.requestTimeout }),
       // −1 s: by their number.
       ...((flags.staggerDelay ?? -1) < 0 ? {} : { staggerMs: flags.staggerDelay! }),
       ...(zmq === null ? {} : { kvEventsZmq: (index: number) => zmq.events[index] ?? null }),
