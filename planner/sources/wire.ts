@@ -39,7 +39,8 @@ export const workerLoadSchema = z.object({
   ),
   prefillMs: z.number(),
 });
-export type WorkerLoad = z.infer<typeof workerLoadSchema>;
+/** `prefillMs` is null where the worker does not tell. */
+export type WorkerLoad = Omit<z.infer<typeof workerLoadSchema>, "prefillMs"> & { prefillMs: number | null };
 
 /**
  * Events of a feed's answer.

@@ -2,6 +2,7 @@ import { counterIncrease } from "#common";
 import type { DecodeWorkerLoad, PrefillWorkerLoad } from "#planner/core";
 import { type HttpClient, reasonOf } from "./http-client.ts";
 import type { SourceWorker } from "./types.ts";
+import { VllmMetrics } from "./vllm-metrics.ts";
 import { type WorkerLoad, workerLoadSchema } from "./wire.ts";
 
 /** What the workers say of themselves at one instant. */
@@ -14,11 +15,13 @@ export interface LoadReading {
   problems: string[];
 }
 
-/** Asks workers for their load (`GET /worker/load`). */
+/** Asks workers for their load: `GET /worker/load`, or vLLM's metrics where that is not there. */
 export class WorkerLoads {
   readonly #client: HttpClient;
   /** Prefill ms so far, by worker; NaN for one that did not answer the last time. */
   #prefillMs = new Map<string, number>();
+  /** Workers without `/worker/load`. */
+  readonly #vllm = new Map<string, VllmMetrics>();
 
   constructor(client: HttpClient) {
     this.#client = client;
@@ -30,9 +33,9 @@ export class WorkerLoads {
     const loads = await Promise.all(
       asked.map(async (worker) => {
         try {
-          return await this.#load(worker.url!);
+          return await this.#load(worker.url!, keyOf(worker));
         } catch (error) {
-          problems.push(`worker ${worker.role}/${worker.workerId} (${worker.url}): ${reasonOf(error)}`);
+          problems.push(`worker ${keyOf(worker)} (${worker.url}): ${reasonOf(error)}`);
           return null;
         }
       }),
@@ -54,12 +57,25 @@ export class WorkerLoads {
     };
   }
 
-  async #load(url: string): Promise<WorkerLoad> {
+  async #load(url: string, key: string): Promise<WorkerLoad> {
+    const known = this.#vllm.get(key);
+    if (known !== undefined) return known.load(await this.#text(`${url}/metrics`));
     const { status, text } = await this.#client.get(`${url}/worker/load`);
+    if (status === 404) {
+      const vllm = new VllmMetrics();
+      this.#vllm.set(key, vllm);
+      return vllm.load(await this.#text(`${url}/metrics`));
+    }
     if (status !== 200) throw new Error(`/worker/load answered ${status}`);
     const parsed = workerLoadSchema.safeParse(JSON.parse(text));
     if (!parsed.success) throw new Error(`/worker/load is malformed: ${parsed.error.issues[0]?.message ?? ""}`);
     return parsed.data;
+  }
+
+  async #text(url: string): Promise<string> {
+    const { status, text } = await this.#client.get(url);
+    if (status !== 200) throw new Error(`/metrics answered ${status}`);
+    return text;
   }
 
   /** Workers that are gone take the end of their work with them; new ones begin with 0. */
@@ -68,16 +84,21 @@ export class WorkerLoads {
     const now = new Map<string, number>();
     let sumMs: number | null = 0;
     workers.forEach((worker, i) => {
-      const key = `${worker.role}/${worker.workerId}`;
+      const key = keyOf(worker);
       const known = before.get(key) ?? 0;
       const load = loads[i];
       now.set(key, load?.prefillMs ?? Number.NaN);
-      if (!load || Number.isNaN(known)) sumMs = null;
+      if (!load || load.prefillMs === null || Number.isNaN(known)) sumMs = null;
       else if (sumMs !== null) sumMs += counterIncrease(known, load.prefillMs);
     });
     this.#prefillMs = now;
+    for (const key of this.#vllm.keys()) if (!now.has(key)) this.#vllm.delete(key);
     return sumMs === null ? null : sumMs / 1000;
   }
+}
+
+function keyOf({ role, workerId }: SourceWorker): string {
+  return `${role}/${workerId}`;
 }
 
 function prefillLoad(workerId: number, { ranks }: WorkerLoad): PrefillWorkerLoad {

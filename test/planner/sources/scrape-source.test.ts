@@ -394,6 +394,54 @@ describe("the scrape source and the workers", () => {
     expect((await observe(50)).prefillMeasuredS).toBeCloseTo(0.03, 9);
   });
 
+  it("reads vLLM's metrics of workers that have nothing better", async () => {
+    const vllm = await server();
+    const gaps = { sum: 1, count: 100 };
+    let usage = "vllm:kv_cache_usage_perc";
+    vllm.answer = (url) =>
+      url.pathname !== "/metrics"
+        ? { status: 404, body: "" }
+        : {
+            body: [
+              'vllm:num_requests_running{engine="0",model_name="m"} 5',
+              'vllm:num_requests_waiting{engine="0",model_name="m"} 3',
+              `${usage}{engine="0",model_name="m"} 0.25`,
+              'vllm:cache_config_info{block_size="16",num_gpu_blocks="1000",engine="0"} 1.0',
+              "# TYPE vllm:request_prompt_tokens histogram",
+              "vllm:request_prompt_tokens_sum 5000",
+              "vllm:request_prompt_tokens_count 4",
+              "# TYPE vllm:inter_token_latency_seconds histogram",
+              `vllm:inter_token_latency_seconds_sum ${gaps.sum}`,
+              `vllm:inter_token_latency_seconds_count ${gaps.count}`,
+              "",
+            ].join("\n"),
+          };
+    const { view, observe, source } = await setUp({
+      workers: () => ({ ...view, workers: [worker(0, "prefill", vllm.url), worker(4, "decode", vllm.url)] }),
+    });
+    await observe(10);
+    gaps.sum += 0.24;
+    gaps.count += 20;
+    expect(await observe(20)).toMatchObject({
+      prefillLoad: [{ workerId: 0, queuedRequests: 3, queuedTokens: 3750 }],
+      decodeLoad: [{ workerId: 4, batch: 5, kvTokens: 4000 }],
+      prefillMeasuredS: null,
+    });
+    expect(source.problems).toEqual([]);
+    usage = "vllm:something_else";
+    gaps.sum += 0.24;
+    gaps.count += 5;
+    expect(await observe(30)).toMatchObject({ decodeLoad: null });
+    expect(source.problems[0]).toContain("/metrics has no vllm:kv_cache_usage_perc");
+    usage = "vllm:gpu_cache_usage_perc";
+    gaps.sum += 0.26;
+    gaps.count += 5;
+    // The gaps of the scrape that was of no use are not lost.
+    expect((await observe(40)).decodeLoad).toEqual([
+      { workerId: 4, batch: 5, kvTokens: 4000, itlMs: expect.closeTo(50, 6) },
+    ]);
+  });
+
   it("tells an empty pool of prefill workers from none", async () => {
     const { observe } = await setUp({ disaggregated: true });
     expect(await observe(10)).toMatchObject({ prefillLoad: [], decodeLoad: [] });
