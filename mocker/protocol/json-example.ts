@@ -14,6 +14,9 @@ type Keywords = { readonly [keyword: string]: unknown };
 /** Beyond this depth only what a schema demands is made, so that recursive ones come to an end. */
 const FULL_DEPTH = 4;
 const MAX_DEPTH = 24;
+/** Values that an example has at most, and characters of one string: a schema of a few bytes can demand any number. */
+const MAX_VALUES = 10_000;
+const MAX_CHARACTERS = 100_000;
 
 /**
  * A value that satisfies a JSON schema in the forms that clients use for tools and structured output: types, properties,
@@ -27,6 +30,7 @@ export function jsonExample(schema: JsonSchema, words: ExampleWords): unknown {
 class ExampleMaker {
   readonly #root: JsonSchema;
   readonly #words: ExampleWords;
+  #valuesLeft = MAX_VALUES;
 
   constructor(root: JsonSchema, words: ExampleWords) {
     this.#root = root;
@@ -34,7 +38,8 @@ class ExampleMaker {
   }
 
   make(schema: unknown, depth: number): unknown {
-    if (depth > MAX_DEPTH || !isObject(schema)) return schema === true ? { text: this.#words.free() } : null;
+    if (depth > MAX_DEPTH || --this.#valuesLeft < 0) return null;
+    if (!isObject(schema)) return schema === true ? { text: this.#words.free() } : null;
     const keywords = this.#resolved(schema, 0);
     if ("const" in keywords) return keywords.const;
     if (Array.isArray(keywords.enum) && keywords.enum.length > 0) return keywords.enum[0];
@@ -110,9 +115,9 @@ class ExampleMaker {
     const fewest = typeof keywords.minProperties === "number" ? keywords.minProperties : 0;
     // An object of which nothing is said but that it is one still says something.
     const wanted = Math.max(fewest, names.length === 0 && required.size === 0 && depth < FULL_DEPTH ? 1 : 0);
-    for (let i = 1; entries.length < wanted && additional !== false; i++) {
+    for (let i = 1; entries.length < wanted && additional !== false && this.#valuesLeft > 0; i++) {
       const name = i === 1 ? "text" : `text${i}`;
-      entries.push([name, isObject(additional) ? this.make(additional, depth + 1) : this.#words.free()]);
+      entries.push([name, this.make(isObject(additional) ? additional : { type: "string" }, depth + 1)]);
     }
     // fromEntries defines own properties, so that one called __proto__ is a property like others.
     return Object.fromEntries(entries);
@@ -127,7 +132,9 @@ class ExampleMaker {
       Math.max(fewest, first.length, depth < FULL_DEPTH && keywords.items !== false ? 1 : 0),
     );
     const items = keywords.items ?? { type: "string" };
-    return Array.from({ length: Math.min(count, 1000) }, (_, i) => this.make(first[i] ?? items, depth + 1));
+    const made: unknown[] = [];
+    while (made.length < count && this.#valuesLeft > 0) made.push(this.make(first[made.length] ?? items, depth + 1));
+    return made;
   }
 
   #string(keywords: Keywords): string {
@@ -139,7 +146,7 @@ class ExampleMaker {
       const example = FORMATS[keywords.format];
       if (example !== undefined) return example;
     }
-    const shortest = typeof keywords.minLength === "number" ? keywords.minLength : 0;
+    const shortest = Math.min(MAX_CHARACTERS, typeof keywords.minLength === "number" ? keywords.minLength : 0);
     const longest = typeof keywords.maxLength === "number" ? keywords.maxLength : Number.POSITIVE_INFINITY;
     if (longest === Number.POSITIVE_INFINITY && shortest === 0) return this.#words.free();
     let text = this.#words.word();

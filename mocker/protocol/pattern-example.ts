@@ -12,7 +12,7 @@ export function patternExample(pattern: string): string | null {
   }
 }
 
-const MAX_REPEATS = 10_000;
+const MAX_CHARACTERS = 10_000;
 
 class Unsupported extends Error {}
 
@@ -44,7 +44,9 @@ class PatternReader {
     let text = "";
     while (this.#at < this.#pattern.length && this.#peek() !== "|" && this.#peek() !== ")") {
       const unit = this.#unit();
-      text += unit.repeat(this.#repeats());
+      const count = this.#repeats();
+      if (text.length + unit.length * count > MAX_CHARACTERS) throw new Unsupported();
+      text += unit.repeat(count);
     }
     return text;
   }
@@ -106,11 +108,7 @@ class PatternReader {
     const quantifier = /^(?:[*+?]|\{(\d+)(?:,\d*)?\})\??/.exec(this.#pattern.slice(this.#at));
     if (quantifier === null) return 1;
     this.#at += quantifier[0].length;
-    if (quantifier[1] !== undefined) {
-      const count = Number(quantifier[1]);
-      if (count > MAX_REPEATS) throw new Unsupported();
-      return count;
-    }
+    if (quantifier[1] !== undefined) return Number(quantifier[1]);
     return quantifier[0].startsWith("+") ? 1 : 0;
   }
 

@@ -4,6 +4,9 @@ import { jsonExample } from "./json-example.ts";
 import type { ChatRequest, CompletionRequest, FunctionTool, JsonSchema } from "./requests.ts";
 import { hexDigits, pick } from "./seeds.ts";
 
+/** More words than these are not filled in: one request may not keep the process busy. */
+const MOST_FILLED_TOKENS = 16_384;
+
 /** An answer that is not free text. */
 export interface StructuredAnswer {
   text: string;
@@ -17,7 +20,7 @@ export interface StructuredAnswer {
  * What a mock model says where a request asks for more than words: the arguments of a function that has to be called, JSON of
  * a schema, one of several choices; null where words will do. Strings that may hold anything are filled with words until the
  * whole has `wantedTokens` under the tokenizer: exactly so many as a rule, fewer where there is nothing to fill, more where the
- * shortest form has more already. The tokens of a call are those of its arguments, without its name.
+ * shortest form has more already (and never more than 16 384 by filling). The tokens of a call are those of its arguments, without its name.
  * @param wantedTokens 0 for the shortest form
  */
 export function structuredAnswer(
@@ -51,12 +54,13 @@ function filledJson(schema: JsonSchema, tokenizer: Tokenizer, seed: number | str
   const words = wordStream(tokenizer, seed);
   let extra = 0;
   let best = exampleText(schema, words, extra);
-  let missing = wantedTokens - tokenizer.encode(best.text).length;
+  const wanted = Math.min(wantedTokens, MOST_FILLED_TOKENS);
+  let missing = wanted - tokenizer.encode(best.text).length;
   // A word more is a token more, but for what tokenizers do at the edges of a string: a few rounds settle it.
   for (let round = 0; round < 6 && missing !== 0 && best.slots > 0 && extra + missing > 0; round++) {
     extra += missing;
     const next = exampleText(schema, words, extra);
-    const left = wantedTokens - tokenizer.encode(next.text).length;
+    const left = wanted - tokenizer.encode(next.text).length;
     if (Math.abs(left) >= Math.abs(missing) && left < 0) break;
     best = next;
     missing = left;

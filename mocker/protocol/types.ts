@@ -71,7 +71,7 @@ export type RequestEvent = { seq: number; requestId: string; model: string /** U
   | { kind: "started"; isl: number /** Tokens asked for, null where the client left it open. */; osl: number | null }
   /** Disaggregated: a prefill worker has computed the prompt. */
   | { kind: "prefilled"; isl: number; cachedTokens: number }
-  | { kind: "first_token"; ttftMs: number }
+  | { kind: "first_token"; ttftMs: number /** Of the prompt, where the worker told. */; cachedTokens?: number }
   | {
       kind: "finished";
       isl: number;
