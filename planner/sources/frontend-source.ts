@@ -39,7 +39,7 @@ export class FrontendSource {
     this.#feed = new RequestFeed(client, url);
     this.#requests = new RequestWindow(judge);
     this.#metrics = new FrontendMetrics(client, url, judge, model);
-    this.#lastAnswerMs = clock.nowMs();
+    this.#lastAnswerMs = Math.max(0, clock.nowMs());
     this.#countsFromS = clock.toUnixMs(this.#lastAnswerMs) / 1000;
   }
 

@@ -50,7 +50,7 @@ class Scraper implements ScrapeSource {
       (url) => new FrontendSource(this.#client, url, this.#clock, judge, options.model ?? null, staleMs),
     );
     this.#loads = new WorkerLoads(this.#client);
-    this.#lastMs = this.#clock.nowMs();
+    this.#lastMs = options.startMs ?? this.#clock.nowMs();
     this.#begun = Promise.allSettled([...this.#frontends.map((frontend) => frontend.begin()), this.#beginLoads()]);
     this.#polling = setInterval(() => {
       for (const frontend of this.#frontends) void frontend.poll();

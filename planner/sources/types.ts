@@ -18,8 +18,10 @@ export interface SourceWorkers {
 }
 
 export interface ScrapeSourceOptions {
-  /** Model time; its epoch is the zero of `Observation.nowMs`. */
+  /** Model time; its epoch is the zero of `Observation.nowMs`, and the first window's start where that is still to come. */
   clock: Clock;
+  /** Where the first window begins, model ms; default now. */
+  startMs?: number;
   /** Frontends that share the deployment's traffic: addresses without a path. */
   frontends: readonly string[];
   /** Asked at each observation. */

@@ -200,6 +200,22 @@ describe("the scrape source, with a request feed", () => {
     });
   });
 
+  it("begins its first window at time 0 where it is made before", async () => {
+    const clock = new HandClock();
+    clock.ms = -3000;
+    const front = await server();
+    front.answer = (url) => new FakeFeed().answer(url);
+    const source = scrapeSource({
+      clock,
+      frontends: [front.url],
+      workers: () => ({ counts: { prefill: NONE, decode: NONE }, workers: [] }),
+      sla: SLA,
+    });
+    closers.push(() => source.close());
+    clock.ms = 5000;
+    expect(await source.observe()).toMatchObject({ nowMs: 5000, windowMs: 5000, startedRequests: 0 });
+  });
+
   it("takes cached tokens from whoever tells them: prefill's end, the first token, or what recent requests had", async () => {
     const computed: [number, number][] = [];
     const { feed, observe } = await setUp({
