@@ -66,7 +66,9 @@ export function parseChatRequest(body: unknown): ChatRequest {
     throw invalidRequest("When using 'top_logprobs', 'logprobs' must be set to true.", "top_logprobs");
   }
   const maxTokens = chat.max_completion_tokens ?? chat.max_tokens ?? null;
-  const tools = (chat.tools ?? []).flatMap((found) => functionTool(found));
+  // Checked copies have their keys in another order; what counts as the prompt is what was sent.
+  const sent = (body as { tools?: unknown[] }).tools;
+  const tools = (chat.tools ?? []).flatMap((found, i) => functionTool(found, sent?.[i]));
   return {
     ...generationRequest(chat, maxTokens, chat.logprobs ? (chat.top_logprobs ?? 0) : null),
     kind: "chat",
@@ -122,9 +124,9 @@ export function contentOf(part: ContentPartBody, param: string): ContentPart {
   }
 }
 
-function functionTool(found: z.output<typeof tool>): FunctionTool[] {
+function functionTool(found: z.output<typeof tool>, source: unknown): FunctionTool[] {
   if (!found.function) return [];
-  return [{ name: found.function.name, parameters: (found.function.parameters ?? {}) as JsonSchema, source: found }];
+  return [{ name: found.function.name, parameters: (found.function.parameters ?? {}) as JsonSchema, source }];
 }
 
 function chosenTool(
