@@ -23,6 +23,7 @@ export class StreamWriter {
   readonly #limitBytes: number;
   readonly #onClosed: StreamWriterOptions["onClosed"];
   #socket: Socket | null = null;
+  #corked: Socket | null = null;
   #chunked = false;
   #pending = "";
   #isAscii = true;
@@ -47,13 +48,18 @@ export class StreamWriter {
   begin(status: number, headers: OutgoingHttpHeaders): void {
     const raw = this.#raw;
     if (this.#state !== "open") return;
+    const { socket } = raw;
+    // The head goes out with what is written in this turn.
+    socket?.cork();
     raw.writeHead(status, headers);
     raw.flushHeaders();
+    if (socket === null) return;
+    this.#corked = socket;
+    enlist(this);
     // What Node still holds back must go before ours.
-    if (raw.socket !== null && raw.writableLength === raw.socket.writableLength) {
-      this.#socket = raw.socket;
-      this.#chunked = raw.chunkedEncoding;
-    }
+    if (raw.writableLength !== socket.writableLength) return;
+    this.#socket = socket;
+    this.#chunked = raw.chunkedEncoding;
   }
 
   /** @param text ASCII alone */
@@ -73,10 +79,14 @@ export class StreamWriter {
   /** Sends what is left and ends the response; its connection lives on. */
   end(): void {
     if (this.#state !== "open") return;
+    // The last chunk and the mark of the end go out together.
+    const socket = this.#socket;
+    socket?.cork();
     this.flush();
-    if (this.#state !== "open") return;
+    if (this.closed) return;
     this.#state = "ending";
     this.#raw.end();
+    socket?.uncork();
   }
 
   /** Cuts the connection without an end, as a server that died does. */
@@ -88,6 +98,12 @@ export class StreamWriter {
 
   /** Sends at once what was written in this turn. */
   flush(): void {
+    this.#send();
+    this.#corked?.uncork();
+    this.#corked = null;
+  }
+
+  #send(): void {
     const text = this.#pending;
     if (text === "") return;
     this.#pending = "";
