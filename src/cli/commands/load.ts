@@ -56,8 +56,8 @@ async function load(flags: LoadFlags): Promise<number> {
     url: flags.url,
     endpoint: flags.endpointType,
     streaming: flags.streaming,
-    headers: parseHeaders(flags.header),
-    extraInputs: parseExtraInputs(flags.extraInputs),
+    headers: parseHeaders(flags.header ?? []),
+    extraInputs: parseExtraInputs(flags.extraInputs ?? []),
     ...(flags.apiKey === undefined ? {} : { apiKey: flags.apiKey }),
     ...(flags.maxCompletionTokens ? { maxTokensField: "max_completion_tokens" as const } : {}),
   };
@@ -113,7 +113,7 @@ function report(result: LoadResult, model: string, plan: LoadPlan, limits: Goodp
   const summary = summarize(record);
   const goodput = limits.length === 0 ? null : goodputOf(result, summary, limits);
   const { apiKey: _secret, header, ...shown } = flags;
-  const artifacts = { summary, goodput, inputConfig: { ...shown, header: header.map(headerName), model } };
+  const artifacts = { summary, goodput, inputConfig: { ...shown, header: header?.map(headerName), model } };
   if (flags.json) {
     process.stdout.write(aiperfJson(result, artifacts));
   } else if (!flags.quiet) {

@@ -9,8 +9,8 @@ export interface LoadFlags {
   endpointType: "chat" | "completions";
   streaming: boolean;
   apiKey?: string;
-  header: string[];
-  extraInputs: string[];
+  header?: string[];
+  extraInputs?: string[];
   maxCompletionTokens?: true;
   concurrency?: number;
   requestRate?: number;
@@ -56,7 +56,7 @@ export interface LoadFlags {
   quiet?: true;
 }
 
-const collect = (value: string, all: string[]) => [...all, value];
+const collect = (value: string, all: string[] = []) => [...all, value];
 
 function number(flag: string, least: number): (text: string) => number {
   return (text) => {
@@ -100,8 +100,8 @@ export function withLoadFlags(command: Command): Command {
     .option("--streaming", "stream responses (this is the default)", true)
     .option("--no-streaming", "ask for whole responses")
     .addOption(new Option("--api-key <key>", "bearer token").env("OPENAI_API_KEY"))
-    .option("-H, --header <name:value>", "header of every request (repeatable)", collect, [])
-    .option("--extra-inputs <key:value>", "member of every request's body, or a JSON object (repeatable)", collect, [])
+    .option("-H, --header <name:value>", "header of every request (repeatable)", collect)
+    .option("--extra-inputs <key:value>", "member of every request's body, or a JSON object (repeatable)", collect)
     .option("--max-completion-tokens", "send the output length under this name instead of max_tokens")
     .optionsGroup("Load (one of rate, concurrency, trace, traffic):")
     .option("--concurrency <n>", "closed loop: sessions in flight (default: 1)", wholeNumber("--concurrency", 1))
@@ -173,11 +173,10 @@ export function withLoadFlags(command: Command): Command {
     .option("--ttft <duration>", "SLA: time to first token of a good request", durationMs("--ttft"))
     .option("--itl <duration>", "SLA: mean inter-token latency of a good request", durationMs("--itl"))
     .option("--goodput <limits>", 'limits of a good request: "time_to_first_token:250 inter_token_latency:10"')
-    .option(
-      "--request-timeout <duration>",
-      "a request that takes longer has failed",
-      durationMs("--request-timeout", "s"),
-      600_000,
+    .addOption(
+      new Option("--request-timeout <duration>", "a request that takes longer has failed")
+        .argParser(durationMs("--request-timeout", "s"))
+        .default(600_000, "10m"),
     )
     .option("--cancel-share <share>", "requests that are cancelled at a random token, 0..1", share("--cancel-share"), 0)
     .optionsGroup("The generator itself:")
