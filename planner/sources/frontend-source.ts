@@ -13,6 +13,15 @@ export interface FrontendWindow {
   problem: string | null;
 }
 
+export interface FrontendSourceOptions {
+  clock: Clock;
+  /** Null: all of them. */
+  model: string | null;
+  staleMs: number;
+  /** Where the first window begins, model ms. */
+  startMs: number;
+}
+
 /** One frontend: by its request feed where it has one, by its metrics where not. */
 export class FrontendSource {
   readonly #url: string;
@@ -31,7 +40,8 @@ export class FrontendSource {
   #countsFromS: number;
   #reading: Promise<void> | null = null;
 
-  constructor(client: HttpClient, url: string, clock: Clock, judge: Judge, model: string | null, staleMs: number) {
+  constructor(client: HttpClient, url: string, judge: Judge, options: FrontendSourceOptions) {
+    const { clock, model, staleMs, startMs } = options;
     this.#url = url;
     this.#clock = clock;
     this.#staleMs = staleMs;
@@ -39,8 +49,8 @@ export class FrontendSource {
     this.#feed = new RequestFeed(client, url);
     this.#requests = new RequestWindow(judge);
     this.#metrics = new FrontendMetrics(client, url, judge, model);
-    this.#lastAnswerMs = Math.max(0, clock.nowMs());
-    this.#countsFromS = clock.toUnixMs(this.#lastAnswerMs) / 1000;
+    this.#lastAnswerMs = startMs;
+    this.#countsFromS = clock.toUnixMs(startMs) / 1000;
   }
 
   /** Reads on, so that nothing falls out of the frontend's ring; one reading at a time. */

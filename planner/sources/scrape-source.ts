@@ -38,7 +38,9 @@ class Scraper implements ScrapeSource {
 
   constructor(options: ScrapeSourceOptions, frontends: readonly string[]) {
     this.#options = options;
-    this.#clock = options.clock;
+    const { clock } = options;
+    this.#clock = clock;
+    const startMs = options.startMs ?? Math.max(0, clock.nowMs());
     const { headers = {}, timeoutMs = 2000, concurrency = 64, pollMs = 1000, staleMs = 60_000 } = options;
     this.#client = new HttpClient({ headers, timeoutMs, concurrency });
     const judge: Judge = {
@@ -47,10 +49,10 @@ class Scraper implements ScrapeSource {
       idlePrefillMs: options.idlePrefillMs ?? null,
     };
     this.#frontends = frontends.map(
-      (url) => new FrontendSource(this.#client, url, this.#clock, judge, options.model ?? null, staleMs),
+      (url) => new FrontendSource(this.#client, url, judge, { clock, model: options.model ?? null, staleMs, startMs }),
     );
     this.#loads = new WorkerLoads(this.#client);
-    this.#lastMs = options.startMs ?? this.#clock.nowMs();
+    this.#lastMs = startMs;
     this.#begun = Promise.allSettled([...this.#frontends.map((frontend) => frontend.begin()), this.#beginLoads()]);
     this.#polling = setInterval(() => {
       for (const frontend of this.#frontends) void frontend.poll();

@@ -18,9 +18,9 @@ export interface SourceWorkers {
 }
 
 export interface ScrapeSourceOptions {
-  /** Model time; its epoch is the zero of `Observation.nowMs`, and the first window's start where that is still to come. */
+  /** Model time; its epoch is the zero of `Observation.nowMs`. */
   clock: Clock;
-  /** Where the first window begins, model ms; default now. */
+  /** Where the first window begins, model ms; default now, or 0 where that is still to come. */
   startMs?: number;
   /** Frontends that share the deployment's traffic: addresses without a path. */
   frontends: readonly string[];

@@ -141,6 +141,7 @@ function plannerLoop(
   const { sla, transfer, prefill } = simulation;
   const source = scrapeSource({
     clock,
+    startMs: 0,
     frontends: [deployment.url],
     workers: () => deployment.sourceWorkers(),
     sla,

@@ -33,6 +33,7 @@ export class RequestTrack {
   readonly #events: RequestEvents;
   readonly #clock: Clock;
   readonly #sla: Sla;
+  #cachedTokens: number | null = null;
   #firstMs = Number.NaN;
   #lastMs = Number.NaN;
   #tokens = 0;
@@ -61,6 +62,11 @@ export class RequestTrack {
   /** Output tokens so far. */
   get tokenCount(): number {
     return this.#tokens;
+  }
+
+  /** The worker's answer begins; what of the prompt it had cached, where it told. */
+  answered(cachedTokens: number | null): void {
+    this.#cachedTokens = cachedTokens;
   }
 
   /** `count` tokens have come at once. Several in one piece are taken as evenly spread, as Dynamo's frontend does. */
@@ -97,7 +103,8 @@ export class RequestTrack {
     const ttftMs = nowMs - arrivalMs;
     this.#model.ttft.observe(ttftMs / 1000);
     this.#model.queued.dec();
-    this.#events.push({ kind: "first_token", requestId, model, at: this.#unix(nowMs), ttftMs });
+    const cached = this.#cachedTokens === null ? {} : { cachedTokens: this.#cachedTokens };
+    this.#events.push({ kind: "first_token", requestId, model, at: this.#unix(nowMs), ttftMs, ...cached });
   }
 
   /** It ended well. */

@@ -15,8 +15,8 @@ export interface StreamSink {
 
 /** What happens to the tokens of a stream, in the order of their arrival. */
 export interface TokenObserver {
-  /** `tokens` have arrived at once. */
-  tokens(tokens: number): void;
+  /** `tokens` have arrived at once; `headers` are those of the worker's answer. */
+  tokens(tokens: number, headers: IncomingHttpHeaders): void;
 }
 
 export type RelayOutcome =
@@ -82,7 +82,7 @@ class Relay {
     if (events.length === 0) return;
     this.#waiting.push(events);
     const tokens = this.#scan.feed(events);
-    if (tokens > 0) this.#observer.tokens(tokens);
+    if (tokens > 0) this.#observer.tokens(tokens, this.#headers);
     if (this.#isDirty || this.#scan.tokens === 0) return;
     this.#isDirty = true;
     if (dirty.push(this) === 1) process.nextTick(flushDirty);

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { EngineRole } from "#mocker/engine";
-import type { KvTransferParams } from "#mocker/protocol";
+import { HEADERS, type KvTransferParams } from "#mocker/protocol";
 import type { Backend } from "../fleet/backend.ts";
 import type { Fleet, ModelPools } from "../fleet/fleet.ts";
 import type { Health } from "../fleet/health.ts";
 import type { FrontendMetrics } from "../metrics/metrics.ts";
-import { type RelayOutcome, relay } from "../proxy/relay.ts";
+import { type RelayOutcome, relay, type TokenObserver } from "../proxy/relay.ts";
 import { type StreamEnd, usageOf } from "../proxy/token-scan.ts";
 import { type Answer, type CallError, callWhole, type UpstreamCall } from "../proxy/upstream.ts";
 import { neverFits, noSuchModel, workerFailed } from "../refusals.ts";
@@ -210,8 +210,9 @@ export class RequestDispatcher {
     router?.routed?.(job.key, worker.id, { ...this.#context(job, worker), workers: [worker.id] });
     let isFirst = true;
     const observer = {
-      tokens: (count: number) => {
+      tokens: (count: number, headers: IncomingHttpHeaders) => {
         if (isFirst) {
+          job.track.answered(cachedTokensIn(headers));
           isFirst = false;
           worker.outstanding -= weight - 1;
           weight = 1;
@@ -230,12 +231,7 @@ export class RequestDispatcher {
   }
 
   /** One call, given up when the client leaves. */
-  async #call(
-    job: Job,
-    worker: Backend,
-    body: Buffer,
-    observer: { tokens(count: number): void },
-  ): Promise<RelayOutcome> {
+  async #call(job: Job, worker: Backend, body: Buffer, observer: TokenObserver): Promise<RelayOutcome> {
     let call: UpstreamCall | null = null;
     const giveUp = () => call?.abort();
     job.signal.throwIfAborted();
@@ -350,6 +346,12 @@ function parseJson(body: Buffer): unknown {
   } catch {
     return null;
   }
+}
+
+/** What the worker says it had cached of the prompt; null where it says nothing. */
+function cachedTokensIn(headers: IncomingHttpHeaders): number | null {
+  const tokens = Number(headers[HEADERS.cachedTokens] ?? Number.NaN);
+  return Number.isSafeInteger(tokens) ? tokens : null;
 }
 
 /** The usage of a whole answer. */
