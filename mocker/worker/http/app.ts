@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from "fastify";
 import {
+  HEADERS,
   invalidJson,
   invalidRequest,
   methodNotAllowed,
@@ -16,6 +17,7 @@ import { ApiKeys } from "./auth.ts";
 import { markRequest, type WorkerContext, workerContext } from "./context.ts";
 import { HeadSweep } from "./generation/head-sweep.ts";
 import { resolveHttpOptions, type WorkerHttpOptions } from "./options.ts";
+import { requestIdOf } from "./request-id.ts";
 import { generationRoutes } from "./routes/generation.ts";
 import { kvTransferRoutes } from "./routes/kv-transfer.ts";
 import { modelRoutes } from "./routes/models.ts";
@@ -74,6 +76,7 @@ function application(bodyLimitBytes: number, logLevel: string): FastifyInstance 
     logController: new LogController({ disableRequestLogging: true }),
     logger: { level: logLevel, stream: process.stderr },
     requestIdHeader: false,
+    genReqId: ({ headers }) => requestIdOf(headers),
     exposeHeadRoutes: false,
     serverFactory: (handler) => createServer(handler),
     frameworkErrors: (error, request, reply) => {
@@ -101,7 +104,7 @@ function application(bodyLimitBytes: number, logLevel: string): FastifyInstance 
 }
 
 function sendError(reply: FastifyReply, error: OpenAiError): void {
-  reply.code(error.status).headers(error.headers).send(error.body());
+  reply.code(error.status).headers(error.headers).header(HEADERS.requestId, reply.request.id).send(error.body());
 }
 
 function asOpenAiError(

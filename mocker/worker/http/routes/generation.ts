@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   type ChatRequest,
@@ -57,7 +56,7 @@ async function answer(
   if (maxWaiting !== null && context.waiting >= maxWaiting) {
     throw tooManyRequests(`${context.waiting} requests wait already, the limit is ${maxWaiting}.`, 1);
   }
-  const requestId = requestIdOf(request);
+  const requestId = request.id;
   const prompts = promptsOf(asked, context);
   const answered = forRole(asked, context);
   const sequences = sequencesOf(answered, prompts, request, arrival, requestId);
@@ -86,12 +85,6 @@ async function answer(
   reply.header(HEADERS.requestId, requestId).header(HEADERS.workerId, context.running.id);
   whole.start(sequences.for(whole), travels, echoes);
   return await whole.body;
-}
-
-/** The client's, where it is fit to be repeated in a header; or one of our own. */
-function requestIdOf(request: FastifyRequest): string {
-  const header = request.headers[HEADERS.requestId];
-  return typeof header === "string" && /^[\x21-\x7e]{1,256}$/.test(header) ? header : randomUUID();
 }
 
 function promptsOf(asked: ChatRequest | CompletionRequest, context: WorkerContext): Int32Array[] {

@@ -49,6 +49,16 @@ describe("errors in OpenAI's shape", () => {
     expectError(await call(`${url}/%ff`), 400, {});
   });
 
+  it("name their request, with the client's id or one of our own", async () => {
+    const named = { "x-request-id": "abc-1" };
+    for (const body of ["{", {}, chat("a", { model: "other" }), chat(words(70))]) {
+      expect((await post(chatUrl(), body, named)).headers["x-request-id"]).toBe("abc-1");
+    }
+    const spaced = { "x-request-id": "a b" };
+    expect((await post(chatUrl(), {}, spaced)).headers["x-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
+    expect((await call(`${url}/v1/nothing`)).headers["x-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
   it("413 for bodies that are too large, 415 for other media types", async () => {
     expectError(await post(chatUrl(), chat("x".repeat(5000))), 413, { code: "request_too_large" });
     const plain = await post(chatUrl(), "hello", { "content-type": "text/plain" });
