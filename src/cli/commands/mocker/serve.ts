@@ -9,7 +9,6 @@ type EndSignal = keyof typeof SIGNAL_EXIT_CODES;
 
 /** Runs the workers until a signal ends them: the first drains, the second ends at once. */
 export async function serve(settings: MockerSettings): Promise<void> {
-  for (const notice of settings.notices) process.stderr.write(`note: ${notice}\n`);
   const { startupMs } = settings.host.settings;
   if (startupMs > 0) process.stderr.write(`Simulating engine startup time: ${(startupMs / 1000).toFixed(2)}s\n`);
   const signalled = nextSignal();

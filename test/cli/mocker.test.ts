@@ -1,0 +1,276 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { saveMockerTable } from "#profiles";
+import { runUnderstudy } from "./run-understudy.ts";
+
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "understudy-mocker-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const mocker = (...args: string[]) => runUnderstudy(folder, "mocker", ...args);
+const file = (name: string, content: unknown) => {
+  const path = join(folder, name);
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+};
+
+function config(...args: string[]) {
+  const { status, stdout, stderr } = mocker(...args, "--print-config");
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+function refusal(...args: string[]): string {
+  const { status, stdout, stderr } = mocker(...args, "--print-config");
+  expect(status, stderr).toBe(2);
+  expect(stdout).toBe("");
+  expect(stderr).not.toContain("    at ");
+  return stderr;
+}
+
+describe("flags", () => {
+  it("have Dynamo's defaults", () => {
+    const { worker, host, port, count } = config();
+    expect({ host, port, count }).toEqual({ host: "127.0.0.1", port: 8001, count: 1 });
+    expect(worker).toMatchObject({ model: "mock-model", dpSize: 1, startupMs: 0, handoffTimeoutMs: 300_000 });
+    expect(worker.engine).toMatchObject({
+      role: "aggregated",
+      numGpuBlocks: 16_384,
+      blockSize: 64,
+      maxNumSeqs: 256,
+      maxNumBatchedTokens: 8192,
+      watermark: 0,
+      timing: "polynomial",
+      kvEvents: true,
+    });
+    expect(worker.transfer).toEqual({ bytesPerToken: 131_072, bytesPerSecond: 64e9, timing: "full_prompt" });
+  });
+
+  it("say what they say in vLLM's, Dynamo's and llm-d's words", () => {
+    const { worker, http } = config(
+      ...["--served-model-name", "llama", "other", "--max-model-len", "4096", "--block-size", "16"],
+      ...["--num-gpu-blocks-override", "100", "--max-num-seqs", "8", "--no-enable-prefix-caching", "--seed", "3"],
+      ...[
+        "--time-to-first-token",
+        "100",
+        "--inter-token-latency",
+        "10ms",
+        "--startup-time",
+        "2.5",
+        "--preemption-mode",
+      ],
+      ...["fifo", "--data-parallel-size", "2", "--kv-transfer-bandwidth", "450", "--endpoint", "dyn://ns.comp.ep"],
+    );
+    expect(worker).toMatchObject({ model: "llama", dpSize: 2, startupMs: 2500, transfer: { bytesPerSecond: 450e9 } });
+    expect(worker.engine).toMatchObject({
+      maxModelLen: 4096,
+      blockSize: 16,
+      numGpuBlocks: 100,
+      maxNumSeqs: 8,
+      prefixCaching: false,
+      kvEvents: false,
+      preemption: "fifo",
+      timing: "fixed",
+    });
+    expect(http).toMatchObject({
+      modelAliases: ["other"],
+      seed: 3,
+      dynamoPlace: { namespace: "ns", component: "comp", endpoint: "ep" },
+    });
+  });
+
+  it("take the profile's cache, model and KV size", () => {
+    const { worker } = config("--profile", "h200-llama-3.1-8b-fp8-tp1-estimate", "--disaggregation-mode", "decode");
+    expect(worker.engine).toMatchObject({ role: "decode", timing: "profile", kvEvents: false });
+    expect(worker.engine.numGpuBlocks).toBeGreaterThan(10_000);
+    expect(worker.model).toContain("Llama-3.1-8B");
+  });
+
+  it("read a mocker table as Dynamo does", () => {
+    const table = join(folder, "perf_data.npz");
+    saveMockerTable(
+      {
+        prefillIsl: [100, 200],
+        prefillTtftMs: [10, 20],
+        decodeActiveKvTokens: [0, 1000],
+        decodeContextLength: [1, 100],
+        decodeItlMs: [
+          [5, 5],
+          [6, 6],
+        ],
+      },
+      table,
+    );
+    expect(config("--planner-profile-data", table).worker.engine.timing).toBe("table");
+  });
+
+  it("have environment equivalents, which they beat, and which --extra-engine-args beats, too", () => {
+    const args = file("args.json", { block_size: 8, watermark: null, kv_transfer_bandwidth: 0 });
+    process.env.UNDERSTUDY_BLOCK_SIZE = "32";
+    process.env.UNDERSTUDY_MAX_NUM_SEQS = "5";
+    try {
+      expect(config().worker.engine).toMatchObject({ blockSize: 32, maxNumSeqs: 5 });
+      expect(config("--max-num-seqs", "6").worker.engine).toMatchObject({ blockSize: 32, maxNumSeqs: 6 });
+      const { worker } = config("--block-size", "4", "--extra-engine-args", args);
+      expect(worker.engine).toMatchObject({ blockSize: 8, maxNumSeqs: 5 });
+      expect(worker.transfer).toBeNull();
+    } finally {
+      delete process.env.UNDERSTUDY_BLOCK_SIZE;
+      delete process.env.UNDERSTUDY_MAX_NUM_SEQS;
+    }
+  });
+
+  it("count KV bytes from a model's config.json", () => {
+    file("config.json", {
+      num_hidden_layers: 32,
+      num_attention_heads: 32,
+      num_key_value_heads: 8,
+      hidden_size: 4096,
+      torch_dtype: "bfloat16",
+    });
+    const of = (...args: string[]) => config("--model-path", folder, ...args).worker.transfer.bytesPerToken;
+    expect(of()).toBe(131_072);
+    expect(of("--kv-cache-dtype", "fp8")).toBe(65_536);
+    expect(of("--kv-bytes-per-token", "7")).toBe(7);
+  });
+
+  it("never show keys", () => {
+    const { stdout } = mocker("--api-key", "sk-secret", "--print-config");
+    expect(stdout).not.toContain("sk-secret");
+    expect(JSON.parse(stdout).http.apiKeys).toEqual(["(hidden)"]);
+  });
+
+  it("of vLLM that mean nothing here are taken, with a note; old ones with the new one's name", () => {
+    const { status, stdout, stderr } = mocker("--tensor-parallel-size", "4", "--trust-remote-code", "--print-config");
+    expect(status).toBe(0);
+    expect(stderr).toContain("without effect on a mock engine: --tensor-parallel-size, --trust-remote-code");
+    expect(JSON.parse(stdout).worker.engine.role).toBe("aggregated");
+    const old = mocker("--is-prefill-worker", "--print-config");
+    expect(JSON.parse(old.stdout).worker.engine.role).toBe("prefill");
+    expect(old.stderr).toContain("--disaggregation-mode prefill");
+  });
+});
+
+describe("mistakes", () => {
+  it("in names get a suggestion", () => {
+    expect(refusal("--num-worker", "3")).toContain("did you mean --num-workers?");
+    expect(refusal("--profile", "h200-llama-3.1-8b-fp8-tp1-estimat")).toContain("did you mean");
+    expect(refusal("--quirks", "integerMean")).toContain('did you mean "integerMeans"?');
+  });
+
+  it("in the file of engine arguments get Dynamo's message, and a suggestion", () => {
+    const unknown = refusal("--extra-engine-args", file("unknown.json", { num_gpu_block: 1, zzz: 2 }));
+    expect(unknown).toContain("Invalid arguments found in JSON file: num_gpu_block, zzz");
+    expect(unknown).toContain('did you mean "num_gpu_blocks"?');
+    expect(refusal("--extra-engine-args", file("bad.json", { block_size: "8" }))).toContain("bad.json: block_size");
+    expect(refusal("--extra-engine-args", file("broken.json", "{"))).toContain("broken.json");
+    expect(refusal("--extra-engine-args", file("both.json", { is_prefill: true, is_decode: true }))).toContain(
+      "is_prefill",
+    );
+    expect(refusal("--extra-engine-args", join(folder, "none.json"))).toContain("none.json");
+  });
+
+  it("in values and combinations say what is expected", () => {
+    expect(refusal("--is-prefill-worker", "--is-decode-worker")).toContain("Cannot specify both");
+    expect(refusal("--timing", "fast")).toContain("fixed:<ttft>,<itl>");
+    expect(refusal("--timing", "polynomial", "--profile", "x")).toContain("give one of them");
+    expect(refusal("--reasoning", "{}")).toContain("thinking_ratio");
+    expect(refusal("--speedup-ratio", "-1")).toContain("--speedup-ratio");
+    expect(refusal("--zmq-kv-events-ports", "5557,5558")).toContain("one port per worker: 1");
+    expect(refusal("--zmq-replay-ports", "5557")).toContain("--zmq-kv-events-ports");
+    expect(refusal("--zmq-kv-events-ports", "5557", "--disaggregation-mode", "decode")).toContain("decode");
+    expect(refusal("--endpoint", "generate")).toContain("dyn://");
+    expect(refusal("--watermark", "1")).toContain("--watermark");
+  });
+
+  it("of asking for what is not modelled are refused with the reason", () => {
+    expect(refusal("--engine-type", "sglang")).toContain("--metric-names sglang");
+    expect(refusal("--aic-perf-model")).toContain("estimator");
+    expect(refusal("--aic-nextn", "3")).toContain("speculative decoding");
+    expect(refusal("--bootstrap-ports", "1,2")).toContain("HTTP");
+  });
+});
+
+type Serving = ChildProcessByStdio<null, Readable, Readable>;
+
+/** The command, when its workers have said that they are ready. */
+async function serving(count: number, ...args: string[]) {
+  const child: Serving = spawn(process.execPath, [main, "mocker", "--port", "0", "--json", ...args], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    stderr += text;
+  });
+  const ended = new Promise<{ code: number | null; stderr: string }>((resolve) => {
+    child.on("close", (code) => resolve({ code, stderr }));
+  });
+  const cards: { url: string; state: string }[] = [];
+  for await (const line of createInterface(child.stdout)) {
+    cards.push(JSON.parse(line));
+    if (cards.length === count) break;
+  }
+  return { child, cards, ended };
+}
+
+describe("a process of workers", () => {
+  it("says when each is ready, registers them, and ends with 0 at SIGTERM when its streams have ended", async () => {
+    const { child, cards, ended } = await serving(
+      2,
+      "--num-workers",
+      "2",
+      "--timing",
+      "fixed:20ms,5ms",
+      "--register-dir",
+      "leases",
+    );
+    expect(cards.map((card) => card.state)).toEqual(["ready", "ready"]);
+    expect(readdirSync(join(folder, "leases"))).toHaveLength(2);
+    const answer = await fetch(`${cards[0]!.url}/v1/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "hello", max_tokens: 40, stream: true }),
+    });
+    child.kill("SIGTERM");
+    const text = await answer.text();
+    expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
+    expect(text.match(/^data: \{/gm)).toHaveLength(40);
+    const { code, stderr } = await ended;
+    expect(code, stderr).toBe(0);
+    expect(readdirSync(join(folder, "leases"))).toEqual([]);
+  });
+
+  it("ends at once at a second signal", async () => {
+    const { child, cards, ended } = await serving(1, "--timing", "fixed:20ms,5ms", "--register-dir", "second");
+    const answer = await fetch(`${cards[0]!.url}/v1/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "hello", max_tokens: 100_000, stream: true }),
+    });
+    const cut = answer.text().then(
+      () => "ended",
+      () => "cut",
+    );
+    child.kill("SIGTERM");
+    await vi.waitFor(async () => expect((await fetch(`${cards[0]!.url}/health`)).status).toBe(503));
+    child.kill("SIGINT");
+    expect(await ended).toMatchObject({ code: 130 });
+    expect(await cut).toBe("cut");
+  });
+
+  it("that can't have its port says so", () => {
+    const { status, stderr } = mocker("--host", "256.0.0.1");
+    expect(status).toBe(1);
+    expect(stderr).toContain("256.0.0.1");
+  });
+});
