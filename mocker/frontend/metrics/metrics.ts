@@ -163,7 +163,7 @@ export class FrontendMetrics {
       ]),
       islQuantile: r.gauge(own("input_sequence_tokens_quantile"), "Quantiles of the prompt lengths of the last 30 s.", [
         "model",
-        "quantile",
+        "q",
       ]),
       islSamples: r.gauge(own("input_sequence_samples"), "Prompts that the quantiles are made from.", model),
       finished: r.counter(own("requests_finished_total"), "Requests that ended well.", model),

@@ -42,7 +42,7 @@ export function understudyMetrics(registry: Registry, worker: Worker): Pick<Engi
   const late = registry.gauge(
     "understudy_wake_lateness_seconds",
     "How late the process woke up for the ends of passes, in real time, since its start.",
-    ["quantile"],
+    ["q"],
   );
   const [median, high, most] = ["0.5", "0.99", "1"].map((quantile) => late.labels(quantile));
   const lateSum = registry.counter("understudy_wake_lateness_seconds_total", "Sum of the lateness of all wake-ups.");
