@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { type buildConnector, Client, type Dispatcher } from "undici";
+import { type buildConnector, Client } from "undici";
 
 /** What sockets of this thread read into: undici's parser is done with a piece when it returns. */
 let readBuffer: Buffer | null = null;
@@ -105,5 +105,3 @@ export class Connections {
     await Promise.all(this.#all.map((client) => client.destroy()));
   }
 }
-
-export type { Dispatcher };

@@ -1,6 +1,7 @@
 import { type Clock, type Timer, TimerQueue } from "#common";
 import type { ClosedLoop, Workload } from "#scenarios";
 import { GapSketch } from "#src/record";
+import { Bodies } from "./bodies.ts";
 import { cancelAfter } from "./cancellation.ts";
 import type { LoadColumns } from "./columns.ts";
 import { Connections } from "./connections.ts";
@@ -49,7 +50,7 @@ export class Driver implements ExchangeOwner {
   readonly #connections: Connections;
   readonly #endpoint: "chat" | "completions";
   readonly #underWay = new Set<Exchange>();
-  readonly #bodies = new Map<number, Buffer>();
+  readonly #bodies: Bodies;
   /** Closed loop of a request; empty where there is none. */
   readonly #loopOf = new Map<number, number>();
   readonly #inLoop: number[];
@@ -59,7 +60,6 @@ export class Driver implements ExchangeOwner {
   #openCursor = 0;
   #pendingTurns = 0;
   #aheadCursor = 0;
-  #making = false;
   #closed = false;
   #resolve: () => void = () => {};
   #endWarmUp: () => void = () => {};
@@ -71,6 +71,10 @@ export class Driver implements ExchangeOwner {
     this.#timers = timers ?? new TimerQueue(clock);
     const { workload, target, prompts, sendRequestStart, runId } = plan;
     this.#factory = new RequestFactory(workload, target, prompts, sendRequestStart ? clock : null, runId);
+    this.#bodies = new Bodies(
+      (request) => this.#factory.body(request),
+      () => this.#upcoming(),
+    );
     this.#connections = new Connections(this.#factory.parts.origin);
     this.#endpoint = target.endpoint ?? "chat";
     this.#inLoop = plan.closedLoops.map(() => 0);
@@ -80,7 +84,7 @@ export class Driver implements ExchangeOwner {
       const everyMs = Math.max(1, Math.min(SWEEP_MS, timeoutMs / clock.timeScale / 4));
       this.#sweep = setInterval(() => this.#stopSlowOnes(timeoutMs), everyMs);
     }
-    this.#makeAhead();
+    this.#bodies.makeAhead();
   }
 
   get connections(): number {
@@ -161,6 +165,7 @@ export class Driver implements ExchangeOwner {
     this.cut();
     clearInterval(this.#sweep);
     this.#timers.close();
+    this.#bodies.close();
     await this.#connections.close();
   }
 
@@ -198,7 +203,7 @@ export class Driver implements ExchangeOwner {
         this.#pendingTurns--;
         this.#dispatch(turn, dueMs);
       });
-      this.#body(turn);
+      this.#bodies.prepare(turn);
       return;
     }
     const loop = this.#loopOf.get(exchange.row);
@@ -240,8 +245,7 @@ export class Driver implements ExchangeOwner {
   #dispatch(request: number, dueMs: number | null): void {
     if (this.#closed) return;
     const { requests, details } = this.columns;
-    const body = this.#body(request);
-    this.#bodies.delete(request);
+    const body = this.#bodies.take(request);
     const sentMs = this.nowMs();
     const arrivalMs = dueMs ?? sentMs;
     requests.isl[request] = this.#plan.workload.isl[request]!;
@@ -256,7 +260,7 @@ export class Driver implements ExchangeOwner {
     this.#underWay.add(exchange);
     this.counts.sent++;
     this.#send(exchange, body, this.#factory.headers(request, this.#startMs + arrivalMs));
-    this.#makeAhead();
+    this.#bodies.makeAhead();
   }
 
   #send(exchange: Exchange, body: Buffer, headers: string[]): void {
@@ -280,33 +284,8 @@ export class Driver implements ExchangeOwner {
     }
   }
 
-  // ── bodies ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #body(request: number): Buffer {
-    let body = this.#bodies.get(request);
-    if (body === undefined) {
-      body = this.#factory.body(request);
-      this.#bodies.set(request, body);
-    }
-    return body;
-  }
-
-  /** Makes one body after the other, a turn of the event loop each, until enough are ready. */
-  #makeAhead(): void {
-    if (this.#making || this.#closed) return;
-    const request = this.#nextUnmade();
-    if (request < 0) return;
-    this.#making = true;
-    setImmediate(() => {
-      this.#making = false;
-      if (this.#closed) return;
-      this.#body(request);
-      this.#makeAhead();
-    });
-  }
-
   /** A request that comes soon and has no body yet, or −1. */
-  #nextUnmade(): number {
+  #upcoming(): number {
     const { openHeads, closedLoops } = this.#plan;
     this.#aheadCursor = Math.max(this.#aheadCursor, this.#openCursor);
     if (this.#aheadCursor < Math.min(openHeads.length, this.#openCursor + AHEAD))

@@ -22,7 +22,8 @@ export function connectionFailure(error: Error, responded: boolean): { kind: Fai
   if (!responded && (/CERT|TLS|SSL/.test(code) || /self-signed/.test(error.message))) {
     return { kind: "connect", message: `no TLS connection: ${error.message}` };
   }
-  if (code.startsWith("HPE_")) return { kind: "protocol", message: `the response is no HTTP: ${error.message}` };
+  if (error.name === "HTTPParserError")
+    return { kind: "protocol", message: `the response is no HTTP: ${error.message}` };
   if (code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE") {
     return {
       kind: "dropped",

@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createPlainServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type LoadOptions, type LoadResult, runLoad } from "#src/loadgen";
 import { RequestStatus } from "#src/record";
@@ -128,6 +128,47 @@ describe("a run", () => {
     });
     expect(result.counts.completed).toBe(6);
     expect(result.warnings.map(({ code }) => code)).toEqual(["NOT_STREAMED"]);
+  });
+});
+
+describe("connections", () => {
+  it("that the server closes after each response are made anew", async () => {
+    const result = await load(
+      (request) => {
+        request.response.setHeader("connection", "close");
+        streamTokens(request);
+      },
+      { workload: closedLoop(2, 10) },
+    );
+    expect(result.counts.completed).toBe(10);
+    expect(server.connections).toBe(10);
+  });
+
+  it("may end a response by closing, where it has no length", async () => {
+    server = await fakeServer();
+    const plain = createPlainServer((socket) => {
+      socket.once("data", () => {
+        const request = { path: "/v1/chat/completions" };
+        socket.write("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
+        socket.end(chunk(request, " a") + chunk(request, " b", "length") + event("[DONE]"));
+      });
+    });
+    await new Promise<void>((resolve) => plain.listen(0, "localhost", resolve));
+    const url = `http://localhost:${(plain.address() as AddressInfo).port}`;
+    const result = await runLoad({ workload: openLoop([0, 1], 9, 2), target: { url, model: "fake" } });
+    expect(result.counts.completed).toBe(2);
+    expect([...result.requests.outputTokens]).toEqual([2, 2]);
+    await new Promise((resolve) => plain.close(resolve));
+  });
+
+  it("that answer no HTTP are failures", async () => {
+    server = await fakeServer();
+    const plain = createPlainServer((socket) => void socket.once("data", () => socket.end("SSH-2.0-OpenSSH_9.6\r\n")));
+    await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(plain.address() as AddressInfo).port}`;
+    const result = await runLoad({ workload: openLoop([0]), target: { url, model: "fake" } });
+    expect(result.failures).toMatchObject([{ kind: "protocol", status: 0 }]);
+    await new Promise((resolve) => plain.close(resolve));
   });
 });
 
