@@ -54,7 +54,7 @@ export function planAnswer(request: ChatRequest | CompletionRequest, options: An
     const words = wordStream(tokenizer, seed);
     const finishReason = request.maxTokens === null && asked <= room ? "stop" : "length";
     const whole: SaidText = { tokens: contentTokens, finishReason, id: words.id, text: words.text };
-    content = cutAtStop(whole, { ...request, minTokens: request.minTokens - thinkingTokens });
+    content = cutAtStop(whole, request, request.minTokens - thinkingTokens);
   }
   const tool = structured?.tool ?? null;
   if (thinkingTokens === 0) return { ...content, tool, thinkingTokens };

@@ -1,13 +1,13 @@
 import type { GenerationRequest } from "./requests.ts";
 import type { SaidText } from "./said.ts";
 
-type StopParameters = Pick<GenerationRequest, "stop" | "stopTokenIds" | "includeStop" | "minTokens">;
+type StopParameters = Pick<GenerationRequest, "stop" | "stopTokenIds" | "includeStop">;
 
 /**
  * Ends a text where a stop string is complete, or at a stop token: as with vLLM, the tokens up to there are generated, the text
- * ends before the stop string (after it with `include_stop_str_in_output`), and stops within `min_tokens` don't count.
+ * ends before the stop string (after it with `include_stop_str_in_output`), and stops within `minTokens` don't count.
  */
-export function cutAtStop(whole: SaidText, request: StopParameters): SaidText {
+export function cutAtStop(whole: SaidText, request: StopParameters, minTokens: number): SaidText {
   if (request.stop.length === 0 && request.stopTokenIds.length === 0) return whole;
   const stopTokens = new Set(request.stopTokenIds);
   const pieces: string[] = [];
@@ -17,7 +17,7 @@ export function cutAtStop(whole: SaidText, request: StopParameters): SaidText {
     const before = text.length;
     pieces.push(piece);
     text += piece;
-    if (i < request.minTokens) continue;
+    if (i < minTokens) continue;
     if (stopTokens.has(whole.id(i))) return ended(whole, pieces, request.includeStop ? text.length : before);
     const match = firstStop(text, request.stop, before);
     if (match !== null) return ended(whole, pieces, request.includeStop ? match.end : match.start);
