@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { wallClock } from "#common";
+import { randomStream, wallClock } from "#common";
 import { engineConfig, fixedTiming } from "#mocker/engine";
 import { type Frontend, startFrontend } from "#mocker/frontend";
+import { PrefixIndex } from "#mocker/router";
 import { builtinTokenizer, sequenceHashes } from "#mocker/text";
 import { startWorkerHost, type WorkerHost } from "#mocker/worker";
 import { type ScrapeSource, scrapeSource } from "#planner/sources";
+import { subscribeKvEvents } from "../../mocker/frontend/kv-events/index.ts";
 
 const BLOCK_SIZE = 4;
 const MODEL = "llama";
@@ -136,6 +138,52 @@ describe("KV-aware routing over live workers", () => {
     expect(response.status).toBe(200);
     const again = await complete(frontend, tokens);
     expect(again.cachedTokens).toBe(0);
+  });
+
+  it("knows a worker's cache as it is, through eviction, and from its beginning as well as from a snapshot", async () => {
+    const { url } = host.workers[0]!;
+    const ask = async (tokens: number[]) => {
+      const response = await fetch(`${url}/v1/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: MODEL, prompt: tokens, max_tokens: 1 }),
+      });
+      const { usage } = (await response.json()) as { usage: { prompt_tokens_details: { cached_tokens: number } } };
+      return usage.prompt_tokens_details.cached_tokens;
+    };
+    const followed = new PrefixIndex(1000);
+    const following = subscribeKvEvents({ url, worker: "w", index: followed });
+    const hits = (index: PrefixIndex, tokens: number[]) => {
+      const hashes = sequenceHashes(Int32Array.from(tokens), BLOCK_SIZE);
+      return index.match(hashes, hashes.length, ["w"], 1).cached[0]!;
+    };
+    const random = randomStream(11, "prompts");
+    const stems = Array.from({ length: 6 }, (_, i) => prompt(300 + i, 4).slice(0, -1));
+    const asked: number[][] = [];
+    let evictions = 0;
+    for (let i = 0; i < 60; i++) {
+      const stem = stems[random.integer(stems.length)]!;
+      const tokens = [...stem, ...prompt(400 + random.integer(20), 1 + random.integer(4))];
+      const snapshot = new PrefixIndex(1000);
+      const once = subscribeKvEvents({ url, worker: "w", index: snapshot });
+      await vi.waitFor(() => expect(once.messages).toBeGreaterThan(0));
+      const expected = hits(snapshot, tokens);
+      if (expected === 0 && asked.some((before) => before[0] === tokens[0])) evictions++;
+      once.close();
+      // At least one token is always computed, and these prompts end in a part of a block.
+      expect(await ask(tokens)).toBe(expected * BLOCK_SIZE);
+      asked.push(tokens);
+    }
+    expect(evictions).toBeGreaterThan(0);
+    const snapshot = new PrefixIndex(1000);
+    const last = subscribeKvEvents({ url, worker: "w", index: snapshot });
+    await vi.waitFor(() => expect(last.messages).toBeGreaterThan(0));
+    await vi.waitFor(() => {
+      expect(followed.cachedBlocks("w")).toBe(snapshot.cachedBlocks("w"));
+      expect(asked.map((tokens) => hits(followed, tokens))).toEqual(asked.map((tokens) => hits(snapshot, tokens)));
+    });
+    last.close();
+    following.close();
   });
 
   it("is observed by a planner's source as it was", async () => {

@@ -1,1 +1,1 @@
-export { type KvSubscription, type KvSubscriptionOptions, subscribeKvEvents } from "./subscriber.ts";
+export { type KvSubscription, subscribeKvEvents } from "./subscriber.ts";

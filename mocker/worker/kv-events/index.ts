@@ -1,4 +1,3 @@
 export { KvEventStream, type KvEventStreamOptions } from "./event-stream.ts";
-export { type FeedBatch, type FeedEvent, type FeedSnapshot, KvEventFeed, publishesKvEvents } from "./feed.ts";
-export type { ZmqEventShape } from "./zmq-payload.ts";
+export { type FeedBatch, KvEventFeed, publishesKvEvents } from "./feed.ts";
 export { openZmqPublisher, type ZmqPublisher, type ZmqPublisherOptions } from "./zmq-publisher.ts";
