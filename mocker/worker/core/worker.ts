@@ -31,6 +31,8 @@ import { type LiveSequence, SequenceSlots } from "./sequence.ts";
 
 /** Between the arrival of a request's head and its submission lie its body, JSON and tokenizer: a ms or less, mostly. */
 const DEFAULT_SETTLE_MS = 1;
+/** Instants of other processes that lie further back are not believed, real ms. */
+const MOST_TRUSTED_MS = 1000;
 /** What Unix seconds in a double lose, and a little more, ms. */
 const TRANSPORT_ERROR_MS = 1e-3;
 
@@ -272,7 +274,8 @@ class LiveWorker implements Worker, RankOwner {
         const nowMs = this.#timers.nowMs();
         if (!trustRequestStart || held_at === undefined) return nowMs;
         const heldMs = this.clock.fromUnixMs(held_at * 1000);
-        return heldMs > nowMs - TRANSPORT_ERROR_MS ? nowMs : heldMs;
+        const ageMs = nowMs - heldMs;
+        return ageMs < TRANSPORT_ERROR_MS || ageMs > MOST_TRUSTED_MS * this.clock.timeScale ? nowMs : heldMs;
       },
       transferMs: (missingTokens) =>
         transferMs(
