@@ -50,7 +50,8 @@ async function readJson(file: string): Promise<unknown> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    throw tokenizerUnreadable(file, messageOf(error), error);
+    const absent = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw tokenizerUnreadable(file, absent ? "the folder holds no such file" : messageOf(error), error);
   }
   try {
     return JSON.parse(text);

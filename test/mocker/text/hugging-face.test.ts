@@ -127,6 +127,7 @@ describe("loading a tokenizer", () => {
     expect(await mistake(join(folder, "empty"))).toMatchObject({
       code: "TEXT_TOKENIZER_UNREADABLE",
       where: join(folder, "empty", "tokenizer.json"),
+      message: "the tokenizer can't be read: the folder holds no such file",
     });
     expect(await mistake(await write("text.json", "{ no"))).toMatchObject({ code: "TEXT_TOKENIZER_UNREADABLE" });
     expect(await mistake(await write("list.json", "[]"))).toMatchObject({
