@@ -66,5 +66,5 @@ export type {
 export { type ChatAnswerBody, ResponsesAnswer } from "./responses-answer.ts";
 export { parseResponsesRequest, type ResponsesRequest, responsesChatBody } from "./responses-request.ts";
 export type { SaidText, SaidTokens } from "./said.ts";
-export { isDone, type SseEvent, SseParser, SseScanner } from "./sse.ts";
+export { type SseEvent, SseParser } from "./sse.ts";
 export * from "./types.ts";

@@ -8,7 +8,7 @@ import {
   parseResponsesRequest,
   ResponsesAnswer,
   responsesChatBody,
-  SseScanner,
+  SseParser,
   serviceUnavailable,
   usageOf,
 } from "#mocker/protocol";
@@ -21,10 +21,10 @@ const answerTo = (body: object) => new ResponsesAnswer(parseResponsesRequest(bod
 /** The events that a chat's stream becomes. */
 function translated(answer: ResponsesAnswer, chunks: readonly string[]): string {
   let events = answer.start();
-  const scanner = new SseScanner((bytes, start, end) => {
-    events += answer.chunk(JSON.parse(Buffer.from(bytes.slice(start, end)).toString()) as ChatAnswerBody);
+  const parser = new SseParser(({ data }) => {
+    events += answer.chunk(JSON.parse(data) as ChatAnswerBody);
   });
-  for (const chunk of chunks) scanner.push(Buffer.from(chunk));
+  for (const chunk of chunks) parser.push(chunk);
   return events;
 }
 

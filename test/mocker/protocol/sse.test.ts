@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isDone, type SseEvent, SseParser, SseScanner } from "#mocker/protocol";
+import { type SseEvent, SseParser } from "#mocker/protocol";
 
 /** The bytes cut anywhere, also within characters. */
 const cuts = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 });
@@ -12,19 +12,6 @@ function* inPieces(bytes: Buffer, lengths: readonly number[]): Generator<Buffer>
   }
 }
 
-function scan(text: string, lengths: readonly number[]): string[] {
-  const found: string[] = [];
-  const scanner = new SseScanner((bytes, start, end) => found.push(Buffer.from(bytes.slice(start, end)).toString()));
-  // One buffer for all pieces, as a socket has it: what is kept must have been copied.
-  const shared = Buffer.alloc(1024);
-  for (const piece of inPieces(Buffer.from(text), lengths)) {
-    piece.copy(shared);
-    scanner.push(shared.subarray(0, piece.length));
-  }
-  scanner.end();
-  return found;
-}
-
 function parse(text: string, lengths: readonly number[]): SseEvent[] {
   const events: SseEvent[] = [];
   const parser = new SseParser((event) => events.push(event));
@@ -34,30 +21,6 @@ function parse(text: string, lengths: readonly number[]): SseEvent[] {
 
 const line = fc.string({ unit: fc.constantFrom("a", "é", "🎉", " ", ":", "d", "data:", '"'), maxLength: 12 });
 const newline = fc.constantFrom("\n", "\r\n", "\r");
-
-describe("the scanner of data lines", () => {
-  it("finds each value, however the bytes come", () => {
-    fc.assert(
-      fc.property(fc.array(line), fc.constantFrom("\n", "\r\n"), cuts, (values, end, lengths) => {
-        const text = values.map((value) => `data: ${value}${end}${end}`).join("");
-        expect(scan(text, lengths)).toEqual(values);
-      }),
-    );
-  });
-
-  it("takes comments, other fields and text that looks like data for what they are", () => {
-    const text = ': data: a\nevent: data:\n data: b\ndata:c\nDATA: d\nid\ndata:\ndata: "data: e"\n\ndata: [DONE]';
-    expect(scan(text, [1])).toEqual(["c", "", '"data: e"', "[DONE]"]);
-    expect(scan(text, [500])).toEqual(["c", "", '"data: e"', "[DONE]"]);
-  });
-
-  it("knows the end of a stream", () => {
-    const ends: boolean[] = [];
-    const scanner = new SseScanner((bytes, start, end) => ends.push(isDone(bytes, start, end)));
-    scanner.push(Buffer.from('data: {"a":1}\n\ndata: [DONE]\n\n'));
-    expect(ends).toEqual([false, true]);
-  });
-});
 
 describe("the parser of events", () => {
   it("has the values of all data lines of an event, however the bytes come", () => {
