@@ -11,6 +11,10 @@ import type { FailureKind, LoadFailure, LoadTarget, PromptOptions } from "./type
 
 /** Bodies made before they are due. */
 const AHEAD = 32;
+/** Bodies of a closed loop's first requests that are made before it starts. */
+const MOST_AT_ONCE = 4096;
+/** Real ms after which others have their turn while bodies are made. */
+const TURN_MS = 5;
 /** How often requests are checked for their time limit, real ms. */
 const SWEEP_MS = 100;
 
@@ -51,8 +55,8 @@ export class Driver implements ExchangeOwner {
   readonly #endpoint: "chat" | "completions";
   readonly #underWay = new Set<Exchange>();
   readonly #bodies: Bodies;
-  /** Closed loop of a request; empty where there is none. */
-  readonly #loopOf = new Map<number, number>();
+  /** Closed loop of a request, −1 for the open loop; null where there is no closed loop. */
+  readonly #loopOf: Int32Array | null;
   readonly #inLoop: number[];
   readonly #loopCursor: number[];
   readonly #sweep: NodeJS.Timeout | undefined;
@@ -77,6 +81,7 @@ export class Driver implements ExchangeOwner {
     );
     this.#connections = new Connections(this.#factory.parts.origin);
     this.#endpoint = target.endpoint ?? "chat";
+    this.#loopOf = plan.closedLoops.length === 0 ? null : new Int32Array(workload.count).fill(-1);
     this.#inLoop = plan.closedLoops.map(() => 0);
     this.#loopCursor = plan.closedLoops.map(() => 0);
     const timeoutMs = plan.requestTimeoutMs;
@@ -84,7 +89,6 @@ export class Driver implements ExchangeOwner {
       const everyMs = Math.max(1, Math.min(SWEEP_MS, timeoutMs / clock.timeScale / 4));
       this.#sweep = setInterval(() => this.#stopSlowOnes(timeoutMs), everyMs);
     }
-    this.#bodies.makeAhead();
   }
 
   get connections(): number {
@@ -139,6 +143,23 @@ export class Driver implements ExchangeOwner {
     return failures;
   }
 
+  /**
+   * Makes the bodies of the first requests, above all of those that a closed loop sends at once; ends at model time
+   * `untilMs` of the clock at the latest.
+   */
+  async prepare(untilMs: number): Promise<void> {
+    const { openHeads, closedLoops } = this.#plan;
+    const first = closedLoops.map(({ heads, concurrency }) => heads.subarray(0, Math.min(concurrency, MOST_AT_ONCE)));
+    let turnEndsMs = performance.now() + TURN_MS;
+    for (const request of [openHeads.subarray(0, AHEAD), ...first].flatMap((heads) => [...heads])) {
+      if (this.#closed || this.#clock.nowMs() >= untilMs) return;
+      this.#bodies.prepare(request);
+      if (performance.now() < turnEndsMs) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      turnEndsMs = performance.now() + TURN_MS;
+    }
+  }
+
   /** Runs the plan from model time `startMs` of the clock; resolves when all is done, or cut off. */
   async run(startMs: number): Promise<void> {
     this.#startMs = startMs;
@@ -148,7 +169,7 @@ export class Driver implements ExchangeOwner {
       const { closedLoops, endMs } = this.#plan;
       closedLoops.forEach((loop, index) => {
         for (const head of loop.heads) {
-          for (let turn = head; turn >= 0; turn = this.#nextTurn(turn)) this.#loopOf.set(turn, index);
+          for (let turn = head; turn >= 0; turn = this.#nextTurn(turn)) this.#loopOf![turn] = index;
         }
         this.#timers.at(startMs + loop.startMs, () => this.#refill(index));
         if (Number.isFinite(loop.endMs)) this.#timers.at(startMs + loop.endMs, () => this.#finishIfDone());
@@ -206,8 +227,8 @@ export class Driver implements ExchangeOwner {
       this.#bodies.prepare(turn);
       return;
     }
-    const loop = this.#loopOf.get(exchange.row);
-    if (loop !== undefined) {
+    const loop = this.#loopOf?.[exchange.row] ?? -1;
+    if (loop >= 0) {
       this.#inLoop[loop]!--;
       this.#refill(loop);
     }

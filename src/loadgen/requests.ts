@@ -2,7 +2,7 @@ import type { Clock } from "#common";
 import { HEADERS } from "#mocker/protocol";
 import { builtinTokenizer, type PromptShape, promptIds, promptText, type Tokenizer } from "#mocker/text";
 import type { Workload } from "#scenarios";
-import { badUrl, idsNeedCompletions } from "./errors.ts";
+import { badUrl } from "./errors.ts";
 import type { LoadTarget, PromptOptions } from "./types.ts";
 
 /** Requests for `Client.dispatch`, without what differs from one to the next. */
@@ -45,7 +45,6 @@ export class RequestFactory {
 
   /** @param clock where `X-Request-Start` is to be sent @param runId opens the ids of this run's requests */
   constructor(workload: Workload, target: LoadTarget, prompts: PromptOptions, clock: Clock | null, runId: string) {
-    if (prompts.format === "ids" && target.endpoint !== "completions") throw idsNeedCompletions();
     this.parts = requestParts(target.url, target.endpoint ?? "chat");
     this.#runId = runId;
     this.#workload = workload;

@@ -5,7 +5,8 @@ import { builtinTokenizer } from "#mocker/text";
 import { type LoadColumns, loadColumns } from "./columns.ts";
 import { Driver, type DriverPlan } from "./driver.ts";
 import { type DriverResult, runDriver } from "./driver-result.ts";
-import { badOption, nothingToSend, threadsNeedFile, warmupFailed } from "./errors.ts";
+import { badOption, idsNeedCompletions, nothingToSend, threadsNeedFile, warmupFailed } from "./errors.ts";
+import { requestParts } from "./requests.ts";
 import { loadResult } from "./result.ts";
 import { split } from "./split.ts";
 import { type FromThread, sharedClock, type ThreadTask, type ToThread } from "./thread.ts";
@@ -39,7 +40,11 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     requestTimeoutMs: options.requestTimeoutMs ?? null,
     endMs: options.endMs ?? null,
   };
-  const run = threads === 1 ? inThisThread(plan, columns, clock) : await inThreads(plan, columns, clock, threads);
+  const untilMs = options.startMs ?? Number.POSITIVE_INFINITY;
+  const run =
+    threads === 1
+      ? await inThisThread(plan, columns, clock, untilMs)
+      : await inThreads(plan, columns, clock, untilMs, threads);
   const cut = () => run.cut();
   options.signal?.addEventListener("abort", cut);
   let progress: NodeJS.Timeout | undefined;
@@ -73,8 +78,9 @@ interface Run {
   close(): Promise<unknown>;
 }
 
-function inThisThread(plan: DriverPlan, columns: LoadColumns, clock: Clock): Run {
+async function inThisThread(plan: DriverPlan, columns: LoadColumns, clock: Clock, untilMs: number): Promise<Run> {
   const driver = new Driver(plan, columns, clock);
+  await driver.prepare(untilMs);
   return {
     start: async (startMs) => [await runDriver(driver, startMs)],
     cut: () => driver.cut(),
@@ -83,7 +89,13 @@ function inThisThread(plan: DriverPlan, columns: LoadColumns, clock: Clock): Run
   };
 }
 
-async function inThreads(plan: DriverPlan, columns: LoadColumns, clock: Clock, threads: number): Promise<Run> {
+async function inThreads(
+  plan: DriverPlan,
+  columns: LoadColumns,
+  clock: Clock,
+  untilMs: number,
+  threads: number,
+): Promise<Run> {
   const { tokenizer, ...prompts } = plan.prompts;
   const parts = split(plan.workload, threads);
   // Beside this module there is the source, or what the build made of it.
@@ -94,10 +106,17 @@ async function inThreads(plan: DriverPlan, columns: LoadColumns, clock: Clock, t
       tokenizer: tokenizer?.name ?? "builtin",
       columns,
       clock: sharedClock(clock),
+      prepareUntilMs: untilMs,
     };
     return new ThreadRun(new Worker(file, { workerData: task }));
   });
-  await Promise.all(workers.map((worker) => worker.ready));
+  const close = () => Promise.all(workers.map((worker) => worker.close()));
+  try {
+    await Promise.all(workers.map((worker) => worker.ready));
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     start: (startMs) => Promise.all(workers.map((worker) => worker.start(startMs))),
     cut: () => {
@@ -113,7 +132,7 @@ async function inThreads(plan: DriverPlan, columns: LoadColumns, clock: Clock, t
       }
       return sum;
     },
-    close: () => Promise.all(workers.map((worker) => worker.close())),
+    close,
   };
 }
 
@@ -174,7 +193,9 @@ async function warmUp(plan: DriverPlan, count: number, clock: Clock, options: Lo
   }
 }
 
-function check({ workload, threads = 1, cancelShare = 0, prompts, startMs, endMs }: LoadOptions): void {
+function check({ workload, target, threads = 1, cancelShare = 0, prompts, startMs, endMs }: LoadOptions): void {
+  requestParts(target.url, target.endpoint ?? "chat");
+  if (prompts?.format === "ids" && target.endpoint !== "completions") throw idsNeedCompletions();
   if (workload.openHeads.length === 0 && workload.closedLoops.every((loop) => loop.heads.length === 0)) {
     throw nothingToSend();
   }

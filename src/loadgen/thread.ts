@@ -12,6 +12,8 @@ export interface ThreadTask {
   tokenizer: string;
   columns: LoadColumns;
   clock: SharedClock;
+  /** Model time at which preparations have to be over. */
+  prepareUntilMs: number;
 }
 
 /** A clock as a value: threads share the monotonic clock of the process, but not `performance.now()`'s origin. */
@@ -37,7 +39,8 @@ export function sharedClock(clock: Clock): SharedClock {
   return { timeScale: clock.timeScale, epochHrMs: hrNowMs() - clock.nowMs() / clock.timeScale };
 }
 
-async function drive(port: MessagePort, { plan, tokenizer, columns, clock: shared }: ThreadTask): Promise<void> {
+async function drive(port: MessagePort, task: ThreadTask): Promise<void> {
+  const { plan, tokenizer, columns, clock: shared, prepareUntilMs } = task;
   const epochMs = performance.timeOrigin + performance.now() + (shared.epochHrMs - hrNowMs());
   const clock = wallClock(shared.timeScale, epochMs);
   const prompts = {
@@ -61,6 +64,7 @@ async function drive(port: MessagePort, { plan, tokenizer, columns, clock: share
       port.close();
     });
   });
+  await driver.prepare(prepareUntilMs);
   post({ kind: "ready" });
 }
 

@@ -153,10 +153,4 @@ describe("addresses", () => {
   it.each(["localhost:8000", "ftp://host", "", "http://user:pw@host", "http://host/?x=1"])("%j is none", (url) => {
     expect(() => requestParts(url, "chat")).toThrow(expect.objectContaining({ code: "LOADGEN_BAD_URL" }));
   });
-
-  it("token ids are for completions alone", () => {
-    expect(() => factory(openLoop([0]), "chat", "ids")).toThrow(
-      expect.objectContaining({ code: "LOADGEN_IDS_NEED_COMPLETIONS" }),
-    );
-  });
 });

@@ -440,4 +440,7 @@ it("refuses a workload without requests and an address that is none", async () =
   await expect(
     runLoad({ workload: openLoop([0]), target: { ...target, url: "localhost:8000" } }),
   ).rejects.toMatchObject({ code: "LOADGEN_BAD_URL", hint: "did you mean http://localhost:8000?" });
+  await expect(
+    runLoad({ workload: openLoop([0]), target, prompts: { format: "ids" }, threads: 2 }),
+  ).rejects.toMatchObject({ code: "LOADGEN_IDS_NEED_COMPLETIONS" });
 });
