@@ -51,9 +51,9 @@ export function workerContext(running: RunningWorker, clock: Clock, options: Res
     waiting: 0,
     nextRank: 0,
     async publish(onError) {
-      const { kvEventsZmq: endpoint } = running.card();
-      if (feed === null || endpoint === null) return;
-      const replayEndpoint = options.zmqReplay[endpoint];
+      const { kvEventsZmq } = running.card();
+      if (feed === null || kvEventsZmq === null) return;
+      const { bind: endpoint, replay: replayEndpoint } = options.zmq[kvEventsZmq] ?? { bind: kvEventsZmq };
       zmq = await openZmqPublisher(feed, {
         clock,
         endpoint,

@@ -24,8 +24,8 @@ export interface WorkerHttpOptions {
   metricNames?: MetricNames;
   /** Labels of Dynamo's metrics. Default: `dynamo`, `backend` (`prefill` of prefill workers), `generate`. */
   dynamoPlace?: DynamoPlace | null;
-  /** Where events that were missed on a worker's ZMQ endpoint can be had, by that endpoint. Default: nowhere. */
-  zmqReplay?: Readonly<Record<string, string>>;
+  /** By the ZMQ endpoint that a worker's card names: where to bind it, and where missed events can be had. */
+  zmq?: Readonly<Record<string, { bind: string; replay?: string }>>;
   /** Mixed into the texts of requests that bring no seed. Default 0. */
   seed?: number;
   /** Longest body. Default 16 MiB. */
@@ -53,7 +53,7 @@ export function resolveHttpOptions(options: WorkerHttpOptions): ResolvedHttpOpti
     reasoning: null,
     metricNames: "vllm",
     dynamoPlace: null,
-    zmqReplay: {},
+    zmq: {},
     seed: 0,
     bodyLimitBytes: 16 * 2 ** 20,
     streamLimitBytes: 2 ** 20,

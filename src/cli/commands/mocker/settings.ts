@@ -93,7 +93,7 @@ export async function mockerSettings(given: MockerFlags): Promise<MockerSettings
         seed: flags.seed ?? 0,
         logLevel: flags.logLevel ?? "warn",
         version: packageVersion(),
-        ...(zmq?.replay ? { zmqReplay: zmq.replay } : {}),
+        zmq: zmq?.sockets ?? {},
       },
     },
   };
@@ -247,7 +247,7 @@ function zmqEndpoints(
   flags: MockerFlags,
   engine: EngineConfig,
   count: number,
-): { events: string[]; replay: Record<string, string> | null } | null {
+): { events: string[]; sockets: Record<string, { bind: string; replay?: string }> } | null {
   const { zmqKvEventsPorts: ports, zmqReplayPorts: replayPorts } = flags;
   if (ports === undefined) {
     if (replayPorts === undefined) return null;
@@ -268,8 +268,12 @@ function zmqEndpoints(
       "they need prefix caching, and no worker of --disaggregation-mode decode publishes any",
     );
   }
-  const address = (port: number) => `tcp://${flags.host ?? "127.0.0.1"}:${port}`;
-  const events = ports.map(address);
-  const replay = replayPorts && Object.fromEntries(events.map((event, i) => [event, address(replayPorts[i]!)]));
-  return { events, replay: replay ?? null };
+  const host = flags.host ?? "127.0.0.1";
+  const address = (at: string, port: number) => `tcp://${at.includes(":") ? `[${at}]` : at}:${port}`;
+  const events = ports.map((port) => address(flags.advertiseHost ?? host, port));
+  const sockets = ports.map((port, i) => {
+    const replay = replayPorts === undefined ? {} : { replay: address(host, replayPorts[i]!) };
+    return [events[i]!, { bind: address(host, port), ...replay }] as const;
+  });
+  return { events, sockets: Object.fromEntries(sockets) };
 }
