@@ -3,28 +3,19 @@ export { type StdRng, stdRng } from "./chacha.ts";
 export { type Clock, wallClock } from "./clock.ts";
 export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
 export { type Lateness, LatenessMeter } from "./lateness.ts";
+export { Histogram, HistogramChild } from "./prometheus/histogram.ts";
+export { Counter, CounterChild, Gauge, GaugeChild } from "./prometheus/metric.ts";
+export { type MetricFamily, type MetricSample, type MetricType, parsePrometheus } from "./prometheus/parse.ts";
 export {
-  Counter,
-  CounterChild,
   counterIncrease,
-  Gauge,
-  GaugeChild,
-  Histogram,
-  HistogramChild,
   type HistogramValue,
   histogramIncrease,
   histogramQuantile,
   type LabelFilter,
-  type MetricFamily,
-  type MetricSample,
-  type MetricType,
-  PROMETHEUS_CONTENT_TYPE,
-  parsePrometheus,
-  type Registry,
-  registry,
   sumOfHistograms,
   sumOfSamples,
-} from "./prometheus/index.ts";
+} from "./prometheus/quantile.ts";
+export { PROMETHEUS_CONTENT_TYPE, type Registry, registry } from "./prometheus/registry.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { mean, quantileSorted, standardDeviation } from "./statistics.ts";
 export { didYouMean, nearest } from "./suggest.ts";

@@ -6,7 +6,7 @@ import { PrefixIndex } from "#mocker/router";
 import { builtinTokenizer, sequenceHashes } from "#mocker/text";
 import { startWorkerHost, type WorkerHost } from "#mocker/worker";
 import { type ScrapeSource, scrapeSource } from "#planner/sources";
-import { subscribeKvEvents } from "../../mocker/frontend/kv-events/index.ts";
+import { subscribeKvEvents } from "../../mocker/frontend/kv-events/subscriber.ts";
 
 const BLOCK_SIZE = 4;
 const MODEL = "llama";

@@ -1,5 +1,5 @@
 import { KvRouter } from "#mocker/router";
-import { type KvSubscription, subscribeKvEvents } from "../kv-events/index.ts";
+import { type KvSubscription, subscribeKvEvents } from "../kv-events/subscriber.ts";
 import type { Backend } from "./backend.ts";
 import type { Fleet } from "./fleet.ts";
 

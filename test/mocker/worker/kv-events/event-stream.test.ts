@@ -2,8 +2,9 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { PrefixIndex } from "#mocker/router";
-import { type KvSubscription, subscribeKvEvents } from "../../../../mocker/frontend/kv-events/index.ts";
-import { KvEventFeed, KvEventStream, type KvEventStreamOptions } from "../../../../mocker/worker/kv-events/index.ts";
+import { type KvSubscription, subscribeKvEvents } from "../../../../mocker/frontend/kv-events/subscriber.ts";
+import { KvEventStream, type KvEventStreamOptions } from "../../../../mocker/worker/kv-events/event-stream.ts";
+import { KvEventFeed } from "../../../../mocker/worker/kv-events/feed.ts";
 import { HandFedWorker } from "./hand-fed-worker.ts";
 
 const closers: (() => unknown)[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FeedBatch, KvEventFeed, publishesKvEvents } from "../../../../mocker/worker/kv-events/index.ts";
+import { type FeedBatch, KvEventFeed, publishesKvEvents } from "../../../../mocker/worker/kv-events/feed.ts";
 import { HandFedWorker } from "./hand-fed-worker.ts";
 
 function setUp(dpSize = 1) {

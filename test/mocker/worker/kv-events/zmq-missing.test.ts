@@ -1,6 +1,7 @@
 import { expect, it, vi } from "vitest";
 import { formatUserError, UserError } from "#common";
-import { KvEventFeed, openZmqPublisher } from "../../../../mocker/worker/kv-events/index.ts";
+import { KvEventFeed } from "../../../../mocker/worker/kv-events/feed.ts";
+import { openZmqPublisher } from "../../../../mocker/worker/kv-events/zmq-publisher.ts";
 import { HandFedWorker } from "./hand-fed-worker.ts";
 
 vi.mock("zeromq", () => {

@@ -2,12 +2,12 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { decode } from "@msgpack/msgpack";
 import { expect, it, vi } from "vitest";
+import { KvEventFeed } from "../../../../mocker/worker/kv-events/feed.ts";
 import {
-  KvEventFeed,
   openZmqPublisher,
   type ZmqPublisher,
   type ZmqPublisherOptions,
-} from "../../../../mocker/worker/kv-events/index.ts";
+} from "../../../../mocker/worker/kv-events/zmq-publisher.ts";
 import { ensurePythonVenv, ToolMissing } from "../../../../scripts/test-tools.ts";
 import { describeWithTool } from "../../../tools.ts";
 import { HandFedWorker } from "./hand-fed-worker.ts";

@@ -1,1 +1,0 @@
-export { type KvSubscription, subscribeKvEvents } from "./subscriber.ts";
