@@ -152,8 +152,10 @@ class ProcessHost implements WorkerHost {
     if (place < 0) return;
     this.#workers.splice(place, 1);
     hosted.worker.stop();
-    await hosted.server.close(graceMs);
+    const closed = hosted.server.close(graceMs);
+    // Endless answers (event streams) end with this; it does not take from those that are almost out.
     this.#app.detach(hosted);
+    await closed;
   }
 
   #wait(waitMs: number): Promise<void> {
