@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { chat, frontend, metric, said, until, worker } from "./ask.ts";
+import { DONE, openStream, streamOf, tokenChunk } from "./fake-worker.ts";
+import { manualClock } from "./manual-clock.ts";
+
+const noWorkers = { discovery: { kind: "manual" } } as const;
+const waiting = (gateway: Parameters<typeof metric>[0]) => metric(gateway, "understudy_frontend_waiting_requests");
+
+describe("requests without a ready worker", () => {
+  it("wait for one, and are served in their order", async () => {
+    const fake = await worker({ state: "starting" }, streamOf(1));
+    fake.healthy = false;
+    const gateway = await frontend([], noWorkers);
+    gateway.discovery.add(fake.url);
+    await until(() => gateway.workers()[0]?.state === "starting");
+    const answers: Promise<Response>[] = [];
+    for (let i = 0; i < 3; i++) {
+      answers.push(chat(gateway, {}, { headers: { "x-request-id": `r${i}` } }));
+      await until(async () => (await waiting(gateway)) === i + 1);
+    }
+    expect(await metric(gateway, 'dynamo_frontend_queued_requests{model="mock"}')).toBe(3);
+    fake.card.state = "ready";
+    fake.healthy = true;
+    for (const answer of answers) expect(said(await (await answer).text())).toBe(" word0");
+    expect(fake.seen.map(({ headers }) => headers["x-request-id"])).toEqual(["r0", "r1", "r2"]);
+    expect(await waiting(gateway)).toBe(0);
+  });
+
+  it("are told 503 after the time, in model time, and when to come again", async () => {
+    const fake = await worker({ state: "starting" });
+    fake.healthy = false;
+    // A minute of model time lasts 60 ms.
+    const gateway = await frontend([], { ...noWorkers, clock: manualClock(1000), limits: { queueTimeoutMs: 60_000 } });
+    gateway.discovery.add(fake.url);
+    await until(() => gateway.workers()[0]?.state === "starting");
+    const response = await chat(gateway);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("5");
+    expect(await response.json()).toMatchObject({ error: { message: expect.stringContaining("60 s") } });
+    expect(await waiting(gateway)).toBe(0);
+  });
+
+  it("are told 429 where too many wait", async () => {
+    const fake = await worker({ state: "starting" });
+    fake.healthy = false;
+    const gateway = await frontend([], { ...noWorkers, limits: { maxQueued: 1 } });
+    gateway.discovery.add(fake.url);
+    await until(() => gateway.workers()[0]?.state === "starting");
+    const first = chat(gateway);
+    await until(async () => (await waiting(gateway)) === 1);
+    const refused = await chat(gateway);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    expect(await refused.json()).toMatchObject({ error: { code: "rate_limit_exceeded" } });
+    expect(
+      await metric(gateway, 'dynamo_frontend_model_rejection_total{model="mock",endpoint="chat_completions"}'),
+    ).toBe(1);
+    fake.card.state = "ready";
+    fake.healthy = true;
+    expect((await first).status).toBe(200);
+  });
+
+  it("wait no more when their client leaves", async () => {
+    const fake = await worker({ state: "starting" });
+    fake.healthy = false;
+    const gateway = await frontend([], noWorkers);
+    gateway.discovery.add(fake.url);
+    await until(() => gateway.workers()[0]?.state === "starting");
+    const leaves = new AbortController();
+    const answer = chat(gateway, {}, { signal: leaves.signal }).catch(() => null);
+    await until(async () => (await waiting(gateway)) === 1);
+    leaves.abort();
+    await answer;
+    await until(async () => (await waiting(gateway)) === 0);
+  });
+
+  it("of a model that nobody serves are refused, once all workers have said what they serve", async () => {
+    const fake = await worker();
+    fake.kill();
+    const gateway = await frontend([], { discovery: { kind: "static", workers: [fake.url] } });
+    const answer = chat(gateway, { model: "other" });
+    await until(async () => (await waiting(gateway)) === 1);
+    await fake.revive();
+    expect((await answer).status).toBe(404);
+  });
+
+  it("wait for the workers of a model whose last worker has left", async () => {
+    const [a, b] = [await worker({ id: "a" }), await worker({ id: "b" })];
+    const gateway = await frontend([], noWorkers);
+    gateway.discovery.add(a.url);
+    await gateway.whenReady(1);
+    gateway.discovery.remove(a.url);
+    const answer = chat(gateway);
+    await until(async () => (await waiting(gateway)) === 1);
+    gateway.discovery.add(b.card);
+    expect((await answer).headers.get("x-worker-id")).toBe("b");
+  });
+});
+
+describe("a limit of requests at workers", () => {
+  it("lets the next in when one has ended, in their order", async () => {
+    const fake = await worker({}, openStream);
+    const gateway = await frontend([fake], { limits: { maxInFlight: 1 } });
+    const first = fake.next();
+    const answers = [chat(gateway)];
+    const { response } = await first;
+    for (const id of ["r1", "r2"]) {
+      answers.push(chat(gateway, {}, { headers: { "x-request-id": id } }));
+      await until(async () => (await waiting(gateway)) === answers.length - 1);
+    }
+    expect(fake.seen).toHaveLength(1);
+    const second = fake.next();
+    response.end(tokenChunk(0) + DONE);
+    const next = await second;
+    expect(next.headers["x-request-id"]).toBe("r1");
+    expect(await waiting(gateway)).toBe(1);
+    const third = fake.next();
+    next.response.end(tokenChunk(0) + DONE);
+    (await third).response.end(tokenChunk(0) + DONE);
+    for (const answer of answers) expect((await answer).status).toBe(200);
+  });
+});
