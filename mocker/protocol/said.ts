@@ -28,10 +28,32 @@ export function saidText(text: string, tokenizer: Tokenizer, most: number, compl
   };
 }
 
-/** Texts of the tokens, which join to the whole: decoded one by one where that works, else parts of equal length. */
+/** Texts of the tokens, which join to the whole. */
 function piecesOf(text: string, ids: Int32Array, tokenizer: Tokenizer): string[] {
   const decoded = Array.from(ids, (id) => tokenizer.decode([id]));
   if (decoded.join("") === text) return decoded;
+  const found = foundPieces(text, decoded);
+  if (found !== null) return found;
   const each = text.length / Math.max(1, ids.length);
   return Array.from(ids, (_, i) => text.slice(Math.round(i * each), Math.round((i + 1) * each)));
+}
+
+/** Tokens that are decoded without their spaces, or with marks and in lower case, looked up in the text one after the other. */
+function foundPieces(text: string, decoded: readonly string[]): string[] | null {
+  const lower = text.toLowerCase();
+  const pieces: string[] = [];
+  let at = 0;
+  for (const [i, token] of decoded.entries()) {
+    const bare = token
+      .trim()
+      .replace(/^##(?=.)/, "")
+      .toLowerCase();
+    const start = lower.indexOf(bare, at);
+    // Only spaces may stand between one token and the next.
+    if (start === -1 || lower.slice(at, start).trim() !== "") return null;
+    const end = i === decoded.length - 1 ? text.length : start + bare.length;
+    pieces.push(text.slice(at, end));
+    at = end;
+  }
+  return pieces;
 }
