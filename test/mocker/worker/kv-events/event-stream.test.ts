@@ -1,5 +1,5 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { PrefixIndex } from "#mocker/router";
 import { type KvSubscription, subscribeKvEvents } from "../../../../mocker/frontend/kv-events/subscriber.ts";
@@ -161,6 +161,35 @@ describe("GET /kv_events, followed by a frontend", () => {
     subscription.close();
     expect(index.size).toBe(0);
     await vi.waitFor(() => expect(setting.stream.subscribers).toBe(0));
+  });
+
+  it("cuts off a subscriber that does not read, and keeps no more than its ring", async () => {
+    const { hand, url, setting } = await setUp(1, { maxUnsentBytes: 65_536, ringCharacters: 20_000 });
+    const { port } = new URL(url);
+    const socket = connect(Number(port), "127.0.0.1");
+    socket.on("error", () => undefined);
+    closers.push(() => socket.destroy());
+    socket.pause();
+    socket.write("GET /kv_events HTTP/1.1\r\nhost: x\r\n\r\n");
+    await vi.waitFor(() => expect(setting.stream.subscribers).toBe(1));
+    const blocks = hand.sequence(Array.from({ length: 400 }, (_, i) => i));
+    const rush = () => {
+      for (let i = 0; i < 100; i++) {
+        hand.stored(blocks);
+        hand.passEnded();
+      }
+    };
+    await vi.waitFor(
+      () => {
+        rush();
+        expect(setting.stream.subscribers).toBe(0);
+      },
+      { timeout: 30_000, interval: 1 },
+    );
+    // Whoever comes now gets a snapshot, since the ring holds few of so large batches.
+    const response = await fetch(`${url}/kv_events?since=1`);
+    const { value } = await response.body!.getReader().read();
+    expect(new TextDecoder().decode(value)).toContain("event: snapshot");
   });
 
   it("can be read by anybody: ids, named events, hashes as decimal texts, ?since=", async () => {
