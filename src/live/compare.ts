@@ -1,5 +1,5 @@
 import type { Decision } from "#planner/core";
-import type { RunRecord } from "#src/record";
+import { RequestStatus, type RunRecord } from "#src/record";
 import { type RunSummary, summarize } from "#src/report";
 
 /** How far a live run may be from its virtual twin, relative. The project's promise, not a measured value. */
@@ -69,8 +69,8 @@ function counts(a: RunSummary, b: RunSummary, live: RunRecord, virtual: RunRecor
   const names = ["completed", "rejected", "failed", "unfinished"] as const;
   return [
     ...names.map((name) => compared(`requests ${name}`, "requests", a.requests[name], b.requests[name], 0)),
-    compared("output tokens", "tokens", sum(live.requests.outputTokens), sum(virtual.requests.outputTokens), 0),
-    compared("prefix hit tokens", "tokens", sum(live.requests.cachedTokens), sum(virtual.requests.cachedTokens), 0),
+    compared("output tokens", "tokens", sum(live, "outputTokens"), sum(virtual, "outputTokens"), 0),
+    compared("prefix hit tokens", "tokens", sum(live, "cachedTokens"), sum(virtual, "cachedTokens"), 0),
   ];
 }
 
@@ -100,15 +100,15 @@ function compared(
   return { name, unit, live, virtual, deviation, tolerance, within };
 }
 
+/** Of a request that was cut off nobody knows how far it had come. */
 function differing({ requests: live }: RunRecord, { requests: virtual }: RunRecord): number {
   if (live.count !== virtual.count) return Math.max(live.count, virtual.count);
   let count = 0;
   for (let i = 0; i < live.count; i++) {
-    const same =
-      live.status[i] === virtual.status[i] &&
-      live.outputTokens[i] === virtual.outputTokens[i] &&
-      live.cachedTokens[i] === virtual.cachedTokens[i];
-    if (!same) count++;
+    const sameTokens =
+      live.outputTokens[i] === virtual.outputTokens[i] && live.cachedTokens[i] === virtual.cachedTokens[i];
+    const isWhole = live.status[i] === RequestStatus.completed;
+    if (live.status[i] !== virtual.status[i] || (isWhole && !sameTokens)) count++;
   }
   return count;
 }
@@ -138,8 +138,11 @@ function sameTargets(a: Decision["targets"], b: Decision["targets"]): boolean {
   return a.prefill === b.prefill && a.decode === b.decode;
 }
 
-function sum(values: Int32Array): number {
+/** Over completed requests. */
+function sum({ requests }: RunRecord, column: "outputTokens" | "cachedTokens"): number {
   let total = 0;
-  for (const value of values) total += value;
+  for (let i = 0; i < requests.count; i++) {
+    if (requests.status[i] === RequestStatus.completed) total += requests[column][i]!;
+  }
   return total;
 }

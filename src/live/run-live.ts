@@ -8,6 +8,7 @@ import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests } from "#src/simulator";
 import { type DeploymentReport, LIVE_MODEL, LiveDeployment, type ProcessLag } from "./deployment.ts";
 import { interrupted } from "./errors.ts";
+import { LagWatch } from "./lag.ts";
 import { PlannerLoop } from "./planner-loop.ts";
 import { TimelineSampler } from "./timeline-sampler.ts";
 
@@ -84,6 +85,7 @@ async function run(
   const planner = rehearsal.newPlanner();
   const loop = planner === null ? null : plannerLoop(rehearsal, deployment, planner, clock, timers);
   const sampler = new TimelineSampler(deployment, timers, simulation);
+  const watch = new LagWatch(clock);
   try {
     const failed = new Promise<never>((_, reject) => {
       signal.addEventListener("abort", () => reject(reasonOf(signal)), { once: true });
@@ -107,7 +109,7 @@ async function run(
     ]);
     const endMs = runEndMs(load, simulation);
     await Promise.race([failed, Promise.all([loop?.end(endMs), sampler.end()])]);
-    const lag = timers.lateness();
+    const lag = watch.lateness();
     const warnings = [...load.warnings.map(({ text }) => text), ...(loop?.problems ?? [])];
     const sample = await sampler.now();
     const report = await deployment.close();
@@ -125,6 +127,7 @@ async function run(
     };
   } finally {
     timers.close();
+    watch.close();
     await loop?.close();
     sampler.close();
   }

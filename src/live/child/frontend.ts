@@ -1,6 +1,6 @@
 import { wallClock } from "#common";
 import { type Frontend, startFrontend } from "#mocker/frontend";
-import { LagWatch } from "./lag.ts";
+import { LagWatch } from "../lag.ts";
 import type { FrontendCalls } from "./protocol.ts";
 
 /** As long as the simulator lets requests wait: for ever. */

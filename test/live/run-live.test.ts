@@ -1,0 +1,195 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { quantileSorted } from "#common";
+import { type LiveRun, runLive } from "#src/live";
+import type { RunRecord } from "#src/record";
+import { prepareRehearsal, type Rehearsal } from "#src/rehearsal";
+import { type LiveCase, tooClose, writeLiveCase } from "../../bench/live-cases.ts";
+import { compareRuns } from "../../src/live/compare.ts";
+
+const PROFILE = "l40s-qwen3-8b-bf16-tp1-estimate";
+/** Arrivals keep so far from planner ticks: what a machine may be late without changing what a tick sees, ms. */
+const CLEAR_MS = 400;
+/** Arrivals keep so far from each other: what it may be late without changing their order. */
+const APART_MS = 100;
+const ATTEMPTS = 4;
+
+const common = {
+  seed: 5,
+  durationMs: 20_000,
+  rate: (atMs: number) => (atMs < 4000 ? 0.6 : 1.6),
+  isl: [1500, 3000],
+  osl: [20, 50],
+  turns: [1, 3],
+  thinkMs: [1500, 3000],
+  groups: 3,
+  groupBlocks: 2,
+  intervalMs: 4000,
+  sla: { ttft: "800ms", itl: "60ms" },
+  planner: { strategy: "default", interval: "4s", maxGpus: 4 },
+  clearMs: CLEAR_MS,
+  apartMs: APART_MS,
+} as const;
+
+const aggregated: LiveCase = {
+  ...common,
+  name: "agg",
+  deployment: {
+    profile: PROFILE,
+    mode: "agg",
+    router: "round-robin",
+    engine: { blockSize: 64 },
+    agg: { workers: 1, startup: "4s" },
+  },
+};
+const disaggregated: LiveCase = {
+  ...common,
+  name: "disagg",
+  deployment: {
+    profile: PROFILE,
+    mode: "disagg",
+    router: "round-robin",
+    engine: { blockSize: 64 },
+    prefill: { workers: 1, startup: "4s" },
+    decode: { workers: 1, startup: "4s" },
+    kvTransfer: { bandwidth: "16GB/s" },
+  },
+};
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "understudy-live-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The latest that anything in the run came, model ms. */
+function worstLagMs({ lag, timeScale }: LiveRun): number {
+  const all = [...lag.processes.map((process) => process.lag), lag.client, lag.generator, lag.ticks.late];
+  return timeScale * Math.max(...all.map(({ maxMs }) => maxMs));
+}
+
+/** What a token loses on its way, on average, model ms. */
+function usualLagMs({ lag, timeScale }: LiveRun): number {
+  return (
+    timeScale *
+    [...lag.processes.map((process) => process.lag), lag.client].reduce((sum, { meanMs }) => sum + meanMs, 0)
+  );
+}
+
+/** What must be the same whatever the machine does, as long as it is not later than arrivals are clear. */
+function outcome({ requests, decisions, scalingEvents, workers }: RunRecord) {
+  const arrivals = [...requests.arrivalMs.keys()].sort((a, b) => requests.arrivalMs[a]! - requests.arrivalMs[b]!);
+  return {
+    order: arrivals,
+    status: [...requests.status],
+    outputTokens: [...requests.outputTokens],
+    cachedTokens: [...requests.cachedTokens],
+    prefillWorker: [...requests.prefillWorker],
+    decodeWorker: [...requests.decodeWorker],
+    decisions: decisions.map(({ atMs, targets, workers: counts }) => ({ atMs, targets, counts })),
+    scalingEvents,
+    workers: workers.map(({ role, id, createdMs, readyMs, drainingMs }) => ({
+      role,
+      id,
+      createdMs,
+      readyMs,
+      drainingMs,
+    })),
+  };
+}
+
+interface Compared {
+  live: LiveRun;
+  virtual: RunRecord;
+}
+
+/** Runs until the machine was quiet enough to be held to the twin; null where it never was. */
+async function compared(rehearsal: Rehearsal): Promise<Compared | null> {
+  const virtual = rehearsal.run({ engine: "stepping" });
+  const expected = JSON.stringify(outcome(virtual));
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const live = await runLive(rehearsal);
+    // A machine that was late may have got it right all the same.
+    if (worstLagMs(live) < APART_MS / 2 || JSON.stringify(outcome(live.record)) === expected) return { live, virtual };
+  }
+  return null;
+}
+
+describe.each([aggregated, disaggregated])("$name: a live run", { timeout: 300_000 }, (made) => {
+  let rehearsal: Rehearsal;
+  let runs: Compared | null;
+
+  beforeAll(async () => {
+    rehearsal = prepareRehearsal(writeLiveCase(made, join(folder, made.name)));
+    runs = await compared(rehearsal);
+  });
+
+  it("has a twin worth comparing with: conversations, shared prefixes, scaling, arrivals clear of ticks", () => {
+    const virtual = rehearsal.run();
+    expect(tooClose(made, virtual.requests.arrivalMs)).toEqual([]);
+    expect(virtual.requests.count).toBeGreaterThan(25);
+    expect(Math.max(...virtual.requests.cachedTokens)).toBeGreaterThan(1000);
+    expect(virtual.scalingEvents.length).toBeGreaterThan(0);
+    const { prefillWorker, decodeWorker } = virtual.requests;
+    expect(Math.max(...prefillWorker, ...decodeWorker)).toBeGreaterThan(0);
+  });
+
+  it("has the twin's order, counts, prefix hits, workers and decisions, exactly", (context) => {
+    if (runs === null) return context.skip(`the machine was later than ${APART_MS / 2} ms in ${ATTEMPTS} runs`);
+    expect(outcome(runs.live.record)).toEqual(outcome(runs.virtual));
+    const comparison = compareRuns(runs.live.record, runs.virtual);
+    expect(comparison).toMatchObject({ countsEqual: true, differingRequests: 0 });
+    expect(comparison.decisions).toMatchObject({ first: null, live: runs.virtual.decisions.length });
+  });
+
+  it("has the twin's times, but for what the machine was late", (context) => {
+    if (runs === null) return context.skip(`the machine was later than ${APART_MS / 2} ms in ${ATTEMPTS} runs`);
+    const { requests: a } = runs.live.record;
+    const { requests: b, gaps } = runs.virtual;
+    const differences = (column: "firstTokenMs" | "lastTokenMs") =>
+      Array.from(a[column], (atMs, i) => atMs - a.arrivalMs[i]! - (b[column][i]! - b.arrivalMs[i]!));
+    // A request that comes a little later may miss a pass, and so may the one behind it.
+    const mostMs = 2 * gaps.maxMs + 5 * worstLagMs(runs.live) + 10;
+    const usualMs = 3 * usualLagMs(runs.live) + 8;
+    for (const column of ["firstTokenMs", "lastTokenMs"] as const) {
+      const found = differences(column);
+      expect(found.filter((difference) => !(Math.abs(difference) <= mostMs))).toEqual([]);
+      expect(
+        Math.abs(
+          quantileSorted(
+            found.sort((x, y) => x - y),
+            0.5,
+          ),
+        ),
+      ).toBeLessThan(usualMs);
+    }
+  });
+
+  it("is a record like the twin's", (context) => {
+    if (runs === null) return context.skip("there is none");
+    const { record } = runs.live;
+    const { virtual } = runs;
+    expect(record).toMatchObject({
+      name: virtual.name,
+      mode: virtual.mode,
+      seed: virtual.seed,
+      profile: virtual.profile,
+      sla: virtual.sla,
+      gpusPerWorker: virtual.gpusPerWorker,
+    });
+    expect(record.timeline.windowMs).toBe(virtual.timeline.windowMs);
+    expect(sumOf(record.timeline)).toBeCloseTo(record.requests.count, 6);
+    expect(record.engine.scheduledPrefillTokens).toBe(virtual.engine.scheduledPrefillTokens);
+    expect(record.engine.prefixHitTokens).toBe(virtual.engine.prefixHitTokens);
+  });
+});
+
+/** Arrivals over all windows. */
+function sumOf({ requestRate, startMs, windowMs }: RunRecord["timeline"]): number {
+  return requestRate.reduce(
+    (sum, rate, i) => sum + (rate * ((startMs[i + 1] ?? startMs[i]! + windowMs) - startMs[i]!)) / 1000,
+    0,
+  );
+}
