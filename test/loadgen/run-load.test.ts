@@ -15,7 +15,7 @@ import {
   promptTokens,
   streamTokens,
 } from "./fake-server.ts";
-import { closedLoop, madeContent, openLoop } from "./made-load.ts";
+import { closedLoop, madeContent, manualDriver, openLoop, until } from "./made-load.ts";
 
 let server: FakeServer;
 afterEach(() => server.close());
@@ -173,19 +173,19 @@ describe("connections", () => {
 });
 
 describe("a closed loop", () => {
-  it("never has more requests in flight than its concurrency, and always that many while there are enough", async () => {
-    // Every response waits for the next request, so places are only free when one has been answered.
-    const held: (() => void)[] = [];
-    const result = await load(
-      (request) => {
-        held.push(() => streamTokens(request));
-        if (held.length === 3) held.shift()!();
-        if (request.index === 8) for (const answer of held.splice(0)) answer();
-      },
-      { workload: closedLoop(3, 9) },
-    );
-    expect(result.counts.completed).toBe(9);
-    expect(server.mostInFlight).toBe(3);
+  it("always has as many requests in flight as its concurrency says, and never more", async () => {
+    server = await fakeServer(() => {});
+    const { driver, time } = manualDriver(closedLoop(3, 9), server);
+    const run = driver.run(0);
+    time.advance(0);
+    for (let answered = 0; answered < 9; answered++) {
+      expect([driver.counts.sent, driver.inFlight]).toEqual([Math.min(9, 3 + answered), Math.min(3, 9 - answered)]);
+      await server.until(answered + 1);
+      streamTokens(server.received[answered]!);
+      await until(() => driver.counts.done === answered + 1);
+    }
+    await run;
+    expect(server.mostInFlight).toBeLessThanOrEqual(3);
   });
 
   it("shares its places among threads", async () => {
@@ -288,12 +288,9 @@ describe("failures", () => {
   });
 
   it("a request that takes too long is given up", async () => {
-    const result = await load((request) => (request.index === 0 ? begin(request) : streamTokens(request)), {
-      workload: closedLoop(1, 2),
-      requestTimeoutMs: 40,
-    });
-    expect(result.failures).toMatchObject([{ request: 0, kind: "timeout", status: 200 }]);
-    expect(result.counts.completed).toBe(1);
+    const result = await load((request) => begin(request), { workload: closedLoop(1, 1), requestTimeoutMs: 40 });
+    expect(result.failures).toMatchObject([{ request: 0, kind: "timeout" }]);
+    expect(result.failures[0]!.message).toMatch(/^no end after [\d.]+ s \(0 tokens came\)$/);
     await server.received[0]!.closed;
   });
 

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { engineConfig } from "#mocker/engine";
+import { builtinTokenizer } from "#mocker/text";
+import { startWorkerHost, type WorkerHost } from "#mocker/worker";
+import { asClosedLoop, buildWorkload, type Workload } from "#scenarios";
+import { runLoad } from "#src/loadgen";
+import { simulate } from "#src/simulator";
+import { HAND_TIMING, madePool, madeSpec } from "../simulator/hand-made.ts";
+import { madeContent } from "./made-load.ts";
+
+/** Small enough that blocks are evicted. */
+const ENGINE = { timing: HAND_TIMING, blockSize: 16, numGpuBlocks: 40, speedupRatio: 0 };
+
+let host: WorkerHost;
+beforeAll(async () => {
+  host = await startWorkerHost({
+    settings: {
+      model: "mock",
+      engine: engineConfig({ ...ENGINE, role: "aggregated", kvEvents: false }),
+      dpSize: 1,
+      transfer: null,
+      startupMs: 0,
+      tokenizer: builtinTokenizer(),
+      handoffTimeoutMs: 300_000,
+      trustRequestStart: false,
+    },
+    http: { logLevel: "silent" },
+  });
+});
+afterAll(() => host.close());
+
+/** Sessions that grow, with shared system prompts; one at a time, so that nothing depends on time. */
+function sessions(): Workload {
+  const fixed = (value: number) => ({ kind: "fixed" as const, value });
+  const rate = { kind: "constant" as const, rate: 100 };
+  const content = {
+    ...madeContent(70, 9),
+    prefix: { kind: "groups" as const, groups: 3, tokens: 48 },
+    sessions: { turns: fixed(3), thinkMs: fixed(0), history: "grow" as const, maxIsl: null },
+  };
+  const open = buildWorkload(
+    [{ kind: "open", startMs: 0, durationMs: 200, rate, arrivals: { kind: "constant" }, content }],
+    { seed: 4 },
+  );
+  return asClosedLoop(open, 1);
+}
+
+describe("a worker under load", () => {
+  it.each(["text", "ids"] as const)(
+    "finds in its cache what the simulator's does, with prompts as %s",
+    async (format) => {
+      const workload = sessions();
+      const spec = madeSpec({ requests: [] }, { decode: madePool("aggregated", {}, ENGINE) });
+      const virtual = simulate({ ...spec, workload });
+      // Each format has its own seed, hence contents: what one leaves in the cache is of no use to the other.
+      const live = await runLoad({
+        workload,
+        target: { url: host.workers[0]!.url, model: "mock", endpoint: "completions" },
+        prompts: { format, seed: format },
+      });
+      expect(live.failures).toEqual([]);
+      expect(live.warnings).toEqual([]);
+      expect([...live.requests.cachedTokens]).toEqual([...virtual.requests.cachedTokens]);
+      expect([...live.requests.isl]).toEqual([...virtual.requests.isl]);
+      expect([...live.requests.outputTokens]).toEqual([...virtual.requests.outputTokens]);
+      const cached = live.requests.cachedTokens.reduce((sum, tokens) => sum + tokens, 0);
+      expect(cached).toBeGreaterThan(1000);
+    },
+  );
+});
