@@ -15,7 +15,10 @@ describe("a worker that fails before the first token", () => {
     ["breaks the connection", breaks],
     [
       "breaks after the role",
-      ({ response }) => (response.write(ROLE_CHUNK), void setImmediate(() => response.destroy())),
+      ({ response }) => {
+        response.write(ROLE_CHUNK);
+        setImmediate(() => response.destroy());
+      },
     ],
     ["answers 503", ({ response }) => json(response, 503, { error: { message: "draining" } })],
     ["answers 502", ({ response }) => json(response, 502, { error: { message: "hand-off" } })],
