@@ -5,8 +5,13 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { CommanderError } from "commander";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { formatUserError, UserError } from "#common";
 import { saveMockerTable } from "#profiles";
+import { mockerCommand } from "../../src/cli/commands/mocker.ts";
+import { usageError } from "../../src/cli/errors.ts";
+import { buildProgram } from "../../src/cli/program.ts";
 import { runUnderstudy } from "./run-understudy.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -16,30 +21,50 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const mocker = (...args: string[]) => runUnderstudy(folder, "mocker", ...args);
+/** The command within this process: what it prints, and what it ends with. */
+async function mocker(...args: string[]) {
+  const printed = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    vi.spyOn(process[name], "write").mockImplementation((text) => {
+      printed[name] += String(text);
+      return true;
+    });
+  }
+  try {
+    await buildProgram([mockerCommand()]).parseAsync(["mocker", ...args, "--print-config"], { from: "user" });
+    return { ...printed, error: null };
+  } catch (error) {
+    return { ...printed, error };
+  } finally {
+    vi.restoreAllMocks();
+  }
+}
+
 const file = (name: string, content: unknown) => {
   const path = join(folder, name);
   writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
   return path;
 };
 
-function config(...args: string[]) {
-  const { status, stdout, stderr } = mocker(...args, "--print-config");
-  expect(status, stderr).toBe(0);
+async function config(...args: string[]) {
+  const { error, stdout } = await mocker(...args);
+  if (error !== null) throw error;
   return JSON.parse(stdout);
 }
 
-function refusal(...args: string[]): string {
-  const { status, stdout, stderr } = mocker(...args, "--print-config");
-  expect(status, stderr).toBe(2);
+/** The message of a mistake, as the terminal shows it. */
+async function refusal(...args: string[]): Promise<string> {
+  const { error, stdout } = await mocker(...args);
   expect(stdout).toBe("");
-  expect(stderr).not.toContain("    at ");
-  return stderr;
+  const known = error instanceof CommanderError ? usageError(error) : error;
+  expect(known).toBeInstanceOf(UserError);
+  expect((known as UserError).exitCode).toBe(2);
+  return formatUserError(known as UserError);
 }
 
-describe("flags", () => {
-  it("have Dynamo's defaults", () => {
-    const { worker, host, port, count } = config();
+describe("flags", async () => {
+  it("have Dynamo's defaults", async () => {
+    const { worker, host, port, count } = await config();
     expect({ host, port, count }).toEqual({ host: "127.0.0.1", port: 8001, count: 1 });
     expect(worker).toMatchObject({ model: "mock-model", dpSize: 1, startupMs: 0, handoffTimeoutMs: 300_000 });
     expect(worker.engine).toMatchObject({
@@ -55,8 +80,8 @@ describe("flags", () => {
     expect(worker.transfer).toEqual({ bytesPerToken: 131_072, bytesPerSecond: 64e9, timing: "full_prompt" });
   });
 
-  it("say what they say in vLLM's, Dynamo's and llm-d's words", () => {
-    const { worker, http } = config(
+  it("say what they say in vLLM's, Dynamo's and llm-d's words", async () => {
+    const { worker, http } = await config(
       ...["--served-model-name", "llama", "other", "--max-model-len", "4096", "--block-size", "16"],
       ...["--num-gpu-blocks-override", "100", "--max-num-seqs", "8", "--no-enable-prefix-caching", "--seed", "3"],
       ...[
@@ -88,14 +113,19 @@ describe("flags", () => {
     });
   });
 
-  it("take the profile's cache, model and KV size", () => {
-    const { worker } = config("--profile", "h200-llama-3.1-8b-fp8-tp1-estimate", "--disaggregation-mode", "decode");
+  it("take the profile's cache, model and KV size", async () => {
+    const { worker } = await config(
+      "--profile",
+      "h200-llama-3.1-8b-fp8-tp1-estimate",
+      "--disaggregation-mode",
+      "decode",
+    );
     expect(worker.engine).toMatchObject({ role: "decode", timing: "profile", kvEvents: false });
     expect(worker.engine.numGpuBlocks).toBeGreaterThan(10_000);
     expect(worker.model).toContain("Llama-3.1-8B");
   });
 
-  it("read a mocker table as Dynamo does", () => {
+  it("read a mocker table as Dynamo does", async () => {
     const table = join(folder, "perf_data.npz");
     saveMockerTable(
       {
@@ -110,17 +140,17 @@ describe("flags", () => {
       },
       table,
     );
-    expect(config("--planner-profile-data", table).worker.engine.timing).toBe("table");
+    expect((await config("--planner-profile-data", table)).worker.engine.timing).toBe("table");
   });
 
-  it("have environment equivalents, which they beat, and which --extra-engine-args beats, too", () => {
+  it("have environment equivalents, which they beat, and which --extra-engine-args beats, too", async () => {
     const args = file("args.json", { block_size: 8, watermark: null, kv_transfer_bandwidth: 0 });
     process.env.UNDERSTUDY_BLOCK_SIZE = "32";
     process.env.UNDERSTUDY_MAX_NUM_SEQS = "5";
     try {
-      expect(config().worker.engine).toMatchObject({ blockSize: 32, maxNumSeqs: 5 });
-      expect(config("--max-num-seqs", "6").worker.engine).toMatchObject({ blockSize: 32, maxNumSeqs: 6 });
-      const { worker } = config("--block-size", "4", "--extra-engine-args", args);
+      expect((await config()).worker.engine).toMatchObject({ blockSize: 32, maxNumSeqs: 5 });
+      expect((await config("--max-num-seqs", "6")).worker.engine).toMatchObject({ blockSize: 32, maxNumSeqs: 6 });
+      const { worker } = await config("--block-size", "4", "--extra-engine-args", args);
       expect(worker.engine).toMatchObject({ blockSize: 8, maxNumSeqs: 5 });
       expect(worker.transfer).toBeNull();
     } finally {
@@ -129,7 +159,7 @@ describe("flags", () => {
     }
   });
 
-  it("count KV bytes from a model's config.json", () => {
+  it("count KV bytes from a model's config.json", async () => {
     file("config.json", {
       num_hidden_layers: 32,
       num_attention_heads: 32,
@@ -137,66 +167,69 @@ describe("flags", () => {
       hidden_size: 4096,
       torch_dtype: "bfloat16",
     });
-    const of = (...args: string[]) => config("--model-path", folder, ...args).worker.transfer.bytesPerToken;
-    expect(of()).toBe(131_072);
-    expect(of("--kv-cache-dtype", "fp8")).toBe(65_536);
-    expect(of("--kv-bytes-per-token", "7")).toBe(7);
+    const of = async (...args: string[]) =>
+      (await config("--model-path", folder, ...args)).worker.transfer.bytesPerToken;
+    expect(await of()).toBe(131_072);
+    expect(await of("--kv-cache-dtype", "fp8")).toBe(65_536);
+    expect(await of("--kv-bytes-per-token", "7")).toBe(7);
   });
 
-  it("never show keys", () => {
-    const { stdout } = mocker("--api-key", "sk-secret", "--print-config");
+  it("never show keys", async () => {
+    const { stdout } = await mocker("--api-key", "sk-secret");
     expect(stdout).not.toContain("sk-secret");
     expect(JSON.parse(stdout).http.apiKeys).toEqual(["(hidden)"]);
   });
 
-  it("of vLLM that mean nothing here are taken, with a note; old ones with the new one's name", () => {
-    const { status, stdout, stderr } = mocker("--tensor-parallel-size", "4", "--trust-remote-code", "--print-config");
-    expect(status).toBe(0);
+  it("of vLLM that mean nothing here are taken, with a note; old ones with the new one's name", async () => {
+    const { error, stdout, stderr } = await mocker("--tensor-parallel-size", "4", "--trust-remote-code");
+    expect(error).toBeNull();
     expect(stderr).toContain("without effect on a mock engine: --tensor-parallel-size, --trust-remote-code");
     expect(JSON.parse(stdout).worker.engine.role).toBe("aggregated");
-    const old = mocker("--is-prefill-worker", "--print-config");
+    const old = await mocker("--is-prefill-worker");
     expect(JSON.parse(old.stdout).worker.engine.role).toBe("prefill");
     expect(old.stderr).toContain("--disaggregation-mode prefill");
   });
 });
 
-describe("mistakes", () => {
-  it("in names get a suggestion", () => {
-    expect(refusal("--num-worker", "3")).toContain("did you mean --num-workers?");
-    expect(refusal("--profile", "h200-llama-3.1-8b-fp8-tp1-estimat")).toContain("did you mean");
-    expect(refusal("--quirks", "integerMean")).toContain('did you mean "integerMeans"?');
+describe("mistakes", async () => {
+  it("in names get a suggestion", async () => {
+    expect(await refusal("--num-worker", "3")).toContain("did you mean --num-workers?");
+    expect(await refusal("--profile", "h200-llama-3.1-8b-fp8-tp1-estimat")).toContain("did you mean");
+    expect(await refusal("--quirks", "integerMean")).toContain('did you mean "integerMeans"?');
   });
 
-  it("in the file of engine arguments get Dynamo's message, and a suggestion", () => {
-    const unknown = refusal("--extra-engine-args", file("unknown.json", { num_gpu_block: 1, zzz: 2 }));
+  it("in the file of engine arguments get Dynamo's message, and a suggestion", async () => {
+    const unknown = await refusal("--extra-engine-args", file("unknown.json", { num_gpu_block: 1, zzz: 2 }));
     expect(unknown).toContain("Invalid arguments found in JSON file: num_gpu_block, zzz");
     expect(unknown).toContain('did you mean "num_gpu_blocks"?');
-    expect(refusal("--extra-engine-args", file("bad.json", { block_size: "8" }))).toContain("bad.json: block_size");
-    expect(refusal("--extra-engine-args", file("broken.json", "{"))).toContain("broken.json");
-    expect(refusal("--extra-engine-args", file("both.json", { is_prefill: true, is_decode: true }))).toContain(
+    expect(await refusal("--extra-engine-args", file("bad.json", { block_size: "8" }))).toContain(
+      "bad.json: block_size",
+    );
+    expect(await refusal("--extra-engine-args", file("broken.json", "{"))).toContain("broken.json");
+    expect(await refusal("--extra-engine-args", file("both.json", { is_prefill: true, is_decode: true }))).toContain(
       "is_prefill",
     );
-    expect(refusal("--extra-engine-args", join(folder, "none.json"))).toContain("none.json");
+    expect(await refusal("--extra-engine-args", join(folder, "none.json"))).toContain("none.json");
   });
 
-  it("in values and combinations say what is expected", () => {
-    expect(refusal("--is-prefill-worker", "--is-decode-worker")).toContain("Cannot specify both");
-    expect(refusal("--timing", "fast")).toContain("fixed:<ttft>,<itl>");
-    expect(refusal("--timing", "polynomial", "--profile", "x")).toContain("give one of them");
-    expect(refusal("--reasoning", "{}")).toContain("thinking_ratio");
-    expect(refusal("--speedup-ratio", "-1")).toContain("--speedup-ratio");
-    expect(refusal("--zmq-kv-events-ports", "5557,5558")).toContain("one port per worker: 1");
-    expect(refusal("--zmq-replay-ports", "5557")).toContain("--zmq-kv-events-ports");
-    expect(refusal("--zmq-kv-events-ports", "5557", "--disaggregation-mode", "decode")).toContain("decode");
-    expect(refusal("--endpoint", "generate")).toContain("dyn://");
-    expect(refusal("--watermark", "1")).toContain("--watermark");
+  it("in values and combinations say what is expected", async () => {
+    expect(await refusal("--is-prefill-worker", "--is-decode-worker")).toContain("Cannot specify both");
+    expect(await refusal("--timing", "fast")).toContain("fixed:<ttft>,<itl>");
+    expect(await refusal("--timing", "polynomial", "--profile", "x")).toContain("give one of them");
+    expect(await refusal("--reasoning", "{}")).toContain("thinking_ratio");
+    expect(await refusal("--speedup-ratio", "-1")).toContain("--speedup-ratio");
+    expect(await refusal("--zmq-kv-events-ports", "5557,5558")).toContain("one port per worker: 1");
+    expect(await refusal("--zmq-replay-ports", "5557")).toContain("--zmq-kv-events-ports");
+    expect(await refusal("--zmq-kv-events-ports", "5557", "--disaggregation-mode", "decode")).toContain("decode");
+    expect(await refusal("--endpoint", "generate")).toContain("dyn://");
+    expect(await refusal("--watermark", "1")).toContain("--watermark");
   });
 
-  it("of asking for what is not modelled are refused with the reason", () => {
-    expect(refusal("--engine-type", "sglang")).toContain("--metric-names sglang");
-    expect(refusal("--aic-perf-model")).toContain("estimator");
-    expect(refusal("--aic-nextn", "3")).toContain("speculative decoding");
-    expect(refusal("--bootstrap-ports", "1,2")).toContain("HTTP");
+  it("of asking for what is not modelled are refused with the reason", async () => {
+    expect(await refusal("--engine-type", "sglang")).toContain("--metric-names sglang");
+    expect(await refusal("--aic-perf-model")).toContain("estimator");
+    expect(await refusal("--aic-nextn", "3")).toContain("speculative decoding");
+    expect(await refusal("--bootstrap-ports", "1,2")).toContain("HTTP");
   });
 });
 
@@ -224,6 +257,12 @@ async function serving(count: number, ...args: string[]) {
 }
 
 describe("a process of workers", () => {
+  it("ends with 2 for a mistake, and no stack trace", () => {
+    const { status, stdout, stderr } = runUnderstudy(folder, "mocker", "--num-worker", "3");
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: .*\n {2}hint: did you mean --num-workers\?\n$/);
+  });
+
   it("says when each is ready, registers them, and ends with 0 at SIGTERM when its streams have ended", async () => {
     const { child, cards, ended } = await serving(
       2,
@@ -269,7 +308,7 @@ describe("a process of workers", () => {
   });
 
   it("that can't have its port says so", () => {
-    const { status, stderr } = mocker("--host", "256.0.0.1");
+    const { status, stderr } = runUnderstudy(folder, "mocker", "--host", "256.0.0.1");
     expect(status).toBe(1);
     expect(stderr).toContain("256.0.0.1");
   });
