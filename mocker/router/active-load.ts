@@ -7,15 +7,18 @@ interface WorkerLoad {
   prefillTokens: number;
   /** Full prompt blocks of its requests, counted for each request. */
   requestBlocks: number;
+  /** Those of them that nobody else can share, since their content has no name. */
+  unnamedBlocks: number;
 }
 
 interface ActiveRequest {
   worker: WorkerKey;
   prefillTokens: number;
-  blocks: KnownBlock[];
+  requestBlocks: number;
+  used: KnownBlock[];
 }
 
-const NO_LOAD: WorkerLoad = { prefillTokens: 0, requestBlocks: 0 };
+const NO_LOAD: WorkerLoad = { prefillTokens: 0, requestBlocks: 0, unnamedBlocks: 0 };
 
 /** Load as the router predicts it, from what it routed and what it is told of the requests. */
 export class ActiveLoad {
@@ -36,23 +39,28 @@ export class ActiveLoad {
     return this.#workers.get(worker) ?? NO_LOAD;
   }
 
-  /** @param length full blocks of the prompt */
+  /**
+   * @param requestBlocks full blocks of the prompt
+   * @param blocks names of the leading ones
+   */
   add(
     request: string | number,
     worker: WorkerKey,
     prefillTokens: number,
+    requestBlocks: number,
     blocks: ArrayLike<BlockKey>,
-    length: number,
   ): void {
     this.ended(request);
     let load = this.#workers.get(worker);
     if (load === undefined) {
-      load = { prefillTokens: 0, requestBlocks: 0 };
+      load = { ...NO_LOAD };
       this.#workers.set(worker, load);
     }
     load.prefillTokens += prefillTokens;
-    load.requestBlocks += length;
-    this.#requests.set(request, { worker, prefillTokens, blocks: this.#index.use(worker, blocks, length) });
+    load.requestBlocks += requestBlocks;
+    const used = this.#index.use(worker, blocks, Math.min(blocks.length, requestBlocks));
+    load.unnamedBlocks += requestBlocks - used.length;
+    this.#requests.set(request, { worker, prefillTokens, requestBlocks, used });
   }
 
   prefilled(request: string | number): void {
@@ -67,8 +75,10 @@ export class ActiveLoad {
     if (active === undefined) return;
     this.prefilled(request);
     this.#requests.delete(request);
-    this.#workers.get(active.worker)!.requestBlocks -= active.blocks.length;
-    this.#index.release(active.worker, active.blocks);
+    const load = this.#workers.get(active.worker)!;
+    load.requestBlocks -= active.requestBlocks;
+    load.unnamedBlocks -= active.requestBlocks - active.used.length;
+    this.#index.release(active.worker, active.used);
   }
 
   workerRemoved(worker: WorkerKey): void {

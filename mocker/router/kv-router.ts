@@ -82,7 +82,9 @@ export class KvRouter implements Router {
     if (count > this.#costs.length) this.#costs = new Float64Array(count * 2);
     const costs = this.#costs;
     const promptBlocks = this.#promptBlocks(context);
-    const match = this.index.match(context.blocks, promptBlocks, context.workers, count);
+    // What decode workers have cached saves nothing, since their prompts are computed elsewhere.
+    const followed = this.#options.role === "decode" ? 0 : Math.min(promptBlocks, context.blocks.length);
+    const match = this.index.match(context.blocks, followed, context.workers, count);
     const hits = match.cached;
     let best = 0;
     for (let i = 0; i < count; i++) {
@@ -99,13 +101,17 @@ export class KvRouter implements Router {
     const { role, blockSize, events, ttlMs } = this.#options;
     const { blocks, isl, nowMs = 0 } = context;
     const length = this.#promptBlocks(context);
-    const hit = role === "decode" ? 0 : this.index.match(blocks, length, [worker], 1).cached[0]!;
-    const uncached = role === "decode" ? 0 : Math.max(0, isl - hit * blockSize);
-    this.load.add(request, worker, uncached, blocks, length);
+    if (role === "decode") {
+      this.load.add(request, worker, 0, length, []);
+      return;
+    }
+    const named = Math.min(length, blocks.length);
+    const hit = this.index.match(blocks, named, [worker], 1).cached[0]!;
+    this.load.add(request, worker, Math.max(0, isl - hit * blockSize), length, blocks);
     if (events) return;
     // The end of a prompt goes in first, so that it is the first to be forgotten.
     const last: BlockKey[] = [];
-    for (let i = length - 1; i >= 0; i--) last.push(blocks[i]!);
+    for (let i = named - 1; i >= 0; i--) last.push(blocks[i]!);
     this.index.stored(worker, last, nowMs + ttlMs);
   }
 
@@ -126,8 +132,8 @@ export class KvRouter implements Router {
     if (!this.#options.events && context.nowMs !== undefined) this.index.expire(context.nowMs);
   }
 
-  #promptBlocks({ isl, blocks }: RouteContext): number {
-    return Math.min(Math.floor(isl / this.#options.blockSize), blocks.length);
+  #promptBlocks({ isl }: RouteContext): number {
+    return Math.floor(isl / this.#options.blockSize);
   }
 
   #cost({ isl, workers }: RouteContext, place: number, promptBlocks: number, match: Readonly<PrefixMatch>): number {
@@ -138,6 +144,6 @@ export class KvRouter implements Router {
     const waiting = (load.prefillTokens + Math.max(isl, hit * blockSize)) / blockSize;
     const prefill = prefillWeight * Math.max(0, waiting - overlapWeight * hit);
     if (role === "prefill") return prefill;
-    return prefill + match.usedBlocks[place]! + promptBlocks - match.used[place]!;
+    return prefill + match.usedBlocks[place]! + load.unnamedBlocks + promptBlocks - match.used[place]!;
   }
 }

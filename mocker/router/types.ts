@@ -10,7 +10,7 @@ export interface RouteContext {
   workers: ArrayLike<WorkerKey>;
   /** Prompt tokens. */
   isl: number;
-  /** The prompt's full blocks from its beginning; may hold more than the prompt's (they are ignored). */
+  /** The prompt's full blocks from its beginning. May name fewer: nobody has the others; or more: they are ignored. */
   blocks: ArrayLike<BlockKey>;
   /** ms on any clock that does not go back; needed by the KV router without events alone. */
   nowMs?: number;

@@ -63,6 +63,20 @@ describe("the KV router", () => {
     expect(kv.last!.cost).toBe(4 + 4);
   });
 
+  it("takes blocks without a name for ones that nobody shares", () => {
+    const kv = router();
+    for (const request of ["x", "y"]) {
+      kv.routed(request, "a", prompt(40, [1, 2]));
+      kv.prefilled(request);
+    }
+    kv.choose([], 1, prompt(40, [1, 2]));
+    // 1 and 2 are in use once, two more blocks for each request; two of the four that come are in use.
+    expect(kv.last).toMatchObject({ cost: 4 + (2 + 2 * 2) + 4 - 2, promptBlocks: 4 });
+    kv.ended("x");
+    kv.choose([], 1, prompt(40, [1, 2]));
+    expect(kv.last!.cost).toBe(4 + 4 + 2);
+  });
+
   it("charges waiting prompts what was not cached when they were routed", () => {
     const kv = router({ role: "prefill" });
     kv.index.stored("a", [1, 2]);
@@ -152,7 +166,7 @@ describe("the KV router", () => {
     }
     for (let i = 490; i < 500; i++) kv.ended(`r${i}`);
     for (const worker of ["a", "b", "c"]) {
-      expect(kv.load.of(worker)).toEqual({ prefillTokens: 0, requestBlocks: 0 });
+      expect(kv.load.of(worker)).toEqual({ prefillTokens: 0, requestBlocks: 0, unnamedBlocks: 0 });
     }
     expect(kv.load.requests).toBe(0);
     expect(kv.index.size).toBe(0);
