@@ -43,7 +43,8 @@ const SMALL = 0;
 const CAPITALISED = 1;
 const CAPITALS = 2;
 
-let scratch = new Int32Array(8192);
+/** Texts are encoded into this, longer ones into room of their own. */
+const scratch = new Int32Array(65_536);
 
 /**
  * The tokenizer that needs no file: deterministic, invertible (`decode(encode(text)) === text`), and fast. Ids that no text
@@ -68,8 +69,7 @@ function kindAt(text: string, at: number): number {
 
 function encode(text: string): Int32Array {
   const end = text.length;
-  if (scratch.length < end) scratch = new Int32Array(2 ** Math.ceil(Math.log2(end)));
-  const out = scratch;
+  const out = end <= scratch.length ? scratch : new Int32Array(end);
   let count = 0;
   let at = 0;
   while (at < end) {

@@ -49,7 +49,9 @@ export function wordCachedEncoder(encode: Encode, prependsSpace: boolean): Encod
       add(wordTokens(text.slice(start, end)));
       start = end;
     }
-    return scratch.slice(0, count);
+    const tokens = scratch.slice(0, count);
+    if (scratch.length > MAX_ENTRIES) scratch = new Int32Array(1024);
+    return tokens;
   };
 }
 
