@@ -4,6 +4,9 @@ import type { Socket } from "node:net";
 /** Bytes a client may leave unread in our memory before its stream is cut. The kernel's buffers come before that. */
 const DEFAULT_LIMIT_BYTES = 1 << 20;
 const CRLF = "\r\n";
+/** Streams are flushed for so long at a time, real ms; the clock is read after each so many. */
+const FLUSH_MS = 5;
+const FLUSH_STEP = 16;
 /** Chunk heads of short chunks, ready made. */
 const CHUNK_HEADS = Array.from({ length: 4096 }, (_, length) => length.toString(16) + CRLF);
 
@@ -55,7 +58,7 @@ export class StreamWriter {
     raw.flushHeaders();
     if (socket === null) return;
     this.#corked = socket;
-    enlist(this);
+    enlist(this, true);
     // What Node still holds back must go before ours.
     if (raw.writableLength !== socket.writableLength) return;
     this.#socket = socket;
@@ -65,13 +68,13 @@ export class StreamWriter {
   /** @param text ASCII alone */
   write(text: string): void {
     if (this.#state !== "open") return;
-    if (this.#pending === "") enlist(this);
+    if (this.#pending === "") enlist(this, false);
     this.#pending += text;
   }
 
   writeUtf8(text: string): void {
     if (this.#state !== "open") return;
-    if (this.#pending === "") enlist(this);
+    if (this.#pending === "") enlist(this, false);
     this.#isAscii = false;
     this.#pending += text;
   }
@@ -133,16 +136,35 @@ export class StreamWriter {
   }
 }
 
+/** Streams that have something to send: those whose heads go out now, and the others. */
+let beginning: StreamWriter[] = [];
 let written: StreamWriter[] = [];
+let next = 0;
+let isFlushing = false;
 
 /** One flush a turn for all streams of the process: after the callback that wrote, before the event loop goes on. */
-function enlist(writer: StreamWriter): void {
-  if (written.length === 0) queueMicrotask(flushWritten);
-  written.push(writer);
+function enlist(writer: StreamWriter, begins: boolean): void {
+  (begins ? beginning : written).push(writer);
+  if (isFlushing) return;
+  isFlushing = true;
+  queueMicrotask(flushWritten);
 }
 
+/** Thousands of streams take some time: the event loop gets its turns in between, and first tokens don't stand in line. */
 function flushWritten(): void {
-  const writers = written;
+  const untilMs = performance.now() + FLUSH_MS;
+  const first = beginning;
+  beginning = [];
+  for (const writer of first) writer.flush();
+  while (next < written.length) {
+    written[next++]!.flush();
+    if (next % FLUSH_STEP === 0 && performance.now() >= untilMs) {
+      setImmediate(flushWritten);
+      return;
+    }
+  }
   written = [];
-  for (const writer of writers) writer.flush();
+  next = 0;
+  isFlushing = beginning.length > 0;
+  if (isFlushing) queueMicrotask(flushWritten);
 }

@@ -201,3 +201,58 @@ describe("a stream writer", () => {
     expect(state.received.endsWith("0\r\n\r\n")).toBe(false);
   });
 });
+
+/** A response whose socket is a function. */
+function madeResponse(write: (text: string) => void): ServerResponse {
+  const socket = { cork: () => {}, uncork: () => {}, writableLength: 0, write: (text: string) => write(text) ?? true };
+  const response = { socket, chunkedEncoding: true, writableLength: 0, once: () => {}, writeHead: () => {} };
+  return { ...response, flushHeaders: () => {} } as unknown as ServerResponse;
+}
+
+describe("the streams of a process", () => {
+  it("are written to in the order of their first words, those that begin before all others", async () => {
+    const order: string[] = [];
+    const streams = ["a", "b", "c"].map((name) => {
+      const writer = new StreamWriter(
+        madeResponse(() => order.push(name)),
+        never,
+      );
+      writer.begin(200, text);
+      return writer;
+    });
+    await nextTurn();
+    streams[1]!.write("1");
+    streams[0]!.write("1");
+    streams[1]!.write("2");
+    const late = new StreamWriter(
+      madeResponse(() => order.push("new")),
+      never,
+    );
+    late.begin(200, text);
+    late.write("1");
+    streams[2]!.write("1");
+    expect(order).toEqual([]);
+    await nextTurn();
+    expect(order).toEqual(["new", "b", "a", "c"]);
+  });
+
+  it("don't keep the event loop from its turns, however many they are", async () => {
+    let flushed = 0;
+    const slow = () => {
+      const untilMs = performance.now() + 0.2;
+      while (performance.now() < untilMs);
+      flushed++;
+    };
+    const streams = Array.from({ length: 200 }, () => new StreamWriter(madeResponse(slow), never));
+    for (const writer of streams) writer.begin(200, text);
+    await nextTurn();
+    for (const writer of streams) writer.write("word");
+    const seen: number[] = [];
+    while (flushed < 200) {
+      await nextTurn();
+      seen.push(flushed);
+    }
+    expect(seen.length).toBeGreaterThan(3);
+    expect(flushed).toBe(200);
+  });
+});
