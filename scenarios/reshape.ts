@@ -27,8 +27,10 @@ export function atTimes(workload: Workload, timesMs: Float64Array): Workload {
 
 /** The first `count` sessions of the open loop; rows of the others stay, unsent. */
 export function firstSessions(workload: Workload, count: number): Workload {
-  if (workload.openHeads.length <= count) return workload;
-  return { ...workload, openHeads: workload.openHeads.slice(0, count) };
+  const { openHeads, arrivalMs } = workload;
+  if (openHeads.length <= count) return workload;
+  const horizonMs = count === 0 ? 0 : arrivalMs[openHeads[count - 1]!]!;
+  return { ...workload, openHeads: openHeads.slice(0, count), horizonMs };
 }
 
 function sessionHeads({ openHeads, closedLoops }: Workload): Int32Array {

@@ -40,7 +40,8 @@ describe("a trace at other times", () => {
 });
 
 it("the first sessions of a workload are its first heads, turns included", () => {
-  const first = firstSessions(parseTrace(TRACE, "t.jsonl"), 1);
-  expect([...first.openHeads]).toEqual([0]);
+  const first = firstSessions(parseTrace(TRACE, "t.jsonl"), 2);
+  expect([...first.openHeads]).toEqual([0, 1]);
   expect(first.nextTurn![0]).toBe(2);
+  expect(first.horizonMs).toBe(5);
 });
