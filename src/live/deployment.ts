@@ -38,7 +38,9 @@ type WorkerChild = Child<WorkerCalls, WorkerEvent>;
 interface Seat {
   child: WorkerChild;
   listening: Promise<WorkerCard>;
-  ready: PromiseWithResolvers<void>;
+  /** Called when the worker says that it is ready. */
+  isReady: () => void;
+  ready: Promise<void>;
   /** Resolves when the frontend sends it requests. */
   announced: Promise<void>;
 }
@@ -76,7 +78,7 @@ export class LiveDeployment {
     const { simulation, deployment, timeScale, processes, onFailure: onDeath } = options;
     const clock: ClockDescription = { timeScale, epochUnixMs: performance.timeOrigin + performance.now() };
     const seatsByName = new Map<string, Seat>();
-    const onEvent = ({ ready }: WorkerEvent) => seatsByName.get(ready)?.ready.resolve();
+    const onEvent = ({ ready }: WorkerEvent) => seatsByName.get(ready)?.isReady();
     const roles: RoleName[] = simulation.prefill === null ? ["decode"] : ["prefill", "decode"];
     const names = roles.flatMap((role) => Array.from({ length: processes }, (_, index) => ({ role, index })));
     const started = await Promise.allSettled([
@@ -113,9 +115,12 @@ export class LiveDeployment {
   create(worker: LiveWorker, readyUnixMs: number): Promise<void> {
     const children = this.#children[worker.role];
     const child = children[worker.id % children.length]!;
-    const ready = Promise.withResolvers<void>();
+    let isReady: () => void = () => {};
+    const ready = new Promise<void>((resolve) => {
+      isReady = resolve;
+    });
     const listening = child.call("add", { name: worker.name, readyUnixMs });
-    const seat: Seat = { child, listening, ready, announced: Promise.resolve() };
+    const seat: Seat = { child, listening, isReady, ready, announced: Promise.resolve() };
     this.#seats.set(worker, seat);
     this.#seatsByName.set(worker.name, seat);
     seat.announced = this.#announce(worker, seat);
@@ -207,7 +212,7 @@ export class LiveDeployment {
   async #announce(worker: LiveWorker, { listening, ready }: Seat): Promise<void> {
     const card = await listening;
     worker.url = card.url;
-    await ready.promise;
+    await ready;
     if (worker.state !== "starting") return;
     await this.#frontend.call("add", { ...card, state: "ready" });
     if (worker.state !== "starting") return;

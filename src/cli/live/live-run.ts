@@ -19,6 +19,8 @@ export interface LiveFlags extends RehearseFlags {
 /** Shells report so for a process that a signal ended. */
 const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 
+const AT_ONCE_AFTER_MS = 1000;
+
 class Interrupted extends Error {
   readonly exitCode: number;
 
@@ -32,9 +34,9 @@ class Interrupted extends Error {
 export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFlags): Promise<number> {
   const abort = new AbortController();
   const signals = ["SIGINT", "SIGTERM"] as const;
-  const handlers = signals.map((signal) => () => abort.abort(new Interrupted(signal)));
+  const handlers = signals.map((signal) => interruption(abort, signal));
   signals.forEach((signal, i) => {
-    process.once(signal, handlers[i]!);
+    process.on(signal, handlers[i]!);
   });
   const bar = progress();
   const horizonMs = (ms: number) => (ms > 0 ? ` of ${formatDuration(ms)}` : "");
@@ -63,6 +65,19 @@ export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFla
       process.off(signal, handlers[i]!);
     });
   }
+}
+
+/**
+ * Ends the run in good order; who asks again after a while wants it to end at once. What starts this process may hand a
+ * terminal's Ctrl-C on to it, so that it comes twice.
+ */
+function interruption(abort: AbortController, signal: keyof typeof EXIT_BY_SIGNAL): () => void {
+  let firstMs = Number.NaN;
+  return () => {
+    if (performance.now() - firstMs > AT_ONCE_AFTER_MS) process.exit(EXIT_BY_SIGNAL[signal]);
+    if (Number.isNaN(firstMs)) firstMs = performance.now();
+    abort.abort(new Interrupted(signal));
+  };
 }
 
 type Rehearsal = ReturnType<typeof prepareRehearsal>;
