@@ -128,6 +128,10 @@ function asOpenAiError(
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return requestTimeout();
   }
+  // JSON may be nested deeper than what walks it can follow.
+  if (error instanceof RangeError && error.message.includes("call stack")) {
+    return invalidRequest("The request's body is nested too deeply.");
+  }
   if (error instanceof SyntaxError) return invalidJson("it is not JSON.");
   const status = error.statusCode ?? 500;
   return status >= 400 && status < 500 ? invalidRequest(error.message) : serverError();

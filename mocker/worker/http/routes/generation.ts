@@ -70,13 +70,15 @@ async function answer(
   context.metrics.request(0, answered.n, sequences.longest);
 
   if (answered.stream) {
-    reply.hijack();
     const writer = new StreamWriter(reply.raw, {
       limitBytes: context.options.streamLimitBytes,
       onClosed: () => stream.abort(),
     });
     const stream = new StreamAnswer(context, identity, answered, requestId, writer, heads);
-    stream.start(sequences.for(stream), travels, echoes);
+    const own = sequences.for(stream);
+    // From here on the answer is the stream's, and so is what goes wrong.
+    reply.hijack();
+    stream.start(own, travels, echoes);
     return reply;
   }
   const whole = new WholeAnswer(context, identity, answered);

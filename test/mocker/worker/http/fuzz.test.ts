@@ -120,3 +120,14 @@ it("bytes that are no JSON are a client's error", async () => {
     { numRuns: 60, seed: 20_261_124 },
   );
 });
+
+it("bodies that are nested deeper than a stack are a client's error, or served where nobody looks inside", async () => {
+  const depth = 100_000;
+  const nested = `${'{"a":'.repeat(depth)}{}${"}".repeat(depth)}`;
+  const messages = '"messages":[{"role":"user","content":"a"}],"max_tokens":2';
+  const tools = `"tools":[{"type":"function","function":{"name":"f","parameters":${nested}}}]`;
+  const refused = await post(`${url}/v1/chat/completions`, `{${messages},${tools}}`);
+  expect(refused.status).toBe(400);
+  expect(refused.json().error.message).toContain("nested too deeply");
+  expect((await post(`${url}/v1/chat/completions`, `{${messages},"metadata":${nested}}`)).status).toBe(200);
+});
