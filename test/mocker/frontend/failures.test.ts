@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { chat, frontend, metric, said, until, values, worker } from "./ask.ts";
-import { DONE, type Handler, json, openStream, ROLE_CHUNK, streamOf, tokenChunk } from "./fake-worker.ts";
+import { breaksOff, DONE, type Handler, json, openStream, ROLE_CHUNK, streamOf, tokenChunk } from "./fake-worker.ts";
 
-const breaks: Handler = ({ response }) => void response.destroy();
 const held: Handler = ({ response, headers }) =>
   json(response, 200, {
     kv_transfer_params: { do_remote_prefill: true, remote_request_id: headers["x-request-id"], held_at: 1 },
@@ -12,7 +11,7 @@ const state = (of: { workers(): { id: string; state: string }[] }, id: string) =
 
 describe("a worker that fails before the first token", () => {
   it.each<[string, Handler]>([
-    ["breaks the connection", breaks],
+    ["breaks the connection", breaksOff],
     [
       "breaks after the role",
       ({ response }) => {
@@ -57,7 +56,7 @@ describe("a worker that fails before the first token", () => {
   });
 
   it("the attempts have an end", async () => {
-    const workers = await Promise.all(["a", "b", "c"].map((id) => worker({ id }, breaks)));
+    const workers = await Promise.all(["a", "b", "c"].map((id) => worker({ id }, breaksOff)));
     const gateway = await frontend(workers, { limits: { maxAttempts: 2 } });
     const response = await chat(gateway);
     expect(response.status).toBe(502);
@@ -67,7 +66,7 @@ describe("a worker that fails before the first token", () => {
 
   it("a single worker is asked again", async () => {
     let asked = 0;
-    const only = await worker({}, (seen) => (asked++ === 0 ? breaks(seen) : streamOf(1)(seen)));
+    const only = await worker({}, (seen) => (asked++ === 0 ? breaksOff(seen) : streamOf(1)(seen)));
     const gateway = await frontend([only]);
     expect(said(await (await chat(gateway)).text())).toBe(" word0");
   });
@@ -162,7 +161,7 @@ describe("a hand-off that fails", () => {
 
   it("the prefill worker fails: another one computes the prompt", async () => {
     const [p1, p2] = [
-      await worker({ id: "p1", role: "prefill" }, breaks),
+      await worker({ id: "p1", role: "prefill" }, breaksOff),
       await worker({ id: "p2", role: "prefill" }, held),
     ];
     const decode = await worker({ id: "d", role: "decode" }, streamOf(1));

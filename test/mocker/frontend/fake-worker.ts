@@ -168,3 +168,5 @@ export const openStream: Handler = ({ response }) => {
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.write(ROLE_CHUNK);
 };
+
+export const breaksOff: Handler = ({ response }) => void response.destroy();
