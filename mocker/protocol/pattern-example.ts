@@ -1,12 +1,13 @@
 /**
  * The shortest-minded text that a regular expression of the common kind matches: literals, classes, groups, alternatives,
- * quantifiers, anchors. null where it has parts beyond those (assertions, back references, properties), or where what came
- * out does not match after all.
+ * quantifiers, anchors at both ends. null where it has other parts (assertions, back references, properties). It matches by
+ * the way it is made; the expression itself is never run, since whoever sends it could keep the process busy with it.
  */
 export function patternExample(pattern: string): string | null {
   try {
-    const example = new PatternReader(pattern).read();
-    return new RegExp(pattern, "u").test(example) ? example : null;
+    // Parses the expression, no more.
+    new RegExp(pattern, "u");
+    return new PatternReader(pattern).read();
   } catch {
     return null;
   }
@@ -19,6 +20,8 @@ class Unsupported extends Error {}
 class PatternReader {
   readonly #pattern: string;
   #at = 0;
+  /** Groups around the current place. */
+  #depth = 0;
 
   constructor(pattern: string) {
     this.#pattern = pattern;
@@ -42,7 +45,13 @@ class PatternReader {
 
   #sequence(): string {
     let text = "";
+    let ended = false;
     while (this.#at < this.#pattern.length && this.#peek() !== "|" && this.#peek() !== ")") {
+      if (this.#isAnchor(text)) {
+        ended ||= this.#next() === "$";
+        continue;
+      }
+      if (ended) throw new Unsupported();
       const unit = this.#unit();
       const count = this.#repeats();
       if (text.length + unit.length * count > MAX_CHARACTERS) throw new Unsupported();
@@ -51,12 +60,17 @@ class PatternReader {
     return text;
   }
 
+  /** `^` before all text, `$` after it. */
+  #isAnchor(text: string): boolean {
+    const c = this.#peek();
+    if (c !== "^" && c !== "$") return false;
+    if (this.#depth > 0 || (c === "^" && text !== "")) throw new Unsupported();
+    return true;
+  }
+
   #unit(): string {
     const c = this.#next();
     switch (c) {
-      case "^":
-      case "$":
-        return "";
       case ".":
         return "a";
       case "(":
@@ -80,7 +94,9 @@ class PatternReader {
       if (kind === null) throw new Unsupported();
       this.#at += kind[0].length;
     }
+    this.#depth++;
     const text = this.#alternatives();
+    this.#depth--;
     if (this.#next() !== ")") throw new Unsupported();
     return text;
   }
@@ -139,8 +155,6 @@ function escapeExample(c: string): string {
       return "\n";
     case "t":
       return "\t";
-    case "b":
-      return "";
     default:
       if (/[A-Za-z0-9]/.test(c)) throw new Unsupported();
       return c;
