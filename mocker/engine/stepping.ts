@@ -3,31 +3,8 @@ import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { type Block, KvCache } from "./kv-cache.ts";
 import { decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
+import { isPlainDecoding, type ScheduledItem, type Sequence } from "./sequence.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, RequestSource } from "./types.ts";
-
-/** A request inside the stepping engine. */
-interface Sequence {
-  readonly id: number;
-  readonly isl: number;
-  readonly osl: number;
-  generated: number;
-  /** Tokens whose KV is in the cache. */
-  computed: number;
-  blocks: Block[];
-  lastTokenMs: number;
-  /** Decode worker: blocks reserved, KV still travelling. It keeps its place in the queue but can't be admitted. */
-  inTransfer: boolean;
-  /** Decode worker: the prompt came by transfer and has not run yet. */
-  transferred: boolean;
-  /** Admitted again after a preemption, until its lost tokens are recomputed. */
-  recomputing: boolean;
-}
-
-interface ScheduledItem {
-  sequence: Sequence;
-  tokens: number;
-  computedBefore: number;
-}
 
 type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
@@ -497,8 +474,4 @@ export class SteppingEngine implements Engine {
     this.#releaseHeld(request);
     this.#tryReservations();
   }
-}
-
-function isPlainDecoding({ sequence }: ScheduledItem): boolean {
-  return sequence.generated > 0 && !sequence.recomputing;
 }

@@ -1,0 +1,28 @@
+/** A request inside the stepping engine. */
+export interface Sequence {
+  readonly id: number;
+  readonly isl: number;
+  readonly osl: number;
+  generated: number;
+  /** Tokens whose KV is in the cache. */
+  computed: number;
+  blocks: Block[];
+  lastTokenMs: number;
+  /** Decode worker: blocks reserved, KV still travelling. It keeps its place in the queue but can't be admitted. */
+  inTransfer: boolean;
+  /** Decode worker: the prompt came by transfer and has not run yet. */
+  transferred: boolean;
+  /** Admitted again after a preemption, until its lost tokens are recomputed. */
+  recomputing: boolean;
+}
+
+export interface ScheduledItem {
+  sequence: Sequence;
+  tokens: number;
+  computedBefore: number;
+}
+
+/** It adds a token to what it has, and computes nothing else. */
+export function isPlainDecoding({ sequence }: ScheduledItem): boolean {
+  return sequence.generated > 0 && !sequence.recomputing;
+}
