@@ -1,3 +1,5 @@
+import type { Block } from "./kv-cache.ts";
+
 /** A request inside the stepping engine. */
 export interface Sequence {
   readonly id: number;
