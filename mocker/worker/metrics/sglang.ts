@@ -1,6 +1,7 @@
 import type { Registry } from "#common";
 import type { Worker } from "../types.ts";
 import { SGLANG_ITL_SECONDS, SGLANG_QUEUE_SECONDS, SGLANG_REQUEST_SECONDS, SGLANG_TTFT_SECONDS } from "./buckets.ts";
+import { GapRuns } from "./gap-runs.ts";
 import type { EngineMetrics } from "./types.ts";
 
 /** Label values of SGLang's parallel ranks, of which a mock engine has one. */
@@ -65,10 +66,12 @@ export function sglangMetrics(registry: Registry, worker: Worker): EngineMetrics
     SGLANG_REQUEST_SECONDS,
   );
 
+  const gaps = new GapRuns((gapSeconds, weight) => itl.observe(gapSeconds, weight));
   let generated = 0;
   const hits = new Float64Array(dpSize);
   const queries = new Float64Array(dpSize);
   registry.collect(() => {
+    gaps.flush();
     generationTokens.setTotal(generated);
     for (const [rank, load] of worker.load().entries()) {
       running[rank]!.set(load.running);
@@ -96,7 +99,7 @@ export function sglangMetrics(registry: Registry, worker: Worker): EngineMetrics
     },
     nextToken(_rank, gapMs) {
       generated++;
-      itl.observe(gapMs / 1000);
+      gaps.add(gapMs);
     },
     finished(rank, reason, record) {
       requests.inc();

@@ -8,6 +8,7 @@ import {
   VLLM_REQUEST_SECONDS,
   VLLM_TTFT_SECONDS,
 } from "./buckets.ts";
+import { GapRuns } from "./gap-runs.ts";
 import type { EngineMetrics, FinishedReason, SequenceRecord } from "./types.ts";
 
 const REASONS: readonly FinishedReason[] = ["stop", "length", "abort", "error"];
@@ -121,9 +122,17 @@ export function vllmMetrics(registry: Registry, worker: Worker): EngineMetrics {
     info.labels(String(engine.blockSize), "auto", prefixCaching, String(engine.numGpuBlocks), rank).set(1);
   }
 
+  const gaps = ranks.map(
+    (_, rank) =>
+      new GapRuns((gapSeconds, weight) => {
+        itl[rank]!.observe(gapSeconds, weight);
+        oldItl[rank]!.observe(gapSeconds, weight);
+      }),
+  );
   /** Per rank; copied at scrape, since it changes with every token. */
   const generated = new Float64Array(dpSize);
   registry.collect(() => {
+    for (const run of gaps) run.flush();
     for (const [rank, load] of worker.load().entries()) {
       running[rank]!.set(load.running);
       waiting[rank]!.set(load.waiting);
@@ -154,9 +163,7 @@ export function vllmMetrics(registry: Registry, worker: Worker): EngineMetrics {
     },
     nextToken(rank, gapMs) {
       generated[rank]!++;
-      const gapSeconds = gapMs / 1000;
-      itl[rank]!.observe(gapSeconds);
-      oldItl[rank]!.observe(gapSeconds);
+      gaps[rank]!.add(gapMs);
     },
     finished(rank, reason, record) {
       successes[rank]![REASONS.indexOf(reason)]!.inc();
