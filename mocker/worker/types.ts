@@ -27,6 +27,7 @@ export interface Generation {
  * never from within `submit`. Times are model ms. Any call may cancel any generation.
  */
 export interface GenerationListener {
+  /** Into the running batch; again after each preemption. `cachedTokens`: the most that was found cached so far. */
   admitted(atMs: number, cachedTokens: number): void;
   /** `atMs` is the deadline the engine computed, at or just before now. */
   token(index: number, atMs: number): void;

@@ -80,6 +80,8 @@ export class Sequence implements GenerationListener {
   }
 
   admitted(atMs: number, cachedTokens: number): void {
+    // Again after a preemption: it counts the most that was found, as in the simulator.
+    if (this.#state === "running") this.cachedTokens = cachedTokens;
     if (this.#state !== "waiting") return;
     this.#state = "running";
     this.#context.waiting--;
