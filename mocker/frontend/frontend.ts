@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { wallClock } from "#common";
 import type { EngineRole } from "#mocker/engine";
 import type { WorkerCard } from "#mocker/protocol";
-import { createRouter, type Router, type RouterMode } from "#mocker/router";
+import { createRouter, KvRouter, type Router, type RouterMode } from "#mocker/router";
 import { builtinTokenizer } from "#mocker/text";
 import { FileDiscovery } from "./discovery/file.ts";
 import { ManualDiscovery } from "./discovery/manual.ts";
@@ -10,6 +10,7 @@ import { StaticDiscovery } from "./discovery/static.ts";
 import type { Discovery } from "./discovery/types.ts";
 import { drained } from "./draining.ts";
 import { cannotListen, portTaken } from "./errors.ts";
+import type { Backend } from "./fleet/backend.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { Health } from "./fleet/health.ts";
 import { KvFollowers } from "./fleet/kv-followers.ts";
@@ -78,7 +79,7 @@ export async function startFrontend(options: FrontendOptions): Promise<Frontend>
     apiKeys: options.apiKeys ?? [],
     draining: false,
   };
-  const workers = () => [...fleet.backends()].map(viewOf);
+  const workers = () => [...fleet.backends()].map((backend) => viewOf(fleet, backend));
   const app = frontendApp(context, { limits, logLevel: options.logLevel ?? "warn", workers });
   const followers = new KvFollowers(fleet, workerHeaders);
   const discovery = await discoveryOf(options.discovery);
@@ -168,10 +169,13 @@ function manualControls(discovery: Discovery): Frontend["discovery"] {
   return { add: refuse, remove: refuse };
 }
 
-function viewOf(backend: ReturnType<Fleet["backends"]> extends Iterable<infer B> ? B : never): WorkerView {
+function viewOf(fleet: Fleet, backend: Backend): WorkerView {
   const { id, url, state, role, models, foreign, requests, totalRequests, outstanding, failures, lastError, card } =
     backend;
-  return { id, url, state, role, models, foreign, requests, totalRequests, outstanding, failures, lastError, card };
+  const router = fleet.pools(models[0] ?? "")?.get(role)?.router;
+  const cachedBlocks = router instanceof KvRouter ? router.index.cachedBlocks(id) : null;
+  const load = { requests, totalRequests, outstanding, failures, cachedBlocks };
+  return { id, url, state, role, models, foreign, ...load, lastError, card };
 }
 
 function whenReady(fleet: Fleet, count: number): Promise<void> {

@@ -105,6 +105,8 @@ export interface WorkerView {
   /** Prompt tokens (prefill) or requests (decode; aggregated: 4 until the first token). */
   outstanding: number;
   failures: number;
+  /** Blocks that the KV-aware router takes to be cached there; null for other routers. */
+  cachedBlocks: number | null;
   lastError: string | null;
   card: WorkerCard | null;
 }

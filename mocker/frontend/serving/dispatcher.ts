@@ -161,6 +161,8 @@ export class RequestDispatcher {
       worker.requests--;
       pool?.router.prefilled?.(job.key);
       pool?.router.ended?.(job.key);
+      // Its answer may have been on the way: then the blocks are held, under the request's name, and nobody will come.
+      if (job.signal.aborted) void this.#abandon(worker, { remote_request_id: job.id });
     }
     const verdict = this.#judge(job, worker, outcome, attempt, null);
     if (verdict === "retry") {

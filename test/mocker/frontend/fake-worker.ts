@@ -22,6 +22,8 @@ export interface FakeWorker {
   seen: Seen[];
   /** What answers completions now. */
   handler: Handler;
+  /** The models of a server without a card: it speaks OpenAI's API alone. */
+  foreign: readonly string[] | null;
   /** Whether `GET /health` and new connections work. */
   healthy: boolean;
   /** Resolves with the next completion request. */
@@ -70,6 +72,7 @@ export async function fakeWorker(
     card,
     seen: [],
     handler,
+    foreign: null,
     healthy: true,
     log: [],
     next: () => new Promise((resolve) => waiting.push(resolve)),
@@ -92,7 +95,10 @@ export async function fakeWorker(
     } catch {
       return;
     }
-    if (path === "/worker") return json(response, 200, card);
+    if (worker.foreign !== null && path === "/v1/models") {
+      return json(response, 200, { object: "list", data: worker.foreign.map((id) => ({ id, object: "model" })) });
+    }
+    if (path === "/worker") return worker.foreign === null ? json(response, 200, card) : json(response, 404, {});
     if (path === "/health") return json(response, worker.healthy ? 200 : 503, {});
     if (!path.startsWith("/v1/") || request.method !== "POST") return json(response, 200, {});
     const seen: Seen = {
