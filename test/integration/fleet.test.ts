@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { CliProcess, getJson, serverForTest, waitFor } from "./processes.ts";
+import { CliProcess, getJson, serverForTest, workersReady } from "./processes.ts";
 
 const PROCESSES = 2;
 const WORKERS = 50;
@@ -22,7 +22,7 @@ it("100 workers in two processes, found by their leases, serve 1,000 requests: n
     const found = await getJson<{ workers: { state: string; totalRequests: number }[] }>(`${frontend.url}/workers`);
     return found.workers.filter(({ state }) => state === "ready");
   };
-  await waitFor("all workers to be found", async () => (await workers()).length === PROCESSES * WORKERS, 60_000);
+  await workersReady(frontend, PROCESSES * WORKERS);
 
   const shape = ["--concurrency", "200", "--request-count", String(REQUESTS), "--isl", "60", "--osl", "8"];
   const load = new CliProcess([

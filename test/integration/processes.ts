@@ -116,6 +116,27 @@ export async function getJson<Body>(url: string): Promise<Body> {
   return (await response.json()) as Body;
 }
 
+interface WorkerState {
+  url: string;
+  state: string;
+  lastError: string | null;
+}
+
+/** Waits until the frontend has exactly `count` workers that take requests. */
+export async function workersReady({ url }: CliServer, count: number, timeout = 60_000): Promise<void> {
+  let others: unknown = null;
+  const isReached = async () => {
+    const { workers } = await getJson<{ workers: WorkerState[] }>(`${url}/workers`);
+    others = workers
+      .filter(({ state }) => state !== "ready")
+      .map(({ url, state, lastError }) => ({ url, state, lastError }));
+    return workers.filter(({ state }) => state === "ready").length === count;
+  };
+  await waitFor(`${count} workers to be ready`, isReached, timeout).catch((error: Error) => {
+    throw new Error(`${error.message}; the others: ${JSON.stringify(others).slice(0, 1000)}`);
+  });
+}
+
 /** What a worker's only rank does now. */
 export async function loadOf({ url }: Pick<CliServer, "url">): Promise<EngineLoad> {
   return (await getJson<WorkerLoad>(`${url}/worker/load`)).ranks[0]!;

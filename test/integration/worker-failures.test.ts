@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type CliServer, freePort, getJson, loadOf, serverForTest, statusOf, waitFor } from "./processes.ts";
+import { type CliServer, freePort, loadOf, serverForTest, statusOf, waitFor, workersReady } from "./processes.ts";
 import { TestStream } from "./streams.ts";
 
 /** Four sequences at a time, one token each 10 ms, so that half of the requests of a test wait for their first token. */
@@ -19,15 +19,8 @@ async function deployment(...flags: string[]): Promise<Deployment> {
   const workers = await Promise.all([serverForTest("mocker", WORKER), serverForTest("mocker", WORKER)]);
   const urls = workers.flatMap(({ url }) => ["--worker", url]);
   const frontend = await serverForTest("frontend", [...urls, ...QUICK_HEALTH, ...flags]);
-  await ready(frontend, 2);
+  await workersReady(frontend, 2);
   return { workers, frontend, nameOf: ({ port }) => `worker-${port}` };
-}
-
-function ready({ url }: CliServer, count: number): Promise<unknown> {
-  return waitFor(`${count} workers to be ready`, async () => {
-    const { workers } = await getJson<{ workers: { state: string }[] }>(`${url}/workers`);
-    return workers.filter(({ state }) => state === "ready").length === count;
-  });
 }
 
 async function hasMetric({ url }: CliServer, line: RegExp): Promise<boolean> {
@@ -73,9 +66,9 @@ describe("a worker that is killed mid-stream", () => {
     const [victim] = workers as [CliServer, CliServer];
     victim.process.kill("SIGKILL");
     await victim.process.exited;
-    await ready(frontend, 1);
+    await workersReady(frontend, 1);
     await serverForTest("mocker", WORKER, victim.port);
-    await ready(frontend, 2);
+    await workersReady(frontend, 2);
     const all = streams(frontend.url, 4, { max_tokens: 2 });
     expect(await ends(all)).toEqual(["done", "done", "done", "done"]);
     expect(new Set(all.map(({ workerId }) => workerId))).toEqual(new Set(workers.map(nameOf)));
