@@ -6,6 +6,8 @@ import { loadProfile } from "#profiles";
 import { poolSpec } from "#src/rehearsal";
 import type { WorkerCalls, WorkerEvent } from "./protocol.ts";
 
+/** What lies between a client and the engines of this machine: two hops, a body to parse twice, real ms. */
+const SETTLE_MS = 5;
 /** vLLM's and Dynamo's patience with a hand-off, model ms (Dynamo's handoff_session_timeout_ms). */
 const HANDOFF_TIMEOUT_MS = 300_000;
 
@@ -45,6 +47,7 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
           tokenizer: builtinTokenizer(),
           handoffTimeoutMs: HANDOFF_TIMEOUT_MS,
           trustRequestStart: true,
+          settleMs: SETTLE_MS,
         },
       });
     },
