@@ -307,6 +307,19 @@ describe("a process of workers", () => {
     expect(await cut).toBe("cut");
   });
 
+  it("ends at a signal while its workers still start", async () => {
+    const { child, ended } = await serving(1, "--num-workers", "5", "--stagger-delay", "3600");
+    child.kill("SIGTERM");
+    expect(await ended).toMatchObject({ code: 0 });
+  });
+
+  it("that can't enter itself into its folder says so, and ends", () => {
+    file("not-a-folder", "");
+    const { status, stderr } = runUnderstudy(folder, "mocker", "--port", "0", "--register-dir", "not-a-folder");
+    expect(status).toBe(2);
+    expect(stderr).toContain("not-a-folder");
+  });
+
   it("that can't have its port says so", () => {
     const { status, stderr } = runUnderstudy(folder, "mocker", "--host", "256.0.0.1");
     expect(status).toBe(1);

@@ -47,6 +47,8 @@ export interface WorkerHostOptions {
    * 100 up to 128, 200 beyond; 0: none at all.
    */
   staggerMs?: number;
+  /** Told of each worker when it listens, in the order of their creation. */
+  onWorker?: (worker: RunningWorker) => void;
   /** How decode workers reach prefill workers; default HTTP. */
   peers?: KvPeers;
   /** ZMQ endpoint of a worker's KV events, for its card. */

@@ -80,6 +80,7 @@ class ProcessHost implements WorkerHost {
       const pauses = this.#options.staggerMs !== 0 && i > 0 && i % STAGGER_GROUP === 0;
       const waitMs = i === 0 ? 0 : staggerMs + (pauses ? STAGGER_PAUSE_MS : 0);
       if (waitMs > 0) await this.#wait(waitMs);
+      if (this.#closing !== null) break;
       added.push(await this.#add(overrides));
     }
     return added;
@@ -144,6 +145,7 @@ class ProcessHost implements WorkerHost {
     hosted = { id: own.id, url, server, worker, card: () => cardOf(worker, url, kvEventsZmq) };
     this.#workers.push(hosted);
     await this.#app.attach(hosted);
+    this.#options.onWorker?.(hosted);
     return hosted;
   }
 

@@ -1,6 +1,5 @@
 import { type HeldLease, holdLease } from "#mocker/protocol";
-import type { RunningWorker, WorkerHost } from "#mocker/worker";
-import { startWorkerHost } from "#mocker/worker";
+import { type RunningWorker, startWorkerHost, type WorkerHost } from "#mocker/worker";
 import type { MockerSettings } from "./settings.ts";
 
 /** How shells see a process that a signal ended. */
@@ -11,21 +10,40 @@ type EndSignal = keyof typeof SIGNAL_EXIT_CODES;
 export async function serve(settings: MockerSettings): Promise<void> {
   const { startupMs } = settings.host.settings;
   if (startupMs > 0) process.stderr.write(`Simulating engine startup time: ${(startupMs / 1000).toFixed(2)}s\n`);
+  const failure = firstFailure();
+  const leases: Promise<HeldLease | null>[] = [];
+  const welcome = (running: RunningWorker) => {
+    const lease = register(running, settings);
+    leases.push(lease);
+    failure.watch(lease);
+    void announce(running, lease, settings.json);
+  };
   const signalled = nextSignal();
-  const host = await startWorkerHost(settings.host);
-  const leases = await Promise.all(host.workers.map((running) => register(running, settings)));
-  void Promise.all(
-    host.workers.map(async (running, i) => {
-      await running.worker.ready;
-      if (running.worker.state !== "ready") return;
-      await leases[i]?.renew();
-      process.stdout.write(`${readyLine(running, settings.json)}\n`);
-    }),
-  );
-  await signalled;
+  const host = await startWorkerHost({ ...settings.host, count: 0, onWorker: welcome });
+  // Starts may be staggered over minutes: a signal ends them, too.
+  failure.watch(host.addWorkers(settings.host.count ?? 1));
+  try {
+    await Promise.race([signalled, failure.promise]);
+  } catch (error) {
+    await host.close();
+    throw error;
+  }
   const again = nextSignal().then((signal) => process.exit(SIGNAL_EXIT_CODES[signal]));
   await Promise.race([again, drained(host, leases, settings)]);
   process.exit(0);
+}
+
+/** Rejects with what the first of the promises that it is given rejects with. */
+function firstFailure(): { promise: Promise<never>; watch(other: Promise<unknown>): void } {
+  const { promise, reject } = Promise.withResolvers<never>();
+  return { promise, watch: (other) => void other.catch(reject) };
+}
+
+async function announce(running: RunningWorker, lease: Promise<HeldLease | null>, json: boolean): Promise<void> {
+  await running.worker.ready;
+  if (running.worker.state !== "ready") return;
+  await (await lease.catch(() => null))?.renew();
+  process.stdout.write(`${readyLine(running, json)}\n`);
 }
 
 function nextSignal(): Promise<EndSignal> {
@@ -45,7 +63,7 @@ async function register(running: RunningWorker, settings: MockerSettings): Promi
 
 async function drained(
   host: WorkerHost,
-  leases: readonly (HeldLease | null)[],
+  leases: readonly Promise<HeldLease | null>[],
   { drainTimeoutMs }: MockerSettings,
 ): Promise<void> {
   const underWay = host.workers
@@ -54,7 +72,7 @@ async function drained(
   if (underWay > 0) process.stderr.write(`draining ${underWay} sequences; a second signal ends them\n`);
   const closed = host.close({ graceMs: drainTimeoutMs });
   // Frontends that watch the folder are told at once; others see it from /health.
-  await Promise.all(leases.map((lease) => lease?.release()));
+  await Promise.all(leases.map(async (lease) => (await lease)?.release()));
   await closed;
 }
 
