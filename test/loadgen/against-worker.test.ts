@@ -59,7 +59,8 @@ describe("a worker under load", () => {
         prompts: { format, seed: format },
       });
       expect(live.failures).toEqual([]);
-      expect(live.warnings).toEqual([]);
+      // What a busy machine does to times is no matter here.
+      expect(live.warnings.filter(({ code }) => code !== "LATE" && code !== "BUSY")).toEqual([]);
       expect([...live.requests.cachedTokens]).toEqual([...virtual.requests.cachedTokens]);
       expect([...live.requests.isl]).toEqual([...virtual.requests.isl]);
       expect([...live.requests.outputTokens]).toEqual([...virtual.requests.outputTokens]);
