@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { type Lateness, LatenessMeter } from "./lateness.ts";
-import { defaultWaker, type Waker, type WakerFactory } from "./waker.ts";
+import { threadWaker, type Waker, type WakerFactory } from "./waker.ts";
 
 /** Real ms of callbacks after which the event loop gets a turn. */
 const ROUND_MS = 4;
@@ -37,8 +37,8 @@ export class TimerQueue {
   #immediate = false;
   #closed = false;
 
-  /** @param waker what wakes the process up; the default sleeps coarsely, then polls the event loop for the rest */
-  constructor(clock: Clock, waker: WakerFactory = defaultWaker) {
+  /** @param waker what wakes the process up */
+  constructor(clock: Clock, waker: WakerFactory = threadWaker) {
     this.clock = clock;
     this.#waker = waker(() => {
       this.#armedMs = Number.NaN;

@@ -162,5 +162,3 @@ function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1e3 + nanoseconds / 1e6;
 }
-
-export const defaultWaker = threadWaker;
