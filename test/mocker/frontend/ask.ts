@@ -46,7 +46,7 @@ export function post(url: string, body: unknown, init: RequestInit = {}): Promis
   });
 }
 
-export function chat(to: Frontend, body: object = {}, init: RequestInit = {}): Promise<Response> {
+export function chat(to: Pick<Frontend, "url">, body: object = {}, init: RequestInit = {}): Promise<Response> {
   return post(`${to.url}/v1/chat/completions`, { ...CHAT, stream: true, ...body }, init);
 }
 
