@@ -31,8 +31,14 @@ export class SequenceSlots {
     return this.#count;
   }
 
+  /** Of a slot in use. */
   at(slot: number): LiveSequence {
     return this.#sequences[slot]!;
+  }
+
+  /** Null where it was forgotten in the middle of what was being told. */
+  find(slot: number): LiveSequence | null {
+    return this.#sequences[slot] ?? null;
   }
 
   add(make: (slot: number) => LiveSequence): LiveSequence {

@@ -307,22 +307,23 @@ class LiveWorker implements Worker, RankOwner {
   // ── what ranks tell ─────────────────────────────────────────────────────────────────────────────────────────────
 
   admitted(slot: number, atMs: number, cachedTokens: number): void {
-    const sequence = this.#slots.at(slot);
-    if (sequence.over) return;
+    const sequence = this.#slots.find(slot);
+    if (sequence === null || sequence.over) return;
     const known = sequence.fetch === null ? cachedTokens : (sequence.fetch.params.cached_tokens ?? 0);
     sequence.cachedTokens = Math.max(sequence.cachedTokens, known);
     sequence.listener.admitted(atMs, sequence.cachedTokens);
   }
 
   token(slot: number, atMs: number, index: number): void {
-    const sequence = this.#slots.at(slot);
-    if (sequence.over) return;
+    const sequence = this.#slots.find(slot);
+    if (sequence === null || sequence.over) return;
     sequence.hasToken = true;
     sequence.listener.token(index, atMs);
   }
 
   finished(slot: number, atMs: number): void {
-    const sequence = this.#slots.at(slot);
+    const sequence = this.#slots.find(slot);
+    if (sequence === null) return;
     const tells = !sequence.over;
     this.#forget(sequence);
     if (tells) sequence.listener.finished(atMs);
@@ -333,12 +334,13 @@ class LiveWorker implements Worker, RankOwner {
   }
 
   rejected(slot: number, reason: string): void {
-    this.#fail(this.#slots.at(slot), reason, "rejected");
+    const sequence = this.#slots.find(slot);
+    if (sequence !== null) this.#fail(sequence, reason, "rejected");
   }
 
   held(slot: number, atMs: number): void {
-    const sequence = this.#slots.at(slot);
-    if (sequence.over) return;
+    const sequence = this.#slots.find(slot);
+    if (sequence === null || sequence.over) return;
     const params = this.#heldParams(sequence, atMs);
     sequence.over = true;
     if (sequence.handoffId === null) this.#releaseHeld(sequence, atMs);
@@ -347,16 +349,17 @@ class LiveWorker implements Worker, RankOwner {
   }
 
   reserved(slot: number, atMs: number, missingTokens: number): void {
-    this.#slots.at(slot).fetch?.reserved(atMs, missingTokens);
+    this.#slots.find(slot)?.fetch?.reserved(atMs, missingTokens);
   }
 
   activated(slot: number, atMs: number): void {
-    const sequence = this.#slots.at(slot);
-    sequence.fetch?.activated(atMs, () => sequence.hasToken);
+    const sequence = this.#slots.find(slot);
+    sequence?.fetch?.activated(atMs, () => sequence.hasToken);
   }
 
   released(slot: number): void {
-    this.#forget(this.#slots.at(slot));
+    const sequence = this.#slots.find(slot);
+    if (sequence !== null) this.#forget(sequence);
   }
 
   kvEvent(rank: Rank, event: KvEvent, atMs: number): void {

@@ -50,7 +50,7 @@ export function send(
   worker: Worker,
   prompt: number | readonly number[],
   outputTokens: number,
-  more: Partial<Generation> & { onEvent?: (event: string) => void } = {},
+  more: Partial<Generation> & { onEvent?: (event: string) => unknown } = {},
 ): Sent {
   const { onEvent, ...overrides } = more;
   const base = ++sent * 10_000;

@@ -288,6 +288,29 @@ describe("the end of a worker", () => {
   });
 });
 
+describe("a listener", () => {
+  it("may stop the worker in the middle of a pass", () => {
+    const time = new ManualTime();
+    const worker = makeWorker(time);
+    const sent = [1, 2, 3].map(() => send(worker, 4, 9, { onEvent: (event) => event === "token 2" && worker.stop() }));
+    time.runOut();
+    expect(sent.map((one) => one.events.filter(([event]) => event === "token 2").length)).toEqual([1, 0, 0]);
+    expect(sent.map(last)).toEqual(new Array(3).fill("stopped: the worker was stopped"));
+  });
+
+  it("may submit more in the middle of a pass, also into a place that has just become free", () => {
+    const time = new ManualTime();
+    const worker = makeWorker(time);
+    const more: ReturnType<typeof send>[] = [];
+    for (let i = 0; i < 3; i++) {
+      send(worker, 4, 2, { onEvent: (event) => event === "finished" && more.push(send(worker, 4, 2)) });
+    }
+    time.runOut();
+    expect(more.map(last)).toEqual(["finished", "finished", "finished"]);
+    expect(more.map((one) => when(one, "token 0"))).toEqual([34, 34, 34]);
+  });
+});
+
 describe("data-parallel ranks", () => {
   it("take turns, or what they are given, and share what they know of contents", () => {
     const time = new ManualTime();
