@@ -17,6 +17,8 @@ export interface LiveSequence {
   handoffId: string | null;
   cachedTokens: number;
   hasToken: boolean;
+  /** On its way to the engine, which has not heard of it. */
+  onItsWay: boolean;
   /** Nothing more is told of it. */
   over: boolean;
 }

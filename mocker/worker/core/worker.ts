@@ -103,7 +103,13 @@ class LiveWorker implements Worker, RankOwner {
       this.#fetch(sequence, kvTransfer);
     } else {
       if (this.#book !== null && kvTransfer?.do_remote_decode) this.#expectHandoff(sequence, this.#book);
+      sequence.onItsWay = true;
       const submit = (engine: SteppingEngine, atMs: number) => {
+        sequence.onItsWay = false;
+        if (sequence.over) {
+          this.#forget(sequence);
+          return;
+        }
         const reason = engine.submit(sequence.slot, atMs);
         if (reason !== null) queueMicrotask(() => this.#fail(sequence, reason, "rejected"));
       };
@@ -209,6 +215,7 @@ class LiveWorker implements Worker, RankOwner {
       handoffId: null,
       cachedTokens: 0,
       hasToken: false,
+      onItsWay: false,
       over: false,
     }));
   }
@@ -232,7 +239,7 @@ class LiveWorker implements Worker, RankOwner {
   /** Tells the engine, the hand-off and the slots that it goes; what the engine does not know it ignores. */
   #leave(sequence: LiveSequence): void {
     sequence.fetch?.cancel();
-    if (this.#stopped) return;
+    if (this.#stopped || sequence.onItsWay) return;
     sequence.rank.driver.input(this.#timers.nowMs(), (engine, atMs) => {
       engine.cancel(sequence.slot, atMs);
       this.#leaving[sequence.rank.index]!.push(sequence);
