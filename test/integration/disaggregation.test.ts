@@ -1,5 +1,5 @@
-import { beforeEach, describe, expect, it } from "vitest";
-import { type CliServer, loadOf, serverForTest, waitFor, workersReady } from "./processes.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CliServer, loadOf, startServer, waitFor, workersReady } from "./processes.ts";
 import { TestStream } from "./streams.ts";
 
 /** A prompt takes 200 ms; its 200 tokens then travel for 400 ms. */
@@ -8,19 +8,28 @@ const TRANSFER = ["--kv-transfer-bandwidth", "0.0005"];
 const PROMPT_TOKENS = 200;
 const TOKENS = 20;
 
+/** Those that are still there: the tests kill one of each. */
 let prefill: CliServer[];
 let decode: CliServer[];
 let frontend: CliServer;
 
-beforeEach(async () => {
-  const worker = (mode: string) => serverForTest("mocker", [...COMMON, ...TRANSFER, "--disaggregation-mode", mode]);
+beforeAll(async () => {
+  const worker = (mode: string) => startServer("mocker", [...COMMON, ...TRANSFER, "--disaggregation-mode", mode]);
   const started = await Promise.all([worker("prefill"), worker("prefill"), worker("decode"), worker("decode")]);
   prefill = started.slice(0, 2);
   decode = started.slice(2);
   const urls = started.flatMap(({ url }) => ["--worker", url]);
-  frontend = await serverForTest("frontend", [...urls, "--health-interval", "200ms"]);
+  frontend = await startServer("frontend", [...urls, "--health-interval", "200ms"]);
   await workersReady(frontend, 4);
 });
+
+afterAll(() => Promise.all([...prefill, ...decode, frontend].map(({ process }) => process.end())));
+
+async function kill(workers: CliServer[]): Promise<void> {
+  const [victim] = workers.splice(0, 1);
+  victim!.process.kill("SIGKILL");
+  await victim!.process.exited;
+}
 
 function streams(count: number): TestStream[] {
   return Array.from({ length: count }, (_, i) => {
@@ -58,27 +67,6 @@ describe("prefill and decode workers behind a frontend", () => {
     await nothingHeld([...prefill, ...decode]);
   });
 
-  it("lose nothing where a prefill worker is killed while it computes", async () => {
-    const [victim, survivor] = prefill as [CliServer, CliServer];
-    const all = streams(8);
-    await waitFor("the victim to compute", async () => (await loadOf(victim)).running > 0);
-    victim.process.kill("SIGKILL");
-    expect(new Set(await ends(all))).toEqual(new Set(["done"]));
-    expect(all.map(({ tokens }) => tokens)).toEqual(all.map(() => TOKENS));
-    await nothingHeld([survivor, ...decode]);
-  });
-
-  it("lose nothing where a decode worker is killed while blocks travel to it", async () => {
-    const [victim, survivor] = decode as [CliServer, CliServer];
-    const all = streams(8);
-    await waitFor("blocks to be reserved", async () => (await loadOf(victim)).usedBlocks > 0);
-    expect(all.every(({ tokens }) => tokens === 0)).toBe(true);
-    victim.process.kill("SIGKILL");
-    expect(new Set(await ends(all))).toEqual(new Set(["done"]));
-    expect(all.map(({ tokens }) => tokens)).toEqual(all.map(() => TOKENS));
-    await nothingHeld([...prefill, survivor]);
-  });
-
   it("free both sides whenever a client hangs up: while a prompt is computed, handed over, or under way", async () => {
     const all = streams(32);
     await waitFor("prompts to be computed", async () => (await loadOf(prefill[0]!)).running > 0);
@@ -91,5 +79,24 @@ describe("prefill and decode workers behind a frontend", () => {
     await ends(all);
     await nothingHeld([...prefill, ...decode]);
     expect(new Set(await ends(streams(2)))).toEqual(new Set(["done"]));
+  });
+
+  it("lose nothing where a decode worker is killed while blocks travel to it", async () => {
+    const all = streams(8);
+    await waitFor("blocks to be reserved", async () => (await loadOf(decode[0]!)).usedBlocks > 0);
+    expect(all.every(({ tokens }) => tokens === 0)).toBe(true);
+    await kill(decode);
+    expect(new Set(await ends(all))).toEqual(new Set(["done"]));
+    expect(all.map(({ tokens }) => tokens)).toEqual(all.map(() => TOKENS));
+    await nothingHeld([...prefill, ...decode]);
+  });
+
+  it("lose nothing where a prefill worker is killed while it computes", async () => {
+    const all = streams(8);
+    await waitFor("the victim to compute", async () => (await loadOf(prefill[0]!)).running > 0);
+    await kill(prefill);
+    expect(new Set(await ends(all))).toEqual(new Set(["done"]));
+    expect(all.map(({ tokens }) => tokens)).toEqual(all.map(() => TOKENS));
+    await nothingHeld([...prefill, ...decode]);
   });
 });

@@ -12,7 +12,7 @@ it("100 workers in two processes, found by their leases, serve 1,000 requests: n
   const leases = mkdtempSync(join(tmpdir(), "understudy-leases-"));
   onTestFinished(() => rmSync(leases, { recursive: true, force: true }));
   const fleet = ["--port", "0", "--num-workers", String(WORKERS), "--stagger-delay", "0", "--register-dir", leases];
-  const engine = ["--model-name", "llama", "--timing", "fixed:20ms,10ms", "--json"];
+  const engine = ["--model-name", "llama", "--timing", "fixed:20ms,10ms"];
   for (let i = 0; i < PROCESSES; i++) {
     const mockers = new CliProcess(["mocker", ...fleet, ...engine]);
     onTestFinished(() => mockers.end());

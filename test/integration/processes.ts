@@ -65,26 +65,31 @@ export interface CliServer {
   port: number;
 }
 
-/** Starts `understudy mocker|frontend --port P …` and returns when it is ready to serve. Ended by `end()` of its process. */
+/**
+ * Starts `understudy mocker|frontend …` and returns when it is ready to serve. Ended by `end()` of its process.
+ * @param port 0: any free one
+ */
 export async function startServer(
   command: "mocker" | "frontend",
   args: readonly string[],
-  port?: number,
+  port = 0,
 ): Promise<CliServer> {
-  const server = launchServer(command, args, port ?? (await freePort()));
+  const process = new CliProcess([command, "--port", String(port), "--json", ...args]);
   try {
+    const line = await waitFor(`${command} to say where it listens`, () => firstLine(process), READY_MS);
+    const { url } = JSON.parse(line) as { url: string };
+    const server = { process, url, port: Number(new URL(url).port) };
     await waitFor(`${command} to be ready`, () => isReady(server), READY_MS);
+    return server;
   } catch (error) {
-    await server.process.end();
+    await process.end();
     throw error;
   }
-  return server;
 }
 
-/** The same, without waiting. */
-export function launchServer(command: "mocker" | "frontend", args: readonly string[], port: number): CliServer {
-  const process = new CliProcess([command, "--port", String(port), ...args]);
-  return { process, url: `http://127.0.0.1:${port}`, port };
+function firstLine(process: CliProcess): string | null {
+  if (!process.running) throw new Error(`it ended:\n${process.output}`);
+  return process.stdout.includes("\n") ? process.stdout.split("\n", 1)[0]! : null;
 }
 
 async function isReady({ process, url }: CliServer): Promise<boolean> {

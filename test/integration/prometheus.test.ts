@@ -64,7 +64,7 @@ await describeWithPrometheus("Prometheus", ({ prometheus, promtool }) => {
     expect(await load.exited, load.output).toEqual({ code: 0, signal: null });
     report = JSON.parse(load.stdout) as LoadReport;
     await waitFor("the last request to be scraped", async () => {
-      const counts = ["vllm:time_to_first_token_seconds_count", "dynamo_frontend_time_to_first_token_seconds_count"];
+      const counts = ["vllm:e2e_request_latency_seconds_count", "dynamo_frontend_request_duration_seconds_count"];
       return (await Promise.all(counts.map((name) => number(`sum(${name})`)))).every((count) => count === REQUESTS);
     });
   });
