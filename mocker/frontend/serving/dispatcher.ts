@@ -11,13 +11,8 @@ import { type Answer, type CallError, callWhole, type UpstreamCall } from "../pr
 import { neverFits, noSuchModel, workerFailed } from "../refusals.ts";
 import { decodeBody, prefillBody } from "./bodies.ts";
 import type { Job } from "./job.ts";
+import { Placement } from "./placement.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
-
-/**
- * An aggregated worker's request counts this much until its first token is out, and 1 from then on: vLLM's data-parallel
- * load balancer scores engines by 4 × waiting + running. The simulator does the same.
- */
-const WAITING_WEIGHT = 4;
 
 /** How a request was served. */
 export type Served =
@@ -103,9 +98,10 @@ export class RequestDispatcher {
   async #aggregated(job: Job): Promise<Served> {
     const tried = new Set<Backend>();
     for (let attempt = 1; ; attempt++) {
-      const worker = await this.#worker(job, "aggregated", tried);
+      const place = await this.#place(job, "aggregated", tried);
+      const { worker } = place;
       job.track.workerId = worker.id;
-      const outcome = await this.#stream(job, worker, job.body, "aggregated");
+      const outcome = await this.#stream(job, place, () => job.body);
       const verdict = this.#judge(job, worker, outcome, attempt, null);
       if (verdict !== "retry") return verdict;
       tried.add(worker);
@@ -127,9 +123,10 @@ export class RequestDispatcher {
       let served: Served | "retry";
       let keepsBlocks = false;
       try {
-        const worker = await this.#worker(job, "decode", triedDecode);
+        const place = await this.#place(job, "decode", triedDecode);
+        const { worker } = place;
         job.track.workerId = worker.id;
-        const outcome = await this.#stream(job, worker, decodeBody(job.body, kvTransfer), "decode");
+        const outcome = await this.#stream(job, place, () => decodeBody(job.body, kvTransfer));
         served = this.#judge(job, worker, outcome, attempt, cachedTokens);
         triedDecode.add(worker);
         // Where nobody was there, the blocks still wait; else they are gone, or may be: the prompt is computed again.
@@ -145,22 +142,15 @@ export class RequestDispatcher {
   }
 
   async #prefill(job: Job, tried: Set<Backend>, attempt: number): Promise<Prefilled | Served | "retry"> {
-    const worker = await this.#worker(job, "prefill", tried);
+    const place = await this.#place(job, "prefill", tried);
+    const { worker } = place;
     job.track.prefillWorkerId = worker.id;
-    const pool = this.#pool(job, "prefill");
-    const context = this.#context(job, worker);
-    worker.outstanding += job.isl;
-    worker.requests++;
-    worker.totalRequests++;
-    pool?.router.routed?.(job.key, worker.id, { ...context, workers: [worker.id] });
     let outcome: RelayOutcome;
     try {
       outcome = await this.#call(job, worker, prefillBody(job.body, job.has), IGNORED);
     } finally {
-      worker.outstanding -= job.isl;
-      worker.requests--;
-      pool?.router.prefilled?.(job.key);
-      pool?.router.ended?.(job.key);
+      place.begun();
+      place.end();
       // Its answer may have been on the way: then the blocks are held, under the request's name, and nobody will come.
       if (job.signal.aborted) void this.#abandon(worker, { remote_request_id: job.id });
     }
@@ -178,57 +168,40 @@ export class RequestDispatcher {
     return { worker, kvTransfer, cachedTokens };
   }
 
-  /** A ready worker of that role; waits for one. */
-  #worker(job: Job, role: EngineRole, tried: Set<Backend>): Promise<Backend> | Backend {
-    const { room } = this.#options;
+  /** A place at a ready worker of that role; waits for one. */
+  #place(job: Job, role: EngineRole, tried: Set<Backend>): Promise<Placement> | Placement {
+    const { fleet, room, nowMs } = this.#options;
     return room.waitFor(
       queueOf(job.model, role),
       () => {
-        const pool = this.#pool(job, role);
+        const pool = fleet.pools(job.model)?.get(role);
         if (pool === undefined || pool.active.length === 0) return null;
-        const context = this.#context(job, pool.active[0]!);
+        const { card } = pool.active[0]!;
+        const context = { isl: job.isl, blocks: job.blocks(card?.blockSize ?? 0), nowMs: nowMs() };
         // Where all have been tried, one of them may have recovered.
-        return pool.choose(context, tried) ?? pool.choose(context, NONE);
+        const worker = pool.choose(context, tried) ?? pool.choose(context, NONE);
+        return worker === null ? null : new Placement(job, role, worker, pool.router, context);
       },
       job.signal,
       `a ready ${role} worker`,
     );
   }
 
-  #context(job: Job, { card }: Backend) {
-    return { isl: job.isl, blocks: job.blocks(card?.blockSize ?? 0), nowMs: this.#options.nowMs() };
-  }
-
-  #pool(job: Job, role: EngineRole) {
-    return this.#options.fleet.pools(job.model)?.get(role);
-  }
-
-  async #stream(job: Job, worker: Backend, body: Buffer, role: "aggregated" | "decode"): Promise<RelayOutcome> {
-    const router = this.#pool(job, role)?.router;
-    let weight = role === "aggregated" ? WAITING_WEIGHT : 1;
-    worker.outstanding += weight;
-    worker.requests++;
-    worker.totalRequests++;
-    router?.routed?.(job.key, worker.id, { ...this.#context(job, worker), workers: [worker.id] });
-    let isFirst = true;
+  /** Ends the place, however it goes. */
+  async #stream(job: Job, place: Placement, body: () => Buffer): Promise<RelayOutcome> {
     const observer = {
       tokens: (count: number, headers: IncomingHttpHeaders) => {
-        if (isFirst) {
+        if (job.track.tokenCount === 0) {
           job.track.answered(cachedTokensIn(headers));
-          isFirst = false;
-          worker.outstanding -= weight - 1;
-          weight = 1;
-          router?.prefilled?.(job.key);
+          place.begun();
         }
         job.track.tokens(count);
       },
     };
     try {
-      return await this.#call(job, worker, body, observer);
+      return await this.#call(job, place.worker, body(), observer);
     } finally {
-      worker.outstanding -= weight;
-      worker.requests--;
-      router?.ended?.(job.key);
+      place.end();
     }
   }
 

@@ -1,6 +1,6 @@
 import { afterEach } from "vitest";
 import { type Frontend, type FrontendOptions, startFrontend } from "#mocker/frontend";
-import { type FakeWorker, fakeWorker, type Handler } from "./fake-worker.ts";
+import { type FakeWorker, fakeWorker } from "./fake-worker.ts";
 
 const cleanups: (() => Promise<unknown> | unknown)[] = [];
 
@@ -76,5 +76,3 @@ export async function metric(of: Frontend, sample: string): Promise<number | und
   const line = text.split("\n").find((found) => found.startsWith(`${sample} `));
   return line === undefined ? undefined : Number(line.slice(sample.length + 1));
 }
-
-export type { Handler };

@@ -63,6 +63,17 @@ describe("which worker a request goes to", () => {
     expect(outstanding()).toEqual([0, 0]);
   });
 
+  it("least-loaded: requests of the same instant count each other", async () => {
+    const workers = await Promise.all(["a", "b", "c"].map((id) => worker({ id }, openStream)));
+    const gateway = await frontend(workers, { routerMode: "least-loaded" });
+    const answers = Array.from({ length: 12 }, () => chat(gateway));
+    await until(() => workers.reduce((sum, { seen }) => sum + seen.length, 0) === 12);
+    expect(workers.map(({ seen }) => seen.length)).toEqual([4, 4, 4]);
+    expect(gateway.workers().map(({ outstanding }) => outstanding)).toEqual([16, 16, 16]);
+    for (const { seen } of workers) for (const { response } of seen) response.end(tokenChunk(0) + DONE);
+    for (const answer of answers) await (await answer).text();
+  });
+
   it("random: the same seed chooses the same workers", async () => {
     const workers = await Promise.all(["a", "b", "c"].map((id) => worker({ id })));
     const orders: string[] = [];

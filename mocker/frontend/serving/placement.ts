@@ -1,0 +1,53 @@
+import type { EngineRole } from "#mocker/engine";
+import type { RouteContext, Router } from "#mocker/router";
+import type { Backend } from "../fleet/backend.ts";
+import type { Job } from "./job.ts";
+
+/**
+ * An aggregated worker's request counts this much until its first token is out, and 1 from then on: vLLM's data-parallel
+ * load balancer scores engines by 4 × waiting + running. The simulator does the same.
+ */
+const WAITING_WEIGHT = 4;
+
+/**
+ * A request's place at a worker, from the choice on: the next choice, made in the same instant, counts it already. Its weight
+ * is in the unit of the role: prompt tokens at prefill workers, requests elsewhere.
+ */
+export class Placement {
+  readonly worker: Backend;
+  readonly #key: number;
+  readonly #router: Router;
+  readonly #weighsLess: boolean;
+  #weight: number;
+  #hasBegun = false;
+
+  constructor(job: Job, role: EngineRole, worker: Backend, router: Router, context: Omit<RouteContext, "workers">) {
+    this.worker = worker;
+    this.#key = job.key;
+    this.#router = router;
+    this.#weighsLess = role === "aggregated";
+    this.#weight = role === "prefill" ? job.isl : role === "aggregated" ? WAITING_WEIGHT : 1;
+    worker.outstanding += this.#weight;
+    worker.requests++;
+    worker.totalRequests++;
+    router.routed?.(job.key, worker.id, { ...context, workers: [worker.id] });
+  }
+
+  /** The prompt is computed. Only the first call counts. */
+  begun(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    if (this.#weighsLess) {
+      this.worker.outstanding -= this.#weight - 1;
+      this.#weight = 1;
+    }
+    this.#router.prefilled?.(this.#key);
+  }
+
+  /** The request has left the worker. To be called once. */
+  end(): void {
+    this.worker.outstanding -= this.#weight;
+    this.worker.requests--;
+    this.#router.ended?.(this.#key);
+  }
+}
