@@ -56,7 +56,7 @@ export const LIVE_CASES: readonly TimedCase[] = [
     sla,
     durationMs: 10 * MINUTE_MS,
     rate: wave(0.2, 0.8, 5 * MINUTE_MS),
-    apartMs: 20,
+    apartMs: 40,
     timeScale: 4,
   },
   {
@@ -67,7 +67,7 @@ export const LIVE_CASES: readonly TimedCase[] = [
     sla,
     durationMs: 10 * MINUTE_MS,
     rate: wave(0.2, 1, 5 * MINUTE_MS),
-    apartMs: 20,
+    apartMs: 40,
     timeScale: 4,
   },
   {
@@ -78,7 +78,7 @@ export const LIVE_CASES: readonly TimedCase[] = [
     sla,
     durationMs: 2 * MINUTE_MS,
     rate: wave(0.3, 1.2, 2 * MINUTE_MS),
-    apartMs: 10,
+    apartMs: 40,
     timeScale: 1,
   },
   {
@@ -93,7 +93,7 @@ export const LIVE_CASES: readonly TimedCase[] = [
     sla,
     durationMs: 2 * MINUTE_MS,
     rate: wave(0.3, 1.5, 2 * MINUTE_MS),
-    apartMs: 10,
+    apartMs: 40,
     timeScale: 1,
   },
 ];

@@ -53,10 +53,10 @@ export function writeLiveCase(live: LiveCase, folder: string): RunnableScenario 
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const scenario = written(live, rows, folder);
     const close = tooClose(live, prepareRehearsal(scenario).run().requests.arrivalMs);
-    // What comes first is put off first: nothing that happens later can bring it back.
-    const turn = close.flat().find((row) => rows[row]!.delay_ms !== undefined);
-    if (turn === undefined) return scenario;
-    rows[turn]!.delay_ms! += PUT_OFF_MS;
+    // What comes first stays where it is then; what follows may need another round.
+    const turns = close.flatMap((pair) => pair.find((row) => rows[row]!.delay_ms !== undefined) ?? []);
+    if (turns.length === 0) return scenario;
+    for (const turn of turns) rows[turn]!.delay_ms! += PUT_OFF_MS;
   }
   throw new Error(`${live.name}: arrivals don't come clear of each other`);
 }
