@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { PROMETHEUS_CONTENT_TYPE } from "#common";
 import {
+  answerClientError,
   HEADERS,
   invalidRequest,
   modelNotFound,
@@ -51,6 +52,7 @@ export function frontendApp(context: FrontendContext, options: AppOptions): Fast
     return503OnClosing: false,
     forceCloseConnections: false,
     exposeHeadRoutes: false,
+    clientErrorHandler: answerClientError,
     genReqId: (request) => requestIdOf(request.headers),
     http: {
       // Node takes the longer of the two for the whole request, whichever it is.

@@ -61,9 +61,9 @@ export class RequestDispatcher {
       changed: (backend, before) => {
         if (backend.state === "ready")
           for (const model of backend.models) options.room.wake(queueOf(model, backend.role));
-        if (before === "unknown" || backend.state === "ready") options.room.wake(MODELS);
+        if (before === "unknown" || backend.state === "ready") options.room.wakeAll(MODEL_QUEUE);
       },
-      removed: () => options.room.wake(MODELS),
+      removed: () => options.room.wakeAll(MODEL_QUEUE),
     });
   }
 
@@ -79,7 +79,8 @@ export class RequestDispatcher {
   pools(model: string, signal: AbortSignal): Promise<ModelPools> | ModelPools {
     const { fleet, room } = this.#options;
     return room.waitFor(
-      MODELS,
+      // One for each model: who waits for one that nobody may serve must not hold up the others.
+      `${MODEL_QUEUE}${model}`,
       () => {
         const pools = fleet.pools(model);
         if (pools !== undefined) return pools;
@@ -298,7 +299,7 @@ export class RequestDispatcher {
   }
 }
 
-const MODELS = "models";
+const MODEL_QUEUE = "model ";
 const NONE: ReadonlySet<Backend> = new Set();
 const IGNORED = { tokens: () => {} };
 const ABANDON_TIMEOUT_MS = 1000;

@@ -40,6 +40,7 @@ export class WaitingRoom {
       const found = find();
       if (found !== null) return found;
     }
+    signal.throwIfAborted();
     if (this.#count >= this.#options.limit) throw crowded(this.#count, because);
     return new Promise((resolve, reject) => {
       const { clock, timeoutMs } = this.#options;
@@ -59,7 +60,10 @@ export class WaitingRoom {
         leave: () => {
           clearTimeout(timer);
           signal.removeEventListener("abort", onAbort);
-          this.#queues.get(queue)?.delete(waiter);
+          const line = this.#queues.get(queue);
+          line?.delete(waiter);
+          // Names of queues may be what clients made up.
+          if (line?.size === 0) this.#queues.delete(queue);
           this.#count--;
         },
       };
@@ -85,11 +89,10 @@ export class WaitingRoom {
     const line = this.#queues.get(queue);
     if (line === undefined) return;
     for (const waiter of [...line]) if (!waiter.attempt()) break;
-    if (line.size === 0) this.#queues.delete(queue);
   }
 
-  /** Lets everybody try again: those whose models are not known might be told so now. */
-  wakeAll(): void {
-    for (const queue of [...this.#queues.keys()]) this.wake(queue);
+  /** The same for all queues whose names begin so. */
+  wakeAll(prefix: string): void {
+    for (const queue of [...this.#queues.keys()]) if (queue.startsWith(prefix)) this.wake(queue);
   }
 }

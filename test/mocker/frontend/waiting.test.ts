@@ -84,6 +84,18 @@ describe("requests without a ready worker", () => {
     expect((await answer).status).toBe(404);
   });
 
+  it("of a model that nobody serves hold up nobody else", async () => {
+    const [gone, here] = [await worker(), await worker({ id: "here" })];
+    gone.kill();
+    const gateway = await frontend([here], { discovery: { kind: "static", workers: [gone.url, here.url] } });
+    const leaves = new AbortController();
+    const stuck = chat(gateway, { model: "other" }, { signal: leaves.signal }).catch(() => null);
+    await until(async () => (await waiting(gateway)) === 1);
+    expect((await chat(gateway)).headers.get("x-worker-id")).toBe("here");
+    leaves.abort();
+    expect(await stuck).toBeNull();
+  });
+
   it("wait for the workers of a model whose last worker has left", async () => {
     const [a, b] = [await worker({ id: "a" }), await worker({ id: "b" })];
     const gateway = await frontend([], noWorkers);
