@@ -21,6 +21,7 @@ export {
   chunkTemplate,
   STREAM_DONE,
 } from "./chunks.ts";
+export { answerClientError } from "./client-errors.ts";
 export { parseCompletionRequest, parseEmbeddingsRequest } from "./completion-request.ts";
 export { mockEmbedding } from "./embeddings.ts";
 export {

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { answerClientError } from "./client-errors.ts";
+import { answerClientError } from "#mocker/protocol";
 import { portUnavailable } from "./errors.ts";
 
 export interface ListenOptions {

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { asciiJson, invalidRequest, OpenAiError, requestTimeout } from "#mocker/protocol";
+import { invalidRequest, OpenAiError, requestTimeout } from "./errors.ts";
+import { asciiJson } from "./json.ts";
 
 /** Answers a request that was none: not HTTP, too large a head, or one that never came to its end. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
