@@ -31,7 +31,7 @@ interface Hosted extends RunningWorker {
 export async function startHost(options: WorkerHostOptions, makeApp: WorkerHttpAppFactory): Promise<WorkerHost> {
   const clock = options.clock ?? wallClock();
   const timers = options.timers ?? new TimerQueue(clock);
-  const client = options.peers === undefined ? httpPeers(clock) : null;
+  const client = options.peers === undefined ? httpPeers(clock, options.host) : null;
   const app = await makeApp({ clock, timers });
   const host = new ProcessHost(options, clock, timers, app, client);
   try {

@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { Agent, type Dispatcher } from "undici";
 import type { Clock } from "#common";
 import type { KvTransferParams } from "#mocker/protocol";
@@ -14,8 +15,12 @@ export interface PeerClient {
   close(): Promise<void>;
 }
 
-/** Prefill workers over HTTP: `GET`, `DELETE /kv_transfer/:id` and `POST …/release`. */
-export function httpPeers(clock: Clock): PeerClient {
+/**
+ * Prefill workers over HTTP: `GET`, `DELETE /kv_transfer/:id` and `POST …/release`.
+ * @param host where this worker listens. Requests name the peer: one that only this machine can reach asks this machine alone
+ */
+export function httpPeers(clock: Clock, host = "127.0.0.1"): PeerClient {
+  const loopbackOnly = isLoopback(host);
   const agent = new Agent({ connections: CONNECTIONS, keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 });
   const call = async (
     params: KvTransferParams,
@@ -26,6 +31,10 @@ export function httpPeers(clock: Clock): PeerClient {
     const { remote_host: host, remote_port: port } = params;
     if (!host || !port) {
       throw new HandoffError("failed", "kv_transfer_params names no prefill worker (remote_host, remote_port)");
+    }
+    if (loopbackOnly && !isLoopback(host)) {
+      const why = "a worker that listens on loopback fetches from loopback alone (--host)";
+      throw new HandoffError("failed", `kv_transfer_params names ${host}: ${why}`);
     }
     const origin = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
     try {
@@ -57,4 +66,8 @@ export function httpPeers(clock: Clock): PeerClient {
     },
   });
   return { peers: peer, close: () => agent.destroy() };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }

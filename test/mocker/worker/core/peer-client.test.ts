@@ -53,6 +53,17 @@ describe("a prefill worker over HTTP", () => {
   });
 
   it.each([
+    ["127.0.0.1", "example.invalid", false],
+    ["127.0.0.1", "10.0.0.1", false],
+    ["127.0.0.1", "127.example.invalid", false],
+    ["0.0.0.0", "example.invalid", true],
+  ])("of a worker on %s: %s is asked: %s", async (host, remote_host, asked) => {
+    client = httpPeers(new ManualTime().clock, host);
+    const answer = client.peers({ remote_host, remote_port: 1 }).wait("a", AbortSignal.timeout(asked ? 1 : 10_000));
+    await expect(answer).rejects.toThrow(asked ? "does not answer" : "from loopback alone");
+  });
+
+  it.each([
     [404, "unknown"],
     [410, "failed"],
     [500, "failed"],
