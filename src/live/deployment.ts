@@ -204,8 +204,8 @@ export class LiveDeployment {
   async #startInitialWorkers(nowUnixMs: number): Promise<void> {
     for (const pool of [this.pools.prefill, this.pools.decode]) {
       if (pool === null) continue;
-      // One after the other: routers know workers in the order of their ids.
-      for (let i = 0; i < pool.spec.workers; i++) await this.create(pool.add(0, 0), nowUnixMs);
+      const workers = Array.from({ length: pool.spec.workers }, () => pool.add(0, 0));
+      await Promise.all(workers.map((worker) => this.create(worker, nowUnixMs)));
     }
   }
 
@@ -213,11 +213,17 @@ export class LiveDeployment {
     const card = await listening;
     worker.url = card.url;
     await ready;
+    // Routers know workers in the order of their ids.
+    const elder = this.#poolOf(worker).workers[worker.id - 1];
+    if (elder !== undefined && elder.life.readyMs <= worker.life.readyMs) await this.#seats.get(elder)?.announced;
     if (worker.state !== "starting") return;
     await this.#frontend.call("add", { ...card, state: "ready" });
     if (worker.state !== "starting") return;
-    if (worker.role === "prefill") this.pools.prefill!.markReady(worker);
-    else this.pools.decode!.markReady(worker);
+    this.#poolOf(worker).markReady(worker);
+  }
+
+  #poolOf({ role }: LiveWorker): LivePool {
+    return this.pools[role]!;
   }
 
   #leave(worker: LiveWorker): Seat {

@@ -25,12 +25,3 @@ export function notReady(name: string, seconds: number, stderr: string): UserErr
 export function interrupted(signal: string): UserError {
   return new UserError({ code: "LIVE_INTERRUPTED", message: `ended by ${signal}`, exitCode: 1 });
 }
-
-export function quirkUnsupported(where: string, quirk: string): UserError {
-  return new UserError({
-    code: "LIVE_QUIRK_UNSUPPORTED",
-    where,
-    message: `${quirk} is a matter of the simulator's event order and has no meaning between processes`,
-    hint: "run it in virtual time, without --live",
-  });
-}

@@ -1,7 +1,7 @@
 import { TimerQueue, wallClock } from "#common";
 import { newPassCounters, type PassCounters, type TimingModel } from "#mocker/engine";
 import { builtinTokenizer } from "#mocker/text";
-import { type RunningWorker, startWorkerHost, type WorkerHost } from "#mocker/worker";
+import { type RunningWorker, startWorkerHost, type Worker, type WorkerHost } from "#mocker/worker";
 import { loadProfile } from "#profiles";
 import { poolSpec } from "#src/rehearsal";
 import type { WorkerCalls, WorkerEvent } from "./protocol.ts";
@@ -16,8 +16,8 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
   let host: WorkerHost | null = null;
   let timers: TimerQueue | null = null;
   let timing: TimingModel | null = null;
-  /** Of workers that have left. */
-  const counted = newPassCounters();
+  /** All that there ever were: what they counted is asked for at the end. */
+  const everyone: Worker[] = [];
   const running = (): WorkerHost => {
     if (host === null) throw new Error("the workers have not been started");
     return host;
@@ -55,13 +55,13 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       const { clock } = running();
       const startupMs = Math.max(0, clock.fromUnixMs(readyUnixMs) - clock.nowMs());
       const [worker] = await running().addWorkers(1, { id: name, startupMs });
+      everyone.push(worker!.worker);
       void worker!.worker.ready.then(() => say({ ready: name }));
       return worker!.card();
     },
     async cancel(name) {
       const { worker } = named(name);
       worker.stop();
-      addCounters(counted, worker.counters());
       await running().drainWorker(name);
     },
     async drain(name) {
@@ -69,20 +69,18 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       await worker.drain();
       const { clock } = running();
       const goneUnixMs = clock.toUnixMs(clock.nowMs());
-      addCounters(counted, worker.counters());
       await running().drainWorker(name);
       return goneUnixMs;
     },
     loads: () => running().workers.map(({ id, worker }) => ({ name: id, loads: worker.load() })),
     async close() {
-      const { workers } = running();
-      for (const { worker } of workers) addCounters(counted, worker.counters());
       await running().close();
-      return { counters: counted, extrapolations: timing?.extrapolations() ?? 0, lag: timers!.lateness() };
+      const counters = newPassCounters();
+      for (const worker of everyone) {
+        const own = worker.counters();
+        for (const name of Object.keys(counters) as (keyof PassCounters)[]) counters[name] += own[name];
+      }
+      return { counters, extrapolations: timing?.extrapolations() ?? 0, lag: timers!.lateness() };
     },
   };
-}
-
-function addCounters(sum: PassCounters, counters: PassCounters): void {
-  for (const name of Object.keys(sum) as (keyof PassCounters)[]) sum[name] += counters[name];
 }
