@@ -13,6 +13,7 @@ export {
   type Usage,
   usageOf,
 } from "./bodies.ts";
+export * from "./buckets.ts";
 export { parseChatRequest } from "./chat-request.ts";
 export {
   type ChunkExtras,

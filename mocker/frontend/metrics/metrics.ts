@@ -9,9 +9,9 @@ import {
   type Registry,
   registry,
 } from "#common";
+import { oneTwoFive, VLLM_ITL_SECONDS, VLLM_REQUEST_SECONDS, VLLM_TTFT_SECONDS } from "#mocker/protocol";
 import type { Backend, BackendState } from "../fleet/backend.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { DURATION_BUCKETS_S, ITL_BUCKETS_S, TOKEN_BUCKETS, TTFT_BUCKETS_S } from "./buckets.ts";
 import { IslWindow } from "./isl-window.ts";
 
 export type EndpointName = "chat_completions" | "completions" | "responses" | "embeddings";
@@ -22,6 +22,8 @@ export type ErrorType = "" | "validation" | "not_found" | "overload" | "cancelle
 const ISL_WINDOW_MS = 30_000;
 /** Equidistant quantiles of prompt lengths: 0, 1/32, …, 1. */
 const ISL_QUANTILES = 32;
+/** As far as vLLM builds them up for a model of a million tokens. */
+const TOKEN_BUCKETS = oneTwoFive(500_000);
 const BACKEND_STATES: readonly BackendState[] = ["unknown", "starting", "ready", "draining", "ejected"];
 
 const ENDPOINT_OF_PATH: Readonly<Record<string, EndpointName>> = {
@@ -116,7 +118,7 @@ export class FrontendMetrics {
         dynamo("request_duration_seconds"),
         "From arrival to the end, model time.",
         model,
-        DURATION_BUCKETS_S,
+        VLLM_REQUEST_SECONDS,
       ),
       isl: r.histogram(dynamo("input_sequence_tokens"), "Prompt length.", model, TOKEN_BUCKETS),
       osl: r.histogram(dynamo("output_sequence_tokens"), "Output length.", model, TOKEN_BUCKETS),
@@ -131,13 +133,13 @@ export class FrontendMetrics {
         dynamo("time_to_first_token_seconds"),
         "From arrival to the first token, model time.",
         model,
-        TTFT_BUCKETS_S,
+        VLLM_TTFT_SECONDS,
       ),
       itl: r.histogram(
         dynamo("inter_token_latency_seconds"),
         "Between two tokens of a request, model time.",
         model,
-        ITL_BUCKETS_S,
+        VLLM_ITL_SECONDS,
       ),
       kvBlocks: r.gauge(dynamo("model_total_kv_blocks"), "KV blocks of a worker of the model.", model),
       maxNumSeqs: r.gauge(dynamo("model_max_num_seqs"), "Sequences that a worker runs at a time.", model),

@@ -1,6 +1,11 @@
 import type { Registry } from "#common";
+import {
+  SGLANG_ITL_SECONDS,
+  SGLANG_QUEUE_SECONDS,
+  SGLANG_REQUEST_SECONDS,
+  SGLANG_TTFT_SECONDS,
+} from "#mocker/protocol";
 import type { Worker } from "../types.ts";
-import { SGLANG_ITL_SECONDS, SGLANG_QUEUE_SECONDS, SGLANG_REQUEST_SECONDS, SGLANG_TTFT_SECONDS } from "./buckets.ts";
 import { GapRuns } from "./gap-runs.ts";
 import type { EngineMetrics } from "./types.ts";
 

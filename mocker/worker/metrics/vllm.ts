@@ -1,5 +1,4 @@
 import type { Registry } from "#common";
-import type { Worker } from "../types.ts";
 import {
   oneTwoFive,
   VLLM_CHOICES,
@@ -7,7 +6,8 @@ import {
   VLLM_ITL_SECONDS,
   VLLM_REQUEST_SECONDS,
   VLLM_TTFT_SECONDS,
-} from "./buckets.ts";
+} from "#mocker/protocol";
+import type { Worker } from "../types.ts";
 import { GapRuns } from "./gap-runs.ts";
 import type { EngineMetrics, FinishedReason, SequenceRecord } from "./types.ts";
 
