@@ -15,7 +15,7 @@ export interface LiveRow {
 
 /** Prompts of all streams arrive while these chunks are computed, so that one pass takes all of them. */
 const PRIMER_ISL = 20 * WORKER.maxNumBatchedTokens;
-const WARM_UP_REQUESTS = 50;
+const WARM_UP_REQUESTS = 500;
 const FRONTEND_STREAMS = 250;
 
 const tokensFor = (seconds: number, itlMs: number, scale: number) =>
