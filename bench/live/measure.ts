@@ -12,6 +12,7 @@ export const PLAN: Omit<StreamsPlan, "urls"> = {
   isl: 8,
   osl: 500,
   model: "bench",
+  warmUpRequests: 0,
   staggerMs: 0,
   primerIsl: 0,
   timeoutMs: 60_000,

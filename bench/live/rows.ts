@@ -105,7 +105,8 @@ function unpacedFrontend(scale: number): Promise<LiveResult> {
 function firstToken(streams: number, scale: number): Promise<LiveResult> {
   return withServers([startWorkers({ workers: streams })], async ([server]) => {
     const requestsPerConnection = Math.max(3, Math.round(scale * 30));
-    const plan = { ...PLAN, urls: server!.urls, connections: streams, requestsPerConnection, osl: 20, staggerMs: 3.1 };
+    const shape = { connections: streams, requestsPerConnection, osl: 20, staggerMs: 3.1, warmUpRequests: 8 };
+    const plan = { ...PLAN, urls: server!.urls, ...shape };
     const measured = await warmed(server!.child, plan, () => measure([server!.child], plan));
     const over = measured.ttftMs.map((ttftMs) => ttftMs - WORKER.prefillMs);
     const alone = streams === 1;
@@ -186,6 +187,7 @@ async function warmed(child: Child, plan: StreamsPlan, run: () => Promise<Measur
     ...plan,
     connections: Math.min(50, plan.connections),
     requestsPerConnection: Math.ceil(WARM_UP_REQUESTS / Math.min(50, plan.connections)),
+    warmUpRequests: 0,
     osl: 20,
     primerIsl: 0,
     salt: 77,

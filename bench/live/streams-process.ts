@@ -16,6 +16,8 @@ export interface StreamsPlan {
   /** Output tokens asked for; null: the server chooses. */
   osl: number | null;
   model: string;
+  /** Requests of each connection that come before and count for nothing: what is measured is compiled code on both sides. */
+  warmUpRequests: number;
   /** Connections begin their first request this long after one another; 0: all at once. */
   staggerMs: number;
   /** A request sent ahead of all others, prompt tokens; 0: none. It keeps a scheduler busy until the others are queued. */
@@ -50,10 +52,20 @@ const GAP_LIMIT = 4_000_000;
 const PROBLEMS_SHOWN = 5;
 
 async function run(plan: StreamsPlan): Promise<StreamsResult> {
-  const tally = new Tally(plan.connections * plan.requestsPerConnection);
-  const lines = Array.from({ length: plan.connections }, (_, index) => new Line(plan, index, tally));
+  const lines = Array.from({ length: plan.connections }, (_, index) => new Line(plan, index));
   await Promise.all(lines.map((line) => line.opened));
+  if (plan.warmUpRequests > 0) await round(plan, lines, plan.warmUpRequests);
   const primer = plan.primerIsl > 0 ? await prime(plan) : null;
+  const result = await round(plan, lines, plan.requestsPerConnection);
+  for (const line of lines) line.close();
+  primer?.destroy();
+  return result;
+}
+
+/** So many requests on each line. */
+async function round(plan: StreamsPlan, lines: readonly Line[], requests: number): Promise<StreamsResult> {
+  const tally = new Tally(lines.length * requests);
+  for (const line of lines) line.prepare(tally, requests);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((resolve) => {
     timer = setTimeout(resolve, plan.timeoutMs);
@@ -63,8 +75,6 @@ async function run(plan: StreamsPlan): Promise<StreamsResult> {
   else stagger(lines, plan.staggerMs, begunMs);
   await Promise.race([Promise.all(lines.map((line) => line.done)), late]);
   clearTimeout(timer);
-  for (const line of lines) line.close();
-  primer?.destroy();
   return tally.result(begunMs);
 }
 
@@ -132,20 +142,21 @@ class Tally {
 /** One connection and its requests, one after another. */
 class Line {
   readonly opened: Promise<void>;
-  readonly done: Promise<void>;
+  /** When the round's last request has ended. */
+  done: Promise<void> = Promise.resolve();
   readonly #plan: StreamsPlan;
   readonly #index: number;
-  readonly #tally: Tally;
   readonly #socket: Socket;
+  #tally: Tally | null = null;
+  #left = 0;
   #stream: SseStream | null = null;
   #sent = 0;
   #sentMs = 0;
   #finish: () => void = () => {};
 
-  constructor(plan: StreamsPlan, index: number, tally: Tally) {
+  constructor(plan: StreamsPlan, index: number) {
     this.#plan = plan;
     this.#index = index;
-    this.#tally = tally;
     const { port, hostname } = new URL(plan.urls[index % plan.urls.length]!);
     const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
     const callback = (length: number): boolean => {
@@ -158,21 +169,28 @@ class Line {
       this.#socket.once("connect", resolve);
       this.#socket.once("error", reject);
     });
+    this.#socket.on("error", (error) => this.#ended(error.message));
+    this.#socket.on("close", () => this.#ended("connection closed"));
+  }
+
+  /** @param requests that `begin` is going to send, one after another */
+  prepare(tally: Tally, requests: number): void {
+    this.#tally = tally;
+    this.#left = requests;
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#socket.on("error", (error) => this.#ended(error.message));
-    this.#socket.on("close", () => this.#ended("connection closed"));
   }
 
   begin(): void {
     const { osl, path } = this.#plan;
     this.#stream = new SseStream(
       { tokens: osl, leadingEvents: path === "/v1/chat/completions" ? 1 : 0 },
-      this.#tally.gap,
+      this.#tally?.gap,
     );
     const request = requestText(this.#plan, this.#index + this.#sent * this.#plan.connections, this.#plan.isl, osl);
     this.#sent++;
+    this.#left--;
     this.#sentMs = performance.now();
     this.#socket.write(request, "latin1");
   }
@@ -186,8 +204,8 @@ class Line {
     const stream = this.#stream;
     if (stream === null) return;
     this.#stream = null;
-    this.#tally.add(stream.outcome(problem), this.#sentMs, stream.tokensSoFar);
-    if (problem === null && this.#sent < this.#plan.requestsPerConnection) this.begin();
+    this.#tally?.add(stream.outcome(problem), this.#sentMs, stream.tokensSoFar);
+    if (problem === null && this.#left > 0) this.begin();
     else this.#finish();
   }
 }
