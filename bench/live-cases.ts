@@ -5,6 +5,7 @@ import { type RandomStream, randomStream } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { readScenario } from "#scenarios";
 import { prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
+import { simulate } from "#src/simulator";
 
 export interface LiveCase {
   name: string;
@@ -44,7 +45,7 @@ interface Row {
 const BLOCK_TOKENS = 512;
 /** What a later turn is put off by where it comes too close to something. */
 const PUT_OFF_MS = 41;
-const MAX_ROUNDS = 2000;
+const MAX_ROUNDS = 300;
 
 /** Writes the case as a scenario and a trace into `folder`; the scenario as it is read from there. */
 export function writeLiveCase(live: LiveCase, folder: string): RunnableScenario {
@@ -52,24 +53,71 @@ export function writeLiveCase(live: LiveCase, folder: string): RunnableScenario 
   const rows = conversations(live);
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const scenario = written(live, rows, folder);
-    const close = tooClose(live, prepareRehearsal(scenario).run().requests.arrivalMs);
+    const close = tooClose(live, scenario);
+    if (close.length === 0) return scenario;
     // What comes first stays where it is then; what follows may need another round.
-    const turns = close.flatMap((pair) => pair.find((row) => rows[row]!.delay_ms !== undefined) ?? []);
-    if (turns.length === 0) return scenario;
-    for (const turn of turns) rows[turn]!.delay_ms! += PUT_OFF_MS;
+    for (const row of new Set(
+      close.map((pair) => pair.find((one) => rows[one]!.timestamp === undefined) ?? pair[0]!),
+    )) {
+      putOff(live, rows, row);
+    }
   }
   throw new Error(`${live.name}: arrivals don't come clear of each other`);
 }
 
-/** Requests that arrive too close to a tick, or to another one: then both, the later one first. In order of time. */
-export function tooClose({ clearMs, apartMs, intervalMs }: LiveCase, arrivalMs: Float64Array): number[][] {
-  const order = [...arrivalMs.keys()].sort((a, b) => arrivalMs[a]! - arrivalMs[b]!);
-  return order.flatMap((row, i) => {
-    const atMs = arrivalMs[row]!;
-    if (tickDistanceMs(atMs, intervalMs) < clearMs) return [[row]];
-    const before = order[i - 1];
-    return before !== undefined && atMs - arrivalMs[before]! < apartMs ? [[row, before]] : [];
+/**
+ * What a live run can't be held to exactly, in virtual time: requests that arrive too close to a tick, or to another one, or
+ * whose prompts are computed at almost the same time on two workers, so that their decode workers may change places. Requests
+ * that are concerned, the later one first; in order of time.
+ */
+export function tooClose({ clearMs, apartMs, intervalMs }: LiveCase, scenario: RunnableScenario): number[][] {
+  const rehearsal = prepareRehearsal(scenario);
+  const planner = rehearsal.newPlanner();
+  const { requests, transfers } = simulate({
+    ...rehearsal.simulation,
+    capture: true,
+    ...(planner === null ? {} : { planner }),
   });
+  const pairs = neighbours(requests.arrivalMs).flatMap(({ row, before, gapMs }) => {
+    if (tickDistanceMs(requests.arrivalMs[row]!, intervalMs) < clearMs) return [[row]];
+    return gapMs < apartMs ? [[row, before]] : [];
+  });
+  if (transfers === null) return pairs;
+  const { prefillWorker } = requests;
+  const held = neighbours(transfers.sourceHeldMs).flatMap(({ row, before, gapMs }) =>
+    gapMs < apartMs / 2 && prefillWorker[row] !== prefillWorker[before] ? [[row, before]] : [],
+  );
+  return [...pairs, ...held].sort(([a], [b]) => requests.arrivalMs[a!]! - requests.arrivalMs[b!]!);
+}
+
+/** Rows in order of time, each with the one before. */
+function neighbours(timesMs: Float64Array): { row: number; before: number; gapMs: number }[] {
+  const order = [...timesMs.keys()].sort((a, b) => timesMs[a]! - timesMs[b]!);
+  return order.map((row, i) => {
+    const before = order[i - 1] ?? row;
+    return { row, before, gapMs: i === 0 ? Number.POSITIVE_INFINITY : timesMs[row]! - timesMs[before]! };
+  });
+}
+
+/** A later turn waits a little longer; a first turn comes later, and those behind it that it would catch up with. */
+function putOff(live: LiveCase, rows: Row[], row: number): void {
+  const { delay_ms: delayMs } = rows[row]!;
+  if (delayMs !== undefined) {
+    rows[row]!.delay_ms = delayMs + PUT_OFF_MS;
+    return;
+  }
+  let lastMs = rows[row]!.timestamp! + PUT_OFF_MS - live.apartMs;
+  for (const head of rows.slice(row)) {
+    if (head.timestamp === undefined) continue;
+    head.timestamp = clearTime(live, Math.max(head.timestamp, lastMs + live.apartMs));
+    lastMs = head.timestamp;
+  }
+}
+
+/** `atMs`, or the first time after it that is clear of ticks. */
+function clearTime({ intervalMs, clearMs }: LiveCase, atMs: number): number {
+  if (tickDistanceMs(atMs, intervalMs) >= clearMs) return atMs;
+  return Math.round(atMs / intervalMs!) * intervalMs! + clearMs;
 }
 
 function tickDistanceMs(atMs: number, intervalMs: number | null): number {
@@ -114,10 +162,7 @@ function conversations(live: LiveCase): Row[] {
     if (session > 0) atMs += exponential(stream, 1000 / most);
     if (atMs > live.durationMs) return rows;
     if (session > 0 && stream.next() * most > live.rate(atMs)) continue;
-    atMs = Math.max(Math.round(atMs), lastMs + live.apartMs);
-    if (tickDistanceMs(atMs, live.intervalMs) < live.clearMs) {
-      atMs = Math.round(atMs / live.intervalMs!) * live.intervalMs! + live.clearMs;
-    }
+    atMs = clearTime(live, Math.max(Math.round(atMs), lastMs + live.apartMs));
     lastMs = atMs;
     let ids = live.groups === 0 ? [] : [...groupIds[stream.integer(live.groups)]!];
     let isl = uniform(live.isl);

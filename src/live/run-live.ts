@@ -13,7 +13,7 @@ import { PlannerLoop } from "./planner-loop.ts";
 import { TimelineSampler } from "./timeline-sampler.ts";
 
 /** From the end of the preparations to the start of the traffic, real ms: the first request should not be late already. */
-const LEAD_MS = 300;
+const LEAD_MS = 500;
 
 export interface LiveRunOptions {
   /** Model ms per real ms. Default 1. */
@@ -80,9 +80,9 @@ async function run(
 ): Promise<LiveRun> {
   const { simulation, workload } = rehearsal;
   const { timeScale, signal, onProgress } = options;
+  const planner = rehearsal.newPlanner();
   const clock = wallClock(timeScale, performance.timeOrigin + performance.now() + LEAD_MS);
   const timers = new TimerQueue(clock);
-  const planner = rehearsal.newPlanner();
   const loop = planner === null ? null : plannerLoop(rehearsal, deployment, planner, clock, timers);
   const sampler = new TimelineSampler(deployment, timers, simulation);
   const watch = new LagWatch(clock);

@@ -14,10 +14,10 @@ const PROFILE = "l40s-qwen3-8b-bf16-tp1-estimate";
 const CLEAR_MS = 400;
 /** Arrivals keep so far from each other: what it may be late without changing their order. */
 const APART_MS = 100;
-const ATTEMPTS = 4;
+const ATTEMPTS = 5;
 
 const common = {
-  seed: 5,
+  seed: 8,
   durationMs: 20_000,
   rate: (atMs: number) => (atMs < 4000 ? 0.6 : 1.6),
   isl: [1500, 3000],
@@ -103,23 +103,26 @@ function outcome({ requests, decisions, scalingEvents, workers }: RunRecord) {
 interface Compared {
   live: LiveRun;
   virtual: RunRecord;
+  /** The live run had the twin's outcome, or the machine was quiet enough to be held to it. */
+  tells: boolean;
 }
 
-/** Runs until the machine was quiet enough to be held to the twin; null where it never was. */
-async function compared(rehearsal: Rehearsal): Promise<Compared | null> {
+/** Runs until the machine was quiet enough, or got it right all the same. */
+async function compared(rehearsal: Rehearsal): Promise<Compared> {
   const virtual = rehearsal.run({ engine: "stepping" });
   const expected = JSON.stringify(outcome(virtual));
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 1; ; attempt++) {
     const live = await runLive(rehearsal);
-    // A machine that was late may have got it right all the same.
-    if (worstLagMs(live) < APART_MS / 2 || JSON.stringify(outcome(live.record)) === expected) return { live, virtual };
+    const tells = worstLagMs(live) < APART_MS || JSON.stringify(outcome(live.record)) === expected;
+    if (tells || attempt === ATTEMPTS) return { live, virtual, tells };
   }
-  return null;
 }
+
+const TOO_LATE = `the machine was later than ${APART_MS} ms in each of ${ATTEMPTS} runs`;
 
 describe.each([aggregated, disaggregated])("$name: a live run", { timeout: 300_000 }, (made) => {
   let rehearsal: Rehearsal;
-  let runs: Compared | null;
+  let runs: Compared;
 
   beforeAll(async () => {
     rehearsal = prepareRehearsal(writeLiveCase(made, join(folder, made.name)));
@@ -128,7 +131,7 @@ describe.each([aggregated, disaggregated])("$name: a live run", { timeout: 300_0
 
   it("has a twin worth comparing with: conversations, shared prefixes, scaling, arrivals clear of ticks", () => {
     const virtual = rehearsal.run();
-    expect(tooClose(made, virtual.requests.arrivalMs)).toEqual([]);
+    expect(tooClose(made, rehearsal.scenario)).toEqual([]);
     expect(virtual.requests.count).toBeGreaterThan(25);
     expect(Math.max(...virtual.requests.cachedTokens)).toBeGreaterThan(1000);
     expect(virtual.scalingEvents.length).toBeGreaterThan(0);
@@ -137,7 +140,7 @@ describe.each([aggregated, disaggregated])("$name: a live run", { timeout: 300_0
   });
 
   it("has the twin's order, counts, prefix hits, workers and decisions, exactly", (context) => {
-    if (runs === null) return context.skip(`the machine was later than ${APART_MS / 2} ms in ${ATTEMPTS} runs`);
+    if (!runs.tells) return context.skip(TOO_LATE);
     expect(outcome(runs.live.record)).toEqual(outcome(runs.virtual));
     const comparison = compareRuns(runs.live.record, runs.virtual);
     expect(comparison).toMatchObject({ countsEqual: true, differingRequests: 0 });
@@ -145,7 +148,7 @@ describe.each([aggregated, disaggregated])("$name: a live run", { timeout: 300_0
   });
 
   it("has the twin's times, but for what the machine was late", (context) => {
-    if (runs === null) return context.skip(`the machine was later than ${APART_MS / 2} ms in ${ATTEMPTS} runs`);
+    if (!runs.tells) return context.skip(TOO_LATE);
     const { requests: a } = runs.live.record;
     const { requests: b, gaps } = runs.virtual;
     const differences = (column: "firstTokenMs" | "lastTokenMs") =>
@@ -167,8 +170,25 @@ describe.each([aggregated, disaggregated])("$name: a live run", { timeout: 300_0
     }
   });
 
+  it("takes as long as the twin for most requests, whatever the machine did", () => {
+    const { requests: a } = runs.live.record;
+    const { requests: b } = runs.virtual;
+    const median = (values: number[]) =>
+      quantileSorted(
+        values.sort((x, y) => x - y),
+        0.5,
+      );
+    const itlMs = ({ firstTokenMs, lastTokenMs, outputTokens }: RunRecord["requests"], i: number) =>
+      (lastTokenMs[i]! - firstTokenMs[i]!) / (outputTokens[i]! - 1);
+    const ratios = Array.from(a.isl, (_, i) => itlMs(a, i) / itlMs(b, i));
+    expect(Math.abs(median(ratios) - 1)).toBeLessThan(0.04);
+    const ttftMs = ({ firstTokenMs, arrivalMs }: RunRecord["requests"], i: number) => firstTokenMs[i]! - arrivalMs[i]!;
+    const later = Array.from(a.isl, (_, i) => ttftMs(a, i) - ttftMs(b, i));
+    expect(median(later)).toBeLessThan(8 + 3 * usualLagMs(runs.live));
+  });
+
   it("is a record like the twin's", (context) => {
-    if (runs === null) return context.skip("there is none");
+    if (!runs.tells) return context.skip(TOO_LATE);
     const { record } = runs.live;
     const { virtual } = runs;
     expect(record).toMatchObject({
