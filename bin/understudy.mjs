@@ -7,7 +7,7 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 
 const SOURCES_NEED = [22, 18]; // the first Node that strips types without a flag
-const BUILD_NEEDS = [20, 19];
+const BUILD_NEEDS = [22, 19]; // what undici needs
 const source = new URL("../src/cli/main.ts", import.meta.url);
 const built = new URL("../dist/src/cli/main.js", import.meta.url);
 const inCheckout = existsSync(source);

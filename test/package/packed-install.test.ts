@@ -5,7 +5,17 @@ import { delimiter, dirname, join, sep } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectFolder, readProjectFile } from "../structure/project-files.ts";
 
-const { version } = JSON.parse(readProjectFile("package.json")) as { version: string };
+const { version, engines } = JSON.parse(readProjectFile("package.json")) as {
+  version: string;
+  engines: { node: string };
+};
+
+/** Whether a Node is as new as package.json asks for. */
+function isNewEnough(name: string): boolean {
+  const [major, minor] = name.slice(1).split(".").map(Number);
+  const [neededMajor, neededMinor] = engines.node.slice(2).split(".").map(Number);
+  return major! > neededMajor! || (major === neededMajor && minor! >= neededMinor!);
+}
 
 /** The Node of the tests, and the one a user would have outside of a checkout, where that is another. */
 function nodes(): { name: string; path: string }[] {
@@ -56,10 +66,21 @@ describe("the package, packed and installed elsewhere", () => {
 
   it("puts understudy on the path of npm's scripts", () => {
     const bin = join(folder, "node_modules", ".bin", "understudy");
-    expect(execFileSync(bin, ["--version"], { encoding: "utf8" })).toBe(`${version}\n`);
+    const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
+    expect(execFileSync(bin, ["--version"], { encoding: "utf8", env })).toBe(`${version}\n`);
   });
 
-  describe.each(nodes())("on Node $name", ({ path }) => {
+  it.each(nodes().filter(({ name }) => !isNewEnough(name)))(
+    "on Node $name says that it needs a newer one",
+    ({ path }) => {
+      expect(run(path, "--version")).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining(`needs Node ${engines.node.slice(2)} or newer`),
+      });
+    },
+  );
+
+  describe.each(nodes().filter(({ name }) => isNewEnough(name)))("on Node $name", ({ path }) => {
     it("tells its version", () => {
       expect(run(path, "--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
     });
