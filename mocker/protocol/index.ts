@@ -1,4 +1,5 @@
 export { type Answer, type AnswerOptions, planAnswer } from "./answers.ts";
+export { ApiKeys } from "./bearer.ts";
 export {
   type ChoiceContent,
   chatCompletionBody,
@@ -53,6 +54,7 @@ export {
 } from "./lease.ts";
 export { chatLogprobs, completionLogprobs } from "./logprobs.ts";
 export { chatPromptTokens, promptTokens } from "./prompt-tokens.ts";
+export { requestIdOf } from "./request-id.ts";
 export type {
   AnswerFormat,
   ChatMessage,
@@ -68,5 +70,6 @@ export type {
 export { type ChatAnswerBody, ResponsesAnswer } from "./responses-answer.ts";
 export { parseResponsesRequest, type ResponsesRequest, responsesChatBody } from "./responses-request.ts";
 export type { SaidText, SaidTokens } from "./said.ts";
+export { answerErrors, answerFrameworkError } from "./server-errors.ts";
 export { type SseEvent, SseParser } from "./sse.ts";
 export * from "./types.ts";

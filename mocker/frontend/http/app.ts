@@ -1,24 +1,21 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { PROMETHEUS_CONTENT_TYPE } from "#common";
 import {
+  ApiKeys,
   answerClientError,
+  answerErrors,
+  answerFrameworkError,
   HEADERS,
   invalidRequest,
   modelNotFound,
-  OpenAiError,
-  requestTimeout,
-  requestTooLarge,
-  serverError,
-  unknownUrl,
+  requestIdOf,
   unsupportedMediaType,
 } from "#mocker/protocol";
 import type { FrontendLimits, FrontendOptions, WorkerView } from "../types.ts";
-import { checkBearer, digestOf } from "./bearer.ts";
 import { clearKvBlocks } from "./clear-kv-blocks.ts";
 import type { FrontendContext } from "./context.ts";
 import { embed } from "./embed.ts";
 import { generate } from "./generate.ts";
-import { requestIdOf } from "./headers.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -53,6 +50,7 @@ export function frontendApp(context: FrontendContext, options: AppOptions): Fast
     forceCloseConnections: false,
     exposeHeadRoutes: false,
     clientErrorHandler: answerClientError,
+    frameworkErrors: answerFrameworkError,
     genReqId: (request) => requestIdOf(request.headers),
     http: {
       // Node takes the longer of the two for the whole request, whichever it is.
@@ -60,14 +58,14 @@ export function frontendApp(context: FrontendContext, options: AppOptions): Fast
       connectionsCheckingInterval: Math.min(5000, Math.max(100, requestTimeoutMs / 4)),
     },
   });
-  const digests = context.apiKeys.map(digestOf);
+  const keys = new ApiKeys(context.apiKeys);
 
   app.decorateRequest("arrivalMs", 0);
   app.addHook("onRequest", async (request, reply) => {
     request.arrivalMs = context.clock.nowMs();
     reply.header(HEADERS.requestId, request.id);
     if (context.draining) reply.header("connection", "close");
-    if (digests.length > 0 && !OPEN_PATHS.has(request.url)) checkBearer(request.headers.authorization, digests);
+    if (!OPEN_PATHS.has(request.url.split("?")[0]!)) keys.check(request.headers.authorization);
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
@@ -75,19 +73,8 @@ export function frontendApp(context: FrontendContext, options: AppOptions): Fast
     if (/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) done(null, body);
     else done(unsupportedMediaType(type), undefined);
   });
-  app.setNotFoundHandler((request) => {
-    throw unknownUrl(request.method, request.url.split("?")[0]!);
-  });
-  app.setErrorHandler((error, request, reply) => {
-    const answer = answerTo(error, maxBodyBytes);
-    if (answer.status >= 500) request.log.error(error);
-    if (answer.status < 500 && request.method === "POST")
-      context.metrics.refused(request.url.split("?")[0]!, answer.status);
-    return reply
-      .code(answer.status)
-      .headers(answer.headers)
-      .type("application/json; charset=utf-8")
-      .send(answer.body());
+  answerErrors(app, maxBodyBytes, ({ method, url }, { status }) => {
+    if (status < 500 && method === "POST") context.metrics.refused(url.split("?")[0]!, status);
   });
 
   app.post("/v1/chat/completions", (request, reply) => generate(context, "chat_completions", request, reply));
@@ -137,13 +124,4 @@ function modelCard({ name, since, pools }: ReturnType<FrontendContext["fleet"]["
     owned_by: "understudy",
     ...(card && card.contextLength > 0 ? { max_model_len: card.contextLength } : {}),
   };
-}
-
-function answerTo(error: unknown, maxBodyBytes: number): OpenAiError {
-  if (error instanceof OpenAiError) return error;
-  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string };
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return requestTooLarge(maxBodyBytes);
-  if (statusCode === 408) return requestTimeout();
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return invalidRequest(message);
-  return serverError();
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "#common";
 import { HEADERS } from "#mocker/protocol";
@@ -13,13 +12,6 @@ const PASSED_ON = [
   "tracestate",
   "user-agent",
 ] as const;
-const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
-
-/** The client's `X-Request-Id` where it is a sane one, else a new one. */
-export function requestIdOf(headers: IncomingHttpHeaders): string {
-  const given = headers[HEADERS.requestId];
-  return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
-}
 
 /** Headers for a worker. When the request left its client, or else when it arrived here, goes along. */
 export function workerHeaders(

@@ -61,6 +61,10 @@ describe("what the frontend answers by itself", () => {
       ((await response.json()) as { error: { code: string } }).error.code,
     ];
     expect(await error(await fetch(`${gateway.url}/nowhere`))).toEqual([404, "unknown_url"]);
+    expect(await error(await fetch(`${gateway.url}/v1/chat/completions`))).toEqual([405, "method_not_supported"]);
+    // Refused before any of our own code runs.
+    const malformed = await raw(gateway.url, "GET /%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    expect(malformed).toMatch(/^HTTP\/1\.1 400 .*"error":\{"message":/s);
     expect(await error(await chat(gateway, { user: "x".repeat(2000) }))).toEqual([413, "request_too_large"]);
     const form = { "content-type": "application/x-www-form-urlencoded" };
     expect(await error(await post(`${gateway.url}/v1/chat/completions`, "a=b", { headers: form }))).toEqual([
@@ -89,7 +93,8 @@ describe("what the frontend answers by itself", () => {
   it("asks for a bearer token where it has any, but not of probes", async () => {
     const fake = await worker();
     const gateway = await frontend([fake], { apiKeys: ["sk-one", "sk-two"], workerApiKey: "sk-inner" });
-    for (const path of ["/health", "/live", "/metrics"]) expect((await fetch(gateway.url + path)).status).toBe(200);
+    for (const path of ["/health", "/live", "/metrics", "/health?full=1"])
+      expect((await fetch(gateway.url + path)).status).toBe(200);
     for (const path of ["/v1/models", "/workers", "/requests"])
       expect((await fetch(gateway.url + path)).status).toBe(401);
     const refused = await chat(gateway, {}, { headers: { authorization: "Bearer sk-on" } });

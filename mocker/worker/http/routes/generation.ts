@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
+  type ApiKeys,
   type ChatRequest,
   type CompletionRequest,
   chatPromptTokens,
@@ -15,7 +16,6 @@ import {
 } from "#mocker/protocol";
 import { StreamWriter } from "../../core/stream-writer.ts";
 import { arrivalMs } from "../arrival.ts";
-import type { ApiKeys } from "../auth.ts";
 import { contextOf, type WorkerContext } from "../context.ts";
 import type { HeadSweep } from "../generation/head-sweep.ts";
 import { planChoice } from "../generation/plan.ts";
@@ -32,11 +32,11 @@ const MOST_PLANNED_TOKENS = 2 ** 18;
 /** `POST /v1/chat/completions` and `/v1/completions`. */
 export function generationRoutes(app: FastifyInstance, keys: ApiKeys, heads: HeadSweep): void {
   app.post("/v1/chat/completions", (request, reply) => {
-    keys.check(request);
+    keys.check(request.headers.authorization);
     return answer(request, reply, heads, parseChatRequest(request.body));
   });
   app.post("/v1/completions", (request, reply) => {
-    keys.check(request);
+    keys.check(request.headers.authorization);
     return answer(request, reply, heads, parseCompletionRequest(request.body));
   });
 }

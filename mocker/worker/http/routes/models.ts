@@ -1,6 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { modelNotFound } from "#mocker/protocol";
-import type { ApiKeys } from "../auth.ts";
+import { type ApiKeys, modelNotFound } from "#mocker/protocol";
 import { contextOf, type WorkerContext } from "../context.ts";
 
 /** The names a worker's model goes by, its own first. */
@@ -18,14 +17,14 @@ export function requireModel(context: WorkerContext, model: string | null): stri
 
 export function modelRoutes(app: FastifyInstance, keys: ApiKeys): void {
   app.get("/v1/models", (request) => {
-    keys.check(request);
+    keys.check(request.headers.authorization);
     const context = contextOf(request);
     return { object: "list", data: modelNames(context).map((name) => modelCard(context, name)) };
   });
 
   // A name may hold slashes.
   app.get<{ Params: { "*": string } }>("/v1/models/*", (request) => {
-    keys.check(request);
+    keys.check(request.headers.authorization);
     const context = contextOf(request);
     const name = request.params["*"];
     if (!modelNames(context).includes(name)) throw modelNotFound(name);

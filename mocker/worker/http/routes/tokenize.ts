@@ -1,13 +1,12 @@
 import type { FastifyInstance } from "fastify";
-import { chatPromptTokens, invalidRequest, parseChatRequest, promptTokens } from "#mocker/protocol";
-import type { ApiKeys } from "../auth.ts";
+import { type ApiKeys, chatPromptTokens, invalidRequest, parseChatRequest, promptTokens } from "#mocker/protocol";
 import { contextOf } from "../context.ts";
 import { requireModel } from "./models.ts";
 
 /** vLLM's `/tokenize` and `/detokenize`. */
 export function tokenizeRoutes(app: FastifyInstance, keys: ApiKeys): void {
   app.post("/tokenize", (request) => {
-    keys.check(request);
+    keys.check(request.headers.authorization);
     const context = contextOf(request);
     const { tokenizer, engine } = context.running.worker.settings;
     const body = bodyObject(request.body);
@@ -24,7 +23,7 @@ export function tokenizeRoutes(app: FastifyInstance, keys: ApiKeys): void {
   });
 
   app.post("/detokenize", (request) => {
-    keys.check(request);
+    keys.check(request.headers.authorization);
     const context = contextOf(request);
     const { tokenizer } = context.running.worker.settings;
     const body = bodyObject(request.body);

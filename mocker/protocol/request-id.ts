@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { HEADERS } from "#mocker/protocol";
+import { HEADERS } from "./types.ts";
 
 /** The client's, where it is fit to be repeated in a header; or one of our own. */
 export function requestIdOf(headers: IncomingHttpHeaders): string {
