@@ -2,6 +2,7 @@ export { writeChunksAtomically, writeFileAtomically } from "./atomic-file.ts";
 export { type StdRng, stdRng } from "./chacha.ts";
 export { type Clock, wallClock } from "./clock.ts";
 export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
+export { hostPort } from "./host-port.ts";
 export { type Lateness, LatenessMeter } from "./lateness.ts";
 export { Histogram, HistogramChild } from "./prometheus/histogram.ts";
 export { Counter, CounterChild, Gauge, GaugeChild } from "./prometheus/metric.ts";

@@ -1,4 +1,5 @@
 import type { V1EndpointSlice, V1Pod } from "@kubernetes/client-node";
+import { hostPort } from "#common";
 
 /** Port of a worker's API where nothing says otherwise. */
 const DEFAULT_PORT = 8000;
@@ -30,5 +31,5 @@ function namedPort(ports: readonly { name?: string | undefined; port?: number | 
 }
 
 function url(address: string, port: number): string {
-  return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+  return `http://${hostPort(address, port)}`;
 }

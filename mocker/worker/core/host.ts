@@ -1,4 +1,4 @@
-import { type Clock, TimerQueue, wallClock } from "#common";
+import { type Clock, hostPort, TimerQueue, wallClock } from "#common";
 import type { WorkerCard } from "#mocker/protocol";
 import { publishesKvEvents } from "../kv-events/feed.ts";
 import type { KvPeers, Worker, WorkerSettings } from "../types.ts";
@@ -140,7 +140,7 @@ class ProcessHost implements WorkerHost {
       address,
     };
     const worker = createWorker(own, this.clock, this.#timers, this.#peers);
-    const url = `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+    const url = `http://${hostPort(address.host, address.port)}`;
     const kvEventsZmq = this.#options.kvEventsZmq?.(index) ?? null;
     hosted = { id: own.id, url, server, worker, card: () => cardOf(worker, url, kvEventsZmq) };
     this.#workers.push(hosted);

@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
 import { Agent, type Dispatcher } from "undici";
-import type { Clock } from "#common";
+import { type Clock, hostPort } from "#common";
 import type { KvTransferParams } from "#mocker/protocol";
 import type { KvPeer, KvPeers } from "../types.ts";
 import { HandoffError } from "./errors.ts";
@@ -17,10 +17,10 @@ export interface PeerClient {
 
 /**
  * Prefill workers over HTTP: `GET`, `DELETE /kv_transfer/:id` and `POST …/release`.
- * @param host where this worker listens. Requests name the peer: one that only this machine can reach asks this machine alone
+ * @param ownHost where this worker listens. Requests name the peer: one that only this machine can reach asks this machine alone
  */
-export function httpPeers(clock: Clock, host = "127.0.0.1"): PeerClient {
-  const loopbackOnly = isLoopback(host);
+export function httpPeers(clock: Clock, ownHost = "127.0.0.1"): PeerClient {
+  const loopbackOnly = isLoopback(ownHost);
   const agent = new Agent({ connections: CONNECTIONS, keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 });
   const call = async (
     params: KvTransferParams,
@@ -36,7 +36,7 @@ export function httpPeers(clock: Clock, host = "127.0.0.1"): PeerClient {
       const why = "a worker that listens on loopback fetches from loopback alone (--host)";
       throw new HandoffError("failed", `kv_transfer_params names ${host}: ${why}`);
     }
-    const origin = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const origin = `http://${hostPort(host, port)}`;
     try {
       const answer = await agent.request({ origin, path, method, ...options });
       return { status: answer.statusCode, text: await answer.body.text() };

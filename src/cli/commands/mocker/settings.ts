@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { parseBytesPerSecond, wallClock } from "#common";
+import { hostPort, parseBytesPerSecond, wallClock } from "#common";
 import {
   DYNOSIM_ENGINE_QUIRKS,
   ENGINE_DEFAULTS,
@@ -269,7 +269,7 @@ function zmqEndpoints(
     );
   }
   const host = flags.host ?? "127.0.0.1";
-  const address = (at: string, port: number) => `tcp://${at.includes(":") ? `[${at}]` : at}:${port}`;
+  const address = (at: string, port: number) => `tcp://${hostPort(at, port)}`;
   const events = ports.map((port) => address(flags.advertiseHost ?? host, port));
   const sockets = ports.map((port, i) => {
     const replay = replayPorts === undefined ? {} : { replay: address(host, replayPorts[i]!) };
