@@ -2,6 +2,7 @@ import { type Clock, type Lateness, TimerQueue, wallClock } from "#common";
 import { IdlePrefill, transferMs } from "#mocker/engine";
 import type { Planner } from "#planner/core";
 import { scrapeSource } from "#planner/sources";
+import { asClosedLoop } from "#scenarios";
 import { type LoadResult, loadRecord, runLoad } from "#src/loadgen";
 import type { RunRecord } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
@@ -14,6 +15,9 @@ import { TimelineSampler } from "./timeline-sampler.ts";
 
 /** From the end of the preparations to the start of the traffic, real ms: the first request should not be late already. */
 const LEAD_MS = 500;
+/** Requests under way at a time while the processes warm up, and how long they do, real ms. */
+const WARM_UP_CONCURRENCY = 8;
+const WARM_UP_MS = 2000;
 
 export interface LiveRunOptions {
   /** Model ms per real ms. Default 1. */
@@ -81,6 +85,12 @@ async function run(
   const { simulation, workload } = rehearsal;
   const { timeScale, signal, onProgress } = options;
   const planner = rehearsal.newPlanner();
+  const how = { prompts: { format: "ids", seed: simulation.seed }, sendRequestStart: true, signal } as const;
+  const target = (url: string) => ({ url, model: LIVE_MODEL, endpoint: "completions" }) as const;
+  await deployment.warmUp((url) =>
+    runLoad({ ...how, workload: asClosedLoop(workload, WARM_UP_CONCURRENCY), target: target(url), endMs: WARM_UP_MS }),
+  );
+  signal.throwIfAborted();
   const clock = wallClock(timeScale, performance.timeOrigin + performance.now() + LEAD_MS);
   const timers = new TimerQueue(clock);
   const loop = planner === null ? null : plannerLoop(rehearsal, deployment, planner, clock, timers);
@@ -96,13 +106,11 @@ async function run(
     const load = await Promise.race([
       failed,
       runLoad({
+        ...how,
         workload,
-        target: { url: deployment.url, model: LIVE_MODEL, endpoint: "completions" },
-        prompts: { format: "ids", seed: simulation.seed },
+        target: target(deployment.url),
         clock,
         startMs: 0,
-        sendRequestStart: true,
-        signal,
         ...(simulation.endMs === undefined ? {} : { endMs: simulation.endMs }),
         ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),
       }),

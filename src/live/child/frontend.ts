@@ -9,6 +9,7 @@ const NO_LIMIT = 1e9;
 /** The frontend of a live run. */
 export function frontendCalls(): FrontendCalls {
   let frontend: Frontend | null = null;
+  let warmUp: Frontend | null = null;
   let lag: LagWatch | null = null;
   const running = (): Frontend => {
     if (frontend === null) throw new Error("the frontend has not been started");
@@ -34,6 +35,18 @@ export function frontendCalls(): FrontendCalls {
       running()
         .workers()
         .map(({ id, outstanding }) => ({ name: id, outstanding })),
+    async openWarmUp(cards) {
+      warmUp = await startFrontend({ discovery: { kind: "manual" } });
+      for (const card of cards) warmUp.discovery.add({ ...card, state: "ready" });
+      return warmUp.url;
+    },
+    async closeWarmUp() {
+      await warmUp?.close();
+      warmUp = null;
+      // How late the process was while it warmed up says nothing about the run.
+      lag?.close();
+      lag = new LagWatch(running().clock);
+    },
     async close() {
       const lateness = lag!.lateness();
       lag!.close();

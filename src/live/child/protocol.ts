@@ -42,6 +42,9 @@ export type WorkerCalls = {
   /** When its last request had left, Unix ms. */
   drain(name: string): Promise<number>;
   loads(argument: null): WorkerStatus[];
+  /** A worker beside the run's own, faster than they are, for requests that count nowhere. */
+  openWarmUp(argument: null): Promise<WorkerCard>;
+  closeWarmUp(argument: null): Promise<void>;
   close(argument: null): Promise<WorkersReport>;
 };
 
@@ -65,6 +68,9 @@ export type FrontendCalls = {
   remove(url: string): void;
   /** What each worker was given and has not done, in the router's measure. */
   outstanding(argument: null): { name: string; outstanding: number }[];
+  /** The address of a frontend beside the run's own, in front of workers for warm-up. */
+  openWarmUp(cards: WorkerCard[]): Promise<string>;
+  closeWarmUp(argument: null): Promise<void>;
   /** How late the process woke up, real ms. */
   close(argument: null): Promise<Lateness>;
 };

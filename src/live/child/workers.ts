@@ -1,19 +1,23 @@
 import { TimerQueue, wallClock } from "#common";
 import { newPassCounters, type PassCounters, type TimingModel } from "#mocker/engine";
 import { builtinTokenizer } from "#mocker/text";
-import { type RunningWorker, startWorkerHost, type Worker, type WorkerHost } from "#mocker/worker";
+import { type RunningWorker, startWorkerHost, type Worker, type WorkerHost, type WorkerSettings } from "#mocker/worker";
 import { loadProfile } from "#profiles";
 import { poolSpec } from "#src/rehearsal";
-import type { WorkerCalls, WorkerEvent } from "./protocol.ts";
+import type { WorkerCalls, WorkerEvent, WorkersStart } from "./protocol.ts";
 
 /** What lies between a client and the engines of this machine: two hops, a body to parse twice, real ms. */
 const SETTLE_MS = 5;
 /** vLLM's and Dynamo's patience with a hand-off, model ms (Dynamo's handoff_session_timeout_ms). */
 const HANDOFF_TIMEOUT_MS = 300_000;
+/** Warm-up is for the process, not for the engines: they are so much faster in it. */
+const WARM_UP_SPEEDUP = 10;
 
 /** The workers of one role in this process. */
 export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
   let host: WorkerHost | null = null;
+  let warmUp: WorkerHost | null = null;
+  let options: WorkersStart | null = null;
   let timers: TimerQueue | null = null;
   let timing: TimingModel | null = null;
   /** All that there ever were: what they counted is asked for at the end. */
@@ -28,28 +32,24 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
     return found;
   };
   return {
-    async start({ clock, deployment, role, model, transfer }) {
-      const pool = poolSpec(deployment, role, deployment.profile === null ? null : loadProfile(deployment.profile));
-      timing = pool.engine.timing;
-      const shared = wallClock(clock.timeScale, clock.epochUnixMs);
-      timers = new TimerQueue(shared);
-      host = await startWorkerHost({
-        clock: shared,
-        timers,
-        count: 0,
-        staggerMs: 0,
-        settings: {
-          model,
-          engine: pool.engine,
-          dpSize: pool.dpSize,
-          transfer,
-          startupMs: 0,
-          tokenizer: builtinTokenizer(),
-          handoffTimeoutMs: HANDOFF_TIMEOUT_MS,
-          trustRequestStart: true,
-          settleMs: SETTLE_MS,
-        },
-      });
+    async start(given) {
+      options = given;
+      const { timeScale, epochUnixMs } = given.clock;
+      const clock = wallClock(timeScale, epochUnixMs);
+      timers = new TimerQueue(clock);
+      const settings = settingsOf(given);
+      timing = settings.engine.timing;
+      host = await startWorkerHost({ clock, timers, count: 0, staggerMs: 0, settings });
+    },
+    async openWarmUp() {
+      const settings = settingsOf(options!);
+      const engine = { ...settings.engine, speedupRatio: settings.engine.speedupRatio * WARM_UP_SPEEDUP };
+      warmUp = await startWorkerHost({ settings: { ...settings, engine } });
+      return warmUp.workers[0]!.card();
+    },
+    async closeWarmUp() {
+      await warmUp?.close();
+      warmUp = null;
     },
     async add({ name, readyUnixMs }) {
       const { clock } = running();
@@ -82,5 +82,20 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       }
       return { counters, extrapolations: timing?.extrapolations() ?? 0, lag: timers!.lateness() };
     },
+  };
+}
+
+function settingsOf({ deployment, role, model, transfer }: WorkersStart): Omit<WorkerSettings, "id"> {
+  const pool = poolSpec(deployment, role, deployment.profile === null ? null : loadProfile(deployment.profile));
+  return {
+    model,
+    engine: pool.engine,
+    dpSize: pool.dpSize,
+    transfer,
+    startupMs: 0,
+    tokenizer: builtinTokenizer(),
+    handoffTimeoutMs: HANDOFF_TIMEOUT_MS,
+    trustRequestStart: true,
+    settleMs: SETTLE_MS,
   };
 }
