@@ -76,3 +76,62 @@ export interface EngineEstimator {
    */
   decode(batch: number, isl: number, osl: number): Promise<DecodeEstimate>;
 }
+
+/**
+ * Where a number comes from: `table` was interpolated in measured op latencies of this very GPU and backend; `scaled` in those of
+ * another one, by the data sheets; `analytic` is a roofline with fitted efficiencies. The least trustworthy part names the whole.
+ */
+export type EstimateOrigin = "table" | "scaled" | "analytic";
+
+/** A time with its origin. */
+export interface Estimate {
+  ms: number;
+  origin: EstimateOrigin;
+  /** True where a known artefact of the tables was bounded. */
+  adjusted: boolean;
+}
+
+/** One operation of a forward pass, all layers together. */
+export interface OperationEstimate extends Estimate {
+  /** Such as `qkv_gemm`, `attention`, `all_reduce`, `experts`. */
+  name: string;
+}
+
+/** Memory of one GPU (one rank), bytes. */
+export interface MemoryBreakdown {
+  weightsBytes: number;
+  activationBytes: number;
+  /** CUDA context, runtime and the like. */
+  runtimeBytes: number;
+  /** NCCL buffers. */
+  communicationBytes: number;
+  /** What is left for the KV cache; ≤ 0 where the model does not fit. */
+  kvBudgetBytes: number;
+  /** KV bytes of one token on one rank (GQA heads split by TP; MLA not split). */
+  kvBytesPerToken: number;
+  capacityBytes: number;
+}
+
+/**
+ * The built-in estimator's view of one engine. Synchronous, and fast enough to be asked in a loop (a microsecond or so once warm).
+ * Batches and prompts are those of one attention rank, as the tables have them; `EngineEstimator` speaks of whole engines.
+ */
+export interface NativeEngine {
+  readonly spec: EngineSpec;
+  readonly facts: EngineFacts;
+  readonly memory: MemoryBreakdown;
+  /** KV capacity of one attention rank, tokens. */
+  readonly kvTokensPerRank: number;
+  /** Static context pass of `batch` prompts of `isl` tokens, of which `prefix` are cached. */
+  context(batch: number, isl: number, prefix?: number): Estimate;
+  /** One generation step of `batch` sequences whose KV holds `context` tokens each. */
+  generation(batch: number, context: number): Estimate;
+  /** Generation averaged over the output, sampled every 32 tokens, as the static pass does it. */
+  meanGeneration(batch: number, isl: number, osl: number): Estimate;
+  contextOperations(batch: number, isl: number, prefix?: number): OperationEstimate[];
+  generationOperations(batch: number, context: number): OperationEstimate[];
+  /** Bytes of activations of a pass of so many tokens on one rank. */
+  activationBytes(tokens: number): number;
+  /** Parts of a pass that mixes prompt chunks with decoding sequences (in-flight batching); see the aggregated model. */
+  mixedStep(contextTokens: number, generationTokens: number, isl: number, osl: number): Estimate;
+}

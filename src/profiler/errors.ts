@@ -15,3 +15,6 @@ export const kvTooSmall = (found: number, needed: number): UserError =>
     message: `found a KV capacity of ${found} tokens, expected at least ${needed}, one request of the shortest length`,
     hint: "use more GPUs an engine, or a GPU with more memory",
   });
+
+/** Why one candidate gives no result: it is left out with this reason, and the run goes on. */
+export class CandidateFailed extends Error {}

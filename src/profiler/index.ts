@@ -8,3 +8,4 @@ export {
   prefillIsls,
   requestCounts,
 } from "./sampling.ts";
+export type * from "./types.ts";
