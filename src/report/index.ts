@@ -14,7 +14,23 @@ export {
   writeReports,
 } from "./files/write-reports.ts";
 export { reportPage } from "./page/page.ts";
-export { type ProfilePlot, type ProfilePlotOptions, profilePlots } from "./profile-plots.ts";
+export {
+  decodeInterpolationPlots,
+  type InterpolationPlot,
+  type InterpolationPlotOptions,
+  interpolationPlots,
+  prefillInterpolationPlots,
+} from "./profiling/interpolation-plots.ts";
+export { type ProfilePlot, type ProfilePlotOptions, profilePlots } from "./profiling/profile-plots.ts";
+export {
+  DEFAULT_DOLLARS_PER_GPU_HOUR,
+  type DecodeLoad,
+  type PrefillPoint,
+  type SweepPlot,
+  type SweepPlotInput,
+  type SweepPlotOptions,
+  sweepPlots,
+} from "./profiling/sweep-plots.ts";
 export { type Attainment, attainment, type RequestCounts } from "./summary/attainment.ts";
 export { type Cost, cost } from "./summary/cost.ts";
 export type { Distribution, PercentileRule } from "./summary/distribution.ts";

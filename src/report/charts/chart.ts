@@ -30,6 +30,8 @@ export interface Series {
   opacity?: number;
   /** px; default 1.75. */
   strokeWidth?: number;
+  /** Names beside single points, by index; empty or absent for none. */
+  pointLabels?: readonly string[];
 }
 
 /** A line that must not be crossed: red and dashed, with its label on it. */

@@ -2,6 +2,7 @@ import type { AxisSpec, Limit, Series, Size, XyChart } from "./chart.ts";
 import { type EndLabel, endLabels, endLabelWidth } from "./end-labels.ts";
 import { axesSvg, footHeight, headingHeight, LABEL_SIZE_PX, type Plot, picture, tickLabelWidth } from "./frame.ts";
 import { mark } from "./marks.ts";
+import { type PointLabel, pointLabels } from "./point-labels.ts";
 import { niceDomain, type Scale, scale } from "./scale.ts";
 import { element, text } from "./svg.ts";
 import { textWidth } from "./text-width.ts";
@@ -54,13 +55,23 @@ export function xyChart(chart: XyChart, size: Size, theme: Theme): string {
     const at = Math.min(bottom, Math.max(top, yScale.at(y)));
     return [{ text: labelOf(series), colour: series.colour, y: at }];
   });
+  const points = chart.series.flatMap((series) => labelledPoints(series, xScale, yScale, theme));
   return picture(chart, size, theme, plot, [
     axesSvg({ x: { spec: chart.x, scale: xScale }, y: { spec: chart.y, scale: yScale }, gridLines: true }, plot, theme),
     ...marks,
     ...events,
     ...limits,
+    pointLabels(points, plot, theme.palette.card),
     endLabels(ends, plot, theme),
   ]);
+}
+
+function labelledPoints(series: Series, x: Scale, y: Scale, theme: Theme): PointLabel[] {
+  return (series.pointLabels ?? []).flatMap((name, i) =>
+    name === "" || Number.isNaN(series.y[i]!)
+      ? []
+      : [{ text: name, x: x.at(series.x[i]!), y: y.at(series.y[i]!), colour: theme.palette[series.colour] }],
+  );
 }
 
 /** Tick counts that leave room between labels. */

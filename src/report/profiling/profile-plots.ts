@@ -1,10 +1,10 @@
 import type { Profile, Surface } from "#profiles";
-import type { Size, XyChart } from "./charts/chart.ts";
-import type { GridValues } from "./charts/contours.ts";
-import { type HeatChart, heatChart } from "./charts/heat-chart.ts";
-import { THEMES, type Theme } from "./charts/theme.ts";
-import { xyChart } from "./charts/xy-chart.ts";
-import { formatShare, formatSignificant } from "./format.ts";
+import type { Size, XyChart } from "../charts/chart.ts";
+import type { GridValues } from "../charts/contours.ts";
+import { type HeatChart, heatChart } from "../charts/heat-chart.ts";
+import { THEMES, type Theme } from "../charts/theme.ts";
+import { xyChart } from "../charts/xy-chart.ts";
+import { formatShare, formatSignificant } from "../format.ts";
 
 /** One picture of a profile. */
 export interface ProfilePlot {
@@ -45,7 +45,7 @@ export function profilePlots(profile: Profile, surface: Surface, options: Profil
   ];
 }
 
-function ttftChart(profile: Profile, surface: Surface): XyChart {
+export function ttftChart(profile: Profile, surface: Surface): XyChart {
   const { isl, ttftMs } = profile.prefill;
   const [low, high] = [Math.min(...isl), Math.max(...isl)];
   return {
@@ -57,7 +57,7 @@ function ttftChart(profile: Profile, surface: Surface): XyChart {
   };
 }
 
-function prefillThroughputChart(profile: Profile, surface: Surface): XyChart {
+export function prefillThroughputChart(profile: Profile, surface: Surface): XyChart {
   const { isl, throughputPerGpu } = profile.prefill;
   const best = throughputPerGpu.indexOf(Math.max(...throughputPerGpu));
   return {
@@ -84,7 +84,7 @@ function prefillSeries(
 }
 
 function itlChart(profile: Profile, surface: Surface): HeatChart {
-  const grid = sampleGrid(profile, (kvUsage, context) => surface.itlMs(kvUsage, context));
+  const grid = sampleGrid(mapRange(profile), (kvUsage, context) => surface.itlMs(kvUsage, context));
   const { itlMs } = profile.decode;
   return {
     ...heatFrame(profile, grid),
@@ -95,7 +95,7 @@ function itlChart(profile: Profile, surface: Surface): HeatChart {
 }
 
 function decodeThroughputChart(profile: Profile, surface: Surface): HeatChart {
-  const grid = sampleGrid(profile, (kvUsage, context) => surface.decodeThroughputPerGpu(kvUsage, context));
+  const grid = sampleGrid(mapRange(profile), (kvUsage, context) => surface.decodeThroughputPerGpu(kvUsage, context));
   const { throughputPerGpu, kvUsage, contextLength } = profile.decode;
   const best = throughputPerGpu.indexOf(Math.max(...throughputPerGpu));
   return {
@@ -118,15 +118,24 @@ function heatFrame(profile: Profile, grid: GridValues): Omit<HeatChart, "title" 
   };
 }
 
-function sampleGrid(profile: Profile, at: (kvUsage: number, contextLength: number) => number): GridValues {
-  const longest = Math.max(...profile.decode.contextLength);
-  const values = new Float64Array(GRID_COLUMNS * GRID_ROWS);
-  for (let row = 0; row < GRID_ROWS; row++) {
-    for (let column = 0; column < GRID_COLUMNS; column++) {
-      values[row * GRID_COLUMNS + column] = at(column / (GRID_COLUMNS - 1), (longest * row) / (GRID_ROWS - 1));
+/** A grid over KV usage (0..1, columns) and context length (`min`..`max`, rows). */
+export function sampleGrid(
+  range: { min: number; max: number; columns: number; rows: number },
+  at: (kvUsage: number, contextLength: number) => number,
+): GridValues {
+  const { min, max, columns, rows } = range;
+  const values = new Float64Array(columns * rows);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      values[row * columns + column] = at(column / (columns - 1), min + ((max - min) * row) / (rows - 1));
     }
   }
-  return { columns: GRID_COLUMNS, rows: GRID_ROWS, values };
+  return { columns, rows, values };
+}
+
+/** What the heat maps cover: from no context at all to the longest one. */
+function mapRange(profile: Profile): Parameters<typeof sampleGrid>[0] {
+  return { min: 0, max: Math.max(...profile.decode.contextLength), columns: GRID_COLUMNS, rows: GRID_ROWS };
 }
 
 /** Six to twelve round numbers that cut the values into bands; outliers in the last 2 % do not stretch them. */
