@@ -1,3 +1,4 @@
 export { AICONFIGURATOR_PACKAGES, type AiconfiguratorClient, startAiconfigurator } from "./aiconfigurator/client.ts";
 export { engineLayout } from "./layout.ts";
+export type * from "./models/types.ts";
 export type * from "./types.ts";

@@ -5,7 +5,7 @@ import { UserError } from "#common";
 export const contextTooSmall = (found: number, needed: number, phase: "prefill" | "decode"): UserError =>
   new UserError({
     code: "PROFILER_CONTEXT_TOO_SMALL",
-    message: `found a maximum context of ${found} tokens, expected at least ${needed} to profile ${phase}`,
+    message: `max_context_length ${found} is too small to profile ${phase}, expected at least ${needed} tokens`,
     hint: "give a longer maximum context",
   });
 

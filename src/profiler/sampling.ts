@@ -87,9 +87,7 @@ export function decodePlan(options: DecodePlanOptions): DecodePlan {
   for (const isl of range(FIRST_ISL, end, Math.max(1, Math.floor(end / granularity)))) {
     const counts = requestCounts(Math.floor(maxKvTokens / (isl + osl)), granularity, attentionDp);
     if (counts.length === 0) {
-      warnings.push(
-        `the KV cache of ${maxKvTokens} tokens holds no ISL of ${isl} + OSL of ${osl}: not sampled from there on`,
-      );
+      warnings.push(`max_kv_tokens ${maxKvTokens} is too small for isl ${isl} + osl ${osl}, skipping.`);
       break;
     }
     const contextLength = isl + osl / 2;

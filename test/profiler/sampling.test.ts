@@ -64,7 +64,7 @@ it("stops with a warning at the first context of which the KV cache holds no req
   const { points, warnings } = decodePlan({ maxContext: 40_960, maxKvTokens: 10_000 });
   expect(new Set(points.map((point) => point.isl))).toEqual(new Set([100, 6843]));
   expect(warnings).toHaveLength(1);
-  expect(warnings[0]).toContain("10000 tokens holds no ISL of 13586 + OSL of 500");
+  expect(warnings[0]).toContain("max_kv_tokens 10000 is too small for isl 13586 + osl 500, skipping.");
 });
 
 it("refuses a context that leaves no room, and a KV cache that holds nothing", () => {
