@@ -1,6 +1,16 @@
 export { writeChunksAtomically, writeFileAtomically } from "./atomic-file.ts";
 export { type StdRng, stdRng } from "./chacha.ts";
 export { type Clock, wallClock } from "./clock.ts";
+export { knownKeys } from "./documents/known-keys.ts";
+export { formatPath, type Path, parsePath, valueAt } from "./documents/path.ts";
+export { type Problem, schemaProblems } from "./documents/schema-problems.ts";
+export {
+  readYamlDocument,
+  readYamlDocuments,
+  withPath,
+  type YamlErrors,
+  type YamlSource,
+} from "./documents/yaml-source.ts";
 export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
 export { hostPort } from "./host-port.ts";
 export { type Lateness, LatenessMeter } from "./lateness.ts";

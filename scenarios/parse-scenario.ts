@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
-import { UserError } from "#common";
+import { type Path, parsePath, schemaProblems, UserError, type YamlSource } from "#common";
 import { buildWorkload } from "./build-workload.ts";
 import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";
 import type { Expectation } from "./expect.ts";
@@ -10,11 +10,10 @@ import type { Fault } from "./format/faults.ts";
 import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
 import { opaquePlanner, scenarioSchema } from "./format/scenario.ts";
 import { trafficEntrySchema } from "./format/traffic.ts";
-import { schemaProblems } from "./schema-problems.ts";
 import type { TraceOptions } from "./trace-reader.ts";
 import type { TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
-import { type Path, parsePath, readYaml, type YamlSource } from "./yaml-source.ts";
+import { readYaml } from "./yaml-source.ts";
 
 /** A scenario file, checked; durations in ms, paths absolute. */
 export interface Scenario<Planner = unknown> {

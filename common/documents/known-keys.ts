@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Path } from "./yaml-source.ts";
+import type { Path } from "./path.ts";
 
 /** What a schema's definition holds, as far as walking it needs. */
 interface Definition {

@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import { didYouMean } from "#common";
+import { didYouMean } from "../suggest.ts";
 import { knownKeys, knownWords } from "./known-keys.ts";
-import type { Path } from "./yaml-source.ts";
+import { type Path, valueAt } from "./path.ts";
 
 /** One thing that is wrong with a document, in words. */
 export interface Problem {
@@ -137,13 +137,4 @@ function show(value: unknown): string {
 
 function clip(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
-}
-
-function valueAt(root: unknown, path: Path): unknown {
-  let value = root;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<string | number, unknown>)[key];
-  }
-  return value;
 }
