@@ -6,7 +6,14 @@ export {
   type Expectation,
   type MeasuredValues,
 } from "./expect.ts";
-export type { Deployment, EngineOverrides, PoolSettings, Quirk, TimingChoice } from "./format/deployment.ts";
+export type {
+  Deployment,
+  EngineOverrides,
+  EstimatedEngine,
+  PoolSettings,
+  Quirk,
+  TimingChoice,
+} from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { Fault, WorkerName } from "./format/faults.ts";
 export { scenarioSchema } from "./format/scenario.ts";

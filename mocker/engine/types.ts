@@ -6,7 +6,7 @@ export type EngineRole = "aggregated" | "prefill" | "decode";
  * Models that price prompts chunk by chunk answer `chunkWorkMs`; the engine adds it up and hands the sum back.
  */
 export interface TimingModel {
-  readonly kind: "fixed" | "polynomial" | "table" | "profile";
+  readonly kind: "fixed" | "polynomial" | "table" | "profile" | "estimator";
   /** Marginal work of computing tokens [start, end) of a prompt, ms; 0 where the model only looks at sums. */
   chunkWorkMs(startTokens: number, endTokens: number): number;
   /** @param newTokens prompt tokens computed in this pass @param chunkWorkMs Σ of `chunkWorkMs` over its chunks */

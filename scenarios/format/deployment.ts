@@ -7,7 +7,25 @@ export type TimingChoice =
   | { kind: "polynomial" }
   | { kind: "fixed"; prefillMs: number; decodeMs: number }
   /** Path of a mocker table (npz). */
-  | { kind: "table"; file: string };
+  | { kind: "table"; file: string }
+  | ({ kind: "estimator" } & EstimatedEngine);
+
+/** An engine whose times the built-in estimator knows. */
+export interface EstimatedEngine {
+  /** Hugging Face id, or a folder with a `config.json` (made absolute). */
+  model: string;
+  /** GPU system, such as `h200_sxm`. */
+  gpu: string;
+  backend: "vllm" | "sglang" | "trtllm";
+  backendVersion?: string | undefined;
+  /** `tp4`, `tep8`, `dep8`. */
+  parallelism: string;
+  /** Share of GPU memory that the engine may use, in its backend's own sense. */
+  memoryFraction?: number | undefined;
+  quantization?:
+    | { gemm?: string | undefined; moe?: string | undefined; kvcache?: string | undefined; fmha?: string | undefined }
+    | undefined;
+}
 
 /** Settings of an engine that differ from what its profile and the defaults say. */
 export interface EngineOverrides {
@@ -74,6 +92,24 @@ export interface Deployment {
 const whole = (least: number, most: number, description: string) =>
   z.int().min(least).max(most).optional().meta({ description });
 
+const format = z.string().min(1).optional();
+const estimatedEngine = z
+  .strictObject({
+    model: z.string().min(1).meta({ description: "Hugging Face id, or a folder with a config.json" }),
+    gpu: z.string().min(1).meta({ description: "GPU system, such as h200_sxm" }),
+    backend: z.enum(["vllm", "sglang", "trtllm"]),
+    backendVersion: z.string().min(1).optional(),
+    parallelism: z
+      .string()
+      .regex(/^(tp|tep|dep)[1-9]\d*$/, "expected tpN, tepN or depN")
+      .meta({ description: "tp4, tep8 or dep8: how the engine is spread over its GPUs" }),
+    memoryFraction: share.optional().meta({ description: "GPU memory the engine may use, in its backend's sense" }),
+    quantization: z
+      .strictObject({ gemm: format, moe: format, kvcache: format, fmha: format })
+      .optional()
+      .meta({ description: "Number formats where they are not the checkpoint's, such as fp8" }),
+  })
+  .meta({ description: "The built-in estimator's times of an engine" });
 const timing = z
   .union([
     z.enum(["profile", "polynomial"]),
@@ -85,6 +121,7 @@ const timing = z
           .min(1)
           .optional()
           .meta({ description: "A mocker table (npz), relative to the scenario's file" }),
+        estimator: estimatedEngine.optional(),
       })
       .superRefine(exactlyOne("kind of timing"))
       .meta(ONE_KEY),
@@ -94,6 +131,7 @@ const timing = z
     if (written.fixed) {
       return { kind: "fixed", prefillMs: written.fixed.prefill, decodeMs: written.fixed.decode };
     }
+    if (written.estimator) return { kind: "estimator", ...written.estimator };
     return { kind: "table", file: written.table! };
   });
 const engine = z.strictObject({
@@ -180,7 +218,7 @@ export const deploymentSchema = z
         path: ["profile"],
         message: "found nothing, expected the profile that the engines play",
         params: {
-          hint: "such as profile: h200-llama-3.1-8b-fp8-tp1-estimate; only timing: polynomial, fixed or table go without",
+          hint: "such as profile: h200-llama-3.1-8b-fp8-tp1-estimate; only timing: polynomial, fixed, table or estimator go without",
         },
       });
     }

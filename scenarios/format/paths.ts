@@ -1,16 +1,16 @@
 import { dirname, resolve } from "node:path";
 import type { TrafficEntry } from "../traffic.ts";
-import type { Deployment, PoolSettings } from "./deployment.ts";
+import type { Deployment, PoolSettings, TimingChoice } from "./deployment.ts";
 
 /** Paths in a scenario are relative to the folder of its file; here they become absolute. */
 export function resolveDeployment(deployment: Deployment, scenarioFile: string): Deployment {
   const pool = (settings: PoolSettings): PoolSettings => {
     const { timing } = settings.engine;
-    if (timing?.kind !== "table") return settings;
-    return {
-      ...settings,
-      engine: { ...settings.engine, timing: { ...timing, file: absolute(timing.file, scenarioFile) } },
-    };
+    if (timing?.kind === "table") return timed(settings, { ...timing, file: absolute(timing.file, scenarioFile) });
+    if (timing?.kind === "estimator" && looksLikeFolder(timing.model)) {
+      return timed(settings, { ...timing, model: absolute(timing.model, scenarioFile) });
+    }
+    return settings;
   };
   const { profile, prefill, decode } = deployment;
   return {
@@ -25,6 +25,15 @@ export function resolveTraffic(entry: TrafficEntry, scenarioFile: string): Traff
   if (entry.kind === "trace") return { ...entry, file: absolute(entry.file, scenarioFile) };
   if (entry.kind !== "sequence") return entry;
   return { ...entry, entries: entry.entries.map((child) => resolveTraffic(child, scenarioFile)) };
+}
+
+function timed(settings: PoolSettings, timing: TimingChoice): PoolSettings {
+  return { ...settings, engine: { ...settings.engine, timing } };
+}
+
+/** Anything else is a Hugging Face id. */
+function looksLikeFolder(model: string): boolean {
+  return /^[.\\/]|^[A-Za-z]:[\\/]/.test(model);
 }
 
 /** Anything else is the name of a shipped profile. */
