@@ -49,3 +49,37 @@ export const sourceEnded = (command: string, detail: string): UserError =>
     message: `the estimator's process ended before it answered${detail === "" ? "" : `: ${detail}`}`,
     hint: "it needs a Python of version 3.11 to 3.13",
   });
+
+/** The first sentence is the AI configurator's own, which its users know and search for. */
+export const headsNotDivisible = (model: string, heads: number, tp: number, least: number): UserError => {
+  const largest = Math.max(1, Math.floor(heads / Math.max(1, least)));
+  const text =
+    least > 1
+      ? `num_heads ${heads} should be divisible by tp_size ${tp} and the division result should be >= ${least}`
+      : `num_heads ${heads} should be divisible by tp_size ${tp}`;
+  return new UserError({
+    code: "ESTIMATOR_HEADS",
+    where: model,
+    message: `AssertionError: ${text}`,
+    hint:
+      least > 1
+        ? `${heads} attention heads allow at most ${largest} GPUs an engine (heads / ${least}): set max_num_gpus_per_engine to ${largest}, or profile online, which has no such limit`
+        : `use a number of GPUs that divides ${heads}`,
+  });
+};
+
+export const layoutCannotBeBuilt = (model: string, label: string, detail: string): UserError =>
+  new UserError({
+    code: "ESTIMATOR_LAYOUT_IMPOSSIBLE",
+    where: model,
+    message: `the layout ${label} can't be built: ${detail}`,
+    hint: "tpN splits every layer; tepN and depN spread a mixture of experts over N GPUs",
+  });
+
+export const invalidFormat = (name: string, found: string, known: readonly string[]): UserError =>
+  new UserError({
+    code: "ESTIMATOR_FORMAT",
+    where: `quantization.${name}`,
+    message: `found the number format "${found}", expected one of ${known.join(", ")}`,
+    hint: didYouMean(found, known) ?? "leave it out to take what the checkpoint says",
+  });

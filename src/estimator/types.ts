@@ -38,6 +38,12 @@ export interface EngineSpec {
   maxBatchedTokens?: number;
   /** False leaves the source's known artefacts in. */
   sanitise?: boolean;
+  /** `analytic` asks the analytic kernels alone, also where there are tables. */
+  method?: "best" | "analytic";
+  /** Attention heads that each GPU must hold; 4 where absent, as simulated profiling is documented to demand. Online 1. */
+  leastHeadsPerGpu?: number;
+  /** True opens an engine that leaves no memory for a KV cache too; its capacity is 0 then. */
+  allowOversize?: boolean;
 }
 
 /** What an estimator knows of an engine before any time is asked. */
