@@ -17,6 +17,9 @@ export interface KubernetesObject {
 
 export type DgdVersion = "v1alpha1" | "v1beta1";
 
+/** Generations of Dynamo, by what their flags and manifests are like; the profiler's own word for them is the same. */
+export type DeploymentDialect = "0.3" | "0.6" | "0.8" | "1.0";
+
 /** One engine type of a deployment. */
 export interface EnginePlan {
   layout: EngineLayout;
@@ -26,6 +29,8 @@ export interface EnginePlan {
 /** Everything a DynamoGraphDeployment is rendered from. */
 export interface DeploymentPlan {
   version: DgdVersion;
+  /** Whose flags the engines get; the planner's, else what fits the version: 0.8 or 1.0. */
+  dialect?: DeploymentDialect;
   name: string;
   namespace?: string;
   labels?: Record<string, string>;

@@ -1,0 +1,104 @@
+import { didYouMean, UserError } from "#common";
+
+/** The catalogue of what can be wrong with a deployment. Places are JSON paths, after the file where one is known. */
+
+export const notADeployment = (where: string, found: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_NOT_A_DGD",
+    where,
+    message: `found ${found}, expected a DynamoGraphDeployment (apiVersion nvidia.com/v1alpha1 or nvidia.com/v1beta1)`,
+  });
+
+export const wrongType = (where: string, expected: string, found: unknown): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_WRONG_TYPE",
+    where,
+    message: `found ${shown(found)}, expected ${expected}`,
+  });
+
+export const wrongShape = (where: string, found: "services" | "components", version: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_WRONG_VERSION",
+    where,
+    message: `found "${found}" in a DynamoGraphDeployment of version ${version}`,
+    hint:
+      found === "services"
+        ? 'v1beta1 has a list "components": set apiVersion to nvidia.com/v1alpha1, or rewrite the services'
+        : 'v1alpha1 has a map "services": set apiVersion to nvidia.com/v1beta1, or rewrite the components',
+  });
+
+export const duplicateComponent = (where: string, name: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_DUPLICATE_COMPONENT",
+    where,
+    message: `found a second component of the name "${name}" (case does not count)`,
+  });
+
+export const noComponent = (where: string, wanted: string, names: readonly string[]): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_NO_COMPONENT",
+    where,
+    message: `found no ${wanted} among the components ${names.join(", ") || "(none)"}`,
+    hint: "set subComponentType (v1alpha1) or type (v1beta1) to prefill, decode or worker",
+  });
+
+export const ambiguousComponent = (where: string, wanted: string, names: readonly string[]): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_AMBIGUOUS_COMPONENT",
+    where,
+    message: `found several components that could be the ${wanted}: ${names.join(", ")}`,
+    hint: "one prefill and one decode component can be profiled; set subComponentType or type",
+  });
+
+export const noMainContainer = (where: string, name: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_NO_CONTAINER",
+    where,
+    message: `found no main container in component "${name}"`,
+    hint: "v1alpha1 has it at extraPodSpec.mainContainer, v1beta1 as the container named main",
+  });
+
+export const unknownOverride = (where: string, name: string, names: readonly string[]): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_UNKNOWN_OVERRIDE",
+    where,
+    message: `found an override of component "${name}", expected one of ${names.join(", ")}`,
+    hint: didYouMean(name, names) ?? "a component that is new needs its own main container with an image",
+  });
+
+export const invalidName = (where: string, name: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_INVALID_NAME",
+    where,
+    message: `found the name "${name}", expected lower-case letters, digits and hyphens, at most 63 of them`,
+  });
+
+export const nameTooLong = (dgd: string, component: string, limit: number): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_NAME_TOO_LONG",
+    where: "metadata.name",
+    message: `found "${dgd}" (${dgd.length}) and component "${component}" (${component.length}), together at most ${limit} characters`,
+    hint: "set overrides.dgd.metadata.name to a shorter one",
+  });
+
+export const invalidOverrideJson = (where: string, flag: string, found: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_ENGINE_ARGS",
+    where,
+    message: `found ${flag} ${shown(found)}, expected a JSON object`,
+  });
+
+export const incompletePlan = (where: string, expected: string): UserError =>
+  new UserError({ code: "DEPLOYMENT_INCOMPLETE_PLAN", where, message: `expected ${expected}` });
+
+export const unsupportedLayout = (backend: string, label: string, reason: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_UNSUPPORTED_LAYOUT",
+    message: `${backend} has no flags for ${label}: ${reason}`,
+  });
+
+function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
