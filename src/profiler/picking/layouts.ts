@@ -26,6 +26,8 @@ export interface CandidateLayout {
   layout: EngineLayout;
 }
 
+/** Share of a GPU that weights may take when the least number of GPUs is counted (Dynamo's profiler). */
+const USABLE_SHARE = 0.9;
 /** Racks whose GPUs share one fabric, so that an engine may be wider. */
 const WIDE_FABRICS: readonly string[] = ["gb200", "gb300", "gb200_sxm"];
 
@@ -53,7 +55,7 @@ export function measuredLayouts(model: LayoutModel, hardware: LayoutHardware): C
   const { gpusPerNode, memoryBytes, budget } = hardware;
   const wide = isMoe(model) && gpusPerNode * memoryBytes < 2 * model.weightBytes;
   const sizes = wide ? [8, 16, 32] : engineSizes(model, hardware);
-  const least = Math.max(hardware.minGpusPerEngine ?? 1, Math.ceil(model.weightBytes / memoryBytes));
+  const least = Math.max(hardware.minGpusPerEngine ?? 1, Math.ceil(model.weightBytes / USABLE_SHARE / memoryBytes));
   const widest = wide || WIDE_FABRICS.includes(hardware.system) ? sizes.at(-1)! : gpusPerNode;
   const most = Math.min(widest, budget ?? widest, hardware.maxGpusPerEngine ?? widest);
   return layoutsOf(model, sizes).filter(({ layout: { gpus } }) => gpus >= least && gpus <= most);

@@ -109,6 +109,55 @@ export function disaggregatedUnits(
   return found.sort((a, b) => b.tokensPerSecondPerGpu - a.tokensPerSecondPerGpu);
 }
 
+/**
+ * For every decode layout the smallest unit that serves a load by itself, among engines below the targets: as many engines of
+ * each kind as the load takes. A concurrency is a matter of the decode engines' seats; prefill engines then keep up with them.
+ */
+export function unitsForLoad(
+  prefill: readonly WorkerRow[],
+  decode: readonly WorkerRow[],
+  targets: readonly { ttftMs: number; tpotMs: number }[],
+  load: { requestRate?: number; concurrency?: number },
+  options: UnitOptions,
+): PlanRow[] {
+  const corrected = amongOthers(prefill);
+  const units: PlanRow[] = [];
+  for (const target of targets) {
+    const prompts = corrected.filter((row) => row.latencyMs < target.ttftMs);
+    for (const group of grouped(decode.filter((row) => row.latencyMs < target.tpotMs))) {
+      let best: PlanRow | null = null;
+      for (const d of group) {
+        for (const p of prompts) {
+          if (options.sameTp && p.layout.tp !== d.layout.tp) continue;
+          const ratio = workersForLoad(p, d, load);
+          const unit = matchedUnit(p, ratio.prefill, d, ratio.decode, options);
+          if (unit.gpus > (options.budget ?? Number.POSITIVE_INFINITY)) continue;
+          if (best === null || smaller(unit, best)) best = unit;
+        }
+      }
+      if (best !== null) units.push(best);
+    }
+  }
+  return units;
+}
+
+function workersForLoad(
+  prefill: WorkerRow,
+  decode: WorkerRow,
+  { requestRate, concurrency }: { requestRate?: number; concurrency?: number },
+): Ratio {
+  const perPrefill = prefill.requestsPerSecond * PREFILL_DEGRADATION;
+  const perDecode = decode.requestsPerSecond * DECODE_DEGRADATION;
+  const seats = requestRate === undefined ? Math.ceil(concurrency! / decode.globalBatchSize) : 0;
+  const rate = requestRate ?? seats * perDecode;
+  const enough = (perWorker: number) => Math.max(1, Math.ceil(rate / perWorker - 1e-9));
+  return { prefill: enough(perPrefill), decode: requestRate === undefined ? Math.max(1, seats) : enough(perDecode) };
+}
+
+function smaller(a: PlanRow, b: PlanRow): boolean {
+  return a.gpus < b.gpus || (a.gpus === b.gpus && a.tpotMs < b.tpotMs);
+}
+
 function bestUnit(
   prefill: readonly WorkerRow[],
   decode: readonly WorkerRow[],

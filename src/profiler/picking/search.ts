@@ -2,7 +2,7 @@ import type { Backend } from "#src/estimator";
 import { budgetOf, loadOf, objectiveOf, type PickingMode, type PickingRequest, targetsOf } from "./decision.ts";
 import { needsSameTp } from "./layouts.ts";
 import { KEPT_ROWS, type Ranking, rankByLoad, rankByObjective, rankByThroughput, rankForAutoscaling } from "./modes.ts";
-import { disaggregatedUnits, TTFT_CORRECTION, type UnitOptions } from "./rate-matching.ts";
+import { disaggregatedUnits, TTFT_CORRECTION, type UnitOptions, unitsForLoad } from "./rate-matching.ts";
 import type { PlanRow, WorkerRow } from "./rows.ts";
 import { requestTargets, type TargetPair, tokenTargets } from "./targets.ts";
 
@@ -30,12 +30,12 @@ export function rankings(
   const rank = (rows: readonly PlanRow[]) => ranked(request, mode, rows);
   return {
     agg: rank(aggregatedRows(request, backends)),
-    disagg: rank(backends.flatMap((rows) => separateRows(request, rows))),
+    disagg: rank(backends.flatMap((rows) => separateRows(request, mode, rows))),
   };
 }
 
 /** All aggregated rows that keep the TTFT; where none does, the fastest of each layout. */
-export function aggregatedRows(request: PickingRequest, backends: readonly BackendRows[]): PlanRow[] {
+function aggregatedRows(request: PickingRequest, backends: readonly BackendRows[]): PlanRow[] {
   const all = backends.flatMap((rows) => rows.agg);
   const { e2eLatencyMs, ttftMs } = request.sla;
   if (e2eLatencyMs !== undefined || objectiveOf(request) !== undefined) return all;
@@ -51,10 +51,14 @@ function fastestFirstTokens(rows: readonly PlanRow[]): PlanRow[] {
 }
 
 /** All matched units of a backend; where no prefill engine keeps the TTFT, with the fastest. */
-export function separateRows(request: PickingRequest, rows: BackendRows): PlanRow[] {
+function separateRows(request: PickingRequest, mode: "load-match" | "default", rows: BackendRows): PlanRow[] {
   if (rows.prefill.length === 0 || rows.decode.length === 0) return [];
   const options = unitOptions(request, rows);
-  const units = disaggregatedUnits(rows.prefill, rows.decode, pairs(request, rows), options);
+  const targets = pairs(request, rows);
+  const units = disaggregatedUnits(rows.prefill, rows.decode, targets, options);
+  if (mode === "load-match") {
+    units.push(...unitsForLoad(rows.prefill, rows.decode, targets, loadOf(request), options));
+  }
   if (units.length > 0) return units;
   const anything = [{ ttftMs: Number.POSITIVE_INFINITY, tpotMs: Number.POSITIVE_INFINITY }];
   return disaggregatedUnits(rows.prefill, rows.decode, anything, options);
