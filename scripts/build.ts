@@ -7,6 +7,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildPage } from "./build-page.ts";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(project, "dist");
@@ -29,6 +30,7 @@ if (tsc.status !== 0) process.exit(1);
 for (const room of ROOMS) {
   cpSync(join(project, room), join(dist, room), { recursive: true, filter: isAsset });
 }
+await buildPage(join(dist, "src", "web", "page-built"));
 const { name, version, license, type, imports } = JSON.parse(
   readFileSync(join(project, "package.json"), "utf8"),
 ) as Manifest;
@@ -40,8 +42,9 @@ writeFileSync(
   `${JSON.stringify({ name, version, license, type, private: true, imports: builtImports }, null, 2)}\n`,
 );
 
-/** Everything but sources (tsc has translated them) and what is for readers. */
+/** Everything but sources (tsc has translated them, Vite the page) and what is for readers. */
 function isAsset(path: string): boolean {
   const parts = relative(project, path).split(sep);
+  if (parts.join("/") === "src/web/page") return false;
   return !parts.includes("__pycache__") && !/\.(ts|tsx|md)$/.test(path);
 }
