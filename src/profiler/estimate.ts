@@ -35,7 +35,7 @@ export interface EstimatedProfile {
 export async function estimateProfile(estimator: EngineEstimator, options: EstimateOptions): Promise<EstimatedProfile> {
   const { layout } = estimator.facts;
   const { maxContext, prefillGranularity, decodeGranularity, sanitise = true } = options;
-  const engine = estimatedEngine(estimator, mappingOf(kindOf(layout), layout.gpus, "0.8"));
+  const engine = estimatedEngine(estimator, mappingOf(kindOf(layout), layout.gpus));
   // Sent at once: an estimator in another process works while the next questions are on their way.
   const sampling = { maxContext, sanitise, atOnce: true };
   const [prefill, decode] = await Promise.all([

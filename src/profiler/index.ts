@@ -1,6 +1,15 @@
 export { addProfileOptions, type GivenFlag, type ProfilingInput, profileInputFrom } from "./config/options.ts";
 export { type ReadServices, readProfilingRequest } from "./config/read-request.ts";
+export { CandidateFailed } from "./errors.ts";
 export { type EstimatedProfile, type EstimateOptions, estimateProfile } from "./estimate.ts";
+export {
+  type BatchPoint,
+  type DecodeInterpolationOptions,
+  type Interpolated,
+  type InterpolationOptions,
+  interpolateDecode,
+  interpolatePrefill,
+} from "./interpolation/interpolate.ts";
 export {
   DECODE_OSL,
   type DecodePlan,
@@ -10,4 +19,22 @@ export {
   prefillIsls,
   requestCounts,
 } from "./sampling.ts";
+export {
+  type Bounds,
+  decodeKvBounds,
+  type PlannerBounds,
+  prefillQueueBounds,
+} from "./selection/bounds.ts";
+export { DEFAULT_GPU_HOUR_PRICE, gpuHoursPer1000, type PairCost, pairCosts, paretoFront } from "./selection/cost.ts";
+export { BOUNDS_LABEL, recommendationLines } from "./selection/recommendations.ts";
+export { type Selection, type SlaTargets, selectEngines } from "./selection/select.ts";
+export { mappingOf, mappingOfLayout, parallelismOf, type SweepPhase } from "./space/mapping.ts";
+export { type SweepModel, sweepModel } from "./space/model.ts";
+export type { Note } from "./space/note.ts";
+export { type SearchSpace, type SpaceRequest, searchSpace } from "./space/search-space.ts";
+export { type DecodeSweep, type DecodeTarget, sweepDecode } from "./sweep/decode.ts";
+export { estimatedEngine } from "./sweep/estimated-engine.ts";
+export type { CandidateStore, PipelineContext, PipelineLog } from "./sweep/hooks.ts";
+export { type PrefillSweep, sweepPrefill } from "./sweep/prefill.ts";
+export { prefillThroughputPerGpu } from "./sweep/throughput.ts";
 export type * from "./types.ts";

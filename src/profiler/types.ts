@@ -177,6 +177,8 @@ export interface OpenEngine {
   /** KV capacity of the whole engine, tokens; 0 where unknown. */
   readonly maxKvTokens: number;
   readonly origin: "measured" | Estimate["origin"];
+  /** What it knows of itself for a profile's provenance. */
+  readonly facts?: { backendVersion?: string; kvBytesPerToken?: number };
   /** TTFT of one prompt (a DEP burst where the mapping has attention ranks), ms. */
   prefill(isl: number): Promise<{ ttftMs: number; origin?: Estimate["origin"] }>;
   /** `requests` at once of the same prompts as in a warm-up before. Null where the run failed: the point is skipped. */

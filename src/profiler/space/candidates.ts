@@ -1,38 +1,26 @@
 import type { Backend } from "#src/estimator";
 import type { Dialect, Mapping } from "../types.ts";
 import { mappingOf, type SweepPhase } from "./mapping.ts";
-import { keepsPlainTp, type SweepModel } from "./model.ts";
+import type { SweepModel } from "./model.ts";
 
 /**
- * Kinds of mapping to try for one number of GPUs, first choice first. Dense models split by TP. Experts: in 0.6 TEP for prefill and
- * DEP for decode; since then both for either, with plain TP since 1.0 where the attention allows it.
+ * Kinds of mapping to try for one number of GPUs until 0.8, first choice first. Dense models split by TP. Experts: in 0.6 TEP for
+ * prefill and DEP for decode, in 0.8 both for either.
  */
-export function candidateKinds(
-  phase: SweepPhase,
-  model: SweepModel,
-  isMoe: boolean,
-  dialect: Dialect,
-): Mapping["kind"][] {
+export function candidateKinds(phase: SweepPhase, isMoe: boolean, dialect: Dialect): Mapping["kind"][] {
   if (!isMoe) return ["TP"];
   if (dialect === "0.6") return phase === "prefill" ? ["TEP"] : ["DEP"];
-  if (dialect === "0.8") return phase === "prefill" ? ["TEP", "DEP"] : ["DEP", "TEP"];
-  return keepsPlainTp(model) ? ["TEP", "DEP", "TP"] : ["TEP", "DEP"];
+  return phase === "prefill" ? ["TEP", "DEP"] : ["DEP", "TEP"];
 }
 
-/** All mappings of those GPU counts, in the order in which they are swept. One GPU alone is TP, whatever the model. */
+/** All mappings of those GPU counts, in the order in which they are swept. */
 export function candidateMappings(
   phase: SweepPhase,
   counts: readonly number[],
-  model: SweepModel,
   isMoe: boolean,
   dialect: Dialect,
 ): Mapping[] {
-  return counts.flatMap((gpus) => {
-    const kinds = candidateKinds(phase, model, isMoe, dialect);
-    // One GPU has nothing to spread experts over: all kinds are the same engine.
-    const distinct = gpus === 1 && dialect === "1.0" ? (["TP"] as const) : kinds;
-    return distinct.map((kind) => mappingOf(kind, gpus, dialect, isMoe));
-  });
+  return counts.flatMap((gpus) => candidateKinds(phase, isMoe, dialect).map((kind) => mappingOf(kind, gpus)));
 }
 
 export interface Verdict {

@@ -5,10 +5,6 @@ import { type Note, note, warning } from "./note.ts";
 
 /** Nodes that one mixture of experts may span. */
 const MOE_NODES = 4;
-/** Since 1.0: GPUs of an engine at most, by what they are joined by. */
-const RACK = { systems: new Set(["gb200_sxm", "gb200", "gb300"]), dense: 16, wide: 64 };
-const NODE_WIDE = 32;
-const MOE_NARROW = 16;
 /** Share of GPU memory that weights may take at most. */
 const WEIGHT_SHARE = 0.9;
 /** What counts where neither the user nor the hardware says it. */
@@ -36,12 +32,7 @@ export function gpuBounds(model: SweepModel, isMoe: boolean, hardware: HardwareR
     return fallback;
   };
   const min = orFallback(fitting, hardware.minGpusPerEngine, "min_num_gpus_per_engine", FALLBACK.min);
-  const autoMax =
-    dialect === "1.0"
-      ? largestEngineSince10(model, isMoe, hardware)
-      : fitting === undefined
-        ? undefined
-        : largestEngine(isMoe, dialect, fitting, gpusPerNode);
+  const autoMax = fitting === undefined ? undefined : largestEngine(isMoe, dialect, fitting, gpusPerNode);
   const max = Math.min(
     orFallback(autoMax, hardware.maxGpusPerEngine, "max_num_gpus_per_engine", FALLBACK.max),
     totalGpus ?? Number.POSITIVE_INFINITY,
@@ -49,8 +40,7 @@ export function gpuBounds(model: SweepModel, isMoe: boolean, hardware: HardwareR
   if (hardware.minGpusPerEngine === undefined && hardware.maxGpusPerEngine === undefined && fitting !== undefined) {
     notes.push(note(`Auto-generated search space for model ${model.id}: ${min} to ${max}`));
   }
-  // Since 1.0 an empty search is a result, not an error.
-  if (min > max && dialect !== "1.0") throw noGpuConfiguration(model.id, hardware, min, max);
+  if (min > max) throw noGpuConfiguration(model.id, hardware, min, max);
   return { min, max, notes };
 }
 
@@ -65,16 +55,6 @@ function largestEngine(isMoe: boolean, dialect: Dialect, fitting: number, gpusPe
   const nodes = MOE_NODES * gpusPerNode;
   // From 0.8 on the documents name two ceilings, four nodes and eight times the least: the lower one counts.
   return dialect === "0.6" ? nodes : Math.min(nodes, Math.max(8 * fitting, gpusPerNode));
-}
-
-/** Experts go wide, over many nodes, where the GPUs of one hold less than twice the weights. */
-function largestEngineSince10(model: SweepModel, isMoe: boolean, hardware: HardwareRequest): number {
-  const { gpusPerNode, vramMib, gpuSku } = hardware;
-  const isRack = RACK.systems.has(gpuSku ?? "");
-  if (!isMoe) return isRack ? RACK.dense : gpusPerNode;
-  const isWide = model.sizeMib !== undefined && vramMib !== undefined && gpusPerNode * vramMib < 2 * model.sizeMib;
-  if (isWide) return isRack ? RACK.wide : NODE_WIDE;
-  return isRack ? MOE_NARROW : Math.min(MOE_NARROW, gpusPerNode);
 }
 
 /**

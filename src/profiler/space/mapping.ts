@@ -1,15 +1,26 @@
 import { type EngineLayout, engineLayout } from "#src/estimator";
+import { enumerationLabel } from "../picking/layouts.ts";
 import type { Dialect, Mapping } from "../types.ts";
 
-/**
- * A mapping of so many GPUs by the names of a dialect: `TP=4` with the path tag `TP4`; since 1.0 `tp1-dp8-moeep8` for both.
- * @param isMoe whether the experts of the model take part; decides the name of plain TP since 1.0
- */
-export function mappingOf(kind: Mapping["kind"], gpus: number, dialect: Dialect, isMoe = false): Mapping {
-  const layout = engineLayout(`${kind.toLowerCase()}${gpus}`);
-  if (dialect !== "1.0") return { layout, kind, label: `${kind}=${gpus}`, tag: `${kind}${gpus}` };
-  const label = tupleLabel(layout, isMoe);
-  return { layout, kind, label, tag: label };
+/** A mapping of so many GPUs by its names until 0.8: `TP=4` for people, `TP4` in paths. */
+export function mappingOf(kind: Mapping["kind"], gpus: number): Mapping {
+  return {
+    layout: engineLayout(`${kind.toLowerCase()}${gpus}`),
+    kind,
+    label: `${kind}=${gpus}`,
+    tag: `${kind}${gpus}`,
+  };
+}
+
+/** A mapping by its name since 1.0, which counts each kind of parallelism: `tp4`, `tp1-dp8-moeep8`. */
+export function tupleMapping(layout: EngineLayout, isMoe: boolean): Mapping {
+  const label = enumerationLabel(layout, isMoe);
+  return { layout, kind: kindOf(layout), label, tag: label };
+}
+
+/** The mapping of a layout by the names of a dialect. */
+export function mappingOfLayout(layout: EngineLayout, dialect: Dialect, isMoe: boolean): Mapping {
+  return dialect === "1.0" ? tupleMapping(layout, isMoe) : mappingOf(kindOf(layout), layout.gpus);
 }
 
 /** Label of the estimator's own: `tp4`, `tep8`, `dep8`. */
@@ -21,14 +32,6 @@ export function parallelismOf(mapping: Mapping): string {
 export function kindOf(layout: EngineLayout): Mapping["kind"] {
   if (layout.attentionDp > 1) return "DEP";
   return layout.moeEp > 1 ? "TEP" : "TP";
-}
-
-function tupleLabel({ tp, attentionDp, moeTp, moeEp }: EngineLayout, isMoe: boolean): string {
-  const parts = [`tp${tp}`];
-  if (attentionDp > 1) parts.push(`dp${attentionDp}`);
-  if (isMoe && moeTp > 1) parts.push(`moetp${moeTp}`);
-  if (isMoe && moeEp > 1) parts.push(`moeep${moeEp}`);
-  return parts.join("-");
 }
 
 export type SweepPhase = "prefill" | "decode";

@@ -1,10 +1,13 @@
 import type { Backend } from "#src/estimator";
+import { measuredLayouts } from "../picking/layouts.ts";
 import type { Dialect, HardwareRequest, Mapping, SkippedCandidate } from "../types.ts";
 import { backendRuns, candidateMappings, checkMapping } from "./candidates.ts";
 import { gpuBounds, gpuCounts } from "./gpu-counts.ts";
-import type { SweepPhase } from "./mapping.ts";
-import { type SweepModel, sweepsAsMoe } from "./model.ts";
+import { type SweepPhase, tupleMapping } from "./mapping.ts";
+import { keepsPlainTp, type SweepModel, sweepsAsMoe } from "./model.ts";
 import { type Note, note, warning } from "./note.ts";
+
+const MIB = 2 ** 20;
 
 /** What the profiler is going to try, and what it will say about it. */
 export interface SearchSpace {
@@ -28,8 +31,9 @@ export interface SpaceRequest {
 export function searchSpace(model: SweepModel, request: SpaceRequest): SearchSpace {
   const { dialect, hardware } = request;
   const isMoe = sweepsAsMoe(model, dialect, request.isMoe);
-  const bounds = gpuBounds(model, isMoe, hardware, dialect);
-  const counts = gpuCounts(bounds, isMoe, dialect, hardware.gpusPerNode);
+  const candidates =
+    dialect === "1.0" ? enumeratedCandidates(model, isMoe, request) : sweptCandidates(model, isMoe, request);
+  const { counts } = candidates;
   const space: SearchSpace = {
     isMoe,
     gpuCounts: counts,
@@ -39,13 +43,13 @@ export function searchSpace(model: SweepModel, request: SpaceRequest): SearchSpa
     notes: [
       ...modelNotes(model, isMoe),
       ...clusterNotes(hardware),
-      ...bounds.notes,
+      ...candidates.notes,
       countsNote(counts, isMoe, dialect),
     ],
   };
   const said = new Set<string>();
   for (const phase of ["prefill", "decode"] as const) {
-    for (const mapping of candidateMappings(phase, counts, model, isMoe, dialect)) {
+    for (const mapping of candidates[phase]) {
       const reason = rejection(mapping, model, isMoe, request, (name) => {
         if (said.has(name)) return;
         said.add(name);
@@ -58,6 +62,43 @@ export function searchSpace(model: SweepModel, request: SpaceRequest): SearchSpa
     }
   }
   return space;
+}
+
+interface Candidates {
+  counts: number[];
+  prefill: Mapping[];
+  decode: Mapping[];
+  notes: Note[];
+}
+
+/** Until 0.8: GPU counts first, then mappings of each. */
+function sweptCandidates(model: SweepModel, isMoe: boolean, { dialect, hardware }: SpaceRequest): Candidates {
+  const bounds = gpuBounds(model, isMoe, hardware, dialect);
+  const counts = gpuCounts(bounds, isMoe, dialect, hardware.gpusPerNode);
+  return {
+    counts,
+    prefill: candidateMappings("prefill", counts, isMoe, dialect),
+    decode: candidateMappings("decode", counts, isMoe, dialect),
+    notes: bounds.notes,
+  };
+}
+
+/** Since 1.0: layouts that are worth deploying, the same for both phases; none is a result, not an error. */
+function enumeratedCandidates(model: SweepModel, isMoe: boolean, { hardware }: SpaceRequest): Candidates {
+  const { gpusPerNode, totalGpus, vramMib, minGpusPerEngine, maxGpusPerEngine } = hardware;
+  const mappings = measuredLayouts(
+    { moe: isMoe, mla: !keepsPlainTp(model), weightBytes: (model.sizeMib ?? 0) * MIB },
+    {
+      system: hardware.gpuSku ?? "",
+      gpusPerNode,
+      memoryBytes: vramMib === undefined ? Number.POSITIVE_INFINITY : vramMib * MIB,
+      budget: totalGpus,
+      ...(minGpusPerEngine === undefined ? {} : { minGpusPerEngine }),
+      ...(maxGpusPerEngine === undefined ? {} : { maxGpusPerEngine }),
+    },
+  ).map(({ layout }) => tupleMapping(layout, isMoe));
+  const counts = [...new Set(mappings.map(({ layout }) => layout.gpus))];
+  return { counts, prefill: mappings, decode: mappings, notes: [] };
 }
 
 function rejection(

@@ -80,7 +80,7 @@ async function measureLoads(
       continue;
     }
     const { itlMs, throughputPerGpu, origin } = measured;
-    log.info(
+    log.detail(
       `Decode ${mapping.label}, ${concurrency} requests: ITL ${itlMs.toFixed(2)} ms, ` +
         `throughput ${throughputPerGpu.toFixed(2)} tokens/s/GPU`,
     );

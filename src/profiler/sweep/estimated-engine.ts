@@ -11,6 +11,7 @@ export function estimatedEngine(
     mapping,
     maxKvTokens: estimator.maxKvTokens,
     origin,
+    facts: { backendVersion: estimator.facts.backendVersion, kvBytesPerToken: estimator.facts.kvBytesPerToken },
     prefill: async (isl) => ({ ttftMs: await estimator.prefillMs(isl) }),
     decode: (requests, isl, osl) => estimator.decode(requests, isl, osl),
     close: async () => {},

@@ -4,6 +4,8 @@ import type { Mapping } from "../types.ts";
 /** Where the pipeline says what it does. */
 export interface PipelineLog {
   info(text: string): void;
+  /** For the log file alone. */
+  detail(text: string): void;
   /** Said, and kept for the result. */
   warning(text: string): void;
   error(text: string): void;
