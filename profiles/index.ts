@@ -8,7 +8,7 @@ export { decodeMockerTable, encodeMockerTable } from "./mocker-table.ts";
 export { decodeNpy, encodeNpy, type NpyArray, type NpyDtype, type NpyInput } from "./npy.ts";
 export { encodeNpz, type Npz, openNpz } from "./npz.ts";
 export { decodeJsonPair, decodeProfileJson, encodeProfileJson } from "./profile-json.ts";
-export { saveJsonPair, saveMockerTable, saveProfileJson, saveResultsFolder } from "./save.ts";
+export { encodeJsonPair, saveJsonPair, saveMockerTable, saveProfileJson, saveResultsFolder } from "./save.ts";
 export { buildSurface } from "./surface.ts";
 export type * from "./types.ts";
 export type { Finding, Severity } from "./validation/finding.ts";

@@ -20,12 +20,17 @@ export function saveResultsFolder(profile: Profile, folder: string): string[] {
   ]);
 }
 
+/** Names and contents of the two JSON files that the `planner-profile-data` ConfigMap holds. */
+export function encodeJsonPair(profile: Profile): [name: string, text: string][] {
+  return [
+    [PREFILL_JSON, JSON.stringify(prefillToJson(profile.prefill))],
+    [DECODE_JSON, JSON.stringify(decodeToJson(profile.decode))],
+  ];
+}
+
 /** Writes the two JSON files of the `planner-profile-data` ConfigMap into a folder. @returns the files written */
 export function saveJsonPair(profile: Profile, folder: string): string[] {
-  return writeAll([
-    [join(folder, PREFILL_JSON), `${JSON.stringify(prefillToJson(profile.prefill))}\n`],
-    [join(folder, DECODE_JSON), `${JSON.stringify(decodeToJson(profile.decode))}\n`],
-  ]);
+  return writeAll(encodeJsonPair(profile).map(([name, text]) => [join(folder, name), `${text}\n`]));
 }
 
 /** Writes our own `profile.json`, provenance included. @returns the files written */

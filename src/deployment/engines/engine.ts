@@ -25,6 +25,8 @@ export interface EngineFlags {
   setModel(args: Arguments, model: ServedModel): void;
   /** Name that clients use, or undefined where the arguments do not say. */
   model(args: Arguments): string | undefined;
+  /** Where the engine looks for its model. */
+  modelPath(args: Arguments): string | undefined;
   /** @throws UserError where the backend has no such layout */
   setLayout(args: Arguments, layout: EngineLayout, dialect: DeploymentDialect): void;
   /** What makes it half of a disaggregated deployment goes; no KV reuse. */

@@ -13,6 +13,7 @@ export const sglang: EngineFlags = {
   },
 
   model: (args) => args.value("--served-model-name", "--model-path", "--model"),
+  modelPath: (args) => args.value("--model-path", "--model"),
 
   setLayout(args, layout, dialect) {
     checkLayout("sglang", layout);
@@ -41,10 +42,9 @@ export const sglang: EngineFlags = {
   },
 
   limitPrefill(args, { batch, tokens }) {
-    args
-      .set(String(batch), "--max-running-requests")
-      .set(String(tokens), "--chunked-prefill-size")
-      .enable("--enable-dp-lm-head");
+    args.set(String(batch), "--max-running-requests").set(String(tokens), "--chunked-prefill-size");
+    // SGLang refuses it without attention ranks.
+    if (args.has("--enable-dp-attention")) args.enable("--enable-dp-lm-head");
   },
 };
 

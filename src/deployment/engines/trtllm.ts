@@ -15,6 +15,7 @@ export const trtllm: EngineFlags = {
   },
 
   model: (args) => args.value("--served-model-name", "--model-path", "--model"),
+  modelPath: (args) => args.value("--model-path", "--model"),
 
   setLayout(args, layout, dialect) {
     checkLayout("trtllm", layout);

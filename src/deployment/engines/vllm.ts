@@ -9,6 +9,7 @@ export const vllm: EngineFlags = {
   },
 
   model: (args) => args.value("--served-model-name", "--model", "--model-path"),
+  modelPath: (args) => args.value("--model", "--model-path"),
 
   setLayout(args, layout) {
     checkLayout("vllm", layout);
