@@ -6,8 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { build, type Plugin } from "vite";
-import { cssVariables, DARK, LIGHT } from "#src/report";
+import type { Plugin } from "vite";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const THEME = "virtual:theme.css";
@@ -15,13 +14,15 @@ const CHARTS = "#src/report";
 
 /** Builds the page into a folder, which is emptied before. */
 export async function buildPage(outDir: string): Promise<void> {
+  // Loaded for a build alone: most of the time the cache has the page.
+  const [{ build }, report] = await Promise.all([import("vite"), import("#src/report")]);
   await build({
     configFile: false,
     root: join(project, "src", "web", "page"),
     base: "./",
     logLevel: "warn",
     publicDir: false,
-    plugins: [reportPlugin()],
+    plugins: [reportPlugin(themeCss(report))],
     oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
     build: {
       outDir,
@@ -36,13 +37,10 @@ export async function buildPage(outDir: string): Promise<void> {
  * What the page has of the report: its colours as a style sheet, and of its room the modules that draw; the rest of the room
  * writes files, which no browser can.
  */
-function reportPlugin(): Plugin {
+function reportPlugin(themeCss: string): Plugin {
   const charts = (name: string) => JSON.stringify(join(project, "src", "report", "charts", name));
   const modules: Record<string, string> = {
-    [THEME]: `:root { ${cssVariables(LIGHT)} color-scheme: light; }
-@media (prefers-color-scheme: dark) { :root:not([data-theme="light"]) { ${cssVariables(DARK)} color-scheme: dark; } }
-:root[data-theme="dark"] { ${cssVariables(DARK)} color-scheme: dark; }
-`,
+    [THEME]: themeCss,
     [CHARTS]: `export { xyChart } from ${charts("xy-chart.ts")};
 export { THEMES } from ${charts("theme.ts")};
 `,
@@ -53,6 +51,14 @@ export { THEMES } from ${charts("theme.ts")};
     resolveId: (id) => (id in modules ? `\0${id}` : undefined),
     load: (id) => modules[id.slice(1)],
   };
+}
+
+/** The two palettes; the attribute overrules the system's. */
+function themeCss({ cssVariables, DARK, LIGHT }: typeof import("#src/report")): string {
+  return `:root { ${cssVariables(LIGHT)} color-scheme: light; }
+@media (prefers-color-scheme: dark) { :root:not([data-theme="light"]) { ${cssVariables(DARK)} color-scheme: dark; } }
+:root[data-theme="dark"] { ${cssVariables(DARK)} color-scheme: dark; }
+`;
 }
 
 /** The page's folder in the cache, built unless it was. */

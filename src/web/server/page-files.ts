@@ -24,11 +24,14 @@ const PACKAGED = fileURLToPath(new URL("../page-built/", import.meta.url));
 const BUILDER = fileURLToPath(new URL("../../../scripts/build-page.ts", import.meta.url));
 const BUILD_TIMEOUT_MS = 120_000;
 
+let known: ReadonlyMap<string, PageFile> | null = null;
+
 /**
  * The files of the page by URL path, read once: what is not among them can't be asked for, whatever a URL says.
  * @throws UserError in a checkout where the page can't be built
  */
 export async function pageFiles(): Promise<ReadonlyMap<string, PageFile>> {
+  if (known !== null) return known;
   const folder = existsSync(join(PACKAGED, "index.html")) ? PACKAGED : await builtFromSources();
   const files = new Map<string, PageFile>();
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
@@ -38,6 +41,7 @@ export async function pageFiles(): Promise<ReadonlyMap<string, PageFile>> {
     const name = path.slice(folder.length).replaceAll("\\", "/").replace(/^\/+/, "");
     files.set(name === "index.html" ? "/" : `/${name}`, { type, body: readFileSync(path) });
   }
+  known = files;
   return files;
 }
 
