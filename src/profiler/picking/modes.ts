@@ -15,7 +15,7 @@ export interface Ranking {
  * (GPUs that no further unit fits on count as idle). Where nothing meets the targets, what comes closest.
  */
 export function rankByThroughput(rows: readonly PlanRow[], budget: number, targets: Targets): Ranking {
-  const fits = rows.filter((row) => row.gpus <= budget).map((row) => onBudget(row, budget));
+  const fits = onBudget(rows, budget);
   const meeting = fits.filter((row) => meetsTokenTarget(row, targets));
   if (meeting.length === 0) return closest(fits, targets);
   return { rows: bestOfGroups(meeting, byThroughput).slice(0, KEPT_ROWS), meets: true };
@@ -27,7 +27,7 @@ export function rankByObjective(
   budget: number,
   objective: "throughput" | "latency",
 ): Ranking {
-  const fits = rows.filter((row) => row.gpus <= budget).map((row) => onBudget(row, budget));
+  const fits = onBudget(rows, budget);
   const order =
     objective === "throughput"
       ? byThroughput
@@ -118,13 +118,15 @@ function enginesUnder(rows: readonly WorkerRow[], limitMs: number): { rows: Work
   return { rows: firstOfEach(ordered, (row) => row.parallelism).slice(0, KEPT_ROWS), meets };
 }
 
-function onBudget(row: PlanRow, budget: number): RankedRow {
-  const replicas = Math.floor(budget / row.gpus);
-  return {
-    ...row,
-    replicas,
-    clusterTokensPerSecondPerGpu: (row.tokensPerSecondPerGpu * replicas * row.gpus) / budget,
-  };
+/** As many units as a budget has room for; those that are larger than it are left out. */
+export function onBudget(rows: readonly PlanRow[], budget: number): RankedRow[] {
+  return rows
+    .filter((row) => row.gpus <= budget)
+    .map((row) => {
+      const replicas = Math.floor(budget / row.gpus);
+      const share = (replicas * row.gpus) / budget;
+      return { ...row, replicas, clusterTokensPerSecondPerGpu: row.tokensPerSecondPerGpu * share };
+    });
 }
 
 function byThroughput(a: RankedRow, b: RankedRow): number {

@@ -10,6 +10,8 @@ export const PREFILL_DEGRADATION = 0.9;
 export const DECODE_DEGRADATION = 0.92;
 export const TTFT_CORRECTION = 1.8;
 
+/** Multiples of a ratio are no better than the ratio, whatever the last digit says. */
+const ROUNDING = 1e-12;
 /** Most engines of one part in a unit. */
 const MAX_WORKERS = 32;
 const MAX_PREFILL_CANDIDATES = 32;
@@ -215,7 +217,7 @@ class RatioMatcher {
           prefill.requestsPerSecond * p * PREFILL_DEGRADATION,
           decode.requestsPerSecond * d * DECODE_DEGRADATION,
         );
-        if (served / gpus <= most) continue;
+        if (served / gpus <= most * (1 + ROUNDING)) continue;
         most = served / gpus;
         best = { prefill: p, decode: d };
       }

@@ -1,9 +1,18 @@
 import type { Backend } from "#src/estimator";
 import { budgetOf, loadOf, objectiveOf, type PickingMode, type PickingRequest, targetsOf } from "./decision.ts";
 import { needsSameTp } from "./layouts.ts";
-import { KEPT_ROWS, type Ranking, rankByLoad, rankByObjective, rankByThroughput, rankForAutoscaling } from "./modes.ts";
+import {
+  KEPT_ROWS,
+  onBudget,
+  type Ranking,
+  rankByLoad,
+  rankByObjective,
+  rankByThroughput,
+  rankForAutoscaling,
+} from "./modes.ts";
+import { paretoFront } from "./pareto.ts";
 import { disaggregatedUnits, TTFT_CORRECTION, type UnitOptions, unitsForLoad } from "./rate-matching.ts";
-import type { PlanRow, WorkerRow } from "./rows.ts";
+import type { PlanRow, RankedRow, WorkerRow } from "./rows.ts";
 import { requestTargets, type TargetPair, tokenTargets } from "./targets.ts";
 
 /** The rows of one backend's engines. */
@@ -13,6 +22,22 @@ export interface BackendRows {
   prefill: WorkerRow[];
   decode: WorkerRow[];
   agg: PlanRow[];
+}
+
+/**
+ * What users' speed costs in throughput: the rows of both kinds that nothing beats in both, each on its own. For a picture beside
+ * a pick; TTFT is kept by all of them.
+ */
+export function fronts(
+  request: PickingRequest,
+  backends: readonly BackendRows[],
+): { agg: RankedRow[]; disagg: RankedRow[] } {
+  const targets = targetsOf(request);
+  const front = (rows: readonly PlanRow[]) => paretoFront(onBudget(rows, budgetOf(request)), targets);
+  return {
+    agg: front(aggregatedRows(request, backends)),
+    disagg: front(backends.flatMap((rows) => separateRows(request, "default", rows))),
+  };
 }
 
 const NOTHING: Ranking = { rows: [], meets: false };
