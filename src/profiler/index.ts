@@ -1,3 +1,5 @@
+export { isForeignCommandLine, type TranslatedCommand, translateCommandLine } from "./config/command-lines.ts";
+export { ENDPOINT_FLAGS, type EndpointFlag } from "./config/endpoint-flags.ts";
 export { addProfileOptions, type GivenFlag, type ProfilingInput, profileInputFrom } from "./config/options.ts";
 export { type ReadServices, readProfilingRequest } from "./config/read-request.ts";
 export { CandidateFailed } from "./errors.ts";
@@ -10,6 +12,17 @@ export {
   interpolateDecode,
   interpolatePrefill,
 } from "./interpolation/interpolate.ts";
+export { profile } from "./profile.ts";
+export { writeConfigFailure } from "./run/config-failure.ts";
+export { SLA_REMEDIES } from "./run/errors.ts";
+export { type ConsoleLine, type LogLevel, minutesSeconds } from "./run/log.ts";
+export type {
+  ChoiceContent,
+  ChoicePage,
+  ProfilingResult,
+  RunServices,
+  SourceContext,
+} from "./run/types.ts";
 export {
   DECODE_OSL,
   type DecodePlan,
