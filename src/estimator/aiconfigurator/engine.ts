@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { invalidQuestion } from "../errors.ts";
+import { requireCount } from "../counts.ts";
 import { engineLayout } from "../layout.ts";
 import type { EngineEstimator, EngineFacts, EngineLayout, EngineSpec, Quantization } from "../types.ts";
 
@@ -76,10 +76,4 @@ function factsOf(result: z.infer<typeof opened>, layout: EngineLayout): EngineFa
     kvBytesPerToken: result.kvBytesPerToken,
     source: result.package,
   };
-}
-
-function requireCount(name: string, found: number, least: number, step = 1): void {
-  if (Number.isInteger(found) && found >= least && found % step === 0) return;
-  const multiple = step > 1 ? `a multiple of ${step}` : "a whole number";
-  throw invalidQuestion(`${name} ${found}`, `${multiple}, at least ${least}`);
 }

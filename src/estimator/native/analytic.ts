@@ -1,7 +1,7 @@
 import type { GpuSystem } from "../systems/types.ts";
 import type { AttentionShape, Collective, ExpertShape, OpTables } from "../tables/types.ts";
 import { cacheBytes, formatFlops, isNarrow, weightBytes } from "./formats.ts";
-import type { AnalyticParameters } from "./parameters.ts";
+import { type AnalyticParameters, credible, type LatentParameters } from "./parameters.ts";
 
 /** What answers for single operations: op tables, or the kernels here in their place. Microseconds of one call. */
 export type OpTimes = Pick<
@@ -27,19 +27,11 @@ const MLA = { hiddenSize: 7168, qRank: 1536, kvRank: 512, rope: 64, nope: 128, v
  * fitted to the op latencies of aiconfigurator 0.12.0 (see parameters.ts); speeds are the data sheet's, so they also serve a GPU
  * that was never measured.
  */
-export function analyticTimes(system: GpuSystem, p: AnalyticParameters): OpTimes {
+export function analyticTimes(system: GpuSystem, p: AnalyticParameters, latent: LatentParameters): OpTimes {
   const bandwidth = system.memoryBytesPerSecond;
   const flops16 = system.flops.bfloat16;
 
-  const gemm = (format: string, m: number, n: number, k: number): number => {
-    const narrow = isNarrow(format, system);
-    const w = weightBytes(format);
-    const compute = (2 * m * n * k) / (formatFlops(format, system) * (narrow ? p.gemm8Compute : p.gemmCompute));
-    const inputBytes = narrow ? Math.min(w, 1) : 2;
-    const reading =
-      (w * n * k + inputBytes * m * k + 2 * m * n) / (bandwidth * (narrow ? p.gemm8Memory : p.gemmMemory));
-    return smoothMax(compute, reading, p.gemmExponent) * US + (narrow ? p.gemm8FixedUs : p.gemmFixedUs);
-  };
+  const gemm = gemmTimes(system, p);
 
   const contextAttention = (
     fmha: string,
@@ -104,31 +96,30 @@ export function analyticTimes(system: GpuSystem, p: AnalyticParameters): OpTimes
     return smoothMax(compute, reading, p.expertsExponent) * US + p.expertsFixedUs;
   };
 
-  /** Projections of latent attention: down, queries up, and out; prompts expand keys and values, steps absorb them. */
-  const mlaProjections = (format: string, heads: number, m: number, expand: boolean): number => {
-    const down = MLA.qRank + MLA.kvRank + MLA.rope;
-    return (
-      gemm(format, m, down, MLA.hiddenSize) +
-      gemm(format, m, heads * (MLA.nope + MLA.rope), MLA.qRank) +
-      gemm(format, m, MLA.hiddenSize, heads * MLA.value) +
-      (expand
-        ? gemm(format, m, heads * (MLA.nope + MLA.value), MLA.kvRank)
-        : 2 * ((2 * m * heads * MLA.nope * MLA.kvRank) / (flops16 * p.gemmCompute)) * US +
-          ((2 * heads * (MLA.nope + MLA.value) * MLA.kvRank) / (bandwidth * p.gemmMemory)) * US)
-    );
-  };
-  const contextMla: OpTimes["contextMla"] = (fmha, kv, format, heads, batch, tokens, prefix = 0) => {
+  // The block was measured whole, without the host's overhead that single FP8 products of vLLM have in them.
+  const product = gemmTimes(system, credible(p));
+  const projections = (format: string, heads: number, m: number): number =>
+    product(format, m, MLA.qRank + MLA.kvRank + MLA.rope, MLA.hiddenSize) +
+    product(format, m, heads * (MLA.nope + MLA.rope), MLA.qRank) +
+    product(format, m, MLA.hiddenSize, heads * MLA.value);
+  const contextMla: OpTimes["contextMla"] = (_fmha, _kv, format, heads, batch, tokens, prefix = 0) => {
+    const m = batch * tokens;
+    const full = tokens + prefix;
+    const products = projections(format, heads, m) + product(format, m, heads * (MLA.nope + MLA.value), MLA.kvRank);
     // Queries and keys are wider than values; the kernel's work is that of their mean.
-    const shape = { heads, kvHeads: heads, headSize: (MLA.nope + MLA.rope + MLA.value) / 2 };
-    return (
-      mlaProjections(format, heads, batch * tokens, true) + contextAttention(fmha, kv, shape, batch, tokens, prefix)
-    );
+    const width = (MLA.nope + MLA.rope + MLA.value) / 2;
+    const attention = (2 * batch * (full * full - prefix * prefix) * heads * width) / (flops16 * latent.contextCompute);
+    return latent.contextProducts * products + attention * US + latent.contextFixedUs;
   };
   const generationMla: OpTimes["generationMla"] = (kv, format, heads, batch, context) => {
+    // Keys and values are not expanded but absorbed into queries and outputs: a batched product for each.
+    const absorbing = (4 * batch * heads * MLA.nope * MLA.kvRank) / (flops16 * p.gemmCompute);
+    const weights = (2 * heads * (MLA.nope + MLA.value) * MLA.kvRank) / (bandwidth * p.gemmMemory);
+    const products = projections(format, heads, batch) + (absorbing + weights) * US;
     const width = MLA.kvRank + MLA.rope;
-    const reading = generationBytes(batch * width * cacheBytes(kv) * (context + p.generationExtraTokens));
-    const compute = (2 * batch * heads * context * (width + MLA.kvRank)) / (flops16 * p.contextCompute);
-    return mlaProjections(format, heads, batch, false) + Math.max(reading, compute * US);
+    const reading = (batch * context * width * cacheBytes(kv)) / (bandwidth * latent.generationMemory);
+    const compute = (2 * batch * heads * context * (width + MLA.kvRank)) / (flops16 * latent.generationCompute);
+    return latent.generationProducts * products + Math.max(reading, compute) * US + latent.generationFixedUs;
   };
 
   return {
@@ -140,6 +131,19 @@ export function analyticTimes(system: GpuSystem, p: AnalyticParameters): OpTimes
     experts,
     contextMla,
     generationMla,
+  };
+}
+
+function gemmTimes(system: GpuSystem, p: AnalyticParameters): OpTimes["gemm"] {
+  return (format, m, n, k) => {
+    const narrow = isNarrow(format, system);
+    const w = weightBytes(format);
+    const speed = formatFlops(format, system) * (narrow ? p.gemm8Compute : p.gemmCompute);
+    const bandwidth = system.memoryBytesPerSecond * (narrow ? p.gemm8Memory : p.gemmMemory);
+    const inputBytes = narrow ? Math.min(w, 1) : 2;
+    const reading = (w * n * k + inputBytes * m * k + 2 * m * n) / bandwidth;
+    const fixed = narrow ? p.gemm8FixedUs : p.gemmFixedUs;
+    return smoothMax((2 * m * n * k) / speed, reading, p.gemmExponent) * US + fixed;
   };
 }
 

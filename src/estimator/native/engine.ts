@@ -38,10 +38,12 @@ export function engineOf({ graph, model: _, ...parts }: EngineParts): NativeEngi
     contextOperations: (batch, isl, prefix = 0) => listed(graph.context, contextPass(batch, isl, prefix)),
     generationOperations: (batch, context) => listed(graph.generation, { batch, tokens: 1, prefix: 0, context }),
     mixedStep: (contextTokens, generationTokens, isl, osl) => {
+      // The mean place in the output, and the token that is being written.
+      const context = isl + Math.floor(osl / 2) + 1;
       const prompts = Math.ceil(contextTokens / isl);
       const chunks = Math.ceil(isl / contextTokens);
       const together: Pass = { batch: 1, tokens: contextTokens + generationTokens, prefix: 0, context: 0 };
-      const decoding: Pass = { batch: generationTokens, tokens: 1, prefix: 0, context: isl + Math.floor(osl / 2) };
+      const decoding: Pass = { batch: generationTokens, tokens: 1, prefix: 0, context };
       const rest = timed(contextRest, together);
       const parts = [
         rest,

@@ -47,8 +47,8 @@ function latentAttention(input: GraphInput, phase: "context" | "generation"): Op
     streamOperation("embedding", 1, system, 2 * hiddenSize),
     streamOperation("norm", 2 * layers, system, 8 * hiddenSize),
     phase === "context"
-      ? contextAttentionOperation("attention", layers, timing.contextMla(fmha, kvcache, gemm, heads), 0)
-      : generationAttentionOperation("attention", layers, timing.generationMla(kvcache, gemm, heads)),
+      ? contextAttentionOperation("attention", layers, timing.contextMla(fmha, kvcache, gemm, heads, model.heads), 0)
+      : generationAttentionOperation("attention", layers, timing.generationMla(kvcache, gemm, heads, model.heads)),
   ];
 }
 

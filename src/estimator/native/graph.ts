@@ -43,7 +43,7 @@ export function denseGraph(input: GraphInput): EngineGraph {
   const mlp: Operation[] = [
     tokenOperation("gate_up_gemm", layers, timing.gemm(formats.gemm, (gated ? 2 : 1) * inner, model.hiddenSize)),
     streamOperation("activation", layers, system, (gated ? 6 : 4) * inner),
-    tokenOperation("down_gemm", layers, timing.gemm(formats.gemm, model.hiddenSize, inner)),
+    tokenOperation("down_gemm", layers, timing.gemm(formats.gemm, model.hiddenSize, inner, true)),
   ];
   const { tp } = layout;
   const shared = [...mlp, ...reduction(input, "all_reduce", 2 * layers, tp)];
@@ -64,7 +64,7 @@ export function attentionBlock(input: GraphInput, phase: "context" | "generation
     streamOperation("norm", 2 * layers, system, 8 * hiddenSize),
     tokenOperation("qkv_gemm", layers, timing.gemm(formats.gemm, (heads + 2 * kvHeads) * headSize, hiddenSize)),
     ...attention(input, phase, heads, kvHeads),
-    tokenOperation("output_gemm", layers, timing.gemm(formats.gemm, hiddenSize, heads * headSize)),
+    tokenOperation("output_gemm", layers, timing.gemm(formats.gemm, hiddenSize, heads * headSize, true)),
   ];
 }
 

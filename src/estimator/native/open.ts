@@ -1,3 +1,4 @@
+import type { UserError } from "#common";
 import { doesNotFit, unsupportedEngine } from "../errors.ts";
 import { engineLayout } from "../layout.ts";
 import type { ModelFacts } from "../models/types.ts";
@@ -5,12 +6,13 @@ import type { GpuSystem } from "../systems/types.ts";
 import type { OpTables } from "../tables/types.ts";
 import type { Backend, EngineFacts, EngineSpec, MemoryBreakdown, NativeEngine } from "../types.ts";
 import { analyticTimes } from "./analytic.ts";
+import { borrowedTimes } from "./borrowed.ts";
 import { checkLayout, LEAST_HEADS_PER_GPU } from "./checks.ts";
 import { engineOf } from "./engine.ts";
 import { expertGraph, latentGraph } from "./expert-graph.ts";
 import { denseGraph, type EngineGraph, type GraphInput } from "./graph.ts";
 import { activationBytes, DEFAULT_BATCHED_TOKENS, type MemoryInput, memoryOf, wholeKvBytesPerToken } from "./memory.ts";
-import { type AnalyticParameters, analyticParameters } from "./parameters.ts";
+import { type AnalyticParameters, analyticParameters, latentParameters } from "./parameters.ts";
 import { resolveFormats } from "./quantization.ts";
 import { sanitisedTables } from "./sanitise.ts";
 import { type RankedTimes, timingOf } from "./timing.ts";
@@ -22,7 +24,7 @@ export interface EngineData {
   /** @throws UserError for an unknown GPU */
   system(name: string): GpuSystem;
   /** Op tables, where there are some. */
-  tables(system: string, backend: Backend, version?: string): OpTables | undefined;
+  tables(system: string, backend: Backend): OpTables | undefined;
   /** GPUs whose analytic parameters are known for a backend, the nearest first. */
   nearest(system: GpuSystem, candidates: readonly string[]): string;
 }
@@ -38,16 +40,16 @@ export function openEngine(spec: EngineSpec, data: EngineData): NativeEngine {
   const system = data.system(spec.system);
   const layout = engineLayout(spec.parallelism);
   const sanitise = spec.sanitise ?? true;
-  const tables = spec.method === "analytic" ? undefined : data.tables(system.name, spec.backend, spec.backendVersion);
+  const tables = spec.method === "analytic" ? undefined : data.tables(system.name, spec.backend);
   const formats = resolveFormats(model, spec.backend, spec.quantization ?? {}, tables);
   checkLayout(model, spec.parallelism, layout, formats, spec.leastHeadsPerGpu ?? LEAST_HEADS_PER_GPU);
 
-  const backendVersion = spec.backendVersion ?? tables?.backendVersion ?? "unmeasured";
+  const measured = tables?.backendVersion ?? spec.backendVersion ?? "unmeasured";
   const memoryInput: MemoryInput = {
     model,
     system,
     backend: spec.backend,
-    backendVersion,
+    backendVersion: spec.backendVersion ?? measured,
     layout,
     formats,
     maxBatchedTokens: spec.maxBatchedTokens ?? DEFAULT_BATCHED_TOKENS,
@@ -55,7 +57,7 @@ export function openEngine(spec: EngineSpec, data: EngineData): NativeEngine {
   };
   const { fraction, ...memory } = memoryOf(memoryInput);
   const kvTokensPerRank = tokensThatFit(model, memory);
-  if (kvTokensPerRank === 0 && !spec.allowOversize) throw oversized(spec, memory);
+  if (kvTokensPerRank === 0 && !spec.allowOversize) throw oversized(spec, { ...memory, fraction });
 
   const input: GraphInput = {
     model,
@@ -67,7 +69,7 @@ export function openEngine(spec: EngineSpec, data: EngineData): NativeEngine {
   };
   const facts: EngineFacts = {
     layout,
-    backendVersion,
+    backendVersion: measured,
     quantization: formats,
     memoryFraction: fraction,
     maxKvTokens: kvTokensPerRank * layout.attentionDp,
@@ -113,9 +115,10 @@ function rungsOf(
         (backend) => data.tables(system.name, backend) ?? [],
       );
     rungs.push(sanitise ? sanitisedTables(tables, gemmFormat, others) : { rank: 0, times: tables });
+    rungs.push({ rank: 1, times: borrowedTimes(others) });
   }
   const parameters = parametersOf(spec.backend, system, sanitise, data);
-  rungs.push({ rank: 2, times: analyticTimes(system, parameters) });
+  rungs.push({ rank: 2, times: analyticTimes(system, parameters, latentParameters(system.smVersion, spec.backend)) });
   return rungs;
 }
 
@@ -134,11 +137,12 @@ function tokensThatFit(model: ModelFacts, memory: MemoryBreakdown): number {
   return Math.floor((memory.kvBudgetBytes - windows) / ((model.layers - slidingWindow.layers) * layerBytes));
 }
 
-function oversized(spec: EngineSpec, memory: MemoryBreakdown) {
+function oversized(spec: EngineSpec, { fraction, ...memory }: MemoryBreakdown & { fraction: number }): UserError {
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const taken = memory.weightsBytes + memory.activationBytes + memory.runtimeBytes + memory.communicationBytes;
+  const allowed = spec.backend === "trtllm" ? memory.capacityBytes : memory.capacityBytes * fraction;
   return doesNotFit(
     `${spec.model} on ${spec.system} with ${spec.backend} ${spec.parallelism}`,
-    `weights ${gib(memory.weightsBytes)}, with activations and runtime ${gib(taken)} of ${gib(memory.capacityBytes)} a GPU`,
+    `weights of ${gib(memory.weightsBytes)}, ${gib(taken)} with activations and runtime, fill the ${gib(allowed)} that it may use of a GPU's ${gib(memory.capacityBytes)}`,
   );
 }

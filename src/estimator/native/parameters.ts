@@ -1,3 +1,6 @@
+// biome-ignore-all lint/suspicious/noApproximativeNumericConstant: fitted figures, whatever they look like
+import type { Backend } from "../types.ts";
+
 /**
  * Efficiencies and fixed times of the analytic kernels, one row per GPU and backend: fitted once to the op latencies of
  * aiconfigurator 0.12.0 (Apache-2.0, NVIDIA) by soft-L1 least squares on the logarithm of the ratio, for each kind of operation.
@@ -93,6 +96,56 @@ const ROWS: Readonly<Record<string, readonly number[]>> = {
   "l40s/sglang": [0.5466, 0.7955, 2.275, 3.224, 0.6, 0.8, 3, 0.5784, 0.8, 0.3203, 9.986, 0.8845, 3.975, 2, 0.3, 0.1169, 7.39, 2.205, 4.733, 0.7765, 0.72, 0.5, 0.6, 0.3, 0.8, 3.542, 0.8335],
 };
 
+/** Latent attention blocks, projections included: kernels of their own, so they have figures of their own. */
+export interface LatentParameters {
+  /** Share of peak 16-bit operations in attention over prompts. */
+  contextCompute: number;
+  /** What projections of a prompt take, over the same products on their own. */
+  contextProducts: number;
+  contextFixedUs: number;
+  /** Shares of memory bandwidth and of peak 16-bit operations in a generation step's attention. */
+  generationMemory: number;
+  generationCompute: number;
+  generationProducts: number;
+  generationFixedUs: number;
+}
+
+const LATENT_COLUMNS = [
+  "contextCompute",
+  "contextProducts",
+  "contextFixedUs",
+  "generationMemory",
+  "generationCompute",
+  "generationProducts",
+  "generationFixedUs",
+] as const satisfies readonly (keyof LatentParameters)[];
+
+/** By GPU generation and backend, fitted likewise to DeepSeek-V3's blocks on H200, B200 and L40S. SGLang's Hopper kernel is slow. */
+// biome-ignore format: a table
+const LATENT_ROWS: Readonly<Record<"hopper" | "blackwell" | "older", Readonly<Record<Backend, readonly number[]>>>> = {
+  hopper: {
+    trtllm: [0.767, 1.48, 9.7, 0.616, 0.704, 1.21, 19.4],
+    vllm: [0.911, 1.77, 50, 0.586, 0.719, 1.23, 80],
+    sglang: [0.195, 1.45, 1, 0.0607, 0.976, 1.28, 28.9],
+  },
+  blackwell: {
+    trtllm: [1, 1.63, 5.3, 0.605, 1, 1.31, 13.6],
+    vllm: [0.867, 1.5, 8.7, 0.537, 1, 1.83, 2.9],
+    sglang: [0.842, 1.4, 5.9, 0.552, 0.764, 1.73, 4],
+  },
+  older: {
+    trtllm: [0.409, 0.97, 5.3, 0.402, 0.32, 1.17, 76],
+    vllm: [0.409, 0.97, 5.3, 0.402, 0.32, 1.17, 76],
+    sglang: [0.195, 1.45, 1, 0.0607, 0.976, 1.28, 28.9],
+  },
+};
+
+/** Figures of latent attention blocks for GPUs of a compute capability × 10. */
+export function latentParameters(smVersion: number, backend: Backend): LatentParameters {
+  const generation = smVersion >= 100 ? "blackwell" : smVersion >= 90 ? "hopper" : "older";
+  return named(LATENT_COLUMNS, LATENT_ROWS[generation][backend]);
+}
+
 /** What the FP8 rows of a backend without measurements, or with vLLM's overhead in them, are bounded by. */
 const CREDIBLE_FP8_FIXED_US = 12;
 const CREDIBLE_FP8 = { gemm8Compute: 0.57, gemm8Memory: 0.75, gemm8FixedUs: 7 };
@@ -104,7 +157,7 @@ const CREDIBLE_FP8 = { gemm8Compute: 0.57, gemm8Memory: 0.75, gemm8FixedUs: 7 };
  * @param sanitise whether rows of FP8 products that were fitted to vLLM's overhead give way to what other backends reach
  */
 export function analyticParameters(
-  backend: string,
+  backend: Backend,
   nearest: (candidates: readonly string[]) => string,
   sanitise: boolean,
 ): AnalyticParameters {
@@ -112,9 +165,15 @@ export function analyticParameters(
     .filter((key) => key.endsWith(`/${backend}`))
     .map((key) => key.slice(0, -backend.length - 1));
   const row = ROWS[`${nearest(systems)}/${backend}`] ?? [];
-  const found = Object.fromEntries(COLUMNS.map((name, i) => [name, row[i]!])) as Record<
-    (typeof COLUMNS)[number],
-    number
-  >;
-  return sanitise && found.gemm8FixedUs > CREDIBLE_FP8_FIXED_US ? { ...found, ...CREDIBLE_FP8 } : found;
+  const found: AnalyticParameters = named(COLUMNS, row);
+  return sanitise ? credible(found) : found;
+}
+
+/** The same without vLLM's overhead in FP8 products. */
+export function credible(parameters: AnalyticParameters): AnalyticParameters {
+  return parameters.gemm8FixedUs > CREDIBLE_FP8_FIXED_US ? { ...parameters, ...CREDIBLE_FP8 } : parameters;
+}
+
+function named<Name extends string>(names: readonly Name[], row: readonly number[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name, i) => [name, row[i]!])) as Record<Name, number>;
 }

@@ -18,8 +18,8 @@ export function sanitisedTables(tables: OpTables, gemmFormat: string, others: ()
   if (credible.length === 0) return { rank: 0, times: tables };
   let bounded = false;
   const times: OpTimes = {
-    gemm: (format, m, n, k) => {
-      const own = tables.gemm(format, m, n, k);
+    gemm: (format, m, n, k, quantised) => {
+      const own = tables.gemm(format, m, n, k, quantised);
       bounded = false;
       if (format !== "fp8_block" || m >= CREDIBLE_ROWS) return own;
       let cap = Number.POSITIVE_INFINITY;

@@ -14,8 +14,8 @@ export interface RankedTimes {
 
 /** Makes the timers of an engine's operations. */
 export interface Timing {
-  /** Rows → µs. */
-  gemm(format: string, n: number, k: number): Timer;
+  /** Rows → µs; `quantised` where the input comes in the format already. */
+  gemm(format: string, n: number, k: number, quantised?: boolean): Timer;
   /** (Prompts, tokens of each) → µs. */
   contextAttention(fmha: string, kv: string, shape: AttentionShape): Timer;
   /** (Sequences, context of each) → µs. */
@@ -25,8 +25,8 @@ export interface Timing {
   collective(kind: Collective, gpus: number, elementsPerToken: number): Timer;
   /** Tokens of all attention ranks together → µs. */
   experts(shape: ExpertShape, format: string, moeTp: number, moeEp: number): Timer;
-  contextMla(fmha: string, kv: string, gemm: string, heads: number): Timer;
-  generationMla(kv: string, gemm: string, heads: number): Timer;
+  contextMla(fmha: string, kv: string, gemm: string, heads: number, modelHeads: number): Timer;
+  generationMla(kv: string, gemm: string, heads: number, modelHeads: number): Timer;
 }
 
 /**
@@ -52,7 +52,7 @@ export function timingOf(rungs: readonly RankedTimes[], sanitise: boolean): Timi
     return sanitise ? risingPlaneTimer(timer) : timer;
   };
   return {
-    gemm: (format, n, k) => line((times) => (m) => times.gemm(format, m, n, k)),
+    gemm: (format, n, k, quantised = false) => line((times) => (m) => times.gemm(format, m, n, k, quantised)),
     contextAttention: (fmha, kv, shape) =>
       plane((times) => (batch, tokens) => times.contextAttention(fmha, kv, shape, batch, tokens)),
     generationAttention: (kv, shape) =>
@@ -61,9 +61,9 @@ export function timingOf(rungs: readonly RankedTimes[], sanitise: boolean): Timi
     collective: (kind, gpus, perToken) => line((times) => (tokens) => times.collective(kind, gpus, tokens * perToken)),
     experts: (shape, format, moeTp, moeEp) =>
       line((times) => (tokens) => times.experts(shape, format, tokens, moeTp, moeEp)),
-    contextMla: (fmha, kv, gemm, heads) =>
-      plane((times) => (batch, tokens) => times.contextMla(fmha, kv, gemm, heads, batch, tokens)),
-    generationMla: (kv, gemm, heads) =>
-      plane((times) => (batch, context) => times.generationMla(kv, gemm, heads, batch, context)),
+    contextMla: (fmha, kv, gemm, heads, modelHeads) =>
+      plane((times) => (batch, tokens) => times.contextMla(fmha, kv, gemm, heads, batch, tokens, 0, modelHeads)),
+    generationMla: (kv, gemm, heads, modelHeads) =>
+      plane((times) => (batch, context) => times.generationMla(kv, gemm, heads, batch, context, modelHeads)),
   };
 }
