@@ -22,6 +22,8 @@ export interface ChildOptions<Event> {
   /** Module that runs in the process; default: this package's own. */
   entry?: string;
   onEvent?: (event: Event) => void;
+  /** All that it writes, to stdout and stderr. */
+  onOutput?: (text: string) => void;
   /** Told once where it ends without having been stopped. */
   onDeath: (error: Error) => void;
 }
@@ -45,6 +47,7 @@ export class Child<C extends Calls, Event = never> {
     for (const stream of [this.#process.stdout!, this.#process.stderr!]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
         this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
+        options.onOutput?.(text);
       });
     }
     this.#caller = new Caller<C>({ send: (message, sent) => this.#process.send(message as object, sent) });

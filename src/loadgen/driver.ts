@@ -31,6 +31,7 @@ export interface DriverPlan {
   cancelShare: number;
   requestTimeoutMs: number | null;
   endMs: number | null;
+  onTokens?: (request: number, count: number, atMs: number) => void;
 }
 
 export interface DriverCounts {
@@ -204,6 +205,10 @@ export class Driver implements ExchangeOwner {
 
   gap(gapMs: number, weight: number): void {
     this.gaps.add(gapMs, weight);
+  }
+
+  tokens(row: number, count: number, atMs: number): void {
+    this.#plan.onTokens?.(row, count, atMs);
   }
 
   failed(exchange: Exchange, kind: FailureKind, status: number, message: string): void {

@@ -23,6 +23,7 @@ export interface ExchangeOwner {
   /** ms from the start, now. */
   nowMs(): number;
   gap(gapMs: number, weight: number): void;
+  tokens?(row: number, count: number, atMs: number): void;
   failed(exchange: Exchange, kind: FailureKind, status: number, message: string): void;
   /** The connection is free again, whatever came of the request. Told once. */
   ended(exchange: Exchange, atMs: number): void;
@@ -141,6 +142,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#owner.gap(nowMs - this.#lastMs, 1);
       if (count > 1) this.#owner.gap(0, count - 1);
     }
+    this.#owner.tokens?.(row, count, nowMs);
     this.#lastMs = nowMs;
     this.#tokens += count;
     if (this.cancelAfter > 0 && this.#tokens >= this.cancelAfter && this.#stream?.finished !== true) {

@@ -39,6 +39,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     cancelShare: options.cancelShare ?? 0,
     requestTimeoutMs: options.requestTimeoutMs ?? null,
     endMs: options.endMs ?? null,
+    ...(options.onTokens === undefined ? {} : { onTokens: options.onTokens }),
   };
   const untilMs = options.startMs ?? Number.POSITIVE_INFINITY;
   const run =
@@ -193,7 +194,8 @@ async function warmUp(plan: DriverPlan, count: number, clock: Clock, options: Lo
   }
 }
 
-function check({ workload, target, threads = 1, cancelShare = 0, prompts, startMs, endMs }: LoadOptions): void {
+function check(options: LoadOptions): void {
+  const { workload, target, threads = 1, cancelShare = 0, prompts, startMs, endMs } = options;
   requestParts(target.url, target.endpoint ?? "chat");
   if (prompts?.format === "ids" && target.endpoint !== "completions") throw idsNeedCompletions();
   if (workload.openHeads.length === 0 && workload.closedLoops.every((loop) => loop.heads.length === 0)) {
@@ -202,6 +204,7 @@ function check({ workload, target, threads = 1, cancelShare = 0, prompts, startM
   if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
     throw badOption("threads", threads, "a whole number from 1 to 64");
   }
+  if (threads > 1 && options.onTokens !== undefined) throw badOption("threads", threads, "1 where tokens are told of");
   if (!(cancelShare >= 0 && cancelShare <= 1)) throw badOption("cancelShare", cancelShare, "a share from 0 to 1");
   if (startMs !== undefined && !Number.isFinite(startMs)) throw badOption("startMs", startMs, "model ms");
   if (endMs !== undefined && !(endMs > 0)) throw badOption("endMs", endMs, "ms above 0");

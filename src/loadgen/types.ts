@@ -54,6 +54,8 @@ export interface LoadOptions {
   /** Send `X-Request-Start` with the scheduled time, for servers on this machine that trust it. Default false. */
   sendRequestStart?: boolean;
   onProgress?: (progress: LoadProgress) => void;
+  /** Told of every piece of text that comes: `count` of request `request` at once, ms from the start. In one thread alone. */
+  onTokens?: (request: number, count: number, atMs: number) => void;
   /** Aborts the run; what has been measured until then is the result. */
   signal?: AbortSignal;
 }
