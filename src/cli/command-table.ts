@@ -11,7 +11,9 @@ export const COMMAND_TABLE: CommandTable = {
   frontend: async () => (await import("./commands/frontend.ts")).frontendCommand(),
   load: async () => (await import("./commands/load.ts")).loadCommand(),
   mocker: async () => (await import("./commands/mocker.ts")).mockerCommand(),
+  profile: async () => (await import("./commands/profile.ts")).profileCommand(),
   profiles: async () => (await import("./commands/profiles.ts")).profilesCommand(),
+  manifests: async () => (await import("./commands/manifests.ts")).manifestsCommand(),
   trace: async () => (await import("./commands/trace.ts")).traceCommand(),
   conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand(),
 };

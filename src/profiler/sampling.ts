@@ -8,8 +8,8 @@ import { contextTooSmall, kvTooSmall } from "./errors.ts";
 
 /** Shortest prompt of both sweeps, tokens. */
 const FIRST_ISL = 100;
-/** Room that the prefill sweep leaves below the maximum context, tokens. */
-const PREFILL_HEADROOM = 512;
+/** Room that the prefill sweep leaves below the maximum context, tokens; the first profiler (0.3) left none. */
+export const PREFILL_HEADROOM = 512;
 /** Output length of every decode sample, tokens. */
 export const DECODE_OSL = 500;
 /** More requests at once than this are never asked of one engine. */
@@ -47,12 +47,16 @@ export interface DecodePlanOptions {
 }
 
 /**
- * Prompt lengths of the prefill sweep, tokens: from 100 in `granularity` equal whole steps to below `maxContext - 512`.
+ * Prompt lengths of the prefill sweep, tokens: from 100 in `granularity` equal whole steps to below `maxContext - headroom`.
  * @throws UserError where the context leaves no room
  */
-export function prefillIsls(maxContext: number, granularity = DEFAULT_PREFILL_GRANULARITY): number[] {
-  const end = maxContext - PREFILL_HEADROOM;
-  if (end <= FIRST_ISL) throw contextTooSmall(maxContext, FIRST_ISL + PREFILL_HEADROOM + 1, "prefill");
+export function prefillIsls(
+  maxContext: number,
+  granularity = DEFAULT_PREFILL_GRANULARITY,
+  headroom = PREFILL_HEADROOM,
+): number[] {
+  const end = maxContext - headroom;
+  if (end <= FIRST_ISL) throw contextTooSmall(maxContext, FIRST_ISL + headroom + 1, "prefill");
   return range(FIRST_ISL, end, Math.max(1, Math.floor((end - FIRST_ISL) / granularity)));
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { loadProfile } from "#profiles";
 import { engineLayout } from "#src/estimator";
 import { decodePlan, interpolateDecode, interpolatePrefill, prefillIsls, prefillThroughputPerGpu } from "#src/profiler";
 import { describeWithReference, referencePath } from "../reference.ts";
@@ -116,6 +117,13 @@ describe("decode interpolation", () => {
     };
     await expect(interpolateDecode(slow, { ...grid, signal: abort.signal })).rejects.toThrow("stop");
     expect(calls.asked).toHaveLength(5);
+  });
+});
+
+describeWithReference("the measured profile of the first profiler", () => {
+  it("was sampled up to the longest context itself", () => {
+    const { prefill } = loadProfile(referencePath("profiles", "h200-llama31-8b-fp8-tp1"));
+    expect(prefillIsls(16_384, 16, 0)).toEqual(prefill.isl);
   });
 });
 

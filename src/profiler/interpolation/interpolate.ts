@@ -21,6 +21,11 @@ export interface InterpolationOptions {
   onFailedPoint?: (what: string) => void;
 }
 
+export interface PrefillInterpolationOptions extends InterpolationOptions {
+  /** Room left below the longest context, tokens; 512 where absent. */
+  headroom?: number;
+}
+
 export interface DecodeInterpolationOptions extends InterpolationOptions {
   /** Loads to add per context length where ITL bends most; 0 where absent. */
   refine?: number;
@@ -52,9 +57,9 @@ export const NOT_ENOUGH_POINTS = "Not enough data points to perform interpolatio
  */
 export async function interpolatePrefill(
   engine: OpenEngine,
-  options: InterpolationOptions,
+  options: PrefillInterpolationOptions,
 ): Promise<Interpolated<PrefillSamples | undefined>> {
-  const isls = prefillIsls(options.maxContext, options.granularity);
+  const isls = prefillIsls(options.maxContext, options.granularity, options.headroom);
   const asked = await askAll(isls, async (isl) => (await engine.prefill(isl)).ttftMs, options);
   if (isls.length < LEAST_PREFILL_POINTS) return { samples: undefined, warnings: [NOT_ENOUGH_POINTS], changes: [] };
   const ttftMs = options.sanitise ? boundByLarger(asked) : asked;

@@ -1,0 +1,22 @@
+import { backendImage, plannerImage } from "#src/deployment";
+import type { Backend } from "#src/estimator";
+import type { DeploymentRequest } from "../types.ts";
+
+/** Where a request names no image at all. */
+const DEFAULT_IMAGE = "nvcr.io/nvidia/ai-dynamo/dynamo-frontend:latest";
+
+/**
+ * Images of a deployment: workers run what the user says, else what a base deployment has, else the profiler's image renamed for the
+ * backend; planner and mocker run the same release as the profiler.
+ */
+export function imagesOf(
+  { workersImage, profilerImage, base }: DeploymentRequest,
+  backend: Backend,
+): { workers: string; planner: string } {
+  const known = profilerImage ?? workersImage ?? DEFAULT_IMAGE;
+  const keepsBase = base !== undefined && profilerImage === undefined;
+  return {
+    workers: workersImage ?? (keepsBase ? "" : backendImage(known, backend)),
+    planner: plannerImage(known),
+  };
+}

@@ -1,0 +1,69 @@
+import { type EngineSpec, startAiconfigurator } from "#src/estimator";
+import type { EngineSource, SearchStrategy } from "../types.ts";
+import { needsGpu, needsPython } from "./errors.ts";
+import { adapterOpenEngine, nativeOpenEngine, type RapidSourceOptions, rapidSource } from "./rapid-source.ts";
+import type { SourceContext } from "./types.ts";
+
+/** The engines of a strategy: the built-in estimator or the real package behind it, or candidates on local mockers. */
+export async function defaultSource(kind: SearchStrategy, context: SourceContext): Promise<EngineSource> {
+  return kind === "rapid" ? estimatedSource(context) : deployedSource(context);
+}
+
+async function estimatedSource(context: SourceContext): Promise<EngineSource> {
+  const { request, backend, python } = context;
+  const { aic, hardware } = request;
+  const system = aic.system ?? hardware.gpuSku;
+  if (system === undefined) throw needsGpu();
+  const spec: Omit<EngineSpec, "parallelism"> = {
+    model: aic.model ?? request.model,
+    system,
+    backend: aic.backend ?? backend,
+    ...(aic.backendVersion === undefined ? {} : { backendVersion: aic.backendVersion }),
+  };
+  const opened: RapidSourceOptions["opened"] = (phase, mapping, folder) =>
+    context.write(`${folder}/config.yaml`, context.candidateYaml(phase, mapping));
+  if (request.estimator === "aiconfigurator") {
+    if (python === undefined) throw needsPython();
+    const client = startAiconfigurator(python);
+    const open = adapterOpenEngine((engine) => client.open(engine), spec);
+    return rapidSource({ open, opened, close: () => client.close() });
+  }
+  const { openNativeEngine } = await import("#src/estimator");
+  return rapidSource({
+    open: (parallelism, mapping) => nativeOpenEngine(openNativeEngine({ ...spec, parallelism }), mapping),
+    opened,
+  });
+}
+
+/** What local mockers play where nothing names a GPU. */
+const LOCAL_SYSTEM = "h200_sxm";
+
+async function deployedSource(context: SourceContext): Promise<EngineSource> {
+  const { request, backend, facts, log, folder, speedup } = context;
+  const system = request.hardware.gpuSku ?? LOCAL_SYSTEM;
+  if (request.hardware.gpuSku === undefined) {
+    log.warning(`Nothing names a GPU: local mockers play ${LOCAL_SYSTEM}; --gpu names another`);
+  }
+  const { localDriver } = await import("../thorough/local/driver.ts");
+  const { thoroughSource } = await import("../thorough/source.ts");
+  return thoroughSource({
+    driver: localDriver({
+      timing: ({ parallelism }) => ({
+        kind: "estimator",
+        // Measured engines split heads as far as they like.
+        spec: { model: request.model, system, backend, parallelism, leastHeadsPerGpu: 1 },
+      }),
+      ...(speedup === undefined ? {} : { speedup }),
+      ...(facts?.maxContextLength === undefined ? {} : { contextLength: facts.maxContextLength }),
+    }),
+    candidate: context.candidate,
+    model: request.model,
+    backend,
+    dialect: request.dialect,
+    outputDir: folder,
+    timeoutMs: request.deployment.timeoutMs,
+    skipExisting: request.sweep.skipExisting,
+    onInfo: log.info,
+    onWarning: log.warning,
+  });
+}

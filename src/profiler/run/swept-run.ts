@@ -1,0 +1,129 @@
+import type { KubernetesObject } from "#src/deployment";
+import { decodeKvBounds, prefillQueueBounds } from "../selection/bounds.ts";
+import { BOUNDS_LABEL, recommendationLines } from "../selection/recommendations.ts";
+import { mappingOf } from "../space/mapping.ts";
+import { type SweepModel, sweepModel } from "../space/model.ts";
+import { type SearchSpace, searchSpace } from "../space/search-space.ts";
+import { sweepDecode } from "../sweep/decode.ts";
+import { sweepPrefill } from "../sweep/prefill.ts";
+import type { SweepResults } from "../types.ts";
+import { capacityOf } from "./capacity.ts";
+import { choose } from "./choose.ts";
+import { buildCurves, copyUnderOldNames, DECODE_FOLDER, PREFILL_FOLDER } from "./curves.ts";
+import { baseDeployment, candidateYaml, deploymentYaml, pairOf } from "./documents.ts";
+import { drawCurves, drawSweep } from "./pictures.ts";
+import type { Run } from "./run-context.ts";
+import type { ChoiceContent, ProfilingResult } from "./types.ts";
+
+export type Outcome = Omit<ProfilingResult, "request" | "backend" | "files" | "warnings" | "elapsedMs">;
+
+/**
+ * The pipeline until 0.8: sweep prefill, sweep decode, select, interpolate the selected engines, make the deployment with planner.
+ */
+export async function sweptRun(run: Run): Promise<Outcome> {
+  const { request, log, services } = run;
+  const { isl, osl } = request.workload;
+  const model: SweepModel = run.facts === null ? { id: request.model } : sweepModel(run.facts);
+  const space = searchSpace(model, { ...request, backend: run.backend, ...moeOf(request.engine) });
+  for (const { level, text } of space.notes) log[level](text);
+  const smallest = mappingOf("TP", space.gpuCounts[0] ?? 1);
+  const base = baseDeployment(run, pairOf(smallest, smallest));
+  run.folder.write(
+    "disagg_config.yaml",
+    deploymentYaml(run, pairOf(smallest, smallest), { planner: false, mocker: false, sla: request.sla }),
+  );
+  const sla = { ttftMs: request.sla.ttftMs, itlMs: request.sla.itlMs };
+
+  if (request.sweep.dryRun) return dryRun(run, space, base);
+
+  run.enter("SweepingPrefill");
+  const source = await run.source(request.strategy);
+  const prefill = await sweepPrefill(source, space.prefill, isl, run.pipeline);
+  run.enter("SweepingDecode");
+  const target = { isl, osl, granularity: request.sweep.decodeGranularity };
+  const decode = await sweepDecode(source, space.decode, target, run.pipeline);
+  const sweep: SweepResults = {
+    prefill: prefill.results,
+    decode: decode.results,
+    skipped: [...space.skipped, ...prefill.skipped, ...decode.skipped],
+  };
+
+  run.enter("SelectingConfig");
+  run.heading("Phase 3: Selection");
+  const configOf: ChoiceContent["configOf"] = (p, d) =>
+    deploymentYaml(run, pairOf(p, d), { planner: true, mocker: false, sla });
+  const content: ChoiceContent = {
+    results: sweep,
+    sla,
+    isl,
+    osl,
+    model: request.model,
+    backend: run.backend,
+    configOf,
+    warnings: log.warnings,
+  };
+  if (request.dialect === "0.8" && services.page !== undefined)
+    run.folder.write("webui_data.json", services.page.data(content));
+  const chosen = await choose(run, sweep, content);
+  const bounds = {
+    prefillQueue: prefillQueueBounds(chosen.prefill.ttftMs, sla.ttftMs),
+    decodeKvUtilisation: decodeKvBounds(chosen.decode, isl, osl),
+  };
+  for (const line of recommendationLines(chosen, bounds, request.dialect)) log.info(line);
+  log.detail(BOUNDS_LABEL);
+  await drawSweep(run, sweep, chosen);
+
+  run.enter("BuildingCurves");
+  const mappings = { prefill: chosen.prefill.mapping, decode: chosen.decode.mapping };
+  const { interpolation } = request.sweep;
+  const profile = interpolation === "none" ? undefined : await buildCurves(run, interpolation, mappings);
+  if (profile !== undefined) await drawCurves(run, profile);
+  if (request.dialect === "0.3") copyUnderOldNames(run, mappings);
+
+  run.enter("GeneratingDGD");
+  run.heading("Phase 6: DGD generation");
+  const capacity = profile === undefined ? undefined : capacityOf(run, profile, mappings, sla);
+  const engines = pairOf(mappings.prefill, mappings.decode);
+  const parts = { planner: true, sla, ...(profile === undefined ? {} : { profile }) };
+  const deployment = "config_with_planner.yaml";
+  run.folder.write(deployment, deploymentYaml(run, engines, { ...parts, mocker: false }));
+  if (request.dialect === "0.8") {
+    run.folder.write("mocker_config_with_planner.yaml", deploymentYaml(run, engines, { ...parts, mocker: true }));
+  }
+  return {
+    sweep,
+    chosen,
+    bounds,
+    sla,
+    deployment,
+    ...(profile === undefined ? {} : { profile }),
+    ...(capacity === undefined ? {} : { capacity }),
+  };
+}
+
+/** Deploys and measures nothing: candidates' configurations, and a deployment of the smallest engines without a profile. */
+function dryRun(run: Run, space: SearchSpace, base: KubernetesObject): Outcome {
+  const { request, log, folder } = run;
+  for (const phase of ["prefill", "decode"] as const) {
+    run.enter(phase === "prefill" ? "SweepingPrefill" : "SweepingDecode");
+    for (const mapping of space[phase]) {
+      folder.write(`${run.pipeline.folderOf(phase, mapping)}/config.yaml`, candidateYaml(run, base, phase, mapping));
+      log.detail("Skipping deployment creation in dry run mode");
+    }
+  }
+  run.enter("SelectingConfig");
+  log.info("Skipping recommendations in dry run mode");
+  const smallest = mappingOf("TP", space.gpuCounts[0] ?? 1);
+  const sla = { ttftMs: request.sla.ttftMs, itlMs: request.sla.itlMs };
+  run.enter("BuildingCurves");
+  folder.write(`${PREFILL_FOLDER}/config.yaml`, candidateYaml(run, base, "prefill", smallest));
+  folder.write(`${DECODE_FOLDER}/config.yaml`, candidateYaml(run, base, "decode", smallest));
+  run.enter("GeneratingDGD");
+  const deployment = "config_with_planner.yaml";
+  folder.write(deployment, deploymentYaml(run, pairOf(smallest, smallest), { planner: true, mocker: false, sla }));
+  return { sweep: { prefill: [], decode: [], skipped: space.skipped }, chosen: {}, bounds: {}, sla, deployment };
+}
+
+function moeOf({ isMoe }: { isMoe?: boolean }): { isMoe?: boolean } {
+  return isMoe === undefined ? {} : { isMoe };
+}
