@@ -15,6 +15,7 @@ import {
   type UnderstudyMeasurement,
   warmUp,
 } from "./processes.ts";
+import { runProfilingBench } from "./rapid-profiling.ts";
 import { brokenPromises, type RowResult, resultTable } from "./results.ts";
 import { benchRows } from "./rows.ts";
 
@@ -27,6 +28,7 @@ const { values: flags } = parseArgs({
     only: { type: "string" },
     requests: { type: "string", default: "100000" },
     live: { type: "boolean", default: false },
+    profiling: { type: "boolean", default: false },
     scale: { type: "string", default: "1" },
     repeat: { type: "string", default: "3" },
     json: { type: "string" },
@@ -42,9 +44,10 @@ if (flags.help) {
   --repeat N         measurements of which the median counts (3)
   --json FILE        write all figures
   --live             the live mocker instead: streams, accuracy, first tokens, many workers, and comparable servers
+  --profiling        rapid profiling instead: the whole pipeline with its pictures
   --scale X          length of the live rows; promises are about 1, the default`);
 } else {
-  process.exitCode = flags.live ? await live() : await main();
+  process.exitCode = flags.live ? await live() : flags.profiling ? await profiling() : await main();
 }
 
 async function live(): Promise<number> {
@@ -55,6 +58,11 @@ async function live(): Promise<number> {
   }
   const allHold = await runLiveBench({ only: flags.only ?? "", scale, json: flags.json ?? null, progress });
   return allHold ? 0 : 1;
+}
+
+async function profiling(): Promise<number> {
+  const options = { only: flags.only ?? "", repeat: positive("repeat"), json: flags.json ?? null, progress };
+  return (await runProfilingBench(options)) ? 0 : 1;
 }
 
 async function main(): Promise<number> {
