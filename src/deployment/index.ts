@@ -11,7 +11,10 @@ export {
 } from "./candidates.ts";
 export { type Converted, convertGraph } from "./convert.ts";
 export { backendImage, backendOfImage, plannerImage } from "./images.ts";
+export { MANIFESTS, type Manifest } from "./manifests/catalogue.ts";
+export { MANIFEST_DEFAULTS, type ManifestOptions } from "./manifests/options.ts";
 export { mergeByName } from "./merge.ts";
+export { previewDeployment } from "./preview.ts";
 export { renderDeployment } from "./render.ts";
 export type * from "./types.ts";
-export { yamlStream } from "./yaml.ts";
+export { manifestYaml, yamlStream } from "./yaml.ts";

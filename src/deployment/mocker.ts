@@ -27,7 +27,9 @@ export function mockerGraph(
 ): Graph {
   const graph = emptyGraph(style);
   const ours = mocker.flavour === "understudy";
-  const frontend = addPart(graph, style, ours ? ourFrontend(style, mocker) : dynamoFrontend(style, mocker));
+  // Until 0.8 Dynamo's mocker is part of the image that frontend and workers run.
+  const image = !ours && style.dialect !== "1.0" && plan.image !== "" ? plan.image : mocker.image;
+  const frontend = addPart(graph, style, ours ? ourFrontend(style, image) : dynamoFrontend(style, image));
   if (ours) frontend.ensureContainer().ports = [{ name: "http", containerPort: FRONTEND_PORT }];
   for (const worker of mockerWorkers(plan)) {
     const shared = [
@@ -38,7 +40,7 @@ export function mockerGraph(
     const component = addPart(graph, style, {
       name: worker.name,
       role: worker.role,
-      image: mocker.image,
+      image,
       ...(ours
         ? { command: ["understudy", "mocker"] }
         : { workingDir: "/workspace", command: ["python3", "-m", "dynamo.mocker"], secret: HF_SECRET }),
@@ -72,14 +74,14 @@ function mockerWorkers({ mode, prefill, decode, agg }: DeploymentPlan): MockerWo
   ];
 }
 
-function dynamoFrontend(style: GraphStyle, { image }: MockerPlan): Part {
+function dynamoFrontend(style: GraphStyle, image: string): Part {
   const part = frontendPart(style, image);
   // Dynamo's own mocker downloads configuration and tokenizer: workers alone need the token.
   return style.dialect === "1.0" ? part : { ...part, command: ["python3", "-m", "dynamo.frontend"] };
 }
 
 /** Finds the workers by the labels that operators put on the pods of a deployment. */
-function ourFrontend({ name }: GraphStyle, { image }: MockerPlan): Part {
+function ourFrontend({ name }: GraphStyle, image: string): Part {
   const selector = [
     `nvidia.com/dynamo-graph-deployment-name=${name}`,
     "nvidia.com/dynamo-component-type in (worker,prefill,decode)",

@@ -22,3 +22,26 @@ export function yamlStream(objects: readonly KubernetesObject[], dialect: Deploy
   } as const;
   return objects.map((object) => stringify(object, options)).join("---\n");
 }
+
+/**
+ * Objects as one YAML stream for people to read and keep: scripts as they are written, keys in the order in which one thinks of
+ * them, nothing folded. The names of placeholders that `envsubst` is to fill in stand at the top.
+ */
+export function manifestYaml(objects: readonly KubernetesObject[]): string {
+  const options = {
+    version: "1.1",
+    lineWidth: 0,
+    indentSeq: false,
+    blockQuote: "literal",
+    aliasDuplicateObjects: false,
+  } as const;
+  const text = objects.map((object) => stringify(object, options)).join("---\n");
+  const names = placeholders(text);
+  return names.length === 0 ? text : `# To be filled in (envsubst): ${names.join(", ")}\n${text}`;
+}
+
+/** Variables that `envsubst` would fill in, in alphabetical order. */
+export function placeholders(text: string): string[] {
+  const names = [...text.matchAll(/\$\{([A-Z_][A-Z0-9_]*)\}/g)].map((match) => match[1]!);
+  return [...new Set(names)].sort();
+}

@@ -40,7 +40,8 @@ export function addPlanner(
     {
       name: "Planner",
       role: "planner",
-      image: planner.image,
+      // Until 0.8 planner, frontend and workers are one image.
+      image: (planner.dialect === "1.0" ? undefined : frontend?.image()) ?? planner.image,
       workingDir: WORK_DIR,
       command: ["python3", "-m", planner.dialect === "1.0" ? "dynamo.planner" : "planner_sla"],
       args:

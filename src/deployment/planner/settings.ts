@@ -38,7 +38,7 @@ export function plannerArguments(
   resultsDir: string,
   dynamoNamespace: string | undefined,
 ): string[] {
-  const named = Object.entries(planner.settings).map(([key, value]) => [FLAG_NAMES[key] ?? key, value] as const);
+  const named = Object.entries(planner.settings).map(([key, value]) => [settingName(key), value] as const);
   const settings: Record<string, unknown> = { ...FLAG_DEFAULTS, backend: plan.backend, ...Object.fromEntries(named) };
   if (plan.mocker) settings.backend = "mocker";
   const flags = (keys: string[]) =>
@@ -56,6 +56,12 @@ export function plannerArguments(
     ...(gpus.decode === undefined ? [] : [`--decode-engine-num-gpu=${gpus.decode}`]),
     `--profile-results-dir=${resultsDir}`,
   ];
+}
+
+/** A setting as the planner's own flag has it: no prefix, no hyphens. */
+function settingName(key: string): string {
+  const name = key.replaceAll("-", "_").replace(/^planner_/, "");
+  return FLAG_NAMES[name] ?? name;
 }
 
 function flag(key: string, value: unknown): string[] {
