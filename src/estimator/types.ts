@@ -85,7 +85,8 @@ export interface EngineEstimator {
 
 /**
  * Where a number comes from: `table` was interpolated in measured op latencies of this very GPU and backend; `scaled` in those of
- * another one, by the data sheets; `analytic` is a roofline with fitted efficiencies. The least trustworthy part names the whole.
+ * something akin (another backend on the same GPU, experts of other sizes), scaled by the roofline; `analytic` is a roofline with
+ * fitted efficiencies. The least trustworthy part names the whole.
  */
 export type EstimateOrigin = "table" | "scaled" | "analytic";
 

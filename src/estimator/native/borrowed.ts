@@ -6,7 +6,7 @@ import type { OpTimes } from "./analytic.ts";
  * GPU maker's for all of them. Not experts, whose kernels differ by a factor of two between backends; analytic kernels fitted to
  * the backend itself come nearer. Tables are loaded when first needed.
  */
-export function borrowedTimes(load: () => readonly OpTables[]): OpTimes {
+export function borrowedTimes(load: () => readonly OpTables[], experts: OpTimes["experts"]): OpTimes {
   let tables: readonly OpTables[] | undefined;
   const first = (ask: (times: OpTables) => number): number => {
     tables ??= load();
@@ -22,7 +22,7 @@ export function borrowedTimes(load: () => readonly OpTables[]): OpTimes {
     generationAttention: (...args) => first((times) => times.generationAttention(...args)),
     allReduce: (...args) => first((times) => times.allReduce(...args)),
     collective: (...args) => first((times) => times.collective(...args)),
-    experts: () => Number.NaN,
+    experts,
     contextMla: (...args) => first((times) => times.contextMla(...args)),
     generationMla: (...args) => first((times) => times.generationMla(...args)),
   };

@@ -82,22 +82,29 @@ function routedExperts(input: GraphInput, moe: MoeFacts): Operation[] {
 
 /**
  * Exchange of tokens around the experts: a sum over the tensor-parallel GPUs; with attention data parallelism all ranks gather
- * each other's tokens before, and scatter the sums after. On Blackwell TensorRT-LLM sends narrow activations ahead.
+ * each other's tokens before, and scatter the sums after. Where both meet, SGLang first scatters within its tensor-parallel group,
+ * vLLM first sums, and TensorRT-LLM sums alone. On Blackwell TensorRT-LLM sends narrow activations ahead.
  */
-function dispatch(
-  { model, system, backend, layout, formats, timing }: GraphInput,
-  when: "before" | "after",
-): Operation[] {
+function dispatch(input: GraphInput, when: "before" | "after"): Operation[] {
+  const { model, system, backend, layout, formats, timing } = input;
   const { layers, hiddenSize } = model;
   const gpus = layout.tp * layout.attentionDp;
   if (gpus === 1) return [];
-  if (layout.attentionDp === 1) {
-    return [tokenOperation(`dispatch_${when}`, layers, timing.allReduce(gpus, hiddenSize))];
-  }
+  const name = `dispatch_${when}`;
+  const sum = () => tokenOperation(name, layers, timing.allReduce(gpus, hiddenSize));
+  if (layout.attentionDp === 1 || (layout.tp > 1 && backend === "trtllm")) return [sum()];
+
   const narrowed = backend === "trtllm" && system.smVersion >= 100 && when === "before" ? sentShare(formats.moe) : 1;
-  const kind = when === "before" ? "all_gather" : "reduce_scatter";
-  const perToken = layout.attentionDp * hiddenSize * narrowed;
-  return [tokenOperation(`dispatch_${when}`, layers, timing.collective(kind, gpus, perToken))];
+  const [outer, inner] =
+    when === "before" ? (["all_gather", "reduce_scatter"] as const) : (["reduce_scatter", "all_gather"] as const);
+  const across = tokenOperation(
+    name,
+    layers,
+    timing.collective(outer, gpus, layout.attentionDp * hiddenSize * narrowed),
+  );
+  if (layout.tp === 1) return [across];
+  if (backend === "vllm") return [sum(), across];
+  return [tokenOperation(name, layers, timing.collective(inner, layout.tp, hiddenSize)), across];
 }
 
 /** Bytes of a token that is sent, against 16 bits; NVFP4 with its scales. */

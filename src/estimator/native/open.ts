@@ -5,6 +5,7 @@ import type { ModelFacts } from "../models/types.ts";
 import type { GpuSystem } from "../systems/types.ts";
 import type { OpTables } from "../tables/types.ts";
 import type { Backend, EngineFacts, EngineSpec, MemoryBreakdown, NativeEngine } from "../types.ts";
+import { akinExperts } from "./akin-experts.ts";
 import { analyticTimes } from "./analytic.ts";
 import { borrowedTimes } from "./borrowed.ts";
 import { checkLayout, LEAST_HEADS_PER_GPU } from "./checks.ts";
@@ -99,7 +100,7 @@ function graphOf(input: GraphInput): EngineGraph {
   return mla ? latentGraph(input, moe) : expertGraph(input, moe);
 }
 
-/** Own tables, other backends' tables of the same GPU, analytic kernels. */
+/** Own tables, what is akin to them, analytic kernels. */
 function rungsOf(
   spec: EngineSpec,
   system: GpuSystem,
@@ -108,18 +109,19 @@ function rungsOf(
   sanitise: boolean,
   data: EngineData,
 ): RankedTimes[] {
-  const rungs: RankedTimes[] = [];
-  if (tables) {
-    const others = () =>
-      BACKENDS.filter((backend) => backend !== spec.backend).flatMap(
-        (backend) => data.tables(system.name, backend) ?? [],
-      );
-    rungs.push(sanitise ? sanitisedTables(tables, gemmFormat, others) : { rank: 0, times: tables });
-    rungs.push({ rank: 1, times: borrowedTimes(others) });
-  }
   const parameters = parametersOf(spec.backend, system, sanitise, data);
-  rungs.push({ rank: 2, times: analyticTimes(system, parameters, latentParameters(system.smVersion, spec.backend)) });
-  return rungs;
+  const analytic = analyticTimes(system, parameters, latentParameters(system.smVersion, spec.backend));
+  const last: RankedTimes = { rank: 2, times: analytic };
+  if (!tables) return [last];
+  const others = () =>
+    BACKENDS.filter((backend) => backend !== spec.backend).flatMap(
+      (backend) => data.tables(system.name, backend) ?? [],
+    );
+  return [
+    sanitise ? sanitisedTables(tables, gemmFormat, others) : { rank: 0, times: tables },
+    { rank: 1, times: borrowedTimes(others, akinExperts(tables, analytic)) },
+    last,
+  ];
 }
 
 function parametersOf(backend: Backend, system: GpuSystem, sanitise: boolean, data: EngineData): AnalyticParameters {

@@ -27,10 +27,11 @@ export function ladderTimer(sources: readonly Source[]): Timer {
   };
 }
 
-/** What is read off a grid: where a size lies between two nodes. */
 const NODES_PER_OCTAVE_LINE = 4;
 const NODES_PER_OCTAVE_PLANE = 2;
-const LARGEST_OCTAVE = 24;
+/** Sizes that are sampled, in doublings; beyond them the last slope goes on. */
+const LINE_OCTAVES = 20;
+const PLANE_OCTAVES = { x: 12, y: 20 };
 /** A bound that moves a time by less than this share is rounding, not an artefact. */
 const NOTICED = 0.02;
 
@@ -45,8 +46,8 @@ export function risingTimer(timer: Timer): Timer {
     verdict,
     micros: (x) => {
       line ??= sampleLine(timer);
-      const at = Math.max(0, Math.min(line.columns - 1.000001, Math.log2(x) * NODES_PER_OCTAVE_LINE));
-      const i = Math.floor(at);
+      const at = Math.max(0, Math.log2(x) * NODES_PER_OCTAVE_LINE);
+      const i = Math.min(line.columns - 2, Math.floor(at));
       const share = at - i;
       verdict.rank = Math.max(line.rank[i]!, line.rank[i + 1]!);
       verdict.adjusted = (line.adjusted[i]! | line.adjusted[i + 1]!) === 1;
@@ -63,11 +64,10 @@ export function risingPlaneTimer(timer: Timer): Timer {
     verdict,
     micros: (x, y) => {
       plane ??= samplePlane(timer);
-      const last = plane.columns - 1.000001;
-      const atX = Math.max(0, Math.min(last, Math.log2(x) * NODES_PER_OCTAVE_PLANE));
-      const atY = Math.max(0, Math.min(last, Math.log2(y) * NODES_PER_OCTAVE_PLANE));
-      const row = Math.floor(atX);
-      const column = Math.floor(atY);
+      const atX = Math.max(0, Math.log2(x) * NODES_PER_OCTAVE_PLANE);
+      const atY = Math.max(0, Math.log2(y) * NODES_PER_OCTAVE_PLANE);
+      const row = Math.min(plane.rows - 2, Math.floor(atX));
+      const column = Math.min(plane.columns - 2, Math.floor(atY));
       const shareX = atX - row;
       const shareY = atY - column;
       const at = row * plane.columns + column;
@@ -83,6 +83,7 @@ export function risingPlaneTimer(timer: Timer): Timer {
 }
 
 interface Grid {
+  rows: number;
   columns: number;
   log: Float64Array;
   rank: Uint8Array;
@@ -91,11 +92,11 @@ interface Grid {
 
 function emptyGrid(rows: number, columns: number): Grid {
   const size = rows * columns;
-  return { columns, log: new Float64Array(size), rank: new Uint8Array(size), adjusted: new Uint8Array(size) };
+  return { rows, columns, log: new Float64Array(size), rank: new Uint8Array(size), adjusted: new Uint8Array(size) };
 }
 
 function sampleLine(timer: Timer): Grid {
-  const columns = LARGEST_OCTAVE * NODES_PER_OCTAVE_LINE + 1;
+  const columns = LINE_OCTAVES * NODES_PER_OCTAVE_LINE + 1;
   const grid = emptyGrid(1, columns);
   for (let i = columns - 1; i >= 0; i--) {
     sample(grid, i, timer, 2 ** (i / NODES_PER_OCTAVE_LINE), 0);
@@ -105,14 +106,15 @@ function sampleLine(timer: Timer): Grid {
 }
 
 function samplePlane(timer: Timer): Grid {
-  const columns = LARGEST_OCTAVE * NODES_PER_OCTAVE_PLANE + 1;
-  const grid = emptyGrid(columns, columns);
-  for (let row = columns - 1; row >= 0; row--) {
+  const rows = PLANE_OCTAVES.x * NODES_PER_OCTAVE_PLANE + 1;
+  const columns = PLANE_OCTAVES.y * NODES_PER_OCTAVE_PLANE + 1;
+  const grid = emptyGrid(rows, columns);
+  for (let row = rows - 1; row >= 0; row--) {
     for (let column = columns - 1; column >= 0; column--) {
       const at = row * columns + column;
       sample(grid, at, timer, 2 ** (row / NODES_PER_OCTAVE_PLANE), 2 ** (column / NODES_PER_OCTAVE_PLANE));
       if (column < columns - 1) bound(grid, at, at + 1);
-      if (row < columns - 1) bound(grid, at, at + columns);
+      if (row < rows - 1) bound(grid, at, at + columns);
     }
   }
   return grid;
