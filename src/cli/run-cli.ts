@@ -2,6 +2,7 @@ import { type Command, CommanderError } from "commander";
 import { formatUserError, UserError } from "#common";
 import { COMMAND_TABLE, type CommandTable } from "./command-table.ts";
 import { fileError, usageError } from "./errors.ts";
+import { withoutForeignCommand } from "./profile/foreign-command.ts";
 import { buildProgram } from "./program.ts";
 
 /** What a shell reports for a process that SIGPIPE ended, which is how other tools end when their reader goes away. */
@@ -18,8 +19,9 @@ export async function runCli(args: readonly string[], table: CommandTable = COMM
     process.exit(reportError(error, debug));
   });
   try {
-    const program = buildProgram(await loadCommands(args, table));
-    await program.parseAsync(args, { from: "user" });
+    const own = await withoutForeignCommand(args);
+    const program = buildProgram(await loadCommands(own, table));
+    await program.parseAsync(own, { from: "user" });
   } catch (error) {
     process.exitCode = reportError(error, debug);
   }

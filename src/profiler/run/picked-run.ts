@@ -5,6 +5,7 @@ import { recommendationLines } from "../selection/recommendations.ts";
 import { mappingOfLayout } from "../space/mapping.ts";
 import { type SweepModel, sweepModel } from "../space/model.ts";
 import { type SearchSpace, searchSpace } from "../space/search-space.ts";
+import { breathe } from "../sweep/breathe.ts";
 import { sweepDecode } from "../sweep/decode.ts";
 import { sweepPrefill } from "../sweep/prefill.ts";
 import type { Mapping, Pick, SweepResults } from "../types.ts";
@@ -50,6 +51,7 @@ export async function pickedRun(run: Run): Promise<Outcome> {
   }
   await drawSweep(run, sweep, chosen);
 
+  await breathe(run.services.signal);
   run.enter("BuildingCurves");
   const mappings = mappingsOf(run, pick);
   const { interpolation } = request.sweep;
@@ -62,6 +64,7 @@ export async function pickedRun(run: Run): Promise<Outcome> {
   const capacity =
     profile === undefined || mappings === undefined ? undefined : capacityOf(run, profile, mappings, sla);
 
+  await breathe(run.services.signal);
   run.enter("GeneratingDGD");
   run.heading("Phase 6: DGD generation");
   const engines = enginesOf(pick);

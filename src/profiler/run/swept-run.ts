@@ -4,6 +4,7 @@ import { BOUNDS_LABEL, recommendationLines } from "../selection/recommendations.
 import { mappingOf } from "../space/mapping.ts";
 import { type SweepModel, sweepModel } from "../space/model.ts";
 import { type SearchSpace, searchSpace } from "../space/search-space.ts";
+import { breathe } from "../sweep/breathe.ts";
 import { sweepDecode } from "../sweep/decode.ts";
 import { sweepPrefill } from "../sweep/prefill.ts";
 import type { SweepResults } from "../types.ts";
@@ -14,6 +15,9 @@ import { baseDeployment, candidateYaml, deploymentYaml, pairOf } from "./documen
 import { drawCurves, drawSweep } from "./pictures.ts";
 import type { Run } from "./run-context.ts";
 import type { ChoiceContent, ProfilingResult } from "./types.ts";
+
+const REAL = "config_with_planner.yaml";
+const MOCK = "mocker_config_with_planner.yaml";
 
 export type Outcome = Omit<ProfilingResult, "request" | "backend" | "files" | "warnings" | "elapsedMs">;
 
@@ -73,6 +77,7 @@ export async function sweptRun(run: Run): Promise<Outcome> {
   log.detail(BOUNDS_LABEL);
   await drawSweep(run, sweep, chosen);
 
+  await breathe(run.services.signal);
   run.enter("BuildingCurves");
   const mappings = { prefill: chosen.prefill.mapping, decode: chosen.decode.mapping };
   const { interpolation } = request.sweep;
@@ -80,16 +85,15 @@ export async function sweptRun(run: Run): Promise<Outcome> {
   if (profile !== undefined) await drawCurves(run, profile);
   if (request.dialect === "0.3") copyUnderOldNames(run, mappings);
 
+  await breathe(run.services.signal);
   run.enter("GeneratingDGD");
   run.heading("Phase 6: DGD generation");
   const capacity = profile === undefined ? undefined : capacityOf(run, profile, mappings, sla);
   const engines = pairOf(mappings.prefill, mappings.decode);
   const parts = { planner: true, sla, ...(profile === undefined ? {} : { profile }) };
-  const deployment = "config_with_planner.yaml";
-  run.folder.write(deployment, deploymentYaml(run, engines, { ...parts, mocker: false }));
-  if (request.dialect === "0.8") {
-    run.folder.write("mocker_config_with_planner.yaml", deploymentYaml(run, engines, { ...parts, mocker: true }));
-  }
+  run.folder.write(REAL, deploymentYaml(run, engines, { ...parts, mocker: false }));
+  if (request.dialect === "0.8") run.folder.write(MOCK, deploymentYaml(run, engines, { ...parts, mocker: true }));
+  const deployment = request.dialect === "0.8" && request.mocker.enabled ? MOCK : REAL;
   return {
     sweep,
     chosen,
@@ -119,7 +123,7 @@ function dryRun(run: Run, space: SearchSpace, base: KubernetesObject): Outcome {
   folder.write(`${PREFILL_FOLDER}/config.yaml`, candidateYaml(run, base, "prefill", smallest));
   folder.write(`${DECODE_FOLDER}/config.yaml`, candidateYaml(run, base, "decode", smallest));
   run.enter("GeneratingDGD");
-  const deployment = "config_with_planner.yaml";
+  const deployment = REAL;
   folder.write(deployment, deploymentYaml(run, pairOf(smallest, smallest), { planner: true, mocker: false, sla }));
   return { sweep: { prefill: [], decode: [], skipped: space.skipped }, chosen: {}, bounds: {}, sla, deployment };
 }

@@ -79,7 +79,10 @@ function sweptCandidates(model: SweepModel, isMoe: boolean, { dialect, hardware 
     counts,
     prefill: candidateMappings("prefill", counts, isMoe, dialect),
     decode: candidateMappings("decode", counts, isMoe, dialect),
-    notes: bounds.notes,
+    notes:
+      counts.length > 0
+        ? bounds.notes
+        : [...bounds.notes, warning(`No number of GPUs to sweep lies between ${bounds.min} and ${bounds.max}`)],
   };
 }
 

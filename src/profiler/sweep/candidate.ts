@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { CandidateFailed } from "../errors.ts";
 import type { SweepPhase } from "../space/mapping.ts";
 import type { EngineSource, Mapping, OpenEngine, SkippedCandidate } from "../types.ts";
+import { breathe } from "./breathe.ts";
 import type { PipelineContext } from "./hooks.ts";
 
 export type CandidateOutcome<Result> = { result: Result } | { skipped: SkippedCandidate };
@@ -20,7 +21,7 @@ export async function withCandidate<Result>(
   ask: (engine: OpenEngine) => Promise<Result>,
 ): Promise<CandidateOutcome<Result>> {
   const { signal, store, log } = context;
-  signal.throwIfAborted();
+  await breathe(signal);
   const folder = context.folderOf(phase, mapping);
   const asked = { phase, mapping: mapping.label, ...question };
   const earlier = schema.safeParse(store.load(folder, asked));
