@@ -56,11 +56,13 @@ function weightsBytes(model: ModelFacts, layout: EngineLayout, formats: Required
   const kvHeads = kvHeadsPerGpu(model, layout);
   const grouped = (heads + 2 * kvHeads) * headSize * hiddenSize + heads * headSize * hiddenSize;
   const table = Math.floor(model.vocabSize / tp) * hiddenSize * 2;
+  const wholeTable = model.vocabSize * hiddenSize * 2;
   let bytes: number;
   if (!model.moe) {
     const inner = Math.floor(model.intermediateSize / tp);
-    const gates = model.family === "gpt" ? 2 : 3;
-    bytes = layers * (grouped + gates * hiddenSize * inner) * w + 2 * table;
+    const plain = model.family === "gpt";
+    const matrices = plain ? 2 : 3;
+    bytes = layers * (grouped + matrices * hiddenSize * inner) * w + table + (plain ? wholeTable : table);
   } else {
     const { experts, intermediateSize, sharedExperts } = model.moe;
     const routed =
@@ -68,7 +70,6 @@ function weightsBytes(model: ModelFacts, layout: EngineLayout, formats: Required
     const router = experts * hiddenSize * 2;
     if (model.mla) {
       const shared = 3 * hiddenSize * Math.floor((sharedExperts * intermediateSize) / tp) * w;
-      const wholeTable = model.vocabSize * hiddenSize * 2;
       bytes = layers * (latentWeights(model, tp) * w + shared + router + routed) + wholeTable + table;
     } else {
       bytes = layers * (grouped * w + router + routed) + table;

@@ -125,7 +125,7 @@ function rungsOf(
 }
 
 function parametersOf(backend: Backend, system: GpuSystem, sanitise: boolean, data: EngineData): AnalyticParameters {
-  return analyticParameters(backend, (candidates) => data.nearest(system, candidates), sanitise);
+  return analyticParameters(backend, system, (candidates) => data.nearest(system, candidates), sanitise);
 }
 
 /** Tokens of KV cache in the budget; layers with a window never hold more than that of one sequence. */

@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noApproximativeNumericConstant: fitted figures, whatever they look like
+import type { GpuSystem } from "../systems/types.ts";
 import type { Backend } from "../types.ts";
 
 /**
@@ -150,23 +151,36 @@ export function latentParameters(smVersion: number, backend: Backend): LatentPar
 const CREDIBLE_FP8_FIXED_US = 12;
 const CREDIBLE_FP8 = { gemm8Compute: 0.57, gemm8Memory: 0.75, gemm8FixedUs: 7 };
 
+/** Slower than this, GPUs talk over PCIe: collectives then reach a share of the link that only such a box can tell. */
+const NVLINK_BYTES_PER_SECOND = 150e9;
+const PCIE_SYSTEM = "l40s";
+const LINK_COLUMNS = ["linkEfficiency", "allReduceFixedUs", "allReduceKneeUs", "collectiveFixedUs"] as const;
+
 /**
- * The row of a GPU and backend; of the nearest fitted GPU where it has none.
+ * The row of a GPU and backend; of the nearest fitted GPU where it has none, its collectives then from a box with a like link.
  *
  * @param nearest picks among the GPUs that have a row
  * @param sanitise whether rows of FP8 products that were fitted to vLLM's overhead give way to what other backends reach
  */
 export function analyticParameters(
   backend: Backend,
+  system: Pick<GpuSystem, "intraNodeBytesPerSecond">,
   nearest: (candidates: readonly string[]) => string,
   sanitise: boolean,
 ): AnalyticParameters {
   const systems = Object.keys(ROWS)
     .filter((key) => key.endsWith(`/${backend}`))
     .map((key) => key.slice(0, -backend.length - 1));
-  const row = ROWS[`${nearest(systems)}/${backend}`] ?? [];
-  const found: AnalyticParameters = named(COLUMNS, row);
+  const found = rowOf(nearest(systems), backend);
+  if (system.intraNodeBytesPerSecond < NVLINK_BYTES_PER_SECOND) {
+    const box = rowOf(PCIE_SYSTEM, backend);
+    for (const column of LINK_COLUMNS) found[column] = box[column];
+  }
   return sanitise ? credible(found) : found;
+}
+
+function rowOf(system: string, backend: Backend): AnalyticParameters {
+  return named(COLUMNS, ROWS[`${system}/${backend}`] ?? []);
 }
 
 /** The same without vLLM's overhead in FP8 products. */
