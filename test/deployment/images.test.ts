@@ -1,5 +1,14 @@
 import { expect, it } from "vitest";
-import { backendImage, backendOfImage, plannerImage } from "#src/deployment";
+import {
+  backendImage,
+  backendOfImage,
+  type KubernetesObject,
+  MANIFEST_DEFAULTS,
+  MANIFESTS,
+  plannerImage,
+  renderDeployment,
+} from "#src/deployment";
+import { components, disaggPlan } from "./plans.ts";
 
 it.each([
   ["nvcr.io/nvidia/ai-dynamo/dynamo-frontend:latest", "nvcr.io/nvidia/ai-dynamo/vllm-runtime:latest"],
@@ -22,4 +31,19 @@ it("[R177] every backend has its runtime image, of the document's releases", () 
 
 it("planner and mocker are in an image of their own", () => {
   expect(plannerImage("a/b/profiler:1.4.0-test")).toBe("a/b/dynamo-planner:1.4.0-test");
+});
+
+it("[R137] every image is the user's to set: frontend, workers, planner, mockers, profiler", () => {
+  const planner = { dialect: "1.0", image: "mine/planner:1", settings: {}, scaling: "none" } as const;
+  const images = (dgd: KubernetesObject) => Object.values(components(dgd)).map(({ container }) => container.image);
+  const own = Array(3).fill("mine/runtime:1");
+  expect(images(renderDeployment(disaggPlan({ image: "mine/runtime:1", planner })).at(-1)!)).toEqual([
+    ...own,
+    "mine/planner:1",
+  ]);
+  const mocker = { flavour: "understudy", image: "mine/mocker:1", speedupRatio: 1 } as const;
+  expect(new Set(images(renderDeployment(disaggPlan({ mocker }))[0]!))).toEqual(new Set(["mine/mocker:1"]));
+  const job = MANIFESTS.find(({ name }) => name === "profiling-job")!;
+  const [made] = job.build({ ...MANIFEST_DEFAULTS, dialect: "0.3", image: "mine/profiler:1" });
+  expect(JSON.stringify(made)).toContain('"image":"mine/profiler:1"');
 });
