@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { Command } from "commander";
-import { UserError } from "#common";
+import { formatUserError, UserError } from "#common";
 import {
   addProfileOptions,
   type ChoicePage,
   type ProfilingInput,
   type ProfilingRequest,
+  type ProfilingResult,
   profile,
   profileInputFrom,
+  type RunServices,
   readProfilingRequest,
   writeConfigFailure,
 } from "#src/profiler";
@@ -56,7 +58,7 @@ Examples:
   $ understudy profile dgdr.yaml --skip-existing-results       # goes on where an interrupted run stopped
 
 Without --use-ai-configurator, --gpu or searchStrategy: rapid, candidates are deployed (to local mockers) and measured.
-Exit code 1 where no engine could be had or the run was interrupted.`,
+Exit code 1 where no engine could be had, 130 where the run was interrupted.`,
     )
     .action(async (config: string | undefined, _flags: unknown, self: Command) => {
       await runProfile(config, self.opts<OwnFlags & Record<string, unknown>>());
@@ -66,13 +68,13 @@ Exit code 1 where no engine could be had or the run was interrupted.`,
 async function runProfile(config: string | undefined, flags: OwnFlags & Record<string, unknown>): Promise<void> {
   const input = profileInputFrom(flags);
   if (config !== undefined) takeConfig(input, config);
-  const request = readRequest(input);
+  const request = await readRequest(input);
   const interrupted = new AbortController();
   // Once: a second Ctrl-C ends the process at once.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
   const page = await choicePage(request);
   const python = flags.python ?? process.env.AICONFIGURATOR_PYTHON;
-  const result = await profile(request, {
+  const result = await untilInterrupted(request, {
     signal: interrupted.signal,
     now: () => new Date(),
     hexDigits: (count) =>
@@ -86,7 +88,23 @@ async function runProfile(config: string | undefined, flags: OwnFlags & Record<s
     ...(page === undefined ? {} : { page }),
     ...(python === undefined ? {} : { python }),
   });
+  if (result === null) return;
   process.stdout.write(flags.json ? `${JSON.stringify(resultJson(result), null, 2)}\n` : summaryText(result));
+}
+
+/** What a shell reports for a process that Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
+
+/** Null where the user interrupted it: that is said, and is no error of anything. */
+async function untilInterrupted(request: ProfilingRequest, services: RunServices): Promise<ProfilingResult | null> {
+  try {
+    return await profile(request, services);
+  } catch (error) {
+    if (!(error instanceof UserError) || !services.signal.aborted) throw error;
+    process.stderr.write(`${formatUserError(error)}\n`);
+    process.exitCode = EXIT_INTERRUPTED;
+    return null;
+  }
 }
 
 function takeConfig(input: ProfilingInput, config: string): void {
@@ -101,9 +119,10 @@ function takeConfig(input: ProfilingInput, config: string): void {
 }
 
 /** A request that can't be taken leaves a status file, for those who wait for one. */
-function readRequest(input: ProfilingInput): ProfilingRequest {
+async function readRequest(input: ProfilingInput): Promise<ProfilingRequest> {
+  const { isSupported } = await import("#src/estimator");
   try {
-    return readProfilingRequest(input);
+    return readProfilingRequest(input, { isSupported });
   } catch (error) {
     const given = input.flags.find(({ name }) => name === "output-dir")?.value;
     if (error instanceof UserError && typeof given === "string") writeConfigFailure(given, error, new Date());

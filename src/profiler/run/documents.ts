@@ -30,8 +30,15 @@ export interface DocumentParts {
   backendVersion?: string;
 }
 
-export function pairOf(prefill: Mapping, decode: Mapping): Engines {
-  return { prefill: { layout: prefill.layout, replicas: 1 }, decode: { layout: decode.layout, replicas: 1 } };
+export function pairOf(
+  prefill: Mapping,
+  decode: Mapping,
+  { prefillReplicas, decodeReplicas } = { prefillReplicas: 1, decodeReplicas: 1 },
+): Engines {
+  return {
+    prefill: { layout: prefill.layout, replicas: prefillReplicas },
+    decode: { layout: decode.layout, replicas: decodeReplicas },
+  };
 }
 
 export function enginesOf({ prefill, decode, agg }: Pick): Engines {
@@ -78,7 +85,7 @@ function deploymentPlan(run: Run, engines: Engines, parts: DocumentParts): Deplo
   const { request, backend, services } = run;
   const { deployment, hardware, planner } = request;
   const mode = engines.agg === undefined ? "disagg" : "agg";
-  const images = imagesOf(deployment, backend);
+  const images = imagesOf(deployment, backend, request.mocker.flavour);
   return {
     version: deployment.apiVersion,
     dialect: request.dialect,
@@ -111,7 +118,7 @@ function deploymentPlan(run: Run, engines: Engines, parts: DocumentParts): Deplo
       ? {
           mocker: {
             flavour: request.mocker.flavour,
-            image: images.planner,
+            image: images.mocker,
             speedupRatio: 1,
             ...(parts.profile === undefined ? estimatorOf(run, parts.backendVersion) : {}),
           },

@@ -89,7 +89,9 @@ export async function sweptRun(run: Run): Promise<Outcome> {
   run.enter("GeneratingDGD");
   run.heading("Phase 6: DGD generation");
   const capacity = profile === undefined ? undefined : capacityOf(run, profile, mappings, sla);
-  const engines = pairOf(mappings.prefill, mappings.decode);
+  // Without a rate to serve, one of each is what the planner starts from.
+  const rated = request.workload.requestRate === undefined ? undefined : capacity;
+  const engines = pairOf(mappings.prefill, mappings.decode, rated);
   const parts = { planner: true, sla, ...(profile === undefined ? {} : { profile }) };
   run.folder.write(REAL, deploymentYaml(run, engines, { ...parts, mocker: false }));
   if (request.dialect === "0.8") run.folder.write(MOCK, deploymentYaml(run, engines, { ...parts, mocker: true }));

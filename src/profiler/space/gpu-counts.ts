@@ -63,7 +63,8 @@ function largestEngine(isMoe: boolean, dialect: Dialect, fitting: number, gpusPe
 export function gpuCounts(bounds: { min: number; max: number }, isMoe: boolean, dialect: Dialect, gpusPerNode: number) {
   const counts: number[] = [];
   if (isMoe && dialect === "0.6") {
-    for (let gpus = bounds.min; gpus <= bounds.max; gpus += gpusPerNode) counts.push(gpus);
+    // Whole nodes from the first on, where the least is a part of one.
+    for (let gpus = Math.max(bounds.min, gpusPerNode); gpus <= bounds.max; gpus += gpusPerNode) counts.push(gpus);
     return counts;
   }
   for (let gpus = 1; gpus <= bounds.max; gpus *= 2) if (gpus >= bounds.min) counts.push(gpus);

@@ -166,6 +166,9 @@ describe("deployment", () => {
     expect(args("Planner")).toContain(`--decode-engine-num-gpu=${chosen.decode!.mapping.layout.gpus}`);
     expect(profile).toBeDefined();
     expect(capacity!.requestRate).toBeGreaterThan(0);
+    expect(capacity!.prefillReplicas + capacity!.decodeReplicas).toBeGreaterThan(2);
+    expect(dgd.spec.services.VllmPrefillWorker.replicas).toBe(capacity!.prefillReplicas);
+    expect(dgd.spec.services.VllmDecodeWorker.replicas).toBe(capacity!.decodeReplicas);
     expect(capacity!.gpus).toBe(
       capacity!.prefillReplicas * chosen.prefill!.mapping.layout.gpus +
         capacity!.decodeReplicas * chosen.decode!.mapping.layout.gpus,

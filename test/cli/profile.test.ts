@@ -1,0 +1,193 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { buildSurface, loadProfile } from "#profiles";
+import { describeWithReference, referencePath } from "../reference.ts";
+import { runUnderstudy } from "./run-understudy.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "understudy-cli-profile-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const example = (name: string) => fileURLToPath(new URL(`../../examples/dgdr/${name}`, import.meta.url));
+const qwen = ["--model", "Qwen/Qwen3-32B", "--backend", "trtllm", "--gpu", "h200_sxm"];
+const targets = ["--isl", "3000", "--osl", "150", "--ttft", "200", "--itl", "20"];
+
+let made = 0;
+/** Profiles into a folder of its own. */
+function profile(...args: string[]) {
+  const out = join(folder, `out-${made++}`);
+  const run = runUnderstudy(folder, "profile", ...args, "--output-dir", out);
+  const status = existsSync(join(out, "profiler_status.yaml"))
+    ? (parse(readFileSync(join(out, "profiler_status.yaml"), "utf8")) as Record<string, unknown>)
+    : undefined;
+  return { ...run, out, status, read: (name: string) => readFileSync(join(out, name), "utf8") };
+}
+
+describe("understudy profile with flags", () => {
+  const run = profile(...qwen, ...targets);
+
+  it("[R001] [R002] [R190] from model, hardware and targets recommends mappings for prefill and decode, and configures a planner", () => {
+    expect(run.stderr).not.toContain("unexpected");
+    expect(run.status).toBeDefined();
+    expect(run.status!.status).toBe("success");
+    expect(run.stdout).toMatch(
+      /^Suggested prefill parallel mapping: TP=\d on \d GPU\(s\) \(TTFT [\d.]+ ms, throughput [\d.]+ tokens\/s\/GPU\)$/m,
+    );
+    expect(run.stdout).toMatch(
+      /^Suggested decode parallel mapping: TP=\d on \d GPU\(s\) \(ITL [\d.]+ ms, throughput [\d.]+ tokens\/s\/GPU\)$/m,
+    );
+    expect(run.read("config_with_planner.yaml")).toContain("--ttft=200.0");
+  });
+
+  it("[R003] [R004] [R193] says what the numbers assume, and what estimates are worth", () => {
+    expect(run.stdout).toContain("ISL and OSL are taken as fixed and prompts as sharing nothing (no KV reuse)");
+    expect(run.stdout).toContain("piggy-backed prefill");
+    expect(run.stdout).toContain("may have errors for unusual configurations");
+  });
+
+  it("[R178] labels the planner's bounds as for load-based planning", () => {
+    expect(run.stdout).toMatch(
+      /prefill queue size: [\d.]+\/[\d.]+\n[^\n]+\n[^\n]+kv cache utilization: [\d.]+\/[\d.]+\nThe planner's bounds are for load-based planning\./,
+    );
+  });
+
+  it("[R183] talks on stderr with minutes and seconds, names of phases and no colours", () => {
+    expect(run.stderr).toMatch(/^00:0\d {2}Phase 1: Prefill profiling \(1 GPU\)$/m);
+    expect(run.stderr).toMatch(/^00:0\d {2}Phase 6: DGD generation$/m);
+    expect(run.stdout).not.toContain("Phase");
+  });
+
+  it("[R101] finds ITL that grows with KV usage, the more the shorter the context", () => {
+    const surface = buildSurface(loadProfile(run.out));
+    const slope = (context: number) => (surface.itlMs(0.9, context) - surface.itlMs(0.3, context)) / 0.6;
+    expect(surface.itlMs(0.9, 4000)).toBeGreaterThan(surface.itlMs(0.3, 4000));
+    expect(slope(1000)).toBeGreaterThan(slope(8000));
+    expect(slope(8000)).toBeGreaterThan(slope(30_000));
+  });
+
+  it("[R089] prints the first profiler's lines in its dialect, on the console with time and logger", () => {
+    const old = profile(...qwen, ...targets, "--dialect", "0.3");
+    expect(old.stdout).toMatch(/^Suggested prefill TP:\d \(TTFT/m);
+    expect(old.stderr).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - __main__ - INFO - Suggested decode TP:\d \(ITL/m);
+  });
+
+  it("prints JSON for machines, with what is printed for people", () => {
+    const { stdout } = profile(...qwen, ...targets, "--json", "--quiet");
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({
+      status: "success",
+      dialect: "0.8",
+      model: "Qwen/Qwen3-32B",
+      strategy: "rapid",
+      plannerBounds: { for: "load-based planning" },
+      deployment: "config_with_planner.yaml",
+    });
+    expect(result.sweep.prefill.map(({ mapping }: { mapping: string }) => mapping)).toEqual([
+      "TP=1",
+      "TP=2",
+      "TP=4",
+      "TP=8",
+    ]);
+    expect(result.chosen.prefill.ttftMs).toBeLessThanOrEqual(200);
+    expect(result.caveats.length).toBeGreaterThan(2);
+  });
+
+  it("[R166] [R086] tells what to do about targets that nothing keeps", () => {
+    const { status, stdout, stderr } = profile(...qwen, "--ttft", "0.5", "--itl", "0.1");
+    expect(status!.status).toBe("success");
+    expect(stderr).toContain("No engine configuration satisfies the TTFT requirement");
+    expect(stdout).toMatch(/The TTFT and ITL target is not kept: relax the SLA, .*smaller or quantized model\./);
+  });
+
+  it("[R129] writes to profiling_results where nothing else is said", () => {
+    runUnderstudy(folder, "profile", ...qwen, ...targets, "--dry-run", "--quiet");
+    expect(readdirSync(join(folder, "profiling_results"))).toContain("config_with_planner.yaml");
+  });
+
+  it("refuses a GPU that nobody knows, and a request that is none, with exit code 2", () => {
+    const unknown = profile("--model", "Qwen/Qwen3-32B", "--gpu", "h300_sxm");
+    expect(unknown.status?.status).not.toBe("success");
+    expect(unknown.stderr).toMatch(/^error: .*h300_sxm/m);
+    const two = profile("--config", "{}", example("rapid_v1beta1.yaml"));
+    expect(two.stderr).toContain("expected one of both");
+    const neither = profile("no-such-file.yaml");
+    expect(neither.stderr).toContain("--config value is neither a valid file path nor valid JSON");
+    expect(neither.status).toMatchObject({ status: "failed", message: "Config validation failed" });
+  });
+});
+
+describe("understudy profile with documents", () => {
+  it("[R012] [R043] [R194] runs the estimated example B as it is given, at its own targets", () => {
+    const { status, stdout, read } = profile(example("trtllm-aic-offline.yaml"));
+    expect(status!.status).toBe("success");
+    expect(stdout).toMatch(/^Suggested number of GPUs for prefill: \d/m);
+    const documents = parseAllDocuments(read("config_with_planner.yaml")).map((document) => document.toJS());
+    expect(documents).toHaveLength(1);
+    expect(JSON.stringify(documents)).toContain("--itl=10.0");
+    expect(JSON.stringify(documents)).toContain("--ttft=300.0");
+  });
+
+  it("[R012] runs the estimated sample profile_sla_aic_dgdr.yaml", () => {
+    const { status, stdout } = profile("--config", example("profile_sla_aic_dgdr.yaml"));
+    expect(status!.status).toBe("success");
+    expect(stdout).toContain("Suggested number of GPUs for decode");
+  });
+
+  it.each([
+    ["vllm-dense-online.yaml", ["prefill_1gpus", "prefill_2gpus", "prefill_4gpus", "prefill_8gpus"]],
+    ["profile_sla_dgdr.yaml", ["prefill_1gpus"]],
+    ["sglang-moe.yaml", ["prefill_8gpus", "prefill_16gpus", "decode_16gpus", "decode_32gpus"]],
+    ["profile_sla_moe_dgdr.yaml", ["prefill_8gpus", "decode_8gpus"]],
+  ])("[R012] [R043] [R194] plans the measured example %s without deploying anything", (name, folders) => {
+    const { status, out, stderr } = profile(example(name), "--dry-run");
+    expect(stderr).not.toContain("unexpected");
+    expect(status!.status).toBe("success");
+    for (const each of folders) expect(existsSync(join(out, each, "config.yaml"))).toBe(true);
+  });
+
+  it("[R007] runs the v1beta1 example to one final file", () => {
+    const { status, read, stdout } = profile(example("rapid_v1beta1.yaml"));
+    expect(status!.outputs).toEqual({ final_config: "final_config.yaml" });
+    expect(stdout).toContain("Pick (autoscale)");
+    expect(read("final_config.yaml")).toContain("dynamo.mocker");
+  });
+
+  it("serves a load on as few GPUs as it takes", () => {
+    const { stdout } = profile(example("load_match_v1beta1.yaml"), "--json", "--quiet");
+    const { pick } = JSON.parse(stdout);
+    expect(pick.by).toBe("load-match");
+    expect(pick.gpus).toBeLessThanOrEqual(16);
+    expect(pick.requestsPerSecond).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describeWithReference("the reference's requests", () => {
+  it.each(readdirSync(referencePath("dgdr-configs")))("%s is accepted or refused as it should be, and runs", (name) => {
+    const isThorough = /thorough/.test(name);
+    const { status, stderr, read } = profile(referencePath("dgdr-configs", name), ...(isThorough ? ["--dry-run"] : []));
+    expect(stderr).not.toContain("unexpected");
+    if (name.startsWith("2d_")) {
+      expect(status).toMatchObject({ status: "failed", message: "Config validation failed" });
+      expect(stderr).toContain("Only one of 'concurrency' or 'requestRate' can be provided, not both.");
+      return;
+    }
+    expect(status).toMatchObject({ status: "success", outputs: { final_config: "final_config.yaml" } });
+    const final = read("final_config.yaml");
+    if (isThorough) expect(final).toBe("null\n...\n");
+    else expect(final).toContain("kind: DynamoGraphDeployment");
+    if (/^[45]_/.test(name)) expect(stderr).toContain("falling back to naive config generation");
+    if (name.startsWith("5_")) expect(stderr).toContain("Falling back to 'none'");
+  });
+
+  it.each(["profile_sla_aic_dgdr.yaml", "profile_sla_dgdr.yaml", "profile_sla_moe_dgdr.yaml"])(
+    "[R012] %s runs as it was shipped, without deploying what it measures",
+    (name) => {
+      const { status, stderr } = profile(referencePath("dgdr-v1alpha1-samples", name), "--dry-run");
+      expect(stderr).not.toContain("unexpected");
+      expect(status!.status).toBe("success");
+    },
+  );
+});
