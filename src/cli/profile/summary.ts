@@ -1,6 +1,12 @@
 import { join } from "node:path";
 import type { DecodeResult, Pick, PrefillResult, ProfilingResult } from "#src/profiler";
-import { BOUNDS_LABEL, recommendationLines, SLA_REMEDIES } from "#src/profiler";
+import {
+  BOUNDS_LABEL,
+  DEFAULT_GPU_HOUR_PRICE,
+  gpuHoursPer1000,
+  recommendationLines,
+  SLA_REMEDIES,
+} from "#src/profiler";
 import { textTable } from "../text-table.ts";
 import { caveats } from "./caveats.ts";
 
@@ -18,8 +24,11 @@ export function summaryText(result: ProfilingResult): string {
   }
   blocks.push(
     ...capacityText(result),
+    ...costText(result),
     targetText(result),
-    ...caveats(result).map((text) => `Note: ${text}\n`),
+    caveats(result)
+      .map((text) => `Note: ${text}\n`)
+      .join(""),
     filesText(result),
   );
   return blocks.filter((block) => block !== "").join("\n");
@@ -123,6 +132,16 @@ function capacityText({ capacity, request }: ProfilingResult): string[] {
   return [
     `${prefillReplicas} prefill and ${decodeReplicas} decode replicas (${gpus} GPUs) ${serves} within the targets.\n`,
   ];
+}
+
+/** Of the chosen pair. */
+function costText({ chosen, request }: ProfilingResult): string[] {
+  const { prefill, decode } = chosen;
+  if (prefill === undefined || decode === undefined) return [];
+  const { isl, osl } = request.workload;
+  const { total } = gpuHoursPer1000(isl, osl, prefill.throughputPerGpu, decode.throughputPerGpu);
+  const price = (total * DEFAULT_GPU_HOUR_PRICE).toFixed(2);
+  return [`1000 requests take ${total.toFixed(3)} GPU-hours ($${price} at $${DEFAULT_GPU_HOUR_PRICE} a GPU-hour).\n`];
 }
 
 function targetText({ request, sla, chosen, pick }: ProfilingResult): string {

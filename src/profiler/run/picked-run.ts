@@ -1,7 +1,7 @@
 import { pickFromSweep } from "../picking/from-sweep.ts";
 import { updatedSla } from "../picking/sla.ts";
 import { decodeKvBounds, type PlannerBounds, prefillQueueBounds } from "../selection/bounds.ts";
-import { recommendationLines } from "../selection/recommendations.ts";
+import { BOUNDS_LABEL, recommendationLines } from "../selection/recommendations.ts";
 import { mappingOfLayout } from "../space/mapping.ts";
 import { type SweepModel, sweepModel } from "../space/model.ts";
 import { type SearchSpace, searchSpace } from "../space/search-space.ts";
@@ -48,6 +48,7 @@ export async function pickedRun(run: Run): Promise<Outcome> {
   const bounds = boundsOf(chosen, target, request.workload);
   if (chosen.prefill !== undefined) {
     for (const line of recommendationLines(chosen, bounds, request.dialect)) log.info(line);
+    log.detail(BOUNDS_LABEL);
   }
   await drawSweep(run, sweep, chosen);
 

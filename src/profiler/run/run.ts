@@ -1,5 +1,6 @@
 import { UserError } from "#common";
 import type { Backend, ModelFacts } from "#src/estimator";
+import { pairCosts } from "../selection/cost.ts";
 import type { EngineSource, ProfilingRequest, SearchStrategy } from "../types.ts";
 import { interrupted } from "./errors.ts";
 import { openRunLog } from "./log.ts";
@@ -62,6 +63,7 @@ export async function runProfiler(
     );
     return {
       ...outcome,
+      costs: pairCosts(outcome.sweep.prefill, outcome.sweep.decode, request.workload),
       request,
       backend: run.backend,
       files: [...folder.files],

@@ -2,6 +2,7 @@ import type { Profile } from "#profiles";
 import type { KubernetesObject } from "#src/deployment";
 import type { Backend, ModelFacts } from "#src/estimator";
 import type { PlannerBounds } from "../selection/bounds.ts";
+import type { PairCost } from "../selection/cost.ts";
 import type { PipelineLog } from "../sweep/hooks.ts";
 import type {
   DecodeResult,
@@ -94,6 +95,8 @@ export interface ProfilingResult {
   /** Rows of the sweep that were chosen; absent where a pick was made otherwise. */
   chosen: { prefill?: PrefillResult; decode?: DecodeResult; by?: "sweep" | "user" };
   bounds: PlannerBounds;
+  /** What a thousand requests take, of the pairs of engines that no other pair beats. */
+  costs: PairCost[];
   pick?: Pick;
   profile?: Profile;
   /** Replicas and request rate that the surfaces give. */

@@ -188,6 +188,21 @@ describe("deployment", () => {
   });
 });
 
+it("[R126] counts what requests cost, of pairs that no other pair beats, and draws it since 0.8", async () => {
+  const { folder, result } = madeRun(flags);
+  const { costs, sweep } = await result;
+  expect(costs.length).toBeGreaterThan(3);
+  for (const { prefill, decode, gpuHours, price } of costs) {
+    expect(gpuHours).toBeCloseTo(3e6 / prefill.throughputPerGpu / 3600 + 150e3 / decode.throughputPerGpu / 3600, 12);
+    expect(price).toBeCloseTo(3 * gpuHours, 12);
+    const beaten = sweep.prefill.some(
+      (row) => row.ttftMs <= prefill.ttftMs && row.throughputPerGpu > prefill.throughputPerGpu,
+    );
+    expect(beaten).toBe(false);
+  }
+  expect(filesIn(folder)).toContain("cost_sla.png");
+});
+
 it("[R128] says success and where the deployment is", async () => {
   const { folder, result } = madeRun(flags);
   await result;
