@@ -3,12 +3,19 @@ export { type MockerFit, mockerTableToProfile, profileToMockerTable } from "./co
 export { type DiffSummary, diffProfiles, type ProfileDiff } from "./diff.ts";
 export { leastSquares } from "./least-squares.ts";
 export { type LeaveOneOutErrors, leaveOneOut } from "./leave-one-out.ts";
-export { type LoadOptions, loadMockerTable, loadProfile, shippedProfiles } from "./load.ts";
+export { type LoadOptions, loadMockerTable, loadProfile, loadProfileHalf, shippedProfiles } from "./load.ts";
 export { decodeMockerTable, encodeMockerTable } from "./mocker-table.ts";
 export { decodeNpy, encodeNpy, type NpyArray, type NpyDtype, type NpyInput } from "./npy.ts";
 export { encodeNpz, type Npz, openNpz } from "./npz.ts";
 export { decodeJsonPair, decodeProfileJson, encodeProfileJson } from "./profile-json.ts";
-export { encodeJsonPair, saveJsonPair, saveMockerTable, saveProfileJson, saveResultsFolder } from "./save.ts";
+export {
+  encodeJsonPair,
+  saveJsonPair,
+  saveMockerTable,
+  saveProfileHalf,
+  saveProfileJson,
+  saveResultsFolder,
+} from "./save.ts";
 export { buildSurface } from "./surface.ts";
 export type * from "./types.ts";
 export type { Finding, Severity } from "./validation/finding.ts";

@@ -8,7 +8,7 @@ import { decodeMockerTable, isMockerTable } from "./mocker-table.ts";
 import { MAX_NPZ_BYTES, type Npz, openNpz } from "./npz.ts";
 import { decodeJsonPair, decodeProfileJson } from "./profile-json.ts";
 import { npzSource, readDecode, readPrefill } from "./reference-arrays.ts";
-import type { MockerTable, Profile } from "./types.ts";
+import type { DecodeSamples, MockerTable, PrefillSamples, Profile } from "./types.ts";
 import { requireSound } from "./validation/validate.ts";
 
 /** The files of the results folder of Dynamo's SLA profiler. */
@@ -88,6 +88,17 @@ function loadNpzPair(folder: string, name: string): Profile {
     decode: readDecode(npzSource(open(decodePath), decodePath)),
     provenance: {},
   };
+}
+
+/** One half of the results folder; null where it is not there. @throws UserError where it can't be read */
+export function loadProfileHalf(folder: string, half: "prefill"): PrefillSamples | null;
+export function loadProfileHalf(folder: string, half: "decode"): DecodeSamples | null;
+export function loadProfileHalf(folder: string, half: "prefill" | "decode"): PrefillSamples | DecodeSamples | null;
+export function loadProfileHalf(folder: string, half: "prefill" | "decode"): PrefillSamples | DecodeSamples | null {
+  const path = join(folder, half === "prefill" ? PREFILL_NPZ : DECODE_NPZ);
+  if (!existsSync(path)) return null;
+  const source = npzSource(open(path), path);
+  return half === "prefill" ? readPrefill(source) : readDecode(source);
 }
 
 function loadNpz(path: string, bytes: Uint8Array, name: string): Profile {

@@ -28,6 +28,21 @@ export function encodeJsonPair(profile: Profile): [name: string, text: string][]
   ];
 }
 
+/**
+ * Writes one half of a profile, for who has measured no more: its npz in the results folder and at the top, and its file of the
+ * ConfigMap. @returns the files written. @throws UserError PROFILES_UNREADABLE
+ */
+export function saveProfileHalf(half: Pick<Profile, "prefill"> | Pick<Profile, "decode">, folder: string): string[] {
+  const isPrefill = "prefill" in half;
+  const npz = encodeNpz(isPrefill ? prefillToNpy(half.prefill) : decodeToNpy(half.decode));
+  const json = isPrefill ? prefillToJson(half.prefill) : decodeToJson(half.decode);
+  return writeAll([
+    [join(folder, isPrefill ? PREFILL_NPZ : DECODE_NPZ), npz],
+    [join(folder, "raw_data.npz"), npz],
+    [join(folder, isPrefill ? PREFILL_JSON : DECODE_JSON), `${JSON.stringify(json)}\n`],
+  ]);
+}
+
 /** Writes the two JSON files of the `planner-profile-data` ConfigMap into a folder. @returns the files written */
 export function saveJsonPair(profile: Profile, folder: string): string[] {
   return writeAll(encodeJsonPair(profile).map(([name, text]) => [join(folder, name), `${text}\n`]));

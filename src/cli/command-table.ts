@@ -12,6 +12,7 @@ export const COMMAND_TABLE: CommandTable = {
   load: async () => (await import("./commands/load.ts")).loadCommand(),
   mocker: async () => (await import("./commands/mocker.ts")).mockerCommand(),
   profile: async () => (await import("./commands/profile.ts")).profileCommand(),
+  "profile-endpoint": async () => (await import("./commands/profile-endpoint.ts")).profileEndpointCommand(),
   profiles: async () => (await import("./commands/profiles.ts")).profilesCommand(),
   manifests: async () => (await import("./commands/manifests.ts")).manifestsCommand(),
   trace: async () => (await import("./commands/trace.ts")).traceCommand(),

@@ -52,4 +52,11 @@ export { estimatedEngine } from "./sweep/estimated-engine.ts";
 export type { CandidateStore, PipelineContext, PipelineLog } from "./sweep/hooks.ts";
 export { type PrefillSweep, sweepPrefill } from "./sweep/prefill.ts";
 export { prefillThroughputPerGpu } from "./sweep/throughput.ts";
+export type { DeploymentDriver, PlannedWork, TrialDeployment } from "./thorough/driver.ts";
+export {
+  type EndpointOptions,
+  type EndpointProgress,
+  type EndpointResult,
+  profileEndpoint,
+} from "./thorough/profile-endpoint.ts";
 export type * from "./types.ts";

@@ -82,3 +82,11 @@ export const modelNotServed = (model: string, url: string, served: readonly stri
     message: `${url} does not serve ${JSON.stringify(model)}; it serves ${served.slice(0, 8).join(", ")}`,
     ...(near === undefined ? {} : { hint: near }),
   });
+
+export const otherWorkFolder = (folder: string, found: string): UserError =>
+  new UserError({
+    code: "PROFILER_OTHER_WORK_FOLDER",
+    where: "--work-dir",
+    message: `${folder} holds measurements of something else: ${found.replace(/\s+/g, " ").trim()}`,
+    hint: "give another --work-dir, or --force-rerun to measure everything again",
+  });

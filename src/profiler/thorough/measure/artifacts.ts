@@ -10,7 +10,7 @@ export const EXPORT_FILE = "profile_export_aiperf.json";
 
 /** What is read of a run's export: AIPerf's own, or ours. */
 export interface RunFigures {
-  ttftMs: { mean: number; max: number };
+  ttftMs: { mean: number; min: number; max: number };
   itlMs: number;
   /** Output tokens per second. */
   tokensPerSecond: number;
@@ -52,7 +52,7 @@ export function readFigures(folder: string): RunFigures | null {
   if (found.was_cancelled === true || !isNumber(ttft?.avg) || !isNumber(ttft.max)) return null;
   const steady = found.steady_state;
   return {
-    ttftMs: { mean: ttft.avg, max: ttft.max },
+    ttftMs: { mean: ttft.avg, min: ttft.min ?? ttft.avg, max: ttft.max },
     itlMs: found.inter_token_latency?.avg ?? Number.NaN,
     tokensPerSecond: found.output_token_throughput?.avg ?? Number.NaN,
     completed: found.request_count?.avg ?? 0,
