@@ -121,8 +121,9 @@ describe("understudy profile with flags", () => {
 
 describe("understudy profile with documents", () => {
   it("[R012] [R043] [R194] runs the estimated example B as it is given, at its own targets", () => {
-    const { status, stdout, read } = profile(example("trtllm-aic-offline.yaml"));
+    const { status, stdout, stderr, read } = profile(example("trtllm-aic-offline.yaml"));
     expect(status!.status).toBe("success");
+    expect(stderr.match(/No measurements of trtllm 0\.20\.0 are shipped/g)).toHaveLength(1);
     expect(stdout).toMatch(/^Suggested number of GPUs for prefill: \d/m);
     const documents = parseAllDocuments(read("config_with_planner.yaml")).map((document) => document.toJS());
     expect(documents).toHaveLength(1);

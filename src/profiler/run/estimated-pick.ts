@@ -24,13 +24,6 @@ export async function estimatedPick({ request, facts, services }: Run): Promise<
     },
     ...(sheet === undefined ? {} : { system: { name: sheet.name, memoryBytes: sheet.memoryBytes } }),
     covers: (backend) => isSupported(model.id, name, backend),
-    open: (backend, parallelism) =>
-      openNativeEngine({
-        model: model.id,
-        system: name,
-        backend,
-        parallelism,
-        ...(aic.backendVersion === undefined ? {} : { backendVersion: aic.backendVersion }),
-      }),
+    open: (backend, parallelism) => openNativeEngine({ model: model.id, system: name, backend, parallelism }),
   });
 }

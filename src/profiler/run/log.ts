@@ -49,8 +49,10 @@ export function openRunLog({ folder, now, startedAt, console }: RunLogOptions): 
     info: (text) => write("INFO", text, true),
     detail: (text) => write("INFO", text, false),
     warning: (text) => {
-      if (!warnings.includes(text)) warnings.push(text);
-      write("WARNING", text, true);
+      const isNew = !warnings.includes(text);
+      if (isNew) warnings.push(text);
+      // Said once to people, however often it comes up.
+      write("WARNING", text, isNew);
     },
     error: (text) => write("ERROR", text, true),
     close: () => {

@@ -18,21 +18,32 @@ async function estimatedSource(context: SourceContext): Promise<EngineSource> {
     model: aic.model ?? request.model,
     system,
     backend: aic.backend ?? backend,
-    ...(aic.backendVersion === undefined ? {} : { backendVersion: aic.backendVersion }),
   };
   const opened: RapidSourceOptions["opened"] = (phase, mapping, folder) =>
     context.write(`${folder}/config.yaml`, context.candidateYaml(phase, mapping));
   if (request.estimator === "aiconfigurator") {
     if (python === undefined) throw needsPython();
     const client = startAiconfigurator(python);
-    const open = adapterOpenEngine((engine) => client.open(engine), spec);
+    const version = aic.backendVersion === undefined ? {} : { backendVersion: aic.backendVersion };
+    const open = adapterOpenEngine((engine) => client.open(engine), { ...spec, ...version });
     return rapidSource({ open, opened, close: () => client.close() });
   }
   const { openNativeEngine } = await import("#src/estimator");
   return rapidSource({
-    open: (parallelism, mapping) => nativeOpenEngine(openNativeEngine({ ...spec, parallelism }), mapping),
+    open: (parallelism, mapping) => {
+      const engine = openNativeEngine({ ...spec, parallelism });
+      sayVersion(context, engine.facts.backendVersion);
+      return nativeOpenEngine(engine, mapping);
+    },
     opened,
   });
+}
+
+/** One version of each backend is shipped: what was measured of it beats what is computed for the very one that was asked for. */
+function sayVersion({ request, backend, log }: SourceContext, found: string): void {
+  const wanted = request.aic.backendVersion;
+  if (wanted === undefined || wanted === found) return;
+  log.warning(`No measurements of ${backend} ${wanted} are shipped: those of ${found} are used`);
 }
 
 /** What local mockers play where nothing names a GPU. */
