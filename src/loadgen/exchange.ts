@@ -120,12 +120,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#over) return;
-    if (this.#stopped !== null) this.#conclude();
-    else {
-      const { kind, message } = connectionFailure(error, this.#status > 0);
-      this.#fail(kind, message);
+    if (this.#stopped !== null) {
+      this.#conclude();
+      this.#end();
+      return;
     }
-    this.#end();
+    const { kind, message } = connectionFailure(error, this.#status > 0);
+    this.#fail(kind, message);
+    this.#over = true;
+    // undici is still clearing the connection away: the next request must not be on it before that is done.
+    setImmediate(() => this.#end());
   }
 
   #tokensCame(count: number, nowMs: number): void {
