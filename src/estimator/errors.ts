@@ -83,3 +83,18 @@ export const invalidFormat = (name: string, found: string, known: readonly strin
     message: `found the number format "${found}", expected one of ${known.join(", ")}`,
     hint: didYouMean(found, known) ?? "leave it out to take what the checkpoint says",
   });
+
+export const unknownSystem = (name: string, known: readonly string[]): UserError =>
+  new UserError({
+    code: "ESTIMATOR_UNKNOWN_SYSTEM",
+    message: `found the GPU system "${name}", expected one of ${known.filter((other) => other.includes("_")).join(", ")}`,
+    hint: didYouMean(name, known) ?? "h100, h200, b200 and the like are understood, too",
+  });
+
+export const malformedConfiguration = (file: string, field: string, detail: string): UserError =>
+  new UserError({
+    code: "ESTIMATOR_MODEL_CONFIG",
+    where: file,
+    message: `${field}: ${detail}`,
+    hint: "a model's config.json as Hugging Face has it is expected",
+  });

@@ -1,5 +1,13 @@
 export { AICONFIGURATOR_PACKAGES, type AiconfiguratorClient, startAiconfigurator } from "./aiconfigurator/client.ts";
+export { ACCURACY_CAVEAT } from "./caveat.ts";
 export { engineLayout } from "./layout.ts";
+export { builtInModels } from "./models/built-in.ts";
+export { findModel, modelFacts } from "./models/find.ts";
 export type * from "./models/types.ts";
+export { nativeEstimator, openNativeEngine } from "./native/shipped.ts";
+export { isSupported, type SupportedCombination, supportedCombinations } from "./support/supported.ts";
+export { findGpuSystem, gpuSystem } from "./systems/find.ts";
+export { GPU_SYSTEMS } from "./systems/sheets.ts";
+export type * from "./systems/types.ts";
 export { type EstimatorTimingOptions, estimatorBlocks, estimatorTiming } from "./timing.ts";
 export type * from "./types.ts";

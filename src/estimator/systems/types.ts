@@ -6,7 +6,7 @@ export interface GpuSystem {
   aliases: readonly string[];
   /** What `nvidia-smi` and node labels call it. */
   products: readonly string[];
-  vendor: "nvidia" | "intel";
+  vendor: "nvidia" | "intel" | "amd";
   memoryBytesPerSecond: number;
   memoryBytes: number;
   /** Operations per second of its matrix units; absent where it has none of that kind. */
@@ -18,6 +18,12 @@ export interface GpuSystem {
   /** GPUs that are joined by the intra-node fabric: a whole rack for NVL72. */
   fabricGpus: number;
   pcieBytesPerSecond: number;
+  /** Beyond a rack's fabric, where that is wider than a node. */
+  rackBytesPerSecond?: number;
+  /** Share of the memory speed that plain copies reach; 0.8 where absent. */
+  memoryEfficiency?: number;
+  /** Time of one hop between GPUs, seconds; 10 µs where absent. */
+  hopSeconds?: number;
   watts: number;
   /** CUDA compute capability × 10; 0 for other vendors. */
   smVersion: number;

@@ -47,8 +47,12 @@ export interface OpTables {
   /** Expert blocks that `experts` knows. */
   readonly expertBlocks: readonly { shape: ExpertShape; format: string }[];
 
-  /** Product of [m × k] activations with [k × n] weights. */
-  gemm(format: string, m: number, n: number, k: number): number;
+  /**
+   * Product of [m × k] activations with [k × n] weights.
+   *
+   * @param quantised the activations come in the format already (only `fp8_static` has a saving from it)
+   */
+  gemm(format: string, m: number, n: number, k: number, quantised?: boolean): number;
 
   /**
    * Attention of `batch` prompts with `tokens` new tokens each after `prefix` cached ones.
@@ -85,6 +89,7 @@ export interface OpTables {
    *
    * @param gemm format of its projections
    * @param heads query heads on this GPU
+   * @param modelHeads those of the whole model: 128 (DeepSeek-V3, where absent) or 64 (Kimi-K2)
    */
   contextMla(
     fmha: string,
@@ -94,8 +99,9 @@ export interface OpTables {
     batch: number,
     tokens: number,
     prefix?: number,
+    modelHeads?: number,
   ): number;
 
   /** The same for one generation step. */
-  generationMla(kv: string, gemm: string, heads: number, batch: number, context: number): number;
+  generationMla(kv: string, gemm: string, heads: number, batch: number, context: number, modelHeads?: number): number;
 }

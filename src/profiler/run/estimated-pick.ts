@@ -15,12 +15,13 @@ export async function estimatedPick({ request, facts, services }: Run): Promise<
   const model = facts ?? modelFacts(aic.model ?? request.model);
   const sheet = findGpuSystem(name);
   services.signal.throwIfAborted();
+  const { moe, mla, weightMib, ...sizes } = model;
   return pickRapid(request, {
     model: {
-      ...model,
-      moe: model.moe,
-      mla: model.mla !== undefined,
-      weightBytes: model.weightMib * 2 ** 20,
+      ...sizes,
+      ...(moe === undefined ? {} : { moe }),
+      mla: mla !== undefined,
+      weightBytes: weightMib * 2 ** 20,
     },
     ...(sheet === undefined ? {} : { system: { name: sheet.name, memoryBytes: sheet.memoryBytes } }),
     covers: (backend) => isSupported(model.id, name, backend),
