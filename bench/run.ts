@@ -17,6 +17,7 @@ import {
 } from "./processes.ts";
 import { runProfilingBench } from "./rapid-profiling.ts";
 import { brokenPromises, type RowResult, resultTable } from "./results.ts";
+import { runRoundTrip } from "./round-trip.ts";
 import { benchRows } from "./rows.ts";
 
 /** What DynoSim's Python package needs for a replay; its own list of dependencies is longer and not all on PyPI. */
@@ -29,6 +30,7 @@ const { values: flags } = parseArgs({
     requests: { type: "string", default: "100000" },
     live: { type: "boolean", default: false },
     profiling: { type: "boolean", default: false },
+    "round-trip": { type: "boolean", default: false },
     scale: { type: "string", default: "1" },
     repeat: { type: "string", default: "3" },
     json: { type: "string" },
@@ -45,9 +47,26 @@ if (flags.help) {
   --json FILE        write all figures
   --live             the live mocker instead: streams, accuracy, first tokens, many workers, and comparable servers
   --profiling        rapid profiling instead: the whole pipeline with its pictures
+  --round-trip       profile-endpoint against a live mocker instead: does it give the mocker's profile back?
   --scale X          length of the live rows; promises are about 1, the default`);
 } else {
-  process.exitCode = flags.live ? await live() : flags.profiling ? await profiling() : await main();
+  process.exitCode = flags.live
+    ? await live()
+    : flags.profiling
+      ? await profiling()
+      : flags["round-trip"]
+        ? await roundTrip()
+        : await main();
+}
+
+async function roundTrip(): Promise<number> {
+  try {
+    return (await runRoundTrip(await ensurePythonVenv(["numpy"]), progress)) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof ToolMissing)) throw error;
+    console.error(`error: ${error.message}`);
+    return 2;
+  }
 }
 
 async function live(): Promise<number> {

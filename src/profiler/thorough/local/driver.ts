@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UserError } from "#common";
+import { formatUserError, UserError } from "#common";
 import type { KubernetesObject } from "#src/deployment";
 import { type Calls, Child } from "#src/live";
 import { CandidateFailed } from "../../errors.ts";
@@ -98,7 +98,7 @@ class LocalDeployment implements TrialDeployment {
       await Promise.race([this.#ready, this.#failure, ended]);
     } catch (error) {
       // What a process says it can't do concerns this candidate; anything else is a mistake of ours.
-      throw error instanceof UserError ? new CandidateFailed(error.message) : error;
+      throw error instanceof UserError ? new CandidateFailed(formatUserError(error)) : error;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", aborted);
