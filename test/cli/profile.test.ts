@@ -120,7 +120,7 @@ describe("understudy profile with flags", () => {
 });
 
 describe("understudy profile with documents", () => {
-  it("[R012] [R043] [R194] runs the estimated example B as it is given, at its own targets", () => {
+  it("[R012] [R036] [R043] [R194] runs the estimated example B as it is given, at its own targets", () => {
     const { status, stdout, stderr, read } = profile(example("trtllm-aic-offline.yaml"));
     expect(status!.status).toBe("success");
     expect(stderr.match(/No measurements of trtllm 0\.20\.0 are shipped/g)).toHaveLength(1);
