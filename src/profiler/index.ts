@@ -14,6 +14,12 @@ export {
   interpolateDecode,
   interpolatePrefill,
 } from "./interpolation/interpolate.ts";
+export { type PickingMode, type PickingRequest, pickingMode } from "./picking/decision.ts";
+export { pickFromSweep } from "./picking/from-sweep.ts";
+export { type NaiveModel, naivePick } from "./picking/naive.ts";
+export { pickRapid, type RapidSources } from "./picking/rapid.ts";
+export { type ReplicaOptions, type ReplicaPlan, replicasFor } from "./picking/replicas.ts";
+export { type UpdatedSla, updatedSla } from "./picking/sla.ts";
 export { profile } from "./profile.ts";
 export { writeConfigFailure } from "./run/config-failure.ts";
 export { SLA_REMEDIES } from "./run/errors.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "#common";
 import { engineLayout, type NativeEngine } from "#src/estimator";
-import { pickFromSweep, pickingMode, pickRapid, type RapidSources } from "../../../src/profiler/picking/index.ts";
+import { pickFromSweep, pickingMode, pickRapid, type RapidSources } from "#src/profiler";
 import type { DecodeResult, Mapping, PrefillResult } from "../../../src/profiler/types.ts";
 import { pickingRequest, SCALING_PLANNER, type SimpleTimes, simpleEngine } from "./fixture-rows.ts";
 
