@@ -1,16 +1,20 @@
 /**
- * Takes the pictures that README and docs show (docs/assets): runs the main scenario, opens its report in Chromium.
+ * Takes the pictures that README and docs show (docs/assets): plots of a profiling run; the main scenario's report in Chromium.
  *   node scripts/screenshots.ts [FOLDER]
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { ensureChromium } from "./test-tools.ts";
 
 const SCENARIO = "sin-5-45-i3000-o300";
+/** The example of docs/profiler.md. */
+const PROFILING =
+  "--model Qwen/Qwen3-32B --backend trtllm --gpu h200_sxm --isl 3000 --osl 150 --ttft 200 --itl 20 --use-ai-configurator";
+const PLOTS = ["decode_performance.png", "selected_decode_interpolation/decode_itl_interpolation.png"];
 /** Wide enough for the desktop's layout; the README shows it at two thirds of that. */
 const VIEWPORT = { width: 1280, height: 900 };
 /** The picture ends with this chart; the tables between the answer and the charts are left out. */
@@ -21,6 +25,8 @@ const folder = process.argv[2] ?? fileURLToPath(new URL("../docs/assets", import
 const work = mkdtempSync(join(tmpdir(), "understudy-screenshots-"));
 try {
   mkdirSync(folder, { recursive: true });
+  understudy("profile", ...PROFILING.split(" "), "--output-dir", "profiling_results");
+  for (const plot of PLOTS) copyFileSync(join(work, "profiling_results", plot), join(folder, basename(plot)));
   const page = await openReport(runScenario());
   await page.addStyleTag({ content: `${LEFT_OUT} { display: none !important; }` });
   const end = (await page.locator(LAST_CHART).boundingBox())!;
@@ -33,10 +39,14 @@ try {
 
 /** Path of the report of a run of the main scenario. */
 function runScenario(): string {
-  const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
-  const { status } = spawnSync(process.execPath, [main, "start"], { cwd: work, stdio: ["ignore", "ignore", 2] });
-  if (status !== 0) throw new Error(`understudy start ended with exit code ${status}`);
+  understudy("start");
   return join(work, "understudy-results", SCENARIO, "report.html");
+}
+
+function understudy(...args: string[]): void {
+  const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+  const { status } = spawnSync(process.execPath, [main, ...args], { cwd: work, stdio: ["ignore", "ignore", 2] });
+  if (status !== 0) throw new Error(`understudy ${args[0]} ended with exit code ${status}`);
 }
 
 async function openReport(path: string) {
