@@ -13,6 +13,7 @@ export const COMMAND_TABLE: CommandTable = {
   mocker: async () => (await import("./commands/mocker.ts")).mockerCommand(),
   profile: async () => (await import("./commands/profile.ts")).profileCommand(),
   "profile-endpoint": async () => (await import("./commands/profile-endpoint.ts")).profileEndpointCommand(),
+  estimate: async () => (await import("./commands/estimate.ts")).estimateCommand(),
   profiles: async () => (await import("./commands/profiles.ts")).profilesCommand(),
   manifests: async () => (await import("./commands/manifests.ts")).manifestsCommand(),
   trace: async () => (await import("./commands/trace.ts")).traceCommand(),

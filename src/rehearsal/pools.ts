@@ -14,8 +14,10 @@ import {
 } from "#mocker/engine";
 import { buildSurface, loadMockerTable, type Profile, type Surface } from "#profiles";
 import type { Deployment, PoolSettings } from "#scenarios";
+import { estimatorBlocks, estimatorTiming, type NativeEngine } from "#src/estimator";
 import type { RoleName } from "#src/record";
 import type { PoolSpec } from "#src/simulator";
+import { estimatedEngine } from "./estimated-engine.ts";
 
 /** Switches by name, on where the scenario lists them. */
 export function engineQuirks(names: readonly string[]): EngineQuirks {
@@ -25,7 +27,8 @@ export function engineQuirks(names: readonly string[]): EngineQuirks {
 }
 
 /**
- * The pool that plays a role, from a scenario's settings; what they leave open comes from the profile, then from defaults.
+ * The pool that plays a role, from a scenario's settings; what they leave open comes from the estimate that is played, from the
+ * profile, then from defaults.
  * Asked by processes of a live run, too: a deployment can be sent to them, the functions of a timing model can't.
  */
 export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Profile | null): PoolSpec {
@@ -35,7 +38,10 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
   const quirks = engineQuirks(deployment.quirks);
   const blockSize = overrides.blockSize ?? ENGINE_DEFAULTS.blockSize;
   const surface = profile === null ? null : buildSurface(profile, deployment.surfaces);
-  const numGpuBlocks = overrides.numGpuBlocks ?? profileBlocks(surface, blockSize);
+  const estimated = estimatedEngine(settings);
+  const numGpuBlocks =
+    overrides.numGpuBlocks ??
+    (estimated === null ? profileBlocks(surface, blockSize) : estimatorBlocks(estimated, blockSize, settings.dpSize));
   const capacityTokens = numGpuBlocks * blockSize;
   const engine: EngineConfig = engineConfig({
     ...overrides,
@@ -43,13 +49,16 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
     blockSize,
     numGpuBlocks,
     quirks,
-    timing: timingModel(settings, surface, capacityTokens, quirks),
+    timing:
+      estimated === null
+        ? timingModel(settings, surface, capacityTokens, quirks)
+        : estimatorTiming(estimated, { schedulers: settings.dpSize }),
   });
   return {
     workers: settings.workers,
     engine,
     dpSize: settings.dpSize,
-    gpusPerWorker: settings.gpusPerWorker ?? profileGpus(profile, role) ?? 1,
+    gpusPerWorker: settings.gpusPerWorker ?? engineGpus(estimated, profile, role),
     startupMs: settings.startupMs,
   };
 }
@@ -60,9 +69,10 @@ function profileBlocks(surface: Surface | null, blockSize: number): number {
   return Math.max(1, Math.floor(surface.maxKvTokens / blockSize));
 }
 
-function profileGpus(profile: Profile | null, role: EngineRole): number | undefined {
+function engineGpus(estimated: NativeEngine | null, profile: Profile | null, role: EngineRole): number {
+  if (estimated !== null) return estimated.facts.layout.gpus;
   const { provenance } = profile ?? {};
-  return role === "prefill" ? provenance?.gpusPerPrefillEngine : provenance?.gpusPerDecodeEngine;
+  return (role === "prefill" ? provenance?.gpusPerPrefillEngine : provenance?.gpusPerDecodeEngine) ?? 1;
 }
 
 function timingModel(

@@ -7,6 +7,7 @@ import { measuredValues, type RunSummary, summarize } from "#src/report";
 import { type SimulationSpec, simulate } from "#src/simulator";
 import { bestStatic } from "#src/study";
 import { faultsUnsupported, profileNeeded, unknownKvBytes } from "./errors.ts";
+import { estimatedEngine } from "./estimated-engine.ts";
 import { poolSpec } from "./pools.ts";
 
 export type RunnableScenario = Scenario<PlannerConfig>;
@@ -92,7 +93,10 @@ function simulationSpec(scenario: RunnableScenario, profile: Profile | null, wor
 function transferModel(scenario: RunnableScenario, profile: Profile | null): TransferModel | null {
   const { transfer } = scenario.deployment;
   if (transfer === null) return null;
-  const bytesPerToken = transfer.bytesPerToken ?? profile?.provenance.kvBytesPerToken;
+  const bytesPerToken =
+    transfer.bytesPerToken ??
+    estimatedEngine(scenario.deployment.decode)?.facts.kvBytesPerToken ??
+    profile?.provenance.kvBytesPerToken;
   if (bytesPerToken === undefined) {
     throw unknownKvBytes(scenario.locate(["deployment", "kvTransfer"]), scenario.deployment.profile ?? "(none)");
   }

@@ -227,7 +227,6 @@ describe("mistakes", async () => {
 
   it("of asking for what is not modelled are refused with the reason", async () => {
     expect(await refusal("--engine-type", "sglang")).toContain("--metric-names sglang");
-    expect(await refusal("--aic-perf-model")).toContain("estimator");
     expect(await refusal("--aic-nextn", "3")).toContain("speculative decoding");
     expect(await refusal("--bootstrap-ports", "1,2")).toContain("HTTP");
   });

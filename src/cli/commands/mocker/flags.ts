@@ -22,6 +22,17 @@ export interface MockerFlags {
   timing?: string;
   timeToFirstToken?: number;
   interTokenLatency?: number;
+  aicPerfModel?: true;
+  aicSystem?: string;
+  aicBackend?: "vllm" | "sglang" | "trtllm";
+  aicBackendVersion?: string;
+  aicTpSize?: number;
+  aicMoeTpSize?: number;
+  aicMoeEpSize?: number;
+  aicAttentionDpSize?: number;
+  gpuMemoryUtilization?: number;
+  memFractionStatic?: number;
+  freeGpuMemoryFraction?: number;
   speedupRatio?: number;
   decodeSpeedupRatio?: number;
   startupTime?: number;
@@ -117,6 +128,28 @@ export function withMockerFlags(command: Command): Command {
     ),
     new Option("--time-scale <k>", "model time runs k times as fast as the clock (default: 1)").argParser(
       positiveNumber("--time-scale"),
+    ),
+  );
+  add(
+    "Timing by the built-in estimator:",
+    new Option("--aic-perf-model", "times of --model-path on --aic-system, without a profile"),
+    new Option("--aic-system <name>", "GPU system, such as h200_sxm"),
+    new Option("--aic-backend <name>", "whose kernels (default: vllm)").choices(["vllm", "sglang", "trtllm"]),
+    new Option("--aic-backend-version <version>", "of its measurements (default: the newest well-covered one)"),
+    new Option("--aic-tp-size <n>", "GPUs that split attention (default: 1)").argParser(
+      wholeNumber("--aic-tp-size", 1),
+    ),
+    new Option("--aic-moe-tp-size <n>", "GPUs that split each expert").argParser(wholeNumber("--aic-moe-tp-size", 1)),
+    new Option("--aic-moe-ep-size <n>", "GPUs that share the experts").argParser(wholeNumber("--aic-moe-ep-size", 1)),
+    new Option("--aic-attention-dp-size <n>", "attention ranks with requests of their own").argParser(
+      wholeNumber("--aic-attention-dp-size", 1),
+    ),
+    new Option("--gpu-memory-utilization <share>", "vLLM's: of GPU memory; sizes the KV cache").argParser(
+      share("--gpu-memory-utilization"),
+    ),
+    new Option("--mem-fraction-static <share>", "SGLang's: the same").argParser(share("--mem-fraction-static")),
+    new Option("--free-gpu-memory-fraction <share>", "TensorRT-LLM's: of what the weights leave").argParser(
+      share("--free-gpu-memory-fraction"),
     ),
   );
   add(

@@ -8,20 +8,6 @@ const refuse = (flags: readonly string[], reason: string, hint: string) => {
 };
 
 refuse(
-  [
-    "--aic-perf-model",
-    "--aic-system",
-    "--aic-backend",
-    "--aic-backend-version",
-    "--aic-tp-size",
-    "--aic-moe-tp-size",
-    "--aic-moe-ep-size",
-    "--aic-attention-dp-size",
-  ],
-  "the estimator does not time engines yet",
-  "make a profile of the estimate first and give it with --profile",
-);
-refuse(
   ["--aic-nextn", "--aic-nextn-accept-rates", "--aic-mtp-seed"],
   "speculative decoding is not modelled yet",
   "--decode-speedup-ratio divides decode times",
@@ -59,7 +45,6 @@ refuse(
 const WITHOUT_EFFECT = [
   "--tensor-parallel-size",
   "--pipeline-parallel-size",
-  "--gpu-memory-utilization",
   "--dtype",
   "--quantization",
   "--max-logprobs",
@@ -69,6 +54,8 @@ const WITHOUT_EFFECT = [
   "--tool-call-parser",
   "--chat-template",
 ];
+/** Shares of GPU memory count where the estimator sizes the KV cache. */
+const ONLY_WITH_ESTIMATOR = ["--gpu-memory-utilization", "--mem-fraction-static", "--free-gpu-memory-fraction"];
 const SWITCHES_WITHOUT_EFFECT = [
   "--trust-remote-code",
   "--enforce-eager",
@@ -94,7 +81,8 @@ export function refuseForeignFlags(command: Command): void {
 
 /** Those of them that were given and do nothing. */
 export function ignoredFlags(command: Command): string[] {
-  return [...WITHOUT_EFFECT, ...SWITCHES_WITHOUT_EFFECT].filter((flag) => isGiven(command, flag));
+  const idle = isGiven(command, "--aic-perf-model") ? [] : ONLY_WITH_ESTIMATOR;
+  return [...WITHOUT_EFFECT, ...SWITCHES_WITHOUT_EFFECT, ...idle].filter((flag) => isGiven(command, flag));
 }
 
 function isGiven(command: Command, flag: string): boolean {

@@ -18,7 +18,7 @@ import { badFlag, contradiction, notHonoured } from "./errors.ts";
 import { readEngineArgs } from "./extra-args.ts";
 import type { MockerFlags } from "./flags.ts";
 import { kvBytesPerToken } from "./kv-bytes.ts";
-import { sourceCapacity, type TimingSource, timingOf, timingSource } from "./timing.ts";
+import { sourceBlocks, sourceKvBytes, type TimingSource, timingOf, timingSource } from "./timing.ts";
 
 /** Dynamo's defaults. */
 const KV_TRANSFER_GB_PER_SECOND = 64;
@@ -122,10 +122,7 @@ function roleOf(flags: MockerFlags, notices: string[]): EngineRole {
 
 function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSource): EngineConfig {
   const blockSize = flags.blockSize ?? ENGINE_DEFAULTS.blockSize;
-  const capacity = sourceCapacity(source);
-  const numGpuBlocks =
-    flags.numGpuBlocksOverride ??
-    (capacity === null ? ENGINE_DEFAULTS.numGpuBlocks : Math.max(1, Math.floor(capacity / blockSize)));
+  const numGpuBlocks = flags.numGpuBlocksOverride ?? sourceBlocks(source, blockSize) ?? ENGINE_DEFAULTS.numGpuBlocks;
   const quirks = flags.quirks?.includes("dynosim") ? { ...DYNOSIM_ENGINE_QUIRKS } : { ...NO_ENGINE_QUIRKS };
   for (const name of ENGINE_QUIRK_NAMES) quirks[name] ||= flags.quirks?.includes(name) ?? false;
   const prefixCaching = flags.enablePrefixCaching ?? ENGINE_DEFAULTS.prefixCaching;
@@ -163,7 +160,7 @@ function transferOf(
   if (bytesPerSecond === 0) return null;
   const known =
     flags.kvBytesPerToken ??
-    (source.kind === "profile" ? source.profile.provenance.kvBytesPerToken : undefined) ??
+    sourceKvBytes(source) ??
     (flags.modelPath === undefined ? null : kvBytesPerToken(flags.modelPath, flags.kvCacheDtype ?? "auto"));
   if (known === null && role === "decode") {
     notices.push(

@@ -1,7 +1,9 @@
 import { parseDurationMs } from "#common";
 import { fixedTiming, polynomialTiming, profileTiming, type TimingModel, tableTiming } from "#mocker/engine";
 import { buildSurface, loadMockerTable, loadProfile, type MockerTable, type Profile } from "#profiles";
+import { estimatorBlocks, estimatorTiming, type NativeEngine } from "#src/estimator";
 import { badFlag, contradiction } from "./errors.ts";
+import { estimatedEngine } from "./estimated-engine.ts";
 import type { MockerFlags } from "./flags.ts";
 
 /** Where an engine's times come from. */
@@ -9,24 +11,23 @@ export type TimingSource =
   | { kind: "profile"; profile: Profile }
   | { kind: "table"; table: MockerTable }
   | { kind: "fixed"; prefillMs: number; decodeMs: number; perPass: boolean }
-  | { kind: "polynomial" };
+  | { kind: "polynomial" }
+  | { kind: "estimator"; engine: NativeEngine; schedulers: number };
 
-type TimingFlags = Pick<
-  MockerFlags,
-  "profile" | "plannerProfileData" | "timing" | "timeToFirstToken" | "interTokenLatency"
->;
-
-/** @throws UserError where flags contradict each other, or a file can't be read */
-export function timingSource(flags: TimingFlags): TimingSource {
+/** @throws UserError where flags contradict each other, a file can't be read, or the estimator does not know the engine */
+export function timingSource(flags: MockerFlags): TimingSource {
   const given = [
     ["--profile", flags.profile],
     ["--planner-profile-data", flags.plannerProfileData],
     ["--timing", flags.timing],
     ["--time-to-first-token", flags.timeToFirstToken ?? flags.interTokenLatency],
+    ["--aic-perf-model", flags.aicPerfModel],
   ].flatMap(([flag, value]) => (value === undefined ? [] : [flag as string]));
   if (given.length > 1) {
     throw contradiction(given.join(", "), "each says where the engine's times come from", "give one of them");
   }
+  const engine = estimatedEngine(flags);
+  if (engine !== null) return { kind: "estimator", engine, schedulers: flags.dataParallelSize ?? 1 };
   if (flags.profile !== undefined) return { kind: "profile", profile: loadProfile(flags.profile) };
   if (flags.plannerProfileData !== undefined) return plannerProfileData(flags.plannerProfileData);
   if (flags.timing !== undefined) return namedTiming(flags.timing);
@@ -63,9 +64,17 @@ function namedTiming(text: string): TimingSource {
   };
 }
 
-/** KV capacity that the source was measured with, tokens; null where it says none. */
-export function sourceCapacity(source: TimingSource): number | null {
-  return source.kind === "profile" ? source.profile.decode.maxKvTokens : null;
+/** KV blocks of one scheduler that the source was measured or estimated with; null where it says none. */
+export function sourceBlocks(source: TimingSource, blockSize: number): number | null {
+  if (source.kind === "estimator") return estimatorBlocks(source.engine, blockSize, source.schedulers);
+  if (source.kind === "profile") return Math.max(1, Math.floor(source.profile.decode.maxKvTokens / blockSize));
+  return null;
+}
+
+/** Bytes of KV cache of one token, each head counted once, where the source knows them. */
+export function sourceKvBytes(source: TimingSource): number | undefined {
+  if (source.kind === "estimator") return source.engine.facts.kvBytesPerToken;
+  return source.kind === "profile" ? source.profile.provenance.kvBytesPerToken : undefined;
 }
 
 export function timingOf(source: TimingSource, capacityTokens: number, flags: MockerFlags): TimingModel {
@@ -82,5 +91,7 @@ export function timingOf(source: TimingSource, capacityTokens: number, flags: Mo
       return fixedTiming({ ...source, perPass: source.perPass || dynosim("fixedPrefillPerPass") });
     case "polynomial":
       return polynomialTiming({ capacityTokens });
+    case "estimator":
+      return estimatorTiming(source.engine, { schedulers: source.schedulers });
   }
 }
