@@ -6,6 +6,7 @@ import { interpolateDecode, interpolatePrefill } from "../interpolation/interpol
 import { PREFILL_HEADROOM } from "../sampling.ts";
 import { withCandidate } from "../sweep/candidate.ts";
 import type { Mapping, SearchStrategy } from "../types.ts";
+import { minutesSeconds } from "./log.ts";
 import { gpusText, type Run } from "./run-context.ts";
 
 export const PREFILL_FOLDER = "selected_prefill_interpolation";
@@ -75,7 +76,12 @@ export async function buildCurves(
     prefillKept,
     context,
     async (engine) => ({
-      ...(await interpolatePrefill(engine, { ...sampling, granularity: prefillGranularity, headroom })),
+      ...(await interpolatePrefill(engine, {
+        ...sampling,
+        granularity: prefillGranularity,
+        headroom,
+        onPoint: progressTeller(run, "Prefill interpolation"),
+      })),
       facts: engine.facts,
     }),
   );
@@ -89,7 +95,12 @@ export async function buildCurves(
     decodeKept,
     context,
     async (engine) => ({
-      ...(await interpolateDecode(engine, { ...sampling, granularity: decodeGranularity, refine })),
+      ...(await interpolateDecode(engine, {
+        ...sampling,
+        granularity: decodeGranularity,
+        refine,
+        onPoint: progressTeller(run, "Decode interpolation"),
+      })),
       facts: engine.facts,
     }),
   );
@@ -111,6 +122,22 @@ export async function buildCurves(
   folder.note(`${PREFILL_FOLDER}/raw_data.npz`, `${DECODE_FOLDER}/raw_data.npz`, "profile.json");
   folder.write(`${DECODE_FOLDER}/${BATCHES_FILE}`, `${JSON.stringify(batches, null, 2)}\n`);
   return profile;
+}
+
+/** Real ms between two lines of progress. */
+const PROGRESS_MS = 10_000;
+
+/** Says now and then how far it is, and how long the rest may take if it goes on like this. */
+function progressTeller({ log, services }: Run, what: string): (done: number, total: number) => void {
+  const startedAt = services.now().getTime();
+  let said = startedAt;
+  return (done, total) => {
+    const now = services.now().getTime();
+    if (now - said < PROGRESS_MS || done === total) return;
+    said = now;
+    const leftMs = ((now - startedAt) / done) * (total - done);
+    log.info(`${what}: ${done} of ${total} points, about ${minutesSeconds(leftMs)} left`);
+  };
 }
 
 /**

@@ -35,6 +35,14 @@ describe("course of a run", () => {
     expect(times[0]).toBeGreaterThan(0);
   });
 
+  it("[R183] says how far a long interpolation is, and how long the rest may take", async () => {
+    const { lines, result } = madeRun({ ...flags, strategy: "thorough" }, { tickMs: 6000 });
+    await result;
+    const progress = lines.map(({ text }) => text).filter((text) => / points, about /.test(text));
+    expect(progress[0]).toMatch(/^Prefill interpolation: \d+ of 17 points, about \d\d:\d\d left$/);
+    expect(progress.at(-1)).toMatch(/^Decode interpolation: 26 of 27 points, about 00:\d\d left$/);
+  });
+
   it("[R155] shows each phase in the status file while it runs", async () => {
     const folder = temporaryFolder();
     const seen: unknown[] = [];
