@@ -1,3 +1,4 @@
+import { ACCURACY_CAVEAT } from "#src/estimator";
 import type { ProfilingResult } from "#src/profiler";
 
 /** What the numbers of a run assume, and what they are worth; said with every result. */
@@ -9,9 +10,7 @@ export function caveats({ request, sweep }: ProfilingResult): string[] {
     "ITL is that of decoding alone: where engines compute prompts between decode steps (piggy-backed prefill), it is higher.",
   ];
   if (request.strategy === "rapid") {
-    notes.push(
-      "these are estimates, put together from single operations; they may have errors for unusual configurations: measure before you rely on them.",
-    );
+    notes.push(ACCURACY_CAVEAT);
     const analytic = [...sweep.prefill, ...sweep.decode].filter(({ origin }) => origin !== "table").length;
     if (analytic > 0) {
       notes.push(

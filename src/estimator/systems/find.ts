@@ -51,9 +51,3 @@ export function nearestSystem(system: GpuSystem, candidates: readonly string[]):
   if (best === undefined) throw new RangeError(`none of ${candidates.join(", ")} is a known system`);
   return best;
 }
-
-/** The nearest system that op tables are shipped for. */
-export function nearestSystemWithTables(system: GpuSystem): GpuSystem {
-  const names = GPU_SYSTEMS.filter(({ hasTables }) => hasTables).map(({ name }) => name);
-  return gpuSystem(nearestSystem(system, names));
-}
