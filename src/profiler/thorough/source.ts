@@ -93,6 +93,8 @@ class DeployedEngine implements OpenEngine {
     writeFileAtomically(join(this.#folder, "config.yaml"), stringify(dgd, { aliasDuplicateObjects: false }));
     onInfo?.(`Deploying ${dgd.metadata!.name} with ${driver.name}`);
     this.#deployment = await driver.apply(dgd, { workFolder: this.#folder });
+    // Preparations took time, in which it may have come.
+    signal.throwIfAborted();
     const startMs = performance.now();
     await this.#deployment.waitReady(timeoutMs, signal);
     signal.throwIfAborted();

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { buildSurface, loadProfile } from "#profiles";
+import { openNativeEngine } from "#src/estimator";
 import { CandidateFailed, mappingOf } from "#src/profiler";
 import { localDriver } from "../../../src/profiler/thorough/local/driver.ts";
 import { thoroughSource } from "../../../src/profiler/thorough/source.ts";
@@ -81,6 +82,49 @@ describe("candidates on this machine", () => {
     await expect(waited).rejects.toThrow(CandidateFailed);
     await expect(waited).rejects.toThrow(/no-such-profile/);
     await local.close();
+  }, 60_000);
+
+  it("[R170] an engine that its model leaves no room for dies in its backend's words; the remedies are in the reason", async () => {
+    const local = localDriver({
+      timing: ({ backend, parallelism }) => ({
+        kind: "estimator",
+        spec: { model: "meta-llama/Llama-3.1-70B", system: "l40s", backend, parallelism },
+      }),
+    });
+    const workFolder = folder();
+    const deployment = await local.apply(candidate("vllm"), { workFolder });
+    const waited = deployment.waitReady(60_000, never);
+    await expect(waited).rejects.toThrow(CandidateFailed);
+    await expect(waited).rejects.toThrow(/No available memory for the cache blocks.*reduce --max-context-length/);
+    await local.close();
+    const log = readFileSync(join(workFolder, deployment.name, "vllmdecodeworker", "0.log"), "utf8");
+    expect(log).toContain("No available memory for the cache blocks");
+  }, 60_000);
+
+  it("[R009] plays the estimator's times of the very candidate", async () => {
+    const outputDir = folder();
+    const spec = { model: "Qwen/Qwen3-32B", system: "h200_sxm", backend: "vllm", parallelism: "tp2" } as const;
+    const source = thoroughSource({
+      driver: localDriver({
+        timing: ({ parallelism }) => ({ kind: "estimator", spec: { ...spec, parallelism } }),
+        speedup: 50,
+      }),
+      candidate: () => candidate("vllm"),
+      model: "Qwen/Qwen3-32B",
+      backend: "vllm",
+      dialect: "0.8",
+      outputDir,
+      timeoutMs: 60_000,
+    });
+    onTestFinished(() => source.close());
+    const engine = await source.open("decode", mappingOf("TP", 2), "decode_2gpus_TP2", never);
+    const estimate = openNativeEngine(spec);
+    // vLLM's log has two decimals of the context length.
+    expect(Math.abs(engine.maxKvTokens - estimate.facts.maxKvTokens)).toBeLessThan(0.005 * 40_960 + 1);
+    const { ttftMs } = await engine.prefill(2000);
+    expect(ttftMs / estimate.context(1, 2000).ms).toBeGreaterThan(0.97);
+    expect(ttftMs / estimate.context(1, 2000).ms).toBeLessThan(1.5);
+    await engine.close();
   }, 60_000);
 
   it.skipIf(!existsSync(`/proc/${process.pid}/task`))(

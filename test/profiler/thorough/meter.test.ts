@@ -43,7 +43,7 @@ describe("TTFT of an endpoint", () => {
     const one = meter(stub.url);
     expect(await one.prefill(321)).toBeGreaterThan(0);
     const seen = bodies(stub.seen, 321);
-    expect(seen).toHaveLength(3 + 1 + 5);
+    expect(seen).toHaveLength(3 + 1 + 4);
     expect(seen.every(({ inFlight }) => inFlight === 1)).toBe(true);
     expect(new Set(seen.slice(0, 4).map(({ prompt }) => prompt)).size).toBe(4);
     for (const { body } of seen) {
@@ -63,7 +63,7 @@ describe("TTFT of an endpoint", () => {
     await meter(stub.url).prefill(200);
     await meter(stub.url).prefill(200);
     const repeated = bodies(stub.seen, 200).map(({ prompt }) => prompt);
-    expect(repeated.slice(0, 9)).toEqual(repeated.slice(9));
+    expect(repeated.slice(0, 8)).toEqual(repeated.slice(8));
     const fresh = await stubServer();
     await meter(fresh.url, { freshPrompts: true }).prefill(200);
     await meter(fresh.url, { freshPrompts: true }).prefill(200);
@@ -108,7 +108,7 @@ describe("TTFT of an endpoint", () => {
   it("what a chat template adds is taken off the prompts", async () => {
     const stub = await stubServer({ template: 7 });
     await meter(stub.url).prefill(200);
-    expect(bodies(stub.seen, 193)).toHaveLength(9);
+    expect(bodies(stub.seen, 193)).toHaveLength(8);
     expect(bodies(stub.seen, 200)).toHaveLength(0);
   });
 
@@ -159,6 +159,17 @@ describe("ITL of an endpoint", () => {
     const figures = exported(join(whole.folder, "aiperf_request3_isl250_osl30_n3"));
     expect(itlMs).toBe(figures.inter_token_latency!.avg);
     expect(throughputPerGpu).toBe(figures.output_token_throughput!.avg / 4);
+  });
+
+  it("[R079] says of attention ranks that KV reuse is not guaranteed, once", async () => {
+    const stub = await stubServer();
+    const ranks = meter(stub.url, { attentionDp: 2 });
+    await ranks.decode(2, 250, 20);
+    await ranks.decode(4, 250, 20);
+    expect(ranks.warnings.filter((text) => text.includes("another rank than in the warm-up"))).toHaveLength(1);
+    const one = meter(stub.url);
+    await one.decode(2, 250, 20);
+    expect(one.warnings.join()).not.toContain("rank");
   });
 
   it("takes runs that an earlier try has left, AIPerf's own included, and sends nothing", async () => {

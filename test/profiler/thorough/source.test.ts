@@ -120,8 +120,13 @@ describe("candidates that are deployed", () => {
   });
 
   it("[R080] a load whose run fails is left out, the others are not", async () => {
+    let ofThisLength = 0;
     const stub = await stubServer({
-      fail: ({ inFlight }) => (inFlight > 10 ? { status: 500, message: "boom" } : null),
+      fail: ({ prompt }) => {
+        if (prompt.split(" ").length > 1000) ofThisLength++;
+        // Those of the loads 1, 4 and 8, each of them sent twice.
+        return ofThisLength > 26 ? { status: 500, message: "boom" } : null;
+      },
     });
     const { driver } = endpointDriver(stub.url);
     const { source, warnings } = made(driver);

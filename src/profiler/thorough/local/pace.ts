@@ -2,13 +2,14 @@ import type { TimingModel } from "#mocker/engine";
 import type { PlannedWork } from "../driver.ts";
 
 /**
- * What sockets and event loops take is real time, however fast an engine is played: a time to first token has to be so long, and
- * a pass so long per request, that it is below a percent of them. Real ms.
+ * What sockets and event loops take is real time, however fast an engine is played: a time to first token has to last so long,
+ * and a run's decoding, and a pass of it, that it is below a percent of them. Real ms.
  */
-const LEAST_TTFT_MS = 250;
-const LEAST_PASS_MS = 6;
-/** Two cores that carry worker, frontend and client move some 20,000 tokens a second. */
-const LEAST_PASS_PER_REQUEST_MS = 0.06;
+const LEAST_TTFT_MS = 150;
+const LEAST_DECODE_MS = 900;
+const LEAST_PASS_MS = 3;
+/** Two cores that carry worker, frontend and client move some 30,000 tokens a second. */
+const LEAST_PASS_PER_REQUEST_MS = 0.03;
 /** Engines are slowed down no further, so that the shortest of times does not take for ever. */
 const SLOWEST = 1 / 20;
 
@@ -68,7 +69,8 @@ export function speedFor(work: PlannedWork, timing: TimingModel, ranks: number, 
   }
   const context = work.isl + work.osl / 2;
   const passMs = timing.decodeMs(batch, batch * context, context);
-  return within(passMs / Math.max(LEAST_PASS_MS, work.requests * LEAST_PASS_PER_REQUEST_MS), fastest);
+  const leastMs = Math.max(LEAST_PASS_MS, LEAST_DECODE_MS / work.osl, work.requests * LEAST_PASS_PER_REQUEST_MS);
+  return within(passMs / leastMs, fastest);
 }
 
 function within(speed: number, fastest: number): number {

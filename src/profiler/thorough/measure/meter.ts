@@ -22,7 +22,7 @@ const PROBE_WARM_UP = 24;
 /** A TTFT below this is taken so many times, one after the other, and the least counts: all that differs between
  * them is a machine's hiccups, which only add. Real ms. */
 const SHORT_TTFT_MS = 1000;
-const SHORT_TTFT_REQUESTS = 5;
+const SHORT_TTFT_REQUESTS = 4;
 /** A chat template adds no more than that; another tokenizer might. */
 const LARGEST_TEMPLATE = 64;
 /** As AIPerf is told by Dynamo's profiler, ms. */
@@ -62,6 +62,9 @@ export interface MeterOptions {
   onWarning: (text: string) => void;
   onProgress?: (progress: LoadProgress) => void;
 }
+
+const RANKS_CAVEAT =
+  "each attention rank has a KV cache of its own: a prompt may reach another rank than in the warm-up, and ITL then includes some prefill";
 
 export interface DecodeFigures {
   itlMs: number;
@@ -106,7 +109,8 @@ export class EndpointMeter {
         work: { kind: "prefill", isl, requests },
         count,
         osl: PREFILL_OSL,
-        seed: freshPrompts ? `${PREFILL_SEED}/${this.#nonce}/${isl}/${count}` : PREFILL_SEED,
+        // Repetitions have contents of their own: an engine that caches after all has not seen them.
+        seed: freshPrompts ? `${PREFILL_SEED}/${this.#nonce}/${isl}/${count}` : PREFILL_SEED + count - requests,
         warmUp,
       });
     let figures = await run(requests, PREFILL_WARM_UP * attentionDp);
@@ -124,6 +128,7 @@ export class EndpointMeter {
    */
   async decode(requests: number, isl: number, osl: number): Promise<DecodeFigures> {
     const { folder, decodeFolder, gpus, wholeRuns, skipExisting } = this.#options;
+    if (this.#options.attentionDp > 1) this.#warn("RANKS", RANKS_CAVEAT);
     const path = join(folder, decodeFolder(requests, isl, osl));
     // Drawn whether it is needed or not: a run that goes on where another stopped sends what that would have sent.
     const seed = this.#seeds.integer(LARGEST_SEED + 1);
