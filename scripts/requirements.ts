@@ -43,7 +43,7 @@ export function testsByRequirement(): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const path of listed.filter((name) => name.endsWith(".test.ts") && existsSync(join(project, name))).sort()) {
     const text = readFileSync(join(project, path), "utf8");
-    for (const [, ids] of text.matchAll(/["'`]((?:\[R\d{3}\])+) /g)) {
+    for (const [, ids] of text.matchAll(/["'`]((?:\[R\d{3}\] ?)+)/g)) {
       for (const [, id] of ids!.matchAll(/\[(R\d{3})\]/g)) {
         const paths = found.get(id!) ?? [];
         if (!paths.includes(path)) found.set(id!, [...paths, path]);
