@@ -110,7 +110,7 @@ describe("the planner of 1.0", () => {
   const documents = (plan: Partial<DeploymentPlan> = {}) =>
     renderDeployment(disaggPlan({ planner: planner({ settings }), profile: PROFILE, ...plan }));
 
-  it("[R109] [R202] its settings, the profile's samples, then the deployment", () => {
+  it("[R109] [R111] [R202] its settings, the profile's samples, then the deployment", () => {
     expect(documents().map(({ kind, metadata }) => [kind, metadata!.name])).toEqual([
       ["ConfigMap", "planner-config-3fa1"],
       ["ConfigMap", "planner-profile-data-9c0e"],
