@@ -84,7 +84,7 @@ describe("thorough, against local mockers", () => {
 });
 
 describe("--pick-with-webui", () => {
-  it("[R145] [R152] waits for a selection on the page and deploys that", async () => {
+  it("[R145] [R152] [R199] waits for a selection on the page and deploys that", async () => {
     const selected: Promise<unknown>[] = [];
     const { ended } = start(
       "webui",
