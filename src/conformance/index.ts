@@ -1,3 +1,11 @@
 export { compareSummaries } from "./dynosim/compare.ts";
 export { type DynosimConformanceOptions, type DynosimRow, runDynosimConformance } from "./dynosim/run.ts";
+export {
+  agreementPercent,
+  ESTIMATOR_LIMITS,
+  type EstimatorConformance,
+  type EstimatorConformanceOptions,
+  regretPercent,
+  runEstimatorConformance,
+} from "./estimator/run.ts";
 export { type PlannerConformanceRow, runPlannerConformance } from "./planner/run.ts";

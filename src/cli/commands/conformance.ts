@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { Command, Option } from "commander";
 import { UserError } from "#common";
 import { runDynosimConformance, runPlannerConformance } from "#src/conformance";
+import { estimatorConformanceCommand } from "./conformance/estimator.ts";
 
 /** What a runner says of one case; runners may add fields, which `--json` shows. */
 interface ConformanceRow {
@@ -29,7 +30,8 @@ export function conformanceCommand(): Command {
   return new Command("conformance")
     .description("compare with recorded runs of the reference implementations, case by case")
     .addCommand(dynosimCommand())
-    .addCommand(plannerCommand());
+    .addCommand(plannerCommand())
+    .addCommand(estimatorConformanceCommand());
 }
 
 function dynosimCommand(): Command {
