@@ -68,7 +68,7 @@ export function DataTable<Row extends { index: number }>(props: DataTableProps<R
   /** The two buttons of a row: 0 selects it, 1 shows its configuration. */
   const button = (row: Row, which: 0 | 1) => {
     const isSelected = row.index === selected;
-    const label = which === 0 ? "Select" : "Show Config";
+    const label = which === 1 ? "Show Config" : isSelected ? "Selected" : "Select";
     return (
       <button
         type="button"
@@ -81,7 +81,7 @@ export function DataTable<Row extends { index: number }>(props: DataTableProps<R
         onFocus={() => setStop({ row: row.index, button: which })}
         onClick={() => (which === 0 ? props.onSelect(row) : props.onShowConfig(row))}
       >
-        {which === 0 && isSelected ? "Selected" : label}
+        {label}
       </button>
     );
   };
