@@ -1,8 +1,10 @@
 /**
- * Takes the pictures that README and docs show (docs/assets): plots of a profiling run; the main scenario's report in Chromium.
+ * Takes the pictures that README and docs show (docs/assets): plots of a profiling run; its WebUI and the main scenario's report
+ * in Chromium.
  *   node scripts/screenshots.ts [FOLDER]
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -10,6 +12,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { ensureChromium } from "./test-tools.ts";
 
+const MAIN = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 const SCENARIO = "sin-5-45-i3000-o300";
 /** The example of docs/profiler.md. */
 const PROFILING =
@@ -27,7 +30,8 @@ try {
   mkdirSync(folder, { recursive: true });
   understudy("profile", ...PROFILING.split(" "), "--output-dir", "profiling_results");
   for (const plot of PLOTS) copyFileSync(join(work, "profiling_results", plot), join(folder, basename(plot)));
-  const page = await openReport(runScenario());
+  await takeWebUi(join(folder, "webui.png"));
+  const page = await openPage(pathToFileURL(runScenario()).href);
   await page.addStyleTag({ content: `${LEFT_OUT} { display: none !important; }` });
   const end = (await page.locator(LAST_CHART).boundingBox())!;
   const clip = { x: 0, y: 0, width: VIEWPORT.width, height: Math.ceil(end.y + end.height) + 10 };
@@ -44,15 +48,34 @@ function runScenario(): string {
 }
 
 function understudy(...args: string[]): void {
-  const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
-  const { status } = spawnSync(process.execPath, [main, ...args], { cwd: work, stdio: ["ignore", "ignore", 2] });
+  const { status } = spawnSync(process.execPath, [MAIN, ...args], { cwd: work, stdio: ["ignore", "ignore", 2] });
   if (status !== 0) throw new Error(`understudy ${args[0]} ended with exit code ${status}`);
 }
 
-async function openReport(path: string) {
+/** The page of `--pick-with-webui` with a pair of engines selected. */
+async function takeWebUi(path: string): Promise<void> {
+  const args = [MAIN, "profile", ...PROFILING.split(" "), "--pick-with-webui", "--webui-port", "0"];
+  const profiler = spawn(process.execPath, [...args, "--output-dir", "picked"], {
+    cwd: work,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  for await (const chunk of profiler.stderr) {
+    said += String(chunk);
+    if (/^Pick a configuration on http:\S+$/m.test(said)) break;
+  }
+  const page = await openPage(/^Pick a configuration on (http:\S+)$/m.exec(said)![1]!);
+  await page.locator('[data-table="cost"] tbody tr').nth(1).click();
+  await page.screenshot({ path });
+  await page.context().browser()!.close();
+  profiler.kill();
+  await once(profiler, "exit");
+}
+
+async function openPage(url: string) {
   const browser = await chromium.launch({ executablePath: await ensureChromium(), args: ["--no-sandbox"] });
   const page = await browser.newPage({ viewport: VIEWPORT, colorScheme: "light", reducedMotion: "reduce" });
-  await page.goto(pathToFileURL(path).href);
+  await page.goto(url);
   await page.evaluate("document.fonts.ready");
   return page;
 }

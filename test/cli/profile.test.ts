@@ -48,6 +48,15 @@ describe("understudy profile with flags", () => {
     expect(run.stdout).toContain("may have errors for unusual configurations");
   });
 
+  it("[R150] counts GPU hours of throughput per GPU once, and a second time where the reference's count is asked for", () => {
+    const hours = (text: string) => JSON.parse(text).cost.table.data.map((row: unknown[]) => row.at(-2) as number);
+    const doubled = profile(...qwen, ...targets, "--double-count-gpu-hours");
+    const [once, twice] = [hours(run.read("webui_data.json")), hours(doubled.read("webui_data.json"))];
+    expect(once.length).toBeGreaterThan(0);
+    for (const [i, value] of once.entries()) expect(twice[i]).toBeGreaterThanOrEqual(value);
+    expect(twice).not.toEqual(once);
+  });
+
   it("[R178] labels the planner's bounds as for load-based planning", () => {
     expect(run.stdout).toMatch(
       /prefill queue size: [\d.]+\/[\d.]+\n[^\n]+\n[^\n]+kv cache utilization: [\d.]+\/[\d.]+\nThe planner's bounds are for load-based planning\./,

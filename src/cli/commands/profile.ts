@@ -13,6 +13,7 @@ import {
   readProfilingRequest,
   writeConfigFailure,
 } from "#src/profiler";
+import type { WebUiContentOptions } from "#src/web";
 import { consoleWriter } from "../profile/console.ts";
 import { resultJson } from "../profile/result-json.ts";
 import { summaryText } from "../profile/summary.ts";
@@ -28,6 +29,8 @@ interface OwnFlags {
   python?: string;
   refine: number;
   speedupRatio: number;
+  gpuCostPerHour?: number;
+  doubleCountGpuHours?: boolean;
 }
 
 /** `understudy profile`: from a deployment request to a profile, a plan, plots and manifests. */
@@ -44,6 +47,8 @@ export function profileCommand(): Command {
       positiveNumber("--speedup-ratio"),
       DEFAULT_SPEEDUP,
     )
+    .option("--gpu-cost-per-hour <usd>", "price on the page (default: 3)", positiveNumber("--gpu-cost-per-hour"))
+    .option("--double-count-gpu-hours", "count GPU hours on the page as Dynamo does: too high by an engine's GPUs")
     .option("--python <path>", "Python with the aiconfigurator package, for --estimator aiconfigurator")
     .option("--json", "print the result as JSON")
     .option("--quiet", "no progress on stderr")
@@ -72,7 +77,7 @@ async function runProfile(config: string | undefined, flags: OwnFlags & Record<s
   const interrupted = new AbortController();
   // Once: a second Ctrl-C ends the process at once.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
-  const page = await choicePage(request);
+  const page = await choicePage(request, flags);
   const python = flags.python ?? process.env.AICONFIGURATOR_PYTHON;
   const result = await untilInterrupted(request, {
     signal: interrupted.signal,
@@ -131,14 +136,18 @@ async function readRequest(input: ProfilingInput): Promise<ProfilingRequest> {
 }
 
 /** The page is loaded only where something will look at it. */
-async function choicePage(request: ProfilingRequest): Promise<ChoicePage | undefined> {
+async function choicePage(request: ProfilingRequest, flags: OwnFlags): Promise<ChoicePage | undefined> {
   if (request.sweep.dryRun || (request.dialect !== "0.8" && request.webui === undefined)) return undefined;
   const { pickWithWebUi, webUiContent, webUiJson } = await import("#src/web");
+  const counted: Pick<WebUiContentOptions, "gpuCostPerHour" | "doubleCountGpuHours"> = {
+    ...(flags.gpuCostPerHour === undefined ? {} : { gpuCostPerHour: flags.gpuCostPerHour }),
+    ...(flags.doubleCountGpuHours ? { doubleCountGpuHours: true } : {}),
+  };
   return {
-    data: (content) => webUiJson(webUiContent(content)),
+    data: (content) => webUiJson(webUiContent({ ...content, ...counted })),
     choose: (content, options) =>
       pickWithWebUi({
-        content: webUiContent(content),
+        content: webUiContent({ ...content, ...counted }),
         ...options,
         listening: (url) => process.stderr.write(`Pick a configuration on ${url}\n`),
       }),
