@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { z } from "zod";
 import { plannerConfigSchema } from "#planner/core";
 import { scenarioSchema } from "#scenarios";
+import { editorSchemas } from "#src/profiler";
 import { reportSchema } from "#src/report";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -14,8 +15,12 @@ export function schemas(): Record<string, string> {
     target: "draft-7",
   });
   const shared = shareRepeated(scenario as Json);
+  const { dgdr, profilingConfig } = editorSchemas();
   const report = shareRepeated(z.toJSONSchema(reportSchema, { target: "draft-7" }) as Json);
+  const request = (schema: Json) => `${JSON.stringify(shareRepeated(schema), null, 1)}\n`;
   return {
+    "src/profiler/config/dgdr.schema.json": request(dgdr as Json),
+    "src/profiler/config/profiling-config.schema.json": request(profilingConfig as Json),
     "src/report/report.schema.json": `${JSON.stringify({ title: "Understudy report", ...report }, null, 1)}\n`,
     "scenarios/scenario.schema.json": `${JSON.stringify({ title: "Understudy scenario", ...shared }, null, 1)}\n`,
   };
