@@ -57,6 +57,44 @@ export interface Observation {
   workers: { prefill: WorkerCounts; decode: WorkerCounts };
   prefillLoad: PrefillWorkerLoad[] | null;
   decodeLoad: DecodeWorkerLoad[] | null;
+  /** Mean share of prompt tokens found in the cache, 0..1; null or absent: unknown, which is not 0. */
+  kvHitRate?: number | null;
+  /** Mean tokens per decode pass and sequence (1 without speculative decoding); null or absent: unknown. */
+  acceptLength?: number | null;
+  /** Forward passes since the last observation, by role, in order of worker and time; null or absent: not known. */
+  forwardPasses?: { prefill: ForwardPass[] | null; decode: ForwardPass[] | null };
+}
+
+/**
+ * One forward pass of one data-parallel rank, and what it leaves waiting (Dynamo's ForwardPassMetrics, version 1). Variances
+ * are population variances, tokens².
+ */
+export interface ForwardPass {
+  workerId: string;
+  dpRank: number;
+  /** Number of the pass within its rank. */
+  counterId: number;
+  /** Duration, s; 0: a heartbeat of an idle engine. */
+  wallTimeS: number;
+  scheduled: {
+    prefillRequests: number;
+    /** Prompt tokens computed in this pass, without cached ones. */
+    prefillTokens: number;
+    prefillLengthVariance: number;
+    /** Context of those prompts that was in the cache already, tokens. */
+    prefillKvTokens: number;
+    decodeRequests: number;
+    decodeKvTokens: number;
+    decodeKvVariance: number;
+  };
+  queued: {
+    prefillRequests: number;
+    prefillTokens: number;
+    prefillLengthVariance: number;
+    decodeRequests: number;
+    decodeKvTokens: number;
+    decodeKvVariance: number;
+  };
 }
 
 /** One reason, for people and machines: a stable code, the role it concerns, and a sentence. */

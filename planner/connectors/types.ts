@@ -1,0 +1,79 @@
+import type { Role, Targets } from "#planner/core";
+
+/** One role's workers as the platform knows them. */
+export interface RoleState {
+  role: Role;
+  /** Name of the service, component or Deployment behind the role. */
+  component: string;
+  /** Replicas that are asked for. */
+  desired: number;
+  /** Replicas that serve. */
+  ready: number;
+  /** Nothing is under way: desired, updated and available agree. */
+  stable: boolean;
+  /** GPUs of one replica by its resources; null where they don't say. */
+  gpusPerReplica: number | null;
+}
+
+/** What a connector sees of the deployment at one moment. Roles that the deployment lacks are absent. */
+export interface DeploymentState {
+  /** Whether the deployment as a whole takes changes. */
+  ready: boolean;
+  /** Why it does not; null where it does. */
+  notReadyReason: string | null;
+  roles: Partial<Record<Role, RoleState>>;
+  /** Model that it serves; null where nobody says. */
+  model: string | null;
+}
+
+/**
+ * What came of a wish. `applied`: the platform has taken it over; `unchanged`: it was so already; `not-ready`: the deployment does not
+ * take changes now; `pending`: an earlier decision is still under way; `refused`: the platform said no for good; `failed`: it
+ * could not be asked, retries included.
+ */
+export type ScaleStatus = "applied" | "unchanged" | "not-ready" | "pending" | "refused" | "failed";
+
+export interface ScaleOutcome {
+  status: ScaleStatus;
+  /** Replicas that the platform now has been asked for, by role; what a partly failed change left in force, too. */
+  inForce: Partial<Targets>;
+  /** One sentence: what was done or why not. */
+  message: string;
+}
+
+/** Why a change is wanted: for events and logs. */
+export interface ScaleRequest {
+  targets: Partial<Targets>;
+  /** One sentence. */
+  reason: string;
+  /** Number of the decision, ascending within a planner's life. */
+  decision: number;
+}
+
+/**
+ * Reads a deployment's state and changes its replicas. `state` and `scale` throw UserError for what the user must mend (names, rights), and `scale` says everything else
+ * in its outcome; a state that cannot be had now is null: unknown is not zero.
+ */
+export interface Connector {
+  readonly kind: string;
+  /**
+   * Finds the deployment and checks that it can be planned for.
+   * @throws UserError for every fault found, all in one
+   */
+  open(signal?: AbortSignal): Promise<void>;
+  state(): Promise<DeploymentState | null>;
+  /** All roles change, or those that have are put back or rolled forward: the outcome says what is in force. */
+  scale(request: ScaleRequest): Promise<ScaleOutcome>;
+  close(): Promise<void>;
+}
+
+/** Who of several planners acts. */
+export interface Leadership {
+  readonly isLeader: boolean;
+  /** Name of who leads, as far as known. */
+  readonly holder: string | null;
+  /** Begins to compete; returns at once. `changed` is told of every change. */
+  start(changed: (isLeader: boolean) => void): Promise<void>;
+  /** Gives the lead away at once, so that another takes over without waiting for the lease to end. */
+  release(): Promise<void>;
+}
