@@ -3,13 +3,13 @@ import type { PlannedWork } from "../driver.ts";
 
 /**
  * What sockets and event loops take is real time, however fast an engine is played: a time to first token has to last so long,
- * and a run's decoding, and a pass of it, that it is below a percent of them. Real ms.
+ * and a run's decoding, and a pass of it, that it is about a percent of them. Real ms.
  */
-const LEAST_TTFT_MS = 100;
-const LEAST_DECODE_MS = 600;
-const LEAST_PASS_MS = 3;
-/** Two cores that carry worker and client move some 55,000 tokens a second. */
-const LEAST_PASS_PER_REQUEST_MS = 0.018;
+const LEAST_TTFT_MS = 60;
+const LEAST_DECODE_MS = 400;
+const LEAST_PASS_MS = 1.5;
+/** Two cores that carry worker and client move some 60,000 tokens a second. */
+const LEAST_PASS_PER_REQUEST_MS = 0.016;
 /** Engines are slowed down no further, so that the shortest of times does not take for ever. */
 const SLOWEST = 1 / 20;
 
