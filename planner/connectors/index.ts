@@ -1,1 +1,14 @@
+export { AdvisoryConnector, type AdvisoryConnectorOptions } from "./none.ts";
+export { type Pace, realPace } from "./pace.ts";
+export { FileStore, type FileStoreOptions } from "./stores/file-store.ts";
+export { MemoryStore } from "./stores/memory-store.ts";
+export {
+  type KeyValueStore,
+  type StoredValue,
+  StoreUnavailable,
+  type StoreView,
+  type Transaction,
+} from "./stores/types.ts";
 export type * from "./types.ts";
+export { VirtualConnector, type VirtualConnectorOptions, type WorkerDiscovery } from "./virtual/connector.ts";
+export { type EnvironmentDecision, VirtualEnvironment } from "./virtual/environment.ts";

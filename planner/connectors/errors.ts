@@ -1,0 +1,42 @@
+import { UserError } from "#common";
+
+/** An address of a store that is none. */
+export function badStoreAddress(address: string): UserError {
+  return new UserError({
+    code: "PLANNER_CONNECTOR_BAD_STORE",
+    message: `found store ${JSON.stringify(address)}, expected file:FOLDER, http://HOST:PORT, https://HOST:PORT or etcd://HOST:PORT`,
+    hint: "write it like file:./planner-state or etcd://127.0.0.1:2379",
+  });
+}
+
+/** A namespace that can't be part of a key. */
+export function badNamespace(namespace: string): UserError {
+  return new UserError({
+    code: "PLANNER_CONNECTOR_BAD_NAMESPACE",
+    where: "namespace",
+    message: `found namespace ${JSON.stringify(namespace)}, expected letters, digits, "-", "_" and "."`,
+    hint: "name the Dynamo namespace of the deployment, such as vllm-disagg-planner",
+  });
+}
+
+/** Values under the planner's keys that are no counts; one line for all of them. */
+export function badStoredCounts(place: string, found: readonly { key: string; value: string }[]): UserError {
+  return new UserError({
+    code: "PLANNER_CONNECTOR_BAD_COUNTS",
+    where: place,
+    message: `${found.map(({ key, value }) => `found ${key} = ${JSON.stringify(value.slice(0, 40))}`).join("; ")}, expected whole numbers`,
+    hint: "delete the keys, or write decimal numbers",
+  });
+}
+
+/** A store that can't be reached when the planner starts. */
+export function storeUnreachable(place: string, why: string, cause: unknown): UserError {
+  return new UserError({
+    code: "PLANNER_CONNECTOR_STORE_UNREACHABLE",
+    where: place,
+    message: `the store gives no answer: ${why}`,
+    hint: "check that it runs and that the address is right",
+    exitCode: 1,
+    cause,
+  });
+}

@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Connector, DeploymentState, ScaleOutcome } from "#planner/connectors";
+import type { Role, Targets } from "#planner/core";
+import { targetsOf } from "./stores.ts";
+
+/** A deployment that a connector is tried on, and the hands that play its platform. At the start one worker a role serves. */
+export interface ConnectorFixture {
+  roles: readonly Role[];
+  /** A new connector to this deployment, not opened: a second planner's, or the same planner's after a restart. */
+  connect(): Connector;
+  /** Replicas that the platform has been asked for, read past the connector. */
+  asked(): Promise<Partial<Targets>>;
+  /** The platform carries out all it was asked for: as many workers serve. Resolves when a connector can see it. */
+  settle(): Promise<void>;
+  /** Somebody else changes replicas on the platform. Absent where there is nobody who could. */
+  editByHand?(targets: Partial<Targets>): Promise<void>;
+  /** The deployment as a whole takes no changes, or does again. */
+  setReady?(ready: boolean): Promise<void>;
+  /** The platform stops answering, and answers again. */
+  outage?: { begin(): Promise<void>; end(): Promise<void> };
+  close(): Promise<void>;
+}
+
+let decision = 0;
+
+/**
+ * How every connector behaves, whatever is behind it. Call at a test file's top level or within a `describe`.
+ * @param options `looksOnly`: it must never change anything
+ */
+export function connectorConformance(
+  name: string,
+  makeFixture: () => Promise<ConnectorFixture>,
+  options: { looksOnly?: boolean } = {},
+): void {
+  describe(`connector ${name}`, () => {
+    let fixture: ConnectorFixture;
+    let connector: Connector;
+    const extra: Connector[] = [];
+
+    beforeEach(async () => {
+      fixture = await makeFixture();
+      connector = fixture.connect();
+      await connector.open();
+    });
+
+    afterEach(async () => {
+      await Promise.all([connector, ...extra.splice(0)].map((each) => each?.close()));
+      await fixture?.close();
+    });
+
+    async function another(): Promise<Connector> {
+      const other = fixture.connect();
+      extra.push(other);
+      await other.open();
+      return other;
+    }
+
+    function scale(targets: Partial<Targets>, by = connector): Promise<ScaleOutcome> {
+      return by.scale({ targets, reason: "more load", decision: decision++ });
+    }
+
+    const every = (count: number): Partial<Targets> => targetsOf(fixture.roles, count);
+
+    it("shows each role's workers, and no role that the deployment lacks", async () => {
+      const state = await seen(connector);
+      expect(Object.keys(state.roles).sort()).toEqual([...fixture.roles].sort());
+      expect(state).toMatchObject({ ready: true, notReadyReason: null });
+      for (const role of fixture.roles) {
+        expect(state.roles[role]).toMatchObject({ role, desired: 1, ready: 1, stable: true });
+        expect(state.roles[role]!.component).not.toBe("");
+      }
+    });
+
+    it("can be opened and closed more than once", async () => {
+      await connector.open();
+      const other = await another();
+      await other.close();
+      await other.close();
+      expect(await seen(connector)).toMatchObject({ ready: true });
+    });
+
+    it("says in a sentence what it did, and what is in force", async () => {
+      const outcome = await scale(every(2));
+      expect(outcome.message).toMatch(/\w/);
+      expect(outcome.inForce).toEqual(await fixture.asked());
+    });
+
+    if (options.looksOnly) {
+      it("carries out no wish, and says so", async () => {
+        for (const count of [2, 0]) expect((await scale(every(count))).status).toBe("refused");
+        expect(await fixture.asked()).toEqual(every(1));
+      });
+      return;
+    }
+
+    it("asks for more workers of every role at once, and sees them serve", async () => {
+      const outcome = await scale(every(3));
+      expect(outcome).toMatchObject({ status: "applied", inForce: every(3) });
+      expect(await fixture.asked()).toEqual(every(3));
+      await fixture.settle();
+      for (const role of fixture.roles) {
+        expect((await seen(connector)).roles[role]).toMatchObject({ desired: 3, ready: 3, stable: true });
+      }
+    });
+
+    it("does not take workers for serving that were only asked for", async () => {
+      await scale(every(3));
+      const state = await connector.state();
+      for (const role of fixture.roles) {
+        if (state === null) continue;
+        expect(state.roles[role]!.desired).toBe(3);
+        expect(state.roles[role]).toMatchObject(state.roles[role]!.ready === 3 ? {} : { ready: 1, stable: false });
+      }
+    });
+
+    it("asks for fewer workers", async () => {
+      await scale(every(3));
+      await fixture.settle();
+      expect(await scale(every(1))).toMatchObject({ status: "applied", inForce: every(1) });
+      await fixture.settle();
+      for (const role of fixture.roles) {
+        expect((await seen(connector)).roles[role]).toMatchObject({ desired: 1, ready: 1, stable: true });
+      }
+    });
+
+    it("leaves roles alone of which the wish says nothing", async () => {
+      const role = fixture.roles[0]!;
+      expect(await scale({ [role]: 2 })).toMatchObject({ status: "applied" });
+      expect(await fixture.asked()).toEqual({ ...every(1), [role]: 2 });
+    });
+
+    it("touches nothing where all is as wished", async () => {
+      expect(await scale(every(1))).toMatchObject({ status: "unchanged", inForce: every(1) });
+      expect(await scale({})).toMatchObject({ status: "unchanged" });
+      expect((await seen(connector)).roles[fixture.roles[0]!]).toMatchObject({ stable: true });
+    });
+
+    it("tells the truth of a wish that comes while an earlier one is under way", async () => {
+      await scale(every(2));
+      const outcome = await scale(every(3));
+      expect(["applied", "pending", "not-ready"]).toContain(outcome.status);
+      expect(await fixture.asked()).toEqual(every(outcome.status === "applied" ? 3 : 2));
+      expect(outcome.inForce).toEqual(await fixture.asked());
+      await fixture.settle();
+      await scale(every(3));
+      expect(await fixture.asked()).toEqual(every(3));
+    });
+
+    it("refuses counts that are none, and changes nothing then", async () => {
+      for (const count of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+        expect((await scale({ ...every(2), [fixture.roles[0]!]: count })).status, String(count)).toBe("refused");
+      }
+      expect(await fixture.asked()).toEqual(every(1));
+    });
+
+    it("refuses roles that the deployment lacks, and changes nothing then", async () => {
+      const lacking = (["prefill", "decode"] as const).filter((role) => !fixture.roles.includes(role));
+      for (const role of lacking) expect((await scale({ ...every(2), [role]: 2 })).status).toBe("refused");
+      expect(await fixture.asked()).toEqual(every(1));
+    });
+
+    it("finds after a restart what was asked for before it", async () => {
+      await scale(every(2));
+      await connector.close();
+      await fixture.settle();
+      connector = fixture.connect();
+      await connector.open();
+      for (const role of fixture.roles) {
+        expect((await seen(connector)).roles[role]).toMatchObject({ desired: 2, ready: 2, stable: true });
+      }
+      expect(await scale(every(2))).toMatchObject({ status: "unchanged" });
+      expect(await scale(every(3))).toMatchObject({ status: "applied" });
+    });
+
+    it("sees what another planner asked for", async () => {
+      const other = await another();
+      await scale(every(2), other);
+      await fixture.settle();
+      for (const role of fixture.roles) expect((await seen(connector)).roles[role]!.desired).toBe(2);
+      expect(await scale(every(2))).toMatchObject({ status: "unchanged" });
+      expect(await scale(every(1))).toMatchObject({ status: "applied" });
+      expect(await fixture.asked()).toEqual(every(1));
+    });
+
+    it("never mixes the wishes of two planners that act at the same time", async () => {
+      const other = await another();
+      const outcomes = await Promise.all([scale(every(4)), scale(every(7), other)]);
+      const asked = await fixture.asked();
+      expect([every(4), every(7)]).toContainEqual(asked);
+      expect(outcomes.map((outcome) => outcome.status)).toContain("applied");
+      for (const { status } of outcomes) expect(["applied", "pending", "failed", "not-ready"]).toContain(status);
+    });
+
+    it("sees replicas that somebody changed by hand, and changes them back when told to", async (test) => {
+      if (fixture.editByHand === undefined) return test.skip("nobody could");
+      const role = fixture.roles[0]!;
+      await fixture.editByHand({ [role]: 5 });
+      await fixture.settle();
+      expect((await seen(connector)).roles[role]).toMatchObject({ desired: 5 });
+      expect(await scale({ [role]: 1 })).toMatchObject({ status: "applied" });
+      expect(await fixture.asked()).toEqual(every(1));
+    });
+
+    it("reports a deployment that takes no changes, asks it for none, and goes on when it does again", async (test) => {
+      if (fixture.setReady === undefined) return test.skip("it always takes changes");
+      await fixture.setReady(false);
+      const state = await seen(connector);
+      expect(state.ready).toBe(false);
+      expect(state.notReadyReason).toMatch(/\w/);
+      const outcome = await scale(every(2));
+      expect(outcome).toMatchObject({ status: "not-ready", inForce: every(1) });
+      expect(await fixture.asked()).toEqual(every(1));
+      await fixture.setReady(true);
+      expect(await scale(every(2))).toMatchObject({ status: "applied" });
+    });
+
+    acting(
+      "knows no state while the platform is silent, fails without an exception, and recovers by itself",
+      async () => {
+        if (fixture.outage === undefined) return;
+        await fixture.outage.begin();
+        expect(await connector.state()).toBeNull();
+        const outcome = await scale(every(2));
+        expect(outcome.status).toBe("failed");
+        expect(outcome.message).toMatch(/\w/);
+        await fixture.outage.end();
+        expect(await fixture.asked()).toEqual(every(1));
+        expect(await seen(connector)).toMatchObject({ ready: true });
+        expect(await scale(every(2))).toMatchObject({ status: "applied" });
+      },
+    );
+  });
+}
+
+async function seen(connector: Connector): Promise<DeploymentState> {
+  const state = await connector.state();
+  if (state === null) throw new Error("the connector knows no state");
+  return state;
+}
