@@ -214,21 +214,18 @@ export function connectorConformance(
       expect(await scale(every(2))).toMatchObject({ status: "applied" });
     });
 
-    acting(
-      "knows no state while the platform is silent, fails without an exception, and recovers by itself",
-      async () => {
-        if (fixture.outage === undefined) return;
-        await fixture.outage.begin();
-        expect(await connector.state()).toBeNull();
-        const outcome = await scale(every(2));
-        expect(outcome.status).toBe("failed");
-        expect(outcome.message).toMatch(/\w/);
-        await fixture.outage.end();
-        expect(await fixture.asked()).toEqual(every(1));
-        expect(await seen(connector)).toMatchObject({ ready: true });
-        expect(await scale(every(2))).toMatchObject({ status: "applied" });
-      },
-    );
+    it("knows no state while the platform is silent, fails without an exception, and recovers by itself", async () => {
+      if (fixture.outage === undefined) return;
+      await fixture.outage.begin();
+      expect(await connector.state()).toBeNull();
+      const outcome = await scale(every(2));
+      expect(outcome.status).toBe("failed");
+      expect(outcome.message).toMatch(/\w/);
+      await fixture.outage.end();
+      expect(await fixture.asked()).toEqual(every(1));
+      expect(await seen(connector)).toMatchObject({ ready: true });
+      expect(await scale(every(2))).toMatchObject({ status: "applied" });
+    });
   });
 }
 
