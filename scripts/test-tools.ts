@@ -94,6 +94,22 @@ export async function ensurePrometheus(): Promise<{ prometheus: string; promtool
   });
 }
 
+/**
+ * Path of etcd 3.4 or newer: the system's, else Debian's package unpacked into the cache. It is never installed, because that
+ * would start a service.
+ * @throws ToolMissing where neither works
+ */
+export async function ensureEtcd(): Promise<string> {
+  const found = findOnPath(["etcd"]);
+  if (found !== undefined) return found;
+  const { etcd } = await debianPrograms({
+    packages: ["etcd-server"],
+    programs: { etcd: "usr/bin/etcd" },
+    unpackOnly: true,
+  });
+  return etcd;
+}
+
 async function findPython(): Promise<{ path: string; version: string }> {
   const names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
   const seen: string[] = [];

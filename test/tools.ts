@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { ensureChromium, ensurePrometheus, ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
+import { ensureChromium, ensureEtcd, ensurePrometheus, ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
 
 /**
  * `describe` for tests that need a tool: `await describeWithTool("…", () => ensurePythonVenv(["numpy"]), (python) => { … })` at
@@ -36,4 +36,9 @@ export function describeWithChromium(title: string, body: (chromium: string) => 
 /** Tests that run Prometheus; `body` gets the paths of it and of promtool. */
 export function describeWithPrometheus(title: string, body: (tools: { prometheus: string; promtool: string }) => void) {
   return describeWithTool(title, ensurePrometheus, body);
+}
+
+/** Tests that run etcd; `body` gets its path. */
+export function describeWithEtcd(title: string, body: (etcd: string) => void) {
+  return describeWithTool(title, ensureEtcd, body);
 }
