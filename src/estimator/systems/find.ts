@@ -28,9 +28,10 @@ function distance(a: GpuSystem, b: GpuSystem): number {
   return (
     factor(a.memoryBytesPerSecond, b.memoryBytesPerSecond) +
     factor(a.flops.bfloat16, b.flops.bfloat16) +
-    // PCIe boxes behave unlike those with NVLink, whatever the speeds say.
-    factor(a.intraNodeBytesPerSecond, b.intraNodeBytesPerSecond) / 2 +
-    (Math.floor(a.smVersion / 10) === Math.floor(b.smVersion / 10) ? 0 : 0.2)
+    // PCIe boxes behave unlike those with NVLink, but most operations are of one GPU alone.
+    factor(a.intraNodeBytesPerSecond, b.intraNodeBytesPerSecond) / 5 +
+    // Kernels are written for a generation; sizes can be scaled.
+    (Math.floor(a.smVersion / 10) === Math.floor(b.smVersion / 10) ? 0 : 0.8)
   );
 }
 
