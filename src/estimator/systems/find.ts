@@ -30,7 +30,8 @@ function distance(a: GpuSystem, b: GpuSystem): number {
     factor(a.flops.bfloat16, b.flops.bfloat16) +
     // PCIe boxes behave unlike those with NVLink, but most operations are of one GPU alone.
     factor(a.intraNodeBytesPerSecond, b.intraNodeBytesPerSecond) / 5 +
-    // Kernels are written for a generation; sizes can be scaled.
+    // Kernels are written for a maker and a generation; sizes can be scaled.
+    (a.vendor === b.vendor ? 0 : 2) +
     (Math.floor(a.smVersion / 10) === Math.floor(b.smVersion / 10) ? 0 : 0.8)
   );
 }

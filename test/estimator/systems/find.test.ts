@@ -54,5 +54,6 @@ describe("GPU systems", () => {
     expect(nearestSystem(gpuSystem("a100_pcie"), all)).toBe("a100_sxm");
     expect(nearestSystem(gpuSystem("l40"), all)).toBe("l40s");
     expect(nearestSystem(gpuSystem("h100_pcie"), all)).toBe("h100_sxm");
+    expect(nearestSystem(gpuSystem("l4"), all)).toBe("l40s");
   });
 });
