@@ -104,7 +104,7 @@ describe("understudy profile with flags", () => {
     expect(result.caveats.length).toBeGreaterThan(2);
   });
 
-  it("[R166] [R086] tells what to do about targets that nothing keeps", () => {
+  it("[R166] [R086] [R204] tells what to do about targets that nothing keeps", () => {
     const { status, stdout, stderr } = profile(...qwen, "--ttft", "0.5", "--itl", "0.1");
     expect(status!.status).toBe("success");
     expect(stderr).toContain("No engine configuration satisfies the TTFT requirement");
@@ -171,6 +171,56 @@ describe("understudy profile with documents", () => {
     expect(pick.by).toBe("load-match");
     expect(pick.gpus).toBeLessThanOrEqual(16);
     expect(pick.requestsPerSecond).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describe("the documents' own command lines, as they stand", () => {
+  const out = () => join(folder, `foreign-${made++}`);
+  const run = (line: string) => runUnderstudy(folder, "profile", ...line.split(" "));
+  const statusIn = (path: string) => parse(readFileSync(join(path, "profiler_status.yaml"), "utf8"));
+
+  it("[R140] python -m benchmarks.profiler.profile_sla estimates", () => {
+    const path = out();
+    run(
+      `python -m benchmarks.profiler.profile_sla --backend trtllm --model Qwen/Qwen3-32B --ttft 200 --itl 20 --isl 3000 --osl 150 --use-ai-configurator --aic-system h200_sxm --aic-hf-id Qwen/Qwen3-32B --output-dir ${path}`,
+    );
+    expect(statusIn(path).status).toBe("success");
+    expect(loadProfile(path).prefill.isl).toHaveLength(17);
+  });
+
+  it("[R140] [R143] its script of 0.3 names its files, and a shorter context shortens the profile", () => {
+    const path = out();
+    run(
+      `python benchmarks/profiler/profile_sla.py --backend vllm --model Qwen/Qwen3-32B --isl 3000 --osl 150 --max-context-length 8192 --min-num-gpus 4 --max-num-gpus 8 --dry-run --output-dir ${path}`,
+    );
+    expect(statusIn(path).status).toBe("success");
+    expect(readdirSync(path)).toContain("prefill_tp4");
+    const short = out();
+    run(
+      `python -m benchmarks.profiler.profile_sla --backend vllm --model Qwen/Qwen3-32B --isl 3000 --osl 150 --max-context-length 8192 --use-ai-configurator --aic-system h200_sxm --output-dir ${short}`,
+    );
+    expect(Math.max(...loadProfile(short).prefill.isl)).toBeLessThanOrEqual(8192);
+  });
+
+  it("[R141] [R142] python -m dynamo.profiler takes a spec, and its own flags", () => {
+    const path = out();
+    run(
+      `python -m dynamo.profiler --config ${example("rapid_v1beta1.yaml")} --prefill-interpolation-granularity 8 --output-dir ${path}`,
+    );
+    expect(statusIn(path)).toMatchObject({ status: "success", outputs: { final_config: "final_config.yaml" } });
+    expect(loadProfile(path).prefill.isl.length).toBeLessThan(12);
+  });
+
+  it("[R142] flags have the defaults that they had there", () => {
+    const help = runUnderstudy(folder, "profile", "--help").stdout.replaceAll(/\s+/g, " ");
+    for (const [flag, preset] of [
+      ["--output-dir", "profiling_results"],
+      ["--prefill-interpolation-granularity", "16"],
+      ["--decode-interpolation-granularity", "6"],
+      ["--deployment-timeout", "1800; 3600 for a v1beta1 request"],
+    ]) {
+      expect(help).toMatch(new RegExp(`${flag} <[^>]+> [^(]*\\(default: "?${preset}`));
+    }
   });
 });
 

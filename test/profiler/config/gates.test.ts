@@ -40,7 +40,7 @@ describe("gate checks", () => {
     expect(read({ searchStrategy: "rapid", backend: "auto" }).backend).toBe("auto");
   });
 
-  it("[R058] throughput scaling without estimates is refused", () => {
+  it("[R058] [R204] throughput scaling without estimates is refused", () => {
     const error = mistake(() => read(planner({ enable_throughput_scaling: true }), never));
     expect(error.message).toBe(
       "Throughput-based planner scaling requires AIC support, but Qwen/Qwen3-32B on h200_sxm/trtllm is not supported by AIC. Use a supported model/hardware/backend combination or disable throughput scaling.",

@@ -214,3 +214,23 @@ it("[R128] says success and where the deployment is", async () => {
     phase: "Done",
   });
 });
+
+it("[R115] leaves the recommended configuration, what it was measured to do, and the deployment made of it", async () => {
+  const { folder, result } = madeRun(flags);
+  const { chosen } = await result;
+  const performance = (phase: "prefill" | "decode") =>
+    filesIn(folder)
+      .filter((name) => new RegExp(`^${phase}_\\d+gpus_[^/]+/result\\.json$`).test(name))
+      .map((name) => JSON.parse(read(folder, name)));
+  expect(performance("prefill").map(({ question }) => question.mapping)).toContain(chosen.prefill!.mapping.label);
+  expect(JSON.stringify(performance("prefill"))).toContain(String(chosen.prefill!.ttftMs));
+  expect(JSON.stringify(performance("decode"))).toContain(String(chosen.decode!.itlMs));
+  expect(read(folder, "profile_sla.log")).toContain(
+    `Suggested decode parallel mapping: ${chosen.decode!.mapping.label} on ${chosen.decode!.mapping.layout.gpus} GPU(s)`,
+  );
+  const { outputs } = status(folder) as unknown as { outputs: { final_config: string } };
+  expect(documents(folder, outputs.final_config).at(-1)).toMatchObject({
+    kind: "DynamoGraphDeployment",
+    spec: { services: { Planner: expect.anything(), VllmDecodeWorker: { replicas: expect.any(Number) } } },
+  });
+});

@@ -59,7 +59,7 @@ describe("GPU counts", () => {
     expect(texts(space)).toContain("Profiling dense model GPU counts (TP): [4, 8]");
   });
 
-  it("[R069] [R026] steps experts by whole nodes in 0.6: TEP for prefill, DEP for decode", () => {
+  it("[R069] [R026] [R157] steps experts by whole nodes in 0.6: TEP for prefill, DEP for decode", () => {
     const hardware = { minGpusPerEngine: 8, maxGpusPerEngine: 32 };
     const space = searchSpace({ ...deepseek, quantBlock: 1 }, request("0.6", hardware));
     expect(space.gpuCounts).toEqual([8, 16, 24, 32]);
@@ -69,7 +69,7 @@ describe("GPU counts", () => {
     expect(space.skipped).toContainEqual(expect.objectContaining({ phase: "decode", label: "DEP=24" }));
   });
 
-  it("[R161] [R024] finds the least from weights and GPU memory, [R160] the most from the node for dense, four nodes for experts", () => {
+  it("[R161] [R024] [R160] finds the least from weights and GPU memory, the most from the node for dense, four nodes for experts", () => {
     const h100 = searchSpace(dense, request("0.8", { vramMib: 81_559, gpuSku: "h100_sxm" }));
     expect(h100.gpuCounts).toEqual([1, 2, 4, 8]);
     const l40s = searchSpace(dense, request("0.8", { vramMib: 46_068 }));
@@ -108,7 +108,7 @@ describe("GPU counts", () => {
     );
   });
 
-  it("[R005] sweeps no mapping beyond the node for a dense model, whatever the node has", () => {
+  it("[R005] [R157] sweeps no mapping beyond the node for a dense model, whatever the node has", () => {
     for (const gpusPerNode of [2, 4, 8]) {
       const { gpuCounts } = searchSpace({ ...dense, sizeMib: 1000 }, request("0.8", { gpusPerNode, vramMib: 80_000 }));
       expect(gpuCounts.at(-1)).toBe(gpusPerNode);
