@@ -17,7 +17,8 @@ export function schemas(): Record<string, string> {
   const shared = shareRepeated(scenario as Json);
   const { dgdr, profilingConfig } = editorSchemas();
   const report = shareRepeated(z.toJSONSchema(reportSchema, { target: "draft-7" }) as Json);
-  const request = (schema: Json) => `${JSON.stringify(shareRepeated(schema), null, 1)}\n`;
+  const $schema = "http://json-schema.org/draft-07/schema#";
+  const request = (schema: Json) => `${JSON.stringify({ $schema, ...shareRepeated(schema) }, null, 1)}\n`;
   return {
     "src/profiler/config/dgdr.schema.json": request(dgdr as Json),
     "src/profiler/config/profiling-config.schema.json": request(profilingConfig as Json),

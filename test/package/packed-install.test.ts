@@ -59,6 +59,10 @@ describe("the package, packed and installed elsewhere", () => {
       "bin/understudy.mjs",
       "dist/package.json",
       "dist/src/cli/main.js",
+      "dist/src/estimator/data/h200_sxm_vllm.json.gz",
+      "dist/src/profiler/config/dgdr.schema.json",
+      "examples/dgdr/rapid_v1beta1.yaml",
+      "dist/src/web/page-built/index.html",
     ];
     expect(needed.filter((path) => !files.includes(path))).toEqual([]);
     expect(files.filter((path) => /^(test|bench|scripts)\/|\.ts$/.test(path))).toEqual([]);
@@ -93,6 +97,14 @@ describe("the package, packed and installed elsewhere", () => {
       const output = join(folder, `results-${version}`);
       expect(run(path, "start", "-o", output)).toMatchObject({ status: 0 });
       expect(readdirSync(output, { recursive: true, encoding: "utf8" }).join("\n")).toContain("report.html");
+      rmSync(output, { recursive: true });
+    });
+
+    it("profiles with the measurements and the page that it brought along", () => {
+      const output = join(folder, `profiled-${version}`);
+      const request = ["--model", "Qwen/Qwen3-32B", "--backend", "vllm", "--gpu", "h200_sxm", "--strategy", "rapid"];
+      expect(run(path, "profile", ...request, "--output-dir", output)).toMatchObject({ status: 0 });
+      expect(readdirSync(output)).toContain("config_with_planner.yaml");
       rmSync(output, { recursive: true });
     });
 
