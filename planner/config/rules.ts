@@ -1,0 +1,283 @@
+import type { FieldName } from "./layers.ts";
+import type { PlannerDocument } from "./schema.ts";
+import { impliedStrategy, intervalsInUse, LEGACY_PRESETS } from "./strategy.ts";
+import type { StrategyName } from "./types.ts";
+
+/** A refusal or a remark that concerns a field. */
+export interface RuleProblem {
+  field: FieldName;
+  /** Place below the field. */
+  path?: (string | number)[];
+  message: string;
+  hint?: string;
+}
+
+/** What rules between fields make of a document. */
+export interface RuledDocument {
+  document: PlannerDocument & { strategy: StrategyName };
+  /** Fields that a rule has set. */
+  ruled: Set<FieldName>;
+  problems: RuleProblem[];
+  notes: string[];
+}
+
+/**
+ * Applies the rules between fields, Dynamo's and ours.
+ * @param given whether somebody said a field
+ * @param legacyFlags flags of the planner of 2025 where nothing but flags was given
+ */
+export function applyRules(
+  written: PlannerDocument,
+  given: (field: FieldName) => boolean,
+  legacyFlags: readonly string[],
+): RuledDocument {
+  const ruled = new Set<FieldName>();
+  const notes: string[] = [];
+  const document = { ...written };
+  const set = <Name extends FieldName>(name: Name, value: PlannerDocument[Name]) => {
+    if (document[name] === value) return;
+    document[name] = value;
+    ruled.add(name);
+  };
+  let strategy = written.strategy;
+  if (strategy === null) {
+    const implied = impliedStrategy(written, legacyFlags);
+    strategy = implied.strategy;
+    notes.push(implied.note);
+    set("strategy", strategy);
+  }
+  if (legacyFlags.length > 0 && strategy === "sla-compat") {
+    for (const [name, value] of Object.entries(LEGACY_PRESETS))
+      if (!given(name as FieldName)) set(name as FieldName, value);
+  }
+  if (strategy !== "load-compat") {
+    if (given("optimization_target") && document.optimization_target !== "sla") {
+      notes.push(
+        `optimization_target ${document.optimization_target} is left aside: strategy ${strategy} plans for the SLA`,
+      );
+    }
+    set("optimization_target", "sla");
+  } else if (document.optimization_target !== "sla") {
+    const target = document.optimization_target;
+    if (given("enable_throughput_scaling") && document.enable_throughput_scaling) {
+      notes.push(`enable_throughput_scaling is left aside: optimization_target ${target} scales by load alone`);
+    }
+    if (given("enable_load_scaling") && !document.enable_load_scaling) {
+      notes.push(`enable_load_scaling: false is left aside: optimization_target ${target} scales by load alone`);
+    }
+    for (const name of ["ttft_ms", "itl_ms"] as const) {
+      if (given(name)) notes.push(`${name} is left aside: optimization_target ${target} takes no notice of it`);
+    }
+    set("enable_throughput_scaling", false);
+    set("enable_load_scaling", true);
+  }
+  const settled = { ...document, strategy };
+  return { document: settled, ruled, notes, problems: problemsOf(settled, given) };
+}
+
+function problemsOf(document: RuledDocument["document"], given: (field: FieldName) => boolean): RuleProblem[] {
+  return [
+    ...modeProblems(document),
+    ...scalingProblems(document),
+    ...budgetProblems(document),
+    ...thresholdProblems(document),
+    ...connectorProblems(document, given),
+    ...pluginProblems(document),
+  ];
+}
+
+type Document = RuledDocument["document"];
+
+const ACTIVE_ROLES: Record<Document["mode"], readonly ("prefill" | "decode")[]> = {
+  disagg: ["prefill", "decode"],
+  prefill: ["prefill"],
+  decode: ["decode"],
+  agg: ["decode"],
+};
+
+function modeProblems({ mode, strategy, static_prefill_replicas, static_decode_replicas }: Document): RuleProblem[] {
+  const problems: RuleProblem[] = [];
+  if (strategy === "sla-compat" && mode !== "disagg") {
+    problems.push({
+      field: "mode",
+      message: `found ${mode} with strategy sla-compat, expected disagg: the planner of 2025 knows nothing else`,
+      hint: "use strategy load-compat, or default for agg",
+    });
+  }
+  if (strategy === "default" && (mode === "prefill" || mode === "decode")) {
+    problems.push({
+      field: "mode",
+      message: `found ${mode} with strategy default, expected disagg or agg: it plans both roles together`,
+      hint: "use strategy load-compat for one role alone",
+    });
+  }
+  if (strategy === "static") {
+    for (const role of ACTIVE_ROLES[mode]) {
+      if ((role === "prefill" ? static_prefill_replicas : static_decode_replicas) === null) {
+        problems.push({ field: `static_${role}_replicas`, message: `strategy static needs static_${role}_replicas` });
+      }
+    }
+  }
+  return problems;
+}
+
+function scalingProblems(document: Document): RuleProblem[] {
+  const problems: RuleProblem[] = [];
+  const { strategy, enable_load_scaling: load, enable_throughput_scaling: throughput } = document;
+  if (strategy === "load-compat" && !load && !throughput) {
+    problems.push({
+      field: "enable_throughput_scaling",
+      message: "enable_throughput_scaling and enable_load_scaling are both off, expected at least one of them",
+    });
+  }
+  const loadS = document.load_adjustment_interval_seconds;
+  const throughputS = document.throughput_adjustment_interval_seconds;
+  if (document.optimization_target === "sla" && load && throughput && loadS >= throughputS) {
+    problems.push({
+      field: "load_adjustment_interval_seconds",
+      message: `found ${loadS}, expected less than throughput_adjustment_interval_seconds (${throughputS}) where both scale`,
+    });
+  }
+  const tickS = document.scheduling.scale_interval_seconds;
+  for (const field of intervalsInUse(document, strategy)) {
+    const intervalMs = Math.round(Number(document[field]) * 1000);
+    if (intervalMs < 1) problems.push({ field, message: "expected at least 0.001 s" });
+    if (tickS !== null && (Math.round(tickS * 1000) < 1 || intervalMs % Math.round(tickS * 1000) !== 0)) {
+      problems.push({
+        field: "scheduling",
+        path: ["scale_interval_seconds"],
+        message: `found ${tickS}, expected a whole part of ${field} (${String(document[field])})`,
+      });
+    }
+  }
+  const buckets = document.fpm_sample_bucket_size;
+  if (!Number.isInteger(Math.sqrt(buckets))) {
+    problems.push({
+      field: "fpm_sample_bucket_size",
+      message: `found ${buckets}, expected a square: they form a grid`,
+      hint: `such as ${Math.round(Math.sqrt(buckets)) ** 2}`,
+    });
+  }
+  return problems;
+}
+
+function budgetProblems(document: Document): RuleProblem[] {
+  const problems: RuleProblem[] = [];
+  const { mode, max_gpu_budget: max, min_gpu_budget: min } = document;
+  if (max >= 0 && min > max) {
+    problems.push({ field: "min_gpu_budget", message: `found ${min}, expected at most max_gpu_budget (${max})` });
+  }
+  for (const role of ["prefill", "decode"] as const) {
+    const field = `${role}_min_endpoint` as const;
+    if (document[field] === null) continue;
+    if (mode === "agg") {
+      problems.push({ field, message: `${field} is not for mode agg`, hint: "use min_endpoint" });
+    } else if (!ACTIVE_ROLES[mode].includes(role)) {
+      problems.push({ field, message: `${field} is not for mode ${mode}, which has no ${role} workers` });
+    }
+  }
+  if (document.enable_power_awareness) {
+    const stated = ACTIVE_ROLES[mode].every((role) => document[`${role}_engine_power_watts`] !== null);
+    if (document.total_gpu_power_limit === null) {
+      problems.push({ field: "total_gpu_power_limit", message: "enable_power_awareness needs total_gpu_power_limit" });
+    }
+    if (mode === "agg") {
+      problems.push({ field: "enable_power_awareness", message: "enable_power_awareness is not for mode agg" });
+    }
+    if (document.environment !== "kubernetes" && !stated) {
+      problems.push({
+        field: "enable_power_awareness",
+        message: `the power of workers is read from Kubernetes, not in environment ${document.environment}`,
+        hint: "state prefill_engine_power_watts and decode_engine_power_watts",
+      });
+    }
+  }
+  return problems;
+}
+
+function thresholdProblems(document: Document): RuleProblem[] {
+  if (document.strategy !== "load-compat" || document.optimization_target !== "load") return [];
+  const problems: RuleProblem[] = [];
+  const pairs = {
+    prefill: ["prefill_scale_up_queue_tokens", "prefill_scale_down_queue_tokens"],
+    decode: ["decode_scale_up_kv_rate", "decode_scale_down_kv_rate"],
+  } as const;
+  for (const role of ACTIVE_ROLES[document.mode]) {
+    const [upField, downField] = pairs[role];
+    const up = document[upField];
+    const down = document[downField];
+    for (const [field, value] of [
+      [upField, up],
+      [downField, down],
+    ] as const) {
+      if (value === null) problems.push({ field, message: `optimization_target load needs ${field}` });
+    }
+    if (up !== null && down !== null && up <= down) {
+      problems.push({ field: upField, message: `found ${up}, expected more than ${downField} (${down})` });
+    }
+  }
+  return problems;
+}
+
+function connectorProblems(document: Document, given: (field: FieldName) => boolean): RuleProblem[] {
+  const problems: RuleProblem[] = [];
+  if (document.environment === "global-planner" && document.global_planner_namespace === null) {
+    problems.push({
+      field: "global_planner_namespace",
+      message: "environment global-planner needs global_planner_namespace",
+    });
+  }
+  for (const [one, other] of [
+    ["metric_pulling_prometheus_token", "metric_pulling_prometheus_token_file"],
+    ["api_token", "api_token_file"],
+  ] as const) {
+    if (given(one) && given(other) && document[one] !== null && document[other] !== null) {
+      problems.push({ field: one, message: `${one} and ${other} are both given`, hint: "keep one of them" });
+    }
+  }
+  const model = document.aic_perf_model;
+  for (const role of model === null ? [] : ACTIVE_ROLES[document.mode]) {
+    const pick = `${role}_pick` as const;
+    if (model?.[pick] === null || model?.[pick] === undefined) {
+      problems.push({
+        field: "aic_perf_model",
+        path: [pick],
+        message: `mode ${document.mode} needs aic_perf_model.${pick}`,
+        hint: "such as {tp: 1}",
+      });
+    }
+  }
+  return problems;
+}
+
+function pluginProblems({ scheduling, plugin_registration: registration }: Document): RuleProblem[] {
+  const problems: RuleProblem[] = [];
+  const seen = new Set(["builtin_load_predict", "builtin_throughput_propose", "builtin_load_propose"]);
+  const lists = [
+    ["scheduling", "external_plugins", scheduling.external_plugins],
+    ["plugin_registration", "in_process_plugins", registration.in_process_plugins],
+  ] as const;
+  for (const [field, list, entries] of lists) {
+    for (const [i, { plugin_id: id, protocol_version: version }] of entries.entries()) {
+      if (seen.has(id)) {
+        problems.push({ field, path: [list, i, "plugin_id"], message: `found "${id}" twice, expected another name` });
+      }
+      seen.add(id);
+      const { protocol_version_min: min, protocol_version_max: max } = registration;
+      if (older(version, min) || older(max, version)) {
+        problems.push({
+          field,
+          path: [list, i, "protocol_version"],
+          message: `found ${version}, expected ${min === max ? min : `${min} to ${max}`}`,
+        });
+      }
+    }
+  }
+  return problems;
+}
+
+function older(one: string, other: string): boolean {
+  const [major, minor] = one.split(".").map(Number);
+  const [otherMajor, otherMinor] = other.split(".").map(Number);
+  return major! < otherMajor! || (major === otherMajor && minor! < otherMinor!);
+}
