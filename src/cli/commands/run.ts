@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { flagNeeds, flagsExclude } from "../errors.ts";
-import type { LiveFlags } from "../live/live-run.ts";
+import type { LiveFlags } from "../live-run/live-run.ts";
 import { loadScenario, rehearse, withRehearseFlags } from "../rehearse.ts";
 import { positiveNumber, wholeNumber } from "../values.ts";
 
@@ -45,7 +45,7 @@ Examples:
 
 /** Servers are loaded only by who wants them. */
 async function runLiveScenario(scenario: ReturnType<typeof loadScenario>, flags: LiveFlags): Promise<number> {
-  const { runScenarioLive } = await import("../live/live-run.ts");
+  const { runScenarioLive } = await import("../live-run/live-run.ts");
   return runScenarioLive(scenario, flags);
 }
 

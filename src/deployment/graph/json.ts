@@ -74,10 +74,3 @@ export function ensureList(parent: JsonObject, key: string, path: string): JsonO
   objectsAt(parent, key, path);
   return parent[key] as JsonObject[];
 }
-
-/** Puts an item into a list whose items are told apart by `name`: in place of its namesake, or at the end. */
-export function putByName(list: JsonObject[], item: JsonObject & { name: string }): void {
-  const at = list.findIndex(({ name }) => name === item.name);
-  if (at < 0) list.push(item);
-  else list[at] = item;
-}

@@ -36,14 +36,6 @@ export const badCandidate = (where: string, found: string): UserError =>
     hint: "see config.yaml in the candidate's folder",
   });
 
-export const gpuUnknown = (): UserError =>
-  new UserError({
-    code: "PROFILER_GPU_UNKNOWN",
-    where: "hardware.gpuSku",
-    message: "found no GPU system, expected one, whose times local engines are to play",
-    hint: "name it: hardware.gpuSku, --aic-system or --gpu-type, such as h200_sxm",
-  });
-
 export const kvTokensMissing = (): UserError =>
   new UserError({
     code: "PROFILER_KV_TOKENS_MISSING",
