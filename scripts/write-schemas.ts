@@ -1,6 +1,7 @@
 /** Writes the JSON Schemas that editors use: `node scripts/write-schemas.ts`. A test keeps them up to date. */
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
+import { plannerJsonSchema } from "#planner/config";
 import { plannerConfigSchema } from "#planner/core";
 import { scenarioSchema } from "#scenarios";
 import { editorSchemas } from "#src/profiler";
@@ -20,6 +21,7 @@ export function schemas(): Record<string, string> {
   const $schema = "http://json-schema.org/draft-07/schema#";
   const request = (schema: Json) => `${JSON.stringify({ $schema, ...shareRepeated(schema) }, null, 1)}\n`;
   return {
+    "planner/config/planner.schema.json": request(plannerJsonSchema() as Json),
     "src/profiler/config/dgdr.schema.json": request(dgdr as Json),
     "src/profiler/config/profiling-config.schema.json": request(profilingConfig as Json),
     "src/report/report.schema.json": `${JSON.stringify({ title: "Understudy report", ...report }, null, 1)}\n`,

@@ -1,4 +1,7 @@
+export { addPlannerOptions, PLANNER_FLAGS, type PlannerFlag, plannerFlagsFrom } from "./flags.ts";
+export { plannerJsonSchema } from "./json-schema.ts";
 export type { GivenFlag } from "./layers.ts";
+export { printPlannerConfig } from "./print.ts";
 export { type PlannerConfigSources, readPlannerConfig } from "./read.ts";
 export { type PlannerDocument, plannerDocumentSchema } from "./schema.ts";
 export type * from "./types.ts";

@@ -1,13 +1,22 @@
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
-import { didYouMean, type Path, readYamlDocument, UserError, withPath, type YamlSource } from "#common";
+import {
+  didYouMean,
+  type Path,
+  parseDurationMs,
+  readYamlDocument,
+  UserError,
+  withPath,
+  type YamlSource,
+} from "#common";
 import { type ConfigProblem, configNoMap, configNotFound, configUnreadable, YAML_ERRORS } from "./errors.ts";
 import { type FieldFacts, fieldFacts, isNullable, valueSchema } from "./fields.ts";
-import { dynamoFields, ownFields, type PlannerDocument } from "./schema.ts";
+import { type PlannerDocument, plannerDocumentSchema } from "./schema.ts";
 
 export type FieldName = keyof PlannerDocument;
 
-export const fieldShape: Readonly<Record<string, z.ZodType>> = { ...dynamoFields, ...ownFields };
+/** Every field's schema by its name, in the order in which they are shown. */
+export const fieldShape: Readonly<Record<string, z.ZodType>> = plannerDocumentSchema.shape;
 
 /** A value of one layer and how to point at it. */
 export interface Given {
@@ -30,8 +39,6 @@ export interface GivenFlag {
   flag: string;
   field: FieldName;
   value: string | boolean;
-  /** The planner of 2025 has it, too. */
-  legacy: boolean;
 }
 
 export function factsOf(name: string): FieldFacts {
@@ -116,7 +123,7 @@ export function flagLayer(flags: readonly GivenFlag[], problems: ConfigProblem[]
       continue;
     }
     seen.set(field, flag);
-    values.set(field, placed(typeof value === "boolean" ? value : meant(value, fieldShape[field]!), flag));
+    values.set(field, placed(typeof value === "boolean" ? value : meant(value, field), flag));
   }
   return { origin: "flag", values };
 }
@@ -132,7 +139,7 @@ export function envLayer(environment: Readonly<Record<string, string | undefined
       const text = environment[variable]?.trim();
       if (!text) continue;
       // etcd's own variable holds addresses alone.
-      const value = variable === "ETCD_ENDPOINTS" ? `etcd:${text}` : meant(text, fieldShape[name]!);
+      const value = variable === "ETCD_ENDPOINTS" ? `etcd:${text}` : meant(text, name);
       values.set(name, placed(value, `$${variable}`));
       break;
     }
@@ -158,16 +165,32 @@ function placed(value: unknown, where: string): Given {
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /** The value that a text stands for; a text that stands for none remains, for the schema to refuse. */
-function meant(text: string, schema: z.ZodType): unknown {
+function meant(written: string, field: FieldName): unknown {
+  const schema = fieldShape[field]!;
+  const text = written.trim();
   if (isNullable(schema) && /^(null|none)$/i.test(text)) return null;
   const { type } = valueSchema(schema).def as { type: string };
-  if (type === "number") return NUMBER.test(text.trim()) ? Number(text) : text;
-  if (type === "boolean")
-    return /^(true|yes|on|1)$/i.test(text) ? true : /^(false|no|off|0)$/i.test(text) ? false : text;
+  if (type === "number") return NUMBER.test(text) ? Number(text) : inUnitOf(field, text);
+  if (type === "boolean") {
+    if (/^(true|yes|on|1)$/i.test(text)) return true;
+    return /^(false|no|off|0)$/i.test(text) ? false : text;
+  }
   if (type === "string" || type === "enum") return text;
-  if (type === "array" && !text.trimStart().startsWith("[")) return text.split(",").map((item) => item.trim());
+  if (type === "array" && !text.startsWith("[")) return text.split(",").map((item) => item.trim());
   try {
     return readYamlDocument(text, "", YAML_ERRORS).value;
+  } catch (error) {
+    if (error instanceof UserError) return text;
+    throw error;
+  }
+}
+
+/** A duration such as `200ms` in the unit that the field's name ends with. */
+function inUnitOf(field: FieldName, text: string): unknown {
+  const unitMs = field.endsWith("_seconds") ? 1000 : field.endsWith("_hours") ? 3_600_000 : 1;
+  if (unitMs === 1 && !field.endsWith("_ms")) return text;
+  try {
+    return parseDurationMs(text) / unitMs;
   } catch (error) {
     if (error instanceof UserError) return text;
     throw error;

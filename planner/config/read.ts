@@ -1,6 +1,7 @@
 import { type Path, schemaProblems } from "#common";
 import { serviceConfig } from "./convert.ts";
 import { type ConfigProblem, configInvalid } from "./errors.ts";
+import { legacyFlags } from "./flags.ts";
 import {
   envLayer,
   type FieldName,
@@ -52,8 +53,11 @@ export function readPlannerConfig(sources: PlannerConfigSources): ReadPlannerCon
     }
   }
   if (!parsed.success) throw configInvalid(problems);
-  const legacyFlags = config === undefined ? legacyOf(flags) : [];
-  const rules = applyRules(parsed.data, (field) => given.has(field), legacyFlags);
+  const rules = applyRules(parsed.data, {
+    given: (field) => given.has(field),
+    hasDocument: config !== undefined,
+    legacyFlags: legacyFlags(flags),
+  });
   for (const { field, path = [], message, hint } of rules.problems) {
     problems.push({ where: placeOf(field, path, given, config), message, hint });
   }
@@ -102,10 +106,4 @@ function placeOf(
   if (source !== undefined) return source.locate(path);
   const name = [field, ...path].join(".");
   return config === undefined ? `--${name.replaceAll("_", "-")}` : name;
-}
-
-/** Flags of the planner of 2025 on a command line that says nothing else about who decides. */
-function legacyOf(flags: readonly GivenFlag[]): string[] {
-  if (flags.some(({ field }) => field === "strategy" || field === "optimization_target")) return [];
-  return flags.filter(({ legacy }) => legacy).map(({ flag }) => flag);
 }

@@ -1,6 +1,6 @@
 import type { FieldName } from "./layers.ts";
 import type { PlannerDocument } from "./schema.ts";
-import { impliedStrategy, intervalsInUse, LEGACY_PRESETS } from "./strategy.ts";
+import { impliedStrategy, intervalsInUse, isLegacy, LEGACY_PRESETS, type Provenance } from "./strategy.ts";
 import type { StrategyName } from "./types.ts";
 
 /** A refusal or a remark that concerns a field. */
@@ -21,16 +21,9 @@ export interface RuledDocument {
   notes: string[];
 }
 
-/**
- * Applies the rules between fields, Dynamo's and ours.
- * @param given whether somebody said a field
- * @param legacyFlags flags of the planner of 2025 where nothing but flags was given
- */
-export function applyRules(
-  written: PlannerDocument,
-  given: (field: FieldName) => boolean,
-  legacyFlags: readonly string[],
-): RuledDocument {
+/** Applies the rules between fields, Dynamo's and ours. */
+export function applyRules(written: PlannerDocument, provenance: Provenance): RuledDocument {
+  const { given } = provenance;
   const ruled = new Set<FieldName>();
   const notes: string[] = [];
   const document = { ...written };
@@ -41,12 +34,12 @@ export function applyRules(
   };
   let strategy = written.strategy;
   if (strategy === null) {
-    const implied = impliedStrategy(written, legacyFlags);
+    const implied = impliedStrategy(written, provenance);
     strategy = implied.strategy;
     notes.push(implied.note);
     set("strategy", strategy);
   }
-  if (legacyFlags.length > 0 && strategy === "sla-compat") {
+  if (isLegacy(provenance) && strategy === "sla-compat") {
     for (const [name, value] of Object.entries(LEGACY_PRESETS))
       if (!given(name as FieldName)) set(name as FieldName, value);
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { keysOf } from "./fields.ts";
+import { type FieldGroup, fieldFacts, keysOf } from "./fields.ts";
 import { aicInterpolationSchema, aicPerfModelSchema } from "./perf-model-schema.ts";
 import { pluginRegistrationSchema, schedulingSchema } from "./scheduling-schema.ts";
 
@@ -163,7 +163,7 @@ const ownBudget = keysOf("Budget", { own: true });
 const startup = z.number().min(0).default(60);
 
 /** What Dynamo's planner does not have, and what its predecessor of 2025 had. */
-export const ownFields = {
+const ownFields = {
   strategy: strategy(
     z.enum(["default", "load-compat", "sla-compat", "static", "none"]).nullable().default(null),
     "Who decides",
@@ -239,8 +239,29 @@ export const ownFields = {
   api_token_file: ownService(orNull, "File of that token"),
 };
 
+const GROUPS: readonly FieldGroup[] = [
+  "Deployment",
+  "Strategy",
+  "Targets",
+  "Performance model",
+  "Budget",
+  "Throughput scaling",
+  "Load scaling",
+  "Forecast",
+  "Metrics",
+  "Connectors",
+  "Service",
+  "Plugins",
+];
+
+/** Keys of one group beside each other. */
+function inGroups<Shape extends Record<string, z.ZodType>>(shape: Shape): Shape {
+  const place = (schema: z.ZodType) => GROUPS.indexOf(fieldFacts.get(schema)!.group);
+  return Object.fromEntries(Object.entries(shape).sort(([, a], [, b]) => place(a) - place(b))) as Shape;
+}
+
 /** `planner.yaml`: keys in snake_case with their units, as in Dynamo. */
-export const plannerDocumentSchema = z.strictObject({ ...dynamoFields, ...ownFields });
+export const plannerDocumentSchema = z.strictObject(inGroups({ ...dynamoFields, ...ownFields }));
 
 /** A checked document with all defaults. */
 export type PlannerDocument = z.output<typeof plannerDocumentSchema>;

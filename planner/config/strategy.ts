@@ -2,17 +2,34 @@ import type { FieldName } from "./layers.ts";
 import type { PlannerDocument } from "./schema.ts";
 import type { StrategyName } from "./types.ts";
 
+/** What is known of how a configuration came about. */
+export interface Provenance {
+  /** Whether somebody said a field. */
+  given(field: FieldName): boolean;
+  /** Whether there is a document, beside flags and variables. */
+  hasDocument: boolean;
+  /** Flags that tell a command line of the planner of 2025. */
+  legacyFlags: readonly string[];
+}
+
+/** Whether this is a command line of the planner of 2025. */
+export function isLegacy({ given, hasDocument, legacyFlags }: Provenance): boolean {
+  return !hasDocument && legacyFlags.length > 0 && !given("optimization_target");
+}
+
 /** Who decides where nothing names a strategy, and why: a sentence for the start. */
 export function impliedStrategy(
   { optimization_target: target, mode }: PlannerDocument,
-  legacyFlags: readonly string[],
+  provenance: Provenance,
 ): { strategy: StrategyName; note: string } {
-  if (legacyFlags.length > 0) {
+  if (isLegacy(provenance)) {
     return {
       strategy: "sla-compat",
-      note: `${legacyFlags.join(", ")} without --config: the planner of 2025 is meant, strategy sla-compat (--strategy default is the better one)`,
+      note: `${provenance.legacyFlags.join(", ")} without --config: strategy sla-compat, the planner of 2025 (--strategy default is the better one)`,
     };
   }
+  const bare = !provenance.hasDocument && !provenance.given("optimization_target");
+  if (bare && (mode === "disagg" || mode === "agg")) return { strategy: "default", note: "strategy default" };
   if (target !== "sla") {
     return {
       strategy: "load-compat",
