@@ -1,3 +1,4 @@
+export { type PlannerField, plannerFields } from "./field-table.ts";
 export { addPlannerOptions, PLANNER_FLAGS, type PlannerFlag, plannerFlagsFrom } from "./flags.ts";
 export { plannerJsonSchema } from "./json-schema.ts";
 export type { GivenFlag } from "./layers.ts";

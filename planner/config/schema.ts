@@ -173,7 +173,7 @@ const ownFields = {
     seconds.default(5),
     "`default`: how long fewer workers must have been enough before some go, s",
   ),
-  load_prediction_window_size: strategy(z.int().min(5).default(50), "`sla-compat`: values that the predictor sees"),
+  load_prediction_window_size: strategy(positive.default(50), "`sla-compat`: values that the predictor sees"),
   no_correction: strategy(flag.default(false), "`sla-compat`: trust the profile as it is"),
   request_count: strategy(
     z.enum(["completed", "started"]).default("completed"),
