@@ -1,4 +1,5 @@
 export { writeChunksAtomically, writeFileAtomically } from "./atomic-file.ts";
+export { BearerTokens } from "./bearer-tokens.ts";
 export { type StdRng, stdRng } from "./chacha.ts";
 export { type Clock, wallClock } from "./clock.ts";
 export { knownKeys } from "./documents/known-keys.ts";
@@ -28,6 +29,7 @@ export {
 } from "./prometheus/quantile.ts";
 export { PROMETHEUS_CONTENT_TYPE, type Registry, registry } from "./prometheus/registry.ts";
 export { type RandomStream, randomStream } from "./random.ts";
+export { isOwnHost, isOwnOrigin, type RequestOrigin } from "./request-origin.ts";
 export { mean, quantileSorted, standardDeviation } from "./statistics.ts";
 export { didYouMean, nearest } from "./suggest.ts";
 export { type Timer, TimerQueue } from "./timers.ts";

@@ -1,4 +1,5 @@
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { RequestOrigin } from "#common";
 import {
   foreignOrigin,
   invalidSelection,
@@ -10,7 +11,7 @@ import {
   wrongMethod,
 } from "../errors.ts";
 import type { SelectionReply, WebUiSession } from "../types.ts";
-import { checkHost, checkOrigin, type RequestOrigin } from "./guard.ts";
+import { checkHost, checkOrigin } from "./guard.ts";
 import type { PageFile } from "./page-files.ts";
 
 const BODY_LIMIT_BYTES = 1024;
