@@ -130,17 +130,6 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
       ],
       requestTimeoutMs: milliseconds(registration.transport.request_timeout_seconds),
       protocolVersions: { min: registration.protocol_version_min, max: registration.protocol_version_max },
-      gateway: scheduling.gateway.enabled
-        ? { listen: scheduling.gateway.listen, allowInsecure: scheduling.gateway.allow_insecure }
-        : null,
-      auth: {
-        trustedSources: registration.auth.trusted_sources,
-        staticSecrets: registration.auth.static_secrets,
-      },
-      heartbeat: {
-        timeoutMs: milliseconds(registration.heartbeat_timeout_seconds),
-        missedThreshold: registration.heartbeat_missed_threshold,
-      },
     },
   };
 }

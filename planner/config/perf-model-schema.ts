@@ -22,7 +22,7 @@ const engine = {
 };
 
 /** `aic_interpolation`: points that the estimator samples in place of a measured profile. Further keys are kept. */
-export const aicInterpolationSchema = z.looseObject(engine);
+export const aicInterpolationSchema = z.looseObject(engine).partial();
 
 /** `aic_perf_model`: the estimator asked for single forward passes. */
 export const aicPerfModelSchema = z.strictObject({

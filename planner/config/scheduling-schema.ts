@@ -41,7 +41,10 @@ export const inProcessPluginSchema = z.strictObject({
 });
 
 const gatewaySchema = z.strictObject({
-  enabled: z.boolean().default(false).describe("Plugins may register themselves while the planner runs"),
+  enabled: z
+    .literal(false, "expected false: plugins do not register themselves here, name them in external_plugins")
+    .default(false)
+    .describe("Plugins may register themselves while the planner runs; not offered here"),
   listen: text
     .default("unix:///var/run/dynamo/planner/registry.sock")
     .describe("Where they do: `unix:///path` or `http://127.0.0.1:port`"),
@@ -55,7 +58,7 @@ export const schedulingSchema = z.strictObject({
     .describe("Time between ticks, s; null: the greatest that divides the intervals in use"),
   tick_max_duration_seconds: seconds.default(30).describe("Longest a tick may take, s; then it is given up"),
   external_plugins: z.array(externalPluginSchema).default([]).describe("Plugins over HTTP"),
-  gateway: gatewaySchema.prefault({}).describe("Registration of plugins"),
+  gateway: gatewaySchema.prefault({}).describe("Registration of plugins; not offered here"),
 });
 
 /** What Dynamo has in these sections beyond the keys named here is kept and has no effect. */

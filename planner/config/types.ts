@@ -160,9 +160,6 @@ export interface PlannerServiceConfig {
     configured: PluginConfig[];
     requestTimeoutMs: number;
     protocolVersions: { min: string; max: string };
-    gateway: { listen: string; allowInsecure: boolean } | null;
-    auth: { trustedSources: string[]; staticSecrets: Record<string, string> };
-    heartbeat: { timeoutMs: number; missedThreshold: number };
   };
 }
 

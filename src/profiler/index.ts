@@ -3,7 +3,13 @@ export { ENDPOINT_FLAGS, type EndpointFlag } from "./config/endpoint-flags.ts";
 export { addProfileOptions, type GivenFlag, type ProfilingInput, profileInputFrom } from "./config/options.ts";
 export { PROFILE_FLAGS, type ProfileFlag } from "./config/profile-flags.ts";
 export { type ReadServices, readProfilingRequest } from "./config/read-request.ts";
-export { editorSchemas, type ReferenceRow, type ReferenceTable, referenceTables } from "./config/reference.ts";
+export {
+  editorSchemas,
+  type ReferenceRow,
+  type ReferenceTable,
+  referenceTables,
+  typeName,
+} from "./config/reference.ts";
 export { CandidateFailed } from "./errors.ts";
 export { type EstimatedProfile, type EstimateOptions, estimateProfile } from "./estimate.ts";
 export {

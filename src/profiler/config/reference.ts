@@ -52,7 +52,8 @@ interface Json {
   [key: string]: unknown;
 }
 
-function typeName(schema: z.ZodType): string {
+/** What a value may be, in words. */
+export function typeName(schema: z.ZodType): string {
   const json = leafJson(schema);
   const orNull = isNullable(schema) ? " or null" : "";
   if (json.const !== undefined) return `\`${String(json.const)}\``;

@@ -208,6 +208,11 @@ describe("a refusal", () => {
     ["a minimum of -1", "min_endpoint: -1", /min_endpoint.*at least 0/],
     ["a port beyond", "live_dashboard_port: 70000", /live_dashboard_port.*at most 65535/],
     ["a sensitivity beyond", "load_scaling_down_sensitivity: 101", /load_scaling_down_sensitivity.*at most 100/],
+    [
+      "the gateway",
+      "scheduling: {gateway: {enabled: true}}\n",
+      /scheduling\.gateway\.enabled.*found true, expected false/,
+    ],
     ["gRPC", plugin("grpc://127.0.0.1:9"), /external_plugins\[0\]\.endpoint.*gRPC is not spoken here/],
   ])("of %s names the field", (_what, config, expected) => {
     const error = refusal(config);
