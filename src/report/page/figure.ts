@@ -43,7 +43,7 @@ const HALF_VARIANTS = [
   { name: "large", width: 520 },
 ] as const;
 
-export function timeAxis(record: RunRecord): AxisSpec {
+export function timeAxis(record: Pick<RunRecord, "endMs">): AxisSpec {
   return { label: "", scale: "time", min: 0, max: record.endMs };
 }
 

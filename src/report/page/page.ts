@@ -1,17 +1,18 @@
-import { readFileSync } from "node:fs";
 import type { RunRecord } from "#src/record";
-import { interFont } from "../charts/fonts.ts";
-import { cssVariables, DARK, LIGHT } from "../charts/theme.ts";
 import { formatClock, formatCount, formatPlain, plural } from "../format.ts";
 import { type RunSummary, summarize } from "../summary/summarize.ts";
 import { answerSection } from "./answer.ts";
 import { decisionsSection } from "./decisions.ts";
 import { distributionFigures } from "./distribution-figures.ts";
 import { halfFigureHtml, timeFigureHtml } from "./figure.ts";
-import { escapeHtml, inlineJson } from "./html.ts";
+import { escapeHtml } from "./html.ts";
 import { numbersSection } from "./numbers.ts";
 import { scatterData } from "./scatter-data.ts";
+import { pageShell } from "./shell.ts";
 import { timeFigures } from "./time-figures.ts";
+
+const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
+const SCRIPTS = ["theme.js", "cursor.js", "scatter.js"];
 
 /**
  * report.html: one file with everything in it (font, styles, script, data); it asks no network for anything and says so in
@@ -22,21 +23,12 @@ export function reportPage(record: RunRecord, summary: RunSummary = summarize(re
   const figures = timeFigures(record, summary);
   const readouts = Object.fromEntries(figures.map((figure) => [figure.id, figure.readouts]));
   const data = { endMs: record.endMs, sla: record.sla, readouts, scatter: scatterData(record) };
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; img-src data:">
-<title>${escapeHtml(record.name)} · Understudy</title>
-<link rel="icon" href="data:,">
-<style>
-${styles()}
-</style>
-</head>
-<body>
-<a class="skip" href="#answer">Skip to the answer</a>
+  return pageShell({
+    title: `${record.name} · Understudy`,
+    styles: STYLES,
+    scripts: SCRIPTS,
+    data,
+    body: `<a class="skip" href="#answer">Skip to the answer</a>
 ${header(summary)}
 <main>
 ${answerSection(summary)}
@@ -51,14 +43,8 @@ ${decisionsSection(record)}
 ${latencySection(record, summary)}
 ${numbersSection(record, summary)}
 </main>
-<footer><p>Made by Understudy from a run in ${record.mode === "agg" ? "aggregated" : "disaggregated"} mode. Beside this file: report.json (every number here), decisions.jsonl (every tick), requests.csv and requests.parquet (every request). Definitions: docs/report.md.</p></footer>
-<script type="application/json" id="data">${inlineJson(data)}</script>
-<script>
-${script()}
-</script>
-</body>
-</html>
-`;
+<footer><p>Made by Understudy from a run in ${record.mode === "agg" ? "aggregated" : "disaggregated"} mode. Beside this file: report.json (every number here), decisions.jsonl (every tick), requests.csv and requests.parquet (every request). Definitions: docs/report.md.</p></footer>`,
+  });
 }
 
 function header(summary: RunSummary): string {
@@ -98,24 +84,4 @@ function latencySection(record: RunRecord, summary: RunSummary): string {
 <noscript><p class="note">This plot needs the script of the page; requests.csv has the rows.</p></noscript>
 </figure>
 </section>`;
-}
-
-function styles(): string {
-  const face = (weight: 400 | 600) =>
-    `@font-face { font-family: Inter; font-weight: ${weight}; font-display: block; src: url(data:font/woff2;base64,${interFont(weight, "woff2").toString("base64")}) format("woff2"); }`;
-  return `${face(400)}
-${face(600)}
-:root { ${cssVariables(LIGHT)} color-scheme: light; }
-@media (prefers-color-scheme: dark) { :root:not([data-theme="light"]) { ${cssVariables(DARK)} color-scheme: dark; } }
-:root[data-theme="dark"] { ${cssVariables(DARK)} color-scheme: dark; }
-@media print { :root:root:root { ${cssVariables(LIGHT)} color-scheme: light; } }
-${["base.css", "answer.css", "charts.css", "decisions.css", "media.css"].map(asset).join("\n")}`;
-}
-
-function script(): string {
-  return ["theme.js", "cursor.js", "scatter.js"].map(asset).join("\n");
-}
-
-function asset(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), "utf8");
 }
