@@ -1,5 +1,5 @@
 /**
- * A one-step forecaster of an evenly sampled series. `add` takes one value per interval; a NaN counts as 0, and zeros before
+ * A one-step forecaster of an evenly sampled series. `add` takes one value per interval; what is not finite counts as 0, and zeros before
  * the first other value are dropped: a deployment that has not had traffic yet says nothing about its traffic.
  */
 export interface Predictor {
@@ -13,6 +13,6 @@ export type Quantity = "requests" | "length";
 
 /** The value to store for `value`, or null where it is leading idle and must be dropped. */
 export function acceptedValue(value: number, isEmpty: boolean): number | null {
-  const clean = Number.isNaN(value) ? 0 : value;
+  const clean = Number.isFinite(value) ? value : 0;
   return isEmpty && clean === 0 ? null : clean;
 }

@@ -1,2 +1,3 @@
+export { loadProphet } from "./prophet-engine.ts";
 export { scrapeSource } from "./scrape-source.ts";
 export type { ScrapeSource, ScrapeSourceOptions, SourceWorker, SourceWorkers } from "./types.ts";

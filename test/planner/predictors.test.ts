@@ -1,7 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { randomStream } from "#common";
-import { createPredictor, normalQuantile, type Predictor, predictorConfigSchema } from "#planner/predictors";
+import {
+  createPredictor,
+  ensemblePredictor,
+  LoadPredictor,
+  linearPredictor,
+  loadLoss,
+  normalQuantile,
+  type Predictor,
+  predictorConfigSchema,
+  predictorTypes,
+  prophetPredictor,
+} from "#planner/predictors";
+import { loadProphet } from "#planner/sources";
 
 function feed(predictor: Predictor, values: readonly number[]): number[] {
   return values.map((value) => {
@@ -16,13 +28,13 @@ function error(values: readonly number[], forecasts: readonly number[]): number 
   return errors.reduce((sum, each) => sum + each, 0) / errors.length;
 }
 
-function make(type: "constant" | "arima" | "kalman" | "bank"): Predictor {
-  return createPredictor(predictorConfigSchema.parse(type), 60, "requests");
+const prophet = await loadProphet();
+
+function make(type: (typeof predictorTypes)[number]): Predictor {
+  return createPredictor(predictorConfigSchema.parse(type), 60, "requests", { prophet });
 }
 
-const types = ["constant", "arima", "kalman", "bank"] as const;
-
-describe.each(types)("%s predictor", (type) => {
+describe.each(predictorTypes)("%s predictor", (type) => {
   it("says 0 before the first value and the value after the first", () => {
     const predictor = make(type);
     expect(predictor.predict()).toBe(0);
@@ -99,6 +111,118 @@ describe("kalman", () => {
     const free = createPredictor(predictorConfigSchema.parse({ type: "kalman", clampAtZero: false }), 60, "requests");
     expect(Math.min(...feed(free, falling))).toBeLessThan(0);
     expect(Math.min(...feed(make("kalman"), falling))).toBe(0);
+  });
+});
+
+describe("linear", () => {
+  it("goes on with the line through the window, and forgets what came before it", () => {
+    expect(feed(linearPredictor({ window: 3 }), [900, 10, 20, 30]).at(-1)).toBeCloseTo(40, 9);
+    expect(feed(linearPredictor(), [100, 60, 20]).at(-1)).toBe(0);
+  });
+});
+
+describe("prophet", () => {
+  const ramp = Array.from({ length: 30 }, (_, k) => 100 + 20 * k);
+
+  it("follows a ramp, on the scale of the values and of their logarithms", () => {
+    expect(error(ramp, feed(prophetPredictor(prophet), ramp))).toBeLessThan(0.1);
+    expect(error(ramp, feed(prophetPredictor(prophet, { log1p: true }), ramp))).toBeLessThan(20);
+  });
+
+  it("takes the line through first and last value where no optimum is found", () => {
+    expect(
+      feed(
+        prophetPredictor(() => null),
+        [100, 130, 120, 150, 180],
+      ).at(-1),
+    ).toBeCloseTo(200, 9);
+  });
+
+  it("does not run away from the last value by more than two of the largest steps", () => {
+    const wild = feed(
+      prophetPredictor(() => 1e6),
+      [100, 130, 120, 150, 180],
+    );
+    expect(wild.at(-1)).toBe(240);
+  });
+
+  it("asks for the window's values at the times that the step says", () => {
+    const asked: [readonly number[], number][] = [];
+    const predictor = prophetPredictor(
+      (times, values, at) => {
+        asked.push([times.map((time) => at - time), values.length]);
+        return 1;
+      },
+      { window: 6, stepS: 180 },
+    );
+    feed(predictor, [1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(asked.at(-1)).toEqual([[1080, 900, 720, 540, 360, 180], 6]);
+  });
+
+  it("is refused where nobody has loaded it", () => {
+    expect(() => createPredictor(predictorConfigSchema.parse("prophet"), 60, "requests")).toThrowError(
+      expect.objectContaining({ code: "PREDICTORS_PROPHET_MISSING" }),
+    );
+  });
+});
+
+describe("ensemble", () => {
+  it("knows a new level for one at once: a step costs it no more than the last value", () => {
+    const step = Array.from({ length: 60 }, (_, k) => (k < 30 ? 480 : 1080));
+    expect(error(step, feed(make("ensemble"), step))).toBeCloseTo(error(step, feed(make("constant"), step)), 6);
+  });
+
+  it("learns that spikes pass", () => {
+    const random = randomStream(2, "rare spikes");
+    const spiky = Array.from({ length: 100 }, () => (random.next() < 0.1 ? 3000 : 500) + 50 * random.normal());
+    expect(error(spiky, feed(make("ensemble"), spiky))).toBeLessThan(
+      0.75 * error(spiky, feed(make("constant"), spiky)),
+    );
+  });
+
+  it("finds a wave, exact or noisy", () => {
+    const wave = Array.from({ length: 60 }, (_, k) => 1500 - 1200 * Math.cos((2 * Math.PI * k) / 20));
+    expect(error(wave, feed(make("ensemble"), wave))).toBeLessThan(1);
+    const random = randomStream(6, "wave");
+    const noisy = wave.map((_, k) => random.poisson(1500 - 1200 * Math.cos((2 * Math.PI * k) / 10)));
+    expect(error(noisy, feed(make("ensemble"), noisy))).toBeLessThan(
+      0.15 * error(noisy, feed(make("constant"), noisy)),
+    );
+  });
+
+  it("says what it goes by", () => {
+    const ensemble = ensemblePredictor();
+    feed(ensemble, [100, 120, 140, 160, 180, 200, 220, 240]);
+    const choices = ensemble.choices();
+    expect(choices[0]).toMatchObject({ name: expect.stringMatching(/line|\+c/), weight: 1 });
+  });
+});
+
+describe("the load as a whole", () => {
+  const traffic = { requests: 600, isl: 512, osl: 64 };
+  const idle = { requests: 0, isl: Number.NaN, osl: Number.NaN };
+
+  it("carries the last lengths through idle time, and takes idle time for no requests", () => {
+    const load = new LoadPredictor({ type: "constant" }, 60);
+    for (const values of [traffic, idle, idle]) load.add(values);
+    expect(load.predict()).toEqual({ requests: 0, isl: 512, osl: 64 });
+  });
+
+  it("leaves out the idle time before the first live request, history or not", () => {
+    const load = new LoadPredictor({ type: "constant" }, 60);
+    load.warmUp([traffic, { ...traffic, requests: 300 }]);
+    load.add(idle);
+    expect(load.predict()).toEqual({ requests: 300, isl: 512, osl: 64 });
+    load.add({ ...traffic, requests: 100 });
+    load.add(idle);
+    expect(load.predict().requests).toBe(0);
+  });
+
+  it("weighs a miss by tokens first, lengths second", () => {
+    expect(loadLoss(traffic, traffic)).toBe(0);
+    const twice = loadLoss({ ...traffic, requests: 1200 }, traffic);
+    expect(twice).toBeCloseTo(0.8 * Math.log(2), 4);
+    expect(loadLoss({ ...traffic, isl: 1024 }, traffic)).toBeCloseTo(0.5 * Math.log(2), 2);
   });
 });
 
