@@ -1,4 +1,4 @@
-import { createPredictor, type PredictorConfig } from "#planner/predictors";
+import { createPredictor, type PredictorConfig, type PredictorTools } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { type SlaReplicaOptions, slaReplicas } from "./sla-formulas.ts";
 import type { Targets } from "./types.ts";
@@ -42,12 +42,17 @@ export interface DryRunStep {
  * What the SLA planner would have done over a trace, without a deployment and without correction factors: each interval is
  * sized from the forecast made before it. As in the reference, safe throughputs count workers, not their GPUs.
  */
-export function dryRun(buckets: readonly TrafficBucket[], config: DryRunConfig, surface: Surface): DryRunStep[] {
+export function dryRun(
+  buckets: readonly TrafficBucket[],
+  config: DryRunConfig,
+  surface: Surface,
+  tools: PredictorTools = {},
+): DryRunStep[] {
   const { intervalS } = config;
   const predictors = {
-    requests: createPredictor(config.predictor, intervalS, "requests"),
-    isl: createPredictor(config.predictor, intervalS, "length"),
-    osl: createPredictor(config.predictor, intervalS, "length"),
+    requests: createPredictor(config.predictor, intervalS, "requests", tools),
+    isl: createPredictor(config.predictor, intervalS, "length", tools),
+    osl: createPredictor(config.predictor, intervalS, "length", tools),
   };
   let workers = config.start;
   return buckets.map((bucket, index) => {

@@ -2,8 +2,11 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadProphet } from "#planner/sources";
 import { type PlannerConformanceRow, runPlannerConformance } from "#src/conformance";
 import { describeWithReference, referencePath } from "../reference.ts";
+
+const prophet = await loadProphet();
 
 function failures(rows: readonly PlannerConformanceRow[]): string[] {
   return rows
@@ -13,8 +16,9 @@ function failures(rows: readonly PlannerConformanceRow[]): string[] {
 
 describeWithReference("recorded decisions of the reference planner", () => {
   it.each(["interp", "grids", "replica", "sequence", "dryrun", "predictor"])("are reproduced: %s", (folder) => {
-    const rows = runPlannerConformance(referencePath("planner", folder));
+    const rows = runPlannerConformance(referencePath("planner", folder), () => {}, { prophet });
     expect(failures(rows)).toEqual([]);
+    expect(rows.filter(({ skipped }) => skipped !== null)).toEqual([]);
     expect(rows.filter(({ passed }) => passed).length).toBeGreaterThan(0);
   });
 

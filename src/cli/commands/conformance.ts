@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import { Command, Option } from "commander";
 import { UserError } from "#common";
+import { loadProphet } from "#planner/sources";
 import { runDynosimConformance, runPlannerConformance } from "#src/conformance";
 import { estimatorConformanceCommand } from "./conformance/estimator.ts";
 
@@ -86,11 +87,11 @@ Examples:
   $ understudy conformance planner recorded/planner
   $ understudy conformance planner recorded/planner --only replica --json`,
     )
-    .action((dir: string, flags: Flags) => {
+    .action(async (dir: string, flags: Flags) => {
+      const tools = { prophet: await loadProphet() };
       report("planner", dir, flags, (onRow) => {
-        runPlannerConformance(dir, (row) => {
-          if (flags.only === undefined || row.case.includes(flags.only)) onRow(row);
-        });
+        const wanted = (row: ConformanceRow) => flags.only === undefined || row.case.includes(flags.only);
+        runPlannerConformance(dir, (row) => wanted(row) && onRow(row), tools);
       });
     });
 }

@@ -1,11 +1,10 @@
 import type { z } from "zod";
-import { createPlanner, type DryRunStep, dryRun, type Observation, slaReplicas } from "#planner/core";
+import { createPlanner, type Observation, slaReplicas } from "#planner/core";
 import type { Surface } from "#profiles";
-import type { RecordedDryRun, RecordedPlannerConfig, RecordedSequence, replicaFile } from "./case-schemas.ts";
+import type { RecordedPlannerConfig, RecordedSequence, replicaFile } from "./case-schemas.ts";
 import { Comparison } from "./comparison.ts";
 
 const FACTOR_RELATIVE = 1e-9;
-const SERIES_RELATIVE = 1e-9;
 
 /** One computation of replicas. */
 export function compareReplicas(surface: Surface, recorded: z.output<typeof replicaFile>["cases"][number]): Comparison {
@@ -57,52 +56,8 @@ export function compareSequence(surface: Surface, { config, steps }: RecordedSeq
   return comparison;
 }
 
-/** A dry run with the constant predictor: all thirteen series. */
-export function compareDryRun(surface: Surface, run: RecordedDryRun): Comparison {
-  const comparison = new Comparison();
-  const { config, metrics, out } = run;
-  const steps = dryRun(
-    metrics.map(({ interval_start, request_count, avg_isl, avg_osl }) => ({
-      startS: interval_start,
-      requests: request_count,
-      isl: avg_isl,
-      osl: avg_osl,
-    })),
-    {
-      ...sizing(config),
-      ttftMs: config.ttft,
-      predictor: { type: "constant" },
-      start: { prefill: config.start_num_p, decode: config.start_num_d },
-    },
-    surface,
-  );
-  const series: [keyof typeof out, keyof DryRunStep, "exact" | "near"][] = [
-    ["time", "startS", "exact"],
-    ["rr", "requests", "exact"],
-    ["est_rr", "forecastRequests", "near"],
-    ["isl", "isl", "near"],
-    ["est_isl", "forecastIsl", "near"],
-    ["osl", "osl", "near"],
-    ["est_osl", "forecastOsl", "near"],
-    ["num_p", "prefill", "exact"],
-    ["num_d", "decode", "exact"],
-    ["p_thpt", "prefillTokens", "near"],
-    ["d_thpt", "decodeTokens", "near"],
-    ["safe_p_thpt", "safePrefillTokens", "near"],
-    ["safe_d_thpt", "safeDecodeTokens", "near"],
-  ];
-  comparison.same("intervals", steps.length, out.time.length);
-  for (const [recorded, ours, how] of series) {
-    steps.forEach((step, i) => {
-      const expected = out[recorded][i];
-      if (how === "exact") comparison.same(`${recorded}[${i}]`, step[ours], expected);
-      else comparison.near(`${recorded}[${i}]`, step[ours], expected ?? Number.NaN, SERIES_RELATIVE);
-    });
-  }
-  return comparison;
-}
-
-function sizing(config: RecordedPlannerConfig) {
+/** Recorded planner settings as the sizing formulas take them. */
+export function sizing(config: RecordedPlannerConfig) {
   return {
     intervalS: config.adjustment_interval,
     itlMs: config.itl,

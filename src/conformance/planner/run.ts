@@ -2,12 +2,15 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import type { z } from "zod";
 import { formatUserError, UserError } from "#common";
+import type { PredictorTools } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { dryRunFile, gridFile, interpFile, kindOf, predictorFile, replicaFile, sequenceFile } from "./case-schemas.ts";
 import type { Comparison } from "./comparison.ts";
-import { compareDryRun, compareReplicas, compareSequence } from "./decision-cases.ts";
+import { compareReplicas, compareSequence } from "./decision-cases.ts";
+import { compareDryRun } from "./dry-run-cases.ts";
 import { noPlannerCases, plannerBadCase } from "./errors.ts";
-import { comparePredictions, predictorByName } from "./predictor-cases.ts";
+import { compareEnsemble, compareEnsembleWithBest, comparePredictions, predictorByName } from "./predictor-cases.ts";
+import { PredictorScores } from "./predictor-scores.ts";
 import { RecordedProfiles } from "./profiles.ts";
 import { compareGrid, compareInterpolation } from "./surface-cases.ts";
 
@@ -29,37 +32,48 @@ const NOT_OURS = "not for this command";
 /**
  * Checks every recorded case of the reference planner in a folder and its subfolders, in order of their paths. What a file
  * holds is told by its content; profiles are found by name in a `profiles` folder beside a case or above it.
+ * @param tools Prophet's cases are skipped where it is not among them
  * @throws UserError CONFORMANCE_NO_CASES
  */
 export function runPlannerConformance(
   folder: string,
   onRow: (row: PlannerConformanceRow) => void = () => {},
+  tools: PredictorTools = {},
 ): PlannerConformanceRow[] {
   const rows: PlannerConformanceRow[] = [];
-  const profiles = new RecordedProfiles();
+  const run: Run = { profiles: new RecordedProfiles(), scores: new PredictorScores(), tools };
+  const add = (row: PlannerConformanceRow) => {
+    rows.push(row);
+    onRow(row);
+  };
   for (const file of jsonFiles(folder)) {
     const label = relative(folder, file) || basename(file);
-    for (const row of checkFile(file, label, profiles)) {
-      rows.push(row);
-      onRow(row);
-    }
+    for (const row of checkFile(file, label, run)) add(row);
   }
+  for (const row of ensembleRows(run.scores)) add(row);
   if (!rows.some((row) => row.skipped !== NOT_OURS)) throw noPlannerCases(folder);
   return rows;
 }
 
-function checkFile(file: string, label: string, profiles: RecordedProfiles): PlannerConformanceRow[] {
+/** What the cases of a run share. */
+interface Run {
+  profiles: RecordedProfiles;
+  scores: PredictorScores;
+  tools: PredictorTools;
+}
+
+function checkFile(file: string, label: string, run: Run): PlannerConformanceRow[] {
   try {
-    return checkContent(JSON.parse(readFileSync(file, "utf8")), file, label, profiles);
+    return checkContent(JSON.parse(readFileSync(file, "utf8")), file, label, run);
   } catch (error) {
     return [failed(label, error)];
   }
 }
 
-function checkContent(value: unknown, file: string, label: string, profiles: RecordedProfiles) {
+function checkContent(value: unknown, file: string, label: string, run: Run) {
   const withSurface = (suffix: string, name: string, compare: (surface: Surface) => Comparison) =>
     check(`${label}${suffix}`, () => {
-      const surface = profiles.surface(file, name);
+      const surface = run.profiles.surface(file, name);
       return surface === null ? `no profile "${name}" in a profiles folder beside or above the case` : compare(surface);
     });
   switch (kindOf(value)) {
@@ -81,17 +95,16 @@ function checkContent(value: unknown, file: string, label: string, profiles: Rec
       );
     case "dryrun": {
       const parsed = parse(dryRunFile, value, file);
-      return parsed.runs.map((run, index) => {
-        const suffix = `#${index} ${run.dataset} ${run.predictor}`;
-        if (run.predictor !== "constant") {
-          const reason = `${run.predictor} forecasts are not reproducible value by value; predictor cases compare their errors`;
-          return skippedRow(`${label}${suffix}`, reason);
+      return parsed.runs.map((recorded, index) => {
+        const suffix = `#${index} ${recorded.dataset} ${recorded.predictor}`;
+        if (recorded.predictor === "prophet" && run.tools.prophet === undefined) {
+          return skippedRow(`${label}${suffix}`, "Prophet's library has not been loaded");
         }
-        return withSurface(suffix, parsed.profile, (surface) => compareDryRun(surface, run));
+        return withSurface(suffix, parsed.profile, (surface) => compareDryRun(surface, recorded, run.tools));
       });
     }
     case "predictor":
-      return predictorRows(parse(predictorFile, value, file), label);
+      return predictorRows(parse(predictorFile, value, file), label, run);
     default:
       return [skippedRow(label, NOT_OURS)];
   }
@@ -100,18 +113,30 @@ function checkContent(value: unknown, file: string, label: string, profiles: Rec
 function predictorRows(
   { series, predictions }: z.output<typeof predictorFile>,
   label: string,
+  { scores, tools }: Run,
 ): PlannerConformanceRow[] {
   return Object.entries(predictions).flatMap(([name, bySeries]) =>
     Object.entries(bySeries).map(([seriesName, recorded]) => {
       const caseName = `${label}#${name} ${seriesName}`;
-      if (predictorByName(name) === null) return skippedRow(caseName, `there is no predictor "${name}" here`);
+      const values = series[seriesName];
+      if (values !== undefined) scores.add(seriesName, values, recorded.predictions);
+      const known = predictorByName(name, tools);
+      if (typeof known === "string") return skippedRow(caseName, known);
       return check(caseName, () => {
-        const values = series[seriesName];
         if (values === undefined) return `the file holds no series "${seriesName}"`;
-        return comparePredictions(name, values, recorded.predictions);
+        return comparePredictions(name, known, values, recorded.predictions);
       });
     }),
   );
+}
+
+/** Our ensemble against all that was recorded of each series, in whatever files. */
+function ensembleRows({ series, best }: PredictorScores): PlannerConformanceRow[] {
+  if (series.size === 0) return [];
+  return [
+    ...[...series].map(([name, values]) => check(`ensemble ${name}`, () => compareEnsemble(values))),
+    check("ensemble against the best recorded predictor", () => compareEnsembleWithBest(series, best)),
+  ];
 }
 
 /** Runs a comparison; a text instead of one says why it could not be made, and the case has failed. */
