@@ -48,12 +48,14 @@ class DefaultStrategy implements Planner {
   readonly #shapes: RequestShapes;
   readonly #pressure = new PressureIntegrators();
   readonly #hysteresis: Record<Role, AsymmetricHysteresis>;
+  #minWorkers: Targets;
   #trafficSeen = false;
   #tickCount = 0;
 
   constructor(options: DefaultStrategyOptions, context: PlannerContext, surface: Surface) {
     this.intervalMs = options.intervalMs;
     this.#options = options;
+    this.#minWorkers = options.minWorkers;
     this.#context = context;
     this.#surface = surface;
     this.#roles = context.mode === "agg" ? ["decode"] : ["prefill", "decode"];
@@ -65,6 +67,10 @@ class DefaultStrategy implements Planner {
       prefill: new AsymmetricHysteresis(options.scaleDownDelayMs),
       decode: new AsymmetricHysteresis(options.scaleDownDelayMs),
     };
+  }
+
+  setMinimum(minimum: Targets): void {
+    this.#minWorkers = { ...minimum };
   }
 
   tick(observation: Observation): Decision {
@@ -114,7 +120,7 @@ class DefaultStrategy implements Planner {
       this.#shapes,
       this.#surface,
       this.#context,
-      this.#options.minWorkers,
+      this.#minWorkers,
       this.#bank.forecast(0),
     );
     this.#feelPressure(observation, needs, rate, dtS);
@@ -125,7 +131,7 @@ class DefaultStrategy implements Planner {
     const wanted = { prefill: 0, decode: 0 };
     for (const plan of plans) wanted[plan.role] = plan.step.target;
     // Without arrival counts no role gives workers up for another either.
-    const minimum = { ...this.#options.minWorkers };
+    const minimum = { ...this.#minWorkers };
     if (!mayScaleDown) for (const { role, current } of plans) minimum[role] = Math.max(minimum[role], current);
     const { targets, clamps } = withinBudget({
       wanted,
@@ -182,7 +188,7 @@ class DefaultStrategy implements Planner {
           needUp,
           mayScaleDown ? needDown : Math.max(needDown, current),
         )
-      : { target: Math.max(current, this.#options.minWorkers[role]), code: "hold" as const, lowerForMs: 0 };
+      : { target: Math.max(current, this.#minWorkers[role]), code: "hold" as const, lowerForMs: 0 };
     return { role, current, upRate, downRate, needUp, needDown, step };
   }
 

@@ -1,3 +1,4 @@
+export { withinBudget } from "./budget.ts";
 export { type PlannerConfig, type PlannerConfigInput, plannerConfigSchema } from "./config.ts";
 export { createPlanner, surfaceFamilyOf } from "./create.ts";
 export {

@@ -67,7 +67,7 @@ class SlaCompat implements Planner {
         "the decode correction needs decode workers and request durations: the reference skips the interval",
       );
     }
-    return this.#size(decision);
+    return this.#size(decision, observation.forecast);
   }
 
   /** The reference updates the prefill factor even where the decode factor then fails. */
@@ -90,11 +90,16 @@ class SlaCompat implements Planner {
     return decode !== null;
   }
 
-  #size(decision: Decision): Decision {
+  #size(decision: Decision, given: Observation["forecast"]): Decision {
     const options = this.#options;
     const context = this.#context;
     const intervalS = this.intervalMs / 1000;
-    const load = { requests: this.#requests.predict(), isl: this.#isl.predict(), osl: this.#osl.predict() };
+    const givenRate = given?.requestRate ?? null;
+    const load = {
+      requests: givenRate === null ? this.#requests.predict() : givenRate * intervalS,
+      isl: given?.isl ?? this.#isl.predict(),
+      osl: given?.osl ?? this.#osl.predict(),
+    };
     decision.forecast = { requestRate: load.requests / intervalS, isl: load.isl, osl: load.osl };
     const sized = slaReplicas(this.#surface, load, this.#correction, {
       intervalS,

@@ -63,6 +63,8 @@ export interface Observation {
   acceptLength?: number | null;
   /** Forward passes since the last observation, by role, in order of worker and time; null or absent: not known. */
   forwardPasses?: { prefill: ForwardPass[] | null; decode: ForwardPass[] | null };
+  /** What somebody else forecasts: strategies take it in place of their own, field by field; null or absent: their own. Rate in requests/s. */
+  forecast?: { requestRate: number | null; isl: number | null; osl: number | null };
 }
 
 /**
@@ -141,6 +143,8 @@ export interface Planner {
   /** Time between ticks, ms. */
   readonly intervalMs: number;
   tick(observation: Observation): Decision;
+  /** Workers that always remain, from the next tick on. Absent: the strategy can't be told while it runs. */
+  setMinimum?(minimum: Targets): void;
 }
 
 /** What every strategy must know of the deployment it plans for. */

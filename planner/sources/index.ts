@@ -1,3 +1,4 @@
+export { Fleet, type FleetOptions } from "./fleet.ts";
 export { loadProphet } from "./prophet-engine.ts";
 export { scrapeSource } from "./scrape-source.ts";
 export type { ScrapeSource, ScrapeSourceOptions, SourceWorker, SourceWorkers } from "./types.ts";

@@ -11,6 +11,7 @@ export const COMMAND_TABLE: CommandTable = {
   frontend: async () => (await import("./commands/frontend.ts")).frontendCommand(),
   load: async () => (await import("./commands/load.ts")).loadCommand(),
   mocker: async () => (await import("./commands/mocker.ts")).mockerCommand(),
+  planner: async () => (await import("./commands/planner.ts")).plannerCommand(),
   profile: async () => (await import("./commands/profile.ts")).profileCommand(),
   "profile-endpoint": async () => (await import("./commands/profile-endpoint.ts")).profileEndpointCommand(),
   estimate: async () => (await import("./commands/estimate.ts")).estimateCommand(),

@@ -14,6 +14,8 @@ export {
   writeReports,
 } from "./files/write-reports.ts";
 export { reportPage } from "./page/page.ts";
+export type { PlannerPageInput, PlannerTick } from "./planner/input.ts";
+export { plannerContent, plannerPage } from "./planner/page.ts";
 export {
   decodeInterpolationPlots,
   type InterpolationPlot,

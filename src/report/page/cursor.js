@@ -1,7 +1,12 @@
-// One cursor through all charts over time: a line at the same moment in each, and the values there as text.
-(() => {
+// One cursor through all charts over time: a line at the same moment in each, and the values there as text. A page whose charts
+// are drawn anew starts it anew.
+window.startCursor = (atMs = null) => {
+  window.cursorListeners?.abort();
+  const listeners = new AbortController();
+  window.cursorListeners = listeners;
   const { endMs, readouts } = JSON.parse(document.getElementById("data").textContent);
   const block = document.querySelector(".timeline");
+  if (block === null) return;
   const figures = [...block.querySelectorAll("figure.time")].map((figure) => {
     const line = document.createElement("div");
     line.className = "cursor";
@@ -9,8 +14,6 @@
     return { figure, line, output: figure.querySelector(".readout"), series: readouts[figure.dataset.figure] };
   });
   const decisions = [...document.querySelectorAll("details.decision")];
-  let atMs = null;
-
   /** The visible chart of a figure: its element and its plot's edges as shares of the element's size. */
   const plotOf = ({ figure }) => {
     const svg = [...figure.querySelectorAll("svg")].find((candidate) => candidate.getBoundingClientRect().width > 0);
@@ -69,6 +72,7 @@
   let scheduled = false;
   const moveTo = (ms) => {
     atMs = Math.min(endMs, Math.max(0, ms));
+    window.cursorAtMs = atMs;
     if (scheduled) return;
     scheduled = true;
     requestAnimationFrame(() => {
@@ -105,13 +109,19 @@
     else return;
     event.preventDefault();
   });
-  window.addEventListener("resize", () => {
-    if (atMs !== null) moveTo(atMs);
-  });
+  window.addEventListener(
+    "resize",
+    () => {
+      if (atMs !== null) moveTo(atMs);
+    },
+    { signal: listeners.signal },
+  );
+  if (atMs !== null) moveTo(atMs);
   // An opened decision puts the cursor on its moment.
   for (const details of decisions) {
     details.addEventListener("toggle", () => {
       if (details.open) moveTo(Number(details.dataset.at));
     });
   }
-})();
+};
+window.startCursor();

@@ -1,0 +1,90 @@
+import { createWriteStream, mkdirSync, renameSync, type WriteStream } from "node:fs";
+import { join } from "node:path";
+import { finished } from "node:stream/promises";
+import { constants, createGzip, type Gzip } from "node:zlib";
+import { writeFileAtomically } from "#common";
+import type { TickSnapshot } from "./types.ts";
+
+/** Name of the log's format, as Dynamo's planner writes it into the first line. */
+export const LOG_SCHEMA = "planner_diagnostics_snapshot_log_v1";
+
+export interface DiagnosticsOptions {
+  folder: string;
+  /** Base name without ending; null: `planner_report_<date>_<time>_<NNN>`. */
+  filename: string | null;
+  /** Whether snapshots are logged, one a line. */
+  writeLog: boolean;
+  /** What the planner was told: the log's first line, and the report's heading. */
+  metadata: Record<string, unknown>;
+  /** The report's page; asked for when a report is due. */
+  page: () => string;
+  /** Unix ms. */
+  nowUnixMs: () => number;
+}
+
+/** Snapshots after which the log is forced to the disk, so that a crash costs no more. */
+const FLUSH_EVERY = 12;
+
+/** The report of what a planner did, and beside it the log of all its ticks; both have their names only once they are whole. */
+export class Diagnostics {
+  readonly #options: DiagnosticsOptions;
+  #log: { base: string; gzip: Gzip; file: WriteStream; lines: number } | null = null;
+  #reports = 0;
+
+  constructor(options: DiagnosticsOptions) {
+    this.#options = options;
+    mkdirSync(options.folder, { recursive: true });
+  }
+
+  record(snapshot: TickSnapshot): void {
+    if (!this.#options.writeLog) return;
+    this.#log ??= this.#open();
+    this.#log.gzip.write(`${JSON.stringify({ kind: "snapshot", ...snapshot })}\n`);
+    if (++this.#log.lines % FLUSH_EVERY === 0) this.#log.gzip.flush(constants.Z_SYNC_FLUSH);
+  }
+
+  /**
+   * Writes the report of all that is remembered, and ends the log that belongs to it.
+   * @returns the files' paths
+   */
+  async report(): Promise<string[]> {
+    const { folder } = this.#options;
+    const base = this.#log?.base ?? this.#nextBase();
+    const report = join(folder, `${base}.html`);
+    writeFileAtomically(report, this.#options.page());
+    const paths = [report];
+    if (this.#log !== null) {
+      const { gzip, file } = this.#log;
+      this.#log = null;
+      gzip.end();
+      await finished(file);
+      const path = join(folder, `${base}.log.jsonl.gz`);
+      renameSync(file.path as string, path);
+      paths.push(path);
+    }
+    return paths;
+  }
+
+  #open() {
+    const { folder, metadata, nowUnixMs } = this.#options;
+    const base = this.#nextBase();
+    const file = createWriteStream(join(folder, `.${base}.log.jsonl.gz.part`));
+    const gzip = createGzip();
+    gzip.pipe(file);
+    const began = new Date(nowUnixMs()).toISOString();
+    gzip.write(`${JSON.stringify({ kind: "metadata", schema: LOG_SCHEMA, began, ...metadata })}\n`);
+    return { base, gzip, file, lines: 0 };
+  }
+
+  /** `planner_report_20261124_093000_001`; a name that is given gets numbers from the second report on. */
+  #nextBase(): string {
+    const { filename, nowUnixMs } = this.#options;
+    const number = String(++this.#reports).padStart(3, "0");
+    if (filename !== null) {
+      const plain = filename.replace(/\.html$/, "");
+      return this.#reports === 1 ? plain : `${plain}_${number}`;
+    }
+    const [date, time] = new Date(nowUnixMs()).toISOString().replace(/\.\d+Z$/, "").split("T") as [string, string];
+    return `planner_report_${date.replaceAll("-", "")}_${time.replaceAll(":", "")}_${number}`;
+  }
+}

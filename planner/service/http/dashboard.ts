@@ -1,0 +1,49 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { type ServerOptions, serviceServer } from "./server.ts";
+
+/** Draws what the planner saw and did; made where pages are made. */
+export interface DashboardPage {
+  /** The whole page; with `live` it asks for `/content` at every event of `/events`. */
+  whole(live: boolean): string;
+  /** What of it changes. */
+  content(): string;
+}
+
+export interface DashboardOptions extends ServerOptions {
+  page: DashboardPage;
+}
+
+const MOST_VIEWERS = 64;
+/** Comments that keep a connection alive through proxies, ms. */
+const KEEP_ALIVE_MS = 15_000;
+
+/** The dashboard: a page, and an event at each tick. `tick` tells it of one. */
+export function dashboardApp({ page, ...options }: DashboardOptions): {
+  app: FastifyInstance;
+  tick(number: number): void;
+} {
+  const app = serviceServer(options);
+  const viewers = new Set<FastifyReply>();
+  app.get("/", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.whole(true)));
+  app.get("/content", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.content()));
+  app.get("/favicon.ico", (_request, reply) => reply.code(204).send());
+  app.get("/events", (_request, reply) => {
+    if (viewers.size >= MOST_VIEWERS) return reply.code(503).send({ error: "too many viewers" });
+    reply.hijack();
+    reply.raw.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    reply.raw.write(": the planner's ticks\n\n");
+    viewers.add(reply);
+    const alive = setInterval(() => reply.raw.write(":\n\n"), KEEP_ALIVE_MS);
+    alive.unref();
+    reply.raw.once("close", () => {
+      clearInterval(alive);
+      viewers.delete(reply);
+    });
+  });
+  return {
+    app,
+    tick: (number) => {
+      for (const { raw } of viewers) raw.write(`event: tick\ndata: ${number}\n\n`);
+    },
+  };
+}

@@ -1,0 +1,13 @@
+export { Diagnostics, type DiagnosticsOptions, LOG_SCHEMA } from "./diagnostics.ts";
+export { type ControlOptions, controlApp } from "./http/control.ts";
+export { type DashboardOptions, type DashboardPage, dashboardApp } from "./http/dashboard.ts";
+export { listenAt } from "./http/server.ts";
+export { PlannerMetrics } from "./metrics.ts";
+export { ControlRefused, MinimumEndpoints, type MinimumOptions } from "./minimum.ts";
+export { PlannerService } from "./service.ts";
+export type * from "./types.ts";
+export { PluginMetrics } from "./plugins/metrics.ts";
+export { modulePlugin } from "./plugins/module-plugin.ts";
+export { openPlugins } from "./plugins/open.ts";
+export { PluggedPlanner, type PluggedPlannerOptions } from "./plugins/planner.ts";
+export type * from "./plugins/types.ts";

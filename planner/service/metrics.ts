@@ -1,0 +1,211 @@
+import { type Registry, registry } from "#common";
+import type { Decision } from "#planner/core";
+import type { PlannerService } from "./service.ts";
+import type { TickSnapshot } from "./types.ts";
+
+/** Words of Dynamo's planner for what load-based scaling did. */
+const LOAD_STATES = [
+  "unset",
+  "disabled",
+  "no_fpm_data",
+  "scaling_in_progress",
+  "worker_count_mismatch",
+  "insufficient_data",
+  "no_change",
+  "scale_up",
+  "scale_down",
+  "scale_down_capped_by_throughput",
+  "scale_down_refused_consolidation",
+  "override_by_user_plugin",
+  "reconcile_clamped_to_floor",
+  "reconcile_clamped_to_ceiling",
+  "held_over",
+  "rejected_by_plugin",
+] as const;
+
+/** And for what throughput-based scaling did. */
+const THROUGHPUT_STATES = [
+  "unset",
+  "disabled",
+  "no_traffic_data",
+  "predict_failed",
+  "model_not_ready",
+  "set_lower_bound",
+  "scale",
+  "override_by_user_plugin",
+  "held_over",
+  "circuit_open",
+  "rejected_by_plugin",
+] as const;
+
+const ACTIONS = [
+  "applied",
+  "unchanged",
+  "not-ready",
+  "pending",
+  "refused",
+  "failed",
+  "no-decision",
+  "advisory",
+  "standby",
+  "state-unknown",
+  "timeout",
+] as const;
+
+const TICK_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
+
+/** Gauges by their names without prefix; NaN: not known, and then not shown. */
+type Values = Record<string, { help: string; value: (snapshot: TickSnapshot) => number | null | undefined }>;
+
+const value = (decision: Decision | null, ...names: string[]) =>
+  names.map((name) => decision?.values[name]).find((each) => each !== undefined);
+
+const GAUGES: Values = {
+  num_prefill_replicas: { help: "Prefill replicas that are ready", value: ({ state }) => state?.roles.prefill?.ready },
+  num_decode_replicas: { help: "Decode replicas that are ready", value: ({ state }) => state?.roles.decode?.ready },
+  observed_ttft_ms: { help: "Mean time to first token, ms", value: ({ observed }) => observed?.meanTtftMs },
+  observed_itl_ms: { help: "Mean inter-token latency, ms", value: ({ observed }) => observed?.meanItlMs },
+  observed_requests_per_second: {
+    help: "Requests per second",
+    value: ({ observed, decision }) =>
+      decision?.observedRate ??
+      (observed?.startedRequests === null || observed === null
+        ? null
+        : observed.startedRequests / (observed.windowMs / 1000)),
+  },
+  observed_request_duration_seconds: {
+    help: "Mean duration of a request, seconds",
+    value: ({ observed }) => seconds(observed?.meanRequestDurationMs),
+  },
+  observed_input_sequence_tokens: { help: "Mean input tokens", value: ({ observed }) => observed?.meanIsl },
+  observed_output_sequence_tokens: { help: "Mean output tokens", value: ({ observed }) => observed?.meanOsl },
+  predicted_requests_per_second: {
+    help: "Requests per second that are expected",
+    value: ({ decision }) => decision?.forecast?.requestRate,
+  },
+  predicted_input_sequence_tokens: {
+    help: "Input tokens that are expected",
+    value: ({ decision }) => decision?.forecast?.isl,
+  },
+  predicted_output_sequence_tokens: {
+    help: "Output tokens that are expected",
+    value: ({ decision }) => decision?.forecast?.osl,
+  },
+  predicted_num_prefill_replicas: {
+    help: "Prefill replicas that were decided",
+    value: ({ decision }) => decision?.targets?.prefill,
+  },
+  predicted_num_decode_replicas: {
+    help: "Decode replicas that were decided",
+    value: ({ decision }) => decision?.targets?.decode,
+  },
+  estimated_ttft_ms: { help: "TTFT by the model, ms", value: ({ decision }) => value(decision, "estimatedTtftMs") },
+  estimated_itl_ms: {
+    help: "ITL by the model, ms",
+    value: ({ decision }) => value(decision, "estimatedItlMs", "expectedItlMs"),
+  },
+  engine_prefill_capacity_requests_per_second: {
+    help: "Requests per second that a prefill engine serves within the SLA",
+    value: ({ decision }) => value(decision, "prefillWorkerPerS") ?? perSecond(value(decision, "prefillServiceMs")),
+  },
+  engine_decode_capacity_requests_per_second: {
+    help: "Requests per second that a decode engine serves within the SLA",
+    value: ({ decision }) => value(decision, "decodeWorkerPerS"),
+  },
+};
+
+export interface PlannerMetricsOptions {
+  sla: { ttftMs: number; itlMs: number };
+}
+
+/** The planner's own metrics under Dynamo's names, and what it says of itself. */
+export class PlannerMetrics {
+  readonly registry: Registry;
+  readonly #record: (snapshot: TickSnapshot) => void;
+
+  constructor(service: () => PlannerService, { sla }: PlannerMetricsOptions) {
+    const metrics = registry();
+    const name = (short: string) => `dynamo_planner_${short}`;
+    // A gauge whose value is not known must not show another one: it has no sample until there is one.
+    const gauges = Object.entries(GAUGES).map(([short, { help, value: read }]) => ({
+      read,
+      gauge: metrics.gauge(name(short), help),
+    }));
+    const gpuHours = metrics.gauge(name("gpu_hours"), "GPU-hours of ready workers since the planner began");
+    metrics.gauge(name("sla_target_ttft_ms"), "TTFT target, ms").set(sla.ttftMs);
+    metrics.gauge(name("sla_target_itl_ms"), "ITL target, ms").set(sla.itlMs);
+    const queued = metrics.gauge(name("engine_queued_prefill_tokens"), "Prompt tokens that wait on an engine", [
+      "worker_id",
+      "dp_rank",
+    ]);
+    const inflight = metrics.gauge(name("engine_inflight_decode_kv_tokens"), "KV tokens held on an engine", [
+      "worker_id",
+      "dp_rank",
+    ]);
+    const loadState = metrics.gauge(name("load_scaling_decision"), "1 for what load-based scaling did last", ["state"]);
+    const throughputState = metrics.gauge(
+      name("throughput_scaling_decision"),
+      "1 for what throughput-based scaling did last",
+      ["state"],
+    );
+    const actions = metrics.counter(name("actions_total"), "Ticks by what came of their decision", ["status"]);
+    const ticks = metrics.counter(name("ticks_total"), "Ticks");
+    const skipped = metrics.counter(name("tick_skipped_total"), "Ticks left out because one before took too long");
+    const timeouts = metrics.counter(name("tick_timeout_total"), "Ticks whose observation came too late");
+    const lag = metrics.gauge(name("tick_lag_seconds"), "How late the last tick began, seconds");
+    const took = metrics.histogram(name("tick_duration_seconds"), "Duration of ticks, seconds", [], TICK_SECONDS);
+    const leads = metrics.gauge(name("is_leader"), "1 where this planner acts");
+    const problems = metrics.gauge(name("source_problems"), "What the last observation could not get");
+    for (const state of LOAD_STATES) loadState.labels(state).set(state === "unset" ? 1 : 0);
+    for (const state of THROUGHPUT_STATES) throughputState.labels(state).set(state === "unset" ? 1 : 0);
+    for (const action of ACTIONS) actions.labels(action).inc(0);
+    metrics.collect(() => {
+      const { counters, gpuHours: hours, isLeader } = service();
+      ticks.setTotal(counters.ticks);
+      skipped.setTotal(counters.skipped);
+      timeouts.setTotal(counters.timeouts);
+      gpuHours.set(hours);
+      leads.set(isLeader ? 1 : 0);
+    });
+    this.registry = metrics;
+    this.#record = (snapshot) => {
+      for (const { read, gauge } of gauges) gauge.set(read(snapshot) ?? Number.NaN);
+      for (const [worker, tokens] of Object.entries(snapshot.observed?.queuedTokens ?? {})) {
+        queued.labels(worker, "0").set(tokens);
+      }
+      for (const [worker, tokens] of Object.entries(snapshot.observed?.kvTokens ?? {})) {
+        inflight.labels(worker, "0").set(tokens);
+      }
+      setState(loadState, LOAD_STATES, snapshot.decision);
+      setState(throughputState, THROUGHPUT_STATES, snapshot.decision);
+      actions.labels(snapshot.action.status).inc();
+      lag.set(snapshot.lagMs / 1000);
+      took.labels().observe(snapshot.tookMs / 1000);
+      problems.set(snapshot.problems.length);
+    };
+  }
+
+  record(snapshot: TickSnapshot): void {
+    this.#record(snapshot);
+  }
+}
+
+/** One of the states is the decision's: the first reason that has a word for it. */
+function setState(
+  gauge: { labels(...values: string[]): { set(value: number): void } },
+  states: readonly string[],
+  decision: Decision | null,
+): void {
+  const codes = decision?.reasons.map(({ code }) => code.replaceAll("-", "_")) ?? [];
+  const current = codes.find((code) => states.includes(code)) ?? "unset";
+  for (const state of states) gauge.labels(state).set(state === current ? 1 : 0);
+}
+
+function seconds(ms: number | null | undefined): number | null {
+  return ms === null || ms === undefined ? null : ms / 1000;
+}
+
+/** Of an engine that does one thing after the other. */
+function perSecond(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : 1000 / ms;
+}

@@ -1,0 +1,194 @@
+import type { DeploymentState } from "#planner/connectors";
+import type { Decision, Observation } from "#planner/core";
+import { act, desiredOf } from "./act.ts";
+import { SnapshotRing, totalsOf } from "./snapshots.ts";
+import type { PlannerServiceOptions, TickAction, TickSnapshot } from "./types.ts";
+
+const KEEP = 50_000;
+
+/** What happened between ticks that never came about. */
+export interface ServiceCounters {
+  ticks: number;
+  /** Ticks left out because the one before took longer than the interval. */
+  skipped: number;
+  /** Ticks whose observation did not come in time. */
+  timeouts: number;
+}
+
+/**
+ * A planner that runs: at every interval it reads the deployment's state, observes, decides, and has the decision carried out where
+ * it is the one that acts. It holds no state of the deployment that a restart could lose; the first tick reads all of it.
+ */
+export class PlannerService {
+  readonly counters: ServiceCounters = { ticks: 0, skipped: 0, timeouts: 0 };
+  readonly snapshots: SnapshotRing;
+  readonly #options: PlannerServiceOptions;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #isTicking = false;
+  #startMs = 0;
+  #gpuHours = 0;
+  #lastCountedMs: number | null = null;
+  #lastStatus = "";
+
+  constructor(options: PlannerServiceOptions) {
+    this.#options = options;
+    this.snapshots = new SnapshotRing(options.keep ?? KEEP);
+  }
+
+  /** Whether a decision is being made or carried out at this moment. */
+  get isTicking(): boolean {
+    return this.#isTicking;
+  }
+
+  get isLeader(): boolean {
+    return this.#options.leadership?.isLeader ?? true;
+  }
+
+  get gpuHours(): number {
+    return this.#gpuHours;
+  }
+
+  /**
+   * Opens the deployment, competes for the lead and begins to tick.
+   * @throws UserError of the connector
+   */
+  async start(): Promise<void> {
+    const { connector, leadership, clock, log } = this.#options;
+    await connector.open(this.#stopping.signal);
+    await leadership?.start((isLeader) => {
+      log.info(isLeader ? "this planner leads now" : `another planner leads (${leadership.holder ?? "unknown"})`);
+    });
+    this.#startMs = clock.nowMs();
+    this.#running = this.#run();
+  }
+
+  /** Ends after the tick under way, and gives the lead away at once. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.#stopping.signal.aborted) return this.#running;
+    this.#stopping.abort();
+    await this.#running;
+    const { leadership, source, connector } = this.#options;
+    await leadership?.release();
+    await source.close();
+    await connector.close();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, planner, sleep } = this.#options;
+    const { signal } = this.#stopping;
+    for (let number = 1; ; number++) {
+      const plannedMs = this.#startMs + number * planner.intervalMs;
+      await sleep(clock.waitMs(plannedMs), signal);
+      if (signal.aborted) return;
+      this.#isTicking = true;
+      try {
+        await this.#tick(plannedMs);
+      } finally {
+        this.#isTicking = false;
+      }
+      const missed = Math.floor((clock.nowMs() - plannedMs) / planner.intervalMs);
+      if (missed > 0) {
+        this.counters.skipped += missed;
+        number += missed;
+      }
+    }
+  }
+
+  async #tick(plannedMs: number): Promise<void> {
+    const { clock, planner, source, connector, advisory, onSnapshot } = this.#options;
+    const beganMs = clock.nowMs();
+    this.counters.ticks++;
+    const state = await this.#inTime(connector.state(), "the deployment's state");
+    const observation = await this.#inTime(source.observe(beganMs), "the observation");
+    let decision: Decision | null = null;
+    let action: TickAction;
+    if (observation === null) {
+      this.counters.timeouts++;
+      action = unchanged("timeout", "nothing was observed in time: nothing changes", state);
+    } else if (state === null) {
+      action = unchanged("state-unknown", "the deployment's state is not known: nothing changes", state);
+    } else {
+      decision = planner.tick({ ...observation, workers: workersOf(state, observation) });
+      action = await act(decision, state, connector, { advisory, isLeader: this.isLeader });
+    }
+    if (state !== null) this.#count(state, beganMs);
+    const snapshot: TickSnapshot = {
+      tick: this.counters.ticks,
+      atMs: beganMs,
+      atUnixMs: clock.toUnixMs(beganMs),
+      observed: observation === null ? null : totalsOf(observation),
+      problems: [...source.problems],
+      state,
+      decision,
+      action,
+      isLeader: this.isLeader,
+      lagMs: (beganMs - plannedMs) / clock.timeScale,
+      tookMs: (clock.nowMs() - beganMs) / clock.timeScale,
+      gpuHours: this.#gpuHours,
+    };
+    this.snapshots.add(snapshot);
+    this.#say(action);
+    onSnapshot?.(snapshot);
+  }
+
+  /** Null where it takes too long, or fails. */
+  async #inTime<Value>(work: Promise<Value>, what: string): Promise<Value | null> {
+    const { sleep, tickMaxDurationMs, log } = this.#options;
+    const done = new AbortController();
+    const late = sleep(tickMaxDurationMs, done.signal).then(() => {
+      if (!done.signal.aborted) log.warn(`${what} took longer than ${tickMaxDurationMs / 1000} s`);
+      return null;
+    });
+    try {
+      return await Promise.race([work, late]);
+    } catch (error) {
+      log.warn(`${what} can't be had: ${(error as Error).message}`);
+      return null;
+    } finally {
+      done.abort();
+    }
+  }
+
+  /** Ready workers cost, as the platform sees them. */
+  #count(state: DeploymentState, nowMs: number): void {
+    const { gpusPerWorker } = this.#options;
+    const hours = this.#lastCountedMs === null ? 0 : (nowMs - this.#lastCountedMs) / 3_600_000;
+    this.#lastCountedMs = nowMs;
+    for (const { role, ready, gpusPerReplica } of Object.values(state.roles)) {
+      this.#gpuHours += ready * (gpusPerReplica ?? gpusPerWorker[role]) * hours;
+    }
+  }
+
+  /** Tells every change, and what stands in the way of one when it begins to. */
+  #say({ status, message, inForce }: TickAction): void {
+    const { log } = this.#options;
+    const isNew = status !== this.#lastStatus;
+    this.#lastStatus = status;
+    if (status === "applied") log.info(`scaled: ${message}`);
+    else if (status === "advisory") log.info(message);
+    else if (isNew && status !== "no-decision" && status !== "unchanged" && status !== "standby") {
+      log.warn(
+        `${status}: ${message}${Object.keys(inForce).length === 0 ? "" : ` (in force: ${JSON.stringify(inForce)})`}`,
+      );
+    }
+  }
+}
+
+function unchanged(status: TickAction["status"], message: string, state: DeploymentState | null): TickAction {
+  return { status, message, wanted: null, inForce: desiredOf(state) };
+}
+
+/** The platform knows best how many workers there are; who is draining only a source may know. */
+function workersOf(state: DeploymentState, observation: Observation): Observation["workers"] {
+  const counts = (role: "prefill" | "decode") => {
+    const known = state.roles[role];
+    if (known === undefined) return { active: 0, starting: 0, draining: 0 };
+    return {
+      active: Math.min(known.ready, known.desired),
+      starting: Math.max(0, known.desired - known.ready),
+      draining: Math.max(known.ready - known.desired, observation.workers[role].draining),
+    };
+  };
+  return { prefill: counts("prefill"), decode: counts("decode") };
+}

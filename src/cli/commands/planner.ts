@@ -1,0 +1,49 @@
+import { Command } from "commander";
+import { addPlannerOptions, plannerFlagsFrom, printPlannerConfig, readPlannerConfig } from "#planner/config";
+
+/** `understudy planner`: a planner that runs until it is told to end. */
+export function plannerCommand(): Command {
+  const command = new Command("planner");
+  return addPlannerOptions(
+    command
+      .description("watch a deployment and scale it: throughput, load or our own strategy, explained at every tick")
+      .option("--config <file|text>", "configuration: a file of YAML or JSON, -, or the text itself")
+      .option("--print-config", "print the configuration in effect, with where each value comes from, and end"),
+  )
+    .addHelpText(
+      "after",
+      `
+Flags go before environment variables, those before the file, that before defaults.
+
+Examples:
+  $ understudy planner --config planner.yaml
+  $ understudy planner --environment none --advisory --frontend-urls http://127.0.0.1:8000 --profile-results-dir profiling_results
+  $ understudy planner --config '{"optimization_target": "sla", "ttft_ms": 200, "itl_ms": 10}' --print-config`,
+    )
+    .action(async (flags: { config?: string; printConfig?: true }) => {
+      const read = readPlannerConfig({
+        flags: plannerFlagsFrom(command),
+        environment: process.env,
+        ...(flags.config === undefined ? {} : { config: flags.config }),
+      });
+      if (flags.printConfig) {
+        process.stdout.write(printPlannerConfig(read));
+        return;
+      }
+      const { assemblePlanner } = await import("../planner/assemble.ts");
+      const planner = assemblePlanner(read, {
+        info: (text) => process.stderr.write(`${text}\n`),
+        warn: (text) => process.stderr.write(`warning: ${text}\n`),
+      });
+      await planner.start();
+      await told();
+      for (const path of await planner.stop()) process.stdout.write(`${path}\n`);
+    });
+}
+
+/** Resolves at SIGTERM or SIGINT; a second one ends the process at once. */
+function told(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+}

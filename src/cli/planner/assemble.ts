@@ -1,0 +1,232 @@
+import { readFileSync } from "node:fs";
+import { BearerTokens, type Clock, UserError, wallClock } from "#common";
+import type { PlannerServiceConfig, ReadPlannerConfig } from "#planner/config";
+import { AdvisoryConnector, type Connector, FileStore, realPace, VirtualConnector } from "#planner/connectors";
+import { createPlanner, type Planner, type Role, surfaceFamilyOf } from "#planner/core";
+import {
+  controlApp,
+  type DashboardPage,
+  Diagnostics,
+  dashboardApp,
+  listenAt,
+  MinimumEndpoints,
+  type ObservationSource,
+  PlannerMetrics,
+  PlannerService,
+  type ServiceLog,
+} from "#planner/service";
+import { Fleet, scrapeSource } from "#planner/sources";
+import { buildSurface, loadProfile, type Profile } from "#profiles";
+import { type PlannerPageInput, plannerContent, plannerPage } from "#src/report";
+import { gpusPerWorker, plannerContext, strategyConfig } from "./core-config.ts";
+
+/** Ticks that a page shows. */
+const PAGE_TICKS = 5_000;
+
+/** A planner with all around it that makes it a service. */
+export interface AssembledPlanner {
+  /** Opens the deployment, listens, and begins. @throws UserError */
+  start(): Promise<void>;
+  /** Ends after the tick under way, gives the lead away, writes the report. */
+  stop(): Promise<string[]>;
+}
+
+/** @throws UserError for what can't be planned with */
+export function assemblePlanner({ config, notes }: ReadPlannerConfig, log: ServiceLog): AssembledPlanner {
+  for (const note of notes) log.info(note);
+  const clock = wallClock(1);
+  const strategy = strategyConfig(config);
+  const profile = loadProfile(config.profile.source);
+  const context = plannerContext(config, profile);
+  const planner = createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy)));
+  const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
+  const source = sourceOf(config, clock, fleet, profile);
+  const connector = connectorOf(config, fleet, profile);
+  const { budget, engine, service: settings } = config;
+  const minimum = new MinimumEndpoints(planner, {
+    mode: config.mode,
+    initial: budget.minEndpoints,
+    gpusPerWorker: context.gpusPerWorker,
+    maxGpus: budget.maxGpus,
+    powerPerWorker: engine.powerWatts,
+    powerLimitWatts: budget.powerLimitWatts,
+  });
+  const metrics = new PlannerMetrics(() => service, { sla: config.sla });
+  const page = pageOf(config, planner, () => service);
+  const diagnostics = new Diagnostics({
+    folder: settings.report.folder,
+    filename: settings.report.filename,
+    writeLog: settings.report.gzipLog,
+    metadata: { strategy: planner.strategy, mode: config.mode, sla: config.sla, namespace: config.namespace },
+    page: () => page.whole(false),
+    nowUnixMs: () => clock.toUnixMs(clock.nowMs()),
+  });
+  const tokens = new BearerTokens(apiTokens(config));
+  const { listenHost: host } = settings;
+  const dashboard = dashboardApp({ page, tokens, names: [host] });
+  const service: PlannerService = new PlannerService({
+    planner,
+    source,
+    connector,
+    clock,
+    sleep: realPace.sleep,
+    gpusPerWorker: context.gpusPerWorker,
+    advisory: settings.advisory,
+    tickMaxDurationMs: settings.tickMaxDurationMs,
+    log,
+    onSnapshot: (snapshot) => {
+      metrics.record(snapshot);
+      diagnostics.record(snapshot);
+      dashboard.tick(snapshot.tick);
+    },
+  });
+  const control = controlApp({ service, minimum, metrics, tokens, names: [host] });
+  const reporting = controlApp({ service, minimum, metrics, tokens: new BearerTokens([]), names: [host] });
+  let reportTimer: NodeJS.Timeout | undefined;
+
+  return {
+    async start() {
+      await service.start();
+      const listening = [
+        ["control API", control, settings.controlPort],
+        ["dashboard", dashboard.app, settings.dashboardPort],
+        ["metrics", reporting, config.metrics.reportingPort],
+      ] as const;
+      for (const [name, app, port] of listening) {
+        if (port === null) continue;
+        try {
+          log.info(`${name} on ${await listenAt(app, host, port)}`);
+        } catch (error) {
+          await service.stop();
+          throw portTaken(name, host, port, error);
+        }
+      }
+      const { intervalMs } = settings.report;
+      if (intervalMs !== null) {
+        reportTimer = setInterval(() => {
+          diagnostics.report().then(
+            (paths) => log.info(`report: ${paths.join(", ")}`),
+            (error: Error) => log.warn(`the report can't be written: ${error.message}`),
+          );
+        }, intervalMs);
+        reportTimer.unref();
+      }
+    },
+    async stop() {
+      clearInterval(reportTimer);
+      await service.stop();
+      await Promise.all([control.close(), reporting.close(), dashboard.app.close(), fleet.close()]);
+      return service.snapshots.last === undefined ? [] : await diagnostics.report();
+    },
+  };
+}
+
+function rolesOf({ mode }: PlannerServiceConfig): readonly Role[] {
+  if (mode === "disagg") return ["prefill", "decode"];
+  return [mode === "prefill" ? "prefill" : "decode"];
+}
+
+function sourceOf(config: PlannerServiceConfig, clock: Clock, fleet: Fleet, profile: Profile): ObservationSource {
+  const { frontendUrls } = config.metrics;
+  if (frontendUrls.length === 0) {
+    throw new UserError({
+      code: "PLANNER_NO_SOURCE",
+      where: "frontend_urls",
+      message: "found no frontend to observe, expected at least one address",
+      hint: "--frontend-urls http://127.0.0.1:8000",
+    });
+  }
+  const surface = buildSurface(profile, "robust");
+  const none = { active: 0, starting: 0, draining: 0 };
+  return scrapeSource({
+    clock,
+    frontends: frontendUrls,
+    workers: async () => (await fleet.read()) ?? { workers: [], counts: { prefill: none, decode: none } },
+    sla: config.sla,
+    feasible: (isl) => surface.ttftMs(isl) <= config.sla.ttftMs,
+    idlePrefillMs: (isl) => surface.ttftMs(isl),
+    disaggregated: config.mode === "disagg",
+    ...(config.modelName === null ? {} : { model: config.modelName }),
+  });
+}
+
+function connectorOf(config: PlannerServiceConfig, fleet: Fleet, profile: Profile): Connector {
+  const roles = rolesOf(config);
+  const gpusPerReplica = gpusPerWorker(config, profile);
+  const { connector: settings, environment } = config;
+  const discovery = async () => {
+    const seen = await fleet.read();
+    return seen === null ? null : { prefill: seen.counts.prefill.active, decode: seen.counts.decode.active };
+  };
+  if (environment === "virtual") {
+    const { virtualStore } = settings;
+    if (virtualStore.kind !== "file") throw unavailable("virtual_store", virtualStore.kind, "file:FOLDER");
+    return new VirtualConnector({
+      namespace: config.namespace,
+      store: new FileStore(virtualStore.folder),
+      roles,
+      discovery,
+      gpusPerReplica,
+      maxWaitMs: settings.maxWaitMs,
+      ...(config.modelName === null ? {} : { model: config.modelName }),
+    });
+  }
+  if (environment === "none") return new AdvisoryConnector({ roles, discovery, gpusPerReplica });
+  throw unavailable("environment", environment, "virtual or none");
+}
+
+function unavailable(where: string, found: string, expected: string): UserError {
+  return new UserError({
+    code: "PLANNER_ENVIRONMENT_UNAVAILABLE",
+    where,
+    message: `found ${found}, which this planner can't scale yet, expected ${expected}`,
+    hint: "--environment virtual --virtual-store file:./planner-state",
+  });
+}
+
+function pageOf(config: PlannerServiceConfig, planner: Planner, service: () => PlannerService): DashboardPage {
+  const input = (isLive: boolean): PlannerPageInput => ({
+    name: config.modelName ?? config.connector.graphDeploymentName ?? config.namespace,
+    facts: [
+      ["strategy", planner.strategy],
+      ["SLA", `TTFT ≤ ${config.sla.ttftMs} ms, ITL ≤ ${config.sla.itlMs} ms`],
+      ["mode", config.mode],
+      ["environment", config.service.advisory ? `${config.environment}, advisory` : config.environment],
+      ["interval", `${planner.intervalMs / 1000} s`],
+      ["budget", config.budget.maxGpus === null ? "no limit" : `${config.budget.maxGpus} GPUs`],
+    ],
+    mode: config.mode,
+    sla: config.sla,
+    ticks: service().snapshots.since(0, PAGE_TICKS),
+    isLive,
+  });
+  return { whole: (isLive) => plannerPage(input(isLive)), content: () => plannerContent(input(true)) };
+}
+
+function apiTokens({ service: { apiToken, apiTokenFile } }: PlannerServiceConfig): string[] {
+  const tokens = apiToken === null ? [] : [apiToken];
+  if (apiTokenFile === null) return tokens;
+  let text: string;
+  try {
+    text = readFileSync(apiTokenFile, "utf8");
+  } catch (error) {
+    throw new UserError({
+      code: "PLANNER_TOKEN_FILE",
+      where: "api_token_file",
+      message: `${apiTokenFile} can't be read: ${(error as Error).message}`,
+      hint: "give a file with one token",
+      cause: error,
+    });
+  }
+  return [...tokens, text.trim()];
+}
+
+function portTaken(name: string, host: string, port: number, cause: unknown): UserError {
+  return new UserError({
+    code: "PLANNER_CANNOT_LISTEN",
+    where: `${host}:${port}`,
+    message: `the ${name} can't listen: ${(cause as Error).message}`,
+    hint: "choose another port; 0 turns it off",
+    cause,
+  });
+}

@@ -1,0 +1,82 @@
+import { UserError } from "#common";
+import type { PlannerServiceConfig } from "#planner/config";
+import type { PlannerConfig, PlannerContext } from "#planner/core";
+import { type PredictorConfig, predictorConfigSchema } from "#planner/predictors";
+import type { Profile } from "#profiles";
+
+/** A service's configuration as the strategies read theirs. @throws UserError for a strategy that can't run here */
+export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
+  const { strategy, budget, strategyOptions: options } = config;
+  const interval = config.service.tickIntervalMs;
+  const maxGpus = budget.maxGpus;
+  switch (strategy) {
+    case "default":
+      return {
+        strategy,
+        interval,
+        ...(maxGpus === null ? {} : { maxGpus }),
+        minWorkers: budget.minEndpoints,
+        scaleDownDelay: options.scaleDownDelayMs,
+      };
+    case "sla-compat":
+      return {
+        strategy,
+        interval: config.throughput.intervalMs,
+        // The reference has no way to switch its budget off.
+        maxGpus: maxGpus ?? Number.MAX_SAFE_INTEGER,
+        minWorkers: Math.max(budget.minEndpoints.prefill, budget.minEndpoints.decode),
+        predictor: predictorConfig(config),
+        correction: options.correction,
+        requestCount: options.requestCount,
+      };
+    case "static": {
+      const { staticReplicas } = options;
+      return { strategy, interval, prefill: staticReplicas?.prefill ?? 0, decode: staticReplicas?.decode ?? 1 };
+    }
+    case "none":
+      return { strategy, interval };
+    default:
+      throw new UserError({
+        code: "PLANNER_STRATEGY_UNAVAILABLE",
+        where: "strategy",
+        message: `found strategy "${strategy}", which this planner does not run yet`,
+        hint: 'use strategy "default" or "sla-compat"',
+      });
+  }
+}
+
+function predictorConfig({ forecast, strategyOptions }: PlannerServiceConfig): PredictorConfig {
+  const { predictor: type, log1p, kalman, prophetWindow } = forecast;
+  switch (type) {
+    case "kalman":
+      return predictorConfigSchema.parse({ type, ...kalman, log1p });
+    case "prophet":
+      return predictorConfigSchema.parse({ type, window: prophetWindow, log1p });
+    case "arima":
+      return predictorConfigSchema.parse({ type, window: strategyOptions.predictionWindow, log1p });
+    default:
+      return predictorConfigSchema.parse(type);
+  }
+}
+
+/** GPUs of a worker: as configured, else as the profile was measured, else one. */
+export function gpusPerWorker({ engine }: PlannerServiceConfig, { provenance }: Profile) {
+  return {
+    prefill: engine.gpus.prefill ?? provenance.gpusPerPrefillEngine ?? 1,
+    decode: engine.gpus.decode ?? provenance.gpusPerDecodeEngine ?? 1,
+  };
+}
+
+/** What a strategy is told of the deployment. */
+export function plannerContext(config: PlannerServiceConfig, profile: Profile): PlannerContext {
+  const { engine } = config;
+  return {
+    mode: config.mode === "disagg" ? "disagg" : "agg",
+    sla: config.sla,
+    gpusPerWorker: gpusPerWorker(config, profile),
+    startupMs: engine.startupMs,
+    transferMsPerToken: engine.kvTransferMsPerToken,
+    ...(engine.maxNumSeqs === null ? {} : { maxDecodeSequences: engine.maxNumSeqs }),
+    ...(engine.maxNumBatchedTokens === null ? {} : { maxBatchedTokens: engine.maxNumBatchedTokens }),
+  };
+}

@@ -1,0 +1,152 @@
+import type { Decision } from "#planner/core";
+import { formatClock, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
+import { decisionsSection } from "../page/decisions.ts";
+import { timeFigureHtml } from "../page/figure.ts";
+import { escapeHtml, inlineJson, table } from "../page/html.ts";
+import { pageShell } from "../page/shell.ts";
+import { plannerFigures, rolesOf } from "./figures.ts";
+import type { PlannerPageInput, PlannerTick } from "./input.ts";
+
+const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
+/** Actions that are listed, the last ones. */
+const MOST_ACTIONS = 50;
+
+/** The page of a planner that runs, or the report of one that ran: the same charts, the same decisions. */
+export function plannerPage(input: PlannerPageInput): string {
+  const facts = input.facts.map(
+    ([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`,
+  );
+  return pageShell({
+    title: `${input.name} · Understudy planner`,
+    styles: STYLES,
+    scripts: ["theme.js", "cursor.js", ...(input.isLive ? ["live.js"] : [])],
+    data: plannerPageData(input),
+    isLive: input.isLive,
+    body: `<a class="skip" href="#now">Skip to what is now</a>
+<header>
+<div class="top"><p class="brand">Understudy</p>
+<nav aria-label="Parts of the page"><a href="#now">Now</a><a href="#timeline">Timeline</a><a href="#decisions">Decisions</a><a href="#data-known">Data</a><a href="#actions">Actions</a></nav>
+<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
+<h1>${escapeHtml(input.name)}</h1>
+<dl class="facts">${facts.join("")}</dl>
+</header>
+<main id="content">
+${plannerContent(input)}
+</main>
+<footer><p>${input.isLive ? "The planner of this page runs; it is drawn anew at every tick." : "Beside this file: the log of all ticks, gzipped JSON lines."} Definitions: docs/planner-service.md.</p></footer>`,
+  });
+}
+
+/** What of the page changes from tick to tick; ends with the data of its charts. */
+export function plannerContent(input: PlannerPageInput): string {
+  if (input.ticks.length === 0) {
+    return `<section id="now" class="card"><h2>Waiting for the first tick</h2><p class="note">Nothing has been observed yet.</p></section>`;
+  }
+  const figures = plannerFigures(input);
+  const decisions = input.ticks.flatMap(({ decision, atMs }) => (decision === null ? [] : [{ ...decision, atMs }]));
+  const mode = input.mode === "disagg" ? "disagg" : "agg";
+  return `${nowSection(input)}
+<section id="timeline" aria-labelledby="timeline-title">
+<h2 id="timeline-title">What happened</h2>
+<p class="note">All charts share one time axis, from the planner's start, and one cursor: move over them, or focus this block and use the arrow keys (Home, End, Enter opens the last decision).</p>
+<div class="timeline" tabindex="0" role="group" aria-label="Charts over time">
+${figures.map(timeFigureHtml).join("\n")}
+</div>
+</section>
+${decisionsSection({ decisions: decisions as Decision[], mode })}
+${knownSection(input.ticks.at(-1)!)}
+${actionsSection(input)}
+<script type="application/json" id="content-data">${inlineJson(plannerPageData(input))}</script>`;
+}
+
+function plannerPageData(input: PlannerPageInput): unknown {
+  const figures = input.ticks.length === 0 ? [] : plannerFigures(input);
+  return {
+    endMs: Math.max(1, input.ticks.at(-1)?.atMs ?? 1),
+    sla: input.sla,
+    readouts: Object.fromEntries(figures.map(({ id, readouts }) => [id, readouts])),
+  };
+}
+
+function nowSection({ ticks, sla, mode }: PlannerPageInput): string {
+  const last = ticks.at(-1)!;
+  const { observed, state } = last;
+  const tiles: [string, string, string][] = rolesOf(mode).map((role) => {
+    const known = state?.roles[role];
+    return [
+      role === "prefill" ? "Prefill replicas" : "Decode replicas",
+      known === undefined ? "unknown" : `${known.ready} of ${known.desired}`,
+      known === undefined ? "" : known.stable ? "stable" : "changing",
+    ];
+  });
+  const latency = (name: string, value: number | null | undefined, target: number) => {
+    const unknown = value === null || value === undefined;
+    tiles.push([
+      `Mean ${name}`,
+      unknown ? "no data" : `${formatSignificant(value)} ms`,
+      unknown ? "" : value <= target ? `within ${formatPlain(target)} ms` : `✗ above ${formatPlain(target)} ms`,
+    ]);
+  };
+  latency("TTFT", observed?.meanTtftMs, sla.ttftMs);
+  latency("ITL", observed?.meanItlMs, sla.itlMs);
+  tiles.push(["GPU-hours", formatSignificant(last.gpuHours), `since the start, ${formatClock(last.atMs)} ago`]);
+  const warnings = [
+    ...(state === null ? ["The deployment's state is not known: nothing is scaled."] : []),
+    ...(state !== null && !state.ready
+      ? [`The deployment takes no changes: ${state.notReadyReason ?? "not ready"}.`]
+      : []),
+    ...(last.isLeader ? [] : ["Another planner leads: this one watches."]),
+    ...last.problems,
+  ];
+  return `<section id="now" aria-labelledby="now-title">
+<h2 id="now-title" class="hidden">Now</h2>
+<dl class="tiles card">${tiles.map(([name, value, note]) => `<div><dt>${name}</dt><dd>${escapeHtml(value)}</dd><dd class="note">${escapeHtml(note)}</dd></div>`).join("")}</dl>
+<p class="note">Tick ${last.tick}, ${escapeHtml(last.action.status)}: ${escapeHtml(last.action.message)}.</p>
+${warnings.length === 0 ? "" : `<ul class="warnings">${warnings.map((text) => `<li class="warn">${escapeHtml(text)}</li>`).join("")}</ul>`}
+</section>`;
+}
+
+/** Each quantity at the last tick: its value, zero, or that it is missing. */
+function knownSection({ observed }: PlannerTick): string {
+  const rows: [string, number | null | undefined, string][] = [
+    ["requests that arrived", observed?.startedRequests, ""],
+    ["requests that ended", observed?.completedRequests, ""],
+    ["mean input length", observed?.meanIsl, "tokens"],
+    ["mean output length", observed?.meanOsl, "tokens"],
+    ["mean TTFT", observed?.meanTtftMs, "ms"],
+    ["mean ITL", observed?.meanItlMs, "ms"],
+    ["mean request duration", observed?.meanRequestDurationMs, "ms"],
+    ["KV hit rate", observed?.kvHitRate, ""],
+    ["accepted tokens a pass", observed?.acceptLength, ""],
+    ["prefill engines", observed?.queuedTokens === null ? null : Object.keys(observed?.queuedTokens ?? {}).length, ""],
+    ["decode engines", observed?.kvTokens === null ? null : Object.keys(observed?.kvTokens ?? {}).length, ""],
+  ];
+  const cells = rows.map(([name, value, unit]) => {
+    if (value === null || value === undefined)
+      return [name, '<span class="warn">missing</span>', "not known, which is not zero"];
+    if (Number.isNaN(value)) return [name, '<span class="warn">not a number</span>', "treated as missing"];
+    return [name, `${formatSignificant(value)} ${unit}`.trim(), value === 0 ? "known to be zero" : ""];
+  });
+  return `<section id="data-known" aria-labelledby="data-known-title"><h2 id="data-known-title">What is known</h2>
+${table("Quantities at the last tick", [{ heading: "quantity" }, { heading: "value", numeric: true }, { heading: "" }], cells)}</section>`;
+}
+
+function actionsSection({ ticks }: PlannerPageInput): string {
+  const told = ticks.filter(({ action }, i) => {
+    if (["no-decision", "unchanged"].includes(action.status)) return false;
+    return action.status !== ticks[i - 1]?.action.status || action.message !== ticks[i - 1]?.action.message;
+  });
+  const rows = told
+    .slice(-MOST_ACTIONS)
+    .toReversed()
+    .map(({ tick, atMs, action }) => [
+      formatClock(atMs),
+      String(tick),
+      `<code>${escapeHtml(action.status)}</code>`,
+      escapeHtml(action.message),
+    ]);
+  const late = ticks.reduce((most, { tookMs }) => Math.max(most, tookMs), 0);
+  return `<section id="actions" aria-labelledby="actions-title"><h2 id="actions-title">What came of it</h2>
+<p class="note">${plural(told.length, "tick")} changed something or could not; the slowest of ${ticks.length} took ${formatFixed(late, 0)} ms.</p>
+${rows.length === 0 ? "" : table("Actions, the last first", [{ heading: "time" }, { heading: "tick", numeric: true }, { heading: "result" }, { heading: "what" }], rows)}</section>`;
+}
