@@ -80,12 +80,11 @@ function forEachLine(file: string, visit: (line: string, number: number) => void
   const decoder = new TextDecoder("utf-8");
   let rest = "";
   let number = 0;
-  const take = (bytes: Uint8Array, isLast: boolean) => {
-    const lines = (rest + decoder.decode(bytes, { stream: !isLast })).split("\n");
+  const take = (bytes: Uint8Array) => {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) visit(line, ++number);
     if (rest.length > MAX_LINE_CHARS) throw traceUnreadable(`${file}:${number + 1}`, "a line of more than 16 MB");
-    if (isLast && rest !== "") visit(rest, ++number);
   };
   const handle = openSync(file, "r");
   try {
@@ -95,14 +94,16 @@ function forEachLine(file: string, visit: (line: string, number: number) => void
     const gunzip = isGzip ? new Gunzip(take) : null;
     for (; bytes > 0; bytes = readSync(handle, buffer)) {
       const chunk = buffer.slice(0, bytes);
-      if (gunzip === null) take(chunk, false);
+      if (gunzip === null) take(chunk);
       else unpack(gunzip, chunk, false, file);
     }
-    if (gunzip === null) take(new Uint8Array(0), true);
-    else unpack(gunzip, new Uint8Array(0), true, file);
+    // Only a file that is whole has a last line.
+    if (gunzip !== null) unpack(gunzip, new Uint8Array(0), true, file);
   } finally {
     closeSync(handle);
   }
+  rest += decoder.decode();
+  if (rest !== "") visit(rest, ++number);
 }
 
 function unpack(gunzip: Gunzip, chunk: Uint8Array, isLast: boolean, file: string): void {
