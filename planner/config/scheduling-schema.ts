@@ -8,7 +8,9 @@ const version = z.string().regex(/^\d+\.\d+$/, "expected a version such as 1.0")
 const pluginBasics = {
   plugin_id: text.describe("Its name; unique"),
   plugin_type: z.enum(["predict", "propose", "reconcile", "constrain"]).describe("Stage that it takes part in"),
-  priority: z.int().min(0).default(100).describe("Place within the stage; the smallest is heard first"),
+  priority: z
+    .int()
+    .describe("Place within the stage: the smallest counts first; the strategy has 0 in predict, 10 in propose"),
   protocol_version: version.default("1.0").describe("Version of the contract"),
   version: text.default("v1").describe("Its own version, for logs"),
   execution_interval_seconds: secondsOrNone.default(0).describe("Time between calls, s; 0: every tick"),
@@ -16,8 +18,14 @@ const pluginBasics = {
     .enum(["HOLD_LAST", "ACCEPT_WHEN_IDLE"])
     .default("HOLD_LAST")
     .describe("Between calls: what it said last counts on, or it has no opinion"),
-  needs: z.array(text).default([]).describe("Parts of the observation that it is sent; none: all"),
-  requires_produced_fields: z.array(text).default([]).describe("What earlier stages must have produced"),
+  needs: z
+    .array(z.enum(["traffic", "prefill_load", "decode_load", "forward_passes"]))
+    .default([])
+    .describe("Parts of the observation that it is sent; none: all"),
+  requires_produced_fields: z
+    .array(z.enum(["predictions"]))
+    .default([])
+    .describe("What must have been produced before, or it is not asked: `predictions`, a forecast"),
   observation_window_seconds: secondsOrNone
     .default(0)
     .describe("Window of the traffic that it is sent, s; 0: the tick's"),

@@ -27,8 +27,8 @@ type PluginBasics = {
   /** Time between calls, ms; 0: every tick. */
   intervalMs: number;
   holdPolicy: z.output<typeof externalPluginSchema>["hold_policy"];
-  needs: string[];
-  requires: string[];
+  needs: z.output<typeof externalPluginSchema>["needs"];
+  requires: z.output<typeof externalPluginSchema>["requires_produced_fields"];
   /** Window of the traffic that it is sent, ms; 0: the tick's. */
   observationWindowMs: number;
 };

@@ -45,7 +45,7 @@ describe("the printed configuration", () => {
   });
 
   it("keeps the tokens of plugins", () => {
-    const plugin = `{plugin_id: a, plugin_type: propose, endpoint: "http://h", auth_token: hush}`;
+    const plugin = `{plugin_id: a, plugin_type: propose, priority: 5, endpoint: "http://h", auth_token: hush}`;
     const text = printPlannerConfig(
       read(`scheduling: {external_plugins: [${plugin}]}\nplugin_registration: {auth: {static_secrets: {a: hush}}}\n`),
     );

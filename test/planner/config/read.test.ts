@@ -237,5 +237,5 @@ describe("a refusal", () => {
 });
 
 function plugin(endpoint: string): string {
-  return `scheduling: {external_plugins: [{plugin_id: a, plugin_type: propose, endpoint: "${endpoint}"}]}\n`;
+  return `scheduling: {external_plugins: [{plugin_id: a, plugin_type: propose, priority: 5, endpoint: "${endpoint}"}]}\n`;
 }

@@ -155,12 +155,12 @@ describe("rules between fields", () => {
     ],
     [
       "two plugins have one name",
-      `scheduling: {external_plugins: [{plugin_id: a, plugin_type: propose, endpoint: "http://h"}, {plugin_id: a, plugin_type: predict, endpoint: "http://h"}]}`,
+      `scheduling: {external_plugins: [{plugin_id: a, plugin_type: propose, priority: 5, endpoint: "http://h"}, {plugin_id: a, plugin_type: predict, priority: 5, endpoint: "http://h"}]}`,
       /external_plugins\[1\]\.plugin_id\): found "a" twice/,
     ],
     [
       "a plugin is of another contract",
-      `plugin_registration: {in_process_plugins: [{plugin_id: a, plugin_type: propose, module: ./a.ts, protocol_version: "2.0"}]}`,
+      `plugin_registration: {in_process_plugins: [{plugin_id: a, plugin_type: propose, priority: 5, module: ./a.ts, protocol_version: "2.0"}]}`,
       /in_process_plugins\[0\]\.protocol_version\): found 2\.0, expected 1\.0/,
     ],
     [
