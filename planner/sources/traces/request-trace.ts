@@ -1,6 +1,6 @@
-import { closeSync, globSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, globSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Gunzip } from "fflate";
+import { gunzipSync } from "node:zlib";
 import type { LoadValues } from "#planner/predictors";
 import { traceUnreadable } from "../errors.ts";
 import { parseRequestLine, type TraceRequest } from "./request-line.ts";
@@ -10,7 +10,7 @@ const MAX_LINE_CHARS = 16 * 2 ** 20;
 
 /**
  * Reads the requests of a trace: a file, a folder (its .jsonl and .jsonl.gz files, in order of their names) or a glob; Mooncake
- * JSONL or dynamo.request.trace.v1, plain or gzip. Memory holds the requests, not the files. Times of Dynamo's traces
+ * JSONL or dynamo.request.trace.v1, plain or gzip. Times of Dynamo's traces
  * are made relative to the earliest.
  * @throws UserError PLANNER_TRACE_UNREADABLE, PLANNER_TRACE_BAD_LINE with `file:line`
  */
@@ -86,31 +86,35 @@ function forEachLine(file: string, visit: (line: string, number: number) => void
     for (const line of lines) visit(line, ++number);
     if (rest.length > MAX_LINE_CHARS) throw traceUnreadable(`${file}:${number + 1}`, "a line of more than 16 MB");
   };
-  const handle = openSync(file, "r");
-  try {
-    const buffer = new Uint8Array(CHUNK_BYTES);
-    let bytes = readSync(handle, buffer);
-    const isGzip = buffer[0] === 0x1f && buffer[1] === 0x8b;
-    const gunzip = isGzip ? new Gunzip(take) : null;
-    for (; bytes > 0; bytes = readSync(handle, buffer)) {
-      const chunk = buffer.slice(0, bytes);
-      if (gunzip === null) take(chunk);
-      else unpack(gunzip, chunk, false, file);
-    }
-    // Only a file that is whole has a last line.
-    if (gunzip !== null) unpack(gunzip, new Uint8Array(0), true, file);
-  } finally {
-    closeSync(handle);
-  }
+  for (const bytes of fileBytes(file)) take(bytes);
   rest += decoder.decode();
   if (rest !== "") visit(rest, ++number);
 }
 
-function unpack(gunzip: Gunzip, chunk: Uint8Array, isLast: boolean, file: string): void {
+/** The file's bytes in pieces, unpacked where they are gzip (then all of them are held). */
+function* fileBytes(file: string): Generator<Uint8Array> {
+  const handle = openSync(file, "r");
   try {
-    gunzip.push(chunk, isLast);
-  } catch (error) {
-    if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "number") throw error;
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    let bytes = readSync(handle, buffer);
+    if (buffer[0] === 0x1f && buffer[1] === 0x8b) {
+      yield* pieces(unpacked(file));
+      return;
+    }
+    for (; bytes > 0; bytes = readSync(handle, buffer)) yield buffer.subarray(0, bytes);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += CHUNK_BYTES) yield bytes.subarray(start, start + CHUNK_BYTES);
+}
+
+function unpacked(file: string): Uint8Array {
+  try {
+    return gunzipSync(readFileSync(file));
+  } catch {
     throw traceUnreadable(file, "gzip data that is damaged or cut off", "copy or record it again");
   }
 }
