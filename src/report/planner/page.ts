@@ -100,7 +100,7 @@ function nowSection({ ticks, sla, mode }: PlannerPageInput): string {
   ];
   return `<section id="now" aria-labelledby="now-title">
 <h2 id="now-title" class="hidden">Now</h2>
-<dl class="tiles card">${tiles.map(([name, value, note]) => `<div><dt>${name}</dt><dd>${escapeHtml(value)}</dd><dd class="note">${escapeHtml(note)}</dd></div>`).join("")}</dl>
+<div class="tiles">${tiles.map(([name, value, note]) => `<div class="card tile"><h3>${name}</h3><p class="value">${escapeHtml(value)}</p><p>${escapeHtml(note)}</p></div>`).join("")}</div>
 <p class="note">Tick ${last.tick}, ${escapeHtml(last.action.status)}: ${escapeHtml(last.action.message)}.</p>
 ${warnings.length === 0 ? "" : `<ul class="warnings">${warnings.map((text) => `<li class="warn">${escapeHtml(text)}</li>`).join("")}</ul>`}
 </section>`;
@@ -125,7 +125,8 @@ function knownSection({ observed }: PlannerTick): string {
     if (value === null || value === undefined)
       return [name, '<span class="warn">missing</span>', "not known, which is not zero"];
     if (Number.isNaN(value)) return [name, '<span class="warn">not a number</span>', "treated as missing"];
-    return [name, `${formatSignificant(value)} ${unit}`.trim(), value === 0 ? "known to be zero" : ""];
+    const shown = Number.isInteger(value) ? formatPlain(value) : formatSignificant(value);
+    return [name, `${shown} ${unit}`.trim(), value === 0 ? "known to be zero" : ""];
   });
   return `<section id="data-known" aria-labelledby="data-known-title"><h2 id="data-known-title">What is known</h2>
 ${table("Quantities at the last tick", [{ heading: "quantity" }, { heading: "value", numeric: true }, { heading: "" }], cells)}</section>`;

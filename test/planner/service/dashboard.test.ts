@@ -1,0 +1,44 @@
+import { once } from "node:events";
+import { get } from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { BearerTokens } from "#common";
+import { dashboardApp, listenAt } from "#planner/service";
+
+const page = { whole: (isLive: boolean) => `<p>${isLive}</p>`, content: () => "<p>now</p>" };
+const made = (tokens: string[] = []) => dashboardApp({ page, tokens: new BearerTokens(tokens), names: ["127.0.0.1"] });
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+describe("the dashboard's server", () => {
+  it("serves the page, live, and what of it changes", async () => {
+    const { app } = made();
+    const whole = await app.inject({ url: "/", headers: { host: "127.0.0.1" } });
+    expect(whole.body).toBe("<p>true</p>");
+    expect(whole.headers["content-security-policy"]).toContain("connect-src 'self'");
+    expect((await app.inject({ url: "/content", headers: { host: "127.0.0.1" } })).body).toBe("<p>now</p>");
+  });
+
+  it("needs the token where there is one", async () => {
+    const { app } = made(["secret"]);
+    expect((await app.inject({ url: "/", headers: { host: "127.0.0.1" } })).statusCode).toBe(401);
+  });
+
+  it("tells each viewer of each tick, and forgets those who leave", async () => {
+    const { app, tick } = made();
+    const url = await listenAt(app, "127.0.0.1", 0);
+    closing.push(() => app.close());
+    const request = get(`${url}/events`);
+    const [response] = await once(request, "response");
+    expect(response.headers["content-type"]).toBe("text/event-stream");
+    let text = "";
+    response.on("data", (chunk: Buffer) => (text += chunk));
+    tick(7);
+    while (!text.includes("data: 7")) await once(response, "data");
+    expect(text).toContain("event: tick\ndata: 7\n\n");
+    request.destroy();
+    await once(request, "close");
+    tick(8);
+  });
+});

@@ -1,0 +1,81 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Diagnostics, type DiagnosticsOptions, LOG_SCHEMA } from "#planner/service";
+import { madeService } from "./made-service.ts";
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "understudy-diagnostics-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function made(more: Partial<DiagnosticsOptions> = {}) {
+  return new Diagnostics({
+    folder: join(folder, "reports"),
+    filename: null,
+    writeLog: true,
+    metadata: { strategy: "made" },
+    page: () => "<p>report</p>",
+    nowUnixMs: () => Date.UTC(2026, 2, 1, 12, 30, 5),
+    ...more,
+  });
+}
+
+async function ticks(count: number) {
+  const all = madeService([{ prefill: 2, decode: 1 }]);
+  await all.service.start();
+  await all.clock.advance(5000 * count);
+  await all.service.stop();
+  return all.snapshots;
+}
+
+describe("diagnostics", () => {
+  it("leave a report and the log of its ticks, under Dynamo's names", async () => {
+    const diagnostics = made();
+    for (const snapshot of await ticks(3)) diagnostics.record(snapshot);
+    // Nothing has its name before it is whole.
+    expect(readdirSync(join(folder, "reports")).filter((name) => !name.startsWith("."))).toEqual([]);
+    const paths = await diagnostics.report();
+    expect(paths.map((path) => path.split("/").at(-1))).toEqual([
+      "planner_report_20260301_123005_001.html",
+      "planner_report_20260301_123005_001.log.jsonl.gz",
+    ]);
+    expect(readFileSync(paths[0]!, "utf8")).toBe("<p>report</p>");
+    const lines = gunzipSync(readFileSync(paths[1]!))
+      .toString()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toMatchObject({ kind: "metadata", schema: LOG_SCHEMA, strategy: "made" });
+    expect(lines.slice(1).map(({ kind, tick, action }) => [kind, tick, action.status])).toEqual([
+      ["snapshot", 1, "applied"],
+      ["snapshot", 2, "no-decision"],
+      ["snapshot", 3, "no-decision"],
+    ]);
+    expect(readdirSync(join(folder, "reports"))).toHaveLength(2);
+  });
+
+  it("number reports, and begin a log anew for each", async () => {
+    const diagnostics = made({ filename: "mine.html" });
+    const snapshots = await ticks(2);
+    diagnostics.record(snapshots[0]!);
+    await diagnostics.report();
+    diagnostics.record(snapshots[1]!);
+    const [report, log] = await diagnostics.report();
+    expect(report).toMatch(/mine_002\.html$/);
+    expect(gunzipSync(readFileSync(log!)).toString().trimEnd().split("\n")).toHaveLength(2);
+    expect(readdirSync(join(folder, "reports")).sort()).toEqual([
+      "mine.html",
+      "mine.log.jsonl.gz",
+      "mine_002.html",
+      "mine_002.log.jsonl.gz",
+    ]);
+  });
+
+  it("write no log where none is wanted", async () => {
+    const diagnostics = made({ writeLog: false });
+    for (const snapshot of await ticks(1)) diagnostics.record(snapshot);
+    expect(await diagnostics.report()).toHaveLength(1);
+  });
+});
