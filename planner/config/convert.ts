@@ -66,9 +66,10 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
       log1p: document.load_predictor_log1p,
       prophetWindow: document.prophet_window_size,
       kalman: {
-        qLevel: document.kalman_q_level,
-        qTrend: document.kalman_q_trend,
-        r: document.kalman_r,
+        // The reference's own least values.
+        qLevel: Math.max(1e-12, document.kalman_q_level),
+        qTrend: Math.max(1e-12, document.kalman_q_trend),
+        r: Math.max(1e-9, document.kalman_r),
         minPoints: document.kalman_min_points,
       },
       warmupTrace: document.load_predictor_warmup_trace,

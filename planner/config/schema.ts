@@ -8,6 +8,7 @@ const orNull = text.nullable().default(null);
 const flag = z.boolean();
 const positive = z.int().min(1);
 const seconds = z.number().positive();
+const window = z.int().min(1).max(10_000);
 const port = z.int().min(0).max(65_535);
 const percent = z.number().min(0).max(100);
 const urls = z.array(z.url({ protocol: /^https?$/ })).default([]);
@@ -112,7 +113,7 @@ export const dynamoFields = {
     "How load is forecast; `linear` and `ensemble` are ours",
   ),
   load_predictor_log1p: forecast(flag.default(false), "Forecast the logarithm"),
-  prophet_window_size: forecast(positive.default(50), "Values that Prophet sees"),
+  prophet_window_size: forecast(window.default(50), "Values that Prophet sees"),
   load_predictor_warmup_trace: forecast(
     orNull,
     "Trace (Mooncake, `dynamo.request.trace.v1`; gz, folder or pattern) that the predictor sees first",
@@ -173,7 +174,7 @@ const ownFields = {
     seconds.default(5),
     "`default`: how long fewer workers must have been enough before some go, s",
   ),
-  load_prediction_window_size: strategy(positive.default(50), "`sla-compat`: values that the predictor sees"),
+  load_prediction_window_size: strategy(window.default(50), "`sla-compat`: values that the predictor sees"),
   no_correction: strategy(flag.default(false), "`sla-compat`: trust the profile as it is"),
   request_count: strategy(
     z.enum(["completed", "started"]).default("completed"),

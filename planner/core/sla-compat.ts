@@ -40,9 +40,10 @@ class SlaCompat implements Planner {
     this.#context = context;
     this.#surface = surface;
     const intervalS = options.intervalMs / 1000;
-    this.#requests = createPredictor(options.predictor, intervalS, "requests");
-    this.#isl = createPredictor(options.predictor, intervalS, "length");
-    this.#osl = createPredictor(options.predictor, intervalS, "length");
+    const { predictorTools } = context;
+    this.#requests = createPredictor(options.predictor, intervalS, "requests", predictorTools);
+    this.#isl = createPredictor(options.predictor, intervalS, "length", predictorTools);
+    this.#osl = createPredictor(options.predictor, intervalS, "length", predictorTools);
   }
 
   tick(observation: Observation): Decision {

@@ -1,3 +1,5 @@
+import type { PredictorTools } from "#planner/predictors";
+
 export type Role = "prefill" | "decode";
 
 /** Workers of one role. `starting` are paid for but not ready; `draining` finish their requests and go. */
@@ -165,4 +167,6 @@ export interface PlannerContext {
    * decode pass, so a part of the SLA belongs to it.
    */
   firstTokenFrom?: "prefill" | "decode";
+  /** What predictors need of the outside: Prophet's library. */
+  predictorTools?: PredictorTools;
 }

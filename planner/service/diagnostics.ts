@@ -84,7 +84,10 @@ export class Diagnostics {
       const plain = filename.replace(/\.html$/, "");
       return this.#reports === 1 ? plain : `${plain}_${number}`;
     }
-    const [date, time] = new Date(nowUnixMs()).toISOString().replace(/\.\d+Z$/, "").split("T") as [string, string];
+    const [date, time] = new Date(nowUnixMs())
+      .toISOString()
+      .replace(/\.\d+Z$/, "")
+      .split("T") as [string, string];
     return `planner_report_${date.replaceAll("-", "")}_${time.replaceAll(":", "")}_${number}`;
   }
 }

@@ -4,10 +4,9 @@ export { type DashboardOptions, type DashboardPage, dashboardApp } from "./http/
 export { listenAt } from "./http/server.ts";
 export { PlannerMetrics } from "./metrics.ts";
 export { ControlRefused, MinimumEndpoints, type MinimumOptions } from "./minimum.ts";
-export { PlannerService } from "./service.ts";
-export type * from "./types.ts";
 export { PluginMetrics } from "./plugins/metrics.ts";
-export { modulePlugin } from "./plugins/module-plugin.ts";
 export { openPlugins } from "./plugins/open.ts";
 export { PluggedPlanner, type PluggedPlannerOptions } from "./plugins/planner.ts";
 export type * from "./plugins/types.ts";
+export { PlannerService } from "./service.ts";
+export type * from "./types.ts";

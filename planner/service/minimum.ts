@@ -26,11 +26,11 @@ const MOST = 100_000;
 
 /** Workers that always remain, changed while the planner runs; kept by this process alone. */
 export class MinimumEndpoints {
-  readonly #planner: Planner;
+  readonly #planner: Pick<Planner, "strategy" | "setMinimum">;
   readonly #options: MinimumOptions;
   #current: Targets;
 
-  constructor(planner: Planner, options: MinimumOptions) {
+  constructor(planner: Pick<Planner, "strategy" | "setMinimum">, options: MinimumOptions) {
     this.#planner = planner;
     this.#options = options;
     this.#current = { ...options.initial };

@@ -68,8 +68,9 @@ export class PlannerService {
     if (this.#stopping.signal.aborted) return this.#running;
     this.#stopping.abort();
     await this.#running;
-    const { leadership, source, connector } = this.#options;
+    const { leadership, planner, source, connector } = this.#options;
     await leadership?.release();
+    await planner.close?.();
     await source.close();
     await connector.close();
   }
@@ -109,7 +110,7 @@ export class PlannerService {
     } else if (state === null) {
       action = unchanged("state-unknown", "the deployment's state is not known: nothing changes", state);
     } else {
-      decision = planner.tick({ ...observation, workers: workersOf(state, observation) });
+      decision = await planner.tick({ ...observation, workers: workersOf(state, observation) });
       action = await act(decision, state, connector, { advisory, isLeader: this.isLeader });
     }
     if (state !== null) this.#count(state, beganMs);

@@ -62,9 +62,16 @@ export interface ServiceLog {
   warn(text: string): void;
 }
 
+/** A strategy, or one with plugins round it, whose answers take time. */
+export interface TickingPlanner extends Omit<Planner, "tick"> {
+  tick(observation: Observation): Decision | Promise<Decision>;
+  /** Absent: it holds nothing open. */
+  close?(): Promise<void>;
+}
+
 export interface PlannerServiceOptions {
   /** Made once the connector is open: what it needs to know of the deployment may come from there. */
-  planner: Planner;
+  planner: TickingPlanner;
   source: ObservationSource;
   connector: Connector;
   /** Who acts; absent: this one. */

@@ -37,6 +37,14 @@ describe("sla-compat strategy", () => {
     expect(decision.values.correctedItlMs!).toBeCloseTo(10 / decision.values.decodeCorrection!, 9);
   });
 
+  it("sizes from a forecast that somebody else makes, field by field", () => {
+    const own = planner({ correction: false }).tick(observation(5000, 30));
+    const forecast = { requestRate: 60, isl: null, osl: null };
+    const given = planner({ correction: false }).tick(observation(5000, 30, { forecast }));
+    expect(given.forecast).toEqual({ ...own.forecast, requestRate: 60 });
+    expect(given.values.prefillTokensPerS).toBe(180_000);
+  });
+
   it("skips intervals without traffic or data, keeping what it had", () => {
     const plan = planner();
     plan.tick(observation(5000, 30));

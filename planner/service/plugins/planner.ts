@@ -41,6 +41,8 @@ export class PluggedPlanner {
   readonly strategy: string;
   readonly intervalMs: number;
   readonly seats: readonly PluginSeat[];
+  /** Absent where the strategy's minimum can't be changed. */
+  readonly setMinimum?: (minimum: Targets) => void;
   readonly #planner: Planner;
   readonly #options: PluggedPlannerOptions;
   readonly #roles: readonly Role[];
@@ -59,6 +61,12 @@ export class PluggedPlanner {
     this.#planner = planner;
     this.#options = options;
     this.#minWorkers = deployment.minWorkers;
+    if (planner.setMinimum !== undefined) {
+      this.setMinimum = (minimum) => {
+        this.#minWorkers = { ...minimum };
+        planner.setMinimum?.(minimum);
+      };
+    }
     this.#roles = rolesOf(deployment.mode);
     const { monotonicMs = () => performance.now(), timeoutSignal = AbortSignal.timeout } = options;
     const seatOptions = { registeredMs, requestTimeoutMs, roles: this.#roles, monotonicMs, timeoutSignal };
@@ -67,11 +75,6 @@ export class PluggedPlanner {
       .map(({ schedule, plugin }) => new PluginSeat(schedule, plugin, seatOptions))
       .sort((a, b) => a.schedule.priority - b.schedule.priority);
     this.#history = new TrafficHistory(Math.max(0, ...plugins.map(({ schedule }) => schedule.observationWindowMs)));
-  }
-
-  setMinimum(minimum: Targets): void {
-    this.#minWorkers = { ...minimum };
-    this.#planner.setMinimum?.(minimum);
   }
 
   /** Plugins of this process and connections to others end. */

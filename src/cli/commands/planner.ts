@@ -31,7 +31,7 @@ Examples:
         return;
       }
       const { assemblePlanner } = await import("../planner/assemble.ts");
-      const planner = assemblePlanner(read, {
+      const planner = await assemblePlanner(read, {
         info: (text) => process.stderr.write(`${text}\n`),
         warn: (text) => process.stderr.write(`warning: ${text}\n`),
       });

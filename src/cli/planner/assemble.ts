@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { BearerTokens, type Clock, UserError, wallClock } from "#common";
 import type { PlannerServiceConfig, ReadPlannerConfig } from "#planner/config";
 import { AdvisoryConnector, type Connector, FileStore, realPace, VirtualConnector } from "#planner/connectors";
-import { createPlanner, type Planner, type Role, surfaceFamilyOf } from "#planner/core";
+import { createPlanner, type Role, surfaceFamilyOf } from "#planner/core";
 import {
   controlApp,
   type DashboardPage,
@@ -13,12 +13,15 @@ import {
   type ObservationSource,
   PlannerMetrics,
   PlannerService,
+  PluginMetrics,
   type ServiceLog,
+  type TickingPlanner,
 } from "#planner/service";
 import { Fleet, scrapeSource } from "#planner/sources";
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { type PlannerPageInput, plannerContent, plannerPage } from "#src/report";
 import { gpusPerWorker, plannerContext, strategyConfig } from "./core-config.ts";
+import { withPlugins } from "./plugins.ts";
 
 /** Ticks that a page shows. */
 const PAGE_TICKS = 5_000;
@@ -32,13 +35,22 @@ export interface AssembledPlanner {
 }
 
 /** @throws UserError for what can't be planned with */
-export function assemblePlanner({ config, notes }: ReadPlannerConfig, log: ServiceLog): AssembledPlanner {
+export async function assemblePlanner(
+  { config, notes }: ReadPlannerConfig,
+  log: ServiceLog,
+): Promise<AssembledPlanner> {
   for (const note of notes) log.info(note);
   const clock = wallClock(1);
   const strategy = strategyConfig(config);
   const profile = loadProfile(config.profile.source);
   const context = plannerContext(config, profile);
-  const planner = createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy)));
+  const planner = await withPlugins(
+    createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy))),
+    config,
+    context,
+    clock,
+    (...audit) => pluginMetrics.record(...audit),
+  );
   const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
   const source = sourceOf(config, clock, fleet, profile);
   const connector = connectorOf(config, fleet, profile);
@@ -52,6 +64,7 @@ export function assemblePlanner({ config, notes }: ReadPlannerConfig, log: Servi
     powerLimitWatts: budget.powerLimitWatts,
   });
   const metrics = new PlannerMetrics(() => service, { sla: config.sla });
+  const pluginMetrics = new PluginMetrics(metrics.registry);
   const page = pageOf(config, planner, () => service);
   const diagnostics = new Diagnostics({
     folder: settings.report.folder,
@@ -184,7 +197,7 @@ function unavailable(where: string, found: string, expected: string): UserError 
   });
 }
 
-function pageOf(config: PlannerServiceConfig, planner: Planner, service: () => PlannerService): DashboardPage {
+function pageOf(config: PlannerServiceConfig, planner: TickingPlanner, service: () => PlannerService): DashboardPage {
   const input = (isLive: boolean): PlannerPageInput => ({
     name: config.modelName ?? config.connector.graphDeploymentName ?? config.namespace,
     facts: [

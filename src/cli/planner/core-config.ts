@@ -45,15 +45,19 @@ export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
   }
 }
 
+const LEAST_FITTED = 5;
+
 function predictorConfig({ forecast, strategyOptions }: PlannerServiceConfig): PredictorConfig {
   const { predictor: type, log1p, kalman, prophetWindow } = forecast;
+  const window = type === "prophet" ? prophetWindow : strategyOptions.predictionWindow;
+  // The reference fits nothing to fewer values: it repeats the last.
+  if ((type === "prophet" || type === "arima") && window < LEAST_FITTED) return { type: "constant" };
   switch (type) {
     case "kalman":
       return predictorConfigSchema.parse({ type, ...kalman, log1p });
     case "prophet":
-      return predictorConfigSchema.parse({ type, window: prophetWindow, log1p });
     case "arima":
-      return predictorConfigSchema.parse({ type, window: strategyOptions.predictionWindow, log1p });
+      return predictorConfigSchema.parse({ type, window, log1p });
     default:
       return predictorConfigSchema.parse(type);
   }

@@ -125,13 +125,12 @@ describe("what always holds", () => {
   });
 
   it("is told where it changes what plugins want", async () => {
-    const { tick, service } = plugged([plugin("greedy", "propose", 1, () => set("decode", 40))]);
+    const { tick } = plugged([plugin("greedy", "propose", 1, () => set("decode", 40))]);
     const decision = await tick(5000);
     expect(decision.targets!.prefill + decision.targets!.decode).toBeLessThanOrEqual(16);
     expect(codes(decision)).toContain("budget");
-    service.setMinimum({ prefill: 1, decode: 3 });
     const low = plugged([plugin("mean", "propose", 1, () => set("decode", 0))]);
-    low.service.setMinimum({ prefill: 1, decode: 3 });
+    low.service.setMinimum!({ prefill: 1, decode: 3 });
     expect((await low.tick(5000)).targets!.decode).toBe(3);
   });
 });

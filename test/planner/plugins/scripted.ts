@@ -9,6 +9,7 @@ export function strategy(targets: Targets | null): Planner & { seen: Observation
     strategy: "scripted",
     intervalMs: 5000,
     seen,
+    setMinimum: () => {},
     tick: (at): Decision => {
       seen.push(at);
       const forecast = at.forecast ?? { requestRate: null, isl: null, osl: null };

@@ -1,0 +1,1 @@
+export default { propose: async () => ({ kind: "reject", reason: "frozen" }) };
