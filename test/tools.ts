@@ -1,4 +1,5 @@
 import { describe } from "vitest";
+import { ensureKubeApiserver } from "../scripts/kube-apiserver.ts";
 import { ensureChromium, ensureEtcd, ensurePrometheus, ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
 
 /**
@@ -41,4 +42,13 @@ export function describeWithPrometheus(title: string, body: (tools: { prometheus
 /** Tests that run etcd; `body` gets its path. */
 export function describeWithEtcd(title: string, body: (etcd: string) => void) {
   return describeWithTool(title, ensureEtcd, body);
+}
+
+/** Tests that run a Kubernetes API server; `body` gets the paths of it and of its etcd. */
+export function describeWithKubernetes(title: string, body: (tools: { etcd: string; kubeApiserver: string }) => void) {
+  return describeWithTool(
+    title,
+    async () => ({ etcd: await ensureEtcd(), kubeApiserver: await ensureKubeApiserver() }),
+    body,
+  );
 }

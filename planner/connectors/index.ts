@@ -1,3 +1,4 @@
+export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
 export { AdvisoryConnector, type AdvisoryConnectorOptions } from "./none.ts";
 export { type Pace, realPace } from "./pace.ts";
 export { FileStore, type FileStoreOptions } from "./stores/file-store.ts";

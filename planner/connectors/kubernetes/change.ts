@@ -1,0 +1,178 @@
+import type { Role, Targets } from "#planner/core";
+import type { Pace } from "../pace.ts";
+import type { ScaleOutcome, ScaleStatus } from "../types.ts";
+import type { GraphApi } from "./api.ts";
+import { ApiFailure, ApiUnavailable } from "./failure.ts";
+import { desiredOf, type Part, type View } from "./view.ts";
+
+/** Attempts against somebody else who changes replicas at the same time. */
+const ATTEMPTS = 6;
+const CONFLICT_WAIT_MS = 100;
+
+export interface ChangeOptions {
+  api: GraphApi;
+  look: () => Promise<View>;
+  pace: Pace;
+  /** Uniform in [0, 1). */
+  random: () => number;
+}
+
+export interface Changed extends ScaleOutcome {
+  /** Counts before, of the roles that have changed. */
+  before: Partial<Targets>;
+  /** As last seen; null where nothing could be seen. */
+  view: View | null;
+  /** The platform's refusal. */
+  refusal: ApiFailure | null;
+}
+
+/**
+ * Changes replicas of several roles so that no mixture of old and new is left behind. Components without an adapter change in one
+ * request. Adapters change one after the other, each only if it is as last seen, always in the roles' order: of two planners
+ * the one that comes later overrides the earlier, never halves of both. A conflict is looked at anew and rolled forward; a refusal puts back what was
+ * changed; a platform that falls silent leaves what is in force, which the outcome says.
+ */
+export class Change {
+  readonly #options: ChangeOptions;
+  readonly #targets: Partial<Targets>;
+  /** Roles that this change has written. */
+  readonly #written = new Set<Role>();
+  readonly #before: Partial<Targets> = {};
+  #view: View | null = null;
+  #attempted = false;
+
+  constructor(targets: Partial<Targets>, options: ChangeOptions) {
+    this.#targets = targets;
+    this.#options = options;
+  }
+
+  /** Never throws for what the platform answers. */
+  async carryOut(): Promise<Changed> {
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const outcome = await this.#attempt();
+        if (outcome !== null) return outcome;
+        await this.#options.pace.sleep(CONFLICT_WAIT_MS * 2 ** attempt * (0.5 + this.#options.random()));
+      }
+      return await this.#withdrawn("failed", "somebody else keeps changing the deployment at the same time");
+    } catch (error) {
+      if (error instanceof ApiUnavailable) return this.#outcome("failed", this.#interrupted(error.message));
+      if (error instanceof ApiFailure) {
+        return this.#withdrawn("refused", `the API server refuses: ${error.message}`, error);
+      }
+      throw error;
+    }
+  }
+
+  /** Null: somebody else changed something meanwhile. */
+  async #attempt(): Promise<Changed | null> {
+    const view = await this.#options.look();
+    this.#view = view;
+    if (view.resolution.problems.length > 0) return this.#withdrawn("refused", view.resolution.problems.join("; "));
+    const overridden = view.parts.find(
+      ({ role, desired }) => this.#written.has(role) && desired !== this.#targets[role],
+    );
+    if (overridden !== undefined) {
+      return this.#outcome("failed", `somebody else set ${overridden.role} to ${overridden.desired} meanwhile`);
+    }
+    const wanted = view.parts.filter(({ role, desired }) => (this.#targets[role] ?? desired) !== desired);
+    if (wanted.length === 0) {
+      return this.#attempted
+        ? this.#outcome("applied", this.#said())
+        : this.#outcome("unchanged", "these counts are asked for already");
+    }
+    const isBegun = this.#written.size > 0;
+    if (!view.graph.ready && !isBegun) return this.#outcome("not-ready", view.graph.notReadyReason ?? "not ready");
+    const refusal = wanted.map((part) => tooFew(part, this.#targets[part.role]!)).find((text) => text !== null);
+    if (refusal) return this.#withdrawn("refused", refusal);
+    for (const { role, desired } of wanted) this.#before[role] ??= desired;
+    this.#attempted = true;
+    if (!(await this.#write(view, wanted))) return null;
+    return this.#outcome("applied", this.#said());
+  }
+
+  /** Whether all has been written; not, where somebody else came between. */
+  async #write(view: View, wanted: readonly Part[]): Promise<boolean> {
+    const { api } = this.#options;
+    const direct = wanted.filter(({ adapter }) => adapter === null);
+    try {
+      if (direct.length > 0) {
+        const counts = new Map(direct.map(({ role, component }) => [component.name, this.#targets[role]!]));
+        await api.scaleComponents(view.graph, counts);
+        for (const { role } of direct) this.#written.add(role);
+      }
+      for (const { role, component, adapter } of wanted) {
+        if (adapter === null) continue;
+        await api.scaleAdapter(component.name, adapter, this.#targets[role]!);
+        this.#written.add(role);
+      }
+      return true;
+    } catch (error) {
+      if (error instanceof ApiFailure && (await this.#isConflict(error, view))) return false;
+      throw error;
+    }
+  }
+
+  /** A failed test of a JSON patch has the status of an invalid object: only the generation tells them apart. */
+  async #isConflict(error: ApiFailure, view: View): Promise<boolean> {
+    // An adapter that is gone is looked at anew, too.
+    if (error.status === 409 || error.status === 404) return true;
+    if (error.status !== 422 || this.#written.size > 0) return false;
+    return (await this.#options.api.graph()).generation !== view.graph.generation;
+  }
+
+  /** Puts back what this change has written, as far as nobody else has changed it since. */
+  async #withdrawn(status: ScaleStatus, message: string, refusal: ApiFailure | null = null): Promise<Changed> {
+    const written = [...this.#written];
+    if (written.length === 0) return this.#outcome(status, message, refusal);
+    const back = Object.fromEntries(written.map((role) => [role, this.#before[role]])) as Partial<Targets>;
+    try {
+      const view = await this.#options.look();
+      this.#view = view;
+      const parts = view.parts.filter(({ role, desired }) => written.includes(role) && desired === this.#targets[role]);
+      const direct = parts.filter(({ adapter }) => adapter === null);
+      if (direct.length > 0) {
+        await this.#options.api.scaleComponents(
+          view.graph,
+          new Map(direct.map(({ role, component }) => [component.name, back[role]!])),
+        );
+        for (const { role } of direct) this.#written.delete(role);
+      }
+      for (const { role, component, adapter } of parts) {
+        if (adapter === null) continue;
+        await this.#options.api.scaleAdapter(component.name, adapter, back[role]!);
+        this.#written.delete(role);
+      }
+      return this.#outcome(status, `${message}; put back: ${written.join(", ")}`, refusal);
+    } catch (error) {
+      if (!(error instanceof ApiFailure || error instanceof ApiUnavailable)) throw error;
+      return this.#outcome(status, `${this.#interrupted(message)}; it can't be put back: ${error.message}`, refusal);
+    }
+  }
+
+  #interrupted(why: string): string {
+    const written = [...this.#written].map((role) => `${role} is changed to ${this.#targets[role]}`);
+    return written.length === 0 ? why : `${why}; ${written.join(", ")}, the rest is not`;
+  }
+
+  #said(): string {
+    return (Object.entries(this.#before) as [Role, number][])
+      .map(([role, count]) => `${role} ${count} → ${this.#targets[role]}`)
+      .join(", ");
+  }
+
+  #outcome(status: ScaleStatus, message: string, refusal: ApiFailure | null = null): Changed {
+    const inForce: Partial<Targets> = this.#view === null ? {} : desiredOf(this.#view);
+    for (const role of Object.keys(this.#before) as Role[]) {
+      if (this.#written.has(role)) inForce[role] = this.#targets[role]!;
+      else if (inForce[role] === this.#targets[role] && status !== "applied") inForce[role] = this.#before[role]!;
+    }
+    return { status, message, inForce, before: this.#before, view: this.#view, refusal };
+  }
+}
+
+function tooFew({ role, component }: Part, count: number): string | null {
+  const { minAvailable } = component;
+  if (minAvailable === null || count === 0 || count >= minAvailable) return null;
+  return `found ${count} ${role} workers, expected 0 or at least minAvailable ${minAvailable} of ${component.name}`;
+}

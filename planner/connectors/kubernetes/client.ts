@@ -1,0 +1,179 @@
+import type { KubeConfig } from "@kubernetes/client-node";
+import { type Dispatcher, request as httpRequest } from "undici";
+import { randomStream } from "#common";
+import { type Pace, realPace } from "../pace.ts";
+import { clusterUnusable } from "./errors.ts";
+import { failureOf } from "./failure.ts";
+import { RETRY_TIMES, type RetryTimes, retrying } from "./retry.ts";
+
+export interface ClusterOptions {
+  /** Default: $KUBECONFIG, ~/.kube/config, the pod's own account. */
+  kubeconfig?: string;
+  /** Default: the current one. */
+  context?: string;
+  /** Default: the context's, the pod's own, `default`. */
+  namespace?: string;
+  retry?: Partial<RetryTimes>;
+  /** One attempt, ms. */
+  requestTimeoutMs?: number;
+  pace?: Pace;
+  /** Uniform in [0, 1): jitter. Default: a seeded stream. */
+  random?: () => number;
+}
+
+export interface ApiRequest {
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  path: string;
+  query?: Record<string, string>;
+  body?: unknown;
+  /** Of a patch. */
+  contentType?: "application/json-patch+json" | "application/merge-patch+json";
+  /** Attempts end with it. */
+  signal?: AbortSignal;
+  /** Default: as the client was told. */
+  retry?: Partial<RetryTimes>;
+}
+
+export interface WatchEvent {
+  type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  object: { metadata?: { resourceVersion?: string }; code?: number; message?: string; reason?: string };
+}
+
+/** Name under which changes of ours are kept in managedFields. */
+export const FIELD_MANAGER = "understudy-planner";
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Connections are made anew so often, because certificates and authorities of a kubeconfig change. */
+const CONNECTION_LIFE_MS = 10 * 60_000;
+/** What the library falls back to where nothing names a cluster. */
+const NO_CLUSTER = "http://localhost:8080";
+
+/**
+ * The API server's HTTP API with a kubeconfig's credentials and retries. The library brings the credentials; its own requests have neither
+ * timeouts nor retries.
+ */
+export class KubernetesClient {
+  readonly namespace: string;
+  /** Address of the API server, for messages. */
+  readonly server: string;
+  readonly #config: KubeConfig;
+  readonly #library: typeof import("@kubernetes/client-node");
+  readonly #retry: RetryTimes;
+  readonly #timeoutMs: number;
+  readonly #pace: Pace;
+  readonly #random: () => number;
+  #connection: { dispatcher: Dispatcher | undefined; sinceMs: number } | null = null;
+
+  private constructor(
+    library: typeof import("@kubernetes/client-node"),
+    config: KubeConfig,
+    server: string,
+    options: ClusterOptions,
+  ) {
+    this.#library = library;
+    this.#config = config;
+    this.server = server;
+    this.namespace = options.namespace ?? (config.getContextObject(config.getCurrentContext())?.namespace || "default");
+    this.#retry = { ...RETRY_TIMES, ...options.retry };
+    this.#timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    this.#pace = options.pace ?? realPace;
+    this.#random = options.random ?? randomStream(server, "kubernetes retries").next;
+  }
+
+  /** @throws UserError where no cluster can be found */
+  static async open(options: ClusterOptions = {}): Promise<KubernetesClient> {
+    const library = await import("@kubernetes/client-node");
+    const config = new library.KubeConfig();
+    try {
+      if (options.kubeconfig === undefined) config.loadFromDefault();
+      else config.loadFromFile(options.kubeconfig);
+    } catch (error) {
+      throw clusterUnusable(options.kubeconfig ?? "kubeconfig", (error as Error).message, error);
+    }
+    if (options.context !== undefined) {
+      const known = config.getContexts().map(({ name }) => name);
+      if (!known.includes(options.context)) {
+        const why = `found no context ${JSON.stringify(options.context)}, expected one of ${known.join(", ") || "none"}`;
+        throw clusterUnusable(options.kubeconfig ?? "kubeconfig", why);
+      }
+      config.setCurrentContext(options.context);
+    }
+    const server = config.getCurrentCluster()?.server;
+    if (server === undefined || (server === NO_CLUSTER && options.kubeconfig === undefined)) {
+      throw clusterUnusable(options.kubeconfig ?? "kubeconfig", "found no cluster");
+    }
+    return new KubernetesClient(library, config, server, options);
+  }
+
+  /** @throws ApiFailure for what the server refuses, ApiUnavailable where it can't be asked */
+  async request<Body>(request: ApiRequest): Promise<Body> {
+    return retrying(() => this.#once<Body>(request), {
+      times: { ...this.#retry, ...request.retry },
+      pace: this.#pace,
+      random: this.#random,
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+  }
+
+  /**
+   * Events of one watch until the server ends it. No retries.
+   * @throws ApiFailure, or an Error where the connection breaks
+   */
+  async *watch(path: string, query: Record<string, string>, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const response = await this.#send({ path, query: { ...query, watch: "true" } }, signal, 0);
+    let rest = "";
+    response.body.setEncoding("utf8");
+    for await (const chunk of response.body as AsyncIterable<string>) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) if (line.trim() !== "") yield JSON.parse(line) as WatchEvent;
+    }
+  }
+
+  async close(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = null;
+    await connection?.dispatcher?.close();
+  }
+
+  async #once<Body>(request: ApiRequest): Promise<Body> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
+    const response = await this.#send(request, signal, this.#timeoutMs);
+    return (await response.body.json()) as Body;
+  }
+
+  async #send(request: ApiRequest, signal: AbortSignal, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+    const { method = "GET", path, query = {}, body, contentType } = request;
+    const url = new URL(this.server.replace(/\/$/, "") + path);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const { headers, dispatcher } = await this.#credentials(url);
+    if (body !== undefined) headers["content-type"] = contentType ?? "application/json";
+    const response = await httpRequest(url, {
+      method,
+      headers: { ...headers, accept: "application/json", "user-agent": FIELD_MANAGER },
+      signal,
+      bodyTimeout,
+      headersTimeout: this.#timeoutMs,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(dispatcher === undefined ? {} : { dispatcher }),
+    });
+    if (response.statusCode < 300) return response;
+    const retryAfter = response.headers["retry-after"];
+    const text = await response.body.text();
+    throw failureOf(response.statusCode, text, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, Date.now());
+  }
+
+  /** Tokens are asked for each time, as they expire; the library makes a pool of connections each time, of which one is kept. */
+  async #credentials(url: URL): Promise<{ headers: Record<string, string>; dispatcher: Dispatcher | undefined }> {
+    const context = new this.#library.RequestContext(url.toString(), this.#library.HttpMethod.GET);
+    await this.#config.applySecurityAuthentication(context);
+    const nowMs = this.#pace.nowMs();
+    if (this.#connection === null || nowMs - this.#connection.sinceMs > CONNECTION_LIFE_MS) {
+      const old = this.#connection?.dispatcher;
+      this.#connection = { dispatcher: context.getDispatcher() as Dispatcher | undefined, sinceMs: nowMs };
+      // A watch that still runs over it keeps it open until it ends.
+      old?.close().catch(() => {});
+    }
+    return { headers: { ...context.getHeaders() }, dispatcher: this.#connection.dispatcher };
+  }
+}

@@ -1,0 +1,233 @@
+import { hostname } from "node:os";
+import { randomStream } from "#common";
+import type { Role, Targets } from "#planner/core";
+import { type Pace, realPace } from "../pace.ts";
+import type { Connector, DeploymentState, ScaleOutcome, ScaleRequest } from "../types.ts";
+import { describeRight, GraphApi, rightsFor } from "./api.ts";
+import { Change, type Changed } from "./change.ts";
+import { type ClusterOptions, KubernetesClient } from "./client.ts";
+import { apiUnreachable, deploymentMissing, deploymentUnfit, forbidden } from "./errors.ts";
+import { type EventText, GraphEvents } from "./events.ts";
+import { ApiFailure, ApiUnavailable } from "./failure.ts";
+import type { Backend } from "./roles.ts";
+import { stateOf, type View, viewOf } from "./view.ts";
+
+export interface KubernetesConnectorOptions {
+  /** Name of the DynamoGraphDeployment. */
+  graphDeploymentName: string;
+  /** Roles to be scaled: `["decode"]` for an aggregated deployment. */
+  roles: readonly Role[];
+  /** Whose names workers without a type bear. Default: vllm. */
+  backend?: Backend;
+  /** Known otherwise: the workers need not name it. */
+  model?: string;
+  /** Nothing will be changed: rights to change are not asked for. */
+  readOnly?: boolean;
+  /** Name of this planner among several; default: host and process. */
+  identity?: string;
+  cluster?: ClusterOptions;
+  pace?: Pace;
+  /** Uniform in [0, 1): jitter. Default: a stream seeded with the identity. */
+  random?: () => number;
+  /** What somebody should know who reads the log. */
+  warn?: (text: string) => void;
+}
+
+/** Reading a state waits less for an ailing API server than changing replicas does. */
+const STATE_RETRY = { deadlineMs: 3_000 };
+const SETTLED_POLL_MS = 10_000;
+const WATCH_BACKOFF_MS = 500;
+
+/**
+ * Scales the workers of a DynamoGraphDeployment: by the scale subresource of their adapters where they have one, else by a narrow patch
+ * of the deployment. Keeps no state but names: what is asked for and what is there stand in the cluster.
+ */
+export class KubernetesConnector implements Connector {
+  readonly kind = "kubernetes";
+  readonly #options: KubernetesConnectorOptions;
+  readonly #pace: Pace;
+  readonly #random: () => number;
+  readonly #identity: string;
+  #open: { api: GraphApi; events: GraphEvents } | null = null;
+
+  constructor(options: KubernetesConnectorOptions) {
+    this.#options = options;
+    this.#pace = options.pace ?? realPace;
+    this.#identity = options.identity ?? `${hostname()}-${process.pid}`;
+    this.#random = options.random ?? randomStream(this.#identity, "kubernetes connector").next;
+  }
+
+  async open(signal?: AbortSignal): Promise<void> {
+    const { cluster, graphDeploymentName } = this.#options;
+    await this.close();
+    const client = await KubernetesClient.open({ pace: this.#pace, random: this.#random, ...cluster });
+    const call = signal === undefined ? {} : { signal };
+    try {
+      const api = await GraphApi.open(client, graphDeploymentName, call);
+      const rights = rightsFor(api.version, this.#options.readOnly === true);
+      const lacking = await api.lacking(rights, call);
+      if (lacking.length > 0) throw forbidden(api.place, lacking.map(describeRight));
+      const view = await this.#view(api, call);
+      if (view.resolution.problems.length > 0) throw deploymentUnfit(api.place, view.resolution.problems);
+      const told = (why: string) => this.#warn(`an event can't be sent: ${why}`);
+      this.#open = { api, events: new GraphEvents(client, this.#identity, told) };
+    } catch (error) {
+      await client.close();
+      if (error instanceof ApiUnavailable) throw apiUnreachable(client.server, error);
+      if (error instanceof ApiFailure) throw apiUnreachable(client.server, error);
+      throw error;
+    }
+  }
+
+  async state(): Promise<DeploymentState | null> {
+    const seen = await this.#look();
+    return seen?.state ?? null;
+  }
+
+  async scale({ targets, reason }: ScaleRequest): Promise<ScaleOutcome> {
+    const { api, events } = this.#opened();
+    const problem = this.#unfit(targets);
+    if (problem !== null) {
+      const state = await this.#look();
+      return { status: "refused", inForce: state === null ? {} : state.desired, message: problem };
+    }
+    const change = new Change(targets, {
+      api,
+      look: () => this.#view(api),
+      pace: this.#pace,
+      random: this.#random,
+    });
+    const changed = await change.carryOut();
+    this.#announce(events, changed, reason);
+    if (changed.refusal?.status === 403 || changed.refusal?.status === 401) {
+      throw forbidden(api.place, [`scale it: ${changed.message}`], changed.refusal);
+    }
+    const { status, inForce, message } = changed;
+    return { status, inForce, message };
+  }
+
+  /**
+   * Waits until the deployment is ready and all its workers are as asked for. Watches the deployment; looks anew where the watch
+   * breaks or the API has forgotten where it was (410).
+   * @returns whether that came within `timeoutMs`
+   */
+  async settled(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    const { api } = this.#opened();
+    const endMs = this.#pace.nowMs() + timeoutMs;
+    for (let failures = 0; ; ) {
+      const seen = await this.#look();
+      const workers = Object.values(seen?.state?.roles ?? {});
+      if (seen?.state?.ready && workers.every(({ stable }) => stable)) return true;
+      const leftMs = endMs - this.#pace.nowMs();
+      if (leftMs <= 0 || signal?.aborted) return false;
+      const ended = new AbortController();
+      const waiting = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+      const timer = this.#pace.sleep(Math.min(SETTLED_POLL_MS, leftMs), waiting).then(() => ended.abort());
+      try {
+        if (seen === null) throw new ApiUnavailable("no state to watch from");
+        await api.changed(seen.resourceVersion, waiting);
+        failures = 0;
+      } catch {
+        if (!waiting.aborted) {
+          const waitMs = Math.min(SETTLED_POLL_MS, WATCH_BACKOFF_MS * 2 ** failures++) * (0.5 + this.#random());
+          await this.#pace.sleep(Math.min(waitMs, leftMs), waiting);
+        }
+      }
+      ended.abort();
+      await timer;
+    }
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = null;
+    await open?.events.flush();
+    await open?.api.client.close();
+  }
+
+  #opened(): { api: GraphApi; events: GraphEvents } {
+    if (this.#open === null) throw new Error("the connector is not open");
+    return this.#open;
+  }
+
+  /** Null: the API server can't be asked now. */
+  async #look(): Promise<{
+    state: DeploymentState | null;
+    desired: Partial<Targets>;
+    resourceVersion: string;
+  } | null> {
+    const { api } = this.#opened();
+    try {
+      const call = { retry: STATE_RETRY };
+      const view = await this.#view(api, call);
+      if (view.resolution.problems.length > 0) throw deploymentUnfit(api.place, view.resolution.problems);
+      const pods = api.version === "v1alpha1" ? await api.readyPods(call) : null;
+      const desired = Object.fromEntries(view.parts.map((part) => [part.role, part.desired]));
+      return { state: stateOf(view, pods), desired, resourceVersion: view.graph.resourceVersion };
+    } catch (error) {
+      if (error instanceof ApiUnavailable) return null;
+      if (error instanceof ApiFailure && (error.status === 401 || error.status === 403)) {
+        throw forbidden(api.place, [`read it: ${error.message}`], error);
+      }
+      if (error instanceof ApiFailure) {
+        this.#warn(`the deployment can't be read: ${error.message}`);
+        return null;
+      }
+      throw error;
+    }
+  }
+
+  /** @throws UserError where the deployment is not there or may not be read */
+  async #view(api: GraphApi, call: { signal?: AbortSignal; retry?: { deadlineMs: number } } = {}): Promise<View> {
+    const { roles, backend, model } = this.#options;
+    const question = {
+      roles,
+      ...(backend === undefined ? {} : { backend }),
+      ...(model === undefined ? {} : { model }),
+    };
+    try {
+      return await viewOf(api, question, call);
+    } catch (error) {
+      if (!(error instanceof ApiFailure && error.status === 404)) throw error;
+      throw deploymentMissing(api.place, await api.others(call).catch(() => []), error);
+    }
+  }
+
+  #unfit(targets: Partial<Targets>): string | null {
+    for (const [role, count] of Object.entries(targets) as [Role, number][]) {
+      if (!this.#options.roles.includes(role)) return `the deployment has no ${role} workers`;
+      if (!Number.isSafeInteger(count) || count < 0) {
+        return `found ${count} ${role} workers, expected a whole number, ≥ 0`;
+      }
+    }
+    return null;
+  }
+
+  #announce(events: GraphEvents, changed: Changed, reason: string): void {
+    const { view, before, status, message } = changed;
+    if (view === null) return;
+    const roles = Object.keys(before) as Role[];
+    if (status === "applied" && roles.length > 0) {
+      events.tell(view.graph, { type: "Normal", reason: scaledReason(changed), note: `${message}: ${reason}` });
+    } else if (status === "refused" || status === "failed") {
+      events.tell(view.graph, { type: "Warning", reason: "ScalingFailed", note: message });
+    }
+    for (const { role, component, adapter } of view.parts) {
+      if (adapter !== null || !component.mayHaveAdapter || before[role] === undefined) continue;
+      const note = `${component.name} has no scaling adapter: its replicas are set in the deployment itself`;
+      this.#warn(note);
+      const text: EventText = { type: "Warning", reason: "ScalingAdapterMissing", note };
+      events.tell(view.graph, text);
+    }
+  }
+
+  #warn(text: string): void {
+    this.#options.warn?.(text);
+  }
+}
+
+function scaledReason({ before, inForce }: Changed): string {
+  const deltas = (Object.entries(before) as [Role, number][]).map(([role, count]) => (inForce[role] ?? count) - count);
+  if (deltas.every((delta) => delta >= 0)) return "ScaledUp";
+  return deltas.every((delta) => delta <= 0) ? "ScaledDown" : "Rebalanced";
+}
