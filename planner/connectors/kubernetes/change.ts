@@ -39,6 +39,8 @@ export class Change {
   readonly #written = new Set<Role>();
   readonly #before: Partial<Targets> = {};
   #view: View | null = null;
+  /** As last seen or written. */
+  #inForce: Partial<Targets> = {};
   #attempted = false;
 
   constructor(targets: Partial<Targets>, options: ChangeOptions) {
@@ -66,8 +68,7 @@ export class Change {
 
   /** Null: somebody else changed something meanwhile. */
   async #attempt(): Promise<Changed | null> {
-    const view = await this.#options.look();
-    this.#view = view;
+    const view = await this.#look();
     if (view.resolution.problems.length > 0) return this.#withdrawn("refused", view.resolution.problems.join("; "));
     const overridden = view.parts.find(
       ({ role, desired }) => this.#written.has(role) && desired !== this.#targets[role],
@@ -99,12 +100,12 @@ export class Change {
       if (direct.length > 0) {
         const counts = new Map(direct.map(({ role, component }) => [component.name, this.#targets[role]!]));
         await api.scaleComponents(view.graph, counts);
-        for (const { role } of direct) this.#written.add(role);
+        for (const { role } of direct) this.#wrote(role);
       }
       for (const { role, component, adapter } of wanted) {
         if (adapter === null) continue;
         await api.scaleAdapter(component.name, adapter, this.#targets[role]!);
-        this.#written.add(role);
+        this.#wrote(role);
       }
       return true;
     } catch (error) {
@@ -127,8 +128,7 @@ export class Change {
     if (written.length === 0) return this.#outcome(status, message, refusal);
     const back = Object.fromEntries(written.map((role) => [role, this.#before[role]])) as Partial<Targets>;
     try {
-      const view = await this.#options.look();
-      this.#view = view;
+      const view = await this.#look();
       const parts = view.parts.filter(({ role, desired }) => written.includes(role) && desired === this.#targets[role]);
       const direct = parts.filter(({ adapter }) => adapter === null);
       if (direct.length > 0) {
@@ -136,12 +136,12 @@ export class Change {
           view.graph,
           new Map(direct.map(({ role, component }) => [component.name, back[role]!])),
         );
-        for (const { role } of direct) this.#written.delete(role);
+        for (const { role } of direct) this.#putBack(role);
       }
       for (const { role, component, adapter } of parts) {
         if (adapter === null) continue;
         await this.#options.api.scaleAdapter(component.name, adapter, back[role]!);
-        this.#written.delete(role);
+        this.#putBack(role);
       }
       return this.#outcome(status, `${message}; put back: ${written.join(", ")}`, refusal);
     } catch (error) {
@@ -161,13 +161,25 @@ export class Change {
       .join(", ");
   }
 
+  async #look(): Promise<View> {
+    const view = await this.#options.look();
+    this.#view = view;
+    this.#inForce = desiredOf(view);
+    return view;
+  }
+
+  #wrote(role: Role): void {
+    this.#written.add(role);
+    this.#inForce[role] = this.#targets[role]!;
+  }
+
+  #putBack(role: Role): void {
+    this.#written.delete(role);
+    this.#inForce[role] = this.#before[role]!;
+  }
+
   #outcome(status: ScaleStatus, message: string, refusal: ApiFailure | null = null): Changed {
-    const inForce: Partial<Targets> = this.#view === null ? {} : desiredOf(this.#view);
-    for (const role of Object.keys(this.#before) as Role[]) {
-      if (this.#written.has(role)) inForce[role] = this.#targets[role]!;
-      else if (inForce[role] === this.#targets[role] && status !== "applied") inForce[role] = this.#before[role]!;
-    }
-    return { status, message, inForce, before: this.#before, view: this.#view, refusal };
+    return { status, message, inForce: this.#inForce, before: this.#before, view: this.#view, refusal };
   }
 }
 
