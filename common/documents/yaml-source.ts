@@ -89,7 +89,7 @@ function parse(text: string, file: string, errors: YamlErrors): Parsed[] {
 function sourceOf({ document, at }: Parsed, file: string, errors: YamlErrors): YamlSource {
   const { isAlias } = yaml();
   const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
-  return {
+  const source: YamlSource = {
     value: guarded(file, errors, () => document.toJS({ maxAliasCount: 100 }) as unknown),
     locate: (path) => {
       let node: unknown = document.contents;
@@ -109,6 +109,29 @@ function sourceOf({ document, at }: Parsed, file: string, errors: YamlErrors): Y
       return withPath(at(startOf(child?.key) ?? startOf(node) ?? 0), [...path, key]);
     },
   };
+  const loop = guarded(file, errors, () => pathOfLoop(source.value));
+  if (loop !== undefined) throw errors.invalid(source.locate(loop), "found an alias of what it stands in");
+  return source;
+}
+
+/** Where a value holds itself, by way of an alias: whoever walks it would never come to its end. */
+function pathOfLoop(root: unknown): Path | undefined {
+  const around = new Set<unknown>();
+  const done = new Set<unknown>();
+  const search = (value: unknown, path: Path): Path | undefined => {
+    if (typeof value !== "object" || value === null || done.has(value)) return undefined;
+    if (around.has(value)) return path;
+    around.add(value);
+    for (const [key, child] of Object.entries(value)) {
+      if (typeof child !== "object") continue;
+      const loop = search(child, [...path, Array.isArray(value) ? Number(key) : key]);
+      if (loop !== undefined) return loop;
+    }
+    around.delete(value);
+    done.add(value);
+    return undefined;
+  };
+  return search(root, []);
 }
 
 function guarded<T>(file: string, errors: YamlErrors, read: () => T): T {
