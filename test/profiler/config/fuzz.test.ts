@@ -6,7 +6,7 @@ import { UserError } from "#common";
 import { gpusOfDcgmMetrics } from "../../../src/profiler/discovery/dcgm.ts";
 import { gpusOfKubernetesNodes } from "../../../src/profiler/discovery/kubernetes-nodes.ts";
 import { selectGpus } from "../../../src/profiler/discovery/select-gpus.ts";
-import { readFlags, readText, spec } from "./read.ts";
+import { mistake, readFlags, readText, spec } from "./read.ts";
 
 const texts = readdirSync("examples/dgdr").map((name) => readFileSync(`examples/dgdr/${name}`, "utf8"));
 texts.push(spec(), "{'sla': {'isl': 3000, 'osl': 150, 'ttft': 200.0, 'itl': 20.0}, 'engine': {'is_moe_model': True}}");
@@ -18,6 +18,7 @@ function readsOrRefuses(action: () => unknown): void {
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     expect(error.code).toMatch(/^[A-Z0-9_]+$/);
+    expect(error.where ?? error.hint).toBeTruthy();
     expect(error.message.length).toBeGreaterThan(5);
   }
   expect(Object.keys(Object.prototype)).toEqual([]);
@@ -148,6 +149,56 @@ describe("requests that are damaged", () => {
       ),
       { numRuns: 800 },
     );
+  });
+});
+
+describe("requests that are traps", () => {
+  const deep = 20_000;
+  const dgd = (override: string) =>
+    `model: Qwen/Qwen3-32B
+backend: trtllm
+image: registry.example.com/p:1
+hardware: {gpuSku: h200_sxm, numGpusPerNode: 8, totalGpus: 8}
+overrides:
+  dgd: &dgd
+    apiVersion: nvidia.com/v1alpha1
+    kind: DynamoGraphDeployment
+    metadata: {name: q}
+    spec: {services: {Frontend: {extraPodSpec: ${override}}}}
+`;
+
+  it.each([
+    ["lists too deep in Python", `{'a': ${"[".repeat(deep)}${"]".repeat(deep)}}`],
+    ["lists too deep in JSON", `{"a": ${"[".repeat(deep)}${"]".repeat(deep)}}`],
+    ["maps too deep in JSON", `${'{"a":'.repeat(deep)}1${"}".repeat(deep)}`],
+    ["lists too deep in YAML", `${"- ".repeat(3000)}x`],
+    ["a text without end", `{'a': '${"x".repeat(2 ** 21)}`],
+    ["quotes alone", "'".repeat(50_001)],
+    ["an alias of what it stands in", dgd("*dgd")],
+    ["an alias of itself", dgd("&self {a: [1, *self]}")],
+    [
+      "aliases that multiply",
+      `a: &a [x, x, x, x, x, x, x, x]\n${[..."bcdefgh"].map((name, i) => `${name}: &${name} [${Array(8).fill(`*${"abcdefg"[i]}`).join(", ")}]`).join("\n")}\n`,
+    ],
+  ])("%s are refused", (_, text) => {
+    expect(mistake(() => readText(text)).code).toMatch(/^PROFILER_(CONFIG_(TOO_LARGE|INVALID_YAML)|UNKNOWN_KIND)$/);
+    readsOrRefuses(() => readFlags({}, { profileConfig: text }));
+  });
+
+  it("leave the prototype of objects as it is, wherever they name it", () => {
+    const trap = '{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}';
+    const { deployment } = readText(dgd(trap));
+    expect(deployment).toBeDefined();
+    for (const text of [trap, `{"sla": ${trap}, "hardware": ${trap}, "planner": ${trap}}`]) {
+      readsOrRefuses(() => readFlags({ model: "Qwen/Qwen3-32B" }, { profileConfig: text }));
+      readsOrRefuses(() => readText(spec({ features: { planner: JSON.parse(text) } })));
+    }
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+
+  it("take one alias for several places where it holds no place of itself", () => {
+    const text = `model: &m Qwen/Qwen3-32B\nbackend: trtllm\nimage: a/b:1\nhardware: &h {gpuSku: h200_sxm, numGpusPerNode: 8, totalGpus: 8}\nmodelCache: {pvcName: x, pvcModelPath: *m}\noverrides: {a: *h, b: *h}\n`;
+    expect(readText(text).model).toBe("Qwen/Qwen3-32B");
   });
 });
 
