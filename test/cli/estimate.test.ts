@@ -3,6 +3,7 @@ import { formatUserError, UserError } from "#common";
 import { openNativeEngine } from "#src/estimator";
 import { estimateCommand } from "../../src/cli/commands/estimate.ts";
 import { buildProgram } from "../../src/cli/program.ts";
+import { describeWithPython } from "../tools.ts";
 
 /** The command within this process. */
 async function estimate(...args: string[]): Promise<{ stdout: string; stderr: string }> {
@@ -141,5 +142,28 @@ describe("[R192] what is covered", () => {
     const { stdout } = await estimate("--supported", "--gpu", "h200_sxm", "--backend", "trtllm");
     expect(stdout).toMatch(/Qwen\/Qwen3-32B +h200_sxm +trtllm/);
     expect(stdout).not.toContain("b200_sxm");
+  });
+});
+
+const PACKAGE = ["--isl", "4096", "--batch", "32", "--estimator", "aiconfigurator"];
+
+describe("[R192] one point of the aiconfigurator package", () => {
+  it("is refused where Python is missing", async () => {
+    const said = await refusal(...QWEN, ...PACKAGE, "--python", "/nonexistent/python");
+    expect(said).toMatch(/^\/nonexistent\/python: .*ENOENT\n {2}hint: it needs a Python of version [^\n]+$/);
+  });
+
+  it("is refused where the package has no answer to the question", async () => {
+    expect(await refusal(...QWEN, ...PACKAGE, "--prefix", "100")).toContain("--prefix");
+  });
+});
+
+await describeWithPython("a Python without the aiconfigurator package", [], (python) => {
+  it("is refused with what to install, and nothing else", async () => {
+    const said = await refusal(...QWEN, ...PACKAGE, "--python", python);
+    expect(said.split("\n")).toEqual([
+      expect.stringMatching(/: this Python lacks a package that the estimator needs: /),
+      expect.stringContaining("-m pip install aiconfigurator==0.12.0"),
+    ]);
   });
 });
