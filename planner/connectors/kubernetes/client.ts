@@ -136,7 +136,7 @@ export class KubernetesClient {
   }
 
   async #once<Body>(request: ApiRequest): Promise<Body> {
-    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const timeout = AbortSignal.timeout(Math.ceil(this.#timeoutMs));
     const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
     const response = await this.#send(request, signal, this.#timeoutMs);
     return (await response.body.json()) as Body;
