@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { projectFolder, readProjectFile } from "../structure/project-files.ts";
+import { projectFiles, projectFolder, readProjectFile } from "../structure/project-files.ts";
 
 const { version, engines } = JSON.parse(readProjectFile("package.json")) as {
   version: string;
@@ -59,13 +60,22 @@ describe("the package, packed and installed elsewhere", () => {
       "bin/understudy.mjs",
       "dist/package.json",
       "dist/src/cli/main.js",
-      "dist/src/estimator/data/h200_sxm_vllm.json.gz",
-      "dist/src/profiler/config/dgdr.schema.json",
-      "examples/dgdr/rapid_v1beta1.yaml",
       "dist/src/web/page-built/index.html",
+      ...projectFiles().filter((path) => path.startsWith("examples/")),
+      ...projectFiles()
+        .filter((path) => /^(src|planner|scenarios|profiles)\/.*(\/data\/|\/library\/|\.schema\.json$)/.test(path))
+        .filter((path) => !path.endsWith(".ts"))
+        .map((path) => `dist/${path}`),
     ];
+    for (const path of ["src/profiler/config/dgdr.schema.json", "src/estimator/data/h200_sxm_vllm.json.gz"])
+      expect(needed).toContain(`dist/${path}`);
     expect(needed.filter((path) => !files.includes(path))).toEqual([]);
     expect(files.filter((path) => /^(test|bench|scripts)\/|\.ts$/.test(path))).toEqual([]);
+  });
+
+  it("names in its notice whose work it carries", () => {
+    const notice = readFileSync(join(folder, "node_modules", "llm-understudy", "NOTICE"), "utf8");
+    for (const name of ["aiconfigurator", "NVIDIA", "Inter Project", "Preact"]) expect(notice).toContain(name);
   });
 
   it("puts understudy on the path of npm's scripts", () => {
@@ -100,11 +110,41 @@ describe("the package, packed and installed elsewhere", () => {
       rmSync(output, { recursive: true });
     });
 
-    it("profiles with the measurements and the page that it brought along", () => {
+    it("profiles with the measurements that it brought along", () => {
       const output = join(folder, `profiled-${version}`);
       const request = ["--model", "Qwen/Qwen3-32B", "--backend", "vllm", "--gpu", "h200_sxm", "--strategy", "rapid"];
       expect(run(path, "profile", ...request, "--output-dir", output)).toMatchObject({ status: 0 });
       expect(readdirSync(output)).toContain("config_with_planner.yaml");
+      rmSync(output, { recursive: true });
+    });
+
+    it("shows results in the page that it brought along", async () => {
+      const output = join(folder, `picked-${version}`);
+      const bin = join(folder, "node_modules", "llm-understudy", "bin", "understudy.mjs");
+      const request = ["--model", "Qwen/Qwen3-32B", "--backend", "vllm", "--gpu", "h200_sxm", "--strategy", "rapid"];
+      const page = ["--pick-with-webui", "--webui-port", "0", "--output-dir", output];
+      const child = spawn(path, [bin, "profile", ...request, ...page], {
+        cwd: folder,
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      const ended = once(child, "exit");
+      try {
+        const url = await new Promise<string>((resolve, reject) => {
+          let said = "";
+          child.stderr.setEncoding("utf8").on("data", (text: string) => {
+            said += text;
+            const found = /http:\/\/[^\s/]+/.exec(said);
+            if (found) resolve(found[0]);
+          });
+          child.once("exit", () => reject(new Error(said)));
+        });
+        const html = await (await fetch(url)).text();
+        const [script] = /assets\/[^"]+\.js/.exec(html)!;
+        expect((await fetch(`${url}/${script}`)).status).toBe(200);
+      } finally {
+        child.kill("SIGINT");
+      }
+      expect(await ended).toEqual([130, null]);
       rmSync(output, { recursive: true });
     });
 
