@@ -64,7 +64,7 @@ ${groups.map((group) => section(group, fields)).join("\n\n")}
 
 ${nested(field("scheduling"))}
 
-A plugin of \`external_plugins\`:
+A plugin of \`external_plugins\`; [how to write one](planner-plugins.md):
 
 ${nested(itemOf(field("scheduling"), "external_plugins"))}
 
