@@ -116,13 +116,7 @@ class DefaultStrategy implements Planner {
   }
 
   #plan(tick: number, observation: Observation, rate: number, dtS: number, missing: Degradation[]): Decision {
-    const needs = workerNeeds(
-      this.#shapes,
-      this.#surface,
-      this.#context,
-      this.#minWorkers,
-      this.#bank.forecast(0),
-    );
+    const needs = workerNeeds(this.#shapes, this.#surface, this.#context, this.#minWorkers, this.#bank.forecast(0));
     this.#feelPressure(observation, needs, rate, dtS);
     const margins = this.#pressure.margins();
     const reserve = this.#bank.reserve(margins.errorQuantile);

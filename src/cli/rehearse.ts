@@ -15,6 +15,7 @@ import {
   staticCacheKey,
 } from "#src/rehearsal";
 import { formatRun, reportJson, terminalOptions, writeReports } from "#src/report";
+import { predictorOf, predictorTools } from "./predictors.ts";
 import { progress, virtualTime } from "./progress.ts";
 import { packageVersion } from "./version.ts";
 
@@ -54,11 +55,11 @@ export function scenarioOf(document: object, name: string): RunnableScenario {
 }
 
 /** Runs a scenario, prints and writes what came of it. Returns whether all its expectations held. */
-export function rehearse(scenario: RunnableScenario, flags: RehearseFlags): boolean {
+export async function rehearse(scenario: RunnableScenario, flags: RehearseFlags): Promise<boolean> {
   const startedAt = new Date();
   const started = performance.now();
   const bar = progress();
-  const rehearsal = prepareRehearsal(scenario);
+  const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
   const horizonMs = rehearsal.workload.horizonMs;
   const record = rehearsal.run({
     engine: flags.engine,

@@ -1,5 +1,6 @@
 import type { TransferModel } from "#mocker/engine";
 import { createPlanner, type Planner, type PlannerConfig, type PlannerContext, surfaceFamilyOf } from "#planner/core";
+import type { PredictorTools } from "#planner/predictors";
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { checkExpectations, type Scenario, scenarioWorkload, type Workload } from "#scenarios";
 import type { BestStatic, ExpectationResult, RunRecord } from "#src/record";
@@ -37,8 +38,11 @@ export interface RunOptions {
   onProgress?: (nowMs: number, doneRequests: number) => void;
 }
 
-/** @throws UserError of the profiles, scenarios and planner rooms, REHEARSAL_… */
-export function prepareRehearsal(scenario: RunnableScenario): Rehearsal {
+/**
+ * @param tools what the planner's predictors need of the outside (Prophet's library)
+ * @throws UserError of the profiles, scenarios and planner rooms, REHEARSAL_…
+ */
+export function prepareRehearsal(scenario: RunnableScenario, tools: PredictorTools = {}): Rehearsal {
   if (scenario.faults.length > 0) throw faultsUnsupported(scenario.locate(["faults"]));
   const { deployment } = scenario;
   const profile = deployment.profile === null ? null : loadProfile(deployment.profile);
@@ -55,10 +59,10 @@ export function prepareRehearsal(scenario: RunnableScenario): Rehearsal {
     workload,
     profile,
     simulation: base,
-    newPlanner: () => scenarioPlanner(scenario, base, profile),
+    newPlanner: () => scenarioPlanner(scenario, base, profile, tools),
     labelled,
     run: (options = {}) => {
-      const planner = scenarioPlanner(scenario, base, profile);
+      const planner = scenarioPlanner(scenario, base, profile, tools);
       return labelled(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
     },
     runStatic: ({ prefill, decode }) =>
@@ -107,6 +111,7 @@ function scenarioPlanner(
   { planner: config, sla, locate }: RunnableScenario,
   spec: SimulationSpec,
   profile: Profile | null,
+  predictorTools: PredictorTools,
 ): Planner | null {
   if (config === null) return null;
   if (profile === null) throw profileNeeded(locate(["planner"]));
@@ -119,6 +124,7 @@ function scenarioPlanner(
     transferMsPerToken: transfer === null ? 0 : (transfer.bytesPerToken / transfer.bytesPerSecond) * 1000,
     maxDecodeSequences: decode.engine.maxNumSeqs * decode.dpSize,
     maxBatchedTokens: (prefill ?? decode).engine.maxNumBatchedTokens,
+    predictorTools,
   };
   return createPlanner(config, context, buildSurface(profile, surfaceFamilyOf(config.strategy)));
 }

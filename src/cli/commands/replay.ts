@@ -84,8 +84,8 @@ Examples:
   $ understudy replay trace.jsonl --profile h200-llama-3.1-8b-fp8-tp1-estimate --prefill-workers 2 --decode-workers 2 --speedup 2
   $ understudy replay trace.jsonl --profile my-profile/ --prefill-workers 1 --decode-workers 1 --planner default --max-gpus 8`,
     )
-    .action((trace: string, flags: ReplayFlags) => {
-      if (!rehearse(scenarioOf(document(trace, flags), "replay"), flags)) process.exitCode = 1;
+    .action(async (trace: string, flags: ReplayFlags) => {
+      if (!(await rehearse(scenarioOf(document(trace, flags), "replay"), flags))) process.exitCode = 1;
     });
   return withRehearseFlags(command);
 }

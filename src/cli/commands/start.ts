@@ -9,8 +9,8 @@ export function startCommand(): Command {
   const command = new Command("start")
     .description("a first rehearsal: half an hour of sinusoidal traffic on a deployment that the planner scales")
     .addHelpText("after", "\nExamples:\n  $ understudy start\n  $ understudy start -o results/first")
-    .action((flags: RehearseFlags) => {
-      if (!rehearse(loadScenario(fileURLToPath(MAIN_SCENARIO)), flags)) process.exitCode = 1;
+    .action(async (flags: RehearseFlags) => {
+      if (!(await rehearse(loadScenario(fileURLToPath(MAIN_SCENARIO)), flags))) process.exitCode = 1;
     });
   return withRehearseFlags(command);
 }

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { formatDuration, writeFileAtomically } from "#common";
 import { clientExpectations, compareRuns, runAtUrl, runLive } from "#src/live";
 import { prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
+import { predictorOf, predictorTools } from "../predictors.ts";
 import { progress } from "../progress.ts";
 import { presentRun, type RehearseFlags } from "../rehearse.ts";
 import { comparisonText } from "./comparison-text.ts";
@@ -41,7 +42,7 @@ export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFla
   const bar = progress();
   const horizonMs = (ms: number) => (ms > 0 ? ` of ${formatDuration(ms)}` : "");
   try {
-    const rehearsal = prepareRehearsal(scenario);
+    const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
     const options = {
       timeScale: flags.timeScale,
       processes: flags.processes,
