@@ -1,4 +1,5 @@
 export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
+export { type KubernetesLeadershipOptions, kubernetesLeadership } from "./kubernetes/leadership.ts";
 export { AdvisoryConnector, type AdvisoryConnectorOptions } from "./none.ts";
 export { type Pace, realPace } from "./pace.ts";
 export { FileStore, type FileStoreOptions } from "./stores/file-store.ts";
