@@ -1,4 +1,4 @@
-import { createPredictor, type PredictorConfig, type PredictorTools } from "#planner/predictors";
+import { createPredictor, type LoadValues, type PredictorConfig, type PredictorTools } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { type SlaReplicaOptions, slaReplicas } from "./sla-formulas.ts";
 import type { Targets } from "./types.ts";
@@ -47,6 +47,7 @@ export function dryRun(
   config: DryRunConfig,
   surface: Surface,
   tools: PredictorTools = {},
+  history: readonly LoadValues[] = [],
 ): DryRunStep[] {
   const { intervalS } = config;
   const predictors = {
