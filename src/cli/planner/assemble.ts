@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { BearerTokens, type Clock, UserError, wallClock } from "#common";
+import { BearerTokens, UserError, wallClock } from "#common";
 import type { PlannerServiceConfig, ReadPlannerConfig } from "#planner/config";
 import { AdvisoryConnector, type Connector, FileStore, realPace, VirtualConnector } from "#planner/connectors";
 import { createPlanner, type Role, surfaceFamilyOf } from "#planner/core";
@@ -10,18 +10,18 @@ import {
   dashboardApp,
   listenAt,
   MinimumEndpoints,
-  type ObservationSource,
   PlannerMetrics,
   PlannerService,
   PluginMetrics,
   type ServiceLog,
   type TickingPlanner,
 } from "#planner/service";
-import { Fleet, scrapeSource } from "#planner/sources";
+import { Fleet } from "#planner/sources";
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { type PlannerPageInput, plannerContent, plannerPage } from "#src/report";
 import { gpusPerWorker, plannerContext, strategyConfig } from "./core-config.ts";
 import { withPlugins } from "./plugins.ts";
+import { sourceOf } from "./source.ts";
 
 /** Ticks that a page shows. */
 const PAGE_TICKS = 5_000;
@@ -137,30 +137,6 @@ export async function assemblePlanner(
 function rolesOf({ mode }: PlannerServiceConfig): readonly Role[] {
   if (mode === "disagg") return ["prefill", "decode"];
   return [mode === "prefill" ? "prefill" : "decode"];
-}
-
-function sourceOf(config: PlannerServiceConfig, clock: Clock, fleet: Fleet, profile: Profile): ObservationSource {
-  const { frontendUrls } = config.metrics;
-  if (frontendUrls.length === 0) {
-    throw new UserError({
-      code: "PLANNER_NO_SOURCE",
-      where: "frontend_urls",
-      message: "found no frontend to observe, expected at least one address",
-      hint: "--frontend-urls http://127.0.0.1:8000",
-    });
-  }
-  const surface = buildSurface(profile, "robust");
-  const none = { active: 0, starting: 0, draining: 0 };
-  return scrapeSource({
-    clock,
-    frontends: frontendUrls,
-    workers: async () => (await fleet.read()) ?? { workers: [], counts: { prefill: none, decode: none } },
-    sla: config.sla,
-    feasible: (isl) => surface.ttftMs(isl) <= config.sla.ttftMs,
-    idlePrefillMs: (isl) => surface.ttftMs(isl),
-    disaggregated: config.mode === "disagg",
-    ...(config.modelName === null ? {} : { model: config.modelName }),
-  });
 }
 
 function connectorOf(config: PlannerServiceConfig, fleet: Fleet, profile: Profile): Connector {
