@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { BearerTokens, UserError, wallClock } from "#common";
 import type { PlannerServiceConfig, ReadPlannerConfig } from "#planner/config";
-import { AdvisoryConnector, type Connector, FileStore, realPace, VirtualConnector } from "#planner/connectors";
-import { createPlanner, type Role, surfaceFamilyOf } from "#planner/core";
+import { realPace } from "#planner/connectors";
+import { createPlanner, surfaceFamilyOf } from "#planner/core";
 import {
   controlApp,
   type DashboardPage,
@@ -17,9 +17,10 @@ import {
   type TickingPlanner,
 } from "#planner/service";
 import { Fleet } from "#planner/sources";
-import { buildSurface, loadProfile, type Profile } from "#profiles";
+import { buildSurface, loadProfile } from "#profiles";
 import { type PlannerPageInput, plannerContent, plannerPage } from "#src/report";
-import { gpusPerWorker, plannerContext, strategyConfig } from "./core-config.ts";
+import { connectorOf } from "./connector.ts";
+import { plannerContext, strategyConfig } from "./core-config.ts";
 import { withPlugins } from "./plugins.ts";
 import { sourceOf } from "./source.ts";
 
@@ -53,7 +54,7 @@ export async function assemblePlanner(
   );
   const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
   const source = sourceOf(config, clock, fleet, profile);
-  const connector = connectorOf(config, fleet, profile);
+  const connector = connectorOf(config, { fleet, gpusPerReplica: context.gpusPerWorker });
   const { budget, engine, service: settings } = config;
   const minimum = new MinimumEndpoints(planner, {
     mode: config.mode,
@@ -132,45 +133,6 @@ export async function assemblePlanner(
       return service.snapshots.last === undefined ? [] : await diagnostics.report();
     },
   };
-}
-
-function rolesOf({ mode }: PlannerServiceConfig): readonly Role[] {
-  if (mode === "disagg") return ["prefill", "decode"];
-  return [mode === "prefill" ? "prefill" : "decode"];
-}
-
-function connectorOf(config: PlannerServiceConfig, fleet: Fleet, profile: Profile): Connector {
-  const roles = rolesOf(config);
-  const gpusPerReplica = gpusPerWorker(config, profile);
-  const { connector: settings, environment } = config;
-  const discovery = async () => {
-    const seen = await fleet.read();
-    return seen === null ? null : { prefill: seen.counts.prefill.active, decode: seen.counts.decode.active };
-  };
-  if (environment === "virtual") {
-    const { virtualStore } = settings;
-    if (virtualStore.kind !== "file") throw unavailable("virtual_store", virtualStore.kind, "file:FOLDER");
-    return new VirtualConnector({
-      namespace: config.namespace,
-      store: new FileStore(virtualStore.folder),
-      roles,
-      discovery,
-      gpusPerReplica,
-      maxWaitMs: settings.maxWaitMs,
-      ...(config.modelName === null ? {} : { model: config.modelName }),
-    });
-  }
-  if (environment === "none") return new AdvisoryConnector({ roles, discovery, gpusPerReplica });
-  throw unavailable("environment", environment, "virtual or none");
-}
-
-function unavailable(where: string, found: string, expected: string): UserError {
-  return new UserError({
-    code: "PLANNER_ENVIRONMENT_UNAVAILABLE",
-    where,
-    message: `found ${found}, which this planner can't scale yet, expected ${expected}`,
-    hint: "--environment virtual --virtual-store file:./planner-state",
-  });
 }
 
 function pageOf(config: PlannerServiceConfig, planner: TickingPlanner, service: () => PlannerService): DashboardPage {
