@@ -1,0 +1,19 @@
+import { describe, expect, it } from "vitest";
+import { loadCampaigns } from "./campaign.ts";
+
+const SEED = 20_261_129;
+const campaigns = await loadCampaigns();
+
+it("has campaigns of different names, each with a slice smaller than the whole", () => {
+  expect(campaigns.length).toBeGreaterThan(0);
+  expect(new Set(campaigns.map(({ name }) => name)).size).toBe(campaigns.length);
+  for (const { sliceRuns, soakRuns } of campaigns) expect(sliceRuns).toBeLessThanOrEqual(soakRuns);
+});
+
+describe.each(campaigns)("campaign $name", (campaign) => {
+  it(`${campaign.proves}: ${campaign.sliceRuns} ${campaign.cases}`, async () => {
+    const { runs, failures } = await campaign.run(campaign.sliceRuns, SEED);
+    expect(failures).toEqual([]);
+    expect(runs).toBe(campaign.sliceRuns);
+  });
+});
