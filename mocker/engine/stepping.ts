@@ -2,9 +2,10 @@ import { effectiveOsl, neverFits } from "./config.ts";
 import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { type Block, KvCache } from "./kv-cache.ts";
+import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
 import { isPlainDecoding, type ScheduledItem, type Sequence } from "./sequence.ts";
-import type { Engine, EngineConfig, EngineListener, EngineLoad, RequestSource } from "./types.ts";
+import type { Engine, EngineConfig, EngineListener, EngineLoad, PassBatch, RequestSource } from "./types.ts";
 
 type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
@@ -27,6 +28,7 @@ export class SteppingEngine implements Engine {
   #commands: Command[] = [];
   #scheduled: ScheduledItem[] = [];
   #work: PassWork = emptyPassWork();
+  #batch: PassBatch = passBatch([], [], []);
   /** The pass admitted or preempted somebody. */
   #batchChanged = false;
   #nowMs = 0;
@@ -106,6 +108,7 @@ export class SteppingEngine implements Engine {
       this.#giveUpHead();
     }
     this.#work = this.#passWork();
+    this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations);
     const prefillMs = prefillPassMs(this.config, this.#work);
     this.counters.prefillMs += prefillMs;
     const decodeMs = decodePassMs(this.config, this.#work.decodeCount, this.#work.decodeContextSum);
@@ -175,6 +178,16 @@ export class SteppingEngine implements Engine {
       lastDecodeBatch: this.#lastPass.decodeCount,
       lastDecodeKvTokens: this.#lastPass.decodeContextSum,
     };
+  }
+
+  /** Of the pass under way, or of the last one; `queued` as it was when that began. */
+  lastBatch(): PassBatch {
+    return this.#batch;
+  }
+
+  /** Of this instant: a batch that is under way, or none, and who waits now. */
+  batchNow(): PassBatch {
+    return passBatch(this.#scheduled, this.#waiting, this.#reservations);
   }
 
   #newSequence(request: number): Sequence {

@@ -135,6 +135,33 @@ export interface EngineLoad {
   lastDecodeKvTokens: number;
 }
 
+/** What a forward pass computes, and what it leaves waiting; variances are population variances, tokens². */
+export interface PassBatch {
+  scheduled: {
+    /** Prompts of which a part is computed. */
+    prefillRequests: number;
+    /** Tokens of them that are computed in this pass. */
+    prefillTokens: number;
+    /** Of whole prompts. */
+    prefillLengthVariance: number;
+    /** Context of those prompts that was in the cache already. */
+    prefillKvTokens: number;
+    decodeRequests: number;
+    decodeKvTokens: number;
+    decodeKvVariance: number;
+  };
+  queued: {
+    prefillRequests: number;
+    /** Of whole prompts. */
+    prefillTokens: number;
+    prefillLengthVariance: number;
+    /** Preempted, or with a prompt that was computed elsewhere. */
+    decodeRequests: number;
+    decodeKvTokens: number;
+    decodeKvVariance: number;
+  };
+}
+
 export interface PassCounters {
   passes: number;
   steadyPasses: number;

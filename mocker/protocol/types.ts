@@ -1,4 +1,4 @@
-import type { EngineLoad, EngineRole } from "#mocker/engine";
+import type { EngineLoad, EngineRole, PassBatch } from "#mocker/engine";
 
 /**
  * What a worker says of itself at `GET /worker`: all that a frontend needs for routing, and a planner for counting. The
@@ -87,22 +87,52 @@ export type RequestEvent = { seq: number; requestId: string; model: string /** U
   | { kind: "failed"; status: number; message: string; workerId: string | null; prefillWorkerId: string | null }
 );
 
-/** A line of a worker's `GET /fpm?since=N`: one forward pass. */
-export interface ForwardPassRecord {
-  seq: number;
+/** What a worker tells of a forward pass of one of its ranks. */
+export interface ForwardPassRecord extends PassBatch {
   dpRank: number;
   /** End of the pass, Unix seconds. */
   at: number;
-  /** Model ms. */
+  /** Model ms; 0 in a heartbeat: no pass has ended, `scheduled` is what is under way, `queued` who waits now. */
   durationMs: number;
   prefillMs: number;
-  scheduledPrefillTokens: number;
-  decodeBatch: number;
-  decodeKvTokens: number;
-  running: number;
-  waiting: number;
-  queuedPrefillTokens: number;
   usedBlocks: number;
+}
+
+/**
+ * A line of a worker's `GET /fpm?since=N`: Dynamo's ForwardPassMetrics, version 1, by its names there (model s and tokens),
+ * and what else is known of the pass.
+ */
+export interface ForwardPassLine {
+  version: 1;
+  worker_id: string;
+  dp_rank: number;
+  /** Number of the pass within its rank, from 1; heartbeats count, too. */
+  counter_id: number;
+  wall_time: number;
+  scheduled_requests: {
+    num_prefill_requests: number;
+    sum_prefill_tokens: number;
+    var_prefill_length: number;
+    sum_prefill_kv_tokens: number;
+    num_decode_requests: number;
+    sum_decode_kv_tokens: number;
+    var_decode_kv_tokens: number;
+  };
+  queued_requests: {
+    num_prefill_requests: number;
+    sum_prefill_tokens: number;
+    var_prefill_length: number;
+    num_decode_requests: number;
+    sum_decode_kv_tokens: number;
+    var_decode_kv_tokens: number;
+  };
+  /** Number of the line within its worker: what `since` counts. */
+  seq: number;
+  /** Unix seconds. */
+  at: number;
+  /** Share of `wall_time` that prompts took. */
+  prefill_time: number;
+  used_blocks: number;
 }
 
 /** One change of a KV cache. Hashes are unsigned 64-bit numbers in decimal: as JSON numbers, readers would round them. */

@@ -1,5 +1,5 @@
 import type { Clock, Lateness } from "#common";
-import type { EngineConfig, EngineLoad, KvEvent, PassCounters, TransferModel } from "#mocker/engine";
+import type { EngineConfig, EngineLoad, KvEvent, PassBatch, PassCounters, TransferModel } from "#mocker/engine";
 import type { ForwardPassRecord, KvTransferParams, WorkerCard } from "#mocker/protocol";
 import type { Tokenizer } from "#mocker/text";
 
@@ -68,7 +68,7 @@ export interface WorkerSettings {
 /** What observes a worker from inside: metrics, KV events, records of passes. */
 export interface WorkerObserver {
   /** After the end of each pass, before the next begins; `load` is of its rank. */
-  passEnded?(record: Omit<ForwardPassRecord, "seq">, load: EngineLoad): void;
+  passEnded?(record: ForwardPassRecord, load: EngineLoad): void;
   /** `Worker.blockIdentity` still answers for a block that is being removed. */
   kvEvent?(dpRank: number, event: KvEvent, atMs: number): void;
   /** The rank's whole cache was emptied at once; `kvEvent` does not tell of its blocks. */
@@ -88,6 +88,8 @@ export interface Worker {
   submit(generation: Generation, listener: GenerationListener): GenerationHandle;
   /** As of now, per rank. */
   load(): EngineLoad[];
+  /** Per rank: the batch of the pass under way, if any, and who waits now. */
+  batches(): PassBatch[];
   /** Block ids of KV events by content: chained hashes as Dynamo has them (xxh3-64, seed 1337). */
   blockIdentity(blockId: number): BlockIdentity | null;
   clearKvBlocks(): void;

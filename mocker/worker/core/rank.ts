@@ -4,6 +4,7 @@ import {
   type EngineListener,
   type EngineLoad,
   type KvEvent,
+  type PassBatch,
   type RequestSource,
   SteppingEngine,
 } from "#mocker/engine";
@@ -31,7 +32,7 @@ export interface EndedPass {
   endMs: number;
   durationMs: number;
   prefillMs: number;
-  scheduledPrefillTokens: number;
+  batch: PassBatch;
   load: EngineLoad;
 }
 
@@ -57,7 +58,6 @@ export class Rank {
   readonly #indexes: number[] = [];
   #tokensMs = 0;
   #prefillMs = 0;
-  #prefillTokens = 0;
 
   constructor(index: number, config: EngineConfig, parts: RankParts) {
     this.index = index;
@@ -104,11 +104,10 @@ export class Rank {
       endMs,
       durationMs: endMs - startMs,
       prefillMs: counters.prefillMs - this.#prefillMs,
-      scheduledPrefillTokens: counters.scheduledPrefillTokens - this.#prefillTokens,
+      batch: this.engine.lastBatch(),
       load: this.engine.load(),
     });
     this.#prefillMs = counters.prefillMs;
-    this.#prefillTokens = counters.scheduledPrefillTokens;
   }
 
   #listener(): EngineListener {

@@ -5,6 +5,7 @@ import {
   type KvEvent,
   neverFits,
   newPassCounters,
+  type PassBatch,
   type PassCounters,
   type RequestSource,
   type SteppingEngine,
@@ -120,6 +121,10 @@ class LiveWorker implements Worker, RankOwner {
 
   load(): EngineLoad[] {
     return this.#ranks.map((rank) => rank.engine.load());
+  }
+
+  batches(): PassBatch[] {
+    return this.#ranks.map((rank) => rank.engine.batchNow());
   }
 
   counters(): PassCounters {
@@ -389,13 +394,8 @@ class LiveWorker implements Worker, RankOwner {
       at: this.clock.toUnixMs(pass.endMs) / 1000,
       durationMs: pass.durationMs,
       prefillMs: pass.prefillMs,
-      scheduledPrefillTokens: pass.scheduledPrefillTokens,
-      decodeBatch: load.lastDecodeBatch,
-      decodeKvTokens: load.lastDecodeKvTokens,
-      running: load.running,
-      waiting: load.waiting,
-      queuedPrefillTokens: load.queuedPrefillTokens,
       usedBlocks: load.usedBlocks,
+      ...pass.batch,
     };
     for (const observer of this.#observers) observer.passEnded?.(record, load);
   }

@@ -28,7 +28,7 @@ export interface EngineMetrics {
   /** A token after the first, so long after the one before. */
   nextToken(rank: number, gapMs: number): void;
   finished(rank: number, reason: FinishedReason, record: SequenceRecord): void;
-  passEnded(record: Omit<ForwardPassRecord, "seq">): void;
+  passEnded(record: ForwardPassRecord): void;
 }
 
 /** All metrics of one worker. */

@@ -74,7 +74,7 @@ export function understudyMetrics(registry: Registry, worker: Worker): Pick<Engi
       passes[rank]!.inc();
       passSeconds[rank]!.inc(record.durationMs / 1000);
       prefillSeconds[rank]!.inc(record.prefillMs / 1000);
-      scheduledTokens[rank]!.inc(record.scheduledPrefillTokens);
+      scheduledTokens[rank]!.inc(record.scheduled.prefillTokens);
     },
   };
 }

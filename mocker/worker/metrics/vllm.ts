@@ -182,7 +182,7 @@ export function vllmMetrics(registry: Registry, worker: Worker): EngineMetrics {
       meanItl[rank]!.observe(record.outputTokens > 1 ? phases.decode / (record.outputTokens - 1) : 0);
     },
     passEnded(record) {
-      iteration[record.dpRank]!.observe(record.scheduledPrefillTokens + record.decodeBatch);
+      iteration[record.dpRank]!.observe(record.scheduled.prefillTokens + record.scheduled.decodeRequests);
     },
   };
 }

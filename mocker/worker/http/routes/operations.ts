@@ -30,13 +30,18 @@ export function operationRoutes(app: FastifyInstance, keys: ApiKeys): void {
     return { ranks: worker.load(), prefillMs, preemptions };
   });
 
-  // The passes after the one numbered `since`, as JSON lines.
-  app.get<{ Querystring: { since?: string } }>("/fpm", (request, reply) => {
-    const since = Number(request.query.since ?? 0);
-    if (!Number.isSafeInteger(since) || since < 0) {
-      throw invalidRequest("Invalid 'since': expected a whole number of 0 or more.", "since");
-    }
-    return reply.header("content-type", "application/x-ndjson").send(contextOf(request).passes.linesSince(since));
+  // The passes after the one numbered `since`, the last `limit` of them, as JSON lines.
+  app.get<{ Querystring: { since?: string; limit?: string } }>("/fpm", (request, reply) => {
+    const { passes, clock, running } = contextOf(request);
+    const since = wholeNumber("since", request.query.since, 0, 0);
+    const limit = wholeNumber("limit", request.query.limit, 1, Number.MAX_SAFE_INTEGER);
+    const { worker } = running;
+    const loads = worker.load();
+    passes.heartbeats(
+      clock.toUnixMs(clock.nowMs()) / 1000,
+      worker.batches().map((batch, rank) => ({ batch, usedBlocks: loads[rank]!.usedBlocks })),
+    );
+    return reply.header("content-type", "application/x-ndjson").send(passes.linesSince(running.id, since, limit));
   });
 
   app.get("/kv_events", (request, reply) => {
@@ -66,4 +71,12 @@ export function operationRoutes(app: FastifyInstance, keys: ApiKeys): void {
     worker.drain().catch((error: unknown) => request.log.error(error));
     return { state: worker.state };
   });
+}
+
+function wholeNumber(name: string, text: string | undefined, least: number, preset: number): number {
+  const value = text === undefined ? preset : Number(text);
+  if (text === "" || !Number.isSafeInteger(value) || value < least) {
+    throw invalidRequest(`Invalid '${name}': expected a whole number of ${least} or more.`, name);
+  }
+  return value;
 }

@@ -8,6 +8,17 @@ import { createWorker } from "../../../../mocker/worker/core/worker.ts";
 import { last, makeWorker, NO_PEERS, send, when } from "./live-worker.ts";
 import { ManualTime, settle } from "./manual-time.ts";
 
+const NOTHING_SCHEDULED = {
+  prefillRequests: 0,
+  prefillTokens: 0,
+  prefillLengthVariance: 0,
+  prefillKvTokens: 0,
+  decodeRequests: 0,
+  decodeKvTokens: 0,
+  decodeKvVariance: 0,
+};
+const { prefillKvTokens: _, ...NOTHING_QUEUED } = NOTHING_SCHEDULED;
+
 describe("a worker's schedule", () => {
   it("is the engine's: each pass begins at the exact end of the one before", () => {
     const time = new ManualTime();
@@ -96,12 +107,12 @@ describe("what a worker tells of a pass", () => {
     const time = new ManualTime();
     const worker = makeWorker(time);
     const order: string[] = [];
-    const records: Omit<ForwardPassRecord, "seq">[] = [];
+    const records: ForwardPassRecord[] = [];
     worker.observe({
       passEnded: (record, load) => {
         order.push("pass");
         records.push(record);
-        expect(load.running).toBe(record.running);
+        expect(load.lastDecodeBatch).toBe(record.scheduled.decodeRequests);
       },
     });
     send(worker, 6, 2, { onEvent: (event) => order.push(event) });
@@ -113,26 +124,18 @@ describe("what a worker tells of a pass", () => {
         at: 0.006,
         durationMs: 6,
         prefillMs: 6,
-        scheduledPrefillTokens: 6,
-        decodeBatch: 0,
-        decodeKvTokens: 0,
-        running: 1,
-        waiting: 0,
-        queuedPrefillTokens: 0,
         usedBlocks: 2,
+        scheduled: { ...NOTHING_SCHEDULED, prefillRequests: 1, prefillTokens: 6 },
+        queued: NOTHING_QUEUED,
       },
       {
         dpRank: 0,
         at: 0.016,
         durationMs: 10,
         prefillMs: 0,
-        scheduledPrefillTokens: 0,
-        decodeBatch: 1,
-        decodeKvTokens: 7,
-        running: 0,
-        waiting: 0,
-        queuedPrefillTokens: 0,
         usedBlocks: 0,
+        scheduled: { ...NOTHING_SCHEDULED, decodeRequests: 1, decodeKvTokens: 7 },
+        queued: NOTHING_QUEUED,
       },
     ]);
     expect(worker.counters()).toMatchObject({ passes: 2, prefillMs: 6, scheduledPrefillTokens: 6 });

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import type { ForwardPassLine } from "#mocker/protocol";
 import { builtinTokenizer } from "#mocker/text";
 import { call, chat, post, startWorker, words } from "./harness.ts";
 
@@ -100,18 +101,26 @@ describe("what else a worker answers", () => {
     const card = (await call(`${worker.url}/worker`)).json();
     expect(card).toMatchObject({ url: worker.url, model: "mock", role: "aggregated", state: "ready", blockSize: 4 });
     await post(`${worker.url}/v1/completions`, { prompt: words(9), max_tokens: 3 });
-    const lines = async (since: number) =>
-      (await call(`${worker.url}/fpm?since=${since}`)).text
+    const lines = async (query: string) =>
+      (await call(`${worker.url}/fpm?${query}`)).text
         .split("\n")
         .filter((line) => line !== "")
-        .map((line) => JSON.parse(line));
-    const passes = await lines(0);
-    expect(passes.map((pass) => pass.seq)).toEqual([1, 2, 3]);
-    expect(passes[0]).toMatchObject({ scheduledPrefillTokens: 9, decodeBatch: 0 });
-    expect(passes[1]).toMatchObject({ scheduledPrefillTokens: 0, decodeBatch: 1 });
-    expect((await lines(2)).map((pass) => pass.seq)).toEqual([3]);
-    expect(await lines(3)).toEqual([]);
-    expect((await call(`${worker.url}/fpm?since=-1`)).status).toBe(400);
+        .map((line) => JSON.parse(line) as ForwardPassLine);
+    // Heartbeats of a rank that is idle have no duration.
+    const passes = (await lines("since=0")).slice(0, 3);
+    expect(passes.map(({ seq, counter_id }) => [seq, counter_id])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+    expect(passes[0]).toMatchObject({ version: 1, worker_id: card.id, dp_rank: 0, wall_time: 0, used_blocks: 3 });
+    expect(passes[0]!.scheduled_requests).toMatchObject({ num_prefill_requests: 1, sum_prefill_tokens: 9 });
+    expect(passes[1]!.scheduled_requests).toMatchObject({ num_decode_requests: 1, sum_decode_kv_tokens: 10 });
+    expect((await lines("since=2"))[0]!.seq).toBe(3);
+    expect(await lines("since=0&limit=1")).toHaveLength(1);
+    for (const query of ["since=-1", "since=", "since=1.5", "limit=0", "limit=x"]) {
+      expect((await call(`${worker.url}/fpm?${query}`)).status, query).toBe(400);
+    }
     const { ranks, preemptions } = (await call(`${worker.url}/worker/load`)).json();
     expect(ranks[0]).toMatchObject({ running: 0, waiting: 0, usedBlocks: 0 });
     expect(preemptions).toBe(0);
