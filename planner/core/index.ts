@@ -10,5 +10,8 @@ export {
   type TrafficBucket,
 } from "./dry-run.ts";
 export { erlangC, waitDecay } from "./queueing.ts";
+export { decideShared, type SharedDecisionInput } from "./shared-budget/decide.ts";
+export { IntentCache } from "./shared-budget/intents.ts";
+export type * from "./shared-budget/types.ts";
 export { type CorrectionFactors, type IntervalLoad, type SlaReplicaOptions, slaReplicas } from "./sla-formulas.ts";
 export type * from "./types.ts";
