@@ -1,20 +1,25 @@
-import { createPredictor, type LoadValues, type PredictorConfig, type PredictorTools } from "#planner/predictors";
+import type { LoadForecaster } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { type SlaReplicaOptions, slaReplicas } from "./sla-formulas.ts";
 import type { Targets } from "./types.ts";
 
-/** What a trace shows in one interval; intervals without requests are left out. */
+/** What a trace shows in one interval. */
 export interface TrafficBucket {
   startS: number;
   requests: number;
-  /** Means over the interval's requests, tokens. */
+  /** Means over the interval's requests, tokens; NaN where there are none. */
+  isl: number;
+  osl: number;
+}
+
+/** Mean lengths of an interval, tokens. */
+interface Lengths {
   isl: number;
   osl: number;
 }
 
 export interface DryRunConfig extends SlaReplicaOptions {
   ttftMs: number;
-  predictor: PredictorConfig;
   /** Workers in the first interval. */
   start: Targets;
 }
@@ -40,53 +45,49 @@ export interface DryRunStep {
 
 /**
  * What the SLA planner would have done over a trace, without a deployment and without correction factors: each interval is
- * sized from the forecast made before it. As in the reference, safe throughputs count workers, not their GPUs.
+ * sized from the forecast made before it. As in the reference, the first interval has the workers of the start and counts as
+ * forecast exactly (a forecaster that knows traffic from before is asked all the same), and safe throughputs count workers, not
+ * their GPUs. An interval without requests is judged by the lengths that were forecast for it.
  */
 export function dryRun(
   buckets: readonly TrafficBucket[],
   config: DryRunConfig,
   surface: Surface,
-  tools: PredictorTools = {},
-  history: readonly LoadValues[] = [],
+  forecaster: LoadForecaster,
 ): DryRunStep[] {
   const { intervalS } = config;
-  const predictors = {
-    requests: createPredictor(config.predictor, intervalS, "requests", tools),
-    isl: createPredictor(config.predictor, intervalS, "length", tools),
-    osl: createPredictor(config.predictor, intervalS, "length", tools),
-  };
   let workers = config.start;
   return buckets.map((bucket, index) => {
-    let forecast = { requests: bucket.requests, isl: bucket.isl, osl: bucket.osl };
+    const made = forecaster.predict();
+    const { requests } = bucket;
+    const forecast = index === 0 && made.requests === 0 ? { requests, ...lengthsOf(bucket, made) } : made;
     if (index > 0) {
-      forecast = {
-        requests: predictors.requests.predict(),
-        isl: predictors.isl.predict(),
-        osl: predictors.osl.predict(),
-      };
       workers = slaReplicas(surface, forecast, { prefill: 1, decode: 1 }, config)?.targets ?? workers;
     }
-    predictors.requests.add(bucket.requests);
-    predictors.isl.add(bucket.isl);
-    predictors.osl.add(bucket.osl);
-    const best = surface.bestThroughputPerGpu(config.itlMs, bucket.isl + bucket.osl / 2);
-    const prefillInTime = surface.ttftMs(bucket.isl) <= config.ttftMs;
+    forecaster.add(bucket);
+    const { isl, osl } = lengthsOf(bucket, forecast);
+    const best = surface.bestThroughputPerGpu(config.itlMs, isl + osl / 2);
+    const prefillInTime = surface.ttftMs(isl) <= config.ttftMs;
     return {
       startS: bucket.startS,
-      requests: bucket.requests,
+      requests,
       forecastRequests: forecast.requests,
-      isl: bucket.isl,
+      isl,
       forecastIsl: forecast.isl,
-      osl: bucket.osl,
+      osl,
       forecastOsl: forecast.osl,
       prefill: workers.prefill,
       decode: workers.decode,
-      prefillTokens: bucket.requests * bucket.isl,
-      decodeTokens: bucket.requests * bucket.osl,
-      safePrefillTokens: prefillInTime ? workers.prefill * surface.prefillThroughputPerGpu(bucket.isl) * intervalS : 0,
+      prefillTokens: requests * isl,
+      decodeTokens: requests * osl,
+      safePrefillTokens: prefillInTime ? workers.prefill * surface.prefillThroughputPerGpu(isl) * intervalS : 0,
       safeDecodeTokens: best.itlMs <= config.itlMs ? workers.decode * best.throughputPerGpu * intervalS : 0,
     };
   });
+}
+
+function lengthsOf({ requests, isl, osl }: TrafficBucket, forecast: Lengths): Lengths {
+  return requests > 0 ? { isl, osl } : { isl: forecast.isl, osl: forecast.osl };
 }
 
 /** Requests of a trace as the dry run reads them. */

@@ -1,4 +1,4 @@
-import { createPredictor, type Predictor, type PredictorConfig } from "#planner/predictors";
+import { LoadPredictor, type PredictorConfig } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { type CorrectionFactors, decodeCorrection, type IntervalLoad, slaReplicas } from "./sla-formulas.ts";
 import type { Decision, Observation, Planner, PlannerContext, Reason } from "./types.ts";
@@ -28,9 +28,7 @@ class SlaCompat implements Planner {
   readonly #options: SlaCompatOptions;
   readonly #context: PlannerContext;
   readonly #surface: Surface;
-  readonly #requests: Predictor;
-  readonly #isl: Predictor;
-  readonly #osl: Predictor;
+  readonly #predictor: LoadPredictor;
   readonly #correction: CorrectionFactors = { prefill: 1, decode: 1 };
   #tickCount = 0;
 
@@ -40,10 +38,8 @@ class SlaCompat implements Planner {
     this.#context = context;
     this.#surface = surface;
     const intervalS = options.intervalMs / 1000;
-    const { predictorTools } = context;
-    this.#requests = createPredictor(options.predictor, intervalS, "requests", predictorTools);
-    this.#isl = createPredictor(options.predictor, intervalS, "length", predictorTools);
-    this.#osl = createPredictor(options.predictor, intervalS, "length", predictorTools);
+    this.#predictor = new LoadPredictor(options.predictor, intervalS, context.predictorTools, "zero");
+    if (context.history !== undefined) this.#predictor.warmUp(context.history(intervalS));
   }
 
   tick(observation: Observation): Decision {
@@ -54,9 +50,7 @@ class SlaCompat implements Planner {
       return this.#stay(decision, "no-data", "no request counts: nothing is known, so nothing changes");
     }
     const { meanIsl, meanOsl, meanTtftMs, meanItlMs } = observation;
-    this.#requests.add(requests);
-    this.#isl.add(meanIsl ?? Number.NaN);
-    this.#osl.add(meanOsl ?? Number.NaN);
+    this.#predictor.add({ requests, isl: meanIsl ?? Number.NaN, osl: meanOsl ?? Number.NaN });
     if (!isNumber(meanTtftMs) || !isNumber(meanItlMs) || !isNumber(meanIsl) || !isNumber(meanOsl)) {
       return this.#stay(decision, "no-traffic", "no request ended in this interval: nothing to size from");
     }
@@ -96,10 +90,11 @@ class SlaCompat implements Planner {
     const context = this.#context;
     const intervalS = this.intervalMs / 1000;
     const givenRate = given?.requestRate ?? null;
+    const own = this.#predictor.predict();
     const load = {
-      requests: givenRate === null ? this.#requests.predict() : givenRate * intervalS,
-      isl: given?.isl ?? this.#isl.predict(),
-      osl: given?.osl ?? this.#osl.predict(),
+      requests: givenRate === null ? own.requests : givenRate * intervalS,
+      isl: given?.isl ?? own.isl,
+      osl: given?.osl ?? own.osl,
     };
     decision.forecast = { requestRate: load.requests / intervalS, isl: load.isl, osl: load.osl };
     const sized = slaReplicas(this.#surface, load, this.#correction, {

@@ -1,4 +1,4 @@
-import type { PredictorTools } from "#planner/predictors";
+import type { LoadValues, PredictorTools } from "#planner/predictors";
 
 export type Role = "prefill" | "decode";
 
@@ -169,4 +169,6 @@ export interface PlannerContext {
   firstTokenFrom?: "prefill" | "decode";
   /** What predictors need of the outside: Prophet's library. */
   predictorTools?: PredictorTools;
+  /** Traffic from before, by intervals of the given length (s), oldest first: what predictors learn before the first tick. */
+  history?: (intervalS: number) => Iterable<LoadValues>;
 }

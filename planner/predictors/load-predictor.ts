@@ -8,31 +8,51 @@ export interface LoadValues {
   osl: number;
 }
 
+/** Forecasts the load of the next interval from those before it. */
+export interface LoadForecaster {
+  /** Lengths may be NaN where there were no requests. */
+  add(values: LoadValues): void;
+  predict(): LoadValues;
+}
+
+/**
+ * What an interval without requests says about lengths: nothing, so that the last ones go on (`carry`), or that they were 0
+ * (`zero`, as in Dynamo's planner of October 2025, where each series leaves out its own leading zeros).
+ */
+export type IdleLengths = "carry" | "zero";
+
 /**
  * Forecasts requests, ISL and OSL together. In an interval without requests there are no lengths to learn from: once there
  * has been traffic, the last lengths are carried forward (as Dynamo's planner does since 2026), so that idle time
  * does not teach that prompts are empty.
  */
-export class LoadPredictor {
+export class LoadPredictor implements LoadForecaster {
   readonly #requests: Predictor;
   readonly #isl: Predictor;
   readonly #osl: Predictor;
+  readonly #idleLengths: IdleLengths;
   #lastLengths: { isl: number; osl: number } | null = null;
   /** Idle time before the first live request says nothing about traffic, whatever history was fed before. */
-  #waitsForTraffic = true;
+  #waitsForTraffic: boolean;
 
   /** @throws UserError PREDICTORS_PROPHET_MISSING */
-  constructor(config: PredictorConfig, intervalS: number, tools: PredictorTools = {}) {
+  constructor(
+    config: PredictorConfig,
+    intervalS: number,
+    tools: PredictorTools = {},
+    idleLengths: IdleLengths = "carry",
+  ) {
+    this.#idleLengths = idleLengths;
+    this.#waitsForTraffic = idleLengths === "carry";
     this.#requests = createPredictor(config, intervalS, "requests", tools);
     this.#isl = createPredictor(config, intervalS, "length", tools);
     this.#osl = createPredictor(config, intervalS, "length", tools);
   }
 
-  /** Lengths may be NaN where there were no requests. */
   add(values: LoadValues): void {
     if (this.#waitsForTraffic && !(values.requests > 0)) return;
     this.#waitsForTraffic = false;
-    this.#learn(values);
+    this.#learn(values, this.#idleLengths);
   }
 
   predict(): LoadValues {
@@ -41,13 +61,14 @@ export class LoadPredictor {
 
   /** Feeds the intervals of a trace from before. Idle time that then precedes the first live request is still left out. */
   warmUp(history: Iterable<LoadValues>): void {
-    for (const values of history) this.#learn(values);
+    for (const values of history) this.#learn(values, "carry");
     this.#waitsForTraffic = true;
   }
 
-  #learn({ requests, isl, osl }: LoadValues): void {
+  #learn({ requests, isl, osl }: LoadValues, idleLengths: IdleLengths): void {
     this.#requests.add(requests);
-    const lengths = requests > 0 && isl >= 0 && osl >= 0 ? { isl, osl } : this.#lastLengths;
+    const known = requests > 0 && isl >= 0 && osl >= 0;
+    const lengths = known || idleLengths === "zero" ? { isl, osl } : this.#lastLengths;
     if (lengths === null) return;
     this.#lastLengths = lengths;
     this.#isl.add(lengths.isl);

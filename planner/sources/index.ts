@@ -2,5 +2,5 @@ export { Fleet, type FleetOptions } from "./fleet.ts";
 export { loadProphet } from "./prophet-engine.ts";
 export { scrapeSource } from "./scrape-source.ts";
 export type { TraceRequest } from "./traces/request-line.ts";
-export { loadHistory, readRequestTrace } from "./traces/request-trace.ts";
+export { loadHistory, readRequestTrace, trafficHistory } from "./traces/request-trace.ts";
 export type { ScrapeSource, ScrapeSourceOptions, SourceWorker, SourceWorkers } from "./types.ts";

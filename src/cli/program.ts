@@ -8,6 +8,8 @@ export function buildProgram(subcommands: readonly Command[]): Command {
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
+    // Flags belong to the command before them: a subcommand may have one of the same name as its parent.
+    .enablePositionalOptions()
     .addHelpText(
       "after",
       `

@@ -6,7 +6,7 @@ export { xyChart } from "./charts/xy-chart.ts";
 export type { DryRunInput, DryRunSummary } from "./dry-run/input.ts";
 export { dryRunPage } from "./dry-run/page.ts";
 export { dryRunPicture } from "./dry-run/picture.ts";
-export { summarizeDryRun } from "./dry-run/summary.ts";
+export { shortRoles, summarizeDryRun } from "./dry-run/summary.ts";
 export { aiperfExport } from "./files/aiperf-export.ts";
 export { reportJson } from "./files/report-json.ts";
 export { reportSchema } from "./files/report-schema.ts";

@@ -37,6 +37,21 @@ describe("sla-compat strategy", () => {
     expect(decision.values.correctedItlMs!).toBeCloseTo(10 / decision.values.decodeCorrection!, 9);
   });
 
+  it("has learnt the traffic from before, and still leaves out the idle time before the first live request", () => {
+    const config = plannerConfigSchema.parse({ strategy: "sla-compat", interval: "5s", correction: false });
+    const asked: number[] = [];
+    const history = (intervalS: number) => {
+      asked.push(intervalS);
+      return Array.from({ length: 40 }, (_, k) => ({ requests: 100 + 10 * k, isl: 3000, osl: 300 }));
+    };
+    const warm = createPlanner(config, { ...disagg, history }, surface);
+    warm.tick(observation(5000, 0, { startedRequests: 0, completedRequests: 0, meanIsl: null, meanOsl: null }));
+    const decision = warm.tick(observation(10_000, 100));
+    expect(asked).toEqual([5]);
+    // The ramp goes on with the live value: idle time would have broken it.
+    expect(decision.forecast!.requestRate).toBeCloseTo(102, 1);
+  });
+
   it("sizes from a forecast that somebody else makes, field by field", () => {
     const own = planner({ correction: false }).tick(observation(5000, 30));
     const forecast = { requestRate: 60, isl: null, osl: null };

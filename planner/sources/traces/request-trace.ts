@@ -6,15 +6,17 @@ import { traceUnreadable } from "../errors.ts";
 import { parseRequestLine, type TraceRequest } from "./request-line.ts";
 
 const CHUNK_BYTES = 2 ** 20;
+const PROGRESS_REQUESTS = 10_000;
 const MAX_LINE_CHARS = 16 * 2 ** 20;
 
 /**
  * Reads the requests of a trace: a file, a folder (its .jsonl and .jsonl.gz files, in order of their names) or a glob; Mooncake
  * JSONL or dynamo.request.trace.v1, plain or gzip. Times of Dynamo's traces
  * are made relative to the earliest.
+ * @param onProgress hears now and then how many requests were read
  * @throws UserError PLANNER_TRACE_UNREADABLE, PLANNER_TRACE_BAD_LINE with `file:line`
  */
-export function readRequestTrace(path: string): TraceRequest[] {
+export function readRequestTrace(path: string, onProgress?: (requests: number) => void): TraceRequest[] {
   const requests: TraceRequest[] = [];
   let earliestMs = Number.POSITIVE_INFINITY;
   let isUnix = false;
@@ -26,6 +28,7 @@ export function readRequestTrace(path: string): TraceRequest[] {
       isUnix ||= parsed.clock === "unix";
       earliestMs = Math.min(earliestMs, parsed.request.timestampMs);
       requests.push(parsed.request);
+      if (requests.length % PROGRESS_REQUESTS === 0) onProgress?.(requests.length);
     });
   }
   if (requests.length === 0) throw traceUnreadable(path, "no request");
@@ -58,6 +61,12 @@ export function loadHistory(requests: Iterable<TraceRequest>, intervalS: number)
     );
   }
   return history;
+}
+
+/** A trace, read now, as what predictors learn beforehand; as `readRequestTrace`. */
+export function trafficHistory(path: string): (intervalS: number) => LoadValues[] {
+  const requests = readRequestTrace(path);
+  return (intervalS) => loadHistory(requests, intervalS);
 }
 
 function traceFiles(path: string): string[] {

@@ -1,14 +1,18 @@
 import { Command } from "commander";
 import { addPlannerOptions, plannerFlagsFrom, printPlannerConfig, readPlannerConfig } from "#planner/config";
+import { dryRunCommand } from "./planner/dry-run.ts";
 
-/** `understudy planner`: a planner that runs until it is told to end. */
+/** `understudy planner`: a planner that runs until it is told to end; its subcommands ask what one would do with a trace. */
 export function plannerCommand(): Command {
   const command = new Command("planner");
   return addPlannerOptions(
     command
       .description("watch a deployment and scale it: throughput, load or our own strategy, explained at every tick")
       .option("--config <file|text>", "configuration: a file of YAML or JSON, -, or the text itself")
-      .option("--print-config", "print the configuration in effect, with where each value comes from, and end"),
+      .option("--print-config", "print the configuration in effect, with where each value comes from, and end")
+      // What follows a subcommand's name is the subcommand's, though the planner has flags of the same names.
+      .enablePositionalOptions()
+      .addCommand(dryRunCommand()),
   )
     .addHelpText(
       "after",
@@ -18,6 +22,7 @@ Flags go before environment variables, those before the file, that before defaul
 Examples:
   $ understudy planner --config planner.yaml
   $ understudy planner --environment none --advisory --frontend-urls http://127.0.0.1:8000 --profile-results-dir profiling_results
+  $ understudy planner dry-run --trace trace.jsonl --profile profiling_results --predictor arima
   $ understudy planner --config '{"optimization_target": "sla", "ttft_ms": 200, "itl_ms": 10}' --print-config`,
     )
     .action(async (flags: { config?: string; printConfig?: true }) => {

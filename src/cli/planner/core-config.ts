@@ -2,6 +2,7 @@ import { UserError } from "#common";
 import type { PlannerServiceConfig } from "#planner/config";
 import type { PlannerConfig, PlannerContext } from "#planner/core";
 import { type PredictorConfig, predictorConfigSchema } from "#planner/predictors";
+import { trafficHistory } from "#planner/sources";
 import type { Profile } from "#profiles";
 
 /** A service's configuration as the strategies read theirs. @throws UserError for a strategy that can't run here */
@@ -71,9 +72,10 @@ export function gpusPerWorker({ engine }: PlannerServiceConfig, { provenance }: 
   };
 }
 
-/** What a strategy is told of the deployment. */
+/** What a strategy is told of the deployment. @throws UserError PLANNER_TRACE_… */
 export function plannerContext(config: PlannerServiceConfig, profile: Profile): PlannerContext {
   const { engine } = config;
+  const { warmupTrace } = config.forecast;
   return {
     mode: config.mode === "disagg" ? "disagg" : "agg",
     sla: config.sla,
@@ -82,5 +84,6 @@ export function plannerContext(config: PlannerServiceConfig, profile: Profile): 
     transferMsPerToken: engine.kvTransferMsPerToken,
     ...(engine.maxNumSeqs === null ? {} : { maxDecodeSequences: engine.maxNumSeqs }),
     ...(engine.maxNumBatchedTokens === null ? {} : { maxBatchedTokens: engine.maxNumBatchedTokens }),
+    ...(warmupTrace === null ? {} : { history: trafficHistory(warmupTrace) }),
   };
 }

@@ -1,5 +1,5 @@
 import { type DryRunStep, dryRun } from "#planner/core";
-import { type PredictorTools, predictorConfigSchema } from "#planner/predictors";
+import { LoadPredictor, type PredictorTools, predictorConfigSchema } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import type { RecordedDryRun } from "./case-schemas.ts";
 import { Comparison } from "./comparison.ts";
@@ -38,6 +38,7 @@ const DECISIONS: [Recorded, keyof DryRunStep, How][] = [
 export function compareDryRun(surface: Surface, run: RecordedDryRun, tools: PredictorTools): Comparison {
   const comparison = new Comparison();
   const { config, metrics, out } = run;
+  const options = sizing(config);
   const steps = dryRun(
     metrics.map(({ interval_start, request_count, avg_isl, avg_osl }) => ({
       startS: interval_start,
@@ -46,13 +47,12 @@ export function compareDryRun(surface: Surface, run: RecordedDryRun, tools: Pred
       osl: avg_osl,
     })),
     {
-      ...sizing(config),
+      ...options,
       ttftMs: config.ttft,
-      predictor: predictorConfigSchema.parse(run.predictor),
       start: { prefill: config.start_num_p, decode: config.start_num_d },
     },
     surface,
-    tools,
+    new LoadPredictor(predictorConfigSchema.parse(run.predictor), options.intervalS, tools),
   );
   comparison.same("intervals", steps.length, out.time.length);
   const exactly = run.predictor === "constant";

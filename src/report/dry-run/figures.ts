@@ -1,6 +1,6 @@
 import type { DryRunStep } from "#planner/core";
 import type { Series } from "../charts/chart.ts";
-import { formatClock, formatFixed, formatPlain, plural } from "../format.ts";
+import { formatClock, formatCount, formatFixed, formatPlain, plural } from "../format.ts";
 import { readoutOf, type TimeFigure, timeAxis } from "../page/figure.ts";
 import type { DryRunInput, DryRunSummary } from "./input.ts";
 import { capacityTokens, loadTokens } from "./summary.ts";
@@ -21,23 +21,27 @@ export function endMs({ steps, intervalS }: DryRunInput): number {
   return (steps.at(-1)!.startS - steps[0]!.startS + intervalS) * 1000;
 }
 
-/** A value that holds over each interval; where intervals are missing (no requests came) the line breaks. */
+/** A value that holds over each interval; the line breaks where intervals are missing (no requests came) and where it is NaN. */
 function held(input: DryRunInput, read: (step: DryRunStep) => number): { x: number[]; y: number[] } {
   const x: number[] = [];
   const y: number[] = [];
-  const firstS = input.steps[0]!.startS;
-  let expectedS = firstS;
+  const push = (atS: number, value: number) => {
+    x.push((atS - input.steps[0]!.startS) * 1000);
+    y.push(value);
+  };
+  let endS = Number.NaN;
+  let last = Number.NaN;
   for (const step of input.steps) {
-    if (step.startS > expectedS) {
-      x.push((expectedS - firstS) * 1000);
-      y.push(Number.NaN);
+    const value = read(step);
+    if (!Number.isNaN(last) && (Number.isNaN(value) || step.startS > endS)) {
+      push(endS, last);
+      push(endS, Number.NaN);
     }
-    x.push((step.startS - firstS) * 1000);
-    y.push(read(step));
-    expectedS = step.startS + input.intervalS;
+    if (!Number.isNaN(value)) push(step.startS, value);
+    last = value;
+    endS = step.startS + input.intervalS;
   }
-  x.push((expectedS - firstS) * 1000);
-  y.push(y.at(-1)!);
+  if (!Number.isNaN(last)) push(endS, last);
   return { x, y };
 }
 
@@ -48,8 +52,8 @@ function requestsFigure(input: DryRunInput, summary: DryRunSummary): TimeFigure 
   const worst = input.steps[summary.worstInterval];
   const title =
     worst === undefined
-      ? "Every forecast of the requests was right"
-      : `Forecasts of the requests were ${formatFixed(summary.requestsError * 100, 0)} % off on average, most at ${formatClock((worst.startS - input.steps[0]!.startS) * 1000)}`;
+      ? "Every forecast was right"
+      : `Forecasts ${formatFixed(summary.requestsError * 100, 0)} % off on average, most at ${formatClock((worst.startS - input.steps[0]!.startS) * 1000)}`;
   return {
     id: "requests",
     height: 170,
@@ -59,7 +63,7 @@ function requestsFigure(input: DryRunInput, summary: DryRunSummary): TimeFigure 
     ],
     chart: {
       title,
-      subtitle: `requests per second and interval of ${formatPlain(intervalS)} s, and what had been forecast by ${input.predictor}`,
+      subtitle: `requests per second by intervals of ${formatPlain(intervalS)} s; dashed: forecast`,
       x: timeAxis({ endMs: endMs(input) }),
       y: { label: "requests/s", min: 0 },
       series: [
@@ -87,8 +91,8 @@ function lengthsFigure(input: DryRunInput): TimeFigure {
       readoutOf(`${name} forecast`, "forecast", " tokens", forecast.x, forecast.y, "step"),
     ]),
     chart: {
-      title: `Prompts had ${formatPlain(Math.round(mean((step) => step.isl)))} tokens on average, answers ${formatPlain(Math.round(mean((step) => step.osl)))}`,
-      subtitle: "mean lengths of an interval; dashed: forecast",
+      title: `Prompts of ${formatCount(Math.round(mean((step) => step.isl)))} tokens, answers of ${formatCount(Math.round(mean((step) => step.osl)))}`,
+      subtitle: "mean lengths by interval; dashed: forecast",
       x: timeAxis({ endMs: endMs(input) }),
       y: { label: "tokens", min: 0 },
       series: lines.flatMap(([name, colour, actual, forecast]): Series[] => [
@@ -107,13 +111,18 @@ function roleFigure(role: Role, input: DryRunInput, summary: DryRunSummary): Tim
   const counts = steps.map((step) => step[role]);
   const [least, most] = [Math.min(...counts), Math.max(...counts)];
   const range = least === most ? plural(most, "worker") : `${least} to ${plural(most, "worker")}`;
-  const title = `${role === "prefill" ? "Prefill" : "Decode"}: ${range}, too few in ${summary.short[role]} of ${plural(summary.intervals, "interval")}`;
+  const times = summary.short[role];
+  const enough = times === 0 ? "always enough" : `too few ${times} of ${plural(summary.intervals, "time")}`;
+  const title = `${role === "prefill" ? "Prefill" : "Decode"}: ${range}, ${enough}`;
+  const tooFew = held(input, (step) =>
+    loadTokens(step, role) > capacityTokens(step, role, input) ? loadTokens(step, role) / intervalS : Number.NaN,
+  );
   const labels = workers.y.map((count, i) =>
     Number.isNaN(count) || i === workers.y.length - 1 || count === workers.y[i - 1] ? "" : String(count),
   );
   const what = role === "prefill" ? "prompt" : "output";
   const target =
-    role === "prefill" ? `TTFT ≤ ${formatPlain(input.sla.ttftMs)} ms` : `ITL ≤ ${formatPlain(input.sla.itlMs)} ms`;
+    role === "prefill" ? `TTFT ${formatPlain(input.sla.ttftMs)} ms` : `ITL ${formatPlain(input.sla.itlMs)} ms`;
   return {
     id: `${role}-load`,
     height: 190,
@@ -124,13 +133,14 @@ function roleFigure(role: Role, input: DryRunInput, summary: DryRunSummary): Tim
     ],
     chart: {
       title,
-      subtitle: `${what} tokens per second, and what the workers (numbers) do within ${target}`,
+      subtitle: `area: what the workers do within ${target}; red: more came`,
       x: timeAxis({ endMs: endMs(input) }),
       y: { label: `${what} tokens/s`, min: 0 },
       series: [
         { name: "", kind: "stepArea", colour: role, opacity: 0.35, ...capacity },
         { name: "capacity", kind: "step", colour: role, ...capacity },
         { name: "load", kind: "step", colour: "ink", ...load },
+        { name: "", kind: "step", colour: "limit", strokeWidth: 3, ...tooFew },
         { name: "", kind: "scatter", colour: role, opacity: 0, ...capacity, pointLabels: labels },
       ],
     },

@@ -23,7 +23,7 @@ export interface DryRunSummary {
   changes: { prefill: number; decode: number };
   gpuHours: number;
   averageGpus: number;
-  /** Mean of |forecast − actual| ÷ actual, 0..1, of the intervals after the first; NaN where there is only one. */
+  /** Mean of |forecast − actual| ÷ actual, 0..1, of the intervals with requests after the first; NaN where there are none. */
   requestsError: number;
   /** Interval with the largest miss of requests; −1 where there is none. */
   worstInterval: number;

@@ -1,10 +1,11 @@
+import type { DryRunStep } from "#planner/core";
 import { formatClock, formatCount, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
 import { timeFigureHtml } from "../page/figure.ts";
-import { escapeHtml, table } from "../page/html.ts";
+import { escapeHtml, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { dryRunFigures, endMs } from "./figures.ts";
 import type { DryRunInput } from "./input.ts";
-import { summarizeDryRun } from "./summary.ts";
+import { shortRoles, summarizeDryRun } from "./summary.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 
@@ -48,7 +49,7 @@ export function dryRunPage(input: DryRunInput): string {
 <main>
 <section id="answer" aria-labelledby="answer-title">
 <h2 id="answer-title" class="hidden">Answer</h2>
-<dl class="tiles card">${tiles.map(([name, value, note]) => `<div><dt>${name}</dt><dd>${value}</dd><dd class="note">${escapeHtml(note)}</dd></div>`).join("")}</dl>
+<div class="tiles">${tiles.map(([name, value, note]) => tile(name, escapeHtml(value), "", `<p>${escapeHtml(note)}</p>`)).join("")}</div>
 </section>
 <section id="timeline" aria-labelledby="timeline-title">
 <h2 id="timeline-title">What the planner would have done</h2>
@@ -62,17 +63,19 @@ ${figures.map(timeFigureHtml).join("\n")}
 ${intervalsTable(input)}
 </section>
 </main>
-<footer><p>A dry run has no queues and no latencies: it divides forecast tokens by profiled throughput. Definitions: docs/planner.md.</p></footer>`,
+<footer><p>A dry run has no queues and no latencies: it divides forecast tokens by profiled throughput. Definitions: docs/planner-studies.md.</p></footer>`,
   });
 }
 
-function intervalsTable({ steps, intervalS }: DryRunInput): string {
+function intervalsTable(input: DryRunInput): string {
+  const { steps, intervalS } = input;
   const numeric = (heading: string) => ({ heading, numeric: true });
   return table(
-    "Load, forecast and workers",
+    `Intervals of ${formatPlain(intervalS)} s: load, forecast and workers`,
     [
       { heading: "time" },
       ...["requests", "forecast", "ISL", "forecast", "OSL", "forecast", "prefill", "decode"].map(numeric),
+      { heading: "enough" },
     ],
     steps.map((step) => [
       formatClock((step.startS - steps[0]!.startS) * 1000),
@@ -81,6 +84,12 @@ function intervalsTable({ steps, intervalS }: DryRunInput): string {
       ),
       String(step.prefill),
       String(step.decode),
+      enough(step, input),
     ]),
-  ).replace("<caption>Load", `<caption>Intervals of ${formatPlain(intervalS)} s: load`);
+  );
+}
+
+function enough(step: DryRunStep, input: DryRunInput): string {
+  const short = shortRoles(step, input);
+  return short.length === 0 ? "yes" : `<span class="bad">✗ ${short.join(", ")}</span>`;
 }

@@ -6,7 +6,7 @@ import { dryRunFigures } from "./figures.ts";
 import type { DryRunInput } from "./input.ts";
 import { summarizeDryRun } from "./summary.ts";
 
-const PANEL = { width: 640, height: 330 };
+const PANEL = { width: 400, height: 290 };
 const HEAD_PX = 62;
 
 /** The four panels of a dry run as one SVG, two by two. Same input, same bytes. */

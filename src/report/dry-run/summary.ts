@@ -11,21 +11,28 @@ export function loadTokens(step: DryRunStep, role: "prefill" | "decode"): number
   return role === "prefill" ? step.prefillTokens : step.decodeTokens;
 }
 
+/** Roles whose workers could not do the interval's load within the SLA. */
+export function shortRoles(step: DryRunStep, input: DryRunInput): ("prefill" | "decode")[] {
+  return (["prefill", "decode"] as const).filter((role) => loadTokens(step, role) > capacityTokens(step, role, input));
+}
+
 export function summarizeDryRun(input: DryRunInput): DryRunSummary {
   const { steps, intervalS, gpusPerWorker } = input;
   const short = { prefill: 0, decode: 0 };
   const changes = { prefill: 0, decode: 0 };
   let gpuIntervals = 0;
   let errors = 0;
+  let judged = 0;
   let worst = 0;
   let worstInterval = -1;
   steps.forEach((step, i) => {
     gpuIntervals += step.prefill * gpusPerWorker.prefill + step.decode * gpusPerWorker.decode;
+    for (const role of shortRoles(step, input)) short[role]++;
     for (const role of ["prefill", "decode"] as const) {
-      if (loadTokens(step, role) > capacityTokens(step, role, input)) short[role]++;
       if (i > 0 && step[role] !== steps[i - 1]![role]) changes[role]++;
     }
-    if (i === 0) return;
+    if (i === 0 || step.requests === 0) return;
+    judged++;
     const miss = Math.abs(step.forecastRequests - step.requests);
     errors += miss / step.requests;
     if (miss > worst) {
@@ -39,7 +46,7 @@ export function summarizeDryRun(input: DryRunInput): DryRunSummary {
     changes,
     gpuHours: (gpuIntervals * intervalS) / 3600,
     averageGpus: gpuIntervals / steps.length,
-    requestsError: errors / (steps.length - 1),
+    requestsError: errors / judged,
     worstInterval,
   };
 }

@@ -2,7 +2,7 @@ import type { StaticDeployment } from "#src/record";
 import { formatCount, formatFixed, formatPlain, formatShare, formatSignificant, plural } from "../format.ts";
 import type { RunSummary } from "../summary/summarize.ts";
 import { gradeShare, verdict } from "../verdict.ts";
-import { escapeHtml, table } from "./html.ts";
+import { escapeHtml, table, tile } from "./html.ts";
 import { deploymentName } from "./phrases.ts";
 
 /** The answer: did it hold, what did it cost, and how do the best static deployments compare. */
@@ -69,10 +69,6 @@ function tiles(summary: RunSummary): string[] {
     );
   }
   return made;
-}
-
-function tile(title: string, value: string, unit: string, detail: string): string {
-  return `<div class="card tile"><h3>${title}</h3><p class="value">${value} <span class="unit">${unit}</span></p>${detail}</div>`;
 }
 
 function bar(name: string, limit: string, share: number, role: string): string {

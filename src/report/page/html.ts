@@ -11,6 +11,11 @@ export function inlineJson(value: unknown): string {
     .replaceAll("\u2029", "\\u2029");
 }
 
+/** One number of the answer. Title and unit are text without markup; value and detail are HTML. */
+export function tile(title: string, value: string, unit: string, detail: string): string {
+  return `<div class="card tile"><h3>${title}</h3><p class="value">${value} <span class="unit">${unit}</span></p>${detail}</div>`;
+}
+
 export interface TableColumn {
   heading: string;
   numeric?: boolean;

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDurationMs, UserError } from "#common";
+import type { Profile } from "#profiles";
 import { positiveNumber, wholeNumber } from "../../values.ts";
 
 /** Flags of the commands that ask what a planner would have done with a trace. */
@@ -12,15 +13,15 @@ export interface TraceFlags {
   itl: number;
   maxGpus: number;
   minWorkers: number;
-  prefillGpus: number;
-  decodeGpus: number;
+  /** Absent: as the profile was measured. */
+  prefillGpus?: number;
+  decodeGpus?: number;
   startPrefill: number;
   startDecode: number;
   warmupTrace?: string;
-  surface: "compat" | "robust";
 }
 
-/** Adds the flags; the names that Dynamo's planner had for them are taken as well. */
+/** Adds the flags; the names that Dynamo's dry run had for them are taken as well. */
 export function withTraceOptions(command: Command): Command {
   return command
     .option(
@@ -28,21 +29,29 @@ export function withTraceOptions(command: Command): Command {
       "requests: Mooncake JSONL or dynamo.request.trace.v1, plain or .gz; a folder or glob of such",
     )
     .option("--profile <name>", "shipped profile, folder, npz or profile.json")
-    .option("--interval <duration>", "time between decisions", milliseconds("--interval", 1000), 180_000)
-    .option("--ttft <duration>", "SLA: time to first token (ms where there is no unit)", milliseconds("--ttft", 1), 500)
-    .option("--itl <duration>", "SLA: inter-token latency (ms where there is no unit)", milliseconds("--itl", 1), 50)
+    .addOption(
+      new Option("--interval <duration>", "time between decisions (seconds where there is no unit)")
+        .argParser(milliseconds("--interval", 1000))
+        .default(180_000, "180s"),
+    )
+    .addOption(
+      new Option("--ttft <duration>", "SLA: time to first token (ms where there is no unit)")
+        .argParser(milliseconds("--ttft", 1))
+        .default(500, "500ms"),
+    )
+    .addOption(
+      new Option("--itl <duration>", "SLA: inter-token latency (ms where there is no unit)")
+        .argParser(milliseconds("--itl", 1))
+        .default(50, "50ms"),
+    )
     .option("--max-gpus <n>", "GPU budget", wholeNumber("--max-gpus", 1), 8)
     .option("--min-workers <n>", "workers of each role that are always wanted", wholeNumber("--min-workers"), 1)
-    .option("--prefill-gpus <n>", "GPUs of a prefill worker", wholeNumber("--prefill-gpus", 1), 1)
-    .option("--decode-gpus <n>", "GPUs of a decode worker", wholeNumber("--decode-gpus", 1), 1)
+    .option("--prefill-gpus <n>", "GPUs of a prefill worker (default: as profiled)", wholeNumber("--prefill-gpus", 1))
+    .option("--decode-gpus <n>", "GPUs of a decode worker (default: as profiled)", wholeNumber("--decode-gpus", 1))
     .option("--start-prefill <n>", "prefill workers at the beginning", wholeNumber("--start-prefill", 1), 1)
     .option("--start-decode <n>", "decode workers at the beginning", wholeNumber("--start-decode", 1), 1)
     .option("--warmup-trace <file>", "traffic from before, which the predictors learn first; as --trace")
-    .addOption(
-      new Option("--surface <family>", "how the profile is read: compat as Dynamo does, or robust")
-        .choices(["compat", "robust"])
-        .default("compat"),
-    )
+    .addOption(old("--load-predictor-warmup-trace <file>"))
     .addOption(old("--dataset <file>"))
     .addOption(old("--profile-results-dir <dir>"))
     .addOption(old("--adjustment-interval <seconds>").argParser(positiveNumber("--adjustment-interval")))
@@ -51,7 +60,31 @@ export function withTraceOptions(command: Command): Command {
     .addOption(old("--prefill-engine-num-gpu <n>").argParser(wholeNumber("--prefill-engine-num-gpu", 1)))
     .addOption(old("--decode-engine-num-gpu <n>").argParser(wholeNumber("--decode-engine-num-gpu", 1)))
     .addOption(old("--start-num-p <n>").argParser(wholeNumber("--start-num-p", 1)))
-    .addOption(old("--start-num-d <n>").argParser(wholeNumber("--start-num-d", 1)));
+    .addOption(old("--start-num-d <n>").argParser(wholeNumber("--start-num-d", 1)))
+    .addOption(old("--environment <name>"))
+    .addOption(old("--namespace <name>"))
+    .addOption(old("--backend <name>"))
+    .addOption(old("--model-name <name>"))
+    .addOption(old("--log-dir <dir>"))
+    .addOption(old("--prometheus-port <port>"))
+    .addOption(old("--no-operation"));
+}
+
+/** Flags of Dynamo's planner that its dry run took along with all others: nothing here depends on them. */
+const MEANINGLESS: readonly [string, string][] = [
+  ["environment", "--environment"],
+  ["namespace", "--namespace"],
+  ["backend", "--backend"],
+  ["modelName", "--model-name"],
+  ["logDir", "--log-dir"],
+  ["prometheusPort", "--prometheus-port"],
+];
+
+/** What to tell of flags that change nothing without a deployment. */
+export function meaninglessFlags(given: Record<string, unknown>): string[] {
+  const flags = MEANINGLESS.filter(([name]) => given[name] !== undefined).map(([, flag]) => flag);
+  if (given.operation === false) flags.push("--no-operation");
+  return flags.map((flag) => `${flag} changes nothing here: there is no deployment`);
 }
 
 /** The flags' values, whichever names they were given by. @throws UserError where the trace or the profile is missing */
@@ -66,12 +99,39 @@ export function traceFlags(given: Record<string, unknown>): TraceFlags {
     decodeGpus: given.decodeEngineNumGpu,
     startPrefill: given.startNumP,
     startDecode: given.startNumD,
+    warmupTrace: given.loadPredictorWarmupTrace,
   };
   const known = Object.entries(renamed).filter(([, value]) => value !== undefined);
   const flags = { ...given, ...Object.fromEntries(known) } as unknown as TraceFlags;
+  refusePreSwept(flags.profile);
   if (flags.trace === undefined) throw missing("--trace", "the requests to plan for");
   if (flags.profile === undefined) throw missing("--profile", "the profile of the workers");
   return flags;
+}
+
+const PRE_SWEPT = "use-pre-swept-results";
+
+/** Dynamo's dry run could name a row of sweeps in its own repository, which are not here. */
+function refusePreSwept(profile: string | undefined): void {
+  if (!profile?.startsWith(PRE_SWEPT)) return;
+  const [, gpu, model] = profile.split(":");
+  throw new UserError({
+    code: "PLANNER_PRE_SWEPT",
+    where: "--profile",
+    message: `found ${JSON.stringify(profile)}, which names a row of sweeps that lie in Dynamo's repository, not here`,
+    hint: `give the folder of a profiling run, or one of \`understudy profiles list\`${gpu && model ? `; \`understudy profile --model ${model} --gpu ${gpu} --use-ai-configurator\` estimates one` : ""}`,
+  });
+}
+
+/** GPUs of a worker by role: as the flags say, else as the profile was measured, else one. */
+export function gpusPerWorker(
+  flags: Pick<TraceFlags, "prefillGpus" | "decodeGpus">,
+  { provenance }: Profile,
+): { prefill: number; decode: number } {
+  return {
+    prefill: flags.prefillGpus ?? provenance.gpusPerPrefillEngine ?? 1,
+    decode: flags.decodeGpus ?? provenance.gpusPerDecodeEngine ?? 1,
+  };
 }
 
 function old(flags: string): Option {

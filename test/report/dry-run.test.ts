@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import type { DryRunStep } from "#planner/core";
+import { type DryRunInput, dryRunPage, dryRunPicture, summarizeDryRun } from "#src/report";
+import { expectWellFormed, visibleText } from "./markup.ts";
+
+function step(startS: number, requests: number, forecastRequests: number, workers: number): DryRunStep {
+  return {
+    startS,
+    requests,
+    forecastRequests,
+    isl: 1000,
+    forecastIsl: 900,
+    osl: 100,
+    forecastOsl: 110,
+    prefill: workers,
+    decode: 1,
+    prefillTokens: requests * 1000,
+    decodeTokens: requests * 100,
+    safePrefillTokens: workers * 100_000,
+    safeDecodeTokens: 50_000,
+  };
+}
+
+const input: DryRunInput = {
+  name: 'a <trace> & "more".jsonl',
+  predictor: "arima",
+  profile: "measured",
+  intervalS: 60,
+  sla: { ttftMs: 200, itlMs: 10 },
+  maxGpus: 8,
+  gpusPerWorker: { prefill: 2, decode: 1 },
+  steps: [step(0, 100, 100, 1), step(60, 300, 150, 1), step(180, 400, 500, 2)],
+};
+
+describe("summary of a dry run", () => {
+  it("counts GPUs over intervals, misses of capacity, changes and the forecasts' error", () => {
+    const summary = summarizeDryRun(input);
+    expect(summary).toMatchObject({
+      intervals: 3,
+      short: { prefill: 1, decode: 0 },
+      changes: { prefill: 1, decode: 0 },
+    });
+    expect(summary.gpuHours).toBeCloseTo(((3 + 3 + 5) * 60) / 3600, 12);
+    expect(summary.averageGpus).toBeCloseTo(11 / 3, 12);
+    expect(summary.requestsError).toBeCloseTo((150 / 300 + 100 / 400) / 2, 12);
+    expect(summary.worstInterval).toBe(1);
+  });
+});
+
+describe("pictures of a dry run", () => {
+  it("draws four panels, well-formed, the same bytes each time", () => {
+    const svg = dryRunPicture(input);
+    expectWellFormed(svg);
+    expect(dryRunPicture(input)).toBe(svg);
+    expect(svg.match(/<svg /g)).toHaveLength(5);
+    for (const title of [
+      "Forecasts 38 % off on average, most at 1:00",
+      "Prefill: 1 to 2 workers, too few 1 of 3 times",
+    ]) {
+      expect(svg).toContain(title);
+    }
+  });
+
+  it("fits 800 px, the width it is read at", () => {
+    expect(dryRunPicture(input)).toMatch(/^<svg [^>]*width="800"/);
+  });
+
+  it("breaks lines where an interval is missing and ends what came before it", () => {
+    // From 120 s on nothing came until 180 s: the step before reaches 120 s, the one after begins at 180 s.
+    const paths = dryRunPicture(input).match(/<path d="M[^"]*M[^"]*"[^>]*stroke-dasharray="5 4"/g);
+    expect(paths!.length).toBeGreaterThan(0);
+    expect(paths![0]).toMatch(/d="M[^M]*H[^M]*H[^M]*M[^M]*H/);
+  });
+
+  it("is a page whose every text is escaped", () => {
+    const page = dryRunPage(input);
+    expectWellFormed(page);
+    expect(visibleText(page)).toContain("a &lt;trace&gt; &amp; &quot;more&quot;.jsonl");
+    expect(page).toContain("✗ prefill");
+  });
+});
