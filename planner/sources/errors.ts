@@ -37,3 +37,14 @@ export function traceBadLine(where: string, found: string, expected: string): Us
     hint: "a line is a Mooncake request (timestamp, input_length, output_length) or an event of dynamo.request.trace.v1",
   });
 }
+
+/** A file that is needed to ask Prometheus. */
+export function prometheusFile(where: string, file: string, cause: unknown): UserError {
+  return new UserError({
+    code: "PLANNER_PROMETHEUS_FILE",
+    where,
+    message: `${file} can't be read: ${(cause as Error).message}`,
+    hint: "give a file that this process may read",
+    cause,
+  });
+}

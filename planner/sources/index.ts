@@ -1,6 +1,7 @@
-export { Fleet, type FleetOptions } from "./fleet.ts";
+export { prometheusSource } from "./prometheus/prometheus-source.ts";
 export { loadProphet } from "./prophet-engine.ts";
 export { scrapeSource } from "./scrape-source.ts";
 export type { TraceRequest } from "./traces/request-line.ts";
 export { loadHistory, readRequestTrace, trafficHistory } from "./traces/request-trace.ts";
-export type { ScrapeSource, ScrapeSourceOptions, SourceWorker, SourceWorkers } from "./types.ts";
+export type { DeploymentSource, ScrapeSourceOptions, SourceWorker, SourceWorkers } from "./types.ts";
+export { Fleet, type FleetOptions } from "./workers/fleet.ts";

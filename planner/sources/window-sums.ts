@@ -1,4 +1,4 @@
-import type { Observation } from "#planner/core";
+import type { TrafficPart } from "./types.ts";
 
 /** What a part of the deployment did in one window, so that parts can be added up. */
 export interface WindowSums {
@@ -7,6 +7,8 @@ export interface WindowSums {
   startedIsl: number[];
   completed: number;
   isl: SumAndCount;
+  /** Of those prompts; no counts where that is not known. */
+  cachedTokens: SumAndCount;
   osl: SumAndCount;
   ttftMs: SumAndCount;
   itlMs: SumAndCount;
@@ -32,6 +34,7 @@ export function emptyWindow(): WindowSums {
     startedIsl: [],
     completed: 0,
     isl: none(),
+    cachedTokens: none(),
     osl: none(),
     ttftMs: none(),
     itlMs: none(),
@@ -52,7 +55,7 @@ export function addTo(total: SumAndCount, value: number, weight = 1): void {
 
 /** Adds a part; means come out weighted by how much each part saw. */
 export function addWindow(total: WindowSums, part: WindowSums): void {
-  for (const key of ["isl", "osl", "ttftMs", "itlMs", "durationMs"] as const) {
+  for (const key of ["isl", "cachedTokens", "osl", "ttftMs", "itlMs", "durationMs"] as const) {
     total[key].sum += part[key].sum;
     total[key].count += part[key].count;
   }
@@ -64,13 +67,8 @@ export function addWindow(total: WindowSums, part: WindowSums): void {
     total.prefillProfiledS === null || profiled === null ? null : total.prefillProfiledS + profiled;
 }
 
-type RequestPart = Omit<
-  Observation,
-  "nowMs" | "windowMs" | "workers" | "prefillLoad" | "decodeLoad" | "prefillMeasuredS"
->;
-
 /** @param complete false where a part that should be there is missing: how many there were is not known then */
-export function requestPart(sums: WindowSums, complete: boolean): RequestPart {
+export function requestPart(sums: WindowSums, complete: boolean): TrafficPart {
   const mean = ({ sum, count }: SumAndCount) => (count > 0 ? sum / count : null);
   return {
     startedRequests: complete ? sums.started : null,
@@ -87,5 +85,7 @@ export function requestPart(sums: WindowSums, complete: boolean): RequestPart {
     itlMet: sums.itlMet,
     prefillProfiledS: complete ? sums.prefillProfiledS : null,
     prefillCount: sums.prefillCount,
+    kvHitRate: sums.cachedTokens.count > 0 && sums.isl.sum > 0 ? sums.cachedTokens.sum / sums.isl.sum : null,
+    acceptLength: null,
   };
 }

@@ -39,8 +39,28 @@ export const workerLoadSchema = z.object({
   ),
   prefillMs: z.number(),
 });
-/** `prefillMs` is null where the worker does not tell. */
-export type WorkerLoad = Omit<z.infer<typeof workerLoadSchema>, "prefillMs"> & { prefillMs: number | null };
+/** `prefillMs` is null where the worker does not tell; `drafts` are those of speculative decoding since the last reading. */
+export type WorkerLoad = Omit<z.infer<typeof workerLoadSchema>, "prefillMs"> & {
+  prefillMs: number | null;
+  drafts?: { count: number; acceptedTokens: number } | null;
+};
+
+const count = z.number().nonnegative();
+const prefillQueue = { num_prefill_requests: count, sum_prefill_tokens: count, var_prefill_length: count };
+const decodeQueue = { num_decode_requests: count, sum_decode_kv_tokens: count, var_decode_kv_tokens: count };
+
+/** A line of a worker's `GET /fpm?since=N`; other versions are not read. */
+export const forwardPassSchema = z.object({
+  version: z.literal(1),
+  dp_rank: z.int().nonnegative(),
+  counter_id: z.int().nonnegative(),
+  wall_time: z.number().nonnegative(),
+  scheduled_requests: z.object({ ...prefillQueue, sum_prefill_kv_tokens: count, ...decodeQueue }),
+  queued_requests: z.object({ ...prefillQueue, ...decodeQueue }),
+  seq: z.int().positive(),
+  at: z.number(),
+});
+export type ForwardPassLine = z.infer<typeof forwardPassSchema>;
 
 /**
  * Events of a feed's answer.

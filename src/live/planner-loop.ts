@@ -1,12 +1,12 @@
 import { type Lateness, LatenessMeter, type TimerQueue } from "#common";
 import type { Planner } from "#planner/core";
-import type { ScrapeSource } from "#planner/sources";
+import type { DeploymentSource } from "#planner/sources";
 import type { LiveDeployment } from "./deployment.ts";
 import { LiveScaler, type ScalingStep } from "./scaler.ts";
 
 export interface PlannerLoopOptions {
   planner: Planner;
-  source: ScrapeSource;
+  source: DeploymentSource;
   deployment: LiveDeployment;
   timers: TimerQueue;
 }

@@ -1,12 +1,6 @@
-import {
-  bestWithin,
-  type DecodeResult,
-  gpuHoursPer1000,
-  type Mapping,
-  type PrefillResult,
-  paretoFront,
-  type SweepResults,
-} from "#src/profiler";
+import type { DecodeResult, Mapping, PrefillResult, SweepResults } from "#src/profiler";
+import { gpuHours } from "./gpu-hours.ts";
+import { bestWithin, paretoFront, type Tradeoff } from "./pareto.ts";
 import { floatText, roundDecimals } from "./rounding.ts";
 import type { Dataset, WebUiData } from "./types.ts";
 
@@ -17,10 +11,6 @@ export interface WebUiDataOptions {
   osl: number;
   /** Configuration of two mappings as YAML. */
   preview: (prefill: Mapping, decode: Mapping) => string;
-  /**
-   * Multiplies the hours of each engine by its GPUs, as Dynamo's profiler 0.8 does. Throughput is per GPU already, so the result
-   * is too high by that factor; for comparisons with its output alone.
-   */
   doubleCountGpuHours?: boolean;
 }
 
@@ -33,10 +23,17 @@ const ACTION = "Action";
 /** Makes the data of `webui_data.json`. */
 export function webUiData(options: WebUiDataOptions): WebUiData {
   const { sla } = options;
-  const { prefill, decode } = options.results;
+  const prefill = options.results.prefill.map((result): Tradeoff & PrefillResult => ({
+    ...result,
+    latencyMs: result.ttftMs,
+  }));
+  const decode = options.results.decode.map((result): Tradeoff & DecodeResult => ({
+    ...result,
+    latencyMs: result.itlMs,
+  }));
   // A row of one table is shown in a deployment with what would be picked of the other.
-  const bestPrefill = bestWithin(prefill, ({ ttftMs }) => ttftMs, sla.ttftMs)?.row ?? prefill[0];
-  const bestDecode = bestWithin(decode, ({ itlMs }) => itlMs, sla.itlMs)?.row ?? decode[0];
+  const bestPrefill = prefill[bestWithin(prefill, sla.ttftMs)] ?? prefill[0];
+  const bestDecode = decode[bestWithin(decode, sla.itlMs)] ?? decode[0];
   const preview = (p: PrefillResult | undefined, d: DecodeResult | undefined) =>
     p === undefined || d === undefined ? "" : options.preview(p.mapping, d.mapping);
   return {
@@ -88,22 +85,25 @@ export function webUiData(options: WebUiDataOptions): WebUiData {
         ]),
       },
     },
-    cost: costData(options),
+    cost: costData(prefill, decode, options),
   };
 }
 
 /** Every prefill configuration of the Pareto front with every decode configuration of theirs. */
-function costData(options: WebUiDataOptions): WebUiData["cost"] {
-  const { results } = options;
-  const byThroughput = (row: PrefillResult | DecodeResult) => row.throughputPerGpu;
-  const prefillFront = paretoFront(results.prefill, ({ ttftMs }) => ttftMs, byThroughput);
-  const decodeFront = paretoFront(results.decode, ({ itlMs }) => itlMs, byThroughput);
+function costData(
+  prefill: (Tradeoff & PrefillResult)[],
+  decode: (Tradeoff & DecodeResult)[],
+  options: WebUiDataOptions,
+): WebUiData["cost"] {
+  const [prefillFront, decodeFront] = [paretoFront(prefill), paretoFront(decode)];
   const datasets: Dataset[] = [];
   const rows: (number | string)[][] = [];
   const mapping: Record<string, [number, number]> = {};
   if (decodeFront.length === 0) prefillFront.length = 0;
-  for (const [line, first] of prefillFront.entries()) {
-    const data = decodeFront.map((second) => {
+  for (const [line, p] of prefillFront.entries()) {
+    const first = prefill[p]!;
+    const data = decodeFront.map((d) => {
+      const second = decode[d]!;
       const tableIdx = rows.length;
       const perUser = roundDecimals(1000 / second.itlMs, 2);
       const hours = roundDecimals(gpuHours(first, second, options), 4);
@@ -115,7 +115,7 @@ function costData(options: WebUiDataOptions): WebUiData["cost"] {
         hours,
         options.preview(first.mapping, second.mapping),
       ]);
-      mapping[String(tableIdx)] = [results.prefill.indexOf(first), results.decode.indexOf(second)];
+      mapping[String(tableIdx)] = [p, d];
       return { x: perUser, y: hours, tableIdx };
     });
     datasets.push({ label: `TTFT: ${floatText(roundDecimals(first.ttftMs, 2))}ms`, data, ...colours(line) });
@@ -136,17 +136,6 @@ function costData(options: WebUiDataOptions): WebUiData["cost"] {
     },
     index_mapping: mapping,
   };
-}
-
-/** GPU hours of 1,000 requests, by Dynamo's own count where that is asked for. */
-function gpuHours(
-  prefill: PrefillResult,
-  decode: DecodeResult,
-  { isl, osl, doubleCountGpuHours }: WebUiDataOptions,
-): number {
-  const hours = gpuHoursPer1000(isl, osl, prefill.throughputPerGpu, decode.throughputPerGpu);
-  if (!doubleCountGpuHours) return hours.total;
-  return hours.prefill * prefill.mapping.layout.gpus + hours.decode * decode.mapping.layout.gpus;
 }
 
 function gpuCounts(results: readonly { mapping: Mapping }[]): number[] {

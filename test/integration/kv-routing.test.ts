@@ -5,7 +5,7 @@ import { type Frontend, startFrontend } from "#mocker/frontend";
 import { PrefixIndex } from "#mocker/router";
 import { builtinTokenizer, sequenceHashes } from "#mocker/text";
 import { startWorkerHost, type WorkerHost } from "#mocker/worker";
-import { type ScrapeSource, scrapeSource } from "#planner/sources";
+import { type DeploymentSource, scrapeSource } from "#planner/sources";
 import { subscribeKvEvents } from "../../mocker/frontend/kv-events/subscriber.ts";
 
 const BLOCK_SIZE = 4;
@@ -43,7 +43,7 @@ describe("KV-aware routing over live workers", () => {
   const clock = wallClock();
   let host: WorkerHost;
   let frontend: Frontend;
-  let source: ScrapeSource;
+  let source: DeploymentSource;
 
   beforeAll(async () => {
     host = await startWorkerHost({

@@ -55,20 +55,11 @@ export class EtcdCampaign implements Campaign {
     return found?.lease === this.#lease;
   }
 
-  /** etcd keeps the leases: it alone knows. */
-  get leftMs(): null {
-    return null;
-  }
-
+  /** Those who wait hold a lease, too; it ends with them. */
   async resign(): Promise<void> {
-    const lease = this.#lease;
+    if (this.#lease !== null) await this.#client.call("/v3/lease/revoke", { ID: this.#lease });
     this.#lease = null;
     this.#holder = null;
-    if (lease !== null) await this.#client.call("/v3/lease/revoke", { ID: lease });
-  }
-
-  /** Those who wait hold a lease, too; it ends by itself. */
-  async close(): Promise<void> {
     await this.#client.close();
   }
 

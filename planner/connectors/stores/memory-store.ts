@@ -1,17 +1,12 @@
 import type { KeyValueStore, StoredValue, StoreView, Transaction } from "./types.ts";
 
-/** A store that lives and dies with its process: what an HTTP store serves unless it is given a folder. */
+/** A store that lives and dies with its process: what an HTTP store serves unless it is given files. */
 export class MemoryStore implements KeyValueStore {
   readonly kind = "memory";
   readonly place = "memory";
   readonly #values = new Map<string, StoredValue>();
   readonly #watchers = new Set<{ prefix: string; wake: () => void }>();
-  #revision: number;
-
-  /** @param revision of the empty store: one that is higher than its forerunner's last, where clients outlive stores */
-  constructor(revision = 0) {
-    this.#revision = revision;
-  }
+  #revision = 0;
 
   async read(prefix: string): Promise<StoreView> {
     return { revision: this.#revision, values: under(this.#values, prefix) };

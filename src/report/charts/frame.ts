@@ -10,16 +10,13 @@ const TITLE_SIZE_PX = 15;
 const SUBTITLE_SIZE_PX = 12;
 const TITLE_LINE_PX = 20;
 
-/** A rectangle, px. */
-export interface Box {
+/** The plot's rectangle inside the picture, px. */
+export interface Plot {
   left: number;
   right: number;
   top: number;
   bottom: number;
 }
-
-/** The plot's rectangle inside the picture. */
-export type Plot = Box;
 
 export interface Heading {
   title: string;

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "#common";
 
@@ -26,10 +32,16 @@ export function unixS(atMs: number): number {
   return (atMs + 1_000_000) / 1000;
 }
 
+export interface Asked {
+  method: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
 /** A server that answers as the test says, on a real socket. */
 export class FakeServer {
   readonly asked: string[] = [];
-  answer: (url: URL) => { status?: number; body: string } | "never" | null = () => null;
+  answer: (url: URL, asked: Asked) => { status?: number; body: string } | "never" | null = () => null;
   readonly #server: Server;
   url = "";
 
@@ -51,10 +63,15 @@ export class FakeServer {
   /** Null of `answer`: the connection breaks. */
   #serve(request: IncomingMessage, response: ServerResponse): void {
     this.asked.push(request.url!);
-    const answer = this.answer(new URL(request.url!, this.url));
-    if (answer === "never") return;
-    if (answer === null) response.destroy();
-    else response.writeHead(answer.status ?? 200).end(answer.body);
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk));
+    request.on("end", () => {
+      const { method, headers } = request;
+      const answer = this.answer(new URL(request.url!, this.url), { method: method!, headers, body });
+      if (answer === "never") return;
+      if (answer === null) response.destroy();
+      else response.writeHead(answer.status ?? 200).end(answer.body);
+    });
   }
 }
 

@@ -108,6 +108,8 @@ describe("the scrape source, with a request feed", () => {
       workers: { prefill: NONE, decode: { active: 1, starting: 0, draining: 0 } },
       prefillLoad: null,
       decodeLoad: [],
+      kvHitRate: 0,
+      acceptLength: null,
     });
     expect(source.problems).toEqual([]);
     expect(await observe(5000)).toMatchObject({ ...NOTHING, windowMs: 3000, startedRequests: 1, startedIsl: [100] });
