@@ -3,10 +3,10 @@
  *
  *     node scripts/requirements.ts [--check]
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { testsByTag } from "./test-tags.ts";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 export const REQUIREMENTS_FILE = "docs/requirements.md";
@@ -38,19 +38,7 @@ export function readRequirements(document: string): Requirement[] {
 
 /** Test files by the numbers that their titles begin with. */
 export function testsByRequirement(): Map<string, string[]> {
-  const args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "test"];
-  const listed = execFileSync("git", args, { cwd: project, encoding: "utf8" }).split("\0");
-  const found = new Map<string, string[]>();
-  for (const path of listed.filter((name) => name.endsWith(".test.ts") && existsSync(join(project, name))).sort()) {
-    const text = readFileSync(join(project, path), "utf8");
-    for (const [, ids] of text.matchAll(/["'`]((?:\[R\d{3}\] ?)+)/g)) {
-      for (const [, id] of ids!.matchAll(/\[(R\d{3})\]/g)) {
-        const paths = found.get(id!) ?? [];
-        if (!paths.includes(path)) found.set(id!, [...paths, path]);
-      }
-    }
-  }
-  return found;
+  return testsByTag("R\\d{3}");
 }
 
 /** The document with its last column as the titles have it. */

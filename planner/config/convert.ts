@@ -99,6 +99,12 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
     },
     connector: {
       virtualStore: storeAddress(document.virtual_store),
+      virtualStoreAccess: {
+        username: document.virtual_store_username,
+        password: document.virtual_store_password,
+        token: document.virtual_store_token,
+        caFile: document.virtual_store_ca,
+      },
       checkIntervalMs: milliseconds(document.scaling_check_interval_seconds),
       maxWaitMs: milliseconds(document.scaling_max_wait_seconds),
       graphDeploymentName: document.graph_deployment_name,

@@ -216,6 +216,12 @@ const ownFields = {
     "`virtual`: where decisions are written: `etcd:http://host:2379[,…]`, `file:FOLDER`, or the URL of an HTTP store",
     { env: ["ETCD_ENDPOINTS"] },
   ),
+  virtual_store_username: connector(orNull, "User of an etcd that asks for one", { env: ["ETCD_AUTH_USERNAME"] }),
+  virtual_store_password: connector(orNull, "Password of that user", { env: ["ETCD_AUTH_PASSWORD"], secret: true }),
+  virtual_store_token: connector(orNull, "Bearer token that an HTTP store asks for", { secret: true }),
+  virtual_store_ca: connector(orNull, "File of the authority that signed the store's certificate", {
+    env: ["ETCD_AUTH_CA"],
+  }),
   scaling_check_interval_seconds: connector(
     seconds.default(10),
     "Time between looks whether a change has come about, s",

@@ -132,6 +132,12 @@ export interface PlannerServiceConfig {
 
   connector: {
     virtualStore: StoreAddress;
+    virtualStoreAccess: {
+      username: string | null;
+      password: string | null;
+      token: string | null;
+      caFile: string | null;
+    };
     checkIntervalMs: number;
     maxWaitMs: number;
     graphDeploymentName: string | null;

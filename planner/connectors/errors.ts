@@ -4,8 +4,9 @@ import { UserError } from "#common";
 export function badStoreAddress(address: string): UserError {
   return new UserError({
     code: "PLANNER_CONNECTOR_BAD_STORE",
-    message: `found store ${JSON.stringify(address)}, expected file:FOLDER, http://HOST:PORT, https://HOST:PORT or etcd://HOST:PORT`,
-    hint: "write it like file:./planner-state or etcd://127.0.0.1:2379",
+    where: "virtual_store",
+    message: `found store ${JSON.stringify(address)}, expected file:FOLDER, etcd:http://HOST:PORT[,…] or http(s)://HOST:PORT`,
+    hint: "names, passwords and tokens have fields of their own: virtual_store_username, virtual_store_password, virtual_store_token",
   });
 }
 

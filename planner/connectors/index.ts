@@ -1,9 +1,11 @@
+export type { ClusterOptions } from "./kubernetes/client.ts";
 export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
 export { type KubernetesLeadershipOptions, kubernetesLeadership } from "./kubernetes/leadership.ts";
 export { AdvisoryConnector, type AdvisoryConnectorOptions } from "./none.ts";
 export { type Pace, realPace } from "./pace.ts";
 export { FileStore, type FileStoreOptions } from "./stores/file-store.ts";
 export { MemoryStore } from "./stores/memory-store.ts";
+export { openStore, type StoreAccess, type StoreLocation, storeLeadership } from "./stores/open.ts";
 export {
   type KeyValueStore,
   type StoredValue,

@@ -1,5 +1,5 @@
 import type { Role, Targets } from "#planner/core";
-import type { Connector, DeploymentState, RoleState, ScaleOutcome } from "./types.ts";
+import type { Connector, DeploymentFacts, DeploymentState, RoleState, ScaleOutcome } from "./types.ts";
 import type { WorkerDiscovery } from "./virtual/connector.ts";
 
 export interface AdvisoryConnectorOptions {
@@ -20,7 +20,10 @@ export class AdvisoryConnector implements Connector {
     this.#options = options;
   }
 
-  async open(): Promise<void> {}
+  async open(): Promise<DeploymentFacts> {
+    const { model = null, gpusPerReplica = {} } = this.#options;
+    return { model, gpusPerReplica };
+  }
 
   async state(): Promise<DeploymentState | null> {
     const { roles, discovery, workers = {}, gpusPerReplica = {}, model = null } = this.#options;

@@ -48,6 +48,16 @@ export interface ScaleRequest {
   reason: string;
   /** Number of the decision, ascending within a planner's life. */
   decision: number;
+  /** Aborted: this planner may act no longer. Nothing is written after that, not even to put something back. */
+  signal?: AbortSignal;
+}
+
+/** What is known of a deployment from the start, and does not change while it runs. */
+export interface DeploymentFacts {
+  /** Model that it serves; null where nobody says. */
+  model: string | null;
+  /** GPUs of one replica by its resources, where they say. */
+  gpusPerReplica: Partial<Targets>;
 }
 
 /**
@@ -60,10 +70,15 @@ export interface Connector {
    * Finds the deployment and checks that it can be planned for.
    * @throws UserError for every fault found, all in one
    */
-  open(signal?: AbortSignal): Promise<void>;
+  open(signal?: AbortSignal): Promise<DeploymentFacts>;
   state(): Promise<DeploymentState | null>;
   /** All roles change, or those that have are put back or rolled forward: the outcome says what is in force. */
   scale(request: ScaleRequest): Promise<ScaleOutcome>;
+  /**
+   * Waits until all that was asked for serves. Absent where nothing is ever asked for.
+   * @returns whether that came within `timeoutMs`
+   */
+  settled?(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -72,6 +87,8 @@ export interface Leadership {
   readonly isLeader: boolean;
   /** Name of who leads, as far as known. */
   readonly holder: string | null;
+  /** Why the last attempt to lead or to look failed; null where it did not. */
+  readonly problem: string | null;
   /** Begins to compete; returns at once. `changed` is told of every change. */
   start(changed: (isLeader: boolean) => void): Promise<void>;
   /** Gives the lead away at once, so that another takes over without waiting for the lease to end. */

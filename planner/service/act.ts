@@ -19,25 +19,33 @@ export function desiredOf(state: DeploymentState | null): Partial<Targets> {
   return found;
 }
 
+interface ActOptions {
+  advisory: boolean;
+  /** Why this planner may not act; null: it may. */
+  standby: string | null;
+  /** Aborted when it may no longer. */
+  signal: AbortSignal;
+}
+
 /** Carries a decision out, or says why not. Never throws: what a connector throws has failed. */
 export async function act(
   decision: Decision,
   state: DeploymentState,
   connector: Connector,
-  { advisory, isLeader }: { advisory: boolean; isLeader: boolean },
+  { advisory, standby, signal }: ActOptions,
 ): Promise<TickAction> {
   const wanted = wantedChange(decision, state);
   const inForce = desiredOf(state);
   if (wanted === null) return { status: "no-decision", message: "nothing is to be changed", wanted, inForce };
   const said = describeChange(wanted, inForce);
-  if (!isLeader) return { status: "standby", message: `${said}: another planner leads`, wanted, inForce };
+  if (standby !== null) return { status: "standby", message: `${said}: ${standby}`, wanted, inForce };
   if (advisory) return { status: "advisory", message: `${said}: only advised`, wanted, inForce };
   if (!state.ready) {
     return { status: "not-ready", message: `${said}: ${state.notReadyReason ?? "not ready"}`, wanted, inForce };
   }
   try {
     const reason = decision.reasons.map(({ text }) => text).join("; ");
-    const outcome = await connector.scale({ targets: wanted, reason, decision: decision.tick });
+    const outcome = await connector.scale({ targets: wanted, reason, decision: decision.tick, signal });
     return { ...outcome, wanted };
   } catch (error) {
     return { status: "failed", message: `${said}: ${(error as Error).message}`, wanted, inForce };

@@ -1,10 +1,13 @@
-import type { DeploymentState } from "#planner/connectors";
+import type { DeploymentState, Leadership } from "#planner/connectors";
 import type { Decision, Observation } from "#planner/core";
 import { act, desiredOf } from "./act.ts";
+import { ChangeFollower } from "./follow.ts";
 import { SnapshotRing, totalsOf } from "./snapshots.ts";
 import type { PlannerServiceOptions, TickAction, TickSnapshot } from "./types.ts";
 
 const KEEP = 50_000;
+/** A change under way has so long to end by itself when the service ends, ms. */
+const STOP_GRACE_MS = 2_000;
 
 /** What happened between ticks that never came about. */
 export interface ServiceCounters {
@@ -25,6 +28,9 @@ export class PlannerService {
   readonly #options: PlannerServiceOptions;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** The right to act, aborted when it is lost; null: another planner has it. */
+  #mandate: AbortController | null = null;
+  readonly #follower: ChangeFollower;
   #isTicking = false;
   #startMs = 0;
   #gpuHours = 0;
@@ -34,6 +40,7 @@ export class PlannerService {
   constructor(options: PlannerServiceOptions) {
     this.#options = options;
     this.snapshots = new SnapshotRing(options.keep ?? KEEP);
+    this.#follower = new ChangeFollower(options);
   }
 
   /** Whether a decision is being made or carried out at this moment. */
@@ -49,27 +56,33 @@ export class PlannerService {
     return this.#gpuHours;
   }
 
-  /**
-   * Opens the deployment, competes for the lead and begins to tick.
-   * @throws UserError of the connector
-   */
+  /** Competes for the lead and begins to tick. */
   async start(): Promise<void> {
-    const { connector, leadership, clock, log } = this.#options;
-    await connector.open(this.#stopping.signal);
+    const { leadership, clock, log } = this.#options;
+    if (leadership === undefined) this.#mandate = new AbortController();
     await leadership?.start((isLeader) => {
-      log.info(isLeader ? "this planner leads now" : `another planner leads (${leadership.holder ?? "unknown"})`);
+      this.#mandate?.abort();
+      this.#mandate = isLeader ? new AbortController() : null;
+      log.info(isLeader ? "this planner leads now" : `this planner leads no longer: ${whoLeads(leadership)}`);
     });
     this.#startMs = clock.nowMs();
     this.#running = this.#run();
   }
 
-  /** Ends after the tick under way, and gives the lead away at once. Idempotent. */
+  /** Ends after the tick under way, or cuts it short where it takes long, and gives the lead away at once. Idempotent. */
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return this.#running;
     this.#stopping.abort();
+    const { leadership, planner, source, connector, sleep } = this.#options;
+    const ended = new AbortController();
+    const late = sleep(STOP_GRACE_MS, ended.signal).then(() => {
+      if (!ended.signal.aborted) this.#mandate?.abort();
+    });
     await this.#running;
-    const { leadership, planner, source, connector } = this.#options;
+    ended.abort();
+    await late;
     await leadership?.release();
+    await this.#follower.stop();
     await planner.close?.();
     await source.close();
     await connector.close();
@@ -100,8 +113,11 @@ export class PlannerService {
     const { clock, planner, source, connector, advisory, onSnapshot } = this.#options;
     const beganMs = clock.nowMs();
     this.counters.ticks++;
+    // Who comes to lead in the midst of a tick looks anew first.
+    const mandate = this.isLeader ? this.#mandate : null;
     const state = await this.#inTime(connector.state(), "the deployment's state");
     const observation = await this.#inTime(source.observe(beganMs), "the observation");
+    if (this.#stopping.signal.aborted) return;
     let decision: Decision | null = null;
     let action: TickAction;
     if (observation === null) {
@@ -111,7 +127,14 @@ export class PlannerService {
       action = unchanged("state-unknown", "the deployment's state is not known: nothing changes", state);
     } else {
       decision = await planner.tick({ ...observation, workers: workersOf(state, observation) });
-      action = await act(decision, state, connector, { advisory, isLeader: this.isLeader });
+      const { leadership } = this.#options;
+      const mayAct = mandate !== null && !mandate.signal.aborted && this.isLeader;
+      action = await act(decision, state, connector, {
+        advisory,
+        standby: mayAct ? null : whoLeads(leadership),
+        signal: mandate?.signal ?? AbortSignal.abort(),
+      });
+      if (action.status === "applied") this.#follower.follow(action);
     }
     if (state !== null) this.#count(state, beganMs);
     const snapshot: TickSnapshot = {
@@ -137,8 +160,9 @@ export class PlannerService {
   async #inTime<Value>(work: Promise<Value>, what: string): Promise<Value | null> {
     const { sleep, tickMaxDurationMs, log } = this.#options;
     const done = new AbortController();
-    const late = sleep(tickMaxDurationMs, done.signal).then(() => {
-      if (!done.signal.aborted) log.warn(`${what} took longer than ${tickMaxDurationMs / 1000} s`);
+    const { signal: stopping } = this.#stopping;
+    const late = sleep(tickMaxDurationMs, AbortSignal.any([done.signal, stopping])).then(() => {
+      if (!done.signal.aborted && !stopping.aborted) log.warn(`${what} took longer than ${tickMaxDurationMs / 1000} s`);
       return null;
     });
     try {
@@ -174,6 +198,12 @@ export class PlannerService {
       );
     }
   }
+}
+
+function whoLeads(leadership: Leadership | undefined): string {
+  const { holder = null, problem = null } = leadership ?? {};
+  if (problem !== null) return `the lead can't be had: ${problem}`;
+  return holder === null ? "nobody leads now" : `another planner leads (${holder})`;
 }
 
 function unchanged(status: TickAction["status"], message: string, state: DeploymentState | null): TickAction {

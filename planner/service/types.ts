@@ -70,9 +70,9 @@ export interface TickingPlanner extends Omit<Planner, "tick"> {
 }
 
 export interface PlannerServiceOptions {
-  /** Made once the connector is open: what it needs to know of the deployment may come from there. */
   planner: TickingPlanner;
   source: ObservationSource;
+  /** Open; closed by the service. */
   connector: Connector;
   /** Who acts; absent: this one. */
   leadership?: Leadership;
@@ -83,6 +83,8 @@ export interface PlannerServiceOptions {
   gpusPerWorker: Targets;
   /** Decide and say so, but change nothing. */
   advisory: boolean;
+  /** Real ms that a change may take until it has come about; later it is told that it has not. Default 1 800 000, as in Dynamo. */
+  settleMs?: number;
   /** Real ms that observing and reading the state may take. */
   tickMaxDurationMs: number;
   /** Snapshots that are kept. Default 50 000, as in Dynamo. */

@@ -52,9 +52,10 @@ export {
   type PlannerBounds,
   prefillQueueBounds,
 } from "./selection/bounds.ts";
-export { DEFAULT_GPU_HOUR_PRICE, gpuHoursPer1000, type PairCost, pairCosts, paretoFront } from "./selection/cost.ts";
+export { DEFAULT_GPU_HOUR_PRICE, gpuHoursPer1000, type PairCost, pairCosts } from "./selection/cost.ts";
 export { BOUNDS_LABEL, recommendationLines } from "./selection/recommendations.ts";
 export { type Selection, type SlaTargets, selectEngines } from "./selection/select.ts";
+export { bestWithin, paretoFront } from "./selection/trade-off.ts";
 export { mappingOf, mappingOfLayout, parallelismOf, type SweepPhase } from "./space/mapping.ts";
 export { type SweepModel, sweepModel } from "./space/model.ts";
 export type { Note } from "./space/note.ts";

@@ -29,8 +29,8 @@ export {
 } from "./profiling/interpolation-plots.ts";
 export { type ProfilePlot, type ProfilePlotOptions, profilePlots } from "./profiling/profile-plots.ts";
 export {
-  DEFAULT_DOLLARS_PER_GPU_HOUR,
   type DecodeLoad,
+  type PairPrice,
   type PrefillPoint,
   type SweepPlot,
   type SweepPlotInput,

@@ -1,6 +1,11 @@
-import type { DecodeResult, Mapping, PrefillResult, SweepResults } from "#src/profiler";
+import {
+  DEFAULT_GPU_HOUR_PRICE,
+  type DecodeResult,
+  type Mapping,
+  type PrefillResult,
+  type SweepResults,
+} from "#src/profiler";
 import { cachedPreviews } from "./config-preview.ts";
-import { GPU_COST_PER_HOUR } from "./gpu-hours.ts";
 import type { WebUiData, WebUiDetails } from "./types.ts";
 import { webUiData } from "./webui-data.ts";
 
@@ -52,7 +57,7 @@ export function webUiContent(options: WebUiContentOptions): WebUiContent {
       osl,
       ttftMs: sla.ttftMs,
       itlMs: sla.itlMs,
-      gpuCostPerHour: options.gpuCostPerHour ?? GPU_COST_PER_HOUR,
+      gpuCostPerHour: options.gpuCostPerHour ?? DEFAULT_GPU_HOUR_PRICE,
       prefill: results.prefill.map(engineDetails),
       decode: results.decode.map((result) => ({ ...engineDetails(result), concurrency: result.concurrency })),
       warnings: [

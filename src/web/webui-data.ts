@@ -1,6 +1,12 @@
-import type { DecodeResult, Mapping, PrefillResult, SweepResults } from "#src/profiler";
-import { gpuHours } from "./gpu-hours.ts";
-import { bestWithin, paretoFront, type Tradeoff } from "./pareto.ts";
+import {
+  bestWithin,
+  type DecodeResult,
+  gpuHoursPer1000,
+  type Mapping,
+  type PrefillResult,
+  paretoFront,
+  type SweepResults,
+} from "#src/profiler";
 import { floatText, roundDecimals } from "./rounding.ts";
 import type { Dataset, WebUiData } from "./types.ts";
 
@@ -11,6 +17,10 @@ export interface WebUiDataOptions {
   osl: number;
   /** Configuration of two mappings as YAML. */
   preview: (prefill: Mapping, decode: Mapping) => string;
+  /**
+   * Multiplies the hours of each engine by its GPUs, as Dynamo's profiler 0.8 does. Throughput is per GPU already, so the result
+   * is too high by that factor; for comparisons with its output alone.
+   */
   doubleCountGpuHours?: boolean;
 }
 
@@ -23,17 +33,10 @@ const ACTION = "Action";
 /** Makes the data of `webui_data.json`. */
 export function webUiData(options: WebUiDataOptions): WebUiData {
   const { sla } = options;
-  const prefill = options.results.prefill.map((result): Tradeoff & PrefillResult => ({
-    ...result,
-    latencyMs: result.ttftMs,
-  }));
-  const decode = options.results.decode.map((result): Tradeoff & DecodeResult => ({
-    ...result,
-    latencyMs: result.itlMs,
-  }));
+  const { prefill, decode } = options.results;
   // A row of one table is shown in a deployment with what would be picked of the other.
-  const bestPrefill = prefill[bestWithin(prefill, sla.ttftMs)] ?? prefill[0];
-  const bestDecode = decode[bestWithin(decode, sla.itlMs)] ?? decode[0];
+  const bestPrefill = bestWithin(prefill, ({ ttftMs }) => ttftMs, sla.ttftMs)?.row ?? prefill[0];
+  const bestDecode = bestWithin(decode, ({ itlMs }) => itlMs, sla.itlMs)?.row ?? decode[0];
   const preview = (p: PrefillResult | undefined, d: DecodeResult | undefined) =>
     p === undefined || d === undefined ? "" : options.preview(p.mapping, d.mapping);
   return {
@@ -85,25 +88,22 @@ export function webUiData(options: WebUiDataOptions): WebUiData {
         ]),
       },
     },
-    cost: costData(prefill, decode, options),
+    cost: costData(options),
   };
 }
 
 /** Every prefill configuration of the Pareto front with every decode configuration of theirs. */
-function costData(
-  prefill: (Tradeoff & PrefillResult)[],
-  decode: (Tradeoff & DecodeResult)[],
-  options: WebUiDataOptions,
-): WebUiData["cost"] {
-  const [prefillFront, decodeFront] = [paretoFront(prefill), paretoFront(decode)];
+function costData(options: WebUiDataOptions): WebUiData["cost"] {
+  const { results } = options;
+  const byThroughput = (row: PrefillResult | DecodeResult) => row.throughputPerGpu;
+  const prefillFront = paretoFront(results.prefill, ({ ttftMs }) => ttftMs, byThroughput);
+  const decodeFront = paretoFront(results.decode, ({ itlMs }) => itlMs, byThroughput);
   const datasets: Dataset[] = [];
   const rows: (number | string)[][] = [];
   const mapping: Record<string, [number, number]> = {};
   if (decodeFront.length === 0) prefillFront.length = 0;
-  for (const [line, p] of prefillFront.entries()) {
-    const first = prefill[p]!;
-    const data = decodeFront.map((d) => {
-      const second = decode[d]!;
+  for (const [line, first] of prefillFront.entries()) {
+    const data = decodeFront.map((second) => {
       const tableIdx = rows.length;
       const perUser = roundDecimals(1000 / second.itlMs, 2);
       const hours = roundDecimals(gpuHours(first, second, options), 4);
@@ -115,7 +115,7 @@ function costData(
         hours,
         options.preview(first.mapping, second.mapping),
       ]);
-      mapping[String(tableIdx)] = [p, d];
+      mapping[String(tableIdx)] = [results.prefill.indexOf(first), results.decode.indexOf(second)];
       return { x: perUser, y: hours, tableIdx };
     });
     datasets.push({ label: `TTFT: ${floatText(roundDecimals(first.ttftMs, 2))}ms`, data, ...colours(line) });
@@ -136,6 +136,17 @@ function costData(
     },
     index_mapping: mapping,
   };
+}
+
+/** GPU hours of 1,000 requests, by Dynamo's own count where that is asked for. */
+function gpuHours(
+  prefill: PrefillResult,
+  decode: DecodeResult,
+  { isl, osl, doubleCountGpuHours }: WebUiDataOptions,
+): number {
+  const hours = gpuHoursPer1000(isl, osl, prefill.throughputPerGpu, decode.throughputPerGpu);
+  if (!doubleCountGpuHours) return hours.total;
+  return hours.prefill * prefill.mapping.layout.gpus + hours.decode * decode.mapping.layout.gpus;
 }
 
 function gpuCounts(results: readonly { mapping: Mapping }[]): number[] {

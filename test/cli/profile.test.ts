@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +14,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const example = (name: string) => fileURLToPath(new URL(`../../examples/dgdr/${name}`, import.meta.url));
 const qwen = ["--model", "Qwen/Qwen3-32B", "--backend", "trtllm", "--gpu", "h200_sxm"];
 const targets = ["--isl", "3000", "--osl", "150", "--ttft", "200", "--itl", "20"];
+
+const write = (name: string, text: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
 
 let made = 0;
 /** Profiles into a folder of its own. */
@@ -159,10 +165,37 @@ describe("understudy profile with documents", () => {
   });
 
   it("[R007] runs the v1beta1 example to one final file", () => {
-    const { status, read, stdout } = profile(example("rapid_v1beta1.yaml"));
+    const { status, read, stdout, out } = profile(example("rapid_v1beta1.yaml"));
     expect(status!.outputs).toEqual({ final_config: "final_config.yaml" });
     expect(stdout).toContain("Pick (autoscale)");
-    expect(read("final_config.yaml")).toContain("dynamo.mocker");
+    const documents = parseAllDocuments(read("final_config.yaml")).map((document) => document.toJS());
+    expect(documents.map(({ kind }) => kind)).toEqual(["ConfigMap", "ConfigMap", "DynamoGraphDeployment"]);
+    expect(JSON.stringify(documents[2])).toContain("dynamo.mocker");
+    // The profile that planner and mockers mount is that of the curves in the folder.
+    const samples = JSON.parse(documents[1].data["decode_raw_data.json"]);
+    expect(samples.z_itl).toEqual(loadProfile(out).decode.itlMs);
+  });
+
+  it.each(["0.20.0", "1.0.0rc3", "1.0.0rc6"])(
+    "[R036] takes version %s of the AI Configurator's TensorRT-LLM",
+    (version) => {
+      const text = readFileSync(example("trtllm-aic-offline.yaml"), "utf8").replace('"0.20.0"', `"${version}"`);
+      const { status, stderr } = profile("--config", write(`aic-${version}.yaml`, text));
+      expect(status!.status).toBe("success");
+      expect(stderr).toContain(`No measurements of trtllm ${version} are shipped`);
+    },
+  );
+
+  it("says of a pick that nothing estimates that it is unverified, in what it prints as well", () => {
+    const spec = {
+      model: "Qwen/Qwen2.5-0.5B",
+      backend: "vllm",
+      image: "registry.example.com/dynamo-planner:1.0",
+      hardware: { gpuSku: "l40s", numGpusPerNode: 4, totalGpus: 4 },
+    };
+    const { stdout } = profile("--config", JSON.stringify(spec), "--quiet");
+    expect(stdout).toContain("Pick (naive)");
+    expect(stdout).toMatch(/Note: Nothing estimates .* the targets are unverified/);
   });
 
   it("serves a load on as few GPUs as it takes", () => {

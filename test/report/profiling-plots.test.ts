@@ -25,6 +25,10 @@ const SWEEP: SweepPlotInput = {
     { label: "TP=2", concurrency: 160, itlMs: 18, throughputPerGpu: 4400 },
   ],
   picked: { prefill: 1, decode: 3 },
+  costs: [120, 190, 410].flatMap((ttftMs, i) =>
+    [10, 18].map((itlMs, j) => ({ ttftMs, itlMs, dollars: 4 - i - 2 * j + 0.336 * j })),
+  ),
+  dollarsPerGpuHour: 3,
 };
 
 const plotOf = (name: string, input: SweepPlotInput = SWEEP) =>
@@ -36,6 +40,18 @@ function limitX(svg: string): number {
     svg,
   );
   return Number(match![1]);
+}
+
+/** Where a value stands on a linear axis, px, by the positions of the axis' labels. */
+function tickPosition(svg: string, axis: "x" | "y", value: number): number {
+  const anchor = axis === "x" ? "middle" : "end";
+  const ticks = [...svg.matchAll(/<text ([^>]*)>([\d,.]+)<\/text>/g)].flatMap(([, style, label]) => {
+    if (!style!.includes(`text-anchor="${anchor}"`)) return [];
+    const position = Number(new RegExp(` ?${axis}="([\\d.]+)"`).exec(style!)![1]) - (axis === "y" ? 4 : 0);
+    return [{ position, value: Number(label!.replaceAll(",", "")) }];
+  });
+  const [first, last] = [ticks[0]!, ticks.at(-1)!];
+  return first.position + ((value - first.value) / (last.value - first.value)) * (last.position - first.position);
 }
 
 /** Centres of the dots of a colour, px, in the order of the data. */
@@ -57,8 +73,14 @@ describe("pictures of a sweep", () => {
     expect(points[1]![0]).toBeGreaterThan(points[2]![0]);
     expect(points[0]![1]).toBeLessThan(points[2]![1]);
     for (const { label } of SWEEP.prefill) expect(svg).toContain(`>${label}</text>`);
-    expect(svg).toContain("TTFT (ms)");
-    expect(svg).toContain("tokens/s/GPU");
+    // Each dot stands where the axes' own ticks say its TTFT and its throughput are.
+    const at = (axis: "x" | "y", value: number) => tickPosition(svg, axis, value);
+    for (const [i, { ttftMs, throughputPerGpu }] of SWEEP.prefill.entries()) {
+      expect(points[i]![0]).toBeCloseTo(at("x", ttftMs), 0);
+      expect(points[i]![1]).toBeCloseTo(at("y", throughputPerGpu), 0);
+    }
+    expect(svg).toContain(">TTFT (ms)</text>");
+    expect(svg).toContain(">prefill throughput (tokens/s/GPU)</text>");
   });
 
   it("[R087][R125][R151] draws the target as a red dashed line that divides what keeps it from what does not", () => {
@@ -84,15 +106,33 @@ describe("pictures of a sweep", () => {
     expect(plotOf("cost_sla", strict)).toContain("No pair of mappings keeps both targets");
   });
 
-  it("[R126] shows what 1,000 requests cost by the targets, at the given price of a GPU-hour", () => {
-    // The cheapest pair within both targets is TP=2 for both: (3000 / 7000 + 150 / 4400) s × 1000 × $3 / 3600.
-    const dollars = ((3000 / 7000 + 150 / 4400) * 1000 * 3) / 3600;
-    expect(plotOf("cost_sla")).toContain(`1,000 requests cost $${dollars.toFixed(3)} at best`);
-    expect(plotOf("cost_sla", { ...SWEEP, dollarsPerGpuHour: 6 })).toContain(`$${(2 * dollars).toFixed(3)} at best`);
+  it("[R126] shows what 1,000 requests cost by the targets, a line a prefill mapping, the picked pair ringed", () => {
+    const svg = plotOf("cost_sla");
+    expectWellFormed(svg);
+    // Of the two TTFTs within the target the slower one is cheaper, at the larger load.
+    expect(svg).toContain("Within both targets 1,000 requests cost $1.34 at best");
+    expect(svg).toContain("$3 per GPU-hour");
+    for (const ttft of ["120", "190", "410"]) expect(svg).toContain(`>TTFT ${ttft} ms</text>`);
+    const lines = [...svg.matchAll(/<path d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"[^>]*stroke="([^"]+)"/g)];
+    expect(lines.map(([, , , , , colour]) => colour)).toEqual([LIGHT.prefill, LIGHT.prefill, LIGHT.muted]);
+    expect(dots(svg, LIGHT.good)).toEqual([[Number(lines[1]![3]), Number(lines[1]![4])]]);
+    expect(plotOf("cost_sla", { ...SWEEP, dollarsPerGpuHour: 6 })).toContain("$6 per GPU-hour");
+  });
+
+  it("does not praise what a person picked instead of the best", () => {
+    const picked = { ...SWEEP, picked: { prefill: 2, decode: 1 } };
+    expect(plotOf("prefill_performance", picked)).toContain("TP=4 was picked: it keeps a TTFT of 200 ms");
+    expect(plotOf("decode_performance", picked)).toContain(
+      "TP=1 with 80 requests at once was picked: it misses an ITL of 20 ms",
+    );
+    const strict = { ...picked, sla: { ttftMs: 50, itlMs: 20 }, picked: { prefill: 0 } };
+    expect(plotOf("prefill_performance", strict)).toContain("No mapping keeps a TTFT of 50 ms; TP=1 was picked");
   });
 
   it("leaves out a phase without results", () => {
-    expect(sweepPlots({ ...SWEEP, decode: [], picked: {} }).map((plot) => plot.name)).toEqual(["prefill_performance"]);
+    expect(sweepPlots({ ...SWEEP, decode: [], costs: [], picked: {} }).map((plot) => plot.name)).toEqual([
+      "prefill_performance",
+    ]);
   });
 });
 
@@ -150,7 +190,7 @@ describe("names beside points", () => {
     fc.assert(
       fc.property(fc.array(place, { minLength: 1, maxLength: 6 }), (places) => {
         // Columns of their own: there is always a free place.
-        const labels = places.map(({ y }, i) => ({ text: `TP=${i}`, x: 60 + i * 120, y, colour: "#000" }));
+        const labels = places.map(({ y }, i) => ({ text: `TP=${i}`, x: 60 + i * 120, y, radius: 4.5, colour: "#000" }));
         const svg = pointLabels(labels, plot, "#fff");
         const boxes = [...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)"/g)].map(([, x, y]) => ({
           x: Number(x),

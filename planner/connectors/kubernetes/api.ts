@@ -65,19 +65,25 @@ export class GraphApi {
   }
 
   /** Fails with 409 where the adapter has changed since. */
-  async scaleAdapter(component: string, seen: AdapterScale, replicas: number): Promise<AdapterScale> {
+  async scaleAdapter(
+    component: string,
+    seen: AdapterScale,
+    replicas: number,
+    options: CallOptions = {},
+  ): Promise<AdapterScale> {
     const answer = await this.client.request<ScaleObject>({
       method: "PATCH",
       path: this.#scalePath(component),
       query: { fieldManager: FIELD_MANAGER },
       contentType: "application/merge-patch+json",
       body: { metadata: { resourceVersion: seen.resourceVersion }, spec: { replicas } },
+      ...options,
     });
     return scaleOf(answer);
   }
 
   /** Changes replicas of several components in one request, all or none. Fails with 422 where the spec has changed since. */
-  async scaleComponents(seen: Graph, replicas: ReadonlyMap<string, number>): Promise<Graph> {
+  async scaleComponents(seen: Graph, replicas: ReadonlyMap<string, number>, options: CallOptions = {}): Promise<Graph> {
     const patch: { op: "test" | "add"; path: string; value: unknown }[] = [
       { op: "test", path: "/metadata/generation", value: seen.generation },
     ];
@@ -93,6 +99,7 @@ export class GraphApi {
       query: { fieldManager: FIELD_MANAGER },
       contentType: "application/json-patch+json",
       body: patch,
+      ...options,
     });
     return graphOf(object, this.version, this.client.namespace);
   }
@@ -177,11 +184,22 @@ interface PodObject {
   status?: { conditions?: { type?: string; status?: string }[] };
 }
 
-/** What a planner of these roles must be allowed. */
-export function rightsFor(version: GraphVersion, readOnly: boolean): Right[] {
+interface RightsOptions {
+  /** Nothing will be changed. */
+  readOnly: boolean;
+  leaderElection: boolean;
+}
+
+const LEASES = "coordination.k8s.io";
+
+/** What a planner must be allowed. */
+export function rightsFor(version: GraphVersion, { readOnly, leaderElection }: RightsOptions): Right[] {
   const rights: Right[] = [{ verb: "get", group: GROUP, resource: GRAPHS }];
   if (version === "v1alpha1") rights.push({ verb: "list", group: "", resource: "pods" });
   else rights.push({ verb: "get", group: GROUP, resource: ADAPTERS, subresource: "scale" });
+  if (leaderElection) {
+    for (const verb of ["get", "create", "update"]) rights.push({ verb, group: LEASES, resource: "leases" });
+  }
   if (readOnly) return rights;
   rights.push({ verb: "patch", group: GROUP, resource: GRAPHS });
   if (version === "v1beta1") rights.push({ verb: "patch", group: GROUP, resource: ADAPTERS, subresource: "scale" });

@@ -8,6 +8,7 @@ import { desiredOf, type Part, type View } from "./view.ts";
 /** Attempts against somebody else who changes replicas at the same time. */
 const ATTEMPTS = 6;
 const CONFLICT_WAIT_MS = 100;
+const ENDED = "this planner may act no longer";
 
 export interface ChangeOptions {
   api: GraphApi;
@@ -15,6 +16,8 @@ export interface ChangeOptions {
   pace: Pace;
   /** Uniform in [0, 1). */
   random: () => number;
+  /** Aborted: nothing more is written. */
+  signal?: AbortSignal;
 }
 
 export interface Changed extends ScaleOutcome {
@@ -42,10 +45,13 @@ export class Change {
   /** As last seen or written. */
   #inForce: Partial<Targets> = {};
   #attempted = false;
+  /** For requests that write. */
+  readonly #call: { signal?: AbortSignal };
 
   constructor(targets: Partial<Targets>, options: ChangeOptions) {
     this.#targets = targets;
     this.#options = options;
+    this.#call = options.signal === undefined ? {} : { signal: options.signal };
   }
 
   /** Never throws for what the platform answers. */
@@ -54,11 +60,14 @@ export class Change {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const outcome = await this.#attempt();
         if (outcome !== null) return outcome;
-        await this.#options.pace.sleep(CONFLICT_WAIT_MS * 2 ** attempt * (0.5 + this.#options.random()));
+        const waitMs = CONFLICT_WAIT_MS * 2 ** attempt * (0.5 + this.#options.random());
+        await this.#options.pace.sleep(waitMs, this.#options.signal);
       }
       return await this.#withdrawn("failed", "somebody else keeps changing the deployment at the same time");
     } catch (error) {
-      if (error instanceof ApiUnavailable) return this.#outcome("failed", this.#interrupted(error.message));
+      if (error instanceof ApiUnavailable) {
+        return this.#outcome("failed", this.#interrupted(this.#isEnded ? ENDED : error.message));
+      }
       if (error instanceof ApiFailure) {
         return this.#withdrawn("refused", `the API server refuses: ${error.message}`, error);
       }
@@ -66,9 +75,14 @@ export class Change {
     }
   }
 
+  get #isEnded(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
   /** Null: somebody else changed something meanwhile. */
   async #attempt(): Promise<Changed | null> {
     const view = await this.#look();
+    if (this.#isEnded) return this.#outcome("failed", this.#interrupted(ENDED));
     if (view.resolution.problems.length > 0) return this.#withdrawn("refused", view.resolution.problems.join("; "));
     const overridden = view.parts.find(
       ({ role, desired }) => this.#written.has(role) && desired !== this.#targets[role],
@@ -99,12 +113,12 @@ export class Change {
     try {
       if (direct.length > 0) {
         const counts = new Map(direct.map(({ role, component }) => [component.name, this.#targets[role]!]));
-        await api.scaleComponents(view.graph, counts);
+        await api.scaleComponents(view.graph, counts, this.#call);
         for (const { role } of direct) this.#wrote(role);
       }
       for (const { role, component, adapter } of wanted) {
         if (adapter === null) continue;
-        await api.scaleAdapter(component.name, adapter, this.#targets[role]!);
+        await api.scaleAdapter(component.name, adapter, this.#targets[role]!, this.#call);
         this.#wrote(role);
       }
       return true;
@@ -126,6 +140,7 @@ export class Change {
   async #withdrawn(status: ScaleStatus, message: string, refusal: ApiFailure | null = null): Promise<Changed> {
     const written = [...this.#written];
     if (written.length === 0) return this.#outcome(status, message, refusal);
+    if (this.#isEnded) return this.#outcome("failed", this.#interrupted(`${message}; ${ENDED}`), refusal);
     const back = Object.fromEntries(written.map((role) => [role, this.#before[role]])) as Partial<Targets>;
     try {
       const view = await this.#look();
@@ -135,12 +150,13 @@ export class Change {
         await this.#options.api.scaleComponents(
           view.graph,
           new Map(direct.map(({ role, component }) => [component.name, back[role]!])),
+          this.#call,
         );
         for (const { role } of direct) this.#putBack(role);
       }
       for (const { role, component, adapter } of parts) {
         if (adapter === null) continue;
-        await this.#options.api.scaleAdapter(component.name, adapter, back[role]!);
+        await this.#options.api.scaleAdapter(component.name, adapter, back[role]!, this.#call);
         this.#putBack(role);
       }
       return this.#outcome(status, `${message}; put back: ${written.join(", ")}`, refusal);

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { randomStream } from "#common";
 import type { Role, Targets } from "#planner/core";
 import { type Pace, realPace } from "../pace.ts";
-import type { Connector, DeploymentState, ScaleOutcome, ScaleRequest } from "../types.ts";
+import type { Connector, DeploymentFacts, DeploymentState, ScaleOutcome, ScaleRequest } from "../types.ts";
 import { describeRight, GraphApi, rightsFor } from "./api.ts";
 import { Change, type Changed } from "./change.ts";
 import { type ClusterOptions, KubernetesClient } from "./client.ts";
@@ -10,7 +10,7 @@ import { apiUnreachable, deploymentMissing, deploymentUnfit, forbidden } from ".
 import { type EventText, GraphEvents } from "./events.ts";
 import { ApiFailure, ApiUnavailable } from "./failure.ts";
 import type { Backend } from "./roles.ts";
-import { stateOf, type View, viewOf } from "./view.ts";
+import { factsOf, stateOf, type View, viewOf } from "./view.ts";
 
 export interface KubernetesConnectorOptions {
   /** Name of the DynamoGraphDeployment. */
@@ -23,6 +23,10 @@ export interface KubernetesConnectorOptions {
   model?: string;
   /** Nothing will be changed: rights to change are not asked for. */
   readOnly?: boolean;
+  /** Leadership is by a Lease in the same namespace: the rights to it are asked for, too. */
+  leaderElection?: boolean;
+  /** Between looks of `settled` where no watch tells anything, ms. Default 10 000, as in Dynamo. */
+  checkMs?: number;
   /** Name of this planner among several; default: host and process. */
   identity?: string;
   cluster?: ClusterOptions;
@@ -35,7 +39,7 @@ export interface KubernetesConnectorOptions {
 
 /** Reading a state waits less for an ailing API server than changing replicas does. */
 const STATE_RETRY = { deadlineMs: 3_000 };
-const SETTLED_POLL_MS = 10_000;
+const CHECK_MS = 10_000;
 const WATCH_BACKOFF_MS = 500;
 
 /**
@@ -57,20 +61,22 @@ export class KubernetesConnector implements Connector {
     this.#random = options.random ?? randomStream(this.#identity, "kubernetes connector").next;
   }
 
-  async open(signal?: AbortSignal): Promise<void> {
+  async open(signal?: AbortSignal): Promise<DeploymentFacts> {
     const { cluster, graphDeploymentName } = this.#options;
     await this.close();
     const client = await KubernetesClient.open({ pace: this.#pace, random: this.#random, ...cluster });
     const call = signal === undefined ? {} : { signal };
     try {
       const api = await GraphApi.open(client, graphDeploymentName, call);
-      const rights = rightsFor(api.version, this.#options.readOnly === true);
+      const { readOnly = false, leaderElection = false } = this.#options;
+      const rights = rightsFor(api.version, { readOnly, leaderElection });
       const lacking = await api.lacking(rights, call);
       if (lacking.length > 0) throw forbidden(api.place, lacking.map(describeRight));
       const view = await this.#view(api, call);
       if (view.resolution.problems.length > 0) throw deploymentUnfit(api.place, view.resolution.problems);
       const told = (why: string) => this.#warn(`an event can't be sent: ${why}`);
       this.#open = { api, events: new GraphEvents(client, this.#identity, told) };
+      return factsOf(view);
     } catch (error) {
       await client.close();
       if (error instanceof ApiUnavailable) throw apiUnreachable(client.server, error);
@@ -84,7 +90,7 @@ export class KubernetesConnector implements Connector {
     return seen?.state ?? null;
   }
 
-  async scale({ targets, reason }: ScaleRequest): Promise<ScaleOutcome> {
+  async scale({ targets, reason, signal }: ScaleRequest): Promise<ScaleOutcome> {
     const { api, events } = this.#opened();
     const problem = this.#unfit(targets);
     if (problem !== null) {
@@ -96,6 +102,7 @@ export class KubernetesConnector implements Connector {
       look: () => this.#view(api),
       pace: this.#pace,
       random: this.#random,
+      ...(signal === undefined ? {} : { signal }),
     });
     const changed = await change.carryOut();
     this.#announce(events, changed, reason);
@@ -113,6 +120,7 @@ export class KubernetesConnector implements Connector {
    */
   async settled(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const { api } = this.#opened();
+    const { checkMs = CHECK_MS } = this.#options;
     const endMs = this.#pace.nowMs() + timeoutMs;
     for (let failures = 0; ; ) {
       const seen = await this.#look();
@@ -122,14 +130,14 @@ export class KubernetesConnector implements Connector {
       if (leftMs <= 0 || signal?.aborted) return false;
       const ended = new AbortController();
       const waiting = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
-      const timer = this.#pace.sleep(Math.min(SETTLED_POLL_MS, leftMs), waiting).then(() => ended.abort());
+      const timer = this.#pace.sleep(Math.min(checkMs, leftMs), waiting).then(() => ended.abort());
       try {
         if (seen === null) throw new ApiUnavailable("no state to watch from");
         await api.changed(seen.resourceVersion, waiting);
         failures = 0;
       } catch {
         if (!waiting.aborted) {
-          const waitMs = Math.min(SETTLED_POLL_MS, WATCH_BACKOFF_MS * 2 ** failures++) * (0.5 + this.#random());
+          const waitMs = Math.min(checkMs, WATCH_BACKOFF_MS * 2 ** failures++) * (0.5 + this.#random());
           await this.#pace.sleep(Math.min(waitMs, leftMs), waiting);
         }
       }

@@ -22,18 +22,5 @@ export async function kubernetesLeadership(options: KubernetesLeadershipOptions)
     requestMs: times.renewDeadlineMs / 2,
     ...(pace === undefined ? {} : { pace }),
   });
-  const elector = new Elector(campaign, options);
-  return {
-    get isLeader() {
-      return elector.isLeader;
-    },
-    get holder() {
-      return elector.holder;
-    },
-    start: (changed) => elector.start(changed),
-    async release() {
-      await elector.release();
-      await client.close();
-    },
-  };
+  return new Elector(campaign, options);
 }

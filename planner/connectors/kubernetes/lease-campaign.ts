@@ -48,14 +48,17 @@ export class LeaseCampaign implements Campaign {
     return this.#seen?.lease.spec?.holderIdentity || null;
   }
 
+  get leftMs(): number | null {
+    const seen = this.#seen;
+    if (seen === null) return null;
+    return seen.atMs + (seen.lease.spec?.leaseDurationSeconds ?? 0) * 1000 - this.#pace.nowMs();
+  }
+
   async attempt(): Promise<boolean> {
     const lease = await this.#look();
     const { identity, leaseMs } = this.#options;
     const holder = lease?.spec?.holderIdentity || null;
-    if (lease !== null && holder !== null && holder !== identity) {
-      const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000;
-      if (this.#pace.nowMs() - this.#seen!.atMs < durationMs) return false;
-    }
+    if (holder !== null && holder !== identity && this.leftMs! > 0) return false;
     const now = microTime();
     const transitions = lease?.spec?.leaseTransitions ?? 0;
     return this.#cast(lease, {
@@ -79,6 +82,10 @@ export class LeaseCampaign implements Campaign {
       acquireTime: now,
       renewTime: now,
     });
+  }
+
+  async close(): Promise<void> {
+    await this.#options.client.close();
   }
 
   async #look(): Promise<Lease | null> {

@@ -1,5 +1,5 @@
 import type { Role, Targets } from "#planner/core";
-import type { DeploymentState, RoleState } from "../types.ts";
+import type { DeploymentFacts, DeploymentState, RoleState } from "../types.ts";
 import type { AdapterScale, CallOptions, GraphApi } from "./api.ts";
 import type { Graph, GraphComponent } from "./graph.ts";
 import { type RoleQuestion, type RoleResolution, resolveRoles } from "./roles.ts";
@@ -39,6 +39,12 @@ export async function viewOf(api: GraphApi, question: RoleQuestion, options: Cal
 
 export function desiredOf({ parts }: View): Partial<Targets> {
   return Object.fromEntries(parts.map(({ role, desired }) => [role, desired]));
+}
+
+export function factsOf({ parts, resolution }: View): DeploymentFacts {
+  const gpusPerReplica: Partial<Targets> = {};
+  for (const { role, component } of parts) if (component.gpus !== null) gpusPerReplica[role] = component.gpus;
+  return { model: resolution.model, gpusPerReplica };
 }
 
 /** @param readyPods of v1alpha1, whose status counts none. @returns null where nobody says how many workers serve */

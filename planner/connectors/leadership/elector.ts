@@ -12,8 +12,14 @@ export interface Campaign {
    * @throws Error where the ballot can't be reached
    */
   attempt(): Promise<boolean>;
+  /**
+   * How long the leader's lease is still to be respected, ms, as this candidate sees it; null where that is not known or the
+   * ballot keeps it itself.
+   */
+  readonly leftMs: number | null;
   /** Gives the lead away, where it has it. */
   resign(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface ElectionTimes {
@@ -39,6 +45,8 @@ export interface ElectorOptions {
 
 /** Those who wait try again after `retryMs · (1 … 1 + 1.2)`, as in client-go. */
 const JITTER = 1.2;
+/** Those who wait for the end of a lease come within so long of it, ms. */
+const SPREAD_MS = 200;
 
 /** Times of an election, all set. @throws RangeError where a leader could outlive its lease */
 export function electionTimes(times: Partial<ElectionTimes> = {}): ElectionTimes {
@@ -100,6 +108,8 @@ export class Elector implements Leadership {
       if (led) await this.#campaign.resign();
     } catch (error) {
       this.#problem = messageOf(error);
+    } finally {
+      await this.#campaign.close();
     }
   }
 
@@ -107,9 +117,18 @@ export class Elector implements Leadership {
     while (!ended.aborted) {
       await this.#attempt(ended);
       if (ended.aborted) return;
-      const jitter = this.#renewedMs === null ? 1 + JITTER * this.#random() : 1;
-      await this.#pace.sleep(this.#times.retryMs * jitter, ended);
+      await this.#pace.sleep(this.#waitMs(), ended);
     }
+  }
+
+  /** A lease that ends before the next look is due is looked at as soon as it has. */
+  #waitMs(): number {
+    const { retryMs } = this.#times;
+    if (this.#renewedMs !== null) return retryMs;
+    const laterMs = retryMs * (1 + JITTER * this.#random());
+    const leftMs = this.#campaign.leftMs;
+    if (leftMs === null || leftMs <= 0) return laterMs;
+    return Math.min(laterMs, leftMs + SPREAD_MS * this.#random());
   }
 
   async #attempt(ended: AbortSignal): Promise<void> {

@@ -55,11 +55,20 @@ export class EtcdCampaign implements Campaign {
     return found?.lease === this.#lease;
   }
 
-  /** Those who wait hold a lease, too; it ends with them. */
+  /** etcd keeps the leases: it alone knows. */
+  get leftMs(): null {
+    return null;
+  }
+
   async resign(): Promise<void> {
-    if (this.#lease !== null) await this.#client.call("/v3/lease/revoke", { ID: this.#lease });
+    const lease = this.#lease;
     this.#lease = null;
     this.#holder = null;
+    if (lease !== null) await this.#client.call("/v3/lease/revoke", { ID: lease });
+  }
+
+  /** Those who wait hold a lease, too; it ends by itself. */
+  async close(): Promise<void> {
     await this.#client.close();
   }
 

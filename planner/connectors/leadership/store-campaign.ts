@@ -38,14 +38,17 @@ export class StoreCampaign implements Campaign {
     return this.#seen?.ballot.holder || null;
   }
 
+  get leftMs(): number | null {
+    const seen = this.#seen;
+    return seen === null ? null : seen.atMs + seen.ballot.leaseMs - this.#pace.nowMs();
+  }
+
   async attempt(): Promise<boolean> {
     await this.#look();
     const { identity, leaseMs } = this.#options;
     const seen = this.#seen;
     const holder = seen?.ballot.holder ?? "";
-    if (holder !== "" && holder !== identity) {
-      if (this.#pace.nowMs() - seen!.atMs < seen!.ballot.leaseMs) return false;
-    }
+    if (holder !== "" && holder !== identity && this.leftMs! > 0) return false;
     const transitions = (seen?.ballot.transitions ?? -1) + (holder === identity ? 0 : 1);
     return this.#cast({ holder: identity, leaseMs, transitions });
   }
@@ -54,6 +57,10 @@ export class StoreCampaign implements Campaign {
     await this.#look();
     if (this.#seen?.ballot.holder !== this.#options.identity) return;
     await this.#cast({ ...this.#seen.ballot, holder: "" });
+  }
+
+  async close(): Promise<void> {
+    await this.#options.store.close();
   }
 
   async #look(): Promise<void> {

@@ -1,4 +1,5 @@
 import { Agent, request } from "undici";
+import { reasonOf } from "./reason.ts";
 import { StoreUnavailable } from "./types.ts";
 
 export interface EtcdOptions {
@@ -115,8 +116,13 @@ export class EtcdClient {
 export const encode = (text: string) => Buffer.from(text).toString("base64");
 export const decode = (base64: string | undefined) => Buffer.from(base64 ?? "", "base64").toString("utf8");
 
-/** The key after all that begin with `prefix`: its last byte, one more (etcd's range ends). */
-export function afterPrefix(prefix: string): string {
+/** All keys that begin with `prefix`, as etcd has ranges; from the zero byte on for all there are. */
+export function rangeOf(prefix: string): { key: string; range_end: string } {
+  return { key: encode(prefix === "" ? "\0" : prefix), range_end: afterPrefix(prefix) };
+}
+
+/** The key after all that begin with `prefix`: its last byte, one more. */
+function afterPrefix(prefix: string): string {
   const bytes = Buffer.from(prefix);
   for (let i = bytes.length - 1; i >= 0; i--) {
     if (bytes[i]! < 0xff) {
@@ -129,10 +135,4 @@ export function afterPrefix(prefix: string): string {
 
 function refused(place: string, answer: { status: number; text: string }): StoreUnavailable {
   return new StoreUnavailable(`${place}: refused with ${answer.status}: ${answer.text.slice(0, 200)}`);
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return "no answer in time";
-  return error.message || (error as NodeJS.ErrnoException).code || error.name;
 }

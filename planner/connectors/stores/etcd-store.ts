@@ -1,4 +1,4 @@
-import { afterPrefix, decode, EtcdClient, type EtcdOptions, encode } from "./etcd-client.ts";
+import { decode, EtcdClient, type EtcdOptions, encode, rangeOf } from "./etcd-client.ts";
 import type { KeyValueStore, StoredValue, StoreView, Transaction } from "./types.ts";
 
 interface RangeAnswer {
@@ -23,8 +23,7 @@ export class EtcdStore implements KeyValueStore {
   }
 
   async read(prefix: string): Promise<StoreView> {
-    const range = { key: encode(prefix), range_end: afterPrefix(prefix) };
-    const answer = await this.#client.call<RangeAnswer>("/v3/kv/range", range);
+    const answer = await this.#client.call<RangeAnswer>("/v3/kv/range", rangeOf(prefix));
     const values = new Map<string, StoredValue>();
     for (const { key, value, mod_revision } of answer.kvs ?? []) {
       values.set(decode(key), { value: decode(value), revision: Number(mod_revision) });
@@ -51,11 +50,7 @@ export class EtcdStore implements KeyValueStore {
   async changed(prefix: string, revision: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const ended = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
     const stop = new AbortController();
-    const create_request = {
-      key: encode(prefix),
-      range_end: afterPrefix(prefix),
-      start_revision: String(revision + 1),
-    };
+    const create_request = { ...rangeOf(prefix), start_revision: String(revision + 1) };
     try {
       const until = AbortSignal.any([ended, stop.signal]);
       for await (const { result, error } of this.#client.stream<WatchLine>("/v3/watch", { create_request }, until)) {

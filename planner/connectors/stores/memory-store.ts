@@ -1,12 +1,17 @@
 import type { KeyValueStore, StoredValue, StoreView, Transaction } from "./types.ts";
 
-/** A store that lives and dies with its process: what an HTTP store serves unless it is given files. */
+/** A store that lives and dies with its process: what an HTTP store serves unless it is given a folder. */
 export class MemoryStore implements KeyValueStore {
   readonly kind = "memory";
   readonly place = "memory";
   readonly #values = new Map<string, StoredValue>();
   readonly #watchers = new Set<{ prefix: string; wake: () => void }>();
-  #revision = 0;
+  #revision: number;
+
+  /** @param revision of the empty store: one that is higher than its forerunner's last, where clients outlive stores */
+  constructor(revision = 0) {
+    this.#revision = revision;
+  }
 
   async read(prefix: string): Promise<StoreView> {
     return { revision: this.#revision, values: under(this.#values, prefix) };

@@ -2,7 +2,15 @@ import type { Role, Targets } from "#planner/core";
 import { storeUnreachable } from "../errors.ts";
 import { type Pace, realPace } from "../pace.ts";
 import { type KeyValueStore, StoreUnavailable } from "../stores/types.ts";
-import type { Connector, DeploymentState, RoleState, ScaleOutcome, ScaleRequest, ScaleStatus } from "../types.ts";
+import type {
+  Connector,
+  DeploymentFacts,
+  DeploymentState,
+  RoleState,
+  ScaleOutcome,
+  ScaleRequest,
+  ScaleStatus,
+} from "../types.ts";
 import { type ProtocolKeys, type ProtocolState, protocolKeys, readProtocol } from "./protocol.ts";
 
 /** Workers that serve, by role, as somebody sees them who is not the environment; null: not known now. */
@@ -51,9 +59,11 @@ export class VirtualConnector implements Connector {
     this.#pace = options.pace ?? realPace;
   }
 
-  async open(): Promise<void> {
+  async open(): Promise<DeploymentFacts> {
+    const { model = null, gpusPerReplica = {} } = this.#options;
     try {
       await this.#read();
+      return { model, gpusPerReplica };
     } catch (error) {
       if (error instanceof StoreUnavailable) throw storeUnreachable(this.#options.store.place, error.message, error);
       throw error;
@@ -105,7 +115,7 @@ export class VirtualConnector implements Connector {
     await this.#options.store.close();
   }
 
-  async #scale({ targets }: ScaleRequest): Promise<ScaleOutcome> {
+  async #scale({ targets, signal }: ScaleRequest): Promise<ScaleOutcome> {
     const { store } = this.#options;
     const refusal = this.#refusal(targets);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -119,6 +129,7 @@ export class VirtualConnector implements Connector {
       const decision = (protocol.decisionId ?? -1) + 1;
       const write: Record<string, string> = { [this.#keys.decision]: String(decision) };
       for (const [role, count] of wanted) write[this.#keys.workers[role]] = String(count);
+      if (signal?.aborted) return outcome("failed", inForce, "this planner may act no longer");
       if (!(await store.commit({ expect: protocol.revisions, write }))) continue;
       this.#heldUpSinceMs = null;
       const said = wanted.map(([role, count]) => `${role} ${protocol.workers[role] ?? "unset"} → ${count}`);

@@ -55,7 +55,7 @@ export function serviceServer({ tokens, names, open = [] }: ServerOptions): Fast
   app.setErrorHandler((error: Error, _request, reply) => answer(reply, refusedBy(error)));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?")[0]!;
-    const isKnown = (["GET", "PATCH"] as const).some((method) => app.findRoute({ method, url: path }) !== null);
+    const isKnown = (["GET", "PATCH", "POST"] as const).some((method) => app.findRoute({ method, url: path }) !== null);
     return answer(
       reply,
       isKnown

@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import { addPlannerOptions, plannerFlagsFrom, printPlannerConfig, readPlannerConfig } from "#planner/config";
 import { dryRunCommand } from "./planner/dry-run.ts";
+import { storeCommand } from "./planner/store.ts";
 
-/** `understudy planner`: a planner that runs until it is told to end; its subcommands ask what one would do with a trace. */
+/** `understudy planner`: a planner that runs until it is told to end; its subcommands ask what one would do with a trace, and serve what it shares with a virtual environment. */
 export function plannerCommand(): Command {
   const command = new Command("planner");
   return addPlannerOptions(
@@ -12,7 +13,8 @@ export function plannerCommand(): Command {
       .option("--print-config", "print the configuration in effect, with where each value comes from, and end")
       // What follows a subcommand's name is the subcommand's, though the planner has flags of the same names.
       .enablePositionalOptions()
-      .addCommand(dryRunCommand()),
+      .addCommand(dryRunCommand())
+      .addCommand(storeCommand()),
   )
     .addHelpText(
       "after",
@@ -21,6 +23,7 @@ Flags go before environment variables, those before the file, that before defaul
 
 Examples:
   $ understudy planner --config planner.yaml
+  $ understudy planner --environment kubernetes --graph-deployment-name vllm-disagg --frontend-urls http://frontend:8000
   $ understudy planner --environment none --advisory --frontend-urls http://127.0.0.1:8000 --profile-results-dir profiling_results
   $ understudy planner dry-run --trace trace.jsonl --profile profiling_results --predictor arima
   $ understudy planner --config '{"optimization_target": "sla", "ttft_ms": 200, "itl_ms": 10}' --print-config`,
@@ -40,8 +43,9 @@ Examples:
         info: (text) => process.stderr.write(`${text}\n`),
         warn: (text) => process.stderr.write(`warning: ${text}\n`),
       });
+      const end = told();
       await planner.start();
-      await told();
+      await end;
       for (const path of await planner.stop()) process.stdout.write(`${path}\n`);
     });
 }

@@ -47,7 +47,11 @@ export function profileCommand(): Command {
       positiveNumber("--speedup-ratio"),
       DEFAULT_SPEEDUP,
     )
-    .option("--gpu-cost-per-hour <usd>", "price on the page (default: 3)", positiveNumber("--gpu-cost-per-hour"))
+    .option(
+      "--gpu-cost-per-hour <usd>",
+      "price of a GPU-hour, on picture, page and in the summary (default: 3)",
+      positiveNumber("--gpu-cost-per-hour"),
+    )
     .option("--double-count-gpu-hours", "count GPU hours on the page as Dynamo does: too high by an engine's GPUs")
     .option("--python <path>", "Python with the aiconfigurator package, for --estimator aiconfigurator")
     .option("--json", "print the result as JSON")
@@ -89,6 +93,7 @@ async function runProfile(config: string | undefined, flags: OwnFlags & Record<s
     tool: `llm-understudy ${packageVersion()}`,
     refine: flags.refine,
     speedup: flags.speedupRatio,
+    ...(flags.gpuCostPerHour === undefined ? {} : { gpuHourPrice: flags.gpuCostPerHour }),
     ...(flags.quiet ? {} : { console: consoleWriter(request.dialect) }),
     ...(page === undefined ? {} : { page }),
     ...(python === undefined ? {} : { python }),

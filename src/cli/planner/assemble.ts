@@ -19,7 +19,7 @@ import {
 import { Fleet } from "#planner/sources";
 import { buildSurface, loadProfile } from "#profiles";
 import { type PlannerPageInput, plannerContent, plannerPage } from "#src/report";
-import { connectorOf } from "./connector.ts";
+import { type DeploymentOptions, type OpenDeployment, openDeployment } from "./connector.ts";
 import { plannerContext, strategyConfig } from "./core-config.ts";
 import { withPlugins } from "./plugins.ts";
 import { sourceOf } from "./source.ts";
@@ -29,21 +29,37 @@ const PAGE_TICKS = 5_000;
 
 /** A planner with all around it that makes it a service. */
 export interface AssembledPlanner {
-  /** Opens the deployment, listens, and begins. @throws UserError */
+  /** Listens, and begins. @throws UserError */
   start(): Promise<void>;
   /** Ends after the tick under way, gives the lead away, writes the report. */
   stop(): Promise<string[]>;
 }
 
-/** @throws UserError for what can't be planned with */
+/** Opens the deployment and puts the service together. @throws UserError for what can't be planned with */
 export async function assemblePlanner(
   { config, notes, origins }: ReadPlannerConfig,
   log: ServiceLog,
 ): Promise<AssembledPlanner> {
   for (const note of notes) log.info(note);
+  strategyConfig(config);
+  const profile = loadProfile(config.profile.source);
+  const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
+  const deployment = await openDeployment(config, { fleet, profile, log });
+  try {
+    return await assembleFor(deployment, origins, { fleet, profile, log });
+  } catch (error) {
+    await deployment.connector.close();
+    throw error;
+  }
+}
+
+async function assembleFor(
+  { connector, leadership, config }: OpenDeployment,
+  origins: ReadPlannerConfig["origins"],
+  { fleet, profile, log }: DeploymentOptions,
+): Promise<AssembledPlanner> {
   const clock = wallClock(1);
   const strategy = strategyConfig(config);
-  const profile = loadProfile(config.profile.source);
   const context = plannerContext(config, profile);
   const planner = await withPlugins(
     createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy))),
@@ -52,9 +68,7 @@ export async function assemblePlanner(
     clock,
     (...audit) => pluginMetrics.record(...audit),
   );
-  const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
   const source = sourceOf({ config, origins }, clock, fleet, profile);
-  const connector = connectorOf(config, { fleet, gpusPerReplica: context.gpusPerWorker });
   const { budget, engine, service: settings } = config;
   const minimum = new MinimumEndpoints(planner, {
     mode: config.mode,
@@ -82,6 +96,8 @@ export async function assemblePlanner(
     planner,
     source,
     connector,
+    ...(leadership === undefined ? {} : { leadership }),
+    settleMs: config.connector.maxWaitMs,
     clock,
     sleep: realPace.sleep,
     gpusPerWorker: context.gpusPerWorker,

@@ -1,40 +1,142 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { UserError } from "#common";
 import type { PlannerServiceConfig } from "#planner/config";
-import { AdvisoryConnector, type Connector, FileStore, VirtualConnector } from "#planner/connectors";
-import type { Role, Targets } from "#planner/core";
+import {
+  AdvisoryConnector,
+  type ClusterOptions,
+  type Connector,
+  KubernetesConnector,
+  kubernetesLeadership,
+  type Leadership,
+  openStore,
+  type StoreAccess,
+  storeLeadership,
+  VirtualConnector,
+  type WorkerDiscovery,
+} from "#planner/connectors";
+import type { Role } from "#planner/core";
+import type { ServiceLog } from "#planner/service";
 import type { Fleet } from "#planner/sources";
+import type { Profile } from "#profiles";
+import { gpusPerWorker } from "./core-config.ts";
 
-/** What a connector is told of the deployment by others. */
-export interface ConnectorFacts {
-  /** Workers that serve, where the platform counts none. */
-  fleet: Fleet;
-  /** GPUs of a worker, where the platform does not say. */
-  gpusPerReplica: Targets;
+/** The deployment, found and open. */
+export interface OpenDeployment {
+  connector: Connector;
+  /** Absent: this planner has no rivals. */
+  leadership?: Leadership;
+  /** With what the deployment says of itself: its model, the GPUs of its workers. */
+  config: PlannerServiceConfig;
 }
 
-/** What the configured environment is scaled by. @throws UserError for an environment that can't be scaled */
-export function connectorOf(config: PlannerServiceConfig, { fleet, gpusPerReplica }: ConnectorFacts): Connector {
-  const roles = rolesOf(config);
-  const { connector: settings, environment } = config;
-  const discovery = async () => {
-    const seen = await fleet.read();
-    return seen === null ? null : { prefill: seen.counts.prefill.active, decode: seen.counts.decode.active };
-  };
-  if (environment === "virtual") {
-    const { virtualStore } = settings;
-    if (virtualStore.kind !== "file") throw unavailable("virtual_store", virtualStore.kind, "file:FOLDER");
-    return new VirtualConnector({
-      namespace: config.namespace,
-      store: new FileStore(virtualStore.folder),
-      roles,
-      discovery,
-      gpusPerReplica,
-      maxWaitMs: settings.maxWaitMs,
-      ...(config.modelName === null ? {} : { model: config.modelName }),
-    });
+export interface DeploymentOptions {
+  /** Counts workers that serve, where the platform does not. */
+  fleet: Fleet;
+  profile: Profile;
+  log: ServiceLog;
+}
+
+/**
+ * Finds what the configured environment is scaled by, and who of several planners scales it.
+ * @throws UserError for all that keeps the deployment from being planned for
+ */
+export async function openDeployment(
+  config: PlannerServiceConfig,
+  options: DeploymentOptions,
+): Promise<OpenDeployment> {
+  const identity = config.connector.identity ?? `${hostname()}-${process.pid}`;
+  const connector = connectorOf(config, identity, options);
+  try {
+    const facts = await connector.open();
+    const leadership = needsLeader(config) ? await leadershipOf(config, identity) : undefined;
+    return {
+      connector,
+      ...(leadership === undefined ? {} : { leadership }),
+      config: withFacts(config, facts, options.log),
+    };
+  } catch (error) {
+    await connector.close();
+    throw error;
   }
-  if (environment === "none") return new AdvisoryConnector({ roles, discovery, gpusPerReplica });
-  throw unavailable("environment", environment, "virtual or none");
+}
+
+function connectorOf(config: PlannerServiceConfig, identity: string, options: DeploymentOptions): Connector {
+  const { environment, modelName } = config;
+  const roles = rolesOf(config);
+  const gpusPerReplica = gpusPerWorker(config, options.profile);
+  const discovery = discoveryOf(config, options.fleet);
+  const known = { roles, gpusPerReplica, ...(modelName === null ? {} : { model: modelName }) };
+  switch (environment) {
+    case "kubernetes":
+      return kubernetesConnector(config, identity, options.log);
+    case "virtual":
+      return new VirtualConnector({
+        ...known,
+        namespace: config.namespace,
+        store: openStore(config.connector.virtualStore, storeAccess(config)),
+        maxWaitMs: config.connector.maxWaitMs,
+        ...(discovery === null ? {} : { discovery }),
+      });
+    case "none":
+      return new AdvisoryConnector({ ...known, ...(discovery === null ? {} : { discovery }) });
+    default:
+      throw new UserError({
+        code: "PLANNER_ENVIRONMENT_UNAVAILABLE",
+        where: "environment",
+        message: `found ${environment}, which this planner can't scale yet, expected kubernetes, virtual or none`,
+        hint: "--environment virtual --virtual-store file:./planner-state",
+      });
+  }
+}
+
+function kubernetesConnector(config: PlannerServiceConfig, identity: string, log: ServiceLog): KubernetesConnector {
+  const { modelName, backend, service } = config;
+  return new KubernetesConnector({
+    graphDeploymentName: graphName(config),
+    roles: rolesOf(config),
+    identity,
+    cluster: clusterOf(config),
+    readOnly: service.advisory,
+    leaderElection: needsLeader(config),
+    checkMs: config.connector.checkIntervalMs,
+    warn: (text) => log.warn(text),
+    ...(backend === "mocker" ? {} : { backend }),
+    ...(modelName === null ? {} : { model: modelName }),
+  });
+}
+
+/** Who only advises has nobody to agree with, and must not keep others from acting. */
+function needsLeader({ connector, service, environment }: PlannerServiceConfig): boolean {
+  return connector.leaderElection && !service.advisory && environment !== "none";
+}
+
+async function leadershipOf(config: PlannerServiceConfig, identity: string): Promise<Leadership> {
+  if (config.environment === "virtual") {
+    // Not under the prefix that environments watch: the leader's signs of life would wake them.
+    const key = `v1/${config.namespace}/planner-leader`;
+    return storeLeadership(config.connector.virtualStore, storeAccess(config), { key, identity });
+  }
+  return kubernetesLeadership({ cluster: clusterOf(config), lease: `${graphName(config)}-planner`, identity });
+}
+
+function withFacts(
+  config: PlannerServiceConfig,
+  facts: Awaited<ReturnType<Connector["open"]>>,
+  log: ServiceLog,
+): PlannerServiceConfig {
+  const { engine, modelName } = config;
+  const gpus = { ...engine.gpus };
+  for (const role of rolesOf(config)) {
+    const [configured, found] = [engine.gpus[role], facts.gpusPerReplica[role] ?? null];
+    if (found === null) continue;
+    gpus[role] = found;
+    if (configured !== null && configured !== found) {
+      const field = `${role}_engine_num_gpu`;
+      log.warn(`${field} ${configured} is left aside: a ${role} worker of the deployment has ${found} GPUs`);
+    }
+  }
+  return { ...config, modelName: modelName ?? facts.model, engine: { ...engine, gpus } };
 }
 
 function rolesOf({ mode }: PlannerServiceConfig): readonly Role[] {
@@ -42,11 +144,54 @@ function rolesOf({ mode }: PlannerServiceConfig): readonly Role[] {
   return [mode === "prefill" ? "prefill" : "decode"];
 }
 
-function unavailable(where: string, found: string, expected: string): UserError {
-  return new UserError({
-    code: "PLANNER_ENVIRONMENT_UNAVAILABLE",
-    where,
-    message: `found ${found}, which this planner can't scale yet, expected ${expected}`,
-    hint: "--environment virtual --virtual-store file:./planner-state",
+/** Null where nobody was named who could be asked. */
+function discoveryOf({ metrics }: PlannerServiceConfig, fleet: Fleet): WorkerDiscovery | null {
+  if (metrics.frontendUrls.length + metrics.workerUrls.length === 0) return null;
+  return async () => {
+    const seen = await fleet.read();
+    return seen === null ? null : { prefill: seen.counts.prefill.active, decode: seen.counts.decode.active };
+  };
+}
+
+function graphName({ connector: { graphDeploymentName } }: PlannerServiceConfig): string {
+  if (graphDeploymentName !== null) return graphDeploymentName;
+  throw new UserError({
+    code: "PLANNER_KUBERNETES_NO_NAME",
+    where: "graph_deployment_name",
+    message: "found none, expected the name of a DynamoGraphDeployment",
+    hint: "--graph-deployment-name or $DYN_PARENT_DGD_K8S_NAME",
   });
+}
+
+function clusterOf({ connector }: PlannerServiceConfig): ClusterOptions {
+  const { kubeconfig, kubeContext: context, kubernetesNamespace: namespace } = connector;
+  return {
+    ...(kubeconfig === null ? {} : { kubeconfig }),
+    ...(context === null ? {} : { context }),
+    ...(namespace === null ? {} : { namespace }),
+  };
+}
+
+function storeAccess({ connector: { virtualStoreAccess: access } }: PlannerServiceConfig): StoreAccess {
+  const { username, password, token, caFile } = access;
+  return {
+    ...(username === null ? {} : { username }),
+    ...(password === null ? {} : { password }),
+    ...(token === null ? {} : { token }),
+    ...(caFile === null ? {} : { ca: certificate(caFile) }),
+  };
+}
+
+function certificate(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UserError({
+      code: "PLANNER_CONNECTOR_CERTIFICATE",
+      where: "virtual_store_ca",
+      message: `${file} can't be read: ${(error as Error).message}`,
+      hint: "give a file of certificates in PEM",
+      cause: error,
+    });
+  }
 }

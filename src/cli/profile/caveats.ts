@@ -2,7 +2,13 @@ import { ACCURACY_CAVEAT } from "#src/estimator";
 import type { ProfilingResult } from "#src/profiler";
 
 /** What the numbers of a run assume, and what they are worth; said with every result. */
-export function caveats({ request, sweep }: ProfilingResult): string[] {
+export function caveats({ request, sweep, pick, backend }: ProfilingResult): string[] {
+  if (pick?.by === "naive") {
+    const gpu = request.hardware.gpuSku ?? "this GPU";
+    return [
+      `Nothing estimates ${request.model} on ${gpu} with ${backend}: the engines are laid out by memory alone, and the targets are unverified.`,
+    ];
+  }
   if (sweep.prefill.length + sweep.decode.length === 0) return [];
   const notes = [
     "ISL and OSL are taken as fixed and prompts as sharing nothing (no KV reuse): with lengths that vary much, or high reuse, the " +

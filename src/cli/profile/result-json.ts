@@ -26,6 +26,7 @@ export function resultJson(result: ProfilingResult): unknown {
     pick: result.pick ?? null,
     plannerBounds: { for: "load-based planning", ...result.bounds },
     capacity: result.capacity ?? null,
+    dollarsPerGpuHour: result.gpuHourPrice,
     costs: result.costs.map(({ prefill, decode, gpuHours, price }) => ({
       prefill: prefill.mapping.label,
       decode: decode.mapping.label,

@@ -1,12 +1,6 @@
 import { join } from "node:path";
 import type { DecodeResult, Pick, PrefillResult, ProfilingResult } from "#src/profiler";
-import {
-  BOUNDS_LABEL,
-  DEFAULT_GPU_HOUR_PRICE,
-  gpuHoursPer1000,
-  recommendationLines,
-  SLA_REMEDIES,
-} from "#src/profiler";
+import { BOUNDS_LABEL, bestWithin, gpuHoursPer1000, recommendationLines, SLA_REMEDIES } from "#src/profiler";
 import { textTable } from "../text-table.ts";
 import { caveats } from "./caveats.ts";
 
@@ -52,7 +46,10 @@ function decodeTable({ sweep, chosen, request }: ProfilingResult): string {
   const mappings = [...new Set(sweep.decode.map(({ mapping }) => mapping.label))];
   const rows = mappings.map((label) => {
     const points = sweep.decode.filter(({ mapping }) => mapping.label === label);
-    const row = points.find((point) => point === chosen.decode) ?? bestPoint(points, request.sla.itlMs);
+    const row =
+      points.find((point) => point === chosen.decode) ??
+      bestWithin(points, ({ itlMs }) => itlMs, request.sla.itlMs)?.row ??
+      points[0]!;
     return [
       mark(row, chosen.decode),
       label,
@@ -69,13 +66,6 @@ function decodeTable({ sweep, chosen, request }: ProfilingResult): string {
     ["", "mapping", "GPUs", "requests", "ITL ms", "tokens/s/GPU", "meets SLA", "KV tokens", "origin"],
     rows,
   );
-}
-
-function bestPoint(points: readonly DecodeResult[], targetMs: number): DecodeResult {
-  const within = points.filter(({ itlMs }) => itlMs <= targetMs);
-  const better = (a: DecodeResult, b: DecodeResult) =>
-    within.length > 0 ? b.throughputPerGpu > a.throughputPerGpu : b.itlMs < a.itlMs;
-  return (within.length > 0 ? within : points).reduce((best, point) => (better(best, point) ? point : best));
 }
 
 function mark(row: PrefillResult | DecodeResult, chosen: PrefillResult | DecodeResult | undefined): string {
@@ -135,13 +125,13 @@ function capacityText({ capacity, request }: ProfilingResult): string[] {
 }
 
 /** Of the chosen pair. */
-function costText({ chosen, request }: ProfilingResult): string[] {
+function costText({ chosen, request, gpuHourPrice }: ProfilingResult): string[] {
   const { prefill, decode } = chosen;
   if (prefill === undefined || decode === undefined) return [];
   const { isl, osl } = request.workload;
   const { total } = gpuHoursPer1000(isl, osl, prefill.throughputPerGpu, decode.throughputPerGpu);
-  const price = (total * DEFAULT_GPU_HOUR_PRICE).toFixed(2);
-  return [`1000 requests take ${total.toFixed(3)} GPU-hours ($${price} at $${DEFAULT_GPU_HOUR_PRICE} a GPU-hour).\n`];
+  const price = (total * gpuHourPrice).toFixed(2);
+  return [`1000 requests take ${total.toFixed(3)} GPU-hours ($${price} at $${gpuHourPrice} a GPU-hour).\n`];
 }
 
 function targetText({ request, sla, chosen, pick }: ProfilingResult): string {

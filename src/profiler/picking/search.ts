@@ -10,7 +10,7 @@ import {
   rankByThroughput,
   rankForAutoscaling,
 } from "./modes.ts";
-import { paretoFront } from "./pareto.ts";
+import { planFront } from "./pareto.ts";
 import { disaggregatedUnits, TTFT_CORRECTION, type UnitOptions, unitsForLoad } from "./rate-matching.ts";
 import type { PlanRow, RankedRow, WorkerRow } from "./rows.ts";
 import { requestTargets, type TargetPair, tokenTargets } from "./targets.ts";
@@ -33,7 +33,7 @@ export function fronts(
   backends: readonly BackendRows[],
 ): { agg: RankedRow[]; disagg: RankedRow[] } {
   const targets = targetsOf(request);
-  const front = (rows: readonly PlanRow[]) => paretoFront(onBudget(rows, budgetOf(request)), targets);
+  const front = (rows: readonly PlanRow[]) => planFront(onBudget(rows, budgetOf(request)), targets);
   return {
     agg: front(aggregatedRows(request, backends)),
     disagg: front(backends.flatMap((rows) => separateRows(request, "default", rows))),

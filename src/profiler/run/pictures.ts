@@ -1,4 +1,5 @@
 import { buildSurface, type Profile } from "#profiles";
+import { DEFAULT_GPU_HOUR_PRICE, pairCosts } from "../selection/cost.ts";
 import type { SweepResults } from "../types.ts";
 import type { Chosen } from "./choose.ts";
 import { DECODE_FOLDER, PREFILL_FOLDER } from "./curves.ts";
@@ -12,6 +13,7 @@ export async function drawSweep(run: Run, sweep: SweepResults, chosen: Chosen): 
   const { request, backend, folder } = run;
   const { sweepPlots, svgToPng } = await report();
   const gpu = request.hardware.gpuSku ?? request.aic.system;
+  const price = run.services.gpuHourPrice ?? DEFAULT_GPU_HOUR_PRICE;
   const plots = sweepPlots({
     subject: `${request.model}, ${backend}${gpu === undefined ? "" : ` on ${gpu}`}`,
     isl: request.workload.isl,
@@ -28,6 +30,12 @@ export async function drawSweep(run: Run, sweep: SweepResults, chosen: Chosen): 
       itlMs,
       throughputPerGpu,
     })),
+    costs: pairCosts(sweep.prefill, sweep.decode, request.workload, price).map((pair) => ({
+      ttftMs: pair.prefill.ttftMs,
+      itlMs: pair.decode.itlMs,
+      dollars: pair.price,
+    })),
+    dollarsPerGpuHour: price,
     picked: {
       ...(chosen.prefill === undefined ? {} : { prefill: sweep.prefill.indexOf(chosen.prefill) }),
       ...(chosen.decode === undefined ? {} : { decode: sweep.decode.indexOf(chosen.decode) }),

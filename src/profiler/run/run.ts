@@ -1,6 +1,6 @@
 import { UserError } from "#common";
 import type { Backend, ModelFacts } from "#src/estimator";
-import { pairCosts } from "../selection/cost.ts";
+import { DEFAULT_GPU_HOUR_PRICE, pairCosts } from "../selection/cost.ts";
 import type { EngineSource, ProfilingRequest, SearchStrategy } from "../types.ts";
 import { interrupted } from "./errors.ts";
 import { openRunLog } from "./log.ts";
@@ -61,9 +61,11 @@ export async function runProfiler(
       },
       services.now(),
     );
+    const gpuHourPrice = services.gpuHourPrice ?? DEFAULT_GPU_HOUR_PRICE;
     return {
       ...outcome,
-      costs: pairCosts(outcome.sweep.prefill, outcome.sweep.decode, request.workload),
+      costs: pairCosts(outcome.sweep.prefill, outcome.sweep.decode, request.workload, gpuHourPrice),
+      gpuHourPrice,
       request,
       backend: run.backend,
       files: [...folder.files],

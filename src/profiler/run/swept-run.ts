@@ -19,7 +19,10 @@ import type { ChoiceContent, ProfilingResult } from "./types.ts";
 const REAL = "config_with_planner.yaml";
 const MOCK = "mocker_config_with_planner.yaml";
 
-export type Outcome = Omit<ProfilingResult, "request" | "backend" | "costs" | "files" | "warnings" | "elapsedMs">;
+export type Outcome = Omit<
+  ProfilingResult,
+  "request" | "backend" | "costs" | "gpuHourPrice" | "files" | "warnings" | "elapsedMs"
+>;
 
 /**
  * The pipeline until 0.8: sweep prefill, sweep decode, select, interpolate the selected engines, make the deployment with planner.

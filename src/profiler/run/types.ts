@@ -64,6 +64,8 @@ export interface RunServices {
   refine?: number;
   /** Python that has the aiconfigurator package. */
   python?: string;
+  /** $ of one GPU for one hour; 3 where absent. */
+  gpuHourPrice?: number;
   /** Times as fast as real engines that local mockers play, at most. */
   speedup?: number;
   /** Makes the engines to ask, instead of the built-in estimator or local mockers: another driver, or a test's. */
@@ -97,6 +99,8 @@ export interface ProfilingResult {
   bounds: PlannerBounds;
   /** What a thousand requests take, of the pairs of engines that no other pair beats. */
   costs: PairCost[];
+  /** $ of one GPU for one hour that the costs are made with. */
+  gpuHourPrice: number;
   pick?: Pick;
   profile?: Profile;
   /** Replicas and request rate that the surfaces give. */

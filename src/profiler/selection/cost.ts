@@ -1,4 +1,5 @@
 import type { DecodeResult, PrefillResult } from "../types.ts";
+import { paretoFront } from "./trade-off.ts";
 
 /** $ for one GPU for one hour, where nobody says otherwise; the only price that NVIDIA Dynamo's profiler knows. */
 export const DEFAULT_GPU_HOUR_PRICE = 3.0;
@@ -25,34 +26,12 @@ export function gpuHoursPer1000(
   return { prefill, decode, total: prefill + decode };
 }
 
-/**
- * Rows that no other beats in both latency (lower) and throughput (higher), by ascending latency; rows without finite numbers are
- * left out.
- */
-export function paretoFront<Row>(
-  rows: readonly Row[],
-  latency: (row: Row) => number,
-  throughput: (row: Row) => number,
-): Row[] {
-  const sorted = rows
-    .filter((row) => Number.isFinite(latency(row)) && Number.isFinite(throughput(row)))
-    .toSorted((a, b) => latency(a) - latency(b) || throughput(b) - throughput(a));
-  const front: Row[] = [];
-  let best = Number.NEGATIVE_INFINITY;
-  for (const row of sorted) {
-    if (throughput(row) <= best) continue;
-    best = throughput(row);
-    front.push(row);
-  }
-  return front;
-}
-
 /** Costs of the Pareto prefill engines with each of the Pareto decode points. */
 export function pairCosts(
   prefill: readonly PrefillResult[],
   decode: readonly DecodeResult[],
   workload: { isl: number; osl: number },
-  gpuHourPrice = DEFAULT_GPU_HOUR_PRICE,
+  gpuHourPrice: number,
 ): PairCost[] {
   const prefillFront = paretoFront(
     prefill,

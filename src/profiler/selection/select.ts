@@ -1,5 +1,6 @@
 import { type Note, note, warning } from "../space/note.ts";
 import type { DecodeResult, Dialect, PrefillResult } from "../types.ts";
+import { bestWithin } from "./trade-off.ts";
 
 /** What the sweep recommends; absent where it gave nothing to choose from. */
 export interface Selection {
@@ -26,8 +27,8 @@ export function selectEngines(
   dialect: Dialect,
 ): Selection {
   const notes: Note[] = [];
-  const bestPrefill = best(prefill, (row) => row.ttftMs, sla.ttftMs);
-  const bestDecode = best(decode, (row) => row.itlMs, sla.itlMs);
+  const bestPrefill = bestWithin(prefill, (row) => row.ttftMs, sla.ttftMs);
+  const bestDecode = bestWithin(decode, (row) => row.itlMs, sla.itlMs);
   if (bestPrefill === undefined) notes.push(warning("No prefill results produced; skipping recommendations."));
   else if (!bestPrefill.meets) notes.push(unmet("TTFT", bestPrefill.row.ttftMs, sla.ttftMs, dialect));
   if (bestDecode === undefined) notes.push(warning("No decode results produced; skipping recommendations."));
@@ -38,25 +39,6 @@ export function selectEngines(
     meets: { ttft: bestPrefill?.meets ?? false, itl: bestDecode?.meets ?? false },
     notes,
   };
-}
-
-interface Choosable {
-  throughputPerGpu: number;
-}
-
-function best<Row extends Choosable>(
-  rows: readonly Row[],
-  latencyMs: (row: Row) => number,
-  targetMs: number,
-): { row: Row; meets: boolean } | undefined {
-  const meeting = rows.filter((row) => latencyMs(row) <= targetMs);
-  const meets = meeting.length > 0;
-  const order = meets
-    ? (row: Row, than: Row) => row.throughputPerGpu > than.throughputPerGpu
-    : (row: Row, than: Row) => latencyMs(row) < latencyMs(than);
-  const [first, ...rest] = meets ? meeting : rows;
-  if (first === undefined) return undefined;
-  return { row: rest.reduce((chosen, row) => (order(row, chosen) ? row : chosen), first), meets };
 }
 
 function unmet(what: "TTFT" | "ITL", bestMs: number, targetMs: number, dialect: Dialect): Note {

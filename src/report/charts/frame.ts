@@ -10,13 +10,16 @@ const TITLE_SIZE_PX = 15;
 const SUBTITLE_SIZE_PX = 12;
 const TITLE_LINE_PX = 20;
 
-/** The plot's rectangle inside the picture, px. */
-export interface Plot {
+/** A rectangle, px. */
+export interface Box {
   left: number;
   right: number;
   top: number;
   bottom: number;
 }
+
+/** The plot's rectangle inside the picture. */
+export type Plot = Box;
 
 export interface Heading {
   title: string;

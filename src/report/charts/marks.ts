@@ -48,7 +48,7 @@ export function mark(series: Series, x: Scale, y: Scale, plot: Plot, theme: Them
 type Point = readonly [number, number];
 
 /** Runs of points without a gap, in px; values beyond the plot are held at its edge. */
-function pixelPoints(series: Series, x: Scale, y: Scale, plot: Plot): { upper: Point[][]; lower: Point[][] } {
+export function pixelPoints(series: Series, x: Scale, y: Scale, plot: Plot): { upper: Point[][]; lower: Point[][] } {
   const upper: Point[][] = [];
   const lower: Point[][] = [];
   const zero = y.kind === "log" ? plot.bottom : y.at(Math.max(y.domain[0], 0));

@@ -1,44 +1,43 @@
-import { LABEL_SIZE_PX, type Plot } from "./frame.ts";
+import { type Box, LABEL_SIZE_PX, type Plot } from "./frame.ts";
+import type { Occupied } from "./occupied.ts";
 import { text } from "./svg.ts";
 import { textWidth } from "./text-width.ts";
+import { haloOf } from "./theme.ts";
 
 export interface PointLabel {
   text: string;
   /** The point it names, px. */
   x: number;
   y: number;
+  /** Of the largest dot that is drawn there, px. */
+  radius: number;
   /** A colour as SVG takes it. */
   colour: string;
 }
 
-interface Box {
-  left: number;
-  right: number;
-  top: number;
-  bottom: number;
-}
-
-const GAP_PX = 8;
+/** Between a dot's edge and its name. */
+const GAP_PX = 3.5;
 const HEIGHT_PX = 13;
-/** What a label must not cover, around each point. */
-const POINT_PX = 5;
 
 /**
  * Names beside their points. Each takes the place (right, left, above, below, and a line further off) where it covers least of
- * the points and of the names before it; earlier ones choose first.
+ * lines, points and the names before it; earlier ones choose first.
  */
-export function pointLabels(labels: readonly PointLabel[], plot: Plot, halo: string): string {
-  const taken: Box[] = labels.map(({ x, y }) => ({
-    left: x - POINT_PX,
-    right: x + POINT_PX,
-    top: y - POINT_PX,
-    bottom: y + POINT_PX,
+export function pointLabels(labels: readonly PointLabel[], plot: Plot, halo: string, occupied?: Occupied): string {
+  const taken: Box[] = labels.map(({ x, y, radius }) => ({
+    left: x - radius,
+    right: x + radius,
+    top: y - radius,
+    bottom: y + radius,
   }));
   return labels
     .map((label) => {
       const width = textWidth(label.text, LABEL_SIZE_PX, 600);
       const box = places(label, width)
-        .map((place, rank) => ({ place, cost: cost(place, taken, plot) + rank * 2 }))
+        .map((place, rank) => ({
+          place,
+          cost: cost(place, taken, plot) + (occupied?.covered(place) ?? 0) + rank * 2,
+        }))
         .reduce((best, next) => (next.cost < best.cost ? next : best)).place;
       taken.push(box);
       return text(label.text, {
@@ -47,25 +46,23 @@ export function pointLabels(labels: readonly PointLabel[], plot: Plot, halo: str
         "font-size": LABEL_SIZE_PX,
         "font-weight": "600",
         fill: label.colour,
-        stroke: halo,
-        "stroke-width": 3,
-        "stroke-linejoin": "round",
-        "paint-order": "stroke",
+        ...haloOf(halo),
       });
     })
     .join("");
 }
 
-function places({ x, y }: PointLabel, width: number): Box[] {
+function places({ x, y, radius }: PointLabel, width: number): Box[] {
   const at = (left: number, top: number): Box => ({ left, right: left + width, top, bottom: top + HEIGHT_PX });
   const middle = y - HEIGHT_PX / 2;
+  const gap = radius + GAP_PX;
   return [0, HEIGHT_PX, 2 * HEIGHT_PX].flatMap((off) => [
-    at(x + GAP_PX, middle - off),
-    at(x - GAP_PX - width, middle - off),
-    at(x + GAP_PX, middle + off),
-    at(x - GAP_PX - width, middle + off),
-    at(x - width / 2, y - GAP_PX - HEIGHT_PX - off),
-    at(x - width / 2, y + GAP_PX + off),
+    at(x + gap, middle - off),
+    at(x - gap - width, middle - off),
+    at(x + gap, middle + off),
+    at(x - gap - width, middle + off),
+    at(x - width / 2, y - gap - HEIGHT_PX - off),
+    at(x - width / 2, y + gap + off),
   ]);
 }
 

@@ -6,7 +6,7 @@ import { type Projection, projection, type Space } from "./projection.ts";
 import { type Scale, scale } from "./scale.ts";
 import { coordinate, element, text } from "./svg.ts";
 import { textWidth } from "./text-width.ts";
-import type { Theme } from "./theme.ts";
+import { haloOf, type Theme } from "./theme.ts";
 
 export interface SurfaceChart {
   title: string;
@@ -139,10 +139,7 @@ function limitPieces(
     "font-size": LABEL_SIZE_PX,
     "font-weight": "600",
     fill: colour,
-    stroke: theme.palette.card,
-    "stroke-width": 3,
-    "stroke-linejoin": "round",
-    "paint-order": "stroke",
+    ...haloOf(theme.palette.card),
   });
   return { pieces, label };
 }

@@ -76,6 +76,11 @@ export const THEMES = {
   page: { palette: PAGE_PALETTE, standalone: false },
 } as const satisfies Record<string, Theme>;
 
+/** An outline in the background's colour, so that text stays legible over lines. */
+export function haloOf(background: string): Record<string, string | number> {
+  return { stroke: background, "stroke-width": 3, "stroke-linejoin": "round", "paint-order": "stroke" };
+}
+
 /** The colours as CSS custom properties: `--ink: #…;`. */
 export function cssVariables(palette: Palette): string {
   return COLOUR_NAMES.map((name) => `--${name}: ${palette[name]};`).join(" ");

@@ -1,11 +1,12 @@
 import type { AxisSpec, Limit, Series, Size, XyChart } from "./chart.ts";
 import { type EndLabel, endLabels, endLabelWidth } from "./end-labels.ts";
-import { axesSvg, footHeight, headingHeight, LABEL_SIZE_PX, type Plot, picture, tickLabelWidth } from "./frame.ts";
+import { axesSvg, footHeight, headingHeight, type Plot, picture, tickLabelWidth } from "./frame.ts";
+import { limitSvg } from "./limits.ts";
 import { mark } from "./marks.ts";
+import { dotRadius, Occupied } from "./occupied.ts";
 import { type PointLabel, pointLabels } from "./point-labels.ts";
 import { niceDomain, type Scale, scale } from "./scale.ts";
-import { element, text } from "./svg.ts";
-import { textWidth } from "./text-width.ts";
+import { element } from "./svg.ts";
 import type { Theme } from "./theme.ts";
 
 /** Pictures narrower than this use short names and fewer ticks. */
@@ -48,30 +49,55 @@ export function xyChart(chart: XyChart, size: Size, theme: Theme): string {
       "stroke-width": 2,
     }),
   );
-  const limits = (chart.limits ?? []).map((limit) => limitSvg(limit, xScale, yScale, plot, theme));
+  const occupied = occupiedBy(chart, xScale, yScale, plot);
+  const limits = (chart.limits ?? []).map((limit) => limitSvg(limit, { x: xScale, y: yScale }, plot, theme, occupied));
   const ends = named.flatMap((series): EndLabel[] => {
     const y = lastValue(series);
     if (Number.isNaN(y)) return [];
     const at = Math.min(bottom, Math.max(top, yScale.at(y)));
     return [{ text: labelOf(series), colour: series.colour, y: at }];
   });
-  const points = chart.series.flatMap((series) => labelledPoints(series, xScale, yScale, theme));
+  const points = chart.series.flatMap((series) => labelledPoints(series, chart.series, xScale, yScale, theme));
   return picture(chart, size, theme, plot, [
     axesSvg({ x: { spec: chart.x, scale: xScale }, y: { spec: chart.y, scale: yScale }, gridLines: true }, plot, theme),
     ...marks,
     ...events,
     ...limits,
-    pointLabels(points, plot, theme.palette.card),
+    pointLabels(points, plot, theme.palette.card, occupied),
     endLabels(ends, plot, theme),
   ]);
 }
 
-function labelledPoints(series: Series, x: Scale, y: Scale, theme: Theme): PointLabel[] {
+/** What names have to keep off; nobody asks where there are none. */
+function occupiedBy(chart: XyChart, x: Scale, y: Scale, plot: Plot): Occupied {
+  const occupied = new Occupied(plot);
+  const isNamed = chart.limits !== undefined || chart.series.some(({ pointLabels: names }) => names !== undefined);
+  if (isNamed) for (const series of chart.series) occupied.take(series, x, y);
+  return occupied;
+}
+
+function labelledPoints(series: Series, all: readonly Series[], x: Scale, y: Scale, theme: Theme): PointLabel[] {
   return (series.pointLabels ?? []).flatMap((name, i) =>
     name === "" || Number.isNaN(series.y[i]!)
       ? []
-      : [{ text: name, x: x.at(series.x[i]!), y: y.at(series.y[i]!), colour: theme.palette[series.colour] }],
+      : [
+          {
+            text: name,
+            x: x.at(series.x[i]!),
+            y: y.at(series.y[i]!),
+            radius: radiusAt(series.x[i]!, series.y[i]!, all),
+            colour: theme.palette[series.colour],
+          },
+        ],
   );
+}
+
+/** Of the largest dot at a place, rings too, px. */
+function radiusAt(x: number, y: number, all: readonly Series[]): number {
+  const there = all.filter(
+    (series) => series.kind === "scatter" && Array.from(series.x).some((at, i) => at === x && series.y[i] === y),
+  );
+  return Math.max(0, ...there.map(dotRadius));
 }
 
 /** Tick counts that leave room between labels. */
@@ -81,32 +107,6 @@ function yTicks(size: Size): number {
 
 function xTicks(plot: Plot): number {
   return Math.max(2, Math.round((plot.right - plot.left) / 70));
-}
-
-function limitSvg(limit: Limit, x: Scale, y: Scale, plot: Plot, theme: Theme): string {
-  const colour = theme.palette.limit;
-  const stroke = { stroke: colour, "stroke-width": 1.5, "stroke-dasharray": "6 4", fill: "none" };
-  const label = { "font-size": LABEL_SIZE_PX, "font-weight": "600", fill: colour, ...halo(theme) };
-  if (limit.axis === "x") {
-    const at = x.at(limit.value);
-    const room = plot.right - at > textWidth(limit.label, LABEL_SIZE_PX, 600) + 8;
-    const anchor = room ? { x: at + 5 } : { x: at - 5, "text-anchor": "end" };
-    return (
-      element("path", { d: `M${Math.round(at)} ${plot.top}V${plot.bottom}`, ...stroke }) +
-      text(limit.label, { ...label, ...anchor, y: plot.bottom - 9 })
-    );
-  }
-  const at = Math.round(y.at(limit.value));
-  const above = at - plot.top > 14;
-  return (
-    element("path", { d: `M${Math.round(plot.left)} ${at}H${Math.round(plot.right)}`, ...stroke }) +
-    text(limit.label, { ...label, x: plot.left + 6, y: above ? at - 5 : at + 14 })
-  );
-}
-
-/** An outline in the background's colour, so that text stays legible over lines. */
-function halo(theme: Theme): Record<string, string | number> {
-  return { stroke: theme.palette.card, "stroke-width": 3, "stroke-linejoin": "round", "paint-order": "stroke" };
 }
 
 function extent(series: Series, which: "x" | "y"): number[] {

@@ -34,8 +34,18 @@ export interface SweepPlotInput {
   decode: readonly DecodeLoad[];
   /** Rows that were chosen. */
   picked: { prefill?: number; decode?: number };
-  /** Price of a GPU for an hour; default 3. */
-  dollarsPerGpuHour?: number;
+  /** What 1,000 requests cost, of the pairs of mappings that no other pair beats. */
+  costs: readonly PairPrice[];
+  /** Price of a GPU for an hour that the costs are made with. */
+  dollarsPerGpuHour: number;
+}
+
+/** A prefill and a decode engine together. */
+export interface PairPrice {
+  ttftMs: number;
+  itlMs: number;
+  /** Of 1,000 requests. */
+  dollars: number;
 }
 
 export interface SweepPlot {
@@ -50,8 +60,6 @@ export interface SweepPlotOptions {
   size?: Size;
 }
 
-/** What one GPU is counted with where nobody says: dollars an hour, as in Dynamo's profiler (`benchmarks/profiler`). */
-export const DEFAULT_DOLLARS_PER_GPU_HOUR = 3;
 /** Beyond this ratio of largest to smallest, a linear axis would hide the small ones. */
 const LOG_FROM_RATIO = 12;
 /** More lines than this are not told apart. */
@@ -72,7 +80,7 @@ export function sweepPlots(input: SweepPlotInput, options: SweepPlotOptions = {}
   const plots: SweepPlot[] = [];
   if (input.prefill.length > 0) plots.push(plot("prefill_performance", prefillChart(input)));
   if (input.decode.length > 0) plots.push(plot("decode_performance", decodeChart(input)));
-  if (input.prefill.length > 0 && input.decode.length > 0) plots.push(plot("cost_sla", costChart(input)));
+  if (input.costs.length > 0) plots.push(plot("cost_sla", costChart(input)));
   return plots;
 }
 
@@ -81,7 +89,11 @@ function prefillChart({ subject, isl, sla, prefill, picked }: SweepPlotInput): X
   const x = prefill.map((point) => point.ttftMs);
   const y = prefill.map((point) => point.throughputPerGpu);
   return {
-    title: choiceTitle(best?.label, best?.ttftMs, sla.ttftMs, "TTFT", "prompt tokens"),
+    title: choiceTitle(best?.label, best && byTtft(best), prefill.map(byTtft), {
+      ms: sla.ttftMs,
+      name: "TTFT",
+      tokens: "prompt tokens",
+    }),
     subtitle: `${subject}: one prompt of ${formatPlain(isl)} tokens, by mapping`,
     x: { label: "TTFT (ms)", ...range(x, sla.ttftMs) },
     y: { label: "prefill throughput (tokens/s/GPU)" },
@@ -119,7 +131,11 @@ function decodeChart({ subject, isl, osl, sla, decode, picked }: SweepPlotInput)
   });
   const load = best === undefined ? "" : ` with ${formatPlain(best.concurrency)} requests at once`;
   return {
-    title: choiceTitle(best && `${best.label}${load}`, best?.itlMs, sla.itlMs, "ITL", "output tokens"),
+    title: choiceTitle(best && `${best.label}${load}`, best && byItl(best), decode.map(byItl), {
+      ms: sla.itlMs,
+      name: "ITL",
+      tokens: "output tokens",
+    }),
     subtitle: `${subject}: ISL ${formatPlain(isl)}, OSL ${formatPlain(osl)}, one line a mapping, its points from few requests at once to many`,
     x: {
       label: "ITL (ms)",
@@ -134,53 +150,70 @@ function decodeChart({ subject, isl, osl, sla, decode, picked }: SweepPlotInput)
   };
 }
 
-function costChart(input: SweepPlotInput): XyChart {
-  const { subject, isl, osl, sla, dollarsPerGpuHour = DEFAULT_DOLLARS_PER_GPU_HOUR } = input;
-  const prefill = pareto(input.prefill, (point) => point.ttftMs).slice(-MOST_COST_LINES);
-  const decode = pareto(input.decode, (point) => point.itlMs);
-  const cost = (inTokensPerSecond: number, outTokensPerSecond: number) =>
-    ((isl / inTokensPerSecond + osl / outTokensPerSecond) * 1000 * dollarsPerGpuHour) / 3600;
-  const x = decode.map((point) => point.itlMs);
-  const series = prefill.map(
-    (point): Series => ({
-      name: `TTFT ${formatSignificant(point.ttftMs)} ms`,
+function costChart({ subject, isl, osl, sla, costs, dollarsPerGpuHour, ...input }: SweepPlotInput): XyChart {
+  const ttfts = [...new Set(costs.map(({ ttftMs }) => ttftMs))].sort((a, b) => a - b).slice(-MOST_COST_LINES);
+  const series = ttfts.map((ttftMs): Series => {
+    const points = costs.filter((pair) => pair.ttftMs === ttftMs).toSorted((a, b) => a.itlMs - b.itlMs);
+    return {
+      name: `TTFT ${formatSignificant(ttftMs)} ms`,
       kind: "line",
-      colour: point.ttftMs <= sla.ttftMs ? "prefill" : "muted",
-      dashed: point.ttftMs > sla.ttftMs,
-      x,
-      y: decode.map((load) => cost(point.throughputPerGpu, load.throughputPerGpu)),
-    }),
-  );
-  const allowed = prefill.flatMap((p) =>
-    decode
-      .filter((d) => p.ttftMs <= sla.ttftMs && d.itlMs <= sla.itlMs)
-      .map((d) => cost(p.throughputPerGpu, d.throughputPerGpu)),
-  );
+      colour: ttftMs <= sla.ttftMs ? "prefill" : "muted",
+      dashed: ttftMs > sla.ttftMs,
+      x: points.map(({ itlMs }) => itlMs),
+      y: points.map(({ dollars }) => dollars),
+    };
+  });
+  const allowed = costs.filter(({ ttftMs, itlMs }) => ttftMs <= sla.ttftMs && itlMs <= sla.itlMs);
   const title =
     allowed.length === 0
       ? "No pair of mappings keeps both targets"
-      : `Within both targets 1,000 requests cost $${formatSignificant(Math.min(...allowed))} at best`;
+      : `Within both targets 1,000 requests cost $${formatSignificant(Math.min(...allowed.map(({ dollars }) => dollars)))} at best`;
+  const [prefill, decode] = [input.prefill[input.picked.prefill ?? -1], input.decode[input.picked.decode ?? -1]];
+  const chosen = costs.find(({ ttftMs, itlMs }) => ttftMs === prefill?.ttftMs && itlMs === decode?.itlMs);
+  const itls = costs.map(({ itlMs }) => itlMs);
   return {
     title,
     subtitle: `${subject}: ISL ${formatPlain(isl)}, OSL ${formatPlain(osl)}, $${formatPlain(dollarsPerGpuHour)} per GPU-hour; a line a prefill mapping, dashed: TTFT missed`,
-    x: { label: "ITL (ms)", ...range(x, sla.itlMs) },
+    x: { label: "ITL (ms)", ...range(itls, sla.itlMs) },
     y: { label: "cost of 1,000 requests ($)", ...(spread(series) > LOG_FROM_RATIO ? { scale: "log" as const } : {}) },
-    series,
+    series: [...ring(chosen?.itlMs, chosen?.dollars), ...series],
     limits: [{ axis: "x", value: sla.itlMs, label: `target ITL ${formatPlain(sla.itlMs)} ms` }],
   };
 }
 
+/** What the chosen point is: the best within the target, the closest to it, or simply what somebody picked. */
 function choiceTitle(
   label: string | undefined,
-  found: number | undefined,
-  target: number,
-  name: string,
-  tokens: string,
+  chosen: Measured | undefined,
+  all: readonly Measured[],
+  target: { ms: number; name: string; tokens: string },
 ): string {
-  if (label === undefined || found === undefined) return `${name} and throughput by mapping`;
-  if (found <= target)
-    return `${label} gives the most ${tokens} per GPU within ${article(name)} of ${formatPlain(target)} ms`;
-  return `No mapping keeps ${article(name)} of ${formatPlain(target)} ms; ${label} comes closest`;
+  const { ms, name, tokens } = target;
+  if (label === undefined || chosen === undefined) return `${name} and throughput by mapping`;
+  const limit = `${article(name)} of ${formatPlain(ms)} ms`;
+  const keeping = all.filter(({ latencyMs }) => latencyMs <= ms);
+  if (keeping.length === 0) {
+    const closest = all.every(({ latencyMs }) => latencyMs >= chosen.latencyMs) ? "comes closest" : "was picked";
+    return `No mapping keeps ${limit}; ${label} ${closest}`;
+  }
+  if (chosen.latencyMs > ms) return `${label} was picked: it misses ${limit}`;
+  if (keeping.some(({ throughputPerGpu }) => throughputPerGpu > chosen.throughputPerGpu)) {
+    return `${label} was picked: it keeps ${limit}`;
+  }
+  return `${label} gives the most ${tokens} per GPU within ${limit}`;
+}
+
+interface Measured {
+  latencyMs: number;
+  throughputPerGpu: number;
+}
+
+function byTtft({ ttftMs, throughputPerGpu }: PrefillPoint): Measured {
+  return { latencyMs: ttftMs, throughputPerGpu };
+}
+
+function byItl({ itlMs, throughputPerGpu }: DecodeLoad): Measured {
+  return { latencyMs: itlMs, throughputPerGpu };
 }
 
 function article(name: string): string {
@@ -204,19 +237,4 @@ function range(values: readonly number[], target: number): { scale?: "log"; min?
   const [low, high] = [Math.min(...all), Math.max(...all)];
   if (high / low <= LOG_FROM_RATIO) return { min: 0, max: high * 1.12 };
   return { scale: "log", min: low / 1.25, max: high * 1.35 };
-}
-
-/** Rows that no other one beats in both latency and throughput, by latency. */
-function pareto<Row extends { throughputPerGpu: number }>(rows: readonly Row[], latency: (row: Row) => number): Row[] {
-  const kept: Row[] = [];
-  let best = 0;
-  const order = rows
-    .filter((row) => Number.isFinite(latency(row)) && Number.isFinite(row.throughputPerGpu))
-    .toSorted((a, b) => latency(a) - latency(b) || b.throughputPerGpu - a.throughputPerGpu);
-  for (const row of order) {
-    if (row.throughputPerGpu <= best) continue;
-    best = row.throughputPerGpu;
-    kept.push(row);
-  }
-  return kept;
 }

@@ -1,5 +1,9 @@
-import { AdvisoryConnector, FileStore, MemoryStore } from "#planner/connectors";
+import { AdvisoryConnector, FileStore, MemoryStore, openStore } from "#planner/connectors";
+import { EtcdServer } from "../../etcd.ts";
+import { waitFor } from "../../integration/processes.ts";
+import { describeWithEtcd } from "../../tools.ts";
 import { connectorConformance } from "./conformance.ts";
+import { HttpStoreServer } from "./http-store-server.ts";
 import { SeverableStore, targetsOf, temporaryFolder } from "./stores.ts";
 import { virtualFixture } from "./virtual-fixture.ts";
 
@@ -43,5 +47,41 @@ connectorConformance("virtual over a store that falls silent", async () => {
       },
     },
     close: async () => {},
+  });
+});
+
+connectorConformance("virtual over an HTTP store", async () => {
+  const folder = temporaryFolder();
+  const server = await HttpStoreServer.start(new FileStore(folder.path));
+  return virtualFixture(ROLES, () => openStore({ kind: "http", url: server.url }), {
+    outage: { begin: () => server.stop(), end: () => server.run() },
+    close: async () => {
+      await server.stop();
+      folder.remove();
+    },
+  });
+});
+
+await describeWithEtcd("a real etcd", (etcd) => {
+  connectorConformance("virtual over etcd", async () => {
+    const server = await EtcdServer.start(etcd);
+    const open = () => openStore({ kind: "etcd", endpoints: [server.url] });
+    return virtualFixture(ROLES, open, {
+      outage: {
+        begin: () => server.kill(),
+        async end() {
+          await server.run();
+          const store = open();
+          await waitFor("etcd to answer", () =>
+            store.read("").then(
+              () => true,
+              () => false,
+            ),
+          );
+          await store.close();
+        },
+      },
+      close: () => server.stop(),
+    });
   });
 });

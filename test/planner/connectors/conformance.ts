@@ -123,6 +123,20 @@ export function connectorConformance(
       }
     });
 
+    it("asks for none at all, sees them gone, and asks for some again", async () => {
+      expect(await scale(every(0))).toMatchObject({ status: "applied", inForce: every(0) });
+      expect(await fixture.asked()).toEqual(every(0));
+      await fixture.settle();
+      for (const role of fixture.roles) {
+        expect((await seen(connector)).roles[role]).toMatchObject({ desired: 0, ready: 0, stable: true });
+      }
+      expect(await scale(every(2))).toMatchObject({ status: "applied", inForce: every(2) });
+      await fixture.settle();
+      for (const role of fixture.roles) {
+        expect((await seen(connector)).roles[role]).toMatchObject({ desired: 2, ready: 2, stable: true });
+      }
+    });
+
     it("leaves roles alone of which the wish says nothing", async () => {
       const role = fixture.roles[0]!;
       expect(await scale({ [role]: 2 })).toMatchObject({ status: "applied" });

@@ -1,5 +1,12 @@
 import type { Clock } from "#common";
-import type { Connector, DeploymentState, Leadership, ScaleOutcome, ScaleRequest } from "#planner/connectors";
+import type {
+  Connector,
+  DeploymentFacts,
+  DeploymentState,
+  Leadership,
+  ScaleOutcome,
+  ScaleRequest,
+} from "#planner/connectors";
 import type { Decision, Observation, Planner, Targets } from "#planner/core";
 import {
   type ObservationSource,
@@ -55,12 +62,13 @@ export class MadeConnector implements Connector {
   desired: Targets = { prefill: 1, decode: 1 };
   isReady = true;
   state_: "known" | "unknown" | "throws" | "hangs" = "known";
-  outcome: Partial<ScaleOutcome> | Error = {};
-  opened = 0;
+  outcome: Partial<ScaleOutcome> | Error | "hangs" = {};
+  /** Ends what waits for the change to come about. */
+  settle: (isSettled: boolean) => void = () => {};
   closed = 0;
 
-  async open(): Promise<void> {
-    this.opened++;
+  async open(): Promise<DeploymentFacts> {
+    return { model: "llama", gpusPerReplica: {} };
   }
 
   async state(): Promise<DeploymentState | null> {
@@ -86,9 +94,22 @@ export class MadeConnector implements Connector {
   async scale(request: ScaleRequest): Promise<ScaleOutcome> {
     this.requests.push(request);
     if (this.outcome instanceof Error) throw this.outcome;
+    if (this.outcome === "hangs") {
+      // As long as it may.
+      const { signal } = request;
+      await new Promise<void>((resolve) => signal!.addEventListener("abort", () => resolve(), { once: true }));
+      return { status: "failed", inForce: {}, message: "this planner may act no longer" };
+    }
     const made: ScaleOutcome = { status: "applied", inForce: request.targets, message: "done", ...this.outcome };
     if (made.status === "applied") this.desired = { ...this.desired, ...request.targets };
     return made;
+  }
+
+  settled(_timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.settle = resolve;
+      signal?.addEventListener("abort", () => resolve(false), { once: true });
+    });
   }
 
   async close(): Promise<void> {
@@ -99,6 +120,7 @@ export class MadeConnector implements Connector {
 export class MadeLeadership implements Leadership {
   isLeader = false;
   holder: string | null = "another";
+  problem: string | null = null;
   released = 0;
   #changed: (isLeader: boolean) => void = () => {};
 

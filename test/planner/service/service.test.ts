@@ -8,7 +8,8 @@ describe("a planner that runs", () => {
     await clock.advance(4999);
     expect(snapshots).toEqual([]);
     await clock.advance(1);
-    expect(connector.requests).toEqual([{ targets: { prefill: 2 }, reason: "it was wished", decision: 0 }]);
+    expect(connector.requests).toMatchObject([{ targets: { prefill: 2 }, reason: "it was wished", decision: 0 }]);
+    expect(connector.requests[0]!.targets).toEqual({ prefill: 2 });
     expect(snapshots[0]).toMatchObject({
       tick: 1,
       atMs: 5000,

@@ -169,7 +169,7 @@ describe("GPU discovery, asked for by the request", () => {
   });
   const given = `${SLA}\nhardware: {min_num_gpus_per_engine: 2, max_num_gpus_per_engine: 2, num_gpus_per_node: 8, gpu_type: h200_sxm}`;
 
-  it("[R021] overrules the hardware that is given, and says what it left out", () => {
+  it("[R021] [R205] overrules the hardware that is given, and says what it left out", () => {
     const request = readText(v1alpha1(given, ["enableGpuDiscovery: true"]), {
       files: { "nodes.json": nodes },
       input: { nodes: "nodes.json" },

@@ -26,6 +26,12 @@ describe("a DGDR v1alpha1", () => {
     expect(mistake(() => readText(without(line))).message).toContain(message);
   });
 
+  it("[R022] targets are required beside other sections, too", () => {
+    const { message, hint } = mistake(() => request("engine: {max_context_length: 8192}"));
+    expect(message).toContain("profilingConfig.config.sla is required");
+    expect(hint).toContain("isl");
+  });
+
   it("[R015] refuses a backend that is none, with place and a hint", () => {
     const error = mistake(() => request(SLA, [], "vlm"));
     expect(error.where).toMatch(/^request\.yaml:7:\d+/);

@@ -53,7 +53,7 @@ describe("GPU counts", () => {
     expect(searchSpace(dense, request("0.8", { minGpusPerEngine: 3, maxGpusPerEngine: 7 })).gpuCounts).toEqual([4]);
   });
 
-  it("[R197] skips TP1 and TP2 from a minimum of 4 on, and stops after TP8 at a maximum of 8", () => {
+  it("[R024] [R197] skips TP1 and TP2 from a minimum of 4 on, and stops after TP8 at a maximum of 8", () => {
     const space = searchSpace(dense, request("0.6", { minGpusPerEngine: 4, maxGpusPerEngine: 8 }));
     expect(labels(space.prefill)).toEqual(["TP=4", "TP=8"]);
     expect(texts(space)).toContain("Profiling dense model GPU counts (TP): [4, 8]");

@@ -87,6 +87,14 @@ describe("decode sweep", () => {
     }
   });
 
+  it("[R081] says of each result which mapping it is of, with its GPUs and KV capacity", async () => {
+    const maxKvTokens = ({ layout }: (typeof dense)[number]) => layout.gpus * 100_000;
+    const { results } = await sweepDecode(madeSource({ maxKvTokens }).source, dense, target, pipelineContext().context);
+    const seen = results.map((row) => `${row.mapping.label} ${row.mapping.layout.gpus} ${row.maxKvTokens}`);
+    expect([...new Set(seen)]).toEqual(["TP=1 1 100000", "TP=2 2 200000", "TP=4 4 400000"]);
+    expect(results).toHaveLength(18);
+  });
+
   it("keeps loads to multiples of the attention ranks", async () => {
     const { results } = await sweepDecode(madeSource().source, [mapping("DEP", 8)], target, pipelineContext().context);
     expect(results).toHaveLength(6);

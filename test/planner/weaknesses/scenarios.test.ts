@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { plannerConfigSchema } from "#planner/core";
+import { readScenario } from "#scenarios";
+import { judge, prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
+
+/** The same traffic twice: with the default strategy, and with an older planner. */
+interface Pair {
+  ours: string;
+  older: string;
+  /** Titles, with the rows of docs/planner-weaknesses.md. */
+  held: string;
+  shown: string;
+  /** Expectations of ours that the older planner misses; it keeps the others. */
+  missed: readonly string[];
+}
+
+const PAIRS: readonly Pair[] = [
+  {
+    ours: "traffic-ends",
+    older: "traffic-ends-sla-compat",
+    held: "[D13 held] goes down to one worker a role when traffic ends",
+    shown: "[D13 shown] keeps its workers, paid for and idle, when traffic ends",
+    missed: ["slaAttainment", "gpuHours", "replicas.prefill at 24 min", "replicas.decode at 24 min"],
+  },
+  {
+    ours: "overload-step",
+    older: "overload-step-sla-compat",
+    held: "[W2 held] [D15a held] sizes for what arrives, and stays within its budget while workers drain",
+    shown: "[W2 shown] [D15a shown] sizes for what ends, lets prompts wait, and exceeds its budget while workers drain",
+    missed: ["slaAttainment", "peakGpus", "ttft.p90"],
+  },
+  {
+    ours: "steady-23",
+    older: "steady-23-sla-compat",
+    held: "[W3 held] settles under constant load",
+    shown: "[W3 shown] goes up and down under constant load, as each correction undoes the last",
+    missed: ["scaleEvents", "slaAttainment"],
+  },
+  {
+    ours: "two-lengths",
+    older: "two-lengths-sla-compat",
+    held: "[W10 held] plans for the spread of prompt lengths",
+    shown: "[W10 shown] plans for the mean length, which no prompt has",
+    missed: ["slaAttainment"],
+  },
+  {
+    ours: "cold-start-4m",
+    older: "cold-start-4m-sla-compat",
+    held: "[D18 held] [W19 held] has workers ready that took four minutes to start",
+    shown: "[D18 shown] [W19 shown] is late where starting takes longer than its interval",
+    missed: ["slaAttainment"],
+  },
+];
+
+function read(name: string): RunnableScenario {
+  return readScenario(`scenarios/library/${name}.yaml`, { plannerSchema: plannerConfigSchema });
+}
+
+/** Names of the expectations that a run of the scenario misses. */
+function missedBy(scenario: RunnableScenario): string[] {
+  const { record } = judge(scenario, prepareRehearsal(scenario).run());
+  return record.expectations!.filter(({ passed }) => !passed).map(({ name }) => name);
+}
+
+describe.each(PAIRS)("$ours and $older", ({ ours, older, held, shown, missed }) => {
+  const mine = read(ours);
+  const theirs = read(older);
+
+  it("differ in nothing but the planner and what is expected of it", () => {
+    const situation = ({ deployment, sla, traffic, faults, seed, endMs }: RunnableScenario) => [
+      JSON.stringify({ deployment, sla, traffic, faults, seed, endMs }),
+    ];
+    expect(situation(theirs)).toEqual(situation(mine));
+    expect(mine.planner!.strategy).toBe("default");
+    expect(theirs.planner!.strategy).not.toBe("default");
+  });
+
+  it(held, () => {
+    expect(missedBy(mine)).toEqual([]);
+  });
+
+  it(shown, () => {
+    expect(missedBy({ ...mine, planner: theirs.planner })).toEqual(missed);
+  });
+});
