@@ -19,11 +19,11 @@ export class CliProcess {
   #stdout = "";
   #stderr = "";
 
-  constructor(args: readonly string[]) {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.#command = args.join(" ");
     this.child = spawn(process.execPath, [MAIN, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1" },
+      env: { ...process.env, NO_COLOR: "1", ...env },
     });
     this.child.stdout!.on("data", (data: Buffer) => {
       this.#stdout += data;
