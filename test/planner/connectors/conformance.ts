@@ -1,25 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Connector, DeploymentState, ScaleOutcome } from "#planner/connectors";
-import type { Role, Targets } from "#planner/core";
+import type { Connector, ScaleOutcome } from "#planner/connectors";
+import type { Targets } from "#planner/core";
+import { type ConnectorFixture, reportsWhatTakesNoChanges, seen, seesEditsByHand } from "./conformance-claims.ts";
 import { targetsOf } from "./stores.ts";
-
-/** A deployment that a connector is tried on, and the hands that play its platform. At the start one worker a role serves. */
-export interface ConnectorFixture {
-  roles: readonly Role[];
-  /** A new connector to this deployment, not opened: a second planner's, or the same planner's after a restart. */
-  connect(): Connector;
-  /** Replicas that the platform has been asked for, read past the connector. */
-  asked(): Promise<Partial<Targets>>;
-  /** The platform carries out all it was asked for: as many workers serve. Resolves when a connector can see it. */
-  settle(): Promise<void>;
-  /** Somebody else changes replicas on the platform. Absent where there is nobody who could. */
-  editByHand?(targets: Partial<Targets>): Promise<void>;
-  /** The deployment as a whole takes no changes, or does again. */
-  setReady?(ready: boolean): Promise<void>;
-  /** The platform stops answering, and answers again. */
-  outage?: { begin(): Promise<void>; end(): Promise<void> };
-  close(): Promise<void>;
-}
 
 let decision = 0;
 
@@ -207,25 +190,12 @@ export function connectorConformance(
 
     it("sees replicas that somebody changed by hand, and changes them back when told to", async (test) => {
       if (fixture.editByHand === undefined) return test.skip("nobody could");
-      const role = fixture.roles[0]!;
-      await fixture.editByHand({ [role]: 5 });
-      await fixture.settle();
-      expect((await seen(connector)).roles[role]).toMatchObject({ desired: 5 });
-      expect(await scale({ [role]: 1 })).toMatchObject({ status: "applied" });
-      expect(await fixture.asked()).toEqual(every(1));
+      await seesEditsByHand(fixture, connector);
     });
 
     it("reports a deployment that takes no changes, asks it for none, and goes on when it does again", async (test) => {
       if (fixture.setReady === undefined) return test.skip("it always takes changes");
-      await fixture.setReady(false);
-      const state = await seen(connector);
-      expect(state.ready).toBe(false);
-      expect(state.notReadyReason).toMatch(/\w/);
-      const outcome = await scale(every(2));
-      expect(outcome).toMatchObject({ status: "not-ready", inForce: every(1) });
-      expect(await fixture.asked()).toEqual(every(1));
-      await fixture.setReady(true);
-      expect(await scale(every(2))).toMatchObject({ status: "applied" });
+      await reportsWhatTakesNoChanges(fixture, connector);
     });
 
     it("knows no state while the platform is silent, fails without an exception, and recovers by itself", async () => {
@@ -241,10 +211,4 @@ export function connectorConformance(
       expect(await scale(every(2))).toMatchObject({ status: "applied" });
     });
   });
-}
-
-async function seen(connector: Connector): Promise<DeploymentState> {
-  const state = await connector.state();
-  if (state === null) throw new Error("the connector knows no state");
-  return state;
 }

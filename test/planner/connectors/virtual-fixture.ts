@@ -1,6 +1,6 @@
 import { type KeyValueStore, VirtualConnector, VirtualEnvironment } from "#planner/connectors";
 import type { Role, Targets } from "#planner/core";
-import type { ConnectorFixture } from "./conformance.ts";
+import type { ConnectorFixture } from "./conformance-claims.ts";
 import { targetsOf } from "./stores.ts";
 
 const NAMESPACE = "vllm-disagg-planner";
