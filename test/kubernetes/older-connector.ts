@@ -1,4 +1,11 @@
-import type { Connector, DeploymentState, RoleState, ScaleOutcome, ScaleRequest } from "#planner/connectors";
+import type {
+  Connector,
+  DeploymentFacts,
+  DeploymentState,
+  RoleState,
+  ScaleOutcome,
+  ScaleRequest,
+} from "#planner/connectors";
 import type { Role, Targets } from "#planner/core";
 import type { GraphVersion } from "./graph.ts";
 
@@ -34,8 +41,13 @@ export class OlderKubernetesConnector implements Connector {
     this.#options = options;
   }
 
-  async open(): Promise<void> {
+  async open(): Promise<DeploymentFacts> {
     for (const role of ["prefill", "decode"] as const) this.#believed[role] = await this.#replicas(role);
+    const gpusPerReplica: Partial<Targets> = {};
+    for (const { role, gpusPerReplica: gpus } of Object.values((await this.state()).roles)) {
+      if (gpus !== null) gpusPerReplica[role] = gpus;
+    }
+    return { model: null, gpusPerReplica };
   }
 
   async state(): Promise<DeploymentState> {
