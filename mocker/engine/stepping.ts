@@ -5,7 +5,15 @@ import { type Block, KvCache } from "./kv-cache.ts";
 import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
 import { isPlainDecoding, type ScheduledItem, type Sequence } from "./sequence.ts";
-import type { Engine, EngineConfig, EngineListener, EngineLoad, PassBatch, RequestSource } from "./types.ts";
+import type {
+  Engine,
+  EngineConfig,
+  EngineListener,
+  EngineLoad,
+  FinishedPass,
+  PassBatch,
+  RequestSource,
+} from "./types.ts";
 
 type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
@@ -35,6 +43,7 @@ export class SteppingEngine implements Engine {
   #passStartMs = 0;
   #passEndMs = Number.NaN;
   #lastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
+  #finishedPass: FinishedPass | null = null;
 
   constructor(config: EngineConfig, requests: RequestSource, listener: EngineListener) {
     this.config = config;
@@ -137,6 +146,7 @@ export class SteppingEngine implements Engine {
       decodeCount: this.#work.decodeCount,
       decodeContextSum: this.#work.decodeContextSum,
     };
+    this.#finishedPass = { endMs, durationMs: this.#lastPass.durationMs, ...this.#batch };
     const running = this.#running.length;
     const isSteady =
       !this.#batchChanged && this.#scheduled.length === running && this.#scheduled.every(isPlainDecoding);
@@ -178,6 +188,13 @@ export class SteppingEngine implements Engine {
       lastDecodeBatch: this.#lastPass.decodeCount,
       lastDecodeKvTokens: this.#lastPass.decodeContextSum,
     };
+  }
+
+  /** It always does. */
+  recordPasses(): void {}
+
+  finishedPass(): FinishedPass | null {
+    return this.#finishedPass;
   }
 
   /** Of the pass under way, or of the last one; `queued` as it was when that began. */

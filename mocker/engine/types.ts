@@ -162,6 +162,16 @@ export interface PassBatch {
   };
 }
 
+type Unspread<Batch> = Omit<Batch, "prefillLengthVariance" | "decodeKvVariance">;
+
+/** The last pass that is over, without variances. */
+export interface FinishedPass {
+  endMs: number;
+  durationMs: number;
+  scheduled: Unspread<PassBatch["scheduled"]>;
+  queued: Unspread<PassBatch["queued"]>;
+}
+
 export interface PassCounters {
   passes: number;
   steadyPasses: number;
@@ -213,4 +223,8 @@ export interface Engine {
   cancel(request: number, nowMs: number): void;
   /** As of `nowMs`, which lies within what `start` began, or after it. */
   load(nowMs: number): EngineLoad;
+  /** To be called before the first pass by who wants `finishedPass`; it costs a little at every pass. */
+  recordPasses(): void;
+  /** As of `nowMs`, like `load`; null before the first pass, or where passes are not recorded. */
+  finishedPass(nowMs: number): FinishedPass | null;
 }

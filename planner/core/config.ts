@@ -3,22 +3,20 @@ import { parseDurationMs, UserError } from "#common";
 import { predictorConfigSchema } from "#planner/predictors";
 
 /** A duration such as `5s`, in ms. */
+const durationText = z.string().transform((text, context) => {
+  try {
+    const ms = parseDurationMs(text);
+    if (ms > 0) return ms;
+    context.issues.push({ code: "custom", message: "expected a duration above 0", input: text });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    context.issues.push({ code: "custom", message: error.message, input: text });
+  }
+  return z.NEVER;
+});
+
 function duration(fallback: string, description: string) {
-  return z
-    .string()
-    .transform((text, context) => {
-      try {
-        const ms = parseDurationMs(text);
-        if (ms > 0) return ms;
-        context.issues.push({ code: "custom", message: "expected a duration above 0", input: text });
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        context.issues.push({ code: "custom", message: error.message, input: text });
-      }
-      return z.NEVER;
-    })
-    .prefault(fallback)
-    .describe(description);
+  return durationText.prefault(fallback).describe(description);
 }
 
 const gpus = z.int().positive();
@@ -48,6 +46,82 @@ const slaCompatSchema = z.strictObject({
   requestCount: z.enum(["completed", "started"]).default("completed").describe("Count requests that ended or arrived"),
 });
 
+const limits = (unit: string, most?: number) => {
+  const limit = most === undefined ? z.number().min(0) : z.number().min(0).max(most);
+  return z
+    .strictObject({ up: limit.describe(`${unit} from which on one worker more is wanted`), down: limit })
+    .refine(({ up, down }) => up > down, "expected up to be above down");
+};
+
+const loadCompatSchema = z
+  .strictObject({
+    strategy: z.literal("load-compat"),
+    interval: duration("5s", "Time between looks at the load"),
+    throughputInterval: duration("180s", "Time between looks at the throughput; target sla"),
+    tickInterval: durationText
+      .optional()
+      .describe("Time between ticks, which divides both; absent: the longest that does"),
+    target: z
+      .enum(["throughput", "latency", "load", "sla"])
+      .default("throughput")
+      .describe("What it works towards: fixed limits of queues and caches, limits of your own (load), or the SLA"),
+    scaling: z
+      .strictObject({ load: z.boolean().default(false), throughput: z.boolean().default(true) })
+      .optional()
+      .describe("Loops that run; target sla alone has a choice, the others scale by load"),
+    maxGpus: gpus.nullable().default(8).describe("GPU budget; null: none"),
+    minGpus: z.int().min(0).optional().describe("GPUs that are always used"),
+    minWorkers: z
+      .union([
+        z
+          .int()
+          .min(0)
+          .transform((count) => ({ prefill: count, decode: count })),
+        z.strictObject({ prefill: z.int().min(0).default(1), decode: z.int().min(0).default(1) }),
+      ])
+      .prefault(1)
+      .describe("Workers of each role that are always wanted"),
+    prefillQueueTokens: limits("Prompt tokens waiting on a prefill worker").optional(),
+    decodeKvPercent: limits("Share of the KV cache in use, %", 100).optional(),
+    scaleDownSensitivity: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(80)
+      .describe("How much of the SLA fewer workers may use up, %; target sla"),
+    maxFpmSamples: z.int().min(1).default(64).describe("Forward passes that the latency model keeps of each kind"),
+    fpmBuckets: z
+      .int()
+      .min(1)
+      .refine((count) => Number.isInteger(Math.sqrt(count)), "expected a perfect square")
+      .default(16)
+      .describe("Buckets that they are spread over"),
+    minObservations: z.int().min(1).default(5).describe("Forward passes of a kind that the model needs"),
+    speculativeNextn: z.int().min(0).default(0).describe("Drafts per pass of speculative decoding"),
+    contextLength: z.int().positive().optional().describe("Longest context of the engines, tokens"),
+    predictor: predictorConfigSchema.prefault("arima").describe("Forecast of requests and lengths"),
+    power: z
+      .strictObject({
+        limitWatts: z.number().positive(),
+        perWorker: z.strictObject({
+          prefill: z.number().positive().nullable().default(null),
+          decode: z.number().positive().nullable().default(null),
+        }),
+      })
+      .optional()
+      .describe("Ceiling on the power of all workers, W"),
+  })
+  .superRefine((config, context) => {
+    const issue = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+    if (config.target === "sla") {
+      if (config.scaling?.load === false && config.scaling.throughput === false) {
+        issue("scaling", "expected at least one of load and throughput");
+      }
+    } else if (config.scaling?.load === false || config.scaling?.throughput === true) {
+      issue("scaling", `target ${config.target} scales by load alone; with target sla there is a choice`);
+    }
+  });
+
 const staticSchema = z.strictObject({
   strategy: z.literal("static"),
   interval: duration("5s", "Time between looks"),
@@ -64,6 +138,7 @@ const noneSchema = z.strictObject({
 export const plannerConfigSchema = z.discriminatedUnion("strategy", [
   defaultSchema,
   slaCompatSchema,
+  loadCompatSchema,
   staticSchema,
   noneSchema,
 ]);

@@ -3,18 +3,19 @@ import type { PlannerConfig } from "./config.ts";
 import { defaultStrategy } from "./default-strategy.ts";
 import { budgetTooSmall, unsupportedMode } from "./errors.ts";
 import { noneStrategy, staticStrategy } from "./fixed-strategies.ts";
+import { createLoadCompat } from "./load-compat/create.ts";
 import { slaCompatStrategy } from "./sla-compat.ts";
 import type { Planner, PlannerContext, Targets } from "./types.ts";
 
 /** The surfaces a strategy is meant to read. */
 export function surfaceFamilyOf(strategy: PlannerConfig["strategy"]): SurfaceFamily {
-  return strategy === "sla-compat" ? "compat" : "robust";
+  return strategy === "sla-compat" || strategy === "load-compat" ? "compat" : "robust";
 }
 
 /**
  * A planner for one deployment; it keeps state from tick to tick.
  * @param surface of the deployment's profile, of the family that `surfaceFamilyOf` names
- * @throws UserError PLANNER_MODE_UNSUPPORTED, PLANNER_BUDGET_TOO_SMALL
+ * @throws UserError PLANNER_MODE_UNSUPPORTED, PLANNER_BUDGET_TOO_SMALL, PLANNER_LIMITS_MISSING
  */
 export function createPlanner(config: PlannerConfig, context: PlannerContext, surface: Surface): Planner {
   const intervalMs = config.interval;
@@ -31,7 +32,7 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
       );
     }
     case "sla-compat": {
-      if (context.mode === "agg") throw unsupportedMode(config.strategy, context.mode);
+      if (context.mode !== "disagg") throw unsupportedMode(config.strategy, context.mode);
       const { maxGpus, minWorkers, predictor, correction, requestCount } = config;
       return slaCompatStrategy(
         { intervalMs, maxGpus, minWorkers, predictor, correction, requestCount },
@@ -39,6 +40,8 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
         surface,
       );
     }
+    case "load-compat":
+      return createLoadCompat(config, context, surface);
     case "static":
       return staticStrategy(intervalMs, { prefill: config.prefill, decode: config.decode });
     case "none":

@@ -19,3 +19,13 @@ export function budgetTooSmall(maxGpus: number, neededGpus: number): UserError {
     hint: "raise maxGpus or lower minWorkers",
   });
 }
+
+/** Target `load` without the limits that it works towards. */
+export function limitsMissing(field: string, mode: string): UserError {
+  return new UserError({
+    code: "PLANNER_LIMITS_MISSING",
+    where: `planner.${field}`,
+    message: `found nothing, expected {up, down}: target load needs it in mode ${mode}`,
+    hint: `such as ${field}: ${field === "prefillQueueTokens" ? "{up: 4000, down: 500}" : "{up: 80, down: 40}"}, or another target`,
+  });
+}

@@ -9,6 +9,17 @@ export {
   type TraceArrival,
   type TrafficBucket,
 } from "./dry-run.ts";
+export {
+  aggregatedCapacity,
+  type CapacityRequest,
+  decodeCapacity,
+  prefillCapacity,
+} from "./load-compat/engine-capacity.ts";
+export { boundPair, boundSingle } from "./load-compat/gpu-bounds.ts";
+export type { PassModel } from "./load-compat/pass-model.ts";
+export { withinPower } from "./load-compat/power-limit.ts";
+export { LegacyRegression } from "./load-compat/regression/legacy-regression.ts";
+export { type LoopOutcome, ScalingCore } from "./load-compat/scaling-core.ts";
 export { erlangC, waitDecay } from "./queueing.ts";
 export { decideShared, type SharedDecisionInput } from "./shared-budget/decide.ts";
 export { IntentCache } from "./shared-budget/intents.ts";

@@ -1,4 +1,5 @@
 import type { LoadValues, PredictorTools } from "#planner/predictors";
+import type { Profile } from "#profiles";
 
 export type Role = "prefill" | "decode";
 
@@ -71,7 +72,7 @@ export interface Observation {
 
 /**
  * One forward pass of one data-parallel rank, and what it leaves waiting (Dynamo's ForwardPassMetrics, version 1). Variances
- * are population variances, tokens².
+ * are population variances, tokens²; absent: not known.
  */
 export interface ForwardPass {
   workerId: string;
@@ -84,20 +85,20 @@ export interface ForwardPass {
     prefillRequests: number;
     /** Prompt tokens computed in this pass, without cached ones. */
     prefillTokens: number;
-    prefillLengthVariance: number;
+    prefillLengthVariance?: number;
     /** Context of those prompts that was in the cache already, tokens. */
     prefillKvTokens: number;
     decodeRequests: number;
     decodeKvTokens: number;
-    decodeKvVariance: number;
+    decodeKvVariance?: number;
   };
   queued: {
     prefillRequests: number;
     prefillTokens: number;
-    prefillLengthVariance: number;
+    prefillLengthVariance?: number;
     decodeRequests: number;
     decodeKvTokens: number;
-    decodeKvVariance: number;
+    decodeKvVariance?: number;
   };
 }
 
@@ -137,6 +138,8 @@ export interface Decision {
   values: Record<string, number>;
   clamps: Clamp[];
   reasons: Reason[];
+  /** What the loops over load and throughput came to last, in Dynamo's words; absent: the strategy has no such loops. */
+  loops?: { load: string; throughput: string };
 }
 
 /** A strategy with its state: pure, time comes in with the observation. */
@@ -144,6 +147,8 @@ export interface Planner {
   readonly strategy: string;
   /** Time between ticks, ms. */
   readonly intervalMs: number;
+  /** Whether it reads `forwardPasses`: sources that it costs something to fill them leave them out otherwise. */
+  readonly needsForwardPasses?: boolean;
   tick(observation: Observation): Decision;
   /** Workers that always remain, from the next tick on. Absent: the strategy can't be told while it runs. */
   setMinimum?(minimum: Targets): void;
@@ -151,14 +156,19 @@ export interface Planner {
 
 /** What every strategy must know of the deployment it plans for. */
 export interface PlannerContext {
-  mode: "agg" | "disagg";
+  /** `prefill` and `decode`: that role alone is planned; the other is somebody else's. */
+  mode: "agg" | "disagg" | "prefill" | "decode";
   sla: { ttftMs: number; itlMs: number };
   gpusPerWorker: { prefill: number; decode: number };
   /** Start-up time of a worker, ms. */
   startupMs: { prefill: number; decode: number };
   /** KV transfer per token of a prompt, ms; 0 where there is none. */
   transferMsPerToken: number;
-  /** Sequences a decode (or aggregated) worker takes at most; absent: the cache is the only limit. */
+  /** Data-parallel ranks of a worker (attention-DP): schedulers with a batch and a cache each; absent: 1. */
+  ranksPerWorker?: Targets;
+  /** KV capacity of one rank of a decode (or aggregated) worker, tokens; absent: the profile's. */
+  kvTokensPerRank?: number;
+  /** Sequences a decode (or aggregated) worker takes at most, over all its ranks; absent: the cache is the only limit. */
   maxDecodeSequences?: number;
   /** Prompt tokens that one pass of a prefill (or aggregated) worker takes at most; absent: 8192. 1: one prompt at a time. */
   maxBatchedTokens?: number;
@@ -167,6 +177,8 @@ export interface PlannerContext {
    * decode pass, so a part of the SLA belongs to it.
    */
   firstTokenFrom?: "prefill" | "decode";
+  /** Measurements that latency models begin with; absent: they learn from live passes alone. */
+  profile?: Pick<Profile, "prefill" | "decode">;
   /** What predictors need of the outside: Prophet's library. */
   predictorTools?: PredictorTools;
   /** Traffic from before, by intervals of the given length (s), oldest first: what predictors learn before the first tick. */

@@ -5,6 +5,7 @@ export { listenAt } from "./http/server.ts";
 export { storeApp } from "./http/store.ts";
 export { PlannerMetrics } from "./metrics.ts";
 export { ControlRefused, MinimumEndpoints, type MinimumOptions } from "./minimum.ts";
+export { mergeOpinions } from "./plugins/merge.ts";
 export { PluginMetrics } from "./plugins/metrics.ts";
 export { openPlugins } from "./plugins/open.ts";
 export { PluggedPlanner, type PluggedPlannerOptions } from "./plugins/planner.ts";

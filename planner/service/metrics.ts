@@ -176,8 +176,8 @@ export class PlannerMetrics {
       for (const [worker, tokens] of Object.entries(snapshot.observed?.kvTokens ?? {})) {
         inflight.labels(worker, "0").set(tokens);
       }
-      setState(loadState, LOAD_STATES, snapshot.decision);
-      setState(throughputState, THROUGHPUT_STATES, snapshot.decision);
+      setState(loadState, LOAD_STATES, snapshot.decision, "load");
+      setState(throughputState, THROUGHPUT_STATES, snapshot.decision, "throughput");
       actions.labels(snapshot.action.status).inc();
       lag.set(snapshot.lagMs / 1000);
       took.labels().observe(snapshot.tookMs / 1000);
@@ -190,14 +190,16 @@ export class PlannerMetrics {
   }
 }
 
-/** One of the states is the decision's: the first reason that has a word for it. */
+/** One of the states is the decision's: the first reason that has a word for it, else what that loop came to last. */
 function setState(
   gauge: { labels(...values: string[]): { set(value: number): void } },
   states: readonly string[],
   decision: Decision | null,
+  loop: keyof NonNullable<Decision["loops"]>,
 ): void {
   const codes = decision?.reasons.map(({ code }) => code.replaceAll("-", "_")) ?? [];
-  const current = codes.find((code) => states.includes(code)) ?? "unset";
+  const last = decision?.loops?.[loop] ?? "unset";
+  const current = codes.find((code) => states.includes(code)) ?? (states.includes(last) ? last : "unset");
   for (const state of states) gauge.labels(state).set(state === current ? 1 : 0);
 }
 

@@ -124,6 +124,9 @@ function scenarioPlanner(
     transferMsPerToken: transfer === null ? 0 : (transfer.bytesPerToken / transfer.bytesPerSecond) * 1000,
     maxDecodeSequences: decode.engine.maxNumSeqs * decode.dpSize,
     maxBatchedTokens: (prefill ?? decode).engine.maxNumBatchedTokens,
+    ranksPerWorker: { prefill: prefill?.dpSize ?? 1, decode: decode.dpSize },
+    kvTokensPerRank: decode.engine.numGpuBlocks * decode.engine.blockSize,
+    profile,
     predictorTools,
   };
   return createPlanner(config, context, buildSurface(profile, surfaceFamilyOf(config.strategy)));

@@ -1,5 +1,6 @@
 import type { Decision, Observation } from "#planner/core";
 import type { RoleName, Sample, ScalingEvent } from "#src/record";
+import { forwardPasses } from "./forward-passes.ts";
 import { chooseVictims, scalingEvent } from "./scaling-rules.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -64,7 +65,7 @@ export class Scaler {
   }
 
   #observe(): Observation {
-    const { nowMs, engines, prefillPool, decodePool, observer } = this.#simulation;
+    const { nowMs, engines, prefillPool, decodePool, observer, spec } = this.#simulation;
     const window = observer.take();
     let prefillMs = 0;
     for (const engine of engines) prefillMs += engine.counters.prefillMs;
@@ -93,6 +94,14 @@ export class Scaler {
           itlMs: last.length === 0 ? null : last.reduce((sum, ms) => sum + ms, 0) / last.length,
         };
       }),
+      ...(spec.planner?.needsForwardPasses === true
+        ? {
+            forwardPasses: {
+              prefill: prefillPool && forwardPasses(prefillPool, engines, nowMs),
+              decode: forwardPasses(decodePool, engines, nowMs),
+            },
+          }
+        : {}),
     };
     this.#lastTickMs = nowMs;
     this.#lastPrefillMs = prefillMs;

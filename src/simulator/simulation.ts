@@ -134,7 +134,9 @@ export class Simulation {
     for (let rank = 0; rank < pool.spec.dpSize; rank++) {
       const index = this.engines.length;
       const listener = this.#listener(index, pool, worker);
-      this.engines.push(pool.newEngine(pool.spec.engine, listener));
+      const engine = pool.newEngine(pool.spec.engine, listener);
+      if (this.spec.planner?.needsForwardPasses === true) engine.recordPasses();
+      this.engines.push(engine);
       this.#engineWorker.push(worker);
       engines.push(index);
     }

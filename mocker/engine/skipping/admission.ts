@@ -71,6 +71,7 @@ export function accountChunk(engine: SkippingEngine, request: number, tokens: nu
   const before = store.computed[request]!;
   const end = before + tokens;
   engine.blocks.fill(request, before, end);
+  engine.record?.chunk(request, tokens);
   if ((flags & Flag.transferred) !== 0) {
     work.decodeCount++;
     work.decodeContextSum += isl;

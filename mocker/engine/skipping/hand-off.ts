@@ -22,6 +22,10 @@ export class HandOff {
     return this.#reservations.length;
   }
 
+  *reservations(): Generator<number> {
+    for (let i = 0; i < this.#reservations.length; i++) yield this.#reservations.at(i);
+  }
+
   hold(request: number): void {
     this.#held.add(request);
   }

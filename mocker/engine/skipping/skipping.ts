@@ -2,12 +2,13 @@ import { effectiveOsl, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
-import type { Engine, EngineConfig, EngineListener, EngineLoad } from "../types.ts";
+import type { Engine, EngineConfig, EngineListener, EngineLoad, FinishedPass } from "../types.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
 import { DecodeBatch } from "./decode-batch.ts";
 import { engineLoad, type LastPass } from "./engine-load.ts";
 import { HandOff } from "./hand-off.ts";
 import { IntDeque } from "./int-deque.ts";
+import { PassRecord } from "./pass-record.ts";
 import { Plan } from "./plan.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import { Flag, type SequenceStore } from "./sequence-store.ts";
@@ -38,6 +39,7 @@ export class SkippingEngine implements Engine {
   runningCount = 0;
   nowMs = 0;
   readonly work: PassWork = emptyPassWork();
+  record: PassRecord | null = null;
   /** Requests of the pass that are not plain decoding: request and tokens, one after the other. */
   #items = new Int32Array(24);
   #itemCount = 0;
@@ -115,6 +117,7 @@ export class SkippingEngine implements Engine {
     for (;;) {
       this.#itemCount = 0;
       clearPassWork(this.work);
+      this.record?.clear();
       if (!this.#walking && !this.#canRunFast()) this.#beginWalking();
       if (this.#walking) {
         const outcome = this.#walked.schedule();
@@ -126,6 +129,7 @@ export class SkippingEngine implements Engine {
       if (!this.hasWork() || this.handOff.heldCount > 0 || this.handOff.inTransferCount > 0) return Number.NaN;
       this.#giveUpHead();
     }
+    this.record?.scheduled();
     this.#makePlan(nowMs);
     this.counters.evictedBlocks = this.blocks.pool.evictions;
     return this.#plan.lastEndMs;
@@ -134,7 +138,8 @@ export class SkippingEngine implements Engine {
   interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
     // Whoever queues behind others, or finds no seat, can't join before the plan's end.
     const cannotJoin = this.waiting.length > 0 || this.runningCount >= this.config.maxNumSeqs;
-    if (input === "command" || !cannotJoin) this.#plan.cut(nowMs, passesBeginFirst);
+    // Still, the next pass leaves it waiting, which a record of that pass has to tell.
+    if (input === "command" || !cannotJoin || this.record !== null) this.#plan.cut(nowMs, passesBeginFirst);
     return this.#plan.lastEndMs;
   }
 
@@ -163,6 +168,7 @@ export class SkippingEngine implements Engine {
 
   #endPasses(): void {
     const { count, lastEndMs: endMs } = this.#plan;
+    this.record?.ended(this.#plan, count);
     this.#plan.count = 0;
     this.nowMs = endMs;
     this.counters.passes += count;
@@ -180,6 +186,14 @@ export class SkippingEngine implements Engine {
 
   load(nowMs: number): EngineLoad {
     return engineLoad(this, this.#plan, this.#lastPass, nowMs);
+  }
+
+  recordPasses(): void {
+    this.record ??= new PassRecord(this);
+  }
+
+  finishedPass(nowMs: number): FinishedPass | null {
+    return this.record?.finished(this.#plan, this.#plan.passesOver(nowMs)) ?? null;
   }
 
   // ── shared with the walked pass ─────────────────────────────────────────────────────────────────────────────────
@@ -259,6 +273,7 @@ export class SkippingEngine implements Engine {
       if (needed > 0) this.blocks.pool.takeAnonymous(needed);
       work.decodeCount = batch.size;
       work.decodeContextSum = batch.contextSum;
+      this.record?.decoding(batch.size, batch.contextSum);
     }
     if (this.#partialCount === 1 && budget > 0) {
       const request = this.running[this.runningCount - 1]!;

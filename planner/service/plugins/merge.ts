@@ -36,10 +36,8 @@ export function mergeOpinions(opinions: readonly Opinion[], baseline: Partial<Ta
     answer.kind === "override" && "targets" in answer ? [{ pluginId, priority, ...answer }] : [],
   );
   overrides.sort((a, b) => a.priority - b.priority);
-  const wishes = overrides.flatMap(({ pluginId, final, targets }) =>
-    targets.flatMap(({ role, replicas, type }) =>
-      replicas === null ? [] : [{ pluginId, final: final === true, role, replicas, type }],
-    ),
+  const wishes = overrides.flatMap(({ pluginId, targets }) =>
+    targets.flatMap(({ role, replicas, type }) => (replicas === null ? [] : [{ pluginId, role, replicas, type }])),
   );
   const last = overrides.find(({ final }) => final === true);
   if (last !== undefined) {
@@ -47,6 +45,8 @@ export function mergeOpinions(opinions: readonly Opinion[], baseline: Partial<Ta
       if (type === "SET" && !allowSet) merged.setDropped.push({ pluginId, role });
       else merged.targets[role] = replicas;
     }
+    // Verbatim: a role that it names without a number has none, whatever stood before.
+    for (const { role, replicas } of last.targets) if (replicas === null) delete merged.targets[role];
     return { ...merged, finalFrom: last.pluginId };
   }
   for (const role of new Set(wishes.map((wish) => wish.role))) {

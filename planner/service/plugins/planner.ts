@@ -39,6 +39,7 @@ export interface PluggedPlannerOptions {
  */
 export class PluggedPlanner {
   readonly strategy: string;
+  readonly needsForwardPasses: boolean;
   readonly intervalMs: number;
   readonly seats: readonly PluginSeat[];
   /** Absent where the strategy's minimum can't be changed. */
@@ -57,6 +58,8 @@ export class PluggedPlanner {
   ) {
     const { deployment, registeredMs, requestTimeoutMs } = options;
     this.strategy = planner.strategy;
+    // Plugins may ask for them, too.
+    this.needsForwardPasses = planner.needsForwardPasses === true || plugins.length > 0;
     this.intervalMs = planner.intervalMs;
     this.#planner = planner;
     this.#options = options;

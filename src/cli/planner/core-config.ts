@@ -1,11 +1,10 @@
-import { UserError } from "#common";
 import type { PlannerServiceConfig } from "#planner/config";
 import type { PlannerConfig, PlannerContext } from "#planner/core";
 import { type PredictorConfig, predictorConfigSchema } from "#planner/predictors";
 import { trafficHistory } from "#planner/sources";
 import type { Profile } from "#profiles";
 
-/** A service's configuration as the strategies read theirs. @throws UserError for a strategy that can't run here */
+/** A service's configuration as the strategies read theirs. */
 export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
   const { strategy, budget, strategyOptions: options } = config;
   const interval = config.service.tickIntervalMs;
@@ -30,19 +29,37 @@ export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
         correction: options.correction,
         requestCount: options.requestCount,
       };
+    case "load-compat": {
+      const { scaling, load, throughput, engine } = config;
+      const { powerLimitWatts } = budget;
+      return {
+        strategy,
+        interval: load.intervalMs,
+        throughputInterval: throughput.intervalMs,
+        tickInterval: interval,
+        target: config.optimizationTarget,
+        ...(config.optimizationTarget === "sla" ? { scaling } : {}),
+        maxGpus,
+        ...(budget.minGpus === null ? {} : { minGpus: budget.minGpus }),
+        minWorkers: budget.minEndpoints,
+        ...(load.prefillQueueTokens === null ? {} : { prefillQueueTokens: load.prefillQueueTokens }),
+        ...(load.decodeKvRate === null ? {} : { decodeKvPercent: load.decodeKvRate }),
+        scaleDownSensitivity: load.scalingDownSensitivity,
+        maxFpmSamples: load.maxFpmSamples,
+        fpmBuckets: load.fpmBuckets,
+        minObservations: load.minObservations,
+        speculativeNextn: engine.speculativeNextn,
+        ...(engine.contextLength === null ? {} : { contextLength: engine.contextLength }),
+        predictor: predictorConfig(config),
+        ...(powerLimitWatts === null ? {} : { power: { limitWatts: powerLimitWatts, perWorker: engine.powerWatts } }),
+      };
+    }
     case "static": {
       const { staticReplicas } = options;
       return { strategy, interval, prefill: staticReplicas?.prefill ?? 0, decode: staticReplicas?.decode ?? 1 };
     }
     case "none":
       return { strategy, interval };
-    default:
-      throw new UserError({
-        code: "PLANNER_STRATEGY_UNAVAILABLE",
-        where: "strategy",
-        message: `found strategy "${strategy}", which this planner does not run yet`,
-        hint: 'use strategy "default" or "sla-compat"',
-      });
   }
 }
 
@@ -77,11 +94,13 @@ export function plannerContext(config: PlannerServiceConfig, profile: Profile): 
   const { engine } = config;
   const { warmupTrace } = config.forecast;
   return {
-    mode: config.mode === "disagg" ? "disagg" : "agg",
+    mode: config.mode,
     sla: config.sla,
     gpusPerWorker: gpusPerWorker(config, profile),
     startupMs: engine.startupMs,
     transferMsPerToken: engine.kvTransferMsPerToken,
+    ...(engine.maxKvTokens === null ? {} : { kvTokensPerRank: engine.maxKvTokens }),
+    profile,
     ...(engine.maxNumSeqs === null ? {} : { maxDecodeSequences: engine.maxNumSeqs }),
     ...(engine.maxNumBatchedTokens === null ? {} : { maxBatchedTokens: engine.maxNumBatchedTokens }),
     ...(warmupTrace === null ? {} : { history: trafficHistory(warmupTrace) }),

@@ -1,0 +1,32 @@
+import type { Reason, Role } from "../types.ts";
+import type { LoadReason, ThroughputReason } from "./words.ts";
+
+const LOAD_TEXTS: Record<LoadReason, string> = {
+  no_fpm_data: "no forward passes were heard of: nothing is known, so nothing changes",
+  scaling_in_progress: "workers are still starting: nothing changes until they are ready",
+  worker_count_mismatch: "not every ready worker has told of its passes: nothing changes until all have",
+  insufficient_data: "what the load is measured against is not known: context length, cache size or a latency model",
+  no_change: "the load asks for neither more nor fewer workers",
+  scale_up: "the load is above its limit: one worker more",
+  scale_down: "the load is below its limit on every worker: one worker fewer",
+  scale_down_capped_by_throughput: "the load would allow fewer workers, the expected throughput does not",
+  scale_down_refused_consolidation: "one worker fewer would not keep the SLA with the load of all",
+};
+
+const THROUGHPUT_TEXTS: Record<ThroughputReason, string> = {
+  no_traffic_data: "no traffic figures in this interval: nothing is known, so nothing changes",
+  predict_failed: "the predictor made no usable forecast",
+  model_not_ready: "the latency model does not know the engines yet",
+  partner_not_ready: "the other role's latency model does not know its engines yet",
+  set_lower_bound: "the expected throughput sets the fewest workers that load scaling may leave",
+  scale: "workers for the expected throughput",
+};
+
+/** Codes are the reference's words with hyphens. */
+export function loadReason(reason: LoadReason, role: Role | null): Reason {
+  return { code: reason.replaceAll("_", "-"), role, text: LOAD_TEXTS[reason] };
+}
+
+export function throughputReason(reason: ThroughputReason, role: Role | null): Reason {
+  return { code: reason.replaceAll("_", "-"), role, text: THROUGHPUT_TEXTS[reason] };
+}

@@ -1,0 +1,294 @@
+import { LoadPredictor, type PredictorConfig } from "#planner/predictors";
+import type { Profile, Surface } from "#profiles";
+import type {
+  Clamp,
+  Decision,
+  ForwardPass,
+  Observation,
+  Planner,
+  PlannerContext,
+  Reason,
+  Role,
+  Targets,
+} from "../types.ts";
+import type { LoadThresholds } from "./easy-load.ts";
+import { latestPasses } from "./engine-load.ts";
+import { loadReason, throughputReason } from "./explain.ts";
+import type { GpuBounds } from "./gpu-bounds.ts";
+import { withinPower } from "./power-limit.ts";
+import { PassRegression, type PassRegressionOptions } from "./regression/pass-regression.ts";
+import { type LoopOutcome, ScalingCore } from "./scaling-core.ts";
+import { TrafficSum } from "./traffic-window.ts";
+import type { LoadReason, OptimizationTarget, ThroughputReason } from "./words.ts";
+
+export interface LoadCompatOptions {
+  /** Time between ticks, ms; divides the intervals of both loops. */
+  intervalMs: number;
+  /** Of each loop, ms; null: the loop is off. */
+  loadIntervalMs: number | null;
+  throughputIntervalMs: number | null;
+  target: OptimizationTarget;
+  bounds: GpuBounds;
+  minWorkers: Targets;
+  thresholds: LoadThresholds;
+  /** 0..1 */
+  scaleDownSensitivity: number;
+  speculativeNextn: number;
+  regression: PassRegressionOptions;
+  predictor: PredictorConfig;
+  contextLength: number | null;
+  /** Null: no notice is taken of power. */
+  power: { limitWatts: number; perReplica: { prefill: number | null; decode: number | null } } | null;
+}
+
+/** Ticks come on time within this, ms. */
+const PUNCTUALITY_MS = 1e-6;
+
+/**
+ * Dynamo's planner of August 2026: load scaling by one worker at a time from forward passes, throughput scaling from a forecast,
+ * or the second as the floor of the first. Its weaknesses are kept: one step per tick, nothing while a worker starts, floors that
+ * outlast the traffic they were made for.
+ * @param profile measurements that its latency model begins with; null: it learns from live passes alone
+ */
+export function loadCompatStrategy(
+  options: LoadCompatOptions,
+  context: PlannerContext,
+  surface: Surface,
+  profile: Pick<Profile, "prefill" | "decode"> | null,
+): Planner {
+  return new LoadCompat(options, context, surface, profile);
+}
+
+class LoadCompat implements Planner {
+  readonly strategy = "load-compat";
+  readonly intervalMs: number;
+  readonly needsForwardPasses: boolean;
+  readonly #options: LoadCompatOptions;
+  readonly #core: ScalingCore;
+  readonly #models: Record<Role, PassRegression>;
+  readonly #predictor: LoadPredictor | null;
+  readonly #traffic = new TrafficSum();
+  #minWorkers: Targets;
+  #lastLoadMs: number | null = null;
+  #lastThroughputMs: number | null = null;
+  #lastReasons: { load: LoadReason | null; throughput: ThroughputReason | null } = { load: null, throughput: null };
+  #forecast: Decision["forecast"] = null;
+  #tickCount = 0;
+
+  constructor(
+    options: LoadCompatOptions,
+    context: PlannerContext,
+    surface: Surface,
+    profile: Pick<Profile, "prefill" | "decode"> | null,
+  ) {
+    const { intervalMs, throughputIntervalMs, regression } = options;
+    this.intervalMs = intervalMs;
+    this.needsForwardPasses = options.loadIntervalMs !== null || options.target === "sla";
+    this.#options = options;
+    this.#minWorkers = options.minWorkers;
+    this.#models = { prefill: new PassRegression(regression), decode: new PassRegression(regression) };
+    if (profile !== null) {
+      this.#models.prefill.learnProfile(profile, ["prefill"]);
+      this.#models.decode.learnProfile(profile, context.mode === "agg" ? ["prefill", "decode"] : ["decode"]);
+    }
+    this.#predictor =
+      throughputIntervalMs === null
+        ? null
+        : new LoadPredictor(options.predictor, throughputIntervalMs / 1000, context.predictorTools);
+    if (throughputIntervalMs !== null && context.history !== undefined) {
+      this.#predictor?.warmUp(context.history(throughputIntervalMs / 1000));
+    }
+    const engine = (role: Role) => {
+      const ranks = context.ranksPerWorker?.[role] ?? 1;
+      return {
+        gpus: context.gpusPerWorker[role],
+        ranks,
+        maxBatchedTokens: context.maxBatchedTokens === undefined ? null : context.maxBatchedTokens * ranks,
+        maxSequences: role === "prefill" ? null : (context.maxDecodeSequences ?? null),
+        maxKvTokens: (context.kvTokensPerRank ?? surface.maxKvTokens) * ranks,
+        contextLength: options.contextLength,
+        model: this.#models[role],
+      };
+    };
+    this.#core = new ScalingCore({
+      mode: context.mode,
+      target: options.target,
+      scaling: { load: options.loadIntervalMs !== null, throughput: throughputIntervalMs !== null },
+      sla: context.sla,
+      scaleDownSensitivity: options.scaleDownSensitivity,
+      thresholds: options.thresholds,
+      bounds: options.bounds,
+      minWorkers: options.minWorkers,
+      speculativeNextn: options.speculativeNextn,
+      maxFpmSamples: regression.maxSamples,
+      engines: { prefill: engine("prefill"), decode: engine("decode") },
+    });
+  }
+
+  setMinimum(minimum: Targets): void {
+    this.#minWorkers = minimum;
+    this.#core.setMinimum(minimum);
+  }
+
+  tick(observation: Observation): Decision {
+    const { nowMs, windowMs, workers } = observation;
+    this.#lastLoadMs ??= nowMs - windowMs;
+    this.#lastThroughputMs ??= nowMs - windowMs;
+    const decision = this.#begin(observation);
+    this.#core.observeRuntime(observation.kvHitRate, observation.acceptLength);
+    this.#traffic.add(observation);
+    this.#learn(observation);
+    const { loadIntervalMs, throughputIntervalMs } = this.#options;
+    let wanted: Partial<Targets> | null = null;
+    if (throughputIntervalMs !== null && isDue(nowMs, this.#lastThroughputMs, throughputIntervalMs)) {
+      this.#lastThroughputMs = nowMs;
+      const outcome = this.#throughput(decision, observation);
+      this.#lastReasons.throughput = outcome.reason;
+      wanted = outcome.targets;
+      this.#explain(decision, outcome, throughputReason);
+    }
+    if (loadIntervalMs !== null && isDue(nowMs, this.#lastLoadMs, loadIntervalMs)) {
+      this.#lastLoadMs = nowMs;
+      const passes = observation.forwardPasses ?? { prefill: null, decode: null };
+      const outcome = this.#core.advanceLoad(workers, passes);
+      this.#lastReasons.load = outcome.reason;
+      // What load scaling names counts before what throughput scaling does.
+      wanted = outcome.targets === null ? wanted : { ...wanted, ...outcome.targets };
+      this.#explain(decision, outcome, loadReason);
+    }
+    decision.forecast = this.#forecast;
+    decision.loops = this.#loops();
+    for (const role of this.#core.roles) {
+      if (loadIntervalMs !== null && throughputIntervalMs !== null)
+        decision.values[`${role}Floor`] = this.#core.floors[role];
+    }
+    decision.targets = this.#project(decision, observation, wanted);
+    return decision;
+  }
+
+  #begin({ nowMs, windowMs, workers, startedRequests, completedRequests }: Observation): Decision {
+    const requests = startedRequests ?? completedRequests;
+    return {
+      tick: this.#tickCount++,
+      atMs: nowMs,
+      strategy: this.strategy,
+      targets: null,
+      workers,
+      observedRate: requests === null || windowMs <= 0 ? null : (requests / windowMs) * 1000,
+      forecast: null,
+      values: {},
+      clamps: [],
+      reasons: [],
+    };
+  }
+
+  /** The latency model is only asked for an SLA. */
+  #learn({ forwardPasses }: Observation): void {
+    if (this.#options.target !== "sla" || forwardPasses === undefined) return;
+    for (const role of this.#core.roles) {
+      const passes: readonly ForwardPass[] = forwardPasses[role] ?? [];
+      for (const engine of latestPasses(passes)) this.#models[role].learnPasses(engine);
+    }
+  }
+
+  #throughput(decision: Decision, { forecast }: Observation): LoopOutcome<ThroughputReason> {
+    const none = (reason: ThroughputReason): LoopOutcome<ThroughputReason> => ({
+      targets: null,
+      reason,
+      reasons: {},
+      clamps: [],
+      values: {},
+    });
+    const traffic = this.#traffic.take();
+    if (traffic === null) return none("no_traffic_data");
+    this.#predictor!.add(traffic);
+    const own = this.#predictor!.predict();
+    const expected = {
+      requestsPerS: forecast?.requestRate ?? own.requests / traffic.durationS,
+      isl: forecast?.isl ?? own.isl,
+      osl: forecast?.osl ?? own.osl,
+      kvHitRate: null,
+    };
+    const { requestsPerS, isl, osl } = expected;
+    if (![requestsPerS, isl, osl].every((value) => Number.isFinite(value) && value >= 0)) return none("predict_failed");
+    this.#forecast = { requestRate: requestsPerS, isl, osl };
+    decision.values.trafficWindowS = traffic.durationS;
+    return this.#core.advanceThroughput(expected);
+  }
+
+  #explain<Word extends string>(
+    decision: Decision,
+    { reason, reasons, clamps, values }: LoopOutcome<Word>,
+    toReason: (word: Word, role: Role | null) => Reason,
+  ): void {
+    const byRole = Object.entries(reasons) as [Role, Word][];
+    decision.reasons.push(toReason(reason, null));
+    for (const [role, word] of byRole) decision.reasons.push(toReason(word, role));
+    decision.clamps.push(...clamps);
+    Object.assign(decision.values, values);
+  }
+
+  #loops(): NonNullable<Decision["loops"]> {
+    const { loadIntervalMs, throughputIntervalMs } = this.#options;
+    return {
+      load: loadIntervalMs === null ? "disabled" : (this.#lastReasons.load ?? "unset"),
+      throughput: throughputIntervalMs === null ? "disabled" : (this.#lastReasons.throughput ?? "unset"),
+    };
+  }
+
+  /** What is carried out: the minimum where nothing is under way, the power limit, and only what differs from what stands. */
+  #project(decision: Decision, { workers }: Observation, wanted: Partial<Targets> | null): Targets | null {
+    const roles = this.#core.roles;
+    const standing = (role: Role) => workers[role].active + workers[role].starting;
+    const targets = { prefill: standing("prefill"), decode: standing("decode") };
+    const isScaling = roles.some((role) => workers[role].starting > 0);
+    for (const role of roles) {
+      const wish = wanted?.[role] ?? targets[role];
+      targets[role] = isScaling ? wish : Math.max(wish, this.#minWorkers[role]);
+      if (targets[role] !== wish) decision.clamps.push({ name: "minWorkers", role, from: wish, to: targets[role] });
+    }
+    const powered = this.#withinPower(decision.clamps, decision.reasons, roles, targets, standing);
+    return roles.every((role) => powered[role] === standing(role)) ? null : powered;
+  }
+
+  #withinPower(
+    clamps: Clamp[],
+    reasons: Reason[],
+    roles: readonly Role[],
+    targets: Targets,
+    standing: (role: Role) => number,
+  ): Targets {
+    const { power } = this.#options;
+    if (power === null) return targets;
+    const of = (role: Role, value: number) => (roles.includes(role) ? value : null);
+    const { targets: allowed, outcome } = withinPower({
+      wanted: { prefill: of("prefill", targets.prefill), decode: of("decode", targets.decode) },
+      current: { prefill: of("prefill", standing("prefill")), decode: of("decode", standing("decode")) },
+      wattsPerReplica: power.perReplica,
+      limitWatts: power.limitWatts,
+      minimum: this.#minWorkers,
+    });
+    if (outcome === null) return targets;
+    const limited = { ...targets };
+    // Not even the minimums fit: what stands, stays.
+    for (const role of roles)
+      limited[role] = outcome === "infeasible" ? standing(role) : (allowed[role] ?? targets[role]);
+    for (const role of roles) {
+      if (limited[role] === targets[role]) continue;
+      clamps.push({ name: "powerLimit", role, from: targets[role], to: limited[role] });
+    }
+    reasons.push({ code: outcome.replaceAll("_", "-"), role: null, text: POWER_TEXTS[outcome] });
+    return limited;
+  }
+}
+
+const POWER_TEXTS = {
+  power_budget_clamped: "fewer workers, to stay below the power limit",
+  power_budget_scale_up_suppressed: "no more workers: the power limit leaves no room for them",
+  power_rebalance_staged: "the role that shrinks goes first: both at once would exceed the power limit",
+  infeasible: "the least that must run exceeds the power limit: nothing changes",
+} as const;
+
+function isDue(nowMs: number, lastMs: number, intervalMs: number): boolean {
+  return nowMs - lastMs >= intervalMs - PUNCTUALITY_MS;
+}

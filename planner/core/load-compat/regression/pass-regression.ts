@@ -1,0 +1,124 @@
+import type { Profile } from "#profiles";
+import type { EngineLoad } from "../engine-load.ts";
+import type { PassModel, RankLoad } from "../pass-model.ts";
+import { evaluateHinge, fitHinge, type HingeFit, LEAST_FOR_HINGE } from "./hinge-fit.ts";
+import { evaluate, fitNonNegative, type LinearFit } from "./linear-fit.ts";
+import { type Sample, SpreadSamples } from "./retention.ts";
+
+export interface PassRegressionOptions {
+  /** Per kind of pass. */
+  maxSamples: number;
+  /** Of the range of a kind's features; a perfect square. */
+  buckets: number;
+  /** Samples of a kind below which nothing is said of it. */
+  minSamples: number;
+}
+
+/** No pass is said to take less, ms. */
+const LEAST_MS = 1e-6;
+
+type Kind = "prefill" | "decode" | "mixed";
+
+/** Features by kind: prompt tokens; sequences and KV tokens; prompt and KV tokens. */
+const FEATURES: Record<Kind, (load: RankLoad) => number[]> = {
+  prefill: ({ prefillTokens }) => [prefillTokens],
+  decode: ({ decodeRequests, decodeKvTokens }) => [decodeRequests, decodeKvTokens],
+  mixed: ({ prefillTokens, decodeKvTokens }) => [prefillTokens, decodeKvTokens],
+};
+
+/**
+ * Time of a pass learnt from passes: one regression each for prompts, for decoding and for both at once, over the most loaded
+ * rank. No slope is below 0, and with enough samples prompts are fitted by two straight pieces (Dynamo's estimator of 2026,
+ * where it has no table of its own). Before there are mixed passes one counts as the sum of its two halves.
+ */
+export class PassRegression implements PassModel {
+  readonly #minSamples: number;
+  readonly #samples: Record<Kind, SpreadSamples>;
+  readonly #fits = new Map<Kind, ((x: readonly number[]) => number) | null>();
+
+  constructor({ maxSamples, buckets, minSamples }: PassRegressionOptions) {
+    this.#minSamples = minSamples;
+    this.#samples = {
+      prefill: new SpreadSamples(1, buckets, maxSamples),
+      decode: new SpreadSamples(2, buckets, maxSamples),
+      mixed: new SpreadSamples(2, buckets, maxSamples),
+    };
+  }
+
+  /** A measured pass: its ranks' loads, ms. Heartbeats (0 ms) and passes without any load say nothing. */
+  learn(ranks: readonly RankLoad[], wallTimeMs: number): void {
+    const load = mostLoaded(ranks);
+    if (!(wallTimeMs > 0) || (load.prefillTokens <= 0 && load.decodeRequests <= 0)) return;
+    const kind = kindOf(load);
+    this.#samples[kind].add({ x: FEATURES[kind](load), y: wallTimeMs });
+    this.#fits.delete(kind);
+  }
+
+  /** One engine's passes, one per rank. */
+  learnPasses(engine: EngineLoad): void {
+    const ranks = engine.map(({ scheduled }) => scheduled);
+    this.learn(ranks, 1000 * Math.max(...engine.map(({ wallTimeS }) => wallTimeS)));
+  }
+
+  /** The measurements of a profile as if they were passes: single prompts, and batches of sequences of equal context. */
+  learnProfile(
+    { prefill, decode }: Pick<Profile, "prefill" | "decode">,
+    kinds: readonly ("prefill" | "decode")[],
+  ): void {
+    if (kinds.includes("prefill")) {
+      prefill.isl.forEach((isl, i) => {
+        this.learn([{ prefillTokens: isl, decodeRequests: 0, decodeKvTokens: 0 }], prefill.ttftMs[i]!);
+      });
+    }
+    if (!kinds.includes("decode")) return;
+    decode.kvUsage.forEach((usage, i) => {
+      const decodeKvTokens = Math.round(usage * decode.maxKvTokens);
+      const decodeRequests = Math.max(1, Math.round(decodeKvTokens / decode.contextLength[i]!));
+      this.learn([{ prefillTokens: 0, decodeRequests, decodeKvTokens }], decode.itlMs[i]!);
+    });
+  }
+
+  passMs(ranks: readonly RankLoad[]): number | null {
+    const load = mostLoaded(ranks);
+    const kind = kindOf(load);
+    const ms = this.#ofKind(kind, load) ?? (kind === "mixed" ? this.#ofHalves(load) : null);
+    return ms === null ? null : Math.max(LEAST_MS, ms);
+  }
+
+  #ofHalves(load: RankLoad): number | null {
+    const prefillMs = this.#ofKind("prefill", load);
+    const decodeMs = this.#ofKind("decode", load);
+    return prefillMs === null || decodeMs === null ? null : prefillMs + decodeMs;
+  }
+
+  #ofKind(kind: Kind, load: RankLoad): number | null {
+    let estimate = this.#fits.get(kind);
+    if (estimate === undefined) {
+      estimate = this.#samples[kind].count < this.#minSamples ? null : fitted(kind, [...this.#samples[kind]]);
+      this.#fits.set(kind, estimate);
+    }
+    return estimate === null ? null : estimate(FEATURES[kind](load));
+  }
+}
+
+function fitted(kind: Kind, samples: readonly Sample[]): ((x: readonly number[]) => number) | null {
+  if (kind === "prefill" && samples.length >= LEAST_FOR_HINGE) {
+    const hinge: HingeFit | null = fitHinge(samples);
+    if (hinge !== null) return ([tokens]) => evaluateHinge(hinge, tokens!);
+  }
+  const line: LinearFit | null = fitNonNegative(samples);
+  return line === null ? null : (x) => evaluate(line, x);
+}
+
+function kindOf({ prefillTokens, decodeRequests, decodeKvTokens }: RankLoad): Kind {
+  if (prefillTokens <= 0) return "decode";
+  return decodeRequests > 0 || decodeKvTokens > 0 ? "mixed" : "prefill";
+}
+
+function mostLoaded(ranks: readonly RankLoad[]): RankLoad {
+  return {
+    prefillTokens: Math.max(0, ...ranks.map(({ prefillTokens }) => prefillTokens)),
+    decodeRequests: Math.max(0, ...ranks.map(({ decodeRequests }) => decodeRequests)),
+    decodeKvTokens: Math.max(0, ...ranks.map(({ decodeKvTokens }) => decodeKvTokens)),
+  };
+}

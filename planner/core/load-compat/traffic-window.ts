@@ -1,0 +1,50 @@
+import type { Observation } from "../types.ts";
+
+/** Traffic since the last throughput loop. */
+export interface TrafficWindow {
+  durationS: number;
+  requests: number;
+  /** Means, tokens; NaN where there were no requests. */
+  isl: number;
+  osl: number;
+}
+
+/** Adds observations up until a throughput loop takes them; means are weighted by what is behind them. */
+export class TrafficSum {
+  #durationMs = 0;
+  #requests = 0;
+  #completed = 0;
+  #islSum = 0;
+  #oslSum = 0;
+  #isUnknown = false;
+
+  /** Offered load where it is known, else what was completed. A window without either is not known, and none of it counts. */
+  add({ windowMs, startedRequests, completedRequests, meanIsl, meanOsl }: Observation): void {
+    const requests = startedRequests ?? completedRequests;
+    if (requests === null) {
+      this.#isUnknown = true;
+      return;
+    }
+    this.#durationMs += windowMs;
+    this.#requests += requests;
+    if (completedRequests === null || completedRequests <= 0 || meanIsl === null || meanOsl === null) return;
+    this.#completed += completedRequests;
+    this.#islSum += completedRequests * meanIsl;
+    this.#oslSum += completedRequests * meanOsl;
+  }
+
+  /** What came together, and a fresh start; null where nothing is known, or requests came whose lengths are not. */
+  take(): TrafficWindow | null {
+    const window = {
+      durationS: this.#durationMs / 1000,
+      requests: this.#requests,
+      isl: this.#islSum / this.#completed,
+      osl: this.#oslSum / this.#completed,
+    };
+    const lacksLengths = this.#requests > 0 && this.#completed === 0;
+    const isKnown = this.#durationMs > 0 && !lacksLengths && !(this.#isUnknown && this.#requests === 0);
+    this.#durationMs = this.#requests = this.#completed = this.#islSum = this.#oslSum = 0;
+    this.#isUnknown = false;
+    return isKnown ? window : null;
+  }
+}
