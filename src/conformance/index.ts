@@ -8,4 +8,5 @@ export {
   regretPercent,
   runEstimatorConformance,
 } from "./estimator/run.ts";
-export { type PlannerConformanceRow, runPlannerConformance } from "./planner/run.ts";
+export type { PlannerConformanceRow } from "./planner/conformance-row.ts";
+export { runPlannerConformance } from "./planner/run.ts";

@@ -15,18 +15,17 @@ function failures(rows: readonly PlannerConformanceRow[]): string[] {
 }
 
 describeWithReference("recorded decisions of the reference planner", () => {
-  it.each(["interp", "grids", "replica", "sequence", "dryrun", "predictor"])("are reproduced: %s", (folder) => {
+  it.each(["interp", "grids", "replica", "sequence", "dryrun", "predictor", "new"])("are reproduced: %s", (folder) => {
     const rows = runPlannerConformance(referencePath("planner", folder), () => {}, { prophet });
     expect(failures(rows)).toEqual([]);
     expect(rows.filter(({ skipped }) => skipped !== null)).toEqual([]);
     expect(rows.filter(({ passed }) => passed).length).toBeGreaterThan(0);
   });
 
-  it("files of other kinds are listed as skipped", () => {
-    const rows = runPlannerConformance(referencePath("planner"));
-    const budget = rows.find((row) => row.case.endsWith("budget.json"));
-    expect(budget).toMatchObject({ passed: false, skipped: "not for this command" });
-    expect(rows.filter(({ skipped }) => skipped === null).length).toBeGreaterThan(100);
+  it("no file of the reference is left out, and profiles are no cases", () => {
+    const rows = runPlannerConformance(referencePath("planner"), () => {}, { prophet });
+    expect(rows.filter(({ skipped }) => skipped !== null)).toEqual([]);
+    expect(rows.filter((row) => row.case.startsWith("profiles"))).toEqual([]);
   });
 
   describe("in another folder with the same formats", () => {
@@ -61,6 +60,65 @@ describeWithReference("recorded decisions of the reference planner", () => {
       expect(failures(interp)).toEqual([expect.stringMatching(/ttft at 4034.021/)]);
       const dryrun = copy("dryrun/dryrun.json", (text) => text.replace('"num_d":[1.0,1.0', '"num_d":[1.0,2.0'));
       expect(failures(dryrun)).toEqual([expect.stringMatching(/num_d\[1\]: found 1, expected 2/)]);
+    });
+
+    it.each<[string, RegExp, (file: never) => void]>([
+      [
+        "budget",
+        /pair 0: prefill replicas/,
+        (file: { proportional_clamp_pair: { out: number[] }[] }) => {
+          file.proportional_clamp_pair[0]!.out[0]!++;
+        },
+      ],
+      [
+        "type_aware_merge",
+        /#0: targets: found/,
+        (file: { cases: { out: { targets: [string, number][] } }[] }) => {
+          file.cases[0]!.out.targets[0]![1]++;
+        },
+      ],
+      [
+        "engine_capacity",
+        /#2 decode: requests\/s/,
+        (file: { cases: { out: { rps: number } }[] }) => {
+          file.cases[2]!.out.rps *= 1.000001;
+        },
+      ],
+      [
+        "fpm_regression",
+        /#0 prefill: query 1/,
+        (file: { cases: { queries: { out: number[] }[] }[] }) => {
+          file.cases[0]!.queries[1]!.out[1]! *= 1.000001;
+        },
+      ],
+      [
+        "load_scaling",
+        /#0 agg sla: load reason: found scale_up/,
+        (file: { cases: { out: { load_reason: string } }[] }) => {
+          file.cases[0]!.out.load_reason = "no_change";
+        },
+      ],
+      [
+        "throughput_scaling",
+        /#0 prefill: decision: found 2 and –/,
+        (file: { cases: { out: { decision: number[] } }[] }) => {
+          file.cases[0]!.out.decision[0] = 3;
+        },
+      ],
+      [
+        "mocker_perf_npz_from_h200",
+        /TTFT\[1\]/,
+        (file: { prefill_ttft_ms: number[] }) => {
+          file.prefill_ttft_ms[1]! *= 1.00001;
+        },
+      ],
+    ])("a case of %s that differs fails, and only that", (name, difference, spoil) => {
+      const rows = copy(`new/${name}.json`, (text) => {
+        const file = JSON.parse(text) as never;
+        spoil(file);
+        return JSON.stringify(file);
+      });
+      expect(failures(rows)).toEqual([expect.stringMatching(difference)]);
     });
 
     it("a predictor that forecasts worse than the reference fails", () => {

@@ -131,21 +131,55 @@ export const predictorFile = z.object({
 });
 
 /** What a file holds, told by its content. */
-export type CaseKind = "interp" | "grid" | "replica" | "sequence" | "dryrun" | "predictor" | "profile" | "other";
+export type CaseKind =
+  | "interp"
+  | "grid"
+  | "replica"
+  | "sequence"
+  | "dryrun"
+  | "predictor"
+  | "budget"
+  | "merge"
+  | "regression"
+  | "capacity"
+  | "load"
+  | "throughput"
+  | "mocker-table"
+  | "profile"
+  | "other";
+
+/** Keys that tell a file of one kind; a more special kind comes before. */
+const FILE_KEYS: [CaseKind, string[]][] = [
+  ["interp", ["find_best", "prefill", "decode", "profile"]],
+  ["grid", ["itl_ms", "thpt_per_gpu", "x", "y", "profile"]],
+  ["sequence", ["sequences"]],
+  ["dryrun", ["runs", "profile"]],
+  ["predictor", ["series", "predictions", "source"]],
+  ["budget", ["proportional_clamp_pair"]],
+  ["budget", ["proportional_clamp_single"]],
+  ["budget", ["apply_power_budget"]],
+  ["mocker-table", ["decode_active_kv_tokens", "decode_itl", "indices"]],
+];
+
+/** Keys of the first of its `cases`. */
+const CASE_KEYS: [CaseKind, string[]][] = [
+  ["replica", ["load", "correction", "expected"]],
+  ["merge", ["plugins", "baseline", "set_allowed"]],
+  ["regression", ["kind", "observations", "queries"]],
+  ["capacity", ["worker_type", "limits", "request"]],
+  ["load", ["config", "workers", "fpm"]],
+  ["throughput", ["config", "predicted_traffic", "decode_caps"]],
+];
 
 export function kindOf(value: unknown): CaseKind {
   if (typeof value !== "object" || value === null) return "other";
-  const has = (...keys: string[]) => keys.every((key) => key in value);
-  if (has("find_best", "prefill", "decode", "profile")) return "interp";
-  if (has("itl_ms", "thpt_per_gpu", "x", "y", "profile")) return "grid";
-  if (has("sequences")) return "sequence";
-  if (has("runs", "profile")) return "dryrun";
-  if (has("series", "predictions", "source")) return "predictor";
-  if (has("prefill", "decode", "name") && !has("cases")) return "profile";
-  if ("cases" in value && Array.isArray(value.cases)) {
-    const first: unknown = value.cases[0];
-    const isReplica = (entry: object) => ["load", "correction", "expected"].every((key) => key in entry);
-    if (typeof first === "object" && first !== null && isReplica(first)) return "replica";
-  }
-  return "other";
+  const whole = kindByKeys(FILE_KEYS, value);
+  if (whole !== null) return whole;
+  if (!("cases" in value)) return kindByKeys([["profile", ["prefill", "decode", "name"]]], value) ?? "other";
+  const first: unknown = Array.isArray(value.cases) ? value.cases[0] : null;
+  return typeof first === "object" && first !== null ? (kindByKeys(CASE_KEYS, first) ?? "other") : "other";
+}
+
+function kindByKeys(known: readonly [CaseKind, string[]][], value: object): CaseKind | null {
+  return known.find(([, keys]) => keys.every((key) => key in value))?.[0] ?? null;
 }

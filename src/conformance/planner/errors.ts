@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { UserError } from "#common";
 
 /** A recorded case that lacks something or holds something of the wrong kind. */
-export function plannerBadCase(file: string, problem: z.ZodError): UserError {
+function plannerBadCase(file: string, problem: z.ZodError): UserError {
   const issue = problem.issues[0];
   const path = (issue?.path ?? []).join(".");
   return new UserError({
@@ -22,4 +22,11 @@ export function noPlannerCases(folder: string): UserError {
       "found no recorded planner case (.json with interpolations, grids, replicas, sequences, dry runs or predictions)",
     hint: "give the folder that holds the case files, or one above it",
   });
+}
+
+/** The content of a case file by its schema. @throws UserError CONFORMANCE_PLANNER_BAD_CASE */
+export function parseCases<Output>(schema: z.ZodType<Output>, value: unknown, file: string): Output {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw plannerBadCase(file, parsed.error);
+  return parsed.data;
 }

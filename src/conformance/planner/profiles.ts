@@ -6,16 +6,29 @@ import { profileFile } from "./case-schemas.ts";
 /** Folders looked through above a case before its profile counts as missing. */
 const LEVELS_UP = 6;
 
-/** Profiles by the name that cases give: from a `profiles` folder beside a case or above it. */
+/** Profiles that cases refer to: from a `profiles` folder beside a case or above it. */
 export class RecordedProfiles {
-  readonly #surfaces = new Map<string, Surface>();
+  readonly #folders = new Map<string, Profile[]>();
+  readonly #surfaces = new Map<Profile, Surface>();
 
   /** The compat surface of the profile that a case names, or null where no `profiles` folder near it has it. */
   surface(caseFile: string, name: string): Surface | null {
+    const profile = this.find(caseFile, (candidate) => candidate.name === name);
+    if (profile === null) return null;
+    let surface = this.#surfaces.get(profile);
+    if (surface === undefined) {
+      surface = buildSurface(profile, "compat");
+      this.#surfaces.set(profile, surface);
+    }
+    return surface;
+  }
+
+  /** The first profile of this kind in the nearest `profiles` folder that has one, or null. */
+  find(caseFile: string, isWanted: (profile: Profile) => boolean): Profile | null {
     let folder = dirname(resolve(caseFile));
     for (let level = 0; level < LEVELS_UP; level++) {
-      const found = this.#load(join(folder, "profiles"), name);
-      if (found !== null) return found;
+      const found = this.#load(join(folder, "profiles")).find(isWanted);
+      if (found !== undefined) return found;
       const above = dirname(folder);
       if (above === folder) break;
       folder = above;
@@ -23,19 +36,19 @@ export class RecordedProfiles {
     return null;
   }
 
-  #load(folder: string, name: string): Surface | null {
-    const key = `${folder}\0${name}`;
-    const known = this.#surfaces.get(key);
-    if (known) return known;
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return null;
-    for (const file of readdirSync(folder).filter((entry) => entry.endsWith(".json"))) {
-      const parsed = profileFile.safeParse(JSON.parse(readFileSync(join(folder, file), "utf8")));
-      if (!parsed.success || parsed.data.name !== name) continue;
-      const surface = buildSurface(toProfile(parsed.data), "compat");
-      this.#surfaces.set(key, surface);
-      return surface;
+  #load(folder: string): Profile[] {
+    let known = this.#folders.get(folder);
+    if (known === undefined) {
+      const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+      known = (isFolder ? readdirSync(folder) : [])
+        .filter((entry) => entry.endsWith(".json"))
+        .flatMap((file) => {
+          const parsed = profileFile.safeParse(JSON.parse(readFileSync(join(folder, file), "utf8")));
+          return parsed.success ? [toProfile(parsed.data)] : [];
+        });
+      this.#folders.set(folder, known);
     }
-    return null;
+    return known;
   }
 }
 

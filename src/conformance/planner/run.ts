@@ -1,31 +1,19 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import type { z } from "zod";
-import { formatUserError, UserError } from "#common";
 import type { PredictorTools } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { dryRunFile, gridFile, interpFile, kindOf, predictorFile, replicaFile, sequenceFile } from "./case-schemas.ts";
 import type { Comparison } from "./comparison.ts";
+import { checkRow, failedRow, type PlannerConformanceRow, skippedRow } from "./conformance-row.ts";
 import { compareReplicas, compareSequence } from "./decision-cases.ts";
 import { compareDryRun } from "./dry-run-cases.ts";
-import { noPlannerCases, plannerBadCase } from "./errors.ts";
+import { noPlannerCases, parseCases } from "./errors.ts";
 import { compareEnsemble, compareEnsembleWithBest, comparePredictions, predictorByName } from "./predictor-cases.ts";
 import { PredictorScores } from "./predictor-scores.ts";
 import { RecordedProfiles } from "./profiles.ts";
+import { scalingRows } from "./scaling-rows.ts";
 import { compareGrid, compareInterpolation } from "./surface-cases.ts";
-
-/** How one recorded case compares with ours. */
-export interface PlannerConformanceRow {
-  /** Path below the folder, and the case within the file. */
-  case: string;
-  passed: boolean;
-  /** Why it was not compared, or null. A skipped case has not passed. */
-  skipped: string | null;
-  /** Over all compared numbers; for ARIMA, how much larger the mean absolute error is; NaN where nothing was compared. */
-  largestRelativeError: number;
-  /** In words, or null. */
-  firstDifference: string | null;
-}
 
 const NOT_OURS = "not for this command";
 
@@ -66,35 +54,35 @@ function checkFile(file: string, label: string, run: Run): PlannerConformanceRow
   try {
     return checkContent(JSON.parse(readFileSync(file, "utf8")), file, label, run);
   } catch (error) {
-    return [failed(label, error)];
+    return [failedRow(label, error)];
   }
 }
 
 function checkContent(value: unknown, file: string, label: string, run: Run) {
   const withSurface = (suffix: string, name: string, compare: (surface: Surface) => Comparison) =>
-    check(`${label}${suffix}`, () => {
+    checkRow(`${label}${suffix}`, () => {
       const surface = run.profiles.surface(file, name);
       return surface === null ? `no profile "${name}" in a profiles folder beside or above the case` : compare(surface);
     });
   switch (kindOf(value)) {
     case "interp": {
-      const parsed = parse(interpFile, value, file);
+      const parsed = parseCases(interpFile, value, file);
       return [withSurface("", parsed.profile, (surface) => compareInterpolation(surface, parsed))];
     }
     case "grid": {
-      const parsed = parse(gridFile, value, file);
+      const parsed = parseCases(gridFile, value, file);
       return [withSurface("", parsed.profile, (surface) => compareGrid(surface, parsed))];
     }
     case "replica":
-      return parse(replicaFile, value, file).cases.map((recorded) =>
+      return parseCases(replicaFile, value, file).cases.map((recorded) =>
         withSurface(`#${recorded.id}`, recorded.profile, (surface) => compareReplicas(surface, recorded)),
       );
     case "sequence":
-      return parse(sequenceFile, value, file).sequences.map((recorded) =>
+      return parseCases(sequenceFile, value, file).sequences.map((recorded) =>
         withSurface(`#${recorded.id}`, recorded.profile, (surface) => compareSequence(surface, recorded)),
       );
     case "dryrun": {
-      const parsed = parse(dryRunFile, value, file);
+      const parsed = parseCases(dryRunFile, value, file);
       return parsed.runs.map((recorded, index) => {
         const suffix = `#${index} ${recorded.dataset} ${recorded.predictor}`;
         if (recorded.predictor === "prophet" && run.tools.prophet === undefined) {
@@ -104,9 +92,12 @@ function checkContent(value: unknown, file: string, label: string, run: Run) {
       });
     }
     case "predictor":
-      return predictorRows(parse(predictorFile, value, file), label, run);
+      return predictorRows(parseCases(predictorFile, value, file), label, run);
+    case "profile":
+      // What cases refer to; by itself it is none.
+      return [];
     default:
-      return [skippedRow(label, NOT_OURS)];
+      return scalingRows(value, file, label, run.profiles) ?? [skippedRow(label, NOT_OURS)];
   }
 }
 
@@ -122,7 +113,7 @@ function predictorRows(
       if (values !== undefined) scores.add(seriesName, values, recorded.predictions);
       const known = predictorByName(name, tools);
       if (typeof known === "string") return skippedRow(caseName, known);
-      return check(caseName, () => {
+      return checkRow(caseName, () => {
         if (values === undefined) return `the file holds no series "${seriesName}"`;
         return comparePredictions(name, known, values, recorded.predictions);
       });
@@ -134,39 +125,9 @@ function predictorRows(
 function ensembleRows({ series, best }: PredictorScores): PlannerConformanceRow[] {
   if (series.size === 0) return [];
   return [
-    ...[...series].map(([name, values]) => check(`ensemble ${name}`, () => compareEnsemble(values))),
-    check("ensemble against the best recorded predictor", () => compareEnsembleWithBest(series, best)),
+    ...[...series].map(([name, values]) => checkRow(`ensemble ${name}`, () => compareEnsemble(values))),
+    checkRow("ensemble against the best recorded predictor", () => compareEnsembleWithBest(series, best)),
   ];
-}
-
-/** Runs a comparison; a text instead of one says why it could not be made, and the case has failed. */
-function check(label: string, compare: () => Comparison | string): PlannerConformanceRow {
-  try {
-    const outcome = compare();
-    if (typeof outcome === "string") {
-      return { case: label, passed: false, skipped: null, largestRelativeError: Number.NaN, firstDifference: outcome };
-    }
-    const { passed, largestRelativeError, firstDifference } = outcome;
-    return { case: label, passed, skipped: null, largestRelativeError, firstDifference };
-  } catch (error) {
-    return failed(label, error);
-  }
-}
-
-function failed(label: string, error: unknown): PlannerConformanceRow {
-  const text =
-    error instanceof UserError ? formatUserError(error) : error instanceof Error ? error.message : String(error);
-  return { case: label, passed: false, skipped: null, largestRelativeError: Number.NaN, firstDifference: text };
-}
-
-function skippedRow(label: string, skipped: string): PlannerConformanceRow {
-  return { case: label, passed: false, skipped, largestRelativeError: Number.NaN, firstDifference: null };
-}
-
-function parse<Output>(schema: z.ZodType<Output>, value: unknown, file: string): Output {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw plannerBadCase(file, parsed.error);
-  return parsed.data;
 }
 
 /** Paths of all .json files below, sorted; a single file is itself. */
