@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { load } from "js-yaml";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { KubernetesConnector, type KubernetesConnectorOptions } from "#planner/connectors";
 import { waitFor } from "../integration/processes.ts";
@@ -8,9 +6,9 @@ import { type ApiUser, KubeApiServer, type KubeObject } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
 import { FaultProxy, type Passing } from "./fault-proxy.ts";
 import { DISAGGREGATED, TestGraph, type TestGraphOptions } from "./graph.ts";
+import { allow, documentedRules } from "./rights.ts";
 
 const QUICK = { firstMs: 5, longestMs: 100, deadlineMs: 60_000 };
-const DOC = new URL("../../docs/planner-kubernetes.md", import.meta.url);
 
 interface SentEvent extends KubeObject {
   type: string;
@@ -84,27 +82,6 @@ await describeWithKubernetes("the connector kubernetes when things go wrong", (t
   const events = async () => {
     const path = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
     return (await server.json<{ items: SentEvent[] }>("GET", path)).items;
-  };
-
-  async function allow(user: ApiUser, rules: unknown): Promise<void> {
-    const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
-    await server.json("POST", `${rbac}/roles`, { metadata: { name: user }, rules });
-    await server.json("POST", `${rbac}/rolebindings`, {
-      metadata: { name: user },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: user },
-      subjects: [{ kind: "User", name: user }],
-    });
-    const attributes = { namespace, verb: "get", group: "nvidia.com", resource: "dynamographdeployments" };
-    await waitFor("the role to be in force", async () => {
-      const path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
-      const review = { spec: { user, resourceAttributes: attributes } };
-      return (await server.json<{ status: { allowed: boolean } }>("POST", path, review)).status.allowed;
-    });
-  }
-
-  const documentedRules = () => {
-    const yaml = /```yaml\n([\s\S]*?)```/.exec(readFileSync(DOC, "utf8"))![1]!;
-    return (load(yaml) as { rules: { resources: string[]; resourceNames?: string[] }[] }).rules;
   };
 
   describe("conflicts", () => {
@@ -289,7 +266,7 @@ await describeWithKubernetes("the connector kubernetes when things go wrong", (t
 
     it("needs no more rights than those that its page documents", async () => {
       const graph = await create();
-      await allow("planner", documentedRules());
+      await allow(server, namespace, "planner", documentedRules());
       const connector = await opened(graph, { user: "planner" });
       expect(await scale(connector, 2, 3)).toMatchObject({ status: "applied" });
       await graph.settle();
@@ -301,9 +278,11 @@ await describeWithKubernetes("the connector kubernetes when things go wrong", (t
 
     it("needs no right to patch where it only looks", async () => {
       const graph = await create();
-      const rules = documentedRules() as { verbs?: string[] }[];
-      const readOnly = rules.map((rule) => ({ ...rule, verbs: rule.verbs!.filter((verb) => verb !== "patch") }));
-      await allow("planner", readOnly);
+      const readOnly = documentedRules().map((rule) => ({
+        ...rule,
+        verbs: rule.verbs.filter((verb) => verb !== "patch"),
+      }));
+      await allow(server, namespace, "planner", readOnly);
       const connector = await opened(graph, { user: "planner", readOnly: true });
       expect(await connector.state()).toMatchObject({ ready: true });
     });
@@ -318,7 +297,7 @@ await describeWithKubernetes("the connector kubernetes when things go wrong", (t
             ]
           : [rule],
       );
-      await allow("planner", rules.flat());
+      await allow(server, namespace, "planner", rules.flat());
       // The right to patch adapters is asked for without a name, as the role is bound later.
       proxy.when(({ url }) =>
         url.includes("selfsubjectaccessreviews")
