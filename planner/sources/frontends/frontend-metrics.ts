@@ -10,6 +10,7 @@ import {
 import { lengthsOf, shareAtMost } from "../histogram-shares.ts";
 import { type HttpClient, reasonOf } from "../http-client.ts";
 import type { Judge } from "../judge.ts";
+import { isSameModel } from "../model-name.ts";
 import { addTo, emptyWindow, type SumAndCount, type WindowSums } from "../window-sums.ts";
 
 const PREFIX = "dynamo_frontend_";
@@ -41,14 +42,14 @@ export class FrontendMetrics {
   readonly #client: HttpClient;
   readonly #url: string;
   readonly #judge: Judge;
-  readonly #labels: Record<string, string>;
+  readonly #model: string | null;
   #last: Scrape | null = null;
 
   constructor(client: HttpClient, url: string, judge: Judge, model: string | null) {
     this.#client = client;
     this.#url = url;
     this.#judge = judge;
-    this.#labels = model === null ? {} : { model };
+    this.#model = model;
   }
 
   /**
@@ -75,17 +76,22 @@ export class FrontendMetrics {
     const { status, text } = await this.#client.get(`${this.#url}/metrics`);
     if (status !== 200) throw new Error(`/metrics answered ${status}`);
     const families = parsePrometheus(text, `${this.#url}/metrics`);
-    const family = (name: string): MetricFamily | undefined => families.get(`${PREFIX}${name}`);
+    const family = (name: string): MetricFamily | undefined => this.#ofModel(families.get(`${PREFIX}${name}`));
     // A counter that is declared, but has no series yet, has counted nothing.
-    const total = (name: string) =>
-      family(name) === undefined ? null : (sumOfSamples(family(name), this.#labels) ?? 0);
+    const total = (name: string) => (family(name) === undefined ? null : (sumOfSamples(family(name)) ?? 0));
     const ended = total("requests_total");
     const histograms = Object.fromEntries(
-      Object.entries(HISTOGRAMS).map(([key, name]) => [key, sumOfHistograms(family(name), this.#labels)]),
+      Object.entries(HISTOGRAMS).map(([key, name]) => [key, sumOfHistograms(family(name))]),
     ) as Record<HistogramName, HistogramValue | null>;
     // Frontends before `requests_started_total` tell only of what ended.
     const started = total("requests_started_total") ?? ended;
     return { atMs, started, ended, histograms };
+  }
+
+  #ofModel(family: MetricFamily | undefined): MetricFamily | undefined {
+    const model = this.#model;
+    if (family === undefined || model === null) return family;
+    return { ...family, samples: family.samples.filter(({ labels }) => isSameModel(labels.model, model)) };
   }
 
   #window(last: Scrape, scrape: Scrape, share: number): WindowSums {

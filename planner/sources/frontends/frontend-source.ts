@@ -1,6 +1,7 @@
 import type { Clock } from "#common";
 import type { HttpClient } from "../http-client.ts";
 import type { Judge } from "../judge.ts";
+import { isSameModel } from "../model-name.ts";
 import type { WindowSums } from "../window-sums.ts";
 import { FrontendMetrics } from "./frontend-metrics.ts";
 import { RequestFeed } from "./request-feed.ts";
@@ -89,8 +90,9 @@ export class FrontendSource {
     this.#lastAnswerMs = this.#clock.nowMs();
     if (reading.gap) this.#gap = true;
     if (reading.restarted) this.#requests.forget();
+    const model = this.#model;
     this.#requests.add(
-      this.#model === null ? reading.events : reading.events.filter((event) => event.model === this.#model),
+      model === null ? reading.events : reading.events.filter((event) => isSameModel(event.model, model)),
     );
   }
 

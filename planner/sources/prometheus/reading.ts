@@ -1,5 +1,6 @@
 import type { HistogramValue } from "#common";
 import { reasonOf } from "../http-client.ts";
+import { isSameModel } from "../model-name.ts";
 import type { PrometheusClient, PrometheusSample } from "./client.ts";
 
 /** What came of a query: series, perhaps none; or why there is no answer. */
@@ -25,7 +26,7 @@ export async function ask(client: PrometheusClient, expression: string): Promise
  * series has the label, there is nothing to tell by, and all count.
  */
 export function selected(series: readonly PrometheusSample[], { model, namespace }: SeriesFilter): PrometheusSample[] {
-  const ofModel = series.filter(({ labels }) => model === null || labels.model?.toLowerCase() === model.toLowerCase());
+  const ofModel = series.filter(({ labels }) => model === null || isSameModel(labels.model, model));
   if (namespace === null || !series.some(({ labels }) => labels.dynamo_namespace !== undefined)) return ofModel;
   return ofModel.filter(({ labels }) => sameNamespace(labels.dynamo_namespace, namespace));
 }

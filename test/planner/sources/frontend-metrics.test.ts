@@ -168,8 +168,8 @@ describe("the scrape source, with metrics alone", () => {
     expect(await observe(4000)).toMatchObject({ startedRequests: 2, meanIsl: 1000 });
   });
 
-  it("sees only its model where it is told one", async () => {
-    const { fake, observe } = await setUp(1, "llama");
+  it("sees only its model where it is told one, in lower case or not", async () => {
+    const { fake, observe } = await setUp(1, "LLaMA");
     fake.started(1000, "llama");
     fake.started(3000, "other");
     expect(await observe(1000)).toMatchObject({ startedRequests: 1, meanIsl: 1000 });

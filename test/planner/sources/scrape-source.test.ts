@@ -255,6 +255,12 @@ describe("the scrape source, with a request feed", () => {
     expect(await observe(10)).toMatchObject({ startedRequests: 0, completedRequests: 0 });
   });
 
+  it("knows its model where the frontend writes it in lower case", async () => {
+    const { feed, observe } = await setUp({ model: "Meta/LLaMA" });
+    feed.push(1, "a", "started", { isl: 100, osl: 2, model: "meta/llama" });
+    expect(await observe(10)).toMatchObject({ startedRequests: 1 });
+  });
+
   it("tells no data from no traffic where a frontend does not answer, and does not count those requests later", async () => {
     const { feeds, servers, observe, source } = await setUp({}, 2);
     feeds[0]!.push(1, "a", "started", { isl: 100, osl: 2 });
