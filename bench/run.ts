@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { compareSummaries } from "#src/conformance";
 import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
 import { runLiveBench } from "./live/run.ts";
+import { runPredictorsBench } from "./predictors.ts";
 import {
   type Measurement,
   measureDynosim,
@@ -30,6 +31,7 @@ const { values: flags } = parseArgs({
     requests: { type: "string", default: "100000" },
     live: { type: "boolean", default: false },
     profiling: { type: "boolean", default: false },
+    predictors: { type: "boolean", default: false },
     "round-trip": { type: "boolean", default: false },
     scale: { type: "string", default: "1" },
     repeat: { type: "string", default: "3" },
@@ -47,6 +49,7 @@ if (flags.help) {
   --json FILE        write all figures
   --live             the live mocker instead: streams, accuracy, first tokens, many workers, and comparable servers
   --profiling        rapid profiling instead: the whole pipeline with its pictures
+  --predictors       the planner's predictors instead: ms per forecast (the plain run ends with them, too)
   --round-trip       profile-endpoint against a live mocker instead: does it give the mocker's profile back?
   --scale X          length of the live rows; promises are about 1, the default`);
 } else {
@@ -56,7 +59,13 @@ if (flags.help) {
       ? await profiling()
       : flags["round-trip"]
         ? await roundTrip()
-        : await main();
+        : flags.predictors
+          ? await predictors()
+          : await main();
+}
+
+async function predictors(): Promise<number> {
+  return (await runPredictorsBench({ only: flags.only ?? "", json: flags.json ?? null, progress })) ? 0 : 1;
 }
 
 async function roundTrip(): Promise<number> {
@@ -109,7 +118,9 @@ async function main(): Promise<number> {
   if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(results, null, 1)}\n`);
   const broken = brokenPromises(results);
   for (const line of broken) console.log(`BROKEN  ${line}`);
-  return broken.length > 0 ? 1 : 0;
+  console.log();
+  const forecastsHold = await runPredictorsBench({ only: flags.only ?? "", json: null, progress });
+  return broken.length > 0 || !forecastsHold ? 1 : 0;
 }
 
 function progress(text: string): void {

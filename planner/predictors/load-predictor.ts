@@ -1,4 +1,5 @@
 import { createPredictor, type PredictorConfig, type PredictorTools } from "./config.ts";
+import { logLoss } from "./log-loss.ts";
 import type { Predictor } from "./types.ts";
 
 /** The load of one interval: requests, and their mean lengths in tokens. */
@@ -81,11 +82,10 @@ export class LoadPredictor implements LoadForecaster {
  * all as |log1p(forecast) − log1p(actual)| (the loss by which Dynamo's planner replay ranks predictors).
  */
 export function loadLoss(forecast: LoadValues, actual: LoadValues): number {
-  const miss = (a: number, b: number) => Math.abs(Math.log1p(Math.max(0, a)) - Math.log1p(Math.max(0, b)));
   return (
-    0.4 * miss(forecast.requests * forecast.isl, actual.requests * actual.isl) +
-    0.4 * miss(forecast.requests * forecast.osl, actual.requests * actual.osl) +
-    0.1 * miss(forecast.isl, actual.isl) +
-    0.1 * miss(forecast.osl, actual.osl)
+    0.4 * logLoss(forecast.requests * forecast.isl, actual.requests * actual.isl) +
+    0.4 * logLoss(forecast.requests * forecast.osl, actual.requests * actual.osl) +
+    0.1 * logLoss(forecast.isl, actual.isl) +
+    0.1 * logLoss(forecast.osl, actual.osl)
   );
 }
