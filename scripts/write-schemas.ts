@@ -47,7 +47,9 @@ function shareRepeated(root: Json): { [key: string]: Json } {
     const text = JSON.stringify(node);
     const content = () =>
       Object.fromEntries(Object.entries(node).map(([name, value]) => [name, rewrite(value, nameBelow(key, name))]));
-    if ((uses.get(text) ?? 0) < 2 || !("type" in node || "anyOf" in node)) return content();
+    // The properties of something may be called `type`, too.
+    const isSchema = typeof node.type === "string" || Array.isArray(node.type) || Array.isArray(node.anyOf);
+    if ((uses.get(text) ?? 0) < 2 || !isSchema) return content();
     let name = names.get(text);
     if (name === undefined) {
       name = key in definitions ? `${key}${names.size}` : key;
