@@ -1,19 +1,14 @@
 /**
  * What the default planner reaches against the best deployment that never scales, in our simulator, on the measured profile
  * of a Llama 3.1 8B (FP8, TP1) on an H200: `node bench/planner-gates.ts [--seeds 101,102,103] [--only sin] [--json FILE]`.
- * Prefill and decode engines replay the profile's robust surfaces; a KV transfer takes 10 ms for 3000 tokens; SLA 200/10 ms.
  */
 import { parseArgs } from "node:util";
 import { writeFileAtomically } from "#common";
-import { engineConfig, profileTiming } from "#mocker/engine";
-import { createPlanner, plannerConfigSchema } from "#planner/core";
-import { buildSurface, loadProfile } from "#profiles";
-import { buildWorkload, type Distribution, type RateShape, type TrafficEntry, type Workload } from "#scenarios";
-import type { BestStatic, RunRecord } from "#src/record";
+import { buildWorkload } from "#scenarios";
+import type { BestStatic } from "#src/record";
 import { attainment, cost } from "#src/report";
-import { type PoolSpec, simulate } from "#src/simulator";
 import { bestStatic } from "#src/study";
-import { referencePath } from "../test/reference.ts";
+import { initialWorkers, run, TRAFFIC } from "./planner-cases.ts";
 
 interface Gate {
   trace: string;
@@ -32,40 +27,6 @@ const GATES: Gate[] = [
   { trace: "const9", startupS: 60, minAttainment: 0.985, maxEvents: 8 },
 ];
 
-const SLA = { ttftMs: 200, itlMs: 10 };
-const TRANSFER_MS_PER_TOKEN = 10 / 3000;
-const BYTES_PER_TOKEN = 131_072;
-const BLOCK_SIZE = 64;
-
-const fixed = (value: number): Distribution => ({ kind: "fixed", value });
-const spread = (mean: number, sigma: number): Distribution => ({ kind: "lognormal", mean, sigma });
-
-function entry(durationS: number, rate: RateShape, isl: Distribution, osl: Distribution): TrafficEntry[] {
-  const content = { patterns: [{ share: null, isl, osl }], sessions: null, prefix: null, blockTokens: BLOCK_SIZE };
-  return [{ kind: "open", startMs: 0, durationMs: durationS * 1000, rate, arrivals: { kind: "poisson" }, content }];
-}
-
-const TRAFFIC: Record<string, TrafficEntry[]> = {
-  sin: entry(1800, { kind: "sinusoid", min: 5, max: 45, periodMs: 600_000, phase: 0 }, fixed(3000), fixed(300)),
-  // Two days of which each hour lasts 150 s.
-  day: entry(
-    7200,
-    {
-      kind: "diurnal",
-      base: 4,
-      dayMs: 3_600_000,
-      peaks: [
-        { hour: 11, height: 30, widthHours: 2.4 },
-        { hour: 20, height: 38, widthHours: 2 },
-      ],
-    },
-    spread(3000, 0.3),
-    spread(300, 0.3),
-  ),
-  const20: entry(1800, { kind: "constant", rate: 20 }, fixed(3000), fixed(300)),
-  const9: entry(1800, { kind: "constant", rate: 9 }, spread(3000, 0.2), spread(300, 0.2)),
-};
-
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "101,102,103" },
@@ -74,61 +35,6 @@ const { values } = parseArgs({
     "max-gpus": { type: "string", default: "12" },
   },
 });
-const profile = loadProfile(referencePath("profiles", "h200-llama31-8b-fp8-tp1"));
-const surface = buildSurface(profile, "robust");
-
-function pool(role: "prefill" | "decode", workers: number, startupMs: number): PoolSpec {
-  const numGpuBlocks = Math.floor(surface.maxKvTokens / BLOCK_SIZE);
-  const timing = profileTiming(surface);
-  return {
-    workers,
-    engine: engineConfig({ role, timing, numGpuBlocks, blockSize: BLOCK_SIZE }),
-    dpSize: 1,
-    gpusPerWorker: 1,
-    startupMs,
-  };
-}
-
-function run(
-  workload: Workload,
-  workers: { prefill: number; decode: number },
-  startupMs: number,
-  plans: boolean,
-): RunRecord {
-  const context = {
-    mode: "disagg" as const,
-    sla: SLA,
-    gpusPerWorker: { prefill: 1, decode: 1 },
-    startupMs: { prefill: startupMs, decode: startupMs },
-    transferMsPerToken: TRANSFER_MS_PER_TOKEN,
-  };
-  const config = plannerConfigSchema.parse({ strategy: "default", maxGpus: Number(values["max-gpus"]) });
-  return simulate({
-    name: "gate",
-    seed: 1,
-    workload,
-    prefill: pool("prefill", workers.prefill, startupMs),
-    decode: pool("decode", workers.decode, startupMs),
-    router: "least-loaded",
-    transfer: {
-      bytesPerToken: BYTES_PER_TOKEN,
-      bytesPerSecond: (BYTES_PER_TOKEN / TRANSFER_MS_PER_TOKEN) * 1000,
-      timing: "full_prompt",
-    },
-    sla: SLA,
-    quirks: { passesBeforeArrivals: false },
-    engine: "skipping",
-    minEndMs: workload.horizonMs,
-    ...(plans ? { planner: createPlanner(config, context, surface) } : {}),
-  });
-}
-
-/** Workers that the traffic's first 30 s need, roughly: what an operator would begin with. */
-function initialWorkers(workload: Workload): { prefill: number; decode: number } {
-  const rate = workload.arrivalMs.filter((atMs) => atMs < 30_000).length / 30;
-  return { prefill: Math.max(1, Math.ceil(rate / 13)), decode: Math.max(1, Math.ceil(rate / 13)) };
-}
-
 const statics = new Map<string, BestStatic>();
 const rows: Record<string, unknown>[] = [];
 let broken = 0;
@@ -136,13 +42,15 @@ for (const gate of GATES.filter(({ trace }) => trace.includes(values.only))) {
   const seeds = values.seeds.split(",");
   const measured = seeds.map((seed) => {
     const workload = buildWorkload(TRAFFIC[gate.trace]!, { seed });
-    const record = run(workload, initialWorkers(workload), gate.startupS * 1000, true);
+    const record = run(workload, initialWorkers(workload), gate.startupS * 1000, {
+      maxGpus: Number(values["max-gpus"]),
+    });
     const key = `${gate.trace}/${seed}`;
     if (gate.minRatio !== undefined && !statics.has(key)) {
       statics.set(
         key,
         bestStatic({
-          run: (workers) => run(workload, workers, 0, false),
+          run: (workers) => run(workload, workers, 0, null),
           mode: "disagg",
           gpusPerWorker: { prefill: 1, decode: 1 },
           maxGpus: Number(values["max-gpus"]),

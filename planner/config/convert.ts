@@ -31,6 +31,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
         decode: document.decode_startup_seconds * 1000,
       },
       kvTransferMsPerToken: document.kv_transfer_ms_per_token,
+      dpSize: { prefill: document.prefill_engine_dp_size, decode: document.decode_engine_dp_size },
       maxNumSeqs: document.max_num_seqs,
       maxNumBatchedTokens: document.max_num_batched_tokens,
       contextLength: document.context_length,
@@ -41,6 +42,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
     },
     budget: {
       maxGpus: document.max_gpu_budget < 0 ? null : document.max_gpu_budget,
+      maxGpusOf: { prefill: document.prefill_max_gpu_budget, decode: document.decode_max_gpu_budget },
       minGpus: document.min_gpu_budget < 0 ? null : document.min_gpu_budget,
       minEndpoints: {
         prefill: document.prefill_min_endpoint ?? document.min_endpoint,
@@ -76,6 +78,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
     },
     strategyOptions: {
       scaleDownDelayMs: milliseconds(document.scale_down_delay_seconds),
+      scaleToZeroDelayMs: milliseconds(document.scale_to_zero_delay_seconds),
       predictionWindow: document.load_prediction_window_size,
       correction: !document.no_correction,
       requestCount: document.request_count,

@@ -94,14 +94,7 @@ function modeProblems({ mode, strategy, static_prefill_replicas, static_decode_r
     problems.push({
       field: "mode",
       message: `found ${mode} with strategy sla-compat, expected disagg: the planner of 2025 knows nothing else`,
-      hint: "use strategy load-compat, or default for agg",
-    });
-  }
-  if (strategy === "default" && (mode === "prefill" || mode === "decode")) {
-    problems.push({
-      field: "mode",
-      message: `found ${mode} with strategy default, expected disagg or agg: it plans both roles together`,
-      hint: "use strategy load-compat for one role alone",
+      hint: "use strategy default or load-compat",
     });
   }
   if (strategy === "static") {
@@ -165,6 +158,15 @@ function budgetProblems(document: Document): RuleProblem[] {
     if (document[field] === null) continue;
     if (mode === "agg") {
       problems.push({ field, message: `${field} is not for mode agg`, hint: "use min_endpoint" });
+    } else if (!ACTIVE_ROLES[mode].includes(role)) {
+      problems.push({ field, message: `${field} is not for mode ${mode}, which has no ${role} workers` });
+    }
+  }
+  for (const role of ["prefill", "decode"] as const) {
+    const field = `${role}_max_gpu_budget` as const;
+    if (document[field] === null) continue;
+    if (document.strategy !== "default") {
+      problems.push({ field, message: `${field} is of strategy default, not of ${document.strategy}` });
     } else if (!ACTIVE_ROLES[mode].includes(role)) {
       problems.push({ field, message: `${field} is not for mode ${mode}, which has no ${role} workers` });
     }

@@ -174,6 +174,10 @@ const ownFields = {
     seconds.default(5),
     "`default`: how long fewer workers must have been enough before some go, s",
   ),
+  scale_to_zero_delay_seconds: strategy(
+    seconds.default(300),
+    "`default`, with a minimum of 0: how long there must have been nothing to do before the last worker goes, s",
+  ),
   load_prediction_window_size: strategy(window.default(50), "`sla-compat`: values that the predictor sees"),
   no_correction: strategy(flag.default(false), "`sla-compat`: trust the profile as it is"),
   request_count: strategy(
@@ -185,6 +189,8 @@ const ownFields = {
 
   prefill_startup_seconds: ownModel(startup, "From the wish for a prefill worker until it serves, s"),
   decode_startup_seconds: ownModel(startup, "The same for a decode or aggregated worker, s"),
+  prefill_engine_dp_size: ownModel(positive.default(1), "Data-parallel ranks (attention-DP) of a prefill worker"),
+  decode_engine_dp_size: ownModel(positive.default(1), "The same of a decode or aggregated worker"),
   kv_transfer_ms_per_token: ownModel(z.number().min(0).default(0), "KV transfer from prefill to decode, ms per token"),
   max_num_seqs: ownModel(positive.nullable().default(null), "Sequences that a worker takes at most", {
     preset: "the workers' own, else the reference's 512",
@@ -199,6 +205,11 @@ const ownFields = {
     preset: "the workers' own, else the profile's",
   }),
 
+  prefill_max_gpu_budget: ownBudget(positive.nullable().default(null), "`default`: GPUs over prefill workers alone"),
+  decode_max_gpu_budget: ownBudget(
+    positive.nullable().default(null),
+    "`default`: GPUs over decode or aggregated workers alone",
+  ),
   prefill_engine_power_watts: ownBudget(z.number().positive().nullable().default(null), "Power of a prefill worker, W"),
   decode_engine_power_watts: ownBudget(
     z.number().positive().nullable().default(null),

@@ -68,6 +68,8 @@ export interface PlannerServiceConfig {
   engine: {
     startupMs: ByRole<number>;
     kvTransferMsPerToken: number;
+    /** Data-parallel ranks of a worker. */
+    dpSize: ByRole<number>;
     maxNumSeqs: number | null;
     maxNumBatchedTokens: number | null;
     contextLength: number | null;
@@ -78,6 +80,8 @@ export interface PlannerServiceConfig {
   };
   budget: {
     maxGpus: number | null;
+    /** GPUs of one role alone. */
+    maxGpusOf: ByRole<number | null>;
     minGpus: number | null;
     minEndpoints: ByRole<number>;
     /** Null: no notice is taken of power. */
@@ -107,6 +111,7 @@ export interface PlannerServiceConfig {
   /** Settings of single strategies. */
   strategyOptions: {
     scaleDownDelayMs: number;
+    scaleToZeroDelayMs: number;
     predictionWindow: number;
     correction: boolean;
     requestCount: PlannerDocument["request_count"];

@@ -20,20 +20,41 @@ function duration(fallback: string, description: string) {
 }
 
 const gpus = z.int().positive();
-const workers = z.int().min(1);
+const workers = z.int().min(0);
+const watts = z.number().positive();
 
 const defaultSchema = z.strictObject({
   strategy: z.literal("default"),
   interval: duration("5s", "Time between decisions; up to 5s is best"),
-  maxGpus: gpus.optional().describe("GPUs over all workers, draining ones included; absent: no limit"),
+  maxGpus: z
+    .union([
+      gpus,
+      z.strictObject({
+        total: gpus.optional().describe("GPUs over all workers"),
+        prefill: gpus.optional().describe("GPUs over prefill workers"),
+        decode: gpus.optional().describe("GPUs over decode (or aggregated) workers"),
+      }),
+    ])
+    .optional()
+    .describe("GPUs over all workers, draining ones included, or by role, or both; absent: no limit"),
+  minGpus: z.int().min(0).default(0).describe("GPUs that are always used, as far as the limits allow"),
+  maxPowerWatts: watts.optional().describe("Power over all workers, draining ones included, W; absent: no limit"),
+  powerPerWorker: z
+    .strictObject({ prefill: watts.nullable().default(null), decode: watts.nullable().default(null) })
+    .optional()
+    .describe("Power that a worker of each role draws, W"),
   minWorkers: z
     .union([
       workers.transform((count) => ({ prefill: count, decode: count })),
       z.strictObject({ prefill: workers.default(1), decode: workers.default(1) }),
     ])
     .prefault(1)
-    .describe("Workers of each role that always remain"),
+    .describe("Workers of each role that always remain; 0: none where there is nothing to do"),
   scaleDownDelay: duration("5s", "How long fewer workers must have been enough before some go"),
+  scaleToZeroDelay: duration(
+    "5m",
+    "With minWorkers 0: how long there must have been nothing to do; longer than a request",
+  ),
 });
 
 const slaCompatSchema = z.strictObject({

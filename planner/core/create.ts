@@ -4,8 +4,10 @@ import { defaultStrategy } from "./default-strategy.ts";
 import { budgetTooSmall, unsupportedMode } from "./errors.ts";
 import { noneStrategy, staticStrategy } from "./fixed-strategies.ts";
 import { createLoadCompat } from "./load-compat/create.ts";
+import { exceeded, type ResourceLimit, resourceLimits, usage } from "./limits.ts";
+import { rolesOf } from "./roles.ts";
 import { slaCompatStrategy } from "./sla-compat.ts";
-import type { Planner, PlannerContext, Targets } from "./types.ts";
+import type { Planner, PlannerContext } from "./types.ts";
 
 /** The surfaces a strategy is meant to read. */
 export function surfaceFamilyOf(strategy: PlannerConfig["strategy"]): SurfaceFamily {
@@ -21,15 +23,18 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
   const intervalMs = config.interval;
   switch (config.strategy) {
     case "default": {
-      const maxGpus = config.maxGpus ?? Number.POSITIVE_INFINITY;
-      const minWorkers = context.mode === "agg" ? { prefill: 0, decode: config.minWorkers.decode } : config.minWorkers;
-      const neededGpus = gpusOf(minWorkers, context);
-      if (neededGpus > maxGpus) throw budgetTooSmall(maxGpus, neededGpus);
-      return defaultStrategy(
-        { intervalMs, maxGpus, minWorkers, scaleDownDelayMs: config.scaleDownDelay },
-        context,
-        surface,
-      );
+      const roles = rolesOf(context.mode);
+      const minWorkers = { prefill: 0, decode: 0 };
+      for (const role of roles) minWorkers[role] = config.minWorkers[role];
+      const limits = defaultLimits(config, context);
+      // A role that may go to zero needs one worker to come back.
+      const least = { prefill: 0, decode: 0 };
+      for (const role of roles) least[role] = Math.max(1, minWorkers[role]);
+      const tooSmall = exceeded(limits, roles, least);
+      if (tooSmall !== undefined) throw budgetTooSmall(tooSmall, usage(tooSmall, roles, least));
+      const { minGpus, scaleDownDelay: scaleDownDelayMs, scaleToZeroDelay: scaleToZeroDelayMs } = config;
+      const options = { intervalMs, limits, minGpus, minWorkers, scaleDownDelayMs, scaleToZeroDelayMs };
+      return defaultStrategy(options, context, surface);
     }
     case "sla-compat": {
       if (context.mode !== "disagg") throw unsupportedMode(config.strategy, context.mode);
@@ -49,6 +54,11 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
   }
 }
 
-function gpusOf(workers: Targets, { gpusPerWorker }: PlannerContext): number {
-  return workers.prefill * gpusPerWorker.prefill + workers.decode * gpusPerWorker.decode;
+function defaultLimits(config: PlannerConfig & { strategy: "default" }, context: PlannerContext): ResourceLimit[] {
+  const { maxGpus, maxPowerWatts, powerPerWorker: wattsPerWorker } = config;
+  const { total, ...maxGpusOf } = typeof maxGpus === "object" ? maxGpus : { total: maxGpus };
+  return resourceLimits(
+    { maxGpus: total, maxGpusOf, maxPowerWatts, ...(wattsPerWorker === undefined ? {} : { wattsPerWorker }) },
+    context.gpusPerWorker,
+  );
 }

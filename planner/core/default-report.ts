@@ -1,4 +1,5 @@
 import type { ForecastBank } from "#planner/predictors";
+import { WHILE_DRAINING } from "./budget.ts";
 import type { Step } from "./hysteresis.ts";
 import type { PressureLevels, SafetyMargins } from "./pressure.ts";
 import type { Degradation, RequestShapes } from "./request-shapes.ts";
@@ -27,6 +28,11 @@ interface Plan {
   margins: SafetyMargins;
   levels: PressureLevels;
   reserve: number;
+  /** Time since there was anything to do, ms. */
+  idleMs: number;
+  roles: readonly Role[];
+  /** Workers of each role that must remain. */
+  minimum: Targets;
   plans: RolePlan[];
   targets: Targets;
   clamps: Clamp[];
@@ -50,7 +56,7 @@ export function describeDecision(plan: Plan): Decision {
   };
 }
 
-function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans }: Plan): Record<string, number> {
+function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs }: Plan): Record<string, number> {
   const values: Record<string, number> = {
     forecastNowPerS: bank.forecast(0),
     forecastHorizonS: bank.horizonS,
@@ -70,6 +76,7 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans }: Plan
     prefillServiceMs: needs.prompts.meanS * 1000,
     prefillPatienceMs: Math.max(...needs.prompts.patienceS) * 1000,
     prefillBatchedMs: needs.prompts.batchedMeanS * 1000,
+    idleS: idleMs / 1000,
   };
   if (needs.decode !== null) {
     values.decodeBatch = needs.decode.batch;
@@ -89,30 +96,32 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans }: Plan
   return values;
 }
 
-function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets }: Plan): Reason[] {
-  const reasons = plans.map((plan) => roleReason(plan, bank));
+function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minimum, roles, idleMs }: Plan): Reason[] {
+  const prefillRole = roles[0]!;
+  const reasons = plans.map((plan) => roleReason(plan, bank, idleMs));
   for (const { name, role, from, to } of clamps) {
-    const text =
-      name === "maxGpus"
-        ? `${from} workers would exceed the GPU budget: ${to}`
-        : `${to} instead of ${from} until draining workers free their GPUs`;
-    reasons.push({ code: name === "maxGpus" ? "budget" : "budget-draining", role, text });
+    reasons.push(clampReason(name, role, from, to));
   }
-  if (!needs.ttftFeasible) {
+  for (const role of roles) {
+    if (targets[role] >= minimum[role]) continue;
+    const text = `the minimum of ${minimum[role]} does not fit the limits now: ${targets[role]}`;
+    reasons.push({ code: "minimum-unmet", role, text });
+  }
+  if (!needs.ttftFeasible && roles.includes(prefillRole)) {
     reasons.push({
       code: "ttft-infeasible",
-      role: "prefill",
+      role: prefillRole,
       text: "prompts of this length miss the TTFT even without a queue: sized by utilisation instead",
     });
   }
-  if (needs.decode !== null && !needs.decode.feasible) {
+  if (needs.decode !== null && !needs.decode.feasible && roles.includes("decode")) {
     reasons.push({
       code: "itl-infeasible",
       role: "decode",
       text: "not even a single sequence keeps the ITL: sized by the KV cache instead",
     });
   }
-  if (!shapes.isReady) {
+  if (!shapes.isReady && roles.includes("decode")) {
     reasons.push({
       code: "no-output-lengths-yet",
       role: "decode",
@@ -123,7 +132,26 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets }: Pla
   return reasons;
 }
 
-function roleReason({ role, current, step, upRate, downRate, needUp, needDown }: RolePlan, bank: ForecastBank): Reason {
+/** What the limits made of a wish. */
+function clampReason(name: string, role: Role | null, from: number, to: number): Reason {
+  if (name === "minGpus")
+    return { code: "min-gpus", role, text: `${to} instead of ${from} workers: ${name} are always used` };
+  if (!name.endsWith(WHILE_DRAINING)) {
+    return { code: "budget", role, text: `${from} workers would exceed ${name}: ${to}` };
+  }
+  const limit = name.slice(0, -WHILE_DRAINING.length);
+  return {
+    code: "budget-draining",
+    role,
+    text: `${to} instead of ${from} until draining workers free their share of ${limit}`,
+  };
+}
+
+function roleReason(
+  { role, current, step, upRate, downRate, needUp, needDown }: RolePlan,
+  bank: ForecastBank,
+  idleMs: number,
+): Reason {
   const rate = (perS: number) => `${perS.toFixed(1)} req/s`;
   const codeAndText = (): [string, string] => {
     switch (step.code) {
@@ -133,6 +161,7 @@ function roleReason({ role, current, step, upRate, downRate, needUp, needDown }:
           `up to ${rate(upRate)} expected within ${bank.horizonS.toFixed(0)} s: ${needUp} workers instead of ${current}`,
         ];
       case "scale-down":
+        if (step.target === 0) return ["scale-to-zero", `nothing to do for ${seconds(idleMs)}: no worker remains`];
         return [
           step.code,
           `at most ${rate(downRate)} expected: ${step.target} of ${current} workers were enough for ${seconds(step.lowerForMs)}`,
@@ -143,6 +172,7 @@ function roleReason({ role, current, step, upRate, downRate, needUp, needDown }:
           `${needDown} of ${current} workers would do for ${seconds(step.lowerForMs)} now: not long enough`,
         ];
       case "hold":
+        if (current === 0) return [step.code, `nothing to do for ${seconds(idleMs)}: no worker is needed`];
         return [step.code, `${current} workers fit ${rate(upRate)}`];
     }
   };

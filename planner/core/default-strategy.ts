@@ -1,20 +1,28 @@
 import { ForecastBank } from "#planner/predictors";
 import type { Surface } from "#profiles";
-import { withinBudget } from "./budget.ts";
+import { raisedToFloor, withinBudget } from "./budget.ts";
 import { describeDecision, type RolePlan } from "./default-report.ts";
 import { AsymmetricHysteresis } from "./hysteresis.ts";
+import { IdleWatch } from "./idle.ts";
+import type { ResourceLimit } from "./limits.ts";
 import { PressureIntegrators, type SafetyMargins } from "./pressure.ts";
 import { type Degradation, RequestShapes } from "./request-shapes.ts";
+import { rolesOf } from "./roles.ts";
 import type { Decision, Observation, Planner, PlannerContext, Role, Targets } from "./types.ts";
 import { type WorkerNeeds, workerNeeds } from "./worker-needs.ts";
 
 export interface DefaultStrategyOptions {
   intervalMs: number;
-  /** GPUs over all roles, draining workers included; Infinity: no limit. */
-  maxGpus: number;
+  /** What all workers together may use, draining ones included. */
+  limits: readonly ResourceLimit[];
+  /** GPUs that are always used, as far as the limits allow; 0: none. */
+  minGpus: number;
+  /** Workers that always remain; a role with 0 goes there once nothing has come for `scaleToZeroDelayMs`. */
   minWorkers: Targets;
   /** How long fewer workers must have been enough before some go, ms. */
   scaleDownDelayMs: number;
+  /** How long a deployment must have had nothing to do before its last workers go, ms. */
+  scaleToZeroDelayMs: number;
 }
 
 /** Rate at which workers are counted as short, s. */
@@ -27,6 +35,8 @@ const DOWN_POINTS = 5;
 const SETTLING_S = 30;
 const LEVEL_DEVIATIONS = 4;
 const LEVEL_WINDOW_S = 50;
+/** Fewer requests than this expected until a worker would be ready are none. */
+const A_REQUEST = 0.5;
 
 /**
  * Forecasts arrivals over the start-up time of a worker, asks queueing formulas how many workers keep TTFT and ITL at the
@@ -48,6 +58,7 @@ class DefaultStrategy implements Planner {
   readonly #shapes: RequestShapes;
   readonly #pressure = new PressureIntegrators();
   readonly #hysteresis: Record<Role, AsymmetricHysteresis>;
+  readonly #idle = new IdleWatch();
   #minWorkers: Targets;
   #trafficSeen = false;
   #tickCount = 0;
@@ -58,11 +69,11 @@ class DefaultStrategy implements Planner {
     this.#minWorkers = options.minWorkers;
     this.#context = context;
     this.#surface = surface;
-    this.#roles = context.mode === "agg" ? ["decode"] : ["prefill", "decode"];
+    this.#roles = rolesOf(context.mode);
     this.#tickS = options.intervalMs / 1000;
     const startupMs = Math.max(...this.#roles.map((role) => context.startupMs[role]));
     this.#bank = new ForecastBank({ horizonS: startupMs / 1000 + this.#tickS, tickS: this.#tickS });
-    this.#shapes = new RequestShapes(surface, context.mode);
+    this.#shapes = new RequestShapes(surface, context);
     this.#hysteresis = {
       prefill: new AsymmetricHysteresis(options.scaleDownDelayMs),
       decode: new AsymmetricHysteresis(options.scaleDownDelayMs),
@@ -77,6 +88,7 @@ class DefaultStrategy implements Planner {
     const tick = this.#tickCount++;
     const dtS = observation.windowMs > 0 ? observation.windowMs / 1000 : this.#tickS;
     const nowS = observation.nowMs / 1000;
+    this.#idle.update(observation, this.#roles);
     const missing: Degradation[] = [];
     const offered = observation.startedRequests;
     const requests = offered ?? observation.completedRequests;
@@ -103,38 +115,29 @@ class DefaultStrategy implements Planner {
     }
     missing.push(...this.#shapes.update(observation, rate, dtS));
     this.#bank.observe(nowS, dtS, rate);
-    if (!this.#shapes.hasIsl) {
-      return this.#stay(
-        tick,
-        observation,
-        rate,
-        "no-lengths-yet",
-        "no input length is known yet: capacity cannot be said",
-      );
-    }
+    if (!this.#shapes.hasIsl) return this.#wake(tick, observation, rate);
     return this.#plan(tick, observation, rate, dtS, missing);
   }
 
   #plan(tick: number, observation: Observation, rate: number, dtS: number, missing: Degradation[]): Decision {
-    const needs = workerNeeds(this.#shapes, this.#surface, this.#context, this.#minWorkers, this.#bank.forecast(0));
+    const floor = this.#floor(observation);
+    const needs = workerNeeds(this.#shapes, this.#surface, this.#context, floor, this.#bank.forecast(0));
     this.#feelPressure(observation, needs, rate, dtS);
     const margins = this.#pressure.margins();
     const reserve = this.#bank.reserve(margins.errorQuantile);
     const mayScaleDown = observation.startedRequests !== null;
-    const plans = this.#roles.map((role) => this.#planRole(role, observation, needs, margins, reserve, mayScaleDown));
+    const plans = this.#roles.map((role) =>
+      this.#planRole(role, observation, needs, margins, reserve, mayScaleDown, floor[role]),
+    );
     const wanted = { prefill: 0, decode: 0 };
     for (const plan of plans) wanted[plan.role] = plan.step.target;
     // Without arrival counts no role gives workers up for another either.
-    const minimum = { ...this.#minWorkers };
+    const minimum = { ...floor };
     if (!mayScaleDown) for (const { role, current } of plans) minimum[role] = Math.max(minimum[role], current);
-    const { targets, clamps } = withinBudget({
-      wanted,
-      minimum,
-      workers: observation.workers,
-      gpusPerWorker: this.#context.gpusPerWorker,
-      maxGpus: this.#options.maxGpus,
-      roles: this.#roles,
-    });
+    const { limits, minGpus } = this.#options;
+    const request = { wanted, minimum, workers: observation.workers, limits, roles: this.#roles };
+    const budgeted = withinBudget(request);
+    const { targets, clamps } = raisedToFloor(request, budgeted.targets, minGpus, this.#context.gpusPerWorker);
     return describeDecision({
       tick,
       observation,
@@ -146,8 +149,11 @@ class DefaultStrategy implements Planner {
       levels: this.#pressure.levels,
       reserve,
       plans,
+      idleMs: this.#idle.idleMs(observation.nowMs),
+      roles: this.#roles,
+      minimum: floor,
       targets,
-      clamps,
+      clamps: [...budgeted.clamps, ...clamps],
       missing,
     });
   }
@@ -159,9 +165,11 @@ class DefaultStrategy implements Planner {
     margins: SafetyMargins,
     reserve: number,
     mayScaleDown: boolean,
+    floor: number,
   ): RolePlan {
     const { active, starting } = observation.workers[role];
     const current = active + starting;
+    if (floor === 0) return this.#planNone(role, observation.nowMs, current);
     const startupS = this.#context.startupMs[role] / 1000;
     const horizonS = startupS + this.#tickS;
     const upRate = Math.max(this.#bank.upper(startupS, reserve), this.#bank.upper(horizonS, reserve));
@@ -182,26 +190,80 @@ class DefaultStrategy implements Planner {
           needUp,
           mayScaleDown ? needDown : Math.max(needDown, current),
         )
-      : { target: Math.max(current, this.#minWorkers[role]), code: "hold" as const, lowerForMs: 0 };
+      : { target: Math.max(current, floor), code: "hold" as const, lowerForMs: 0 };
     return { role, current, upRate, downRate, needUp, needDown, step };
+  }
+
+  /** Nothing is asked of the role, and it may go to zero: what forecasts hold in reserve does not keep it. */
+  #planNone(role: Role, nowMs: number, current: number): RolePlan {
+    const step = this.#hysteresis[role].step(nowMs, current, 0, 0);
+    return { role, current, upRate: 0, downRate: 0, needUp: 0, needDown: 0, step };
+  }
+
+  /** The fewest workers of each role now: its minimum, but one where there is anything to do or a request is expected. */
+  #floor({ nowMs }: Observation): Targets {
+    const idle = this.#idle.idleMs(nowMs) >= this.#options.scaleToZeroDelayMs && !this.#expectsRequest();
+    const least = idle ? 0 : 1;
+    const floor = { prefill: 0, decode: 0 };
+    for (const role of this.#roles) floor[role] = Math.max(this.#minWorkers[role], least);
+    return floor;
+  }
+
+  #expectsRequest(): boolean {
+    const { horizonS } = this.#bank;
+    for (let i = 0; i < DOWN_POINTS; i++) {
+      if (this.#bank.forecast((horizonS * i) / (DOWN_POINTS - 1)) * horizonS >= A_REQUEST) return true;
+    }
+    return false;
+  }
+
+  /** No capacity can be said without lengths; but where requests come and nobody is there, one worker of each role is called. */
+  #wake(tick: number, observation: Observation, rate: number): Decision {
+    const stay = this.#stay(
+      tick,
+      observation,
+      rate,
+      "no-lengths-yet",
+      "no input length is known yet: capacity cannot be said",
+    );
+    const { workers } = observation;
+    const missing = this.#roles.filter((role) => workers[role].active + workers[role].starting === 0);
+    if (!(rate > 0) || missing.length === 0) return stay;
+    const wanted = { prefill: 0, decode: 0 };
+    for (const role of this.#roles) wanted[role] = Math.max(1, workers[role].active + workers[role].starting);
+    const { targets, clamps } = withinBudget({
+      wanted,
+      minimum: this.#floor(observation),
+      workers,
+      limits: this.#options.limits,
+      roles: this.#roles,
+    });
+    const reasons = missing.map((role) => ({
+      code: "wake-up",
+      role,
+      text: "requests wait and there is no worker: one",
+    }));
+    return { ...stay, targets, clamps, reasons: [...stay.reasons, ...reasons] };
   }
 
   /** Judges this tick's completions: were they missed for want of workers, or with workers enough? */
   #feelPressure(observation: Observation, needs: WorkerNeeds, rate: number, dtS: number): void {
+    const { mode } = this.#context;
     const margins = this.#pressure.margins();
     const present = this.#bank.recentRate(PRESENT_WINDOW_S);
     const isShort = (role: Role) => {
       const need = needs.workers(role, present, margins);
       return need !== null && observation.workers[role].active < need;
     };
-    const decodeShort = isShort("decode");
+    const prefillRole = mode === "agg" ? "decode" : "prefill";
     this.#pressure.update({
       dtS,
       weight: rate / Math.max(this.#shapes.usualRate(), Number.MIN_VALUE),
-      ttftMissShare: missShare(observation.ttftJudged, observation.ttftMet),
-      itlMissShare: missShare(observation.itlJudged, observation.itlMet),
-      prefillShort: this.#context.mode === "agg" ? decodeShort : isShort("prefill"),
-      decodeShort,
+      // What the other planner's role makes late says nothing of this one.
+      ttftMissShare: mode === "decode" ? null : missShare(observation.ttftJudged, observation.ttftMet),
+      itlMissShare: mode === "prefill" ? null : missShare(observation.itlJudged, observation.itlMet),
+      prefillShort: isShort(prefillRole),
+      decodeShort: isShort("decode"),
     });
   }
 

@@ -1,22 +1,23 @@
 import { UserError } from "#common";
+import type { ResourceLimit } from "./limits.ts";
 
 /** A strategy that does not know the deployment's mode. */
 export function unsupportedMode(strategy: string, mode: string): UserError {
   return new UserError({
     code: "PLANNER_MODE_UNSUPPORTED",
     where: "planner.strategy",
-    message: `found strategy "${strategy}" with an aggregated deployment (mode: ${mode}), expected a disaggregated one`,
+    message: `found strategy "${strategy}" in mode ${mode}, expected a disaggregated deployment`,
     hint: 'use strategy "default", or deploy prefill and decode workers (mode: disagg)',
   });
 }
 
 /** Not even the least deployment fits the budget. */
-export function budgetTooSmall(maxGpus: number, neededGpus: number): UserError {
+export function budgetTooSmall({ name, amount }: ResourceLimit, needed: number): UserError {
   return new UserError({
     code: "PLANNER_BUDGET_TOO_SMALL",
-    where: "planner.maxGpus",
-    message: `found ${maxGpus} GPUs, expected at least ${neededGpus} for minWorkers of each role`,
-    hint: "raise maxGpus or lower minWorkers",
+    where: `planner.${name}`,
+    message: `found ${amount}, expected at least ${needed}: minWorkers of each role, or one, must fit`,
+    hint: `raise ${name} or lower minWorkers`,
   });
 }
 

@@ -1,5 +1,6 @@
 import { quantileSorted } from "#common";
 import type { Surface } from "#profiles";
+import { ranksOf } from "./roles.ts";
 import type { DecodeWorkerLoad, Observation, PlannerContext } from "./types.ts";
 
 const SAMPLE_MS = 30_000;
@@ -33,6 +34,9 @@ export class RequestShapes {
   decodeCorrection = 1;
   readonly #surface: Surface;
   readonly #aggregated: boolean;
+  /** Ranks of a decode worker, and KV capacity of all of them together, tokens. */
+  readonly #ranks: number;
+  readonly #kvTokens: number;
   #sampleMs: number[] = [];
   #sampleIsl: number[] = [];
   #meanOsl: number | null = null;
@@ -43,9 +47,11 @@ export class RequestShapes {
   #liveContext: number | null = null;
   #liveItlMs: number | null = null;
 
-  constructor(surface: Surface, mode: PlannerContext["mode"]) {
+  constructor(surface: Surface, context: PlannerContext) {
     this.#surface = surface;
-    this.#aggregated = mode === "agg";
+    this.#aggregated = context.mode === "agg";
+    this.#ranks = ranksOf(context).decode;
+    this.#kvTokens = this.#ranks * (context.kvTokensPerRank ?? surface.maxKvTokens);
   }
 
   /** @param rate arrivals per second in this window @returns what was missing */
@@ -212,12 +218,12 @@ export class RequestShapes {
    */
   #decodingShare({ prefillMeasuredS, workers }: Observation, dtS: number): number {
     if (!this.#aggregated) return 1;
-    const workerSeconds = dtS * Math.max(1, workers.decode.active);
+    const workerSeconds = dtS * Math.max(1, workers.decode.active) * this.#ranks;
     return Math.max(0.1, 1 - (prefillMeasuredS ?? 0) / workerSeconds);
   }
 
   #profiledItlMs({ batch, kvTokens }: DecodeWorkerLoad): number {
-    return this.#surface.itlMs(Math.min(1, kvTokens / this.#surface.maxKvTokens), kvTokens / batch);
+    return this.#surface.itlMs(Math.min(1, kvTokens / this.#kvTokens), kvTokens / batch);
   }
 }
 

@@ -12,6 +12,7 @@ import {
 } from "./capacity.ts";
 import type { SafetyMargins } from "./pressure.ts";
 import type { RequestShapes } from "./request-shapes.ts";
+import { ranksOf } from "./roles.ts";
 import type { PlannerContext, Role, Targets } from "./types.ts";
 
 /** How many workers a request rate asks for, with the requests' present shapes; made anew each tick. */
@@ -44,17 +45,19 @@ export function workerNeeds(
   rateNow: number,
 ): WorkerNeeds {
   const { sla, mode } = context;
+  const ranks = ranksOf(context);
+  const kvTokens = context.kvTokensPerRank ?? surface.maxKvTokens;
   const islScv = shapes.islScv();
   const effectiveOsl = shapes.effectiveOsl(rateNow);
   const meanContext = shapes.meanContext();
   const prompts = classesOf(shapes, surface, context);
   const mostSequences = Math.min(
-    surface.maxKvTokens / meanContext,
-    context.maxDecodeSequences ?? Number.POSITIVE_INFINITY,
+    kvTokens / meanContext,
+    (context.maxDecodeSequences ?? Number.POSITIVE_INFINITY) / ranks.decode,
   );
   const question = {
     itlMs: (batch: number) =>
-      shapes.decodeCorrection * surface.itlMs(Math.min(1, (batch * meanContext) / surface.maxKvTokens), meanContext),
+      shapes.decodeCorrection * surface.itlMs(Math.min(1, (batch * meanContext) / kvTokens), meanContext),
     slaItlMs: sla.itlMs,
     mostSequences,
     osl: effectiveOsl,
@@ -62,12 +65,15 @@ export function workerNeeds(
   let decode: DecodeCapacity | null = null;
   if (shapes.isReady) {
     decode = mode === "agg" ? aggregatedCapacity(question, prompts.meanS) : decodeCapacity(question);
+    // Ranks decode apart. Which of them a request comes to is not chosen by load, so their batches don't even out.
+    decode = { ...decode, requestsPerS: decode.requestsPerS * ranks.decode };
   }
 
   const usualRate = shapes.usualRate();
+  // A worker deals its prompts out to its ranks in turn, so each rank has its share of them, with a queue of its own.
   const prefillNeed = (rate: number, margins: SafetyMargins) =>
     (mode === "agg" ? separatePrefillWorkers : prefillWorkers)(
-      rate,
+      rate / ranks[mode === "agg" ? "decode" : "prefill"],
       prompts,
       margins.waitShare * missPrice(rate, usualRate),
     );
@@ -102,10 +108,11 @@ function missPrice(rate: number, usualRate: number): number {
 function classesOf(shapes: RequestShapes, surface: Surface, context: PlannerContext): PromptClasses {
   const { sla, mode, transferMsPerToken } = context;
   const itlMs = shapes.currentItlMs ?? ASSUMED_ITL_SHARE * sla.itlMs;
-  const firstDecodeMs = mode === "disagg" && context.firstTokenFrom !== "prefill" ? FIRST_DECODE_PASSES * itlMs : 0;
-  const transferred = mode === "disagg" ? transferMsPerToken : 0;
+  const apart = mode !== "agg";
+  const firstDecodeMs = apart && context.firstTokenFrom !== "prefill" ? FIRST_DECODE_PASSES * itlMs : 0;
+  const transferred = apart ? transferMsPerToken : 0;
   // An aggregated worker decodes its batch in the same pass as the prompt.
-  const besidesMs = mode === "agg" ? itlMs : 0;
+  const besidesMs = apart ? 0 : itlMs;
   const isl = shapes.islQuantiles();
   const correction = shapes.prefillCorrection;
   return promptClasses({

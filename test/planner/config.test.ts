@@ -16,8 +16,10 @@ describe("planner configuration", () => {
       strategy: "default",
       interval: 5000,
       maxGpus: 12,
+      minGpus: 0,
       minWorkers: { prefill: 1, decode: 1 },
       scaleDownDelay: 5000,
+      scaleToZeroDelay: 300_000,
     });
     expect(plannerConfigSchema.parse({ strategy: "sla-compat", interval: "1m30s" })).toEqual({
       strategy: "sla-compat",
@@ -46,7 +48,8 @@ describe("planner configuration", () => {
     expect(problem({ strategy: "default", maxGpu: 8 })).toMatch(/maxGpu/);
     expect(problem({ strategy: "sla-compat", predictor: "oracle" })).not.toBe("");
     expect(problem({ strategy: "best" })).not.toBe("");
-    expect(problem({ strategy: "default", minWorkers: 0 })).not.toBe("");
+    expect(problem({ strategy: "default", minWorkers: -1 })).not.toBe("");
+    expect(problem({ strategy: "default", maxGpus: { prefil: 2 } })).not.toBe("");
   });
 
   it("can be published as a JSON Schema", () => {

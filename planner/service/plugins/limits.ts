@@ -1,18 +1,24 @@
-import { type Clamp, type Decision, type Reason, type Role, type Targets, withinBudget } from "#planner/core";
+import {
+  type Clamp,
+  type Decision,
+  type Reason,
+  type ResourceLimit,
+  type Role,
+  type Targets,
+  withinBudget,
+} from "#planner/core";
 
-export interface Limits {
+export interface OutcomeLimits {
   roles: readonly Role[];
   minWorkers: Targets;
-  gpusPerWorker: Targets;
-  /** Null: no limit. */
-  maxGpus: number | null;
+  limits: readonly ResourceLimit[];
 }
 
 /** What plugins made of a decision, held to what always holds: minimum and GPU budget. */
 export function withinLimits(
   wanted: Targets,
   { workers }: Pick<Decision, "workers">,
-  { roles, minWorkers, gpusPerWorker, maxGpus }: Limits,
+  { roles, minWorkers, limits }: OutcomeLimits,
 ): { targets: Targets; clamps: Clamp[]; reasons: Reason[] } {
   const clamps: Clamp[] = [];
   const raised = { ...wanted };
@@ -25,8 +31,7 @@ export function withinLimits(
     wanted: raised,
     minimum: minWorkers,
     workers,
-    gpusPerWorker,
-    maxGpus: maxGpus ?? Number.POSITIVE_INFINITY,
+    limits,
     roles,
   });
   clamps.push(...limited.clamps);

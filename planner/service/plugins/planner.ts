@@ -1,6 +1,16 @@
-import type { Decision, Observation, Planner, Reason, Role, Targets } from "#planner/core";
+import {
+  type Decision,
+  type Observation,
+  type Planner,
+  type Reason,
+  type ResourceLimit,
+  type Role,
+  resourceLimits,
+  rolesOf,
+  type Targets,
+} from "#planner/core";
 import { explain, failuresOf } from "./explain.ts";
-import { type Limits, withinLimits } from "./limits.ts";
+import { withinLimits } from "./limits.ts";
 import { mergeOpinions, type Opinion } from "./merge.ts";
 import { type Hearing, type PluginSchedule, PluginSeat } from "./seat.ts";
 import { TrafficHistory } from "./traffic.ts";
@@ -21,6 +31,8 @@ const STRATEGY_PREDICTS = 0;
 
 export interface PluggedPlannerOptions {
   deployment: PluginRequest["deployment"];
+  /** What holds against plugins, too; absent: the deployment's `maxGpus`. */
+  limits?: readonly ResourceLimit[];
   /** Ms of the planner's clock at the start. */
   registeredMs: number;
   /** For one answer, real ms. */
@@ -157,9 +169,12 @@ export class PluggedPlanner {
     const before = decision.targets ?? standingTargets(decision, this.#roles);
     const wanted = { ...before, ...run.standing };
     if (this.#roles.every((role) => wanted[role] === before[role])) return;
-    const { deployment } = this.#options;
-    const limits: Limits = { ...deployment, roles: this.#roles, minWorkers: this.#minWorkers };
-    const { targets, clamps, reasons } = withinLimits(wanted, decision, limits);
+    const { deployment, limits } = this.#options;
+    const { targets, clamps, reasons } = withinLimits(wanted, decision, {
+      roles: this.#roles,
+      minWorkers: this.#minWorkers,
+      limits: limits ?? resourceLimits({ maxGpus: deployment.maxGpus }, deployment.gpusPerWorker),
+    });
     for (const role of this.#roles) {
       if (before[role] !== wanted[role]) {
         decision.clamps.push({ name: "plugins", role, from: before[role], to: wanted[role] });
@@ -244,11 +259,6 @@ interface Run {
   decision: Decision | null;
   /** Targets before the stage that comes. */
   standing: Partial<Targets>;
-}
-
-function rolesOf(mode: PluginRequest["deployment"]["mode"]): readonly Role[] {
-  if (mode === "disagg") return ["prefill", "decode"];
-  return mode === "prefill" ? ["prefill"] : ["decode"];
 }
 
 /** What stands without any decision: workers that are there or on their way. */

@@ -14,9 +14,18 @@ export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
       return {
         strategy,
         interval,
-        ...(maxGpus === null ? {} : { maxGpus }),
+        maxGpus: {
+          total: maxGpus ?? undefined,
+          prefill: budget.maxGpusOf.prefill ?? undefined,
+          decode: budget.maxGpusOf.decode ?? undefined,
+        },
+        minGpus: budget.minGpus ?? 0,
+        ...(budget.powerLimitWatts === null
+          ? {}
+          : { maxPowerWatts: budget.powerLimitWatts, powerPerWorker: config.engine.powerWatts }),
         minWorkers: budget.minEndpoints,
         scaleDownDelay: options.scaleDownDelayMs,
+        scaleToZeroDelay: options.scaleToZeroDelayMs,
       };
     case "sla-compat":
       return {
@@ -99,8 +108,10 @@ export function plannerContext(config: PlannerServiceConfig, profile: Profile): 
     gpusPerWorker: gpusPerWorker(config, profile),
     startupMs: engine.startupMs,
     transferMsPerToken: engine.kvTransferMsPerToken,
-    ...(engine.maxKvTokens === null ? {} : { kvTokensPerRank: engine.maxKvTokens }),
     profile,
+    ranksPerWorker: engine.dpSize,
+    // Configuration and profile speak of a whole worker, whose ranks share its memory.
+    kvTokensPerRank: (engine.maxKvTokens ?? profile.decode.maxKvTokens) / engine.dpSize.decode,
     ...(engine.maxNumSeqs === null ? {} : { maxDecodeSequences: engine.maxNumSeqs }),
     ...(engine.maxNumBatchedTokens === null ? {} : { maxBatchedTokens: engine.maxNumBatchedTokens }),
     ...(warmupTrace === null ? {} : { history: trafficHistory(warmupTrace) }),

@@ -60,7 +60,6 @@ describe("the strategy", () => {
   it.each([
     ["sla-compat", "agg"],
     ["sla-compat", "prefill"],
-    ["default", "decode"],
   ])("%s is refused in mode %s", (strategy, mode) => {
     expect(told(`{strategy: ${strategy}, mode: ${mode}}`)).toMatch(/\(mode\): found .* expected disagg/);
   });
