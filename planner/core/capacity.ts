@@ -95,21 +95,6 @@ export function prefillWorkers(rate: number, prompts: PromptClasses, waitShare: 
   );
 }
 
-/**
- * The same for workers that each have a queue of their own and get prompts whatever its length: a share of the arrivals each.
- * So it is with aggregated workers, which routers tell apart by their requests, nearly all of them decoding.
- */
-export function separatePrefillWorkers(rate: number, prompts: PromptClasses, waitShare: number): number {
-  const offered = rate * prompts.batchedMeanS;
-  if (!(offered > 0)) return 0;
-  if (!isFeasible(prompts)) return Math.ceil(offered / HOPELESS_UTILIZATION);
-  return smallestEnough(
-    Math.floor(offered) + 1,
-    MOST_WORKERS,
-    (servers) => lateShare(1, rate / servers, prompts) <= waitShare,
-  );
-}
-
 /** What one decode worker carries within the ITL SLA. */
 export interface DecodeCapacity {
   /** Largest batch that keeps the ITL. */

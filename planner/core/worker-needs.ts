@@ -8,7 +8,6 @@ import {
   type PromptClasses,
   prefillWorkers,
   promptClasses,
-  separatePrefillWorkers,
 } from "./capacity.ts";
 import type { SafetyMargins } from "./pressure.ts";
 import type { RequestShapes } from "./request-shapes.ts";
@@ -72,7 +71,7 @@ export function workerNeeds(
   const usualRate = shapes.usualRate();
   // A worker deals its prompts out to its ranks in turn, so each rank has its share of them, with a queue of its own.
   const prefillNeed = (rate: number, margins: SafetyMargins) =>
-    (mode === "agg" ? separatePrefillWorkers : prefillWorkers)(
+    prefillWorkers(
       rate / ranks[mode === "agg" ? "decode" : "prefill"],
       prompts,
       margins.waitShare * missPrice(rate, usualRate),
