@@ -22,9 +22,9 @@ export { LegacyRegression } from "./load-compat/regression/legacy-regression.ts"
 export { type LoopOutcome, ScalingCore } from "./load-compat/scaling-core.ts";
 export { type Limits, type ResourceLimit, resourceLimits } from "./limits.ts";
 export { erlangC, waitDecay } from "./queueing.ts";
+export { rolesOf } from "./roles.ts";
 export { decideShared, type SharedDecisionInput } from "./shared-budget/decide.ts";
 export { IntentCache } from "./shared-budget/intents.ts";
 export type * from "./shared-budget/types.ts";
-export { rolesOf } from "./roles.ts";
 export { type CorrectionFactors, type IntervalLoad, type SlaReplicaOptions, slaReplicas } from "./sla-formulas.ts";
 export type * from "./types.ts";

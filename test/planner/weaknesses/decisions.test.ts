@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createPlanner, type Observation, type Planner, plannerConfigSchema, slaReplicas } from "#planner/core";
+import {
+  createPlanner,
+  type Observation,
+  type Planner,
+  plannerConfigSchema,
+  resourceLimits,
+  slaReplicas,
+} from "#planner/core";
 import { buildSurface, type Profile, type Surface, type SurfaceFamily } from "#profiles";
 import { withinBudget } from "../../../planner/core/budget.ts";
 import { active, disagg, observation, testProfile } from "../observations.ts";
@@ -92,8 +99,7 @@ describe("a wish beyond the budget", () => {
   const ours = ({ wanted, gpusPerWorker, maxGpus }: Case) =>
     withinBudget({
       wanted,
-      gpusPerWorker,
-      maxGpus,
+      limits: resourceLimits({ maxGpus }, gpusPerWorker),
       minimum: { prefill: 1, decode: 1 },
       workers: { prefill: active(1), decode: active(1) },
       roles: ["prefill", "decode"],
