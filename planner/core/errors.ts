@@ -12,7 +12,7 @@ export function unsupportedMode(strategy: string, mode: string): UserError {
 }
 
 /** Not even the least deployment fits the budget. */
-export function budgetTooSmall({ name, amount }: ResourceLimit, needed: number): UserError {
+export function budgetTooSmall({ name, amount }: Pick<ResourceLimit, "name" | "amount">, needed: number): UserError {
   return new UserError({
     code: "PLANNER_BUDGET_TOO_SMALL",
     where: `planner.${name}`,

@@ -9,6 +9,7 @@ export {
   type TraceArrival,
   type TrafficBucket,
 } from "./dry-run.ts";
+export { type Limits, type ResourceLimit, resourceLimits } from "./limits.ts";
 export {
   aggregatedCapacity,
   type CapacityRequest,
@@ -20,7 +21,6 @@ export type { PassModel } from "./load-compat/pass-model.ts";
 export { withinPower } from "./load-compat/power-limit.ts";
 export { LegacyRegression } from "./load-compat/regression/legacy-regression.ts";
 export { type LoopOutcome, ScalingCore } from "./load-compat/scaling-core.ts";
-export { type Limits, type ResourceLimit, resourceLimits } from "./limits.ts";
 export { erlangC, waitDecay } from "./queueing.ts";
 export { rolesOf } from "./roles.ts";
 export { decideShared, type SharedDecisionInput } from "./shared-budget/decide.ts";

@@ -120,8 +120,6 @@ function scenarioPlanner(
     mode: prefill === null ? "agg" : "disagg",
     sla,
     gpusPerWorker: { prefill: prefill?.gpusPerWorker ?? 0, decode: decode.gpusPerWorker },
-    ranksPerWorker: { prefill: prefill?.dpSize ?? 1, decode: decode.dpSize },
-    kvTokensPerRank: decode.engine.numGpuBlocks * decode.engine.blockSize,
     startupMs: { prefill: prefill?.startupMs ?? 0, decode: decode.startupMs },
     transferMsPerToken: transfer === null ? 0 : (transfer.bytesPerToken / transfer.bytesPerSecond) * 1000,
     maxDecodeSequences: decode.engine.maxNumSeqs * decode.dpSize,
@@ -137,7 +135,7 @@ function scenarioPlanner(
 /** GPUs that the search for static deployments may use. */
 export function staticSearchGpus(scenario: RunnableScenario): number {
   const limit = scenario.planner !== null && "maxGpus" in scenario.planner ? scenario.planner.maxGpus : undefined;
-  return (typeof limit === "object" ? limit.total : limit) ?? DEFAULT_STATIC_GPUS;
+  return (typeof limit === "object" ? limit?.total : limit) ?? DEFAULT_STATIC_GPUS;
 }
 
 /** The best deployments that would not have scaled, found by replaying the rehearsal's own traffic. */

@@ -21,7 +21,7 @@ export function createLoadCompat(
   const neededGpus =
     (hasPrefill ? minWorkers.prefill * context.gpusPerWorker.prefill : 0) +
     (hasDecode ? minWorkers.decode * context.gpusPerWorker.decode : 0);
-  if (maxGpus !== null && neededGpus > maxGpus) throw budgetTooSmall(maxGpus, neededGpus);
+  if (maxGpus !== null && neededGpus > maxGpus) throw budgetTooSmall({ name: "maxGpus", amount: maxGpus }, neededGpus);
   const isSla = target === "sla";
   const scaling = isSla ? (config.scaling ?? { load: false, throughput: true }) : { load: true, throughput: false };
   const loadIntervalMs = scaling.load ? config.interval : null;
