@@ -169,7 +169,8 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-function storeAddress(text: string): StoreAddress {
+/** An address that the schema has let pass. */
+export function storeAddress(text: string): StoreAddress {
   if (text.startsWith("file:")) return { kind: "file", folder: text.slice("file:".length).replace(/^\/\/(?=\/)/, "") };
   if (!text.startsWith("etcd:")) return { kind: "http", url: text };
   const endpoints = text

@@ -1,3 +1,4 @@
+export { storeAddress } from "./convert.ts";
 export { type PlannerField, plannerFields } from "./field-table.ts";
 export { addPlannerOptions, PLANNER_FLAGS, type PlannerFlag, plannerFlagsFrom } from "./flags.ts";
 export { plannerJsonSchema } from "./json-schema.ts";

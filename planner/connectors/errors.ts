@@ -41,3 +41,29 @@ export function storeUnreachable(place: string, why: string, cause: unknown): Us
     cause,
   });
 }
+
+/** The global planner can't be reached when the planner starts. */
+export function globalPlannerUnreachable(url: string, cause: Error): UserError {
+  return new UserError({
+    code: "PLANNER_CONNECTOR_GLOBAL_PLANNER_UNREACHABLE",
+    where: url,
+    message: `the global planner gives no answer: ${cause.message}`,
+    hint: "check that understudy global-planner runs there, and global_planner_url",
+    exitCode: 1,
+    cause,
+  });
+}
+
+/** The global planner takes no requests of this planner. */
+export function globalPlannerRefuses(url: string, status: number, why: string): UserError {
+  const hint =
+    status === 401
+      ? "set global_planner_token or global_planner_token_file"
+      : "see docs/global-planner.md for its messages and what to do";
+  return new UserError({
+    code: "PLANNER_CONNECTOR_GLOBAL_PLANNER_REFUSES",
+    where: url,
+    message: `the global planner answers ${status}: ${why}`,
+    hint,
+  });
+}

@@ -1,6 +1,17 @@
+export { GlobalPlannerConnector, type GlobalPlannerConnectorOptions } from "./global-planner/connector.ts";
+export {
+  DEPLOYMENT_PATH,
+  deploymentQuestionSchema,
+  SCALE_PATH,
+  scaleRequestSchema,
+  type WireDeploymentAnswer,
+  type WireScaleAnswer,
+  type WireScaleRequest,
+} from "./global-planner/protocol.ts";
 export type { ClusterOptions } from "./kubernetes/client.ts";
 export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
 export { type KubernetesLeadershipOptions, kubernetesLeadership } from "./kubernetes/leadership.ts";
+export { type ScalableGraph, scalableGraphs } from "./kubernetes/scalable.ts";
 export { AdvisoryConnector, type AdvisoryConnectorOptions } from "./none.ts";
 export { type Pace, realPace } from "./pace.ts";
 export { FileStore, type FileStoreOptions } from "./stores/file-store.ts";

@@ -1,7 +1,7 @@
 export { Diagnostics, type DiagnosticsOptions, LOG_SCHEMA } from "./diagnostics.ts";
 export { type ControlOptions, controlApp } from "./http/control.ts";
 export { type DashboardOptions, type DashboardPage, dashboardApp } from "./http/dashboard.ts";
-export { listenAt } from "./http/server.ts";
+export { listenAt, type ServerOptions, serviceServer } from "./http/server.ts";
 export { storeApp } from "./http/store.ts";
 export { PlannerMetrics } from "./metrics.ts";
 export { ControlRefused, MinimumEndpoints, type MinimumOptions } from "./minimum.ts";

@@ -12,6 +12,7 @@ export const COMMAND_TABLE: CommandTable = {
   load: async () => (await import("./commands/load.ts")).loadCommand(),
   mocker: async () => (await import("./commands/mocker.ts")).mockerCommand(),
   planner: async () => (await import("./commands/planner.ts")).plannerCommand(),
+  "global-planner": async () => (await import("./commands/global-planner.ts")).globalPlannerCommand(),
   profile: async () => (await import("./commands/profile.ts")).profileCommand(),
   "profile-endpoint": async () => (await import("./commands/profile-endpoint.ts")).profileEndpointCommand(),
   estimate: async () => (await import("./commands/estimate.ts")).estimateCommand(),

@@ -52,10 +52,10 @@ export class GraphApi {
     return graphOf(object, this.version, this.client.namespace);
   }
 
-  /** Names of all deployments of the namespace. */
-  async others(options: CallOptions = {}): Promise<string[]> {
+  /** All deployments of the namespace. */
+  async all(options: CallOptions = {}): Promise<Graph[]> {
     const found = await this.client.request<{ items?: GraphObject[] }>({ path: this.#path(GRAPHS), ...options });
-    return (found.items ?? []).map(({ metadata }) => metadata.name);
+    return (found.items ?? []).map((object) => graphOf(object, this.version, this.client.namespace));
   }
 
   /** Null where the component has none. */

@@ -197,7 +197,12 @@ export class KubernetesConnector implements Connector {
       return await viewOf(api, question, call);
     } catch (error) {
       if (!(error instanceof ApiFailure && error.status === 404)) throw error;
-      throw deploymentMissing(api.place, await api.others(call).catch(() => []), error);
+      const others = await api.all(call).catch(() => []);
+      throw deploymentMissing(
+        api.place,
+        others.map(({ name }) => name),
+        error,
+      );
     }
   }
 

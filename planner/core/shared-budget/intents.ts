@@ -32,8 +32,4 @@ export class IntentCache {
     }
     return [...this.#intents.values()];
   }
-
-  forget(deployment: string): void {
-    for (const [key, intent] of this.#intents) if (intent.deployment === deployment) this.#intents.delete(key);
-  }
 }

@@ -196,7 +196,5 @@ describe("the cache of intents", () => {
       intent("a", "decode", 5, 0),
       intent("b", "decode", 1, 20),
     ]);
-    cache.forget("a");
-    expect(cache.fresh(20)).toEqual([intent("b", "decode", 1, 20)]);
   });
 });
