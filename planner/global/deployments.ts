@@ -210,7 +210,7 @@ export class Deployments {
         role,
         replicas: desired,
         gpusPerReplica: size,
-        takesChanges: isSeen && state !== null && state.ready,
+        takesChanges: isSeen && state?.ready === true,
       };
     });
   }
