@@ -101,6 +101,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
       reportingPort: portOf(document.metric_reporting_prometheus_port),
     },
     connector: {
+      globalPlanner: globalPlanner(document),
       virtualStore: storeAddress(document.virtual_store),
       virtualStoreAccess: {
         username: document.virtual_store_username,
@@ -167,6 +168,16 @@ function tickIntervalMs(document: PlannerDocument, strategy: StrategyName): numb
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** In a cluster it is a Service of this name, in the Kubernetes namespace that bears the Dynamo namespace's name. */
+function globalPlanner(document: PlannerDocument): PlannerServiceConfig["connector"]["globalPlanner"] {
+  if (document.environment !== "global-planner") return null;
+  return {
+    url: document.global_planner_url ?? `http://global-planner.${document.global_planner_namespace}:9087`,
+    token: document.global_planner_token,
+    tokenFile: document.global_planner_token_file,
+  };
 }
 
 /** An address that the schema has let pass. */

@@ -225,6 +225,7 @@ function connectorProblems(document: Document, given: (field: FieldName) => bool
   for (const [one, other] of [
     ["metric_pulling_prometheus_token", "metric_pulling_prometheus_token_file"],
     ["api_token", "api_token_file"],
+    ["global_planner_token", "global_planner_token_file"],
   ] as const) {
     if (given(one) && given(other) && document[one] !== null && document[other] !== null) {
       problems.push({ field: one, message: `${one} and ${other} are both given`, hint: "keep one of them" });

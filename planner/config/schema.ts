@@ -219,6 +219,16 @@ const ownFields = {
   frontend_urls: ownMetrics(urls, "Frontends to be scraped; Prometheus is not asked then"),
   worker_urls: ownMetrics(urls, "Workers to be asked for forward passes and load"),
 
+  global_planner_url: connector(
+    z
+      .url({ protocol: /^https?$/ })
+      .nullable()
+      .default(null),
+    "`global-planner`: its address",
+    { preset: "`http://global-planner.<global_planner_namespace>:9087`" },
+  ),
+  global_planner_token: connector(orNull, "Bearer token that the global planner asks for", { secret: true }),
+  global_planner_token_file: connector(orNull, "File of that token, read anew for every request"),
   virtual_store: connector(
     z
       .string()

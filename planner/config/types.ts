@@ -136,6 +136,8 @@ export interface PlannerServiceConfig {
   };
 
   connector: {
+    /** Environment `global-planner`; null in others. */
+    globalPlanner: { url: string; token: string | null; tokenFile: string | null } | null;
     virtualStore: StoreAddress;
     virtualStoreAccess: {
       username: string | null;

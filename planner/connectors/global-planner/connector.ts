@@ -11,6 +11,7 @@ import type {
   ScaleRequest,
   ScaleStatus,
 } from "../types.ts";
+import type { WorkerDiscovery } from "../virtual/connector.ts";
 import {
   GlobalPlannerClient,
   type GlobalPlannerClientOptions,
@@ -42,6 +43,8 @@ export interface GlobalPlannerConnectorOptions
    * sight is taken.
    */
   sight?: Connector;
+  /** Who counts the workers that serve, where nobody sees the deployment itself. */
+  discovery?: WorkerDiscovery;
   pace?: Pace;
   /** Uniform in [0, 1): jitter. Default: a stream seeded with the namespace. */
   random?: () => number;
@@ -92,7 +95,7 @@ export class GlobalPlannerConnector implements Connector {
 
   async state(): Promise<DeploymentState | null> {
     const { sight } = this.#options;
-    const state = sight === undefined ? await this.#stateByGlobalPlanner() : await sight.state();
+    const state = sight === undefined ? await this.#counted(await this.#stateByGlobalPlanner()) : await sight.state();
     if (state !== null) await this.#takeBack(state);
     return state;
   }
@@ -148,6 +151,20 @@ export class GlobalPlannerConnector implements Connector {
       if (error instanceof GlobalPlannerSilent) return null;
       throw error;
     }
+  }
+
+  /** With the workers that were counted here. Null where they can't be counted. */
+  async #counted(state: DeploymentState | null): Promise<DeploymentState | null> {
+    const { discovery } = this.#options;
+    if (state === null || discovery === undefined) return state;
+    const counts = await discovery();
+    const roles: Partial<Record<Role, RoleState>> = {};
+    for (const known of Object.values(state.roles)) {
+      const ready = counts?.[known.role];
+      if (ready === undefined) return null;
+      roles[known.role] = { ...known, ready, stable: known.stable && ready === known.desired };
+    }
+    return { ...state, roles };
   }
 
   /** Wishes that were not repeated since the last look are no longer wished: the counts in force are, then. */

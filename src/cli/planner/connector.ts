@@ -6,6 +6,8 @@ import {
   AdvisoryConnector,
   type ClusterOptions,
   type Connector,
+  GlobalPlannerConnector,
+  type GlobalPlannerConnectorOptions,
   KubernetesConnector,
   kubernetesLeadership,
   type Leadership,
@@ -80,14 +82,32 @@ function connectorOf(config: PlannerServiceConfig, identity: string, options: De
       });
     case "none":
       return new AdvisoryConnector({ ...known, ...(discovery === null ? {} : { discovery }) });
-    default:
-      throw new UserError({
-        code: "PLANNER_ENVIRONMENT_UNAVAILABLE",
-        where: "environment",
-        message: `found ${environment}, which this planner can't scale yet, expected kubernetes, virtual or none`,
-        hint: "--environment virtual --virtual-store file:./planner-state",
-      });
+    case "global-planner":
+      return globalPlannerConnector(
+        config,
+        { roles, gpusPerReplica, ...(discovery === null ? {} : { discovery }) },
+        () => kubernetesConnector(config, identity, options.log),
+      );
   }
+}
+
+/** Where a kubeconfig is given, the deployment is seen in the cluster, and wishes alone go to the global planner. */
+function globalPlannerConnector(
+  { connector: settings, namespace, service }: PlannerServiceConfig,
+  known: Pick<GlobalPlannerConnectorOptions, "roles" | "gpusPerReplica" | "discovery">,
+  sight: () => Connector,
+): GlobalPlannerConnector {
+  const { globalPlanner, graphDeploymentName, kubernetesNamespace, kubeconfig } = settings;
+  return new GlobalPlannerConnector({
+    ...known,
+    ...globalPlanner!,
+    callerNamespace: namespace,
+    graphDeploymentName: graphDeploymentName ?? namespace,
+    kubernetesNamespace: kubernetesNamespace ?? process.env.POD_NAMESPACE ?? "default",
+    // A tick must not take longer than it may.
+    deadlineMs: Math.min(20_000, service.tickMaxDurationMs),
+    ...(kubeconfig === null ? {} : { sight: sight() }),
+  });
 }
 
 function kubernetesConnector(config: PlannerServiceConfig, identity: string, log: ServiceLog): KubernetesConnector {
@@ -97,7 +117,7 @@ function kubernetesConnector(config: PlannerServiceConfig, identity: string, log
     roles: rolesOf(config),
     identity,
     cluster: clusterOf(config),
-    readOnly: service.advisory,
+    readOnly: service.advisory || config.environment === "global-planner",
     leaderElection: needsLeader(config),
     checkMs: config.connector.checkIntervalMs,
     warn: (text) => log.warn(text),
@@ -106,8 +126,12 @@ function kubernetesConnector(config: PlannerServiceConfig, identity: string, log
   });
 }
 
-/** Who only advises has nobody to agree with, and must not keep others from acting. */
+/**
+ * Who only advises has nobody to agree with, and must not keep others from acting. Behind a global planner there is a place to agree only where
+ * the cluster is seen.
+ */
 function needsLeader({ connector, service, environment }: PlannerServiceConfig): boolean {
+  if (environment === "global-planner" && connector.kubeconfig === null) return false;
   return connector.leaderElection && !service.advisory && environment !== "none";
 }
 

@@ -130,6 +130,11 @@ describe("rules between fields", () => {
     ],
     ["a role is not there", "{mode: decode, prefill_min_endpoint: 1}", /\(prefill_min_endpoint\).*no prefill workers/],
     ["the global planner is nowhere", "environment: global-planner", /needs global_planner_namespace/],
+    [
+      "a token for the global planner twice",
+      "{environment: global-planner, global_planner_namespace: g, global_planner_token: a, global_planner_token_file: b}",
+      /\(global_planner_token\): global_planner_token and global_planner_token_file are both given/,
+    ],
     ["power has no limit", "enable_power_awareness: true", /enable_power_awareness needs total_gpu_power_limit/],
     [
       "power is unknown",

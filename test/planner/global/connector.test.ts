@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { GlobalPlannerConnector, type ScaleOutcome } from "#planner/connectors";
 import type { Role, Targets } from "#planner/core";
-import { type ConnectorFixture, connectorConformance } from "../connectors/conformance.ts";
+import { connectorConformance } from "../connectors/conformance.ts";
+import type { ConnectorFixture } from "../connectors/conformance-claims.ts";
 import { targetsOf } from "../connectors/stores.ts";
 import { VirtualFleet } from "./virtual-fixture.ts";
 
