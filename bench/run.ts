@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: what a rehearsal costs. `--against-dynosim` measures DynoSim 1.6.1 in the same run, the two alternating.
- * With `--live`: what the live mocker can do. Prints a table (docs/performance.md explains it); exit code 1 where a promise is
+ * With `--live`: what the live mocker can do; with `--planner`: what a planner costs. Prints a table (docs/performance.md explains it); exit code 1 where a promise is
  * broken or a summary differs.
  */
 import { writeFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { compareSummaries } from "#src/conformance";
 import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
 import { runLiveBench } from "./live/run.ts";
+import { runPlannerBench } from "./planner/run.ts";
 import { runPredictorsBench } from "./predictors.ts";
 import {
   type Measurement,
@@ -33,6 +34,8 @@ const { values: flags } = parseArgs({
     profiling: { type: "boolean", default: false },
     predictors: { type: "boolean", default: false },
     "round-trip": { type: "boolean", default: false },
+    planner: { type: "boolean", default: false },
+    days: { type: "string", default: "30" },
     scale: { type: "string", default: "1" },
     repeat: { type: "string", default: "3" },
     json: { type: "string" },
@@ -51,6 +54,8 @@ if (flags.help) {
   --profiling        rapid profiling instead: the whole pipeline with its pictures
   --predictors       the planner's predictors instead: ms per forecast (the plain run ends with them, too)
   --round-trip       profile-endpoint against a live mocker instead: does it give the mocker's profile back?
+  --planner          the planner instead: a tick, a simulated day, memory over a month of ticks
+  --days N           days of ticks over which memory is watched (30)
   --scale X          length of the live rows; promises are about 1, the default`);
 } else {
   process.exitCode = flags.live
@@ -59,9 +64,11 @@ if (flags.help) {
       ? await profiling()
       : flags["round-trip"]
         ? await roundTrip()
-        : flags.predictors
-          ? await predictors()
-          : await main();
+        : flags.planner
+          ? await planner()
+          : flags.predictors
+            ? await predictors()
+            : await main();
 }
 
 async function predictors(): Promise<number> {
@@ -91,6 +98,11 @@ async function live(): Promise<number> {
 async function profiling(): Promise<number> {
   const options = { only: flags.only ?? "", repeat: positive("repeat"), json: flags.json ?? null, progress };
   return (await runProfilingBench(options)) ? 0 : 1;
+}
+
+async function planner(): Promise<number> {
+  const options = { only: flags.only ?? "", days: positive("days"), json: flags.json ?? null, progress };
+  return (await runPlannerBench(options)) ? 0 : 1;
 }
 
 async function main(): Promise<number> {
@@ -137,7 +149,7 @@ async function dynosimPython(): Promise<string> {
   }
 }
 
-function positive(flag: "requests" | "repeat"): number {
+function positive(flag: "requests" | "repeat" | "days"): number {
   const value = Number(flags[flag]);
   if (Number.isInteger(value) && value > 0) return value;
   console.error(`error: --${flag}: found ${flags[flag]}, expected a whole number above 0`);
