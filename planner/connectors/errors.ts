@@ -2,10 +2,11 @@ import { UserError } from "#common";
 
 /** An address of a store that is none. */
 export function badStoreAddress(address: string): UserError {
+  const shown = address.replaceAll(/\/\/[^/@]*@/g, "//…@").replace(/\?.*/, "?…");
   return new UserError({
     code: "PLANNER_CONNECTOR_BAD_STORE",
     where: "virtual_store",
-    message: `found store ${JSON.stringify(address)}, expected file:FOLDER, etcd:http://HOST:PORT[,…] or http(s)://HOST:PORT`,
+    message: `found store ${JSON.stringify(shown)}, expected file:FOLDER, etcd:http://HOST:PORT[,…] or http(s)://HOST:PORT`,
     hint: "names, passwords and tokens have fields of their own: virtual_store_username, virtual_store_password, virtual_store_token",
   });
 }

@@ -216,6 +216,42 @@ await describeWithKubernetes("the connector kubernetes when things go wrong", (t
     });
   });
 
+  describe("an end of the right to act", () => {
+    it("writes nothing more from the moment on, not even to put something back", async () => {
+      const graph = await create();
+      const connector = await opened(graph);
+      const mandate = new AbortController();
+      proxy.when((passing) => {
+        if (!scalePatch("VllmDecodeWorker")(passing)) return undefined;
+        mandate.abort();
+        return { status: 503 };
+      });
+      const outcome = await connector.scale({
+        targets: { prefill: 2, decode: 3 },
+        reason: "more load",
+        decision: 7,
+        signal: mandate.signal,
+      });
+      expect(outcome).toMatchObject({ status: "failed", inForce: { prefill: 2, decode: 1 } });
+      expect(outcome.message).toContain("this planner may act no longer; prefill is changed to 2, the rest is not");
+      expect(await graph.asked()).toEqual({ prefill: 2, decode: 1 });
+      expect(patchesOf()).toBe(2);
+    });
+
+    it("writes nothing at all where it came before", async () => {
+      const graph = await create();
+      const connector = await opened(graph);
+      const outcome = await connector.scale({
+        targets: { prefill: 2, decode: 3 },
+        reason: "more load",
+        decision: 7,
+        signal: AbortSignal.abort(),
+      });
+      expect(outcome).toMatchObject({ status: "failed", inForce: { prefill: 1, decode: 1 } });
+      expect(patchesOf()).toBe(0);
+    });
+  });
+
   describe("watches", () => {
     it("sees a change come about though its watches are cut and the API forgets where they were", async () => {
       const graph = await create();

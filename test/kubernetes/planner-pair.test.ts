@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { waitFor } from "../integration/processes.ts";
+import { RunningPlanner } from "../integration/running-planner.ts";
 import { describeWithKubernetes } from "../tools.ts";
 import { KubeApiServer, type KubeObject } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { TestGraph } from "./graph.ts";
-import { RunningPlanner } from "./running-planner.ts";
 
 /** As client-go's leader election has them, and so have planners. */
 const LEASE_MS = 15_000;

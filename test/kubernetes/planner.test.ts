@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { waitFor } from "../integration/processes.ts";
+import { RunningPlanner } from "../integration/running-planner.ts";
 import { FakeFeed, FakeServer } from "../planner/sources/fake-deployment.ts";
 import { describeWithKubernetes } from "../tools.ts";
 import { type ApiUser, KubeApiServer, type KubeObject } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
 import { DISAGGREGATED, TestGraph, type TestGraphOptions } from "./graph.ts";
 import { allow, documentedRules } from "./rights.ts";
-import { RunningPlanner } from "./running-planner.ts";
 
 interface SentEvent extends KubeObject {
   reason: string;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TickSnapshot } from "#planner/service";
-import { CliProcess, freePort, getJson, waitFor } from "../integration/processes.ts";
+import { CliProcess, freePort, getJson, waitFor } from "./processes.ts";
 
 export interface PlannerStatus {
   leader: boolean;
