@@ -1,4 +1,5 @@
 export { prometheusSource } from "./prometheus/prometheus-source.ts";
+export { PrometheusWorkers } from "./prometheus/prometheus-workers.ts";
 export { loadProphet } from "./prophet-engine.ts";
 export { scrapeSource } from "./scrape-source.ts";
 export type { TraceRequest } from "./traces/request-line.ts";

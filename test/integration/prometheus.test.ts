@@ -1,11 +1,12 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  PrometheusTraffic,
+  type PrometheusTrafficOptions,
+} from "../../planner/sources/prometheus/prometheus-traffic.ts";
 import { describeWithPrometheus } from "../tools.ts";
-import { CliProcess, type CliServer, freePort, getJson, startServer, statusOf, waitFor } from "./processes.ts";
+import { CliProcess, type CliServer, getJson, startServer, waitFor } from "./processes.ts";
+import { PrometheusServer } from "./prometheus-server.ts";
 
 const REQUESTS = 48;
 /** Prompts take 40 ms each and tokens 15 ms; two sequences at a time, so that TTFT spreads over several buckets. */
@@ -27,13 +28,11 @@ type Sample = { metric: Record<string, string>; value: [number, string] };
 await describeWithPrometheus("Prometheus", ({ prometheus, promtool }) => {
   let worker: CliServer;
   let frontend: CliServer;
-  let server: ChildProcess;
-  let folder: string;
-  let api: string;
+  let server: PrometheusServer;
   let report: LoadReport;
 
   async function query(expression: string): Promise<Sample[]> {
-    const url = `${api}/query?query=${encodeURIComponent(expression)}`;
+    const url = `${server.url}/api/v1/query?query=${encodeURIComponent(expression)}`;
     return (await getJson<{ data: { result: Sample[] } }>(url)).data.result;
   }
 
@@ -45,21 +44,10 @@ await describeWithPrometheus("Prometheus", ({ prometheus, promtool }) => {
   beforeAll(async () => {
     worker = await startServer("mocker", WORKER);
     frontend = await startServer("frontend", ["--worker", worker.url]);
-    folder = mkdtempSync(join(tmpdir(), "understudy-prometheus-"));
-    const port = await freePort();
-    const jobs = [
-      { job_name: "worker", static_configs: [{ targets: [new URL(worker.url).host] }] },
-      { job_name: "frontend", static_configs: [{ targets: [new URL(frontend.url).host] }] },
-    ];
-    // JSON is YAML.
-    const config = { global: { scrape_interval: "200ms", scrape_timeout: "200ms" }, scrape_configs: jobs };
-    writeFileSync(join(folder, "prometheus.yml"), JSON.stringify(config));
-    const flags = [`--config.file=${join(folder, "prometheus.yml")}`, `--storage.tsdb.path=${join(folder, "data")}`];
-    server = spawn(prometheus, [...flags, `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"], {
-      stdio: "ignore",
-    });
-    api = `http://127.0.0.1:${port}/api/v1`;
-    await waitFor("Prometheus", async () => (await statusOf(`http://127.0.0.1:${port}/-/ready`)) === 200);
+    server = await PrometheusServer.start(prometheus, [
+      { name: "worker", urls: [worker.url] },
+      { name: "frontend", urls: [frontend.url] },
+    ]);
     const load = new CliProcess(["load", "--url", frontend.url, "--json", ...LOAD]);
     expect(await load.exited, load.output).toEqual({ code: 0, signal: null });
     report = JSON.parse(load.stdout) as LoadReport;
@@ -70,13 +58,8 @@ await describeWithPrometheus("Prometheus", ({ prometheus, promtool }) => {
   });
 
   afterAll(async () => {
-    if (server !== undefined) {
-      const ended = once(server, "exit");
-      server.kill("SIGKILL");
-      await ended;
-    }
+    await server?.end();
     await Promise.all([worker?.process.end(), frontend?.process.end()]);
-    rmSync(folder, { recursive: true, force: true });
   });
 
   it("scrapes worker and frontend", async () => {
@@ -112,6 +95,53 @@ await describeWithPrometheus("Prometheus", ({ prometheus, promtool }) => {
       const bucketOf = (seconds: number) => bounds.findIndex((bound) => seconds <= bound);
       const wanted = report[measured][percentile] / 1000;
       expect(Math.abs(bucketOf(found) - bucketOf(wanted)), `${found} s and ${wanted} s`).toBeLessThanOrEqual(1);
+    });
+  });
+
+  describe("the planner's expressions", () => {
+    async function observed(options: Partial<PrometheusTrafficOptions>) {
+      const traffic = new PrometheusTraffic({
+        endpoint: server.url,
+        model: "LLAMA",
+        namespace: "dynamo",
+        metricsSource: "frontend",
+        backend: "vllm",
+        means: "weighted",
+        sla: { ttftMs: 10_000, itlMs: 10_000 },
+        rangeMs: 60_000,
+        ...options,
+      });
+      try {
+        return await traffic.window(0, 60_000);
+      } finally {
+        await traffic.close();
+      }
+    }
+
+    it.each(["weighted", "unweighted"] as const)("say what the load was, frontends %s", async (means) => {
+      const { part, problems } = await observed({ means });
+      expect(problems).toEqual([]);
+      expect(part.completedRequests).toBeGreaterThan(0);
+      expect(part.meanOsl).toBeCloseTo(16, 6);
+      expect(part.meanTtftMs).toBeGreaterThan(40);
+      expect(part.meanItlMs).toBeGreaterThan(10);
+      expect(part.meanRequestDurationMs).toBeGreaterThan(part.meanTtftMs!);
+      // Everybody is within such an SLA; where all frontends count alike, nobody is judged.
+      expect(part.ttftMet).toBe(part.ttftJudged);
+      expect(part.ttftJudged > 0).toBe(means === "weighted");
+      expect(part.kvHitRate).toBe(0);
+    });
+
+    it.each(["vllm", "sglang", "trtllm"] as const)("are understood, those of routers and %s, too", async (backend) => {
+      const { part, problems } = await observed({ metricsSource: "router", backend });
+      expect(part).toMatchObject({ startedRequests: null, completedRequests: null, acceptLength: null });
+      expect(problems).toEqual([`Prometheus ${server.url}: routers, namespace dynamo: Prometheus has no such series`]);
+    });
+
+    it("find nothing of a model that is not there, and say which one is", async () => {
+      const { part, problems } = await observed({ model: "mistral" });
+      expect(part.startedRequests).toBeNull();
+      expect(problems).toEqual([expect.stringContaining("but of model llama")]);
     });
   });
 

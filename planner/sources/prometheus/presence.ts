@@ -39,7 +39,7 @@ export async function presence(client: PrometheusClient, question: PresenceQuest
   if (found.length > 0) {
     const age = Math.min(...found.map(({ value }) => value));
     if (!(age > staleS)) return { state: "fresh", incomplete, problems };
-    return { state: "stale", incomplete, problems: [...problems, `${what}: no sample for ${age.toFixed(0)} s`] };
+    return { state: "stale", incomplete, problems: [...problems, `${what}: no sample for more than ${staleS} s`] };
   }
   const others = await ask(client, `count by (model, dynamo_namespace) (${any})`);
   if (others.kind === "failed") return { state: "unknown", incomplete, problems: [`${what}: ${others.reason}`] };

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Role } from "#planner/core";
 import { HttpClient, reasonOf } from "../http-client.ts";
-import type { SourceWorker, SourceWorkers } from "../types.ts";
+import type { SourceWorkers } from "../types.ts";
+import { Roster } from "./roster.ts";
 
 export interface FleetOptions {
   /** Frontends, which know their workers (`GET /workers`); addresses without a path. */
@@ -32,8 +32,7 @@ const listSchema = z.object({ workers: z.array(z.unknown()) });
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #client: HttpClient;
-  readonly #numbers = new Map<string, number>();
-  readonly #next: Record<Role, number> = { prefill: 0, decode: 0 };
+  readonly #roster = new Roster();
   /** What went wrong the last time, one line each. */
   problems: readonly string[] = [];
   /** What each address told last, and when. */
@@ -57,27 +56,14 @@ export class Fleet {
     const known = [...frontends, ...workers].map((address, i) => this.#orLast(address, answers[i]!));
     this.problems = problems;
     if (known.every((cards) => cards === null)) return null;
-    const found = new Map<string, SourceWorker>();
-    for (const card of known.flatMap((cards) => cards ?? [])) {
-      const role: Role = card.role === "prefill" ? "prefill" : "decode";
-      const state = card.state === "ready" ? "active" : card.state === "draining" ? "draining" : "starting";
-      found.set(card.url, { workerId: this.#numberOf(card.url, role), role, state, url: card.url });
-    }
-    for (const url of this.#numbers.keys()) if (!found.has(url)) this.#numbers.delete(url);
-    const all = [...found.values()];
-    return { workers: all, counts: { prefill: countsOf(all, "prefill"), decode: countsOf(all, "decode") }, problems };
+    return this.#roster.of(
+      known.flatMap((cards) => cards ?? []),
+      problems,
+    );
   }
 
   async close(): Promise<void> {
     await this.#client.close();
-  }
-
-  #numberOf(url: string, role: Role): number {
-    const known = this.#numbers.get(url);
-    if (known !== undefined) return known;
-    const number = this.#next[role]++;
-    this.#numbers.set(url, number);
-    return number;
   }
 
   /** A frontend that is down for a moment takes no workers with it; a worker that is down is. */
@@ -123,10 +109,4 @@ export class Fleet {
       return null;
     }
   }
-}
-
-function countsOf(workers: readonly SourceWorker[], role: Role) {
-  const count = (state: SourceWorker["state"]) =>
-    workers.filter((worker) => worker.role === role && worker.state === state).length;
-  return { active: count("active"), starting: count("starting"), draining: count("draining") };
 }

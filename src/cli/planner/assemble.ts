@@ -68,7 +68,7 @@ async function assembleFor(
     clock,
     (...audit) => pluginMetrics.record(...audit),
   );
-  const source = sourceOf({ config, origins }, clock, fleet, profile);
+  const source = sourceOf({ config, origins }, { clock, fleet, profile, log });
   const { budget, engine, service: settings } = config;
   const minimum = new MinimumEndpoints(planner, {
     mode: config.mode,

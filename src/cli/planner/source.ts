@@ -1,64 +1,112 @@
 import { type Clock, UserError } from "#common";
 import type { ReadPlannerConfig } from "#planner/config";
-import type { ObservationSource } from "#planner/service";
-import { type Fleet, prometheusSource, scrapeSource } from "#planner/sources";
+import type { ObservationSource, ServiceLog } from "#planner/service";
+import { type Fleet, PrometheusWorkers, prometheusSource, scrapeSource } from "#planner/sources";
 import { buildSurface, type Profile } from "#profiles";
 
-/** Range of Prometheus' averages where a strategy decides more often than that: four scrapes at the usual 15 s. */
-const SHORTEST_RANGE_MS = 60_000;
+/** Range of Prometheus' averages for strategies that decide more often than that: four scrapes at the usual 15 s. */
+const USUAL_RANGE_MS = 60_000;
+
+export interface SourceParts {
+  clock: Clock;
+  fleet: Fleet;
+  profile: Profile;
+  log: ServiceLog;
+}
 
 /**
- * What the planner observes its deployment by: frontends where some are named, else Prometheus; and the workers of either for
- * their loads and forward passes.
+ * What the planner observes its deployment by: frontends where some are named, else Prometheus; and the workers that frontends,
+ * the configuration or Prometheus name, for their loads and forward passes.
  * @throws UserError PLANNER_NO_SOURCE where there is nothing to observe; those of the sources
  */
 export function sourceOf(
   { config, origins }: Pick<ReadPlannerConfig, "config" | "origins">,
-  clock: Clock,
-  fleet: Fleet,
-  profile: Profile,
+  parts: SourceParts,
 ): ObservationSource {
-  const { metrics, sla, modelName, environment } = config;
-  const common = {
+  const { metrics, environment } = config;
+  if (metrics.frontendUrls.length > 0) return told(frontendSource(config, parts), parts.log);
+  // The preset is the address of a service in a cluster.
+  const isNamed = origins.get("metric_pulling_prometheus_endpoint") !== "default";
+  if (!isNamed && (environment === "virtual" || environment === "none")) throw nothingToObserve(environment);
+  return told(clusterSource(config, parts), parts.log);
+}
+
+type Config = ReadPlannerConfig["config"];
+
+function frontendSource(config: Config, { clock, fleet, profile }: SourceParts): ObservationSource {
+  const { metrics, sla, modelName } = config;
+  const surface = buildSurface(profile, "robust");
+  return scrapeSource({
     clock,
     workers: () => fleet.read(),
     whyNoWorkers: () => fleet.problems,
     disaggregated: config.mode === "disagg",
     forwardPasses: needsForwardPasses(config),
-  };
-  if (metrics.frontendUrls.length > 0) {
-    const surface = buildSurface(profile, "robust");
-    return scrapeSource({
-      ...common,
-      frontends: metrics.frontendUrls,
-      sla,
-      feasible: (isl) => surface.ttftMs(isl) <= sla.ttftMs,
-      idlePrefillMs: (isl) => surface.ttftMs(isl),
-      ...(modelName === null ? {} : { model: modelName }),
-    });
-  }
-  // The preset is the address of a service in a cluster.
-  const isNamed = origins.get("metric_pulling_prometheus_endpoint") !== "default";
-  if (!isNamed && (environment === "virtual" || environment === "none")) throw nothingToObserve(environment);
-  const isCompat = config.strategy === "sla-compat" || config.strategy === "load-compat";
-  return prometheusSource({
-    ...common,
-    prometheus: {
-      ...metrics.prometheus,
-      model: modelName,
-      namespace: config.namespace,
-      metricsSource: config.throughput.metricsSource,
-      backend: config.backend,
-      means: isCompat ? "unweighted" : "weighted",
-      sla,
-      rangeMs: isCompat ? config.throughput.intervalMs : Math.max(SHORTEST_RANGE_MS, config.service.tickIntervalMs),
-    },
+    frontends: metrics.frontendUrls,
+    sla,
+    feasible: (isl) => surface.ttftMs(isl) <= sla.ttftMs,
+    idlePrefillMs: (isl) => surface.ttftMs(isl),
+    ...(modelName === null ? {} : { model: modelName }),
   });
 }
 
-function needsForwardPasses({ strategy, scaling, plugins }: ReadPlannerConfig["config"]): boolean {
+function clusterSource(config: Config, { clock, fleet }: SourceParts): ObservationSource {
+  const { metrics, modelName: model, namespace, throughput, backend, sla, service } = config;
+  const isCompat = config.strategy === "sla-compat" || config.strategy === "load-compat";
+  const workers =
+    metrics.workerUrls.length > 0 ? fleet : new PrometheusWorkers({ ...metrics.prometheus, model, namespace });
+  const source = prometheusSource({
+    clock,
+    workers: () => workers.read(),
+    whyNoWorkers: () => workers.problems,
+    disaggregated: config.mode === "disagg",
+    forwardPasses: needsForwardPasses(config),
+    prometheus: {
+      ...metrics.prometheus,
+      model,
+      namespace,
+      metricsSource: throughput.metricsSource,
+      backend,
+      means: isCompat ? "unweighted" : "weighted",
+      sla,
+      rangeMs: isCompat
+        ? throughput.intervalMs
+        : Math.max(service.tickIntervalMs, Math.min(USUAL_RANGE_MS, throughput.intervalMs)),
+    },
+  });
+  return {
+    observe: (nowMs) => source.observe(nowMs),
+    get problems() {
+      return source.problems;
+    },
+    async close() {
+      await Promise.all([source.close(), workers === fleet ? undefined : workers.close()]);
+    },
+  };
+}
+
+function needsForwardPasses({ strategy, scaling, plugins }: Config): boolean {
   const asked = plugins.configured.some(({ needs }) => needs.some((need) => need === "forward_passes"));
   return strategy === "default" || strategy === "load-compat" || scaling.load || asked;
+}
+
+/** The log tells what begins to be missing, and when all is there again: once, not at every tick. */
+function told(source: ObservationSource, log: ServiceLog): ObservationSource {
+  let known = new Set<string>();
+  return {
+    async observe(nowMs) {
+      const observation = await source.observe(nowMs);
+      const problems = new Set(source.problems);
+      for (const problem of problems) if (!known.has(problem)) log.warn(`not observed: ${problem}`);
+      if (problems.size === 0 && known.size > 0) log.info("everything is observed again");
+      known = problems;
+      return observation;
+    },
+    get problems() {
+      return source.problems;
+    },
+    close: () => source.close(),
+  };
 }
 
 function nothingToObserve(environment: string): UserError {

@@ -1,0 +1,186 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { engineConfig, fixedTiming } from "#mocker/engine";
+import { type Frontend, startFrontend } from "#mocker/frontend";
+import { builtinTokenizer } from "#mocker/text";
+import { startWorkerHost, type WorkerHost } from "#mocker/worker";
+import { FileStore, VirtualEnvironment } from "#planner/connectors";
+import type { TickSnapshot } from "#planner/service";
+import { RunningPlanner } from "../kubernetes/running-planner.ts";
+import { describeWithPrometheus } from "../tools.ts";
+import { CliProcess, waitFor } from "./processes.ts";
+import { PrometheusServer } from "./prometheus-server.ts";
+
+const MODEL = "llama";
+const NAMESPACE = "rehearsal";
+
+/** A deployment of mock workers that an environment scales as the planner's decisions say. */
+class LiveEnvironment {
+  readonly frontend: Frontend;
+  readonly host: WorkerHost;
+  readonly environment: VirtualEnvironment;
+  /** Replicas as they were carried out, in order. */
+  readonly replicas: number[] = [];
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(frontend: Frontend, host: WorkerHost, environment: VirtualEnvironment) {
+    this.frontend = frontend;
+    this.host = host;
+    this.environment = environment;
+  }
+
+  /** @param changed told of the workers after each change */
+  run(changed: (urls: string[]) => void): void {
+    this.#running = this.#run(changed);
+  }
+
+  async #run(changed: (urls: string[]) => void): Promise<void> {
+    for (;;) {
+      const decision = await this.environment.wait(this.#stopping.signal);
+      if (decision === null) return;
+      const { host, frontend } = this;
+      const wanted = decision.workers.decode ?? host.workers.length;
+      for (const { url } of await host.addWorkers(Math.max(0, wanted - host.workers.length)))
+        frontend.discovery.add(url);
+      for (const { id, url } of host.workers.slice(wanted)) {
+        frontend.discovery.remove(url);
+        await host.drainWorker(id);
+      }
+      changed(host.workers.map(({ url }) => url));
+      this.replicas.push(wanted);
+      await this.environment.complete(decision);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    await this.environment.close();
+    await this.frontend.close();
+    await this.host.close();
+  }
+}
+
+await describeWithPrometheus("a planner that observes by Prometheus", ({ prometheus }) => {
+  let folder: string;
+  let live: LiveEnvironment;
+  let server: PrometheusServer;
+  let planner: RunningPlanner;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "understudy-store-"));
+    const host = await startWorkerHost({
+      count: 1,
+      settings: {
+        model: MODEL,
+        engine: engineConfig({ timing: fixedTiming({ prefillMs: 10, decodeMs: 2, perPass: false }) }),
+        dpSize: 1,
+        transfer: null,
+        startupMs: 0,
+        tokenizer: builtinTokenizer(),
+        handoffTimeoutMs: 10_000,
+        trustRequestStart: false,
+      },
+      staggerMs: 0,
+    });
+    const frontend = await startFrontend({ discovery: { kind: "manual" }, logLevel: "error" });
+    frontend.discovery.add(host.workers[0]!.url);
+    await frontend.whenReady(1);
+    const environment = new VirtualEnvironment(new FileStore(folder), NAMESPACE);
+    await environment.announce({ decode: 1 });
+    live = new LiveEnvironment(frontend, host, environment);
+    const labels = { dynamo_namespace: NAMESPACE };
+    const workers = (urls: string[]) => ({ name: "workers", urls, labels });
+    server = await PrometheusServer.start(prometheus, [
+      { name: "frontends", urls: [frontend.url], labels },
+      workers(host.workers.map(({ url }) => url)),
+    ]);
+    live.run((urls) => server.target(workers(urls)));
+    planner = await RunningPlanner.start({
+      mode: "agg",
+      environment: "virtual",
+      virtual_store: `file:${folder}`,
+      namespace: NAMESPACE,
+      model_name: MODEL.toUpperCase(),
+      metric_pulling_prometheus_endpoint: server.url,
+      strategy: "default",
+      optimization_target: "sla",
+      ttft_ms: 60,
+      itl_ms: 20,
+      max_gpu_budget: 3,
+      decode_startup_seconds: 0,
+      throughput_adjustment_interval_seconds: 4,
+      load_adjustment_interval_seconds: 1,
+      scaling_check_interval_seconds: 1,
+    });
+  });
+
+  afterAll(async () => {
+    await planner?.end("SIGTERM");
+    await live?.close();
+    await server?.end();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const last = async (): Promise<TickSnapshot | null> => (await planner.status())?.last ?? null;
+  const until = (what: string, test: (snapshot: TickSnapshot) => boolean, timeoutMs = 60_000) =>
+    waitFor(
+      what,
+      async () => {
+        const snapshot = await last();
+        return snapshot !== null && test(snapshot) ? snapshot : null;
+      },
+      timeoutMs,
+    );
+
+  it("knows no traffic from no data before the first request", async () => {
+    const { observed, decision, problems } = await until(
+      "a frontend that is scraped and idle",
+      ({ observed: seen }) => seen?.startedRequests === 0,
+    );
+    expect(observed).toMatchObject({ completedRequests: 0, meanTtftMs: null });
+    expect(decision!.targets).toBeNull();
+    expect(problems).toEqual([]);
+  });
+
+  it("scales up under load, sees what the workers do, and scales down again when the load has gone", async () => {
+    const shape = [
+      "--request-rate",
+      "15",
+      "--isl",
+      "1000",
+      "--osl",
+      "10",
+      "--benchmark-duration",
+      "12s",
+      "--no-report",
+    ];
+    const load = new CliProcess(["load", "--url", live.frontend.url, ...shape]);
+    const busy = await until("means of what ended", ({ observed }) => observed?.meanTtftMs != null);
+    expect(busy.observed!.startedRequests).toBeGreaterThan(0);
+    expect(Math.abs(busy.observed!.meanIsl! - 1000)).toBeLessThan(100);
+    expect(busy.observed!.meanOsl).toBeCloseTo(10, 1);
+    await waitFor("more than one worker", () => Math.max(0, ...live.replicas) > 1, 60_000);
+    await until("loads of all workers", ({ observed }) => Object.keys(observed?.kvTokens ?? {}).length > 1);
+    expect(await load.exited, load.output).toEqual({ code: 0, signal: null });
+    await until("a window without traffic", ({ observed }) => observed?.startedRequests === 0);
+    await waitFor("one worker again", () => live.host.workers.length === 1, 60_000);
+    expect(live.replicas.at(-1)).toBe(1);
+  });
+
+  it("changes nothing while the frontend can't be scraped, and says so", async () => {
+    const count = live.replicas.length;
+    await live.frontend.close();
+    const { observed, decision, problems } = await until(
+      "the frontend to be missing",
+      ({ observed: seen }) => seen?.startedRequests === null,
+    );
+    expect(observed).toMatchObject({ startedRequests: null, completedRequests: null });
+    expect(decision!.targets).toBeNull();
+    expect(problems.join("\n")).toMatch(/can't be scraped/);
+    expect(live.replicas).toHaveLength(count);
+  });
+});
