@@ -1,4 +1,5 @@
 import { passNanoseconds } from "./nanoseconds.ts";
+import type { ScheduledItem } from "./sequence.ts";
 import type { EngineConfig } from "./types.ts";
 
 /** What a pass has to compute; the sums are over its scheduled items. */
@@ -26,6 +27,32 @@ export function clearPassWork(work: PassWork): void {
   work.chunkWorkMs = 0;
   work.decodeCount = 0;
   work.decodeContextSum = 0;
+}
+
+/** Adds up what is scheduled. */
+export function passWorkOf({ quirks, role, timing }: EngineConfig, scheduled: readonly ScheduledItem[]): PassWork {
+  const work = emptyPassWork();
+  for (const { sequence, tokens, computedBefore } of scheduled) {
+    const end = computedBefore + tokens;
+    const total = sequence.isl + sequence.generated;
+    if (sequence.transferred) {
+      work.decodeCount++;
+      work.decodeContextSum += sequence.isl;
+      continue;
+    }
+    const promptEnd = sequence.recomputing && !quirks.freeOutputRecompute ? total : sequence.isl;
+    if (computedBefore < promptEnd && !(role === "decode" && quirks.freeDecodeRecompute)) {
+      work.prefillCount++;
+      work.prefillEndSum += Math.min(end, promptEnd);
+      work.prefillStartSum += computedBefore;
+      work.chunkWorkMs += timing.chunkWorkMs(computedBefore, Math.min(end, promptEnd));
+    }
+    if (end === total && end > promptEnd) {
+      work.decodeCount++;
+      work.decodeContextSum += end;
+    }
+  }
+  return work;
 }
 
 /** Prefill share of a pass, ms, rounded to whole ns after the speed-up. */

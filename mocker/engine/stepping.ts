@@ -3,7 +3,7 @@ import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { type Block, KvCache } from "./kv-cache.ts";
 import { passBatch } from "./pass-batch.ts";
-import { decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
+import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
 import { isPlainDecoding, type ScheduledItem, type Sequence } from "./sequence.ts";
 import type {
   Engine,
@@ -116,7 +116,7 @@ export class SteppingEngine implements Engine {
       if (!this.hasWork() || blocksWillReturn) return Number.NaN;
       this.#giveUpHead();
     }
-    this.#work = this.#passWork();
+    this.#work = passWorkOf(this.config, this.#scheduled);
     this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations);
     const prefillMs = prefillPassMs(this.config, this.#work);
     this.counters.prefillMs += prefillMs;
@@ -363,32 +363,6 @@ export class SteppingEngine implements Engine {
   #releaseBlocks(sequence: Sequence): void {
     for (let i = sequence.blocks.length - 1; i >= 0; i--) this.#cache.release(sequence.blocks[i]!);
     sequence.blocks = [];
-  }
-
-  #passWork(): PassWork {
-    const work = emptyPassWork();
-    const { quirks, role, timing } = this.config;
-    for (const { sequence, tokens, computedBefore } of this.#scheduled) {
-      const end = computedBefore + tokens;
-      const total = sequence.isl + sequence.generated;
-      if (sequence.transferred) {
-        work.decodeCount++;
-        work.decodeContextSum += sequence.isl;
-        continue;
-      }
-      const promptEnd = sequence.recomputing && !quirks.freeOutputRecompute ? total : sequence.isl;
-      if (computedBefore < promptEnd && !(role === "decode" && quirks.freeDecodeRecompute)) {
-        work.prefillCount++;
-        work.prefillEndSum += Math.min(end, promptEnd);
-        work.prefillStartSum += computedBefore;
-        work.chunkWorkMs += timing.chunkWorkMs(computedBefore, Math.min(end, promptEnd));
-      }
-      if (end === total && end > promptEnd) {
-        work.decodeCount++;
-        work.decodeContextSum += end;
-      }
-    }
-    return work;
   }
 
   #emit(sequence: Sequence, endMs: number): void {
