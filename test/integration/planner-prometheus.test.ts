@@ -8,10 +8,10 @@ import { builtinTokenizer } from "#mocker/text";
 import { startWorkerHost, type WorkerHost } from "#mocker/worker";
 import { FileStore, VirtualEnvironment } from "#planner/connectors";
 import type { TickSnapshot } from "#planner/service";
-import { RunningPlanner } from "../kubernetes/running-planner.ts";
 import { describeWithPrometheus } from "../tools.ts";
 import { CliProcess, waitFor } from "./processes.ts";
 import { PrometheusServer } from "./prometheus-server.ts";
+import { RunningPlanner } from "./running-planner.ts";
 
 const MODEL = "llama";
 const NAMESPACE = "rehearsal";
