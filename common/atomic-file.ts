@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { makeFolder } from "./make-folder.ts";
 
 /** Writes to a temporary name beside the target, then renames: a reader sees the old file or the new one, never half. */
 export function writeFileAtomically(path: string, data: string | Uint8Array): void {
@@ -22,7 +23,7 @@ export function writeChunksAtomically(
 }
 
 function replaceFile(path: string, write: (temporary: string) => void): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
     write(temporary);

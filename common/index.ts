@@ -15,6 +15,7 @@ export {
 export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
 export { hostPort } from "./host-port.ts";
 export { type Lateness, LatenessMeter } from "./lateness.ts";
+export { makeFolder } from "./make-folder.ts";
 export { Histogram, HistogramChild } from "./prometheus/histogram.ts";
 export { Counter, CounterChild, Gauge, GaugeChild } from "./prometheus/metric.ts";
 export { type MetricFamily, type MetricSample, type MetricType, parsePrometheus } from "./prometheus/parse.ts";

@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "#common";
 import { unreadable } from "./errors.ts";
@@ -61,7 +60,6 @@ export function saveMockerTable(table: MockerTable, path: string): string[] {
 function writeAll(files: [path: string, data: string | Uint8Array][]): string[] {
   for (const [path, data] of files) {
     try {
-      mkdirSync(join(path, ".."), { recursive: true });
       writeFileAtomically(path, data);
     } catch (error) {
       throw unreadable(path, error);

@@ -51,7 +51,12 @@ const FILE_PROBLEMS: Readonly<Record<string, { message: string; exitCode: 1 | 2 
 /** A failed system call on a file that a command let through, or undefined for any other error. */
 export function fileError(error: unknown): UserError | undefined {
   const { code, path, syscall } = error as NodeJS.ErrnoException;
-  const problem = code === undefined || syscall === undefined ? undefined : FILE_PROBLEMS[code];
+  const isFile = code === "EEXIST" && syscall === "mkdir";
+  const problem = isFile
+    ? { message: "it is a file, expected a folder", exitCode: 2 as const }
+    : code === undefined || syscall === undefined
+      ? undefined
+      : FILE_PROBLEMS[code];
   if (problem === undefined) return undefined;
   // A write that fails names no path.
   return new UserError({ code: "CLI_FILE", ...problem, ...(path === undefined ? {} : { where: path }), cause: error });

@@ -131,11 +131,21 @@ describe("[R192] what is covered", () => {
       all.filter(({ model, gpu }: { model: string; gpu: string }) => model === "Qwen/Qwen3-32B" && gpu === "h200_sxm"),
     );
     expect(some.map(({ backend }: { backend: string }) => backend).sort()).toEqual(["sglang", "trtllm", "vllm"]);
-    expect(some.every(({ tables }: { tables: boolean }) => tables)).toBe(true);
+    expect(some.every(({ times }: { times: string }) => times === "table")).toBe(true);
     expect(await json("--supported", "--model", "Qwen/Qwen2.5-0.5B", "--gpu", "l40s")).toEqual([]);
     const part = await json("--supported", "--model", "qwen3-32b-f", "--gpu", "h200_sxm", "--backend", "vllm");
     expect(part.map(({ model }: { model: string }) => model)).toContain("Qwen/Qwen3-32B-FP8");
     expect(await refusal("--supported", "--gpu", "h20_sxm")).toContain("h200_sxm");
+  });
+
+  it("tells what the package alone answers for: a question about the others is answered", async () => {
+    const rows: { model: string; gpu: string; backend: string; times: string }[] = await json("--supported");
+    const byTimes = (times: string) => rows.filter((row) => row.times === times);
+    expect(byTimes("aiconfigurator").map(({ model }) => model)).toContain("deepseek-ai/DeepSeek-V3.2");
+    const asked = ["--gpu", "b200_sxm", "--backend", "trtllm", "--parallelism", "tp8", "--isl", "100"];
+    expect(await refusal("--model", "deepseek-ai/DeepSeek-V3.2", ...asked)).toContain("the estimator has no data for");
+    expect(byTimes("table").map(({ model }) => model)).toContain("deepseek-ai/DeepSeek-V3");
+    expect(JSON.stringify(await json("--model", "deepseek-ai/DeepSeek-V3", ...asked))).toContain('"table"');
   });
 
   it("is readable", async () => {

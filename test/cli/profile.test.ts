@@ -70,8 +70,8 @@ describe("understudy profile with flags", () => {
   });
 
   it("[R183] talks on stderr with minutes and seconds, names of phases and no colours", () => {
-    expect(run.stderr).toMatch(/^00:0\d {2}Phase 1: Prefill profiling \(1 GPU\)$/m);
-    expect(run.stderr).toMatch(/^00:0\d {2}Phase 6: DGD generation$/m);
+    expect(run.stderr).toMatch(/^\d\d:\d\d {2}Phase 1: Prefill profiling \(1 GPU\)$/m);
+    expect(run.stderr).toMatch(/^\d\d:\d\d {2}Phase 6: DGD generation$/m);
     expect(run.stdout).not.toContain("Phase");
   });
 
@@ -131,6 +131,21 @@ describe("understudy profile with flags", () => {
     const neither = profile("no-such-file.yaml");
     expect(neither.stderr).toContain("--config value is neither a valid file path nor valid JSON");
     expect(neither.status).toMatchObject({ status: "failed", message: "Config validation failed" });
+  });
+});
+
+describe("understudy profile of what nobody knows", () => {
+  it("ends before the first candidate where local mockers would have nothing to play", () => {
+    const { status, stderr } = profile("--model", "nobody/knows-this", "--backend", "vllm");
+    expect(status!.status).toBe("failed");
+    expect(stderr).toMatch(/^error: found the model "nobody\/knows-this"/m);
+    expect(stderr).not.toContain("Deploying");
+  });
+
+  it("tells a file that stands where the folder should be", () => {
+    const path = write("a-file", "");
+    const { stderr } = runUnderstudy(folder, "profile", ...qwen, "--output-dir", path);
+    expect(stderr).toContain(`error: ${path}: it is a file, expected a folder`);
   });
 });
 

@@ -60,6 +60,17 @@ describe("decode interpolation", () => {
     });
   });
 
+  it("hears Ctrl-C while an estimator is asked many points at once", async () => {
+    const { open, calls } = await engine(40_000_000);
+    const abort = new AbortController();
+    const options = { maxContext: 40_960, granularity: 60, atOnce: true, signal: abort.signal };
+    setImmediate(() => abort.abort(new Error("stop")));
+    await expect(interpolateDecode(open, options)).rejects.toThrow("stop");
+    expect(calls.asked.length).toBeLessThan(60 * 60);
+    const all = await interpolateDecode(open, { ...options, signal: new AbortController().signal });
+    expect(all.samples.itlMs).toHaveLength(60 * 60);
+  });
+
   it("[R186] gives ITL and throughput by batch size, beside the columns", async () => {
     const { open } = await engine();
     const { samples } = await interpolateDecode(open, grid);

@@ -34,8 +34,8 @@ export const settings = {
 
   strategy: z.enum(["rapid", "thorough"]),
   useAiConfigurator: z.boolean(),
-  prefillGranularity: z.int().min(1),
-  decodeGranularity: z.int().min(1),
+  prefillGranularity: z.int().min(1).max(1000),
+  decodeGranularity: z.int().min(1).max(1000),
   interpolation: z.enum(["rapid", "thorough", "none"]),
   skipExisting: z.boolean(),
   forceRerun: z.boolean(),

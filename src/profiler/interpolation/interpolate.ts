@@ -1,6 +1,7 @@
 import type { DecodeSamples, PrefillSamples } from "#profiles";
 import { boundByLarger, loweredBy } from "../padding.ts";
 import { type DecodePlan, type DecodePoint, decodePlan, prefillIsls } from "../sampling.ts";
+import { breathe } from "../sweep/breathe.ts";
 import { prefillThroughputPerGpu } from "../sweep/throughput.ts";
 import type { OpenEngine } from "../types.ts";
 import { inflectionPoints } from "./bisection.ts";
@@ -138,13 +139,22 @@ async function measure(
   });
 }
 
+/** Questions that an estimator is asked before Ctrl-C is heard again. */
+const AT_ONCE = 256;
+
 async function askAll<Question, Answer>(
   questions: readonly Question[],
   ask: (question: Question) => Promise<Answer>,
   { signal, atOnce, onPoint }: InterpolationOptions,
 ): Promise<Answer[]> {
-  if (atOnce) return Promise.all(questions.map(ask));
   const answers: Answer[] = [];
+  if (atOnce) {
+    for (let start = 0; start < questions.length; start += AT_ONCE) {
+      if (start > 0 && signal !== undefined) await breathe(signal);
+      answers.push(...(await Promise.all(questions.slice(start, start + AT_ONCE).map(ask))));
+    }
+    return answers;
+  }
   for (const question of questions) {
     signal?.throwIfAborted();
     answers.push(await ask(question));

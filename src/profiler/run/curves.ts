@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type Profile, saveProfileJson, saveResultsFolder } from "#profiles";
 import { interpolateDecode, interpolatePrefill } from "../interpolation/interpolate.ts";
-import { PREFILL_HEADROOM } from "../sampling.ts";
+import { decodePlan, PREFILL_HEADROOM, prefillIsls } from "../sampling.ts";
 import { withCandidate } from "../sweep/candidate.ts";
 import type { Mapping, SearchStrategy } from "../types.ts";
 import { minutesSeconds } from "./log.ts";
@@ -45,6 +45,26 @@ const decodeKept = z.object({
 });
 
 /**
+ * Checks before a sweep what would end the run after it: that the longest context leaves room to sample.
+ * @throws UserError PROFILER_CONTEXT_TOO_SMALL
+ */
+export function checkContext(run: Run): void {
+  const { request, log } = run;
+  const { isl, osl } = request.workload;
+  const known = knownContext(run);
+  if (known === undefined) return;
+  if (request.sweep.interpolation !== "none") {
+    prefillIsls(known, request.sweep.prefillGranularity, headroomOf(request));
+    decodePlan({ maxContext: known, maxKvTokens: Number.MAX_SAFE_INTEGER, granularity: 1 });
+  }
+  if (isl + osl > known) {
+    log.warning(
+      `ISL ${isl} + OSL ${osl} exceed the longest context of ${known} tokens: no engine serves such requests`,
+    );
+  }
+}
+
+/**
  * Samples the chosen engines into a profile and writes it in both formats. Undefined where one of them gave none, with a warning:
  * the run goes on without a profile.
  */
@@ -65,7 +85,7 @@ export async function buildCurves(
   };
   const context = { ...run.pipeline, folderOf: (phase: "prefill" | "decode") => folderOf(phase) };
   const { prefillGranularity, decodeGranularity } = request.sweep;
-  const headroom = request.dialect === "0.3" ? 0 : PREFILL_HEADROOM;
+  const headroom = headroomOf(request);
 
   run.heading(`Phase 4: Prefill interpolation (${chosen.prefill.label}, ${gpusText(chosen.prefill.layout.gpus)})`);
   const prefill = await withCandidate(
@@ -163,15 +183,26 @@ function folderOf(phase: "prefill" | "decode"): string {
 /** Where neither the user nor the model says it: twice the input, or this, tokens. */
 const FALLBACK_CONTEXT = 8192;
 
-/** Longest context to sample: the user's, the model's, the shorter one where both say. */
-function maxContextOf({ request, facts, log }: Run): number {
+/** Longest context to sample. */
+function maxContextOf(run: Run): number {
+  const known = knownContext(run);
+  if (known !== undefined) return known;
+  const { isl } = run.request.workload;
+  const fallback = isl > 0 ? Math.max(2 * isl, FALLBACK_CONTEXT) : FALLBACK_CONTEXT;
+  run.log.warning(`The model does not say its max_context_length, setting to ${fallback}`);
+  return fallback;
+}
+
+/** The user's longest context, the model's, the shorter one where both say. */
+function knownContext({ request, facts }: Run): number | undefined {
   const said = [request.engine.maxContextLength, facts?.maxContextLength].filter(
     (tokens): tokens is number => tokens !== undefined && tokens > 0,
   );
-  if (said.length > 0) return Math.min(...said);
-  const fallback = request.workload.isl > 0 ? Math.max(2 * request.workload.isl, FALLBACK_CONTEXT) : FALLBACK_CONTEXT;
-  log.warning(`The model does not say its max_context_length, setting to ${fallback}`);
-  return fallback;
+  return said.length > 0 ? Math.min(...said) : undefined;
+}
+
+function headroomOf({ dialect }: Run["request"]): number {
+  return dialect === "0.3" ? 0 : PREFILL_HEADROOM;
 }
 
 function profileName({ request }: Run): string {

@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "#common";
 import type { PipelineLog } from "../sweep/hooks.ts";
 
 export type LogLevel = "INFO" | "WARNING" | "ERROR";
@@ -33,7 +34,7 @@ const LOGGER = "__main__";
 
 /** Opens the log; an earlier run's stays above it. */
 export function openRunLog({ folder, now, startedAt, console }: RunLogOptions): RunLog {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const file = openSync(join(folder, LOG_FILE), "a");
   const warnings: string[] = [];
   let open = true;

@@ -1,6 +1,5 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomically } from "#common";
+import { makeFolder, writeFileAtomically } from "#common";
 
 /** Where a run's results go; every file is there whole or not at all. */
 export interface OutputFolder {
@@ -13,7 +12,7 @@ export interface OutputFolder {
 }
 
 export function openOutputFolder(path: string): OutputFolder {
-  mkdirSync(path, { recursive: true });
+  makeFolder(path);
   const files: string[] = [];
   const note = (...names: string[]) => {
     for (const name of names) if (!files.includes(name)) files.push(name);

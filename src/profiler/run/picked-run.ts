@@ -11,7 +11,7 @@ import { sweepPrefill } from "../sweep/prefill.ts";
 import type { Mapping, Pick, SweepResults } from "../types.ts";
 import { capacityOf } from "./capacity.ts";
 import type { Chosen } from "./choose.ts";
-import { buildCurves } from "./curves.ts";
+import { buildCurves, checkContext } from "./curves.ts";
 import { deploymentYaml, enginesOf } from "./documents.ts";
 import { noDgd } from "./errors.ts";
 import { estimatedPick } from "./estimated-pick.ts";
@@ -37,6 +37,7 @@ export async function pickedRun(run: Run): Promise<Outcome> {
     run.folder.write(FINAL, NO_DOCUMENT);
     return { sweep: emptySweep(), chosen: {}, bounds: {}, sla: target, deployment: FINAL };
   }
+  checkContext(run);
   const { pick, sweep } = await pickEngines(run);
   run.enter("SelectingConfig");
   run.heading("Phase 3: Selection");

@@ -55,6 +55,10 @@ async function deployedSource(context: SourceContext): Promise<EngineSource> {
   if (request.hardware.gpuSku === undefined) {
     log.warning(`Nothing names a GPU: local mockers play ${LOCAL_SYSTEM}; --gpu names another`);
   }
+  // What nothing is known of can't be played by any candidate: that is said before the first one starts.
+  const { gpuSystem, modelFacts } = await import("#src/estimator");
+  modelFacts(request.model);
+  gpuSystem(system);
   const { localDriver } = await import("../thorough/local/driver.ts");
   const { thoroughSource } = await import("../thorough/source.ts");
   return thoroughSource({

@@ -10,7 +10,7 @@ import { sweepPrefill } from "../sweep/prefill.ts";
 import type { SweepResults } from "../types.ts";
 import { capacityOf } from "./capacity.ts";
 import { choose } from "./choose.ts";
-import { buildCurves, copyUnderOldNames, DECODE_FOLDER, PREFILL_FOLDER } from "./curves.ts";
+import { buildCurves, checkContext, copyUnderOldNames, DECODE_FOLDER, PREFILL_FOLDER } from "./curves.ts";
 import { baseDeployment, candidateYaml, deploymentYaml, pairOf } from "./documents.ts";
 import { drawCurves, drawSweep } from "./pictures.ts";
 import type { Run } from "./run-context.ts";
@@ -33,6 +33,7 @@ export async function sweptRun(run: Run): Promise<Outcome> {
   const model: SweepModel = run.facts === null ? { id: request.model } : sweepModel(run.facts);
   const space = searchSpace(model, { ...request, backend: run.backend, ...moeOf(request.engine) });
   for (const { level, text } of space.notes) log[level](text);
+  checkContext(run);
   const smallest = mappingOf("TP", space.gpuCounts[0] ?? 1);
   const base = baseDeployment(run, pairOf(smallest, smallest));
   run.folder.write(

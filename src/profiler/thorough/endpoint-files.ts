@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { writeFileAtomically } from "#common";
 import {
@@ -38,7 +37,6 @@ export async function writeEndpointFiles(folder: string, files: EndpointFiles): 
   if (profile !== undefined) written.push(...saveProfileJson(profile, join(folder, "profile.json")));
   for (const [name, png] of await plots(files)) {
     const path = join(folder, name);
-    mkdirSync(dirname(path), { recursive: true });
     writeFileAtomically(path, png);
     written.push(path);
   }

@@ -118,6 +118,8 @@ describe("a DGDR v1alpha1", () => {
 
   it("[R031] [R032] samples 16 prompt lengths and 6 contexts unless it says otherwise", () => {
     expect(request().sweep).toMatchObject({ prefillGranularity: 16, decodeGranularity: 6 });
+    const endless = mistake(() => request(`${SLA}\nsweep: {decode_interpolation_granularity: 100000}`));
+    expect(`${endless.where} ${endless.message}`).toMatch(/decode_interpolation_granularity.*at most 1000/);
     const coarse = "sweep: {prefill_interpolation_granularity: 4, decode_interpolation_granularity: 3}";
     expect(request(`${SLA}\n${coarse}`).sweep).toMatchObject({ prefillGranularity: 4, decodeGranularity: 3 });
   });

@@ -43,6 +43,18 @@ describe("course of a run", () => {
     expect(progress.at(-1)).toMatch(/^Decode interpolation: 26 of 27 points, about 00:\d\d left$/);
   });
 
+  it("[R143] refuses a context too short to sample before anything is swept, and warns of requests longer than it", async () => {
+    const short = madeRun({ ...flags, "max-context-length": "600" });
+    await expect(short.result).rejects.toMatchObject({ code: "PROFILER_CONTEXT_TOO_SMALL" });
+    expect(short.calls.opened).toEqual([]);
+    const long = madeRun({ ...flags, "max-context-length": "3000" });
+    const { warnings } = await long.result;
+    expect(warnings).toContain(
+      "ISL 3000 + OSL 150 exceed the longest context of 3000 tokens: no engine serves such requests",
+    );
+    expect((await madeRun(flags).result).warnings.join()).not.toContain("exceed the longest context");
+  });
+
   it("[R155] shows each phase in the status file while it runs", async () => {
     const folder = temporaryFolder();
     const seen: unknown[] = [];

@@ -1,4 +1,4 @@
-import { findGpuSystem, GPU_SYSTEMS, supportedCombinations } from "#src/estimator";
+import { findGpuSystem, findModel, GPU_SYSTEMS, supportedCombinations } from "#src/estimator";
 import { textTable } from "../../text-table.ts";
 import { unknownGpu } from "./errors.ts";
 
@@ -16,8 +16,8 @@ interface CoveredRow {
   backend: string;
   versions: string[];
   modes: string[];
-  /** Whether op tables of the GPU are shipped, so that times are measured ones. */
-  tables: boolean;
+  /** Where the built-in estimator's times come from; `aiconfigurator`: it has none, the installed package alone has. */
+  times: "table" | "analytic" | "aiconfigurator";
 }
 
 /** Lists what is covered: combinations of model, GPU and backend. `--model` is a whole name, or else a part of one. */
@@ -37,7 +37,7 @@ export function printSupported(flags: SupportedFlags): void {
     row.backend,
     row.versions.join(", "),
     row.modes.join(", "),
-    row.tables ? "table" : "analytic",
+    row.times,
   ]);
   process.stdout.write(textTable(["model", "GPU", "backend", "versions", "modes", "times"], cells));
 }
@@ -66,13 +66,19 @@ function coveredRows({ model, gpu, backend, backendVersion }: SupportedFlags): C
       backend: found.backend,
       versions: [],
       modes: [],
-      tables: withTables.has(found.system),
+      times: !isModelled(found.model) ? "aiconfigurator" : withTables.has(found.system) ? "table" : "analytic",
     };
     row.versions.push(found.version);
     row.modes = [...new Set([...row.modes, ...found.modes])].sort();
     rows.set(key, row);
   }
   return [...rows.values()];
+}
+
+/** Some are listed whose layers are of kinds that the built-in estimator does not model, or whose sizes nobody has published. */
+function isModelled(model: string): boolean {
+  const facts = findModel(model);
+  return facts !== undefined && facts.family !== "other";
 }
 
 function hasPart(name: string, part: string): boolean {

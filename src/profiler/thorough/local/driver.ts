@@ -1,7 +1,7 @@
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { formatUserError, UserError } from "#common";
+import { formatUserError, makeFolder, UserError } from "#common";
 import type { KubernetesObject } from "#src/deployment";
 import { type Calls, Child } from "#src/live";
 import { CandidateFailed } from "../../errors.ts";
@@ -159,7 +159,7 @@ class LocalDeployment implements TrialDeployment {
   #child<C extends Calls>(part: CandidatePart, replica: number, kind: string): Promise<Child<C>> {
     const component = part.name.toLowerCase();
     const log = this.#logs.get(component)![replica]!;
-    mkdirSync(dirname(log), { recursive: true });
+    makeFolder(dirname(log));
     appendFileSync(log, "");
     const name = `${component}/${replica}`;
     const child = Child.start<C>({
