@@ -3,7 +3,7 @@ export { type ControlOptions, controlApp } from "./http/control.ts";
 export { type DashboardOptions, type DashboardPage, dashboardApp } from "./http/dashboard.ts";
 export { listenAt, type ServerOptions, serviceServer } from "./http/server.ts";
 export { storeApp } from "./http/store.ts";
-export { PlannerMetrics } from "./metrics.ts";
+export { PlannerMetrics, type PlannerMetricsOptions } from "./metrics.ts";
 export { ControlRefused, MinimumEndpoints, type MinimumOptions } from "./minimum.ts";
 export { mergeOpinions } from "./plugins/merge.ts";
 export { PluginMetrics } from "./plugins/metrics.ts";

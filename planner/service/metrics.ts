@@ -1,5 +1,6 @@
 import { type Registry, registry } from "#common";
-import type { Decision } from "#planner/core";
+import type { Decision, Observation } from "#planner/core";
+import { EngineMetrics } from "./engine-metrics.ts";
 import type { PlannerService } from "./service.ts";
 import type { TickSnapshot } from "./types.ts";
 
@@ -54,7 +55,7 @@ const ACTIONS = [
 
 const TICK_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
 
-/** Gauges by their names without prefix; NaN: not known, and then not shown. */
+/** Gauges by their names without prefix; null, undefined or NaN: not known, and then not shown. */
 type Values = Record<string, { help: string; value: (snapshot: TickSnapshot) => number | null | undefined }>;
 
 const value = (decision: Decision | null, ...names: string[]) =>
@@ -116,14 +117,16 @@ const GAUGES: Values = {
 
 export interface PlannerMetricsOptions {
   sla: { ttftMs: number; itlMs: number };
+  /** Null: no notice is taken of power, and nothing is shown. */
+  power: { limitWatts: number; perWorker: { prefill: number | null; decode: number | null } } | null;
 }
 
 /** The planner's own metrics under Dynamo's names, and what it says of itself. */
 export class PlannerMetrics {
   readonly registry: Registry;
-  readonly #record: (snapshot: TickSnapshot) => void;
+  readonly #record: (snapshot: TickSnapshot, observation: Observation | null) => void;
 
-  constructor(service: () => PlannerService, { sla }: PlannerMetricsOptions) {
+  constructor(service: () => PlannerService, { sla, power }: PlannerMetricsOptions) {
     const metrics = registry();
     const name = (short: string) => `dynamo_planner_${short}`;
     // A gauge whose value is not known must not show another one: it has no sample until there is one.
@@ -134,14 +137,8 @@ export class PlannerMetrics {
     const gpuHours = metrics.gauge(name("gpu_hours"), "GPU-hours of ready workers since the planner began");
     metrics.gauge(name("sla_target_ttft_ms"), "TTFT target, ms").set(sla.ttftMs);
     metrics.gauge(name("sla_target_itl_ms"), "ITL target, ms").set(sla.itlMs);
-    const queued = metrics.gauge(name("engine_queued_prefill_tokens"), "Prompt tokens that wait on an engine", [
-      "worker_id",
-      "dp_rank",
-    ]);
-    const inflight = metrics.gauge(name("engine_inflight_decode_kv_tokens"), "KV tokens held on an engine", [
-      "worker_id",
-      "dp_rank",
-    ]);
+    const engines = new EngineMetrics(metrics);
+    const recordPower = powerMetrics(metrics, power);
     const loadState = metrics.gauge(name("load_scaling_decision"), "1 for what load-based scaling did last", ["state"]);
     const throughputState = metrics.gauge(
       name("throughput_scaling_decision"),
@@ -168,14 +165,14 @@ export class PlannerMetrics {
       leads.set(isLeader ? 1 : 0);
     });
     this.registry = metrics;
-    this.#record = (snapshot) => {
-      for (const { read, gauge } of gauges) gauge.set(read(snapshot) ?? Number.NaN);
-      for (const [worker, tokens] of Object.entries(snapshot.observed?.queuedTokens ?? {})) {
-        queued.labels(worker, "0").set(tokens);
+    this.#record = (snapshot, observation) => {
+      for (const { read, gauge } of gauges) {
+        const known = read(snapshot) ?? Number.NaN;
+        gauge.clear();
+        if (!Number.isNaN(known)) gauge.set(known);
       }
-      for (const [worker, tokens] of Object.entries(snapshot.observed?.kvTokens ?? {})) {
-        inflight.labels(worker, "0").set(tokens);
-      }
+      engines.record(observation);
+      recordPower(snapshot);
       setState(loadState, LOAD_STATES, snapshot.decision, "load");
       setState(throughputState, THROUGHPUT_STATES, snapshot.decision, "throughput");
       actions.labels(snapshot.action.status).inc();
@@ -185,8 +182,9 @@ export class PlannerMetrics {
     };
   }
 
-  record(snapshot: TickSnapshot): void {
-    this.#record(snapshot);
+  /** @param observation what the snapshot is made of, with single engines; null where there was none */
+  record(snapshot: TickSnapshot, observation: Observation | null): void {
+    this.#record(snapshot, observation);
   }
 }
 
@@ -201,6 +199,29 @@ function setState(
   const last = decision?.loops?.[loop] ?? "unset";
   const current = codes.find((code) => states.includes(code)) ?? (states.includes(last) ? last : "unset");
   for (const state of states) gauge.labels(state).set(state === current ? 1 : 0);
+}
+
+/** The power limit, and what all workers take that are wanted (else those that there are). */
+function powerMetrics(metrics: Registry, power: PlannerMetricsOptions["power"]): (snapshot: TickSnapshot) => void {
+  const gauge = (short: string, help: string) => metrics.gauge(`dynamo_planner_power_${short}`, help);
+  const total = gauge("budget_total_watts", "Power that all workers may take, W");
+  const projected = gauge("projected_watts", "Power of all workers that are wanted, W");
+  const utilization = gauge("budget_utilization", "Share of the power limit that they take");
+  for (const each of [total, projected, utilization]) each.clear();
+  if (power === null) return () => {};
+  const { limitWatts, perWorker } = power;
+  total.set(limitWatts);
+  return ({ decision, state }) => {
+    const watts = (["prefill", "decode"] as const).reduce((sum, role) => {
+      const known = state?.roles[role];
+      const replicas = known === undefined ? 0 : (decision?.targets?.[role] ?? known.desired);
+      return sum + (replicas === 0 ? 0 : replicas * (perWorker[role] ?? Number.NaN));
+    }, 0);
+    for (const each of [projected, utilization]) each.clear();
+    if (state === null || Number.isNaN(watts)) return;
+    projected.set(watts);
+    utilization.set(watts / limitWatts);
+  };
 }
 
 function seconds(ms: number | null | undefined): number | null {

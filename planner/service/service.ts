@@ -153,7 +153,7 @@ export class PlannerService {
     };
     this.snapshots.add(snapshot);
     this.#say(action);
-    onSnapshot?.(snapshot);
+    onSnapshot?.(snapshot, observation);
   }
 
   /** Null where it takes too long, or fails. */

@@ -89,6 +89,7 @@ export interface PlannerServiceOptions {
   tickMaxDurationMs: number;
   /** Snapshots that are kept. Default 50 000, as in Dynamo. */
   keep?: number;
-  onSnapshot?: (snapshot: TickSnapshot) => void;
+  /** Told of each tick, with what it observed of single engines; null: nothing. */
+  onSnapshot?: (snapshot: TickSnapshot, observation: Observation | null) => void;
   log: ServiceLog;
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,7 +65,7 @@ class LiveEnvironment {
   }
 }
 
-await describeWithPrometheus("a planner that observes by Prometheus", ({ prometheus }) => {
+await describeWithPrometheus("a planner that observes by Prometheus", ({ prometheus, promtool }) => {
   let folder: string;
   let live: LiveEnvironment;
   let server: PrometheusServer;
@@ -169,6 +170,19 @@ await describeWithPrometheus("a planner that observes by Prometheus", ({ prometh
     await until("a window without traffic", ({ observed }) => observed?.startedRequests === 0);
     await waitFor("one worker again", () => live.host.workers.length === 1, 60_000);
     expect(live.replicas.at(-1)).toBe(1);
+  });
+
+  it("shows what it observed and decided in metrics that promtool reads", async () => {
+    const response = await fetch(`${planner.url}/metrics`);
+    const text = await response.text();
+    const { status, stdout, stderr } = spawnSync(promtool, ["check", "metrics"], { input: text, encoding: "utf8" });
+    // 1: it can't be read; 3: it has style, and the names are Dynamo's.
+    expect([0, 3], stderr).toContain(status);
+    const faults = `${stdout}${stderr}`.split("\n").filter((line) => line !== "");
+    expect(faults.filter((line) => !line.startsWith("dynamo_planner_"))).toEqual([]);
+    expect(text).toMatch(/^dynamo_planner_observed_requests_per_second 0$/m);
+    expect(text).toMatch(/^dynamo_planner_engine_inflight_decode_kv_tokens\{worker_id="0",dp_rank="0"\} 0$/m);
+    expect(text).not.toMatch(/^dynamo_planner_observed_ttft_ms /m);
   });
 
   it("changes nothing while the frontend can't be scraped, and says so", async () => {

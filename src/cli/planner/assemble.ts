@@ -78,7 +78,11 @@ async function assembleFor(
     powerPerWorker: engine.powerWatts,
     powerLimitWatts: budget.powerLimitWatts,
   });
-  const metrics = new PlannerMetrics(() => service, { sla: config.sla });
+  const metrics = new PlannerMetrics(() => service, {
+    sla: config.sla,
+    power:
+      budget.powerLimitWatts === null ? null : { limitWatts: budget.powerLimitWatts, perWorker: engine.powerWatts },
+  });
   const pluginMetrics = new PluginMetrics(metrics.registry);
   const page = pageOf(config, planner, () => service);
   const diagnostics = new Diagnostics({
@@ -104,8 +108,8 @@ async function assembleFor(
     advisory: settings.advisory,
     tickMaxDurationMs: settings.tickMaxDurationMs,
     log,
-    onSnapshot: (snapshot) => {
-      metrics.record(snapshot);
+    onSnapshot: (snapshot, observation) => {
+      metrics.record(snapshot, observation);
       diagnostics.record(snapshot);
       dashboard.tick(snapshot.tick);
     },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BearerTokens, parsePrometheus } from "#common";
+import { BearerTokens } from "#common";
 import { controlApp, MinimumEndpoints, type MinimumOptions, PlannerMetrics } from "#planner/service";
 import { madeService } from "./made-service.ts";
 
@@ -14,7 +14,7 @@ function made(options: Partial<MinimumOptions> = {}, tokens: string[] = []) {
     maxGpus: 8,
     ...options,
   });
-  const metrics = new PlannerMetrics(() => all.service, { sla: { ttftMs: 200, itlMs: 10 } });
+  const metrics = new PlannerMetrics(() => all.service, { sla: { ttftMs: 200, itlMs: 10 }, power: null });
   const app = controlApp({
     service: all.service,
     minimum,
@@ -141,50 +141,6 @@ describe("what it tells", () => {
     expect(await ticks("after=0&limit=2")).toEqual([4, 5]);
     expect((await get("/v1/snapshots?after=-1")).statusCode).toBe(400);
     expect((await get("/v1/status")).json()).toMatchObject({ leader: true, ticks: 5, last: { tick: 5 } });
-    await service.stop();
-  });
-});
-
-describe("metrics", () => {
-  // Names of Dynamo's planner, as its documentation lists them.
-  const NAMES = `num_prefill_replicas num_decode_replicas observed_ttft_ms observed_itl_ms observed_requests_per_second
-    observed_request_duration_seconds observed_input_sequence_tokens observed_output_sequence_tokens
-    predicted_requests_per_second predicted_input_sequence_tokens predicted_output_sequence_tokens
-    predicted_num_prefill_replicas predicted_num_decode_replicas gpu_hours sla_target_ttft_ms sla_target_itl_ms
-    estimated_ttft_ms estimated_itl_ms engine_prefill_capacity_requests_per_second
-    engine_decode_capacity_requests_per_second engine_queued_prefill_tokens engine_inflight_decode_kv_tokens
-    load_scaling_decision throughput_scaling_decision tick_skipped_total tick_lag_seconds tick_duration_seconds
-    tick_timeout_total`.split(/\s+/);
-
-  it("have the names of Dynamo's planner, and the values of the last tick", async () => {
-    const { service, clock, metrics, snapshots, get } = made();
-    await service.start();
-    await clock.advance(10_000);
-    for (const snapshot of snapshots) metrics.record(snapshot);
-    const families = parsePrometheus((await get("/metrics")).body);
-    for (const name of NAMES) expect(families.has(`dynamo_planner_${name}`), name).toBe(true);
-    const value = (name: string, labels: Record<string, string> = {}) =>
-      families
-        .get(`dynamo_planner_${name}`)!
-        .samples.find((sample) => Object.entries(labels).every(([key, each]) => sample.labels[key] === each))!.value;
-    expect(value("num_prefill_replicas")).toBe(2);
-    expect(value("predicted_requests_per_second")).toBe(6);
-    expect(value("sla_target_itl_ms")).toBe(10);
-    expect(value("load_scaling_decision", { state: "scale_up" })).toBe(1);
-    expect(value("load_scaling_decision", { state: "unset" })).toBe(0);
-    expect(value("actions_total", { status: "applied" })).toBe(1);
-    expect(value("ticks_total")).toBe(2);
-    await service.stop();
-  });
-
-  it("show what is not known as not a number, never as zero", async () => {
-    const { service, clock, metrics, snapshots, connector, get } = made();
-    connector.state_ = "unknown";
-    await service.start();
-    await clock.advance(5000);
-    for (const snapshot of snapshots) metrics.record(snapshot);
-    const families = parsePrometheus((await get("/metrics")).body);
-    expect(families.get("dynamo_planner_num_prefill_replicas")!.samples[0]!.value).toBeNaN();
     await service.stop();
   });
 });
