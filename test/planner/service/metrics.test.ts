@@ -91,10 +91,18 @@ describe("the planner's metrics", () => {
   });
 
   it.each<[string, (made: ReturnType<typeof madeService>, seen: Observation) => void, string[]]>([
-    ["the deployment's state", ({ connector }) => void (connector.state_ = "unknown"), ["num_prefill_replicas"]],
-    ["a mean", (_, seen) => void (seen.meanTtftMs = null), ["observed_ttft_ms"]],
-    ["a mean that is no number", (_, seen) => void (seen.meanItlMs = Number.NaN), ["observed_itl_ms"]],
-    ["the load of engines", (_, seen) => void (seen.decodeLoad = null), ["engine_inflight_decode_kv_tokens"]],
+    [
+      "the deployment's state",
+      ({ connector }) => Object.assign(connector, { state_: "unknown" }),
+      ["num_prefill_replicas"],
+    ],
+    ["a mean", (_, seen) => Object.assign(seen, { meanTtftMs: null }), ["observed_ttft_ms"]],
+    ["a mean that is no number", (_, seen) => Object.assign(seen, { meanItlMs: Number.NaN }), ["observed_itl_ms"]],
+    [
+      "the load of engines",
+      (_, seen) => Object.assign(seen, { decodeLoad: null }),
+      ["engine_inflight_decode_kv_tokens"],
+    ],
   ])("show nothing of what is not known any more: %s", async (_, change, names) => {
     const { samples, text } = await shown((made, seen) => {
       seen.decodeLoad ??= [];
