@@ -116,7 +116,7 @@ export class Scaler {
       simulation.scheduleReady(simulation.createWorker(pool, readyMs), readyMs);
     }
     if (change >= 0) return;
-    for (const worker of chooseVictims(pool.workers, -change)) {
+    for (const worker of chooseVictims(pool.workers, -change, simulation.spec.quirks.highestIdsDrain)) {
       if (worker.state === "starting") {
         pool.remove(worker, simulation.nowMs);
       } else {

@@ -22,11 +22,14 @@ export interface ScalableWorker {
   outstanding: number;
 }
 
-/** Who goes: starting workers first (the youngest), then the least loaded active ones (ties: the highest id). */
-export function chooseVictims<W extends ScalableWorker>(workers: readonly W[], count: number): W[] {
+/**
+ * Who goes: starting workers first (the youngest), then the least loaded active ones (ties: the highest id).
+ * @param highestIds the highest ids go, whatever their load
+ */
+export function chooseVictims<W extends ScalableWorker>(workers: readonly W[], count: number, highestIds = false): W[] {
   const starting = workers.filter((worker) => worker.state === "starting").reverse();
   const active = workers
     .filter((worker) => worker.state === "active")
-    .sort((a, b) => a.outstanding - b.outstanding || b.id - a.id);
+    .sort((a, b) => (highestIds ? 0 : a.outstanding - b.outstanding) || b.id - a.id);
   return [...starting, ...active].slice(0, count);
 }

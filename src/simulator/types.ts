@@ -9,6 +9,8 @@ export type RouterMode = "round-robin" | "least-loaded";
 export interface SimulatorQuirks {
   /** 14: in disaggregated runs passes start before the arrivals of the same instant. */
   passesBeforeArrivals: boolean;
+  /** As DynoSim scales down: the highest ids go, whatever they are doing. Absent: who has least to do. */
+  highestIdsDrain?: boolean;
 }
 
 export interface PoolSpec {

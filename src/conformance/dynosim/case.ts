@@ -43,6 +43,8 @@ const workerArguments = z.object({
   engine: engineArguments.default(() => engineArguments.parse({})),
   dp_size: z.number().int().positive().default(1),
   tensor_parallel_size: z.number().int().positive().default(1),
+  /** s */
+  startup_time: z.number().min(0).nullish(),
 });
 
 const admission = z.object({
@@ -112,6 +114,30 @@ const callArguments = z.looseObject({
   sla_e2e_ms: z.number().nullish(),
 });
 
+const passMetrics = z.object({
+  scheduled_requests: z.object({
+    num_prefill_requests: z.number(),
+    sum_prefill_tokens: z.number(),
+    sum_prefill_kv_tokens: z.number(),
+    num_decode_requests: z.number(),
+    sum_decode_kv_tokens: z.number(),
+  }),
+  queued_requests: z.object({ num_prefill_requests: z.number(), sum_prefill_tokens: z.number() }),
+});
+const plannerTick = z.object({
+  at_ms: z.number(),
+  input: z.object({
+    fpm_observations: z
+      .object({ decode: z.array(z.object({ worker_id: z.string(), metrics: passMetrics })).nullable() })
+      .nullable(),
+  }),
+  effects: z.object({
+    scale_to: z.object({ num_prefill: z.number().nullable(), num_decode: z.number().nullable() }).nullable(),
+    diagnostics: z.object({ load_decision_reason: z.string().nullable() }),
+  }),
+});
+export type DynosimTick = z.output<typeof plannerTick>;
+
 const caseFile = z.object({
   name: z.string(),
   call: z.object({
@@ -122,6 +148,7 @@ const caseFile = z.object({
   normalized_engine_args: z.record(z.string(), workerArguments),
   summary: z.record(z.string(), z.unknown()),
   per_request: z.array(requestRecord),
+  planner: z.object({ ticks: z.array(plannerTick) }).nullish(),
 });
 
 export type WorkerArguments = z.infer<typeof workerArguments>;
@@ -140,6 +167,8 @@ export interface DynosimCase {
   decode: WorkerArguments;
   summary: Record<string, unknown>;
   records: DynosimRecord[];
+  /** Ticks of the planner in the loop; null without one. */
+  ticks: DynosimTick[] | null;
 }
 
 /** Whether a parsed JSON value is a recorded run: judged by its content, never by its name. */
@@ -168,7 +197,7 @@ export function readDynosimCase(file: string): DynosimCase {
 export function parseDynosimCase(value: unknown, file: string): DynosimCase {
   const parsed = caseFile.safeParse(value);
   if (!parsed.success) throw dynosimBadCase(file, parsed.error);
-  const { name, call, normalized_engine_args: engines, summary, per_request: records } = parsed.data;
+  const { name, call, normalized_engine_args: engines, summary, per_request: records, planner } = parsed.data;
   const given = callArguments.safeParse({ ...call.args, ...call.kwargs });
   if (!given.success) throw dynosimBadCase(file, given.error, "call");
   const prefill = engines.prefill_engine_args ?? null;
@@ -176,5 +205,5 @@ export function parseDynosimCase(value: unknown, file: string): DynosimCase {
   if (decode === undefined || (prefill === null) !== (engines.decode_engine_args === undefined)) {
     throw dynosimBadCase(file, "found neither one set of engine arguments nor a prefill and a decode one");
   }
-  return { name, file, arguments: given.data, prefill, decode, summary, records };
+  return { name, file, arguments: given.data, prefill, decode, summary, records, ticks: planner?.ticks ?? null };
 }

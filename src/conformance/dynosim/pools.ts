@@ -34,7 +34,7 @@ export function dynosimDeployment(run: DynosimCase, quirks: EngineQuirks = DYNOS
     engine: config(run, worker, quirks),
     dpSize: worker.dp_size,
     gpusPerWorker: worker.tensor_parallel_size,
-    startupMs: 0,
+    startupMs: (worker.startup_time ?? 0) * 1000,
   });
   if (prefill === null) return { prefill: null, decode: pool(decode, call.num_workers ?? 1), transfer: null };
   return {

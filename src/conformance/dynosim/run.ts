@@ -2,11 +2,13 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { formatUserError, UserError } from "#common";
 import { DYNOSIM_ENGINE_QUIRKS, type EngineQuirks } from "#mocker/engine";
+import type { Observation } from "#planner/core";
 import type { Workload } from "#scenarios";
 import { type SimulationResult, type SimulationSpec, simulate } from "#src/simulator";
 import { type DynosimCase, isDynosimCase, parseDynosimCase } from "./case.ts";
 import { compareRecords, compareSummaries, joinComparisons } from "./compare.ts";
 import { noDynosimCases } from "./errors.ts";
+import { compareTicks, dynosimPlanner } from "./planner.ts";
 import { dynosimDeployment } from "./pools.ts";
 import { dynosimRecords } from "./records.ts";
 import { dynosimSummary } from "./summary.ts";
@@ -45,6 +47,8 @@ export interface ReplayQuirks {
 export interface DynosimReplay {
   workload: Workload;
   result: SimulationResult;
+  /** What a planner in the loop saw. */
+  seen: Observation[];
 }
 
 /** Replays what a case recorded, admissions and transfers captured. @throws UserError for missing or malformed files */
@@ -54,19 +58,22 @@ export function replayDynosimCase(
   quirks: ReplayQuirks = {},
 ): DynosimReplay {
   const workload = dynosimWorkload(run);
+  const deployment = dynosimDeployment(run, quirks.engine ?? DYNOSIM_ENGINE_QUIRKS);
+  const loop = dynosimPlanner(run, deployment);
   const { sla_ttft_ms: ttftMs, sla_itl_ms: itlMs } = run.arguments;
   const result = simulate({
     name: run.name,
     seed: 0,
     workload,
-    ...dynosimDeployment(run, quirks.engine ?? DYNOSIM_ENGINE_QUIRKS),
+    ...deployment,
     router: "round-robin",
     sla: { ttftMs: ttftMs ?? Infinity, itlMs: itlMs ?? Infinity },
-    quirks: { passesBeforeArrivals: quirks.passesBeforeArrivals ?? true },
+    quirks: { passesBeforeArrivals: quirks.passesBeforeArrivals ?? true, highestIdsDrain: true },
     engine,
     capture: true,
+    ...(loop === null ? {} : { planner: loop.planner }),
   });
-  return { workload, result };
+  return { workload, result, seen: loop?.seen ?? [] };
 }
 
 /** The summary of a replay with the goodput fields that the case's own SLA arguments ask for. */
@@ -90,10 +97,11 @@ export function checkDynosimCase(
   const skipped = whyNotYet(run);
   if (skipped !== null) return { ...row, skipped, largestRelativeError: Number.NaN };
   try {
-    const { workload, result } = replayDynosimCase(run, engine);
+    const { workload, result, seen } = replayDynosimCase(run, engine);
     const { largestRelativeError, firstDifference } = joinComparisons(
       compareRecords(dynosimRecords(result, workload), run.records),
       compareSummaries(replaySummary(run, result), run.summary),
+      ...(run.ticks === null ? [] : [compareTicks(run.ticks, seen, result.decisions)]),
     );
     return { ...row, passed: firstDifference === null, largestRelativeError, firstDifference };
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { DynosimCase, WorkerArguments } from "./case.ts";
+import { whyNotPlanner } from "./planner.ts";
 
 /**
  * Why a case is not compared yet, or null. What is listed here is behaviour that the simulator does not model, or that is
@@ -11,7 +12,8 @@ export function whyNotYet(run: DynosimCase): string | null {
     const reason = whyNotEngine(pool);
     if (reason !== null) return reason;
   }
-  if (call.planner_config !== undefined && call.planner_config !== null) return "not yet: the planner in the loop";
+  const noPlanner = whyNotPlanner(run);
+  if (noPlanner !== null) return noPlanner;
   const workers =
     prefill === null ? [call.num_workers ?? 1] : [call.num_prefill_workers ?? 1, call.num_decode_workers ?? 1];
   const router = call.router_mode ?? "round_robin";

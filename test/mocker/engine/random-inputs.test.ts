@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ENGINE_QUIRK_NAMES, type EngineQuirks, NO_ENGINE_QUIRKS } from "#mocker/engine";
+import { ENGINE_QUIRK_NAMES, type EngineQuirks, type FinishedPass, NO_ENGINE_QUIRKS } from "#mocker/engine";
 import { ENGINES, EngineDriver, type EngineKind } from "./engine-driver.ts";
 
 const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 300);
@@ -49,7 +49,7 @@ function inputsOf({ requests, role }: RandomRun): Input[] {
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-function play(kind: EngineKind, random: RandomRun) {
+function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
   const { requests, quirks: names, ...config } = random;
   const quirks: EngineQuirks = { ...NO_ENGINE_QUIRKS };
   for (const name of names) quirks[name] = true;
@@ -73,10 +73,13 @@ function play(kind: EngineKind, random: RandomRun) {
       blocks: blocks.slice(0, Math.floor(isl / config.blockSize)),
     })),
   );
+  if (recordsPasses) driver.engine.recordPasses();
   const loads: unknown[] = [];
+  const passes: unknown[] = [];
   for (const { atMs, kind: input, request } of inputsOf(random)) {
     driver.runUntil(atMs);
     loads.push(driver.engine.load(atMs));
+    passes.push(withoutVariances(driver.engine.finishedPass(atMs)));
     if (input === "submit") driver.submit(request);
     else driver.command(input, request);
   }
@@ -88,7 +91,12 @@ function play(kind: EngineKind, random: RandomRun) {
   const { skippedPasses: _skipped, ...counters } = driver.engine.counters;
   const gapCount = driver.gaps.reduce((sum, { weight }) => sum + weight, 0);
   const gapSumMs = Math.round(driver.gaps.reduce((sum, { gapMs, weight }) => sum + gapMs * weight, 0) * 1e6);
-  return { driver, seen: { events, counters, loads, gapCount, gapSumMs } };
+  return { driver, passes, seen: { events, counters, loads, gapCount, gapSumMs } };
+}
+
+/** The skipping engine keeps sums of its batch, no more. */
+function withoutVariances(pass: FinishedPass | null): unknown {
+  return JSON.parse(JSON.stringify(pass, (key, value) => (key.endsWith("Variance") ? undefined : value)));
 }
 
 describe("both engines, driven by hand with requests, transfers and cancellations at random times", () => {
@@ -99,6 +107,18 @@ describe("both engines, driven by hand with requests, transfers and cancellation
         expect(play(skipping, random).seen).toEqual(expected);
       }),
       { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
+    );
+  });
+
+  it("agree on the last pass where passes are recorded, and that changes nothing else", () => {
+    fc.assert(
+      fc.property(randomRun, fc.constantFrom(skipping, walking), (random, kind) => {
+        const { seen, passes } = play(stepping, random);
+        const { seen: found, passes: recorded } = play(kind, random, true);
+        expect(recorded).toEqual(passes);
+        if (!kind.kvEvents) expect(found).toEqual(seen);
+      }),
+      { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 4) },
     );
   });
 
