@@ -61,6 +61,8 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs
     forecastNowPerS: bank.forecast(0),
     forecastHorizonS: bank.horizonS,
     reservePerS: reserve,
+    burstReservePerS: bank.burst.reserve,
+    burstCeilingPerS: bank.burst.ceiling,
     errorQuantile: margins.errorQuantile,
     waitShare: margins.waitShare,
     batchDeviations: margins.batchDeviations,

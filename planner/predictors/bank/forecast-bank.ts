@@ -3,6 +3,7 @@ import { RateHistory } from "./history.ts";
 import type { RateModel } from "./model.ts";
 import { ResidualStore } from "./residuals.ts";
 import { harmonicModel, PeriodFinder, seasonalNaiveModel } from "./seasonal-models.ts";
+import { Surprises } from "./surprises.ts";
 import { dampedTrendModel, levelModel } from "./trend-models.ts";
 
 export interface ForecastBankOptions {
@@ -30,6 +31,9 @@ interface Entry {
   settledS: number;
   activeSinceS: number | null;
   residuals: ResidualStore;
+  surprises: Surprises;
+  /** Highest rate since the model speaks. */
+  highestRate: number;
 }
 
 interface Pending {
@@ -38,6 +42,12 @@ interface Pending {
   judged: (number | null)[];
   atHorizon: (number | null)[];
   mixAtHorizon: number;
+}
+
+/** Load that comes unforeseen: what to hold for it beyond the forecast, and the highest rate that it has reached. */
+export interface Burst {
+  reserve: number;
+  ceiling: number;
 }
 
 /** Fading memory of the losses, s. */
@@ -52,6 +62,14 @@ const GUARD_Z = 2.5;
 const GUARD_FADE_S = 120;
 const SHORT_MEAN_S = 10;
 const LOWEST_RATE = 0.5;
+/** Share of the traffic that may come unforeseen. */
+const UNFORESEEN_GOAL = 0.01;
+/** A model that has met this share of the ceiling has met such a burst. */
+const MET_SHARE = 0.8;
+/** Surprises of a quarter of what they reach are bursts; smaller ones are mostly errors of trend. */
+const BURSTY = 4;
+/** Share of its period that a seasonal model needs to settle. */
+const LEARNING_SHARE = 0.25;
 /** Time constants are meant for ticks up to this long; longer ticks stretch them all. */
 const LONGEST_NATURAL_TICK_S = 10;
 
@@ -69,6 +87,8 @@ export class ForecastBank {
   readonly #finder: PeriodFinder;
   readonly #entries: Entry[];
   readonly #mixResiduals: ResidualStore;
+  readonly #mixSurprises = new Surprises();
+  #burst: Burst = { reserve: 0, ceiling: 0 };
   #pending: Pending[] = [];
   #weights: number[] = [];
   #nowS = 0;
@@ -100,6 +120,8 @@ export class ForecastBank {
       settledS: 0,
       activeSinceS: null,
       residuals: new ResidualStore(RESIDUALS_KEPT_S * stretch),
+      surprises: new Surprises(),
+      highestRate: 0,
     }));
   }
 
@@ -117,6 +139,7 @@ export class ForecastBank {
     this.#finder.update(nowS);
     for (const { model } of this.#entries) model.update(rate, dtS, nowS);
     this.#weigh(dtS);
+    this.#burst = this.#variance === null ? this.#learntBurst() : this.#burst;
     this.#guardShift = this.#variance === null ? this.#shiftToCounts() : 0;
     this.#askModels();
   }
@@ -170,8 +193,45 @@ export class ForecastBank {
   upper(hS: number, reserve: number): number {
     const forecast = this.forecast(hS);
     const reach = 15 * this.#stretch;
-    const withReserve = forecast + (reserve * (reach + hS)) / (reach + this.horizonS);
-    return Math.max(forecast, Math.min(withReserve, Math.max(1.1 * this.#highestRate, 1.35 * forecast)));
+    // Errors that bursts explain are held for as bursts, at any distance; the others grow with it.
+    const { reserve: held, ceiling } = this.#burst;
+    const explained = held * Math.min(1, (BURSTY * held) / Math.max(ceiling, LOWEST_RATE));
+    const growth = Math.max(0, reserve - explained);
+    const withReserve = forecast + (growth * (reach + hS)) / (reach + this.horizonS);
+    const forGrowth = Math.min(withReserve, Math.max(1.1 * this.#highestRate, 1.35 * forecast));
+    // A burst may come at any moment, and does not go beyond what bursts have reached.
+    const forBursts = Math.min(forecast + held, ceiling);
+    return Math.max(forecast, forGrowth, forBursts);
+  }
+
+  /** What is held for bursts of the kind that has been seen. */
+  get burst(): Burst {
+    return this.#burst;
+  }
+
+  /** A seasonal model's first fits are poor: what counts is how it has done over its last period. */
+  #entryReserve({ model, surprises, highestRate, activeSinceS }: Entry, mix: Burst): number {
+    const period = model.periodS();
+    if (!model.seasonal || period === null) return surprises.reserve(this.#nowS, UNFORESEEN_GOAL).reserve;
+    if (highestRate < MET_SHARE * mix.ceiling) return mix.reserve;
+    const settled = (activeSinceS ?? this.#nowS) + LEARNING_SHARE * period;
+    const since = Math.max(settled, this.#nowS - 1.05 * period);
+    return surprises.reserve(this.#nowS, UNFORESEEN_GOAL, since).reserve;
+  }
+
+  /** Weighted over the models in use; one that was not there yet when such a burst came can't claim to see the next one coming. */
+  #learntBurst(): Burst {
+    const mix = this.#mixSurprises.reserve(this.#nowS, UNFORESEEN_GOAL);
+    if (mix.reserve === 0) return mix;
+    let reserve = 0;
+    let weights = 0;
+    for (let i = 0; i < this.#entries.length; i++) {
+      const weight = this.#weights[i]!;
+      if (weight <= LIGHT_WEIGHT) continue;
+      reserve += weight * this.#entryReserve(this.#entries[i]!, mix);
+      weights += weight;
+    }
+    return { reserve: weights === 0 ? mix.reserve : reserve / weights, ceiling: mix.ceiling };
   }
 
   /** Models in use, heaviest first. */
@@ -186,6 +246,8 @@ export class ForecastBank {
     while (this.#pending.length > 0 && this.#pending[0]!.dueS <= this.#nowS + 1e-6) {
       const due = this.#pending.shift()!;
       this.#mixResiduals.push(this.#nowS, shortMean - due.mixAtHorizon);
+      const noise = Math.sqrt(Math.max(shortMean, due.mixAtHorizon, LOWEST_RATE) / SHORT_MEAN_S);
+      this.#mixSurprises.push(this.#nowS, dtS, shortMean, due.mixAtHorizon, noise);
       for (let i = 0; i < this.#entries.length; i++) {
         const entry = this.#entries[i]!;
         const judged = due.judged[i]!;
@@ -196,6 +258,8 @@ export class ForecastBank {
         entry.loss += (loss * dtS) / (5 * this.#stretch);
         entry.settledS += dtS;
         entry.residuals.push(this.#nowS, shortMean - atHorizon);
+        entry.surprises.push(this.#nowS, dtS, shortMean, atHorizon, noise);
+        entry.highestRate = Math.max(entry.highestRate, shortMean);
       }
     }
   }
@@ -225,6 +289,8 @@ export class ForecastBank {
       entry.activeSinceS = this.#nowS;
       entry.loss = bestPlain + SEASONAL_HANDICAP;
       entry.settledS = 0;
+      entry.surprises = new Surprises();
+      entry.highestRate = 0;
     } else if (!speaks) {
       entry.activeSinceS = null;
     }
