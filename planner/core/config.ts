@@ -21,10 +21,19 @@ function duration(fallback: string, description: string) {
 
 const gpus = z.int().positive();
 const workers = z.int().min(0);
+/** Read by whoever makes the planner, and handed in as its history. */
+const warmupTrace = z
+  .string()
+  .min(1)
+  .optional()
+  .describe(
+    "Trace of traffic from before (Mooncake or dynamo.request.trace.v1; file, folder or pattern), relative to the scenario's file",
+  );
 const watts = z.number().positive();
 
 const defaultSchema = z.strictObject({
   strategy: z.literal("default"),
+  warmupTrace,
   interval: duration("5s", "Time between decisions; up to 5s is best"),
   maxGpus: z
     .union([
@@ -59,6 +68,7 @@ const defaultSchema = z.strictObject({
 
 const slaCompatSchema = z.strictObject({
   strategy: z.literal("sla-compat"),
+  warmupTrace,
   interval: duration("180s", "Adjustment interval: time between decisions and window of the averages"),
   maxGpus: gpus.default(8).describe("GPU budget; minimum and rounding may exceed it, as in the reference"),
   minWorkers: z.int().min(0).default(1).describe("Replicas of each role that are always wanted"),
@@ -77,6 +87,7 @@ const limits = (unit: string, most?: number) => {
 const loadCompatSchema = z
   .strictObject({
     strategy: z.literal("load-compat"),
+    warmupTrace,
     interval: duration("5s", "Time between looks at the load"),
     throughputInterval: duration("180s", "Time between looks at the throughput; target sla"),
     tickInterval: durationText

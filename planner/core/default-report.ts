@@ -123,6 +123,11 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minim
       text: "not even a single sequence keeps the ITL: sized by the KV cache instead",
     });
   }
+  const { reserve: burst, ceiling } = bank.burst;
+  if (burst > 0 && bank.forecast(0) < ceiling && burst > ceiling / 4) {
+    const text = `workers for ${Math.min(bank.forecast(0) + burst, ceiling).toFixed(1)} req/s are held: load has jumped that far unforeseen`;
+    reasons.push({ code: "held-for-bursts", role: null, text });
+  }
   if (!shapes.isReady && roles.includes("decode")) {
     reasons.push({
       code: "no-output-lengths-yet",

@@ -103,7 +103,10 @@ class DefaultStrategy implements Planner {
         text: "arrivals are not reported: completions stand in for them, and nothing is scaled down on their word",
       });
     }
-    this.#trafficSeen ||= requests > 0;
+    if (!this.#trafficSeen && requests > 0) {
+      this.#trafficSeen = true;
+      this.#warmUp(nowS - dtS);
+    }
     if (!this.#trafficSeen) {
       return this.#stay(
         tick,
@@ -117,6 +120,16 @@ class DefaultStrategy implements Planner {
     this.#bank.observe(nowS, dtS, rate);
     if (!this.#shapes.hasIsl) return this.#wake(tick, observation, rate);
     return this.#plan(tick, observation, rate, dtS, missing);
+  }
+
+  /** Learns from before, as if it had ended when the window of the first request began: idle time in between says nothing. */
+  #warmUp(untilS: number): void {
+    const history = [...(this.#context.history?.(this.#tickS) ?? [])];
+    const rates = history.map(({ requests }) => requests / this.#tickS);
+    this.#bank.warmUp(untilS, this.#tickS, rates);
+    history.forEach((values, i) => {
+      this.#shapes.remember((untilS - (history.length - 1 - i) * this.#tickS) * 1000, this.#tickS, values);
+    });
   }
 
   #plan(tick: number, observation: Observation, rate: number, dtS: number, missing: Degradation[]): Decision {

@@ -1,4 +1,5 @@
 import { quantileSorted } from "#common";
+import type { LoadValues } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { ranksOf } from "./roles.ts";
 import type { DecodeWorkerLoad, Observation, PlannerContext } from "./types.ts";
@@ -60,12 +61,19 @@ export class RequestShapes {
     this.#updateIsl(observation, rate * dtS, missing);
     this.#updateOsl(observation, missing);
     this.#arrivalRate = blend(this.#arrivalRate, rate, 1 - Math.exp(-dtS / ARRIVAL_RATE_TAU_S));
-    const keep = Math.exp(-dtS / USUAL_RATE_TAU_S);
-    this.#usualSum = this.#usualSum * keep + rate * (1 - keep);
-    this.#usualWeight = this.#usualWeight * keep + (1 - keep);
+    this.#updateUsualRate(rate, dtS);
     this.#updatePrefill(observation, missing);
     this.#updateDecode(observation, dtS, missing);
     return missing;
+  }
+
+  /** Takes over what a trace says of an interval of `dtS` that ended at `nowMs`; lengths are NaN where it has none. */
+  remember(nowMs: number, dtS: number, { requests, isl, osl }: LoadValues): void {
+    this.#updateUsualRate(requests / dtS, dtS);
+    if (!(requests > 0)) return;
+    this.#addSample(nowMs, isl);
+    this.#dropOldSamples(nowMs);
+    if (osl > 0) this.#meanOsl = blend(this.#meanOsl, Math.max(1, osl), 1 - Math.exp(-requests / OSL_REQUESTS));
   }
 
   /** True once both lengths were seen. */
@@ -134,6 +142,10 @@ export class RequestShapes {
         for (let i = 0; i < Math.min(started, SAMPLE_MIN); i++) this.#addSample(nowMs, meanIsl);
       }
     }
+    this.#dropOldSamples(nowMs);
+  }
+
+  #dropOldSamples(nowMs: number): void {
     const excess = this.#sampleIsl.length - SAMPLE_MAX;
     let drop = Math.max(0, excess);
     while (this.#sampleIsl.length - drop > SAMPLE_MIN && this.#sampleMs[drop]! <= nowMs - SAMPLE_MS) drop++;
@@ -141,6 +153,12 @@ export class RequestShapes {
       this.#sampleMs.splice(0, drop);
       this.#sampleIsl.splice(0, drop);
     }
+  }
+
+  #updateUsualRate(rate: number, dtS: number): void {
+    const keep = Math.exp(-dtS / USUAL_RATE_TAU_S);
+    this.#usualSum = this.#usualSum * keep + rate * (1 - keep);
+    this.#usualWeight = this.#usualWeight * keep + (1 - keep);
   }
 
   #addSample(atMs: number, isl: number): void {
@@ -170,7 +188,7 @@ export class RequestShapes {
     if (prefillCount <= 0 || !(prefillProfiledS > 0) || !(prefillMeasuredS >= 0)) return;
     const weight = 1 - Math.exp(-prefillCount / PREFILL_CORRECTION_PROMPTS);
     this.prefillCorrection = clampCorrection(
-      blend(this.prefillCorrection, prefillMeasuredS / prefillProfiledS, weight),
+      blend(this.prefillCorrection, clampCorrection(prefillMeasuredS / prefillProfiledS), weight),
     );
   }
 
@@ -207,7 +225,7 @@ export class RequestShapes {
     if (sequences > 0) this.#liveItlMs = blend(this.#liveItlMs, measured / sequences, DECODE_CORRECTION_WEIGHT);
     if (profiled > 0) {
       this.decodeCorrection = clampCorrection(
-        blend(this.decodeCorrection, measured / profiled, DECODE_CORRECTION_WEIGHT),
+        blend(this.decodeCorrection, clampCorrection(measured / profiled), DECODE_CORRECTION_WEIGHT),
       );
     }
   }

@@ -1,6 +1,8 @@
+import { dirname, resolve } from "node:path";
 import type { TransferModel } from "#mocker/engine";
 import { createPlanner, type Planner, type PlannerConfig, type PlannerContext, surfaceFamilyOf } from "#planner/core";
 import type { PredictorTools } from "#planner/predictors";
+import { trafficHistory } from "#planner/sources";
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { checkExpectations, type Scenario, scenarioWorkload, type Workload } from "#scenarios";
 import type { BestStatic, ExpectationResult, RunRecord } from "#src/record";
@@ -48,6 +50,8 @@ export function prepareRehearsal(scenario: RunnableScenario, tools: PredictorToo
   const profile = deployment.profile === null ? null : loadProfile(deployment.profile);
   const workload = scenarioWorkload(scenario);
   const base = simulationSpec(scenario, profile, workload);
+  const history = plannerHistory(scenario);
+  const newPlanner = () => scenarioPlanner(scenario, base, profile, { predictorTools: tools, ...history });
   const labelled = (record: RunRecord): RunRecord => ({
     ...record,
     seed: scenario.seed,
@@ -59,10 +63,10 @@ export function prepareRehearsal(scenario: RunnableScenario, tools: PredictorToo
     workload,
     profile,
     simulation: base,
-    newPlanner: () => scenarioPlanner(scenario, base, profile, tools),
+    newPlanner,
     labelled,
     run: (options = {}) => {
-      const planner = scenarioPlanner(scenario, base, profile, tools);
+      const planner = newPlanner();
       return labelled(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
     },
     runStatic: ({ prefill, decode }) =>
@@ -87,6 +91,7 @@ function simulationSpec(scenario: RunnableScenario, profile: Profile | null, wor
     router: deployment.router,
     transfer: transferModel(scenario, profile),
     sla,
+    ...profiledPrefill(scenario, profile),
     quirks: { passesBeforeArrivals: deployment.quirks.includes("passesBeforeArrivals") },
     engine: "skipping",
     minEndMs: Math.min(workload.horizonMs, scenario.endMs ?? Number.POSITIVE_INFINITY),
@@ -107,11 +112,32 @@ function transferModel(scenario: RunnableScenario, profile: Profile | null): Tra
   return { bytesPerToken, bytesPerSecond: transfer.bytesPerSecond, timing: transfer.timing };
 }
 
+/** The engine that the profile promises the planner, where the scenario's is another one. */
+function profiledPrefill(
+  { deployment, planner }: RunnableScenario,
+  profile: Profile | null,
+): Pick<SimulationSpec, "profiledPrefill"> {
+  const role = deployment.prefill === null ? "decode" : "prefill";
+  const settings = deployment.prefill ?? deployment.decode;
+  const { timing, speedupRatio } = settings.engine;
+  const asProfiled = (timing === undefined || timing.kind === "profile") && (speedupRatio ?? 1) === 1;
+  if (planner === null || profile === null || asProfiled) return {};
+  const engine = { ...settings.engine, timing: undefined, speedupRatio: undefined };
+  const promised = { ...deployment, [role]: { ...settings, engine } };
+  return { profiledPrefill: poolSpec(promised, role, profile).engine };
+}
+
+/** The trace that the planner is to have seen before, read once. */
+function plannerHistory({ planner, file }: RunnableScenario): Pick<PlannerContext, "history"> {
+  const trace = planner !== null && "warmupTrace" in planner ? planner.warmupTrace : undefined;
+  return trace === undefined ? {} : { history: trafficHistory(resolve(dirname(file), trace)) };
+}
+
 function scenarioPlanner(
   { planner: config, sla, locate }: RunnableScenario,
   spec: SimulationSpec,
   profile: Profile | null,
-  predictorTools: PredictorTools,
+  outside: Pick<PlannerContext, "history" | "predictorTools">,
 ): Planner | null {
   if (config === null) return null;
   if (profile === null) throw profileNeeded(locate(["planner"]));
@@ -127,7 +153,7 @@ function scenarioPlanner(
     ranksPerWorker: { prefill: prefill?.dpSize ?? 1, decode: decode.dpSize },
     kvTokensPerRank: decode.engine.numGpuBlocks * decode.engine.blockSize,
     profile,
-    predictorTools,
+    ...outside,
   };
   return createPlanner(config, context, buildSurface(profile, surfaceFamilyOf(config.strategy)));
 }

@@ -44,7 +44,7 @@ export class Simulation {
   readonly recorder: TimelineRecorder;
   readonly gaps = new GapSketch();
   readonly perUser = new GapSketch();
-  readonly idlePrefill: IdlePrefill;
+  readonly profiledPrefill: IdlePrefill;
   readonly feasible: Uint8Array;
   readonly #scaler: Scaler;
   readonly #engineWorker: SimulatedWorker[] = [];
@@ -78,8 +78,9 @@ export class Simulation {
     this.#prefillEngineOf = new Int32Array(between);
     this.#decodeEngineOf = new Int32Array(between);
     this.outcomes = new Outcomes(spec.workload, spec.prefill !== null, spec.capture === true);
-    this.idlePrefill = new IdlePrefill((spec.prefill ?? spec.decode).engine);
-    this.feasible = feasibleRequests(spec, spec.workload, this.idlePrefill);
+    const idlePrefill = new IdlePrefill((spec.prefill ?? spec.decode).engine);
+    this.profiledPrefill = spec.profiledPrefill === undefined ? idlePrefill : new IdlePrefill(spec.profiledPrefill);
+    this.feasible = feasibleRequests(spec, spec.workload, idlePrefill);
     this.observer = new WindowObserver(spec.sla, this.feasible);
     this.recorder = new TimelineRecorder(timelineWindowMs(spec));
     const router = (): Router => (spec.router === "round-robin" ? new RoundRobinRouter() : new LeastLoadedRouter());
@@ -391,7 +392,7 @@ export class Simulation {
         observer.firstToken(request, atMs - table.arrivalMs[request]!);
         if (!aggregated) return;
         pool.addWork(worker, 1 - WAITING_WEIGHT);
-        observer.prefilled(this.idlePrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
+        observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
       },
       secondToken: (request, atMs) => {
         table.secondTokenMs[request] = atMs;
@@ -416,7 +417,7 @@ export class Simulation {
       },
       held: (request, atMs) => {
         pool.addWork(worker, -table.isl[request]!);
-        observer.prefilled(this.idlePrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
+        observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
         outcomes.transfer("sourceHeldMs", request, atMs);
         this.#route(this.decodePool, request);
       },

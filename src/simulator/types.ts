@@ -32,6 +32,11 @@ export interface SimulationSpec {
   router: RouterMode;
   transfer: TransferModel | null;
   sla: { ttftMs: number; itlMs: number };
+  /**
+   * The prefill (or aggregated) engine as the planner believes it to be, by its profile; absent: it is as the real one. A planner
+   * finds out how far prompts take longer or shorter than it says.
+   */
+  profiledPrefill?: EngineConfig;
   /** Absent: the initial workers stay. */
   planner?: Planner;
   quirks: SimulatorQuirks;

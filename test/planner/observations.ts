@@ -101,3 +101,16 @@ export const anyReport: fc.Arbitrary<Partial<Observation>> = fc.record({
     ),
   ),
 });
+
+/** The invented engine, all of its times multiplied. */
+export function slowerSurface(factor: number): Surface {
+  const { prefill, decode } = testProfile;
+  return buildSurface(
+    {
+      ...testProfile,
+      prefill: { ...prefill, ttftMs: prefill.ttftMs.map((ms) => ms * factor) },
+      decode: { ...decode, itlMs: decode.itlMs.map((ms) => ms * factor) },
+    },
+    "robust",
+  );
+}

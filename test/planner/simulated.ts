@@ -46,11 +46,11 @@ export function loop(options: Loop): RunRecord {
   const surface = testSurface();
   const engines = options.engines ?? surface;
   const numGpuBlocks = Math.floor(surface.maxKvTokens / BLOCK);
-  const pool = (role: "prefill" | "decode"): PoolSpec => ({
+  const pool = (role: "prefill" | "decode", played = engines): PoolSpec => ({
     workers: workers[role],
     engine: engineConfig({
       role: mode === "agg" ? "aggregated" : role,
-      timing: profileTiming(engines),
+      timing: profileTiming(played),
       numGpuBlocks,
       blockSize: BLOCK,
     }),
@@ -76,6 +76,7 @@ export function loop(options: Loop): RunRecord {
     seed: 1,
     workload,
     prefill: mode === "agg" ? null : pool("prefill"),
+    profiledPrefill: pool(mode === "agg" ? "decode" : "prefill", surface).engine,
     decode: pool("decode"),
     router: options.router ?? "least-loaded",
     transfer: mode === "agg" ? null : { bytesPerToken: 131_072, bytesPerSecond: 64e9, timing: "full_prompt" },

@@ -1,5 +1,5 @@
 import { normalQuantile } from "../normal.ts";
-import { RateHistory } from "./history.ts";
+import { HISTORY_TICKS, RateHistory } from "./history.ts";
 import type { RateModel } from "./model.ts";
 import { ResidualStore } from "./residuals.ts";
 import { harmonicModel, PeriodFinder, seasonalNaiveModel } from "./seasonal-models.ts";
@@ -66,6 +66,9 @@ const LOWEST_RATE = 0.5;
 const UNFORESEEN_GOAL = 0.01;
 /** A model that has met this share of the ceiling has met such a burst. */
 const MET_SHARE = 0.8;
+/** How often history from before is searched for a period at most: in all, and s between two searches. */
+const WARM_UP_FITS = 200;
+const MOST_OFTEN_REFIT_S = 60;
 /** Surprises of a quarter of what they reach are bursts; smaller ones are mostly errors of trend. */
 const BURSTY = 4;
 /** Share of its period that a seasonal model needs to settle. */
@@ -126,7 +129,7 @@ export class ForecastBank {
   }
 
   /** Takes the mean rate of the tick of `dtS` that ends at `nowS`; null where it is not known (nothing is judged then). */
-  observe(nowS: number, dtS: number, rate: number | null): void {
+  observe(nowS: number, dtS: number, rate: number | null, refitS?: number): void {
     this.#nowS = nowS;
     this.history.push(nowS, dtS, rate ?? Number.NaN);
     if (rate === null) {
@@ -136,12 +139,22 @@ export class ForecastBank {
     const shortMean = this.history.recent(SHORT_MEAN_S).rate;
     this.#highestRate = Math.max(this.#highestRate, shortMean);
     this.#settle(rate, shortMean, dtS);
-    this.#finder.update(nowS);
+    this.#finder.update(nowS, refitS);
     for (const { model } of this.#entries) model.update(rate, dtS, nowS);
     this.#weigh(dtS);
     this.#burst = this.#variance === null ? this.#learntBurst() : this.#burst;
     this.#guardShift = this.#variance === null ? this.#shiftToCounts() : 0;
     this.#askModels();
+  }
+
+  /** Learns from before: mean rates of ticks of `dtS` without a gap, the last of which ended at `untilS`; at most two days are kept. */
+  warmUp(untilS: number, dtS: number, rates: readonly number[]): void {
+    const known = rates.slice(-HISTORY_TICKS);
+    // Looking for a period is what costs.
+    const refitS = Math.max(MOST_OFTEN_REFIT_S, (known.length * dtS) / WARM_UP_FITS);
+    known.forEach((rate, i) => {
+      this.observe(untilS - (known.length - 1 - i) * dtS, dtS, rate, refitS);
+    });
   }
 
   /** True once anything was observed. */

@@ -1,5 +1,5 @@
 /** Ticks kept: two days of 5 s ticks; the oldest quarter goes when it is full. */
-const CAPACITY = 34_560;
+export const HISTORY_TICKS = 34_560;
 
 /** What was observed, tick by tick: the mean rate over each tick's window, NaN where there was no data. */
 export class RateHistory {
@@ -85,9 +85,9 @@ export class RateHistory {
   }
 
   #makeRoom(): void {
-    if (this.#count < CAPACITY) {
+    if (this.#count < HISTORY_TICKS) {
       const grow = (old: Float64Array) => {
-        const bigger = new Float64Array(Math.min(CAPACITY, old.length * 2));
+        const bigger = new Float64Array(Math.min(HISTORY_TICKS, old.length * 2));
         bigger.set(old);
         return bigger;
       };
@@ -96,7 +96,7 @@ export class RateHistory {
       this.#rates = grow(this.#rates);
       return;
     }
-    const dropped = CAPACITY >> 2;
+    const dropped = HISTORY_TICKS >> 2;
     for (const column of [this.#endS, this.#widthS, this.#rates]) column.copyWithin(0, dropped);
     this.#count -= dropped;
   }

@@ -21,9 +21,10 @@ export class PeriodFinder {
     this.#stretch = stretch;
   }
 
-  update(nowS: number): void {
+  /** @param everyS time between looks; absent: a minute, or more where ticks are long */
+  update(nowS: number, everyS = REFIT_S * this.#stretch): void {
     if (nowS < this.#nextFitS - 1e-6) return;
-    this.#nextFitS = nowS + REFIT_S * this.#stretch;
+    this.#nextFitS = nowS + everyS;
     const { middleS, rates, binS } = this.#history.bins(MAX_BINS);
     const fit = fitHarmonics(middleS, rates, binS, this.#history.elapsedS(), SHORTEST_PERIOD_S * this.#stretch);
     this.fit = fit !== null && fit.bicGain > USEFUL_BIC_GAIN ? fit : null;
