@@ -36,6 +36,8 @@ export class PlannerService {
   #gpuHours = 0;
   #lastCountedMs: number | null = null;
   #lastStatus = "";
+  /** What could not be had at the last tick, and why. */
+  readonly #problems = new Map<string, string>();
 
   constructor(options: PlannerServiceOptions) {
     this.#options = options;
@@ -156,19 +158,25 @@ export class PlannerService {
     onSnapshot?.(snapshot, observation);
   }
 
-  /** Null where it takes too long, or fails. */
+  /** Null where it takes too long, or fails; told when it begins to. */
   async #inTime<Value>(work: Promise<Value>, what: string): Promise<Value | null> {
     const { sleep, tickMaxDurationMs, log } = this.#options;
+    const warn = (problem: string) => {
+      if (this.#problems.get(what) !== problem) log.warn(`${what} ${problem}`);
+      this.#problems.set(what, problem);
+    };
     const done = new AbortController();
     const { signal: stopping } = this.#stopping;
     const late = sleep(tickMaxDurationMs, AbortSignal.any([done.signal, stopping])).then(() => {
-      if (!done.signal.aborted && !stopping.aborted) log.warn(`${what} took longer than ${tickMaxDurationMs / 1000} s`);
+      if (!done.signal.aborted && !stopping.aborted) warn(`took longer than ${tickMaxDurationMs / 1000} s`);
       return null;
     });
     try {
-      return await Promise.race([work, late]);
+      const value = await Promise.race([work, late]);
+      if (value !== null) this.#problems.delete(what);
+      return value;
     } catch (error) {
-      log.warn(`${what} can't be had: ${(error as Error).message}`);
+      warn(`can't be had: ${(error as Error).message}`);
       return null;
     } finally {
       done.abort();

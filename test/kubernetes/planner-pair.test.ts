@@ -70,7 +70,7 @@ await describeWithKubernetes("two planners of one deployment", (tools) => {
     planners.push(planner);
     const writes = () =>
       proxy.seen.filter(({ method, url }) => method === "PATCH" && url.includes("/nvidia.com/")).length;
-    return { planner, writes };
+    return { planner, proxy, writes };
   }
 
   const lease = async () => {
@@ -132,6 +132,24 @@ await describeWithKubernetes("two planners of one deployment", (tools) => {
     const hand = metadata.managedFields.find(({ manager }) => manager === "understudy-planner")!;
     expect(hand).toMatchObject({ subresource: "scale", fieldsV1: { "f:spec": { "f:replicas": {} } } });
     expect(two.writes()).toBe(1);
+  });
+
+  it("a change that a killed planner left half done is rolled forward by the other", async () => {
+    const one = await start("one");
+    let isHalf = false;
+    one.proxy.when(({ method, url }) => {
+      if (isHalf || method !== "PATCH" || !url.includes("vllmdecodeworker/scale")) return undefined;
+      isHalf = true;
+      one.planner.process.kill("SIGKILL");
+      return "cut";
+    });
+    await waitFor("one half to be written", () => isHalf);
+    await one.planner.end("SIGKILL");
+    expect(await graph.asked()).toEqual({ prefill: 2, decode: 1 });
+    await start("two");
+    await waitFor("the other half", async () => (await graph.asked()).decode === 3, 120_000);
+    expect(await graph.asked()).toEqual({ prefill: 2, decode: 3 });
+    expect(await lease()).toMatchObject({ holderIdentity: "two" });
   });
 
   it("SIGTERM hands the lead over at once, and who comes back watches", async () => {

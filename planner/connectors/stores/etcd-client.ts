@@ -88,6 +88,8 @@ export class EtcdClient {
 
   async #login(): Promise<void> {
     const { username: name, password } = this.#options;
+    // etcd refuses a login that bears a token that has ended.
+    this.#token = null;
     const answer = await this.#answer("/v3/auth/authenticate", { name, password });
     if (answer.status !== 200) throw refused(this.place, answer);
     this.#token = (JSON.parse(answer.text) as { token: string }).token;

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { FileStore, MemoryStore, openStore } from "#planner/connectors";
+import { FileStore, MemoryStore, openStore, type StoreAccess, StoreUnavailable } from "#planner/connectors";
 import { EtcdServer } from "../../etcd.ts";
 import { describeWithEtcd } from "../../tools.ts";
 import { HttpStoreServer } from "./http-store-server.ts";
@@ -42,6 +42,36 @@ await describeWithEtcd("etcd", (etcd) => {
     },
     { canFail: true },
   );
+
+  it("asks as the user that it is told, and logs in anew where its token is not good any more", async () => {
+    const server = await EtcdServer.start(etcd);
+    onTestFinished(() => server.stop());
+    const call = async (path: string, body: unknown) => {
+      const answer = await fetch(`${server.url}/v3/auth/${path}`, { method: "POST", body: JSON.stringify(body) });
+      expect(answer.status, path).toBe(200);
+    };
+    await call("user/add", { name: "root", password: "secret" });
+    await call("role/add", { name: "root" });
+    await call("user/grant", { user: "root", role: "root" });
+    await call("enable", {});
+    const as = (access: StoreAccess) => {
+      const store = openStore({ kind: "etcd", endpoints: [server.url] }, access);
+      onTestFinished(() => store.close());
+      return store;
+    };
+    const store = as({ username: "root", password: "secret" });
+    expect(await store.commit({ write: { a: "1" } })).toBe(true);
+    const { revision } = await store.read("a");
+    const waiting = store.changed("a", revision, 60_000);
+    await as({ username: "root", password: "secret" }).commit({ write: { a: "2" } });
+    expect(await waiting).toBe(true);
+    await expect(as({ username: "root", password: "guessed" }).read("a")).rejects.toThrow("authentication failed");
+    await expect(as({}).read("a")).rejects.toThrow(StoreUnavailable);
+    // Its tokens are in its memory alone.
+    await server.kill();
+    await server.run();
+    expect((await store.read("a")).values.get("a")!.value).toBe("2");
+  });
 
   it("is asked of the members that answer", async () => {
     const server = await EtcdServer.start(etcd);

@@ -74,6 +74,21 @@ describe("a planner that runs", () => {
     await service.stop();
   });
 
+  it("says once why the state can't be had, and again where it is so again", async () => {
+    const { service, clock, connector, said } = madeService([null]);
+    connector.state_ = "throws";
+    await service.start();
+    await clock.advance(15_000);
+    const told = () => said.filter((text) => text.includes("state can't be had: connection refused"));
+    expect(told()).toHaveLength(1);
+    connector.state_ = "known";
+    await clock.advance(5000);
+    connector.state_ = "throws";
+    await clock.advance(5000);
+    expect(told()).toHaveLength(2);
+    await service.stop();
+  });
+
   it("leaves out ticks that a slow one has overrun, and counts them", async () => {
     const { service, clock, connector, snapshots } = madeService([null], { tickMaxDurationMs: 12_000 });
     connector.state_ = "hangs";
