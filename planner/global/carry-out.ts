@@ -1,6 +1,10 @@
 import type { BudgetBand, Leg, Role, SharedFleet, SharedPool, Targets } from "#planner/core";
 import type { Deployment } from "./deployments.ts";
 import type { LegOutcome } from "./types.ts";
+import { within } from "./within.ts";
+
+/** One leg with all its retries, ms. */
+const SCALE_MS = 60_000;
 
 export interface CarryOutOptions {
   legs: readonly Leg[];
@@ -53,7 +57,7 @@ export async function carryOut(options: CarryOutOptions): Promise<LegOutcome[]> 
 
 async function scale({ connector }: Deployment, leg: Leg, reason: string, decision: number): Promise<LegOutcome> {
   try {
-    return { ...leg, ...(await connector.scale({ targets: leg.targets, reason, decision })) };
+    return { ...leg, ...(await within(SCALE_MS, connector.scale({ targets: leg.targets, reason, decision }))) };
   } catch (error) {
     return { ...leg, status: "failed", message: (error as Error).message, inForce: {} };
   }

@@ -3,6 +3,7 @@ import type { Connector, DeploymentState, RoleState } from "#planner/connectors"
 import type { Role, SharedPool, Targets } from "#planner/core";
 import { RequestRefused } from "./errors.ts";
 import type { AskedFor, DeploymentAddress, KnownDeployment, Platform } from "./types.ts";
+import { within } from "./within.ts";
 
 export interface DeploymentsOptions {
   platform: Platform;
@@ -40,6 +41,8 @@ const FRESH_MS = 10_000;
 /** A state that can't be read counts for so long as it was last seen, ms. */
 const LAST_KNOWN_MS = 360_000;
 const READS_AT_ONCE = 8;
+/** Reading one state, ms. */
+const READ_MS = 15_000;
 
 /** The deployments under the budget: those that the platform shows, and those whose planners have asked. */
 export class Deployments {
@@ -64,7 +67,7 @@ export class Deployments {
   /** Takes notice of all that the platform shows. @throws Error where it can't be asked */
   async discover(): Promise<void> {
     const { platform, managedNamespaces } = this.#options;
-    for (const found of await platform.discover()) {
+    for (const found of await within(READ_MS, platform.discover())) {
       if (managedNamespaces === null || managedNamespaces.includes(found.address.callerNamespace)) this.#add(found);
     }
   }
@@ -87,7 +90,7 @@ export class Deployments {
     }
     const wanted = [...new Set([...(before?.known.roles ?? []), ...roles])];
     try {
-      const found = await platform.find(address, wanted);
+      const found = await within(READ_MS, platform.find(address, wanted));
       const lacking = roles.filter((role) => !found.roles.includes(role));
       if (lacking.length > 0) throw new RequestRefused(404, `${found.id} has no ${lacking.join(" and no ")} workers`);
       return this.#add(found);
@@ -115,8 +118,7 @@ export class Deployments {
     this.reads++;
     const { changes } = deployment;
     try {
-      await this.open(deployment);
-      const state = await deployment.connector.state();
+      const state = await within(READ_MS, this.#read(deployment));
       if (deployment.changes !== changes) return deployment.state;
       deployment.isSeen = state !== null;
       if (state === null) {
@@ -139,10 +141,15 @@ export class Deployments {
     }
   }
 
+  async #read(deployment: Deployment): Promise<DeploymentState | null> {
+    await this.open(deployment);
+    return deployment.connector.state();
+  }
+
   async #readAsked(deployment: Deployment): Promise<void> {
     const { changes, known } = deployment;
     try {
-      const asked = await this.#options.platform.asked(known);
+      const asked = await within(READ_MS, this.#options.platform.asked(known));
       if (asked === null || deployment.changes !== changes) return;
       deployment.state = null;
       deployment.asked = asked;

@@ -1,18 +1,9 @@
 import { UserError } from "#common";
 import type { DeploymentState, Leadership } from "#planner/connectors";
-import {
-  decideShared,
-  type Intent,
-  IntentCache,
-  type Role,
-  type SharedDecision,
-  type SharedFleet,
-  type Targets,
-} from "#planner/core";
-import { answerOf } from "./answer.ts";
-import { carryOut } from "./carry-out.ts";
+import { type Intent, IntentCache, type Role } from "#planner/core";
 import { type Deployment, Deployments } from "./deployments.ts";
 import { badBand, notDiscovered, RequestRefused } from "./errors.ts";
+import { Judge } from "./judge.ts";
 import { type SavedState, StateFile } from "./state-file.ts";
 import type {
   DecisionRecord,
@@ -20,7 +11,6 @@ import type {
   GlobalAnswer,
   GlobalPlannerSettings,
   GlobalRequest,
-  LegOutcome,
   Platform,
 } from "./types.ts";
 
@@ -42,8 +32,6 @@ export interface GlobalPlannerOptions {
 const KEEP = 100;
 /** Requests that may wait for their turn. */
 const MOST_WAITING = 256;
-/** The platform is asked for new deployments so often at most, ms. */
-const DISCOVERY_MS = 60_000;
 /** A request that blocks waits so long for its workers, ms. */
 const BLOCKING_MS = 60_000;
 
@@ -56,12 +44,12 @@ export class GlobalPlanner {
   readonly deployments: Deployments;
   readonly #options: GlobalPlannerOptions;
   readonly #intents: IntentCache;
+  readonly #judge: Judge;
   readonly #stateFile: StateFile | null;
   readonly #decisions: DecisionRecord[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #number = 0;
-  #discoveredAtMs = Number.NEGATIVE_INFINITY;
   #isStopping = false;
 
   /** @throws UserError for a floor above the ceiling, and for a state that is none */
@@ -77,6 +65,14 @@ export class GlobalPlanner {
       platform,
       managedNamespaces,
       defaultGpus,
+      nowMs,
+      warn: (text) => log.warn(text),
+    });
+    this.#judge = new Judge({
+      settings,
+      deployments: this.deployments,
+      intents: () => this.freshIntents,
+      mayAct: () => this.isLeader,
       nowMs,
       warn: (text) => log.warn(text),
     });
@@ -102,8 +98,12 @@ export class GlobalPlanner {
   }
 
   get hasBudget(): boolean {
-    const { minGpus, maxGpus } = this.settings.band;
-    return minGpus !== null || maxGpus !== null;
+    return this.#judge.hasBudget;
+  }
+
+  /** GPUs that are asked for by all; null where some are not known. */
+  get totalGpus(): number | null {
+    return this.#judge.totalGpus;
   }
 
   /**
@@ -131,8 +131,7 @@ export class GlobalPlanner {
     } catch (error) {
       log.warn((error as Error).message);
     }
-    this.deployments.forgetStates();
-    this.#discoveredAtMs = Number.NEGATIVE_INFINITY;
+    this.#judge.forget();
   }
 
   #restore(): void {
@@ -148,7 +147,7 @@ export class GlobalPlanner {
   async #findAll(): Promise<void> {
     const { log } = this.#options;
     if (!this.hasBudget) return;
-    await this.#discover().catch((error: Error) => {
+    await this.#judge.discover().catch((error: Error) => {
       throw error instanceof UserError ? error : notDiscovered(this.kind, error);
     });
     await this.deployments.look(new Set());
@@ -167,17 +166,6 @@ export class GlobalPlanner {
     }
   }
 
-  /** GPUs that are asked for by all; null where some are not known. */
-  get totalGpus(): number | null {
-    try {
-      const { pools, otherGpus } = this.#fleet();
-      return pools.reduce((sum, { replicas, gpusPerReplica }) => sum + replicas * gpusPerReplica, otherGpus);
-    } catch (error) {
-      if (error instanceof RequestRefused) return null;
-      throw error;
-    }
-  }
-
   /**
    * Judges a request and carries out what was granted, one after the other.
    * @param signal aborted where the caller has gone: a request that has not begun is dropped
@@ -192,7 +180,7 @@ export class GlobalPlanner {
       this.#waiting--;
       if (signal.aborted) throw new RequestRefused(503, "the caller has gone");
       this.#checkRunning();
-      return await this.#judge(request);
+      return await this.#handle(request);
     });
     return request.blocking && answer.status === "success" ? await this.#settled(request, answer, signal) : answer;
   }
@@ -203,7 +191,7 @@ export class GlobalPlanner {
    */
   async look(address: DeploymentAddress, roles: readonly Role[]): Promise<DeploymentState> {
     this.#checkManaged(address);
-    return await this.#seen(await this.#introduced(address, roles));
+    return await this.#judge.seen(await this.#introduced(address, roles));
   }
 
   /** Ends after the request under way; those that wait are refused. */
@@ -232,7 +220,7 @@ export class GlobalPlanner {
     return deployment;
   }
 
-  async #judge(request: GlobalRequest): Promise<GlobalAnswer> {
+  async #handle(request: GlobalRequest): Promise<GlobalAnswer> {
     const { nowMs, nowUnixMs } = this.#options;
     const beganMs = nowMs();
     const readsBefore = this.deployments.reads;
@@ -252,112 +240,10 @@ export class GlobalPlanner {
       pools: {},
       legs: [],
     };
-    const answer = await this.#answer(request, deployment, record);
+    const answer = await this.#judge.judge(request, deployment, record);
     const reads = this.deployments.reads - readsBefore;
     this.#remember({ ...record, answer, reads, tookMs: nowMs() - beganMs });
     return answer;
-  }
-
-  /** Fills the record with what it comes to know. */
-  async #answer(
-    request: GlobalRequest,
-    deployment: Deployment,
-    record: Pick<DecisionRecord, "number" | "decision" | "intents" | "pools" | "legs">,
-  ): Promise<GlobalAnswer> {
-    const { id, address } = deployment.known;
-    let decision: SharedDecision;
-    let before: Partial<Targets> = {};
-    let fleet: SharedFleet;
-    try {
-      const state = await this.#seen(deployment);
-      before = desiredOf(state);
-      if (!state.ready && changes(request.targets, before)) {
-        const message = `${id} takes no changes now: ${state.notReadyReason ?? "not ready"}`;
-        return { status: "rejected", outcome: "not-ready", message, currentReplicas: before };
-      }
-      if (this.hasBudget) await this.#lookAround(id);
-      fleet = this.hasBudget ? this.#fleet() : unbudgeted(id, state);
-      decision = decideShared({
-        request: { deployment: id, targets: request.targets },
-        fleet,
-        intents: record.intents,
-        band: this.settings.band,
-        isStrict: this.settings.isStrict,
-      });
-    } catch (error) {
-      if (!(error instanceof RequestRefused)) throw error;
-      const outcome = error.status === 404 ? "refused" : "failed";
-      return { status: "error", outcome, message: error.message, currentReplicas: before };
-    }
-    record.decision = decision;
-    record.pools = Object.fromEntries(fleet.pools.map((pool) => [`${pool.deployment}/${pool.role}`, pool.replicas]));
-    if (this.settings.noOperation) return notExecuted(decision, before);
-    const why = request.reason ?? `asked by ${request.address.callerNamespace}`;
-    record.legs = await carryOut({
-      legs: decision.legs,
-      fleet,
-      band: this.settings.band,
-      deployment: (name) => this.deployments.get(name),
-      mayAct: () => this.isLeader,
-      reason: `global planner for ${id}: ${why}`,
-      decision: record.number,
-    });
-    for (const leg of record.legs) this.#noteOutcome(leg);
-    return answerOf({ name: address.name, id, decision, legs: record.legs, before });
-  }
-
-  /** @throws RequestRefused 404 for what must be mended, 424 for what may come by itself */
-  async #seen(deployment: Deployment): Promise<DeploymentState> {
-    const { id } = deployment.known;
-    try {
-      const state = await this.deployments.read(deployment, true);
-      if (state !== null) return state;
-    } catch (error) {
-      if (error instanceof UserError) throw new RequestRefused(404, error.message);
-      throw new RequestRefused(424, `${id} can't be seen: ${(error as Error).message}`);
-    }
-    throw new RequestRefused(424, `the state of ${id} is not known now`);
-  }
-
-  #noteOutcome(leg: LegOutcome): void {
-    const deployment = this.deployments.get(leg.deployment);
-    if (deployment === undefined) return;
-    const { status, targets, inForce, message } = leg;
-    if (status === "applied") this.deployments.asked(deployment, { ...targets, ...inForce });
-    else if (Object.keys(inForce).length > 0) this.deployments.asked(deployment, inForce);
-    // Whether it came about is not known: the platform is asked before anything else is decided.
-    if (status === "failed") deployment.isSeen = false;
-    if (status !== "applied" && status !== "unchanged")
-      this.#options.log.warn(`${leg.deployment}: ${status}: ${message}`);
-  }
-
-  /** Reads whoever may become a partner; others are read now and then. */
-  async #lookAround(id: string): Promise<void> {
-    const { nowMs, log } = this.#options;
-    if (nowMs() - this.#discoveredAtMs > DISCOVERY_MS) {
-      await this.#discover().catch((error: Error) => log.warn(`new deployments can't be looked for: ${error.message}`));
-    }
-    const partners = new Set<string>();
-    for (const { deployment, role, replicas } of this.freshIntents) {
-      const desired = this.deployments.get(deployment)?.state?.roles[role]?.desired;
-      if (deployment !== id && desired !== replicas) partners.add(deployment);
-    }
-    await this.deployments.look(partners);
-  }
-
-  async #discover(): Promise<void> {
-    // Also where it fails: a platform that is ill need not be asked at every request.
-    this.#discoveredAtMs = this.#options.nowMs();
-    await this.deployments.discover();
-  }
-
-  /** @throws RequestRefused where something is not known */
-  #fleet(): SharedFleet {
-    const all = this.deployments.all;
-    return {
-      pools: all.flatMap((deployment) => this.deployments.pools(deployment)),
-      otherGpus: all.reduce((sum, { known }) => sum + known.otherGpus, 0),
-    };
   }
 
   async #settled(request: GlobalRequest, answer: GlobalAnswer, signal: AbortSignal): Promise<GlobalAnswer> {
@@ -400,30 +286,4 @@ export class GlobalPlanner {
       deployments: this.deployments.all.map(({ known, gpus }) => ({ ...known, gpus })),
     };
   }
-}
-
-/** Without a budget nobody else matters, nor what a worker costs. */
-function unbudgeted(deployment: string, state: DeploymentState): SharedFleet {
-  const pools = Object.values(state.roles).map(({ role, desired, gpusPerReplica }) => ({
-    deployment,
-    role,
-    replicas: desired,
-    gpusPerReplica: gpusPerReplica ?? 0,
-    takesChanges: state.ready,
-  }));
-  return { pools, otherGpus: 0 };
-}
-
-function notExecuted(decision: SharedDecision, before: Partial<Targets>): GlobalAnswer {
-  const verdict = decision.verdict === "denied" ? `it would be rejected: ${decision.message}` : "it would be granted";
-  const message = `[no-operation] Scale request received and logged (not executed); ${verdict}`;
-  return { status: "success", outcome: "refused", message, currentReplicas: before };
-}
-
-function desiredOf({ roles }: DeploymentState): Partial<Targets> {
-  return Object.fromEntries(Object.values(roles).map(({ role, desired }) => [role, desired]));
-}
-
-function changes(targets: Partial<Targets>, before: Partial<Targets>): boolean {
-  return (Object.entries(targets) as [Role, number][]).some(([role, count]) => before[role] !== count);
 }

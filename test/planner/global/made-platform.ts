@@ -1,5 +1,5 @@
 import { UserError } from "#common";
-import type { Connector, DeploymentState, ScaleOutcome, ScaleRequest } from "#planner/connectors";
+import type { Connector, DeploymentState, Leadership, ScaleOutcome, ScaleRequest } from "#planner/connectors";
 import type { Role, Targets } from "#planner/core";
 import {
   type DecisionRecord,
@@ -16,7 +16,7 @@ export class MadeDeployment {
   otherGpus = 0;
   isReady = true;
   /** What it does when it is read. */
-  reading: "answers" | "half" | "unknown" | "throws" | "gone" = "answers";
+  reading: "answers" | "half" | "unknown" | "throws" | "hangs" | "gone" = "answers";
   /** What comes of a wish; a status other than applied changes nothing. */
   outcome: Partial<ScaleOutcome> | Error | null = null;
   /** Held until it resolves. */
@@ -75,6 +75,7 @@ export class MadePlatform implements Platform {
       async state() {
         deployment.reads++;
         if (deployment.reading === "throws") throw new Error("connection refused");
+        if (deployment.reading === "hangs") return new Promise(() => {});
         if (deployment.reading === "gone") {
           throw new UserError({ code: "PLANNER_KUBERNETES_NO_DEPLOYMENT", message: `found no ${id}` });
         }
@@ -146,6 +147,7 @@ export interface MadeOptions {
   band?: [number | null, number | null];
   settings?: Partial<GlobalPlannerSettings>;
   stateFolder?: string;
+  leadership?: Leadership;
 }
 
 export function madeGlobalPlanner(deployments: Record<string, MadeDeployment>, options: MadeOptions = {}) {
@@ -166,6 +168,7 @@ export function madeGlobalPlanner(deployments: Record<string, MadeDeployment>, o
     },
     platform,
     stateFolder: options.stateFolder ?? null,
+    ...(options.leadership === undefined ? {} : { leadership: options.leadership }),
     nowMs: () => clock.ms,
     nowUnixMs: () => 1_700_000_000_000 + clock.ms,
     log: { info: (text) => said.push(text), warn: (text) => said.push(`warning: ${text}`) },
