@@ -50,6 +50,27 @@ const PAIRS: readonly Pair[] = [
     shown: "[D18 shown] [W19 shown] is late where starting takes longer than its interval",
     missed: ["slaAttainment"],
   },
+  {
+    ours: "steady-28",
+    older: "steady-28-load-compat",
+    held: "[D14a held] leaves constant load alone",
+    shown: "[D14a shown] takes a worker away that is then missed, again and again",
+    missed: ["scaleEvents", "slaAttainment"],
+  },
+  {
+    ours: "itl-out-of-reach",
+    older: "itl-out-of-reach-load-compat",
+    held: "[D14b held] adds no workers for a target that no number of them can keep",
+    shown: "[D14b shown] adds workers up to its budget for a target that none can keep, and gives none back",
+    missed: ["gpuHours", "replicas.decode at 15 min"],
+  },
+  {
+    ours: "bursts-of-five",
+    older: "bursts-of-five-load-compat",
+    held: "[W14 held] asks at once for all the workers that a burst needs",
+    shown: "[W14 shown] takes one step at a time, and none while a worker starts",
+    missed: ["slaAttainment", "ttft.p75"],
+  },
 ];
 
 function read(name: string): RunnableScenario {

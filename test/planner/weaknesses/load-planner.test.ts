@@ -1,0 +1,216 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  boundPair,
+  createPlanner,
+  type ForwardPass,
+  type Observation,
+  type Planner,
+  plannerConfigSchema,
+  resourceLimits,
+  type Targets,
+  withinBudget,
+} from "#planner/core";
+import { buildSurface } from "#profiles";
+import { active, disagg, observation, testProfile } from "../observations.ts";
+import { seenFailing } from "./seen-failing.ts";
+
+type Strategy = "default" | "load-compat";
+
+function planner(strategy: Strategy, settings: Record<string, unknown> = {}): Planner {
+  const family = strategy === "default" ? "robust" : "compat";
+  const config = plannerConfigSchema.parse({ strategy, ...settings });
+  return createPlanner(config, { ...disagg, profile: testProfile }, buildSurface(testProfile, family));
+}
+
+/** A pass of a worker that has nothing to do unless told otherwise. */
+function pass(workerId: string, prefillTokens = 0, decodeKvTokens = 0): ForwardPass {
+  const sequences = Math.round(decodeKvTokens / 3150);
+  return {
+    workerId,
+    dpRank: 0,
+    counterId: 1,
+    wallTimeS: 0.01 + prefillTokens * 2e-5,
+    scheduled: {
+      prefillRequests: prefillTokens > 0 ? 1 : 0,
+      prefillTokens,
+      prefillKvTokens: 0,
+      decodeRequests: sequences,
+      decodeKvTokens,
+    },
+    queued: { prefillRequests: 0, prefillTokens: 0, decodeRequests: 0, decodeKvTokens: 0 },
+  };
+}
+
+const passes = (prefill: number, decode: number, tokens = 0) => ({
+  prefill: Array.from({ length: prefill }, (_, i) => pass(`p${i}`, tokens)),
+  decode: Array.from({ length: decode }, (_, i) => pass(`d${i}`, 0, 31_500)),
+});
+
+describe("a wish beyond the budget", () => {
+  const cases = fc.record({
+    wanted: fc.record({ prefill: fc.integer({ min: 1, max: 30 }), decode: fc.integer({ min: 1, max: 30 }) }),
+    gpus: fc.record({ prefill: fc.constantFrom(1, 2, 4, 8), decode: fc.constantFrom(1, 2, 4, 8) }),
+    maxGpus: fc.integer({ min: 16, max: 64 }),
+  });
+  type Case = typeof cases extends fc.Arbitrary<infer Value> ? Value : never;
+  const minimum = { prefill: 1, decode: 1 };
+
+  const claim = (decide: (each: Case) => Targets) => {
+    for (const each of fc.sample(cases, { seed: 15, numRuns: 1000 })) {
+      const { prefill, decode } = decide(each);
+      expect(prefill, "prefill").toBeLessThanOrEqual(each.wanted.prefill);
+      expect(decode, "decode").toBeLessThanOrEqual(each.wanted.decode);
+    }
+  };
+
+  it("[D15c held] [W20 held] is cut down, and no role gets more than it asked for", () =>
+    claim(
+      ({ wanted, gpus, maxGpus }) =>
+        withinBudget({
+          wanted,
+          minimum,
+          limits: resourceLimits({ maxGpus }, gpus),
+          workers: { prefill: active(1), decode: active(1) },
+          roles: ["prefill", "decode"],
+        }).targets,
+    ));
+
+  it("[D15c shown] [W20 shown] gives decode what is left over, more than it asked for", () =>
+    seenFailing(
+      () => claim(({ wanted, gpus, maxGpus }) => boundPair(wanted, gpus, { minGpus: null, maxGpus }, minimum)),
+      /decode: expected \d+ to be less than or equal to/,
+    ));
+});
+
+describe("a deployment that was set up for more GPUs than there are", () => {
+  /** 50 workers of one GPU were asked for, 32 GPUs are there: 18 wait for ever. */
+  const stuck = (nowMs: number, standing: Targets): Observation => {
+    const there = { prefill: Math.min(16, standing.prefill), decode: Math.min(16, standing.decode) };
+    const counts = (role: "prefill" | "decode") => ({
+      active: there[role],
+      starting: standing[role] - there[role],
+      draining: 0,
+    });
+    return observation(nowMs, 20, {
+      workers: { prefill: counts("prefill"), decode: counts("decode") },
+      forwardPasses: passes(there.prefill, there.decode),
+    });
+  };
+  const claim = (plan: Planner) => {
+    const standing = { prefill: 25, decode: 25 };
+    for (let tick = 1; tick <= 20; tick++) {
+      Object.assign(standing, plan.tick(stuck(tick * 5000, standing)).targets);
+    }
+    expect(standing.prefill + standing.decode, "GPUs asked for").toBeLessThanOrEqual(32);
+  };
+
+  it("[D15d held] [D15a held] is brought within its budget at once", () => claim(planner("default", { maxGpus: 32 })));
+
+  it("[D15d shown] [D15a shown] waits for its workers before it decides anything, for ever", () =>
+    seenFailing(
+      () => claim(planner("load-compat", { maxGpus: 32, target: "throughput", contextLength: 8192 })),
+      /GPUs asked for: expected 50/,
+    ));
+});
+
+describe("prefix caches that are no longer hit", () => {
+  /** Nine of ten tokens were found, so prompts were quick; then nobody knows, and they are as slow as without a cache. */
+  const claim = (plan: Planner) => {
+    const standing = { prefill: 1, decode: 3 };
+    for (let tick = 1; tick <= 80; tick++) {
+      const cached = tick <= 20;
+      const seen = observation(tick * 5000, 40, {
+        workers: { prefill: active(standing.prefill), decode: active(standing.decode) },
+        forwardPasses: passes(standing.prefill, standing.decode),
+        kvHitRate: cached ? 0.9 : null,
+        prefillMeasuredS: 200 * (cached ? 0.026 : 0.08),
+        prefillProfiledS: 200 * 0.08,
+      });
+      Object.assign(standing, plan.tick(seen).targets);
+    }
+    // Forty prompts a second of 60 ms each in full passes.
+    expect(standing.prefill, "prefill workers").toBeGreaterThanOrEqual(3);
+  };
+
+  it("[W15 held] show in the time of prompts, and workers are added", () => claim(planner("default")));
+
+  it("[W15 shown] count as hit for ever where the last known rate stays in force", () =>
+    seenFailing(
+      () =>
+        claim(planner("load-compat", { target: "sla", throughputInterval: "5s", predictor: "constant", maxGpus: 40 })),
+      /prefill workers: expected [12] to be/,
+    ));
+});
+
+describe("requests that miss the TTFT with workers enough", () => {
+  /** Prefill workers over many rates, after five minutes in which a tenth of the requests missed, and in which none did. */
+  const workersFor = (make: () => Planner, missedShare: number) => {
+    let sum = 0;
+    for (let rate = 10; rate <= 60; rate += 10) {
+      const plan = make();
+      const standing = { prefill: 9, decode: 9 };
+      for (let tick = 1; tick <= 60; tick++) {
+        const count = rate * 5;
+        const seen = observation(tick * 5000, rate, {
+          workers: { prefill: active(standing.prefill), decode: active(standing.decode) },
+          forwardPasses: passes(standing.prefill, standing.decode),
+          ttftMet: Math.round(count * (1 - missedShare)),
+        });
+        Object.assign(standing, plan.tick(seen).targets);
+      }
+      sum += standing.prefill;
+    }
+    return sum;
+  };
+  const claim = (make: () => Planner) => expect(workersFor(make, 0.1), "workers").toBeGreaterThan(workersFor(make, 0));
+
+  it("[W15 held] make the planner more careful", () => claim(() => planner("default")));
+
+  it("[W15 shown] change nothing where they are only logged", () =>
+    seenFailing(
+      () =>
+        claim(() =>
+          planner("load-compat", { target: "sla", throughputInterval: "5s", predictor: "constant", maxGpus: 40 }),
+        ),
+      /workers: expected \d+ to be greater than/,
+    ));
+});
+
+describe("long prompts that come now and then", () => {
+  const ISL = 9000;
+  /** One tick in ten a worker computes a prompt; in between all are idle. Whoever asks must know what the next prompt takes. */
+  const claim = (plan: Planner, estimateMs: (values: Record<string, number>) => number) => {
+    let values: Record<string, number> = {};
+    for (let tick = 1; tick <= 60; tick++) {
+      const arrives = tick % 10 === 0;
+      const { values: said } = plan.tick(
+        observation(tick * 5000, arrives ? 0.2 : 0, {
+          startedIsl: arrives ? [ISL] : [],
+          meanIsl: arrives ? ISL : null,
+          workers: { prefill: active(2), decode: active(1) },
+          forwardPasses: passes(2, 1, arrives ? ISL : 0),
+        }),
+      );
+      values = { ...values, ...said };
+    }
+    expect(estimateMs(values), "ms").toBeGreaterThan(0.9 * (20 + 0.02 * ISL));
+  };
+
+  it("[W17 held] keep their length, which is that of requests", () =>
+    claim(planner("default", { minWorkers: { prefill: 2, decode: 1 } }), ({ prefillServiceMs }) => prefillServiceMs!));
+
+  it("[W17 shown] shrink where the mean is taken over passes, idle ones included", () =>
+    seenFailing(
+      () =>
+        claim(
+          planner("load-compat", {
+            target: "sla",
+            scaling: { load: true, throughput: false },
+            minWorkers: { prefill: 2, decode: 1 },
+          }),
+          ({ estimatedTtftMs }) => estimatedTtftMs!,
+        ),
+      /ms: expected \d/,
+    ));
+});
