@@ -79,6 +79,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
     strategyOptions: {
       scaleDownDelayMs: milliseconds(document.scale_down_delay_seconds),
       scaleToZeroDelayMs: milliseconds(document.scale_to_zero_delay_seconds),
+      maxStep: document.max_replica_step,
       predictionWindow: document.load_prediction_window_size,
       correction: !document.no_correction,
       requestCount: document.request_count,

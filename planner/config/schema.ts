@@ -178,6 +178,10 @@ const ownFields = {
     seconds.default(300),
     "`default`, with a minimum of 0: how long there must have been nothing to do before the last worker goes, s",
   ),
+  max_replica_step: strategy(
+    positive.nullable().default(null),
+    "`default`: workers of a role that one decision adds or takes at most; null: no limit",
+  ),
   load_prediction_window_size: strategy(window.default(50), "`sla-compat`: values that the predictor sees"),
   no_correction: strategy(flag.default(false), "`sla-compat`: trust the profile as it is"),
   request_count: strategy(

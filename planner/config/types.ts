@@ -112,6 +112,8 @@ export interface PlannerServiceConfig {
   strategyOptions: {
     scaleDownDelayMs: number;
     scaleToZeroDelayMs: number;
+    /** Workers of a role that one decision adds or takes at most; null: no limit. */
+    maxStep: number | null;
     predictionWindow: number;
     correction: boolean;
     requestCount: PlannerDocument["request_count"];

@@ -60,6 +60,11 @@ const defaultSchema = z.strictObject({
     .prefault(1)
     .describe("Workers of each role that always remain; 0: none where there is nothing to do"),
   scaleDownDelay: duration("5s", "How long fewer workers must have been enough before some go"),
+  maxStep: z
+    .int()
+    .positive()
+    .optional()
+    .describe("Workers of a role that one decision adds or takes at most; absent: no limit"),
   scaleToZeroDelay: duration(
     "5m",
     "With minWorkers 0: how long there must have been nothing to do; longer than a request",

@@ -7,6 +7,7 @@ import { exceeded, type ResourceLimit, resourceLimits, usage } from "./limits.ts
 import { createLoadCompat } from "./load-compat/create.ts";
 import { rolesOf } from "./roles.ts";
 import { slaCompatStrategy } from "./sla-compat.ts";
+import { withStepLimit } from "./step-limit.ts";
 import type { Planner, PlannerContext } from "./types.ts";
 
 /** The surfaces a strategy is meant to read. */
@@ -34,7 +35,8 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
       if (tooSmall !== undefined) throw budgetTooSmall(tooSmall, usage(tooSmall, roles, least));
       const { minGpus, scaleDownDelay: scaleDownDelayMs, scaleToZeroDelay: scaleToZeroDelayMs } = config;
       const options = { intervalMs, limits, minGpus, minWorkers, scaleDownDelayMs, scaleToZeroDelayMs };
-      return defaultStrategy(options, context, surface);
+      const planner = defaultStrategy(options, context, surface);
+      return config.maxStep === undefined ? planner : withStepLimit(planner, config.maxStep, roles);
     }
     case "sla-compat": {
       if (context.mode !== "disagg") throw unsupportedMode(config.strategy, context.mode);

@@ -26,6 +26,7 @@ export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
         minWorkers: budget.minEndpoints,
         scaleDownDelay: options.scaleDownDelayMs,
         scaleToZeroDelay: options.scaleToZeroDelayMs,
+        maxStep: options.maxStep ?? undefined,
       };
     case "sla-compat":
       return {

@@ -13,9 +13,13 @@ import { withinBudget } from "../../../planner/core/budget.ts";
 import { active, disagg, observation, testProfile } from "../observations.ts";
 import { seenFailing } from "./seen-failing.ts";
 
-function planner(strategy: "default" | "sla-compat", context = disagg): Planner {
+function planner(
+  strategy: "default" | "sla-compat",
+  context = disagg,
+  settings: Record<string, unknown> = {},
+): Planner {
   const older = { strategy, interval: "5s", predictor: "constant", maxGpus: 40 };
-  const config = plannerConfigSchema.parse(strategy === "default" ? { strategy, maxGpus: 40 } : older);
+  const config = plannerConfigSchema.parse(strategy === "default" ? { strategy, maxGpus: 40, ...settings } : older);
   return createPlanner(config, context, buildSurface(testProfile, strategy === "default" ? "robust" : "compat"));
 }
 
@@ -157,4 +161,24 @@ describe("an aggregated deployment", () => {
 
   it("[W10 shown] is none of the business of the planner of 2025", () =>
     seenFailing(() => claim("sla-compat"), /sla-compat/));
+});
+
+describe("load that rises tenfold", () => {
+  const claim = (plan: Planner) => {
+    const standing = { prefill: 2, decode: 2 };
+    for (let tick = 1; tick <= 12; tick++) {
+      const workers = { prefill: active(standing.prefill), decode: active(standing.decode) };
+      const { targets } = plan.tick(observation(tick * 5000, tick <= 2 ? 15 : 150, { workers }));
+      if (targets === null) continue;
+      expect(targets.prefill - standing.prefill, "workers in one step").toBeLessThanOrEqual(3);
+      Object.assign(standing, targets);
+    }
+    expect(standing.prefill, "prefill workers").toBeGreaterThan(8);
+  };
+
+  it("[D14c held] is followed in steps of the size that is allowed", () =>
+    claim(planner("default", disagg, { maxStep: 3 })));
+
+  it("[D14c shown] is followed in one step by what knows no limit", () =>
+    seenFailing(() => claim(planner("sla-compat")), /workers in one step: expected \d+ to be/));
 });
