@@ -65,7 +65,9 @@ export class PlannerService {
     await leadership?.start((isLeader) => {
       this.#mandate?.abort();
       this.#mandate = isLeader ? new AbortController() : null;
-      log.info(isLeader ? "this planner leads now" : `this planner leads no longer: ${whoLeads(leadership)}`);
+      if (isLeader) log.info("this planner leads now");
+      else if (this.#stopping.signal.aborted) log.info("this planner gives the lead away");
+      else log.info(`this planner leads no longer: ${whoLeads(leadership)}`);
     });
     this.#startMs = clock.nowMs();
     this.#running = this.#run();
