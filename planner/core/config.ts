@@ -150,6 +150,9 @@ const loadCompatSchema = z
   })
   .superRefine((config, context) => {
     const issue = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+    if (config.minGpus !== undefined && config.maxGpus !== null && config.minGpus > config.maxGpus) {
+      issue("minGpus", `expected at most maxGpus, which is ${config.maxGpus}`);
+    }
     if (config.target === "sla") {
       if (config.scaling?.load === false && config.scaling.throughput === false) {
         issue("scaling", "expected at least one of load and throughput");

@@ -239,14 +239,25 @@ class LoadCompat implements Planner {
   /** What is carried out: the minimum where nothing is under way, the power limit, and only what differs from what stands. */
   #project(decision: Decision, { workers }: Observation, wanted: Partial<Targets> | null): Targets | null {
     const roles = this.#core.roles;
+    const { maxGpus } = this.#options.bounds;
+    if (maxGpus !== null && this.#core.minimumGpus > maxGpus) {
+      // The reference would scale to nothing here.
+      const text = `the minimum takes ${this.#core.minimumGpus} GPUs, the budget is ${maxGpus}: nothing changes`;
+      decision.reasons.push({ code: "minimum-exceeds-budget", role: null, text });
+      return null;
+    }
     const standing = (role: Role) => workers[role].active + workers[role].starting;
     const targets = { prefill: standing("prefill"), decode: standing("decode") };
     const isScaling = roles.some((role) => workers[role].starting > 0);
+    let isRaised = false;
     for (const role of roles) {
       const wish = wanted?.[role] ?? targets[role];
       targets[role] = isScaling ? wish : Math.max(wish, this.#minWorkers[role]);
-      if (targets[role] !== wish) decision.clamps.push({ name: "minWorkers", role, from: wish, to: targets[role] });
+      if (targets[role] === wish) continue;
+      isRaised = true;
+      decision.clamps.push({ name: "minWorkers", role, from: wish, to: targets[role] });
     }
+    if (isRaised) Object.assign(targets, this.#core.withinBounds(targets, decision.clamps));
     const powered = this.#withinPower(decision.clamps, decision.reasons, roles, targets, standing);
     return roles.every((role) => powered[role] === standing(role)) ? null : powered;
   }

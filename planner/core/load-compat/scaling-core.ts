@@ -129,7 +129,7 @@ export class ScalingCore {
       for (const role of this.roles) this.floors[role] = wanted[role]!;
       return { ...outcome, reason: "set_lower_bound" };
     }
-    const targets = this.#withinBounds(wanted, outcome.clamps);
+    const targets = this.withinBounds(wanted, outcome.clamps);
     return { ...outcome, targets, reason: "scale" };
   }
 
@@ -252,7 +252,7 @@ export class ScalingCore {
   /** Floors and bounds over what was wanted, and what that makes of each role. */
   #limited(wanted: Partial<Targets>, workers: Record<Role, WorkerCounts>, clamps: Clamp[]) {
     const floored = this.#floored(wanted, clamps);
-    const targets = this.#withinBounds(floored, clamps);
+    const targets = this.withinBounds(floored, clamps);
     const reasons = this.#all((role): LoadReason => {
       const current = workers[role].active;
       if (targets[role]! > current) return "scale_up";
@@ -277,7 +277,13 @@ export class ScalingCore {
     });
   }
 
-  #withinBounds(wanted: Partial<Targets>, clamps: Clamp[]): Partial<Targets> {
+  /** GPUs that the minimum alone takes. */
+  get minimumGpus(): number {
+    return this.roles.reduce((sum, role) => sum + this.#minWorkers[role] * this.#options.engines[role].gpus, 0);
+  }
+
+  /** Within the GPU bounds; nothing of any role where not even the minimum fits, as in the reference. */
+  withinBounds(wanted: Partial<Targets>, clamps: Clamp[]): Partial<Targets> {
     const { mode, bounds, engines } = this.#options;
     let bounded: Partial<Targets>;
     if (mode === "disagg") {

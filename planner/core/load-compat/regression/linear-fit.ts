@@ -17,6 +17,7 @@ export function evaluate({ intercept, slopes }: LinearFit, x: readonly number[])
  * @returns null where the samples do not determine it
  */
 function fitOn(samples: readonly Sample[], features: readonly number[], weights?: readonly number[]): LinearFit | null {
+  if (samples.length === 0) return null;
   const root = (i: number) => Math.sqrt(weights?.[i] ?? 1);
   try {
     const [intercept, ...found] = leastSquares(
