@@ -30,6 +30,8 @@ export interface Series {
   opacity?: number;
   /** px; default 1.75. */
   strokeWidth?: number;
+  /** Room around its points that names keep off, px, where something else draws the points; else the dots' own. */
+  clearance?: number;
   /** Names beside single points, by index; empty or absent for none. */
   pointLabels?: readonly string[];
 }

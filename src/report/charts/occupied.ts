@@ -70,7 +70,8 @@ export class Occupied {
   }
 }
 
-/** Radius of a scatter series' dots, px; 0 where they are not to be seen. */
+/** Radius of a scatter series' dots, px; 0 where there are none to be seen. */
 export function dotRadius(series: Series): number {
+  if (series.clearance !== undefined) return series.clearance;
   return series.opacity === 0 ? 0 : (series.strokeWidth ?? 5) / 2;
 }

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { THEMES, type XyChart, xyChart } from "#src/report";
+import { type Series, THEMES, type XyChart, xyChart } from "#src/report";
 import { type Axis, axisOver, shareOf } from "./axes.ts";
 import { markerShape } from "./markers.ts";
 
@@ -46,6 +46,8 @@ export interface PointChartProps {
   onPick: (row: number) => void;
 }
 
+/** About the radius of a point as it is drawn, px. */
+const MARKER_PX = 6;
 /** Pointer distance within which a point counts as pointed at, px. */
 const REACH_PX = 28;
 
@@ -100,16 +102,13 @@ export function PointChart(props: PointChartProps) {
             {/* Made by xyChart, which escapes what it is given. */}
             <div dangerouslySetInnerHTML={{ __html: frame.svg }} />
             <svg class={`points ${colour}`} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
-              {props.names === "at-end" && lineNames(lines, placed, frame.plot)}
               {[...placed, ...front].map((point, i) => (
                 <Marker
                   key={`${i < placed.length ? "" : "front-"}${point.row}`}
                   point={point}
                   hot={point.row === props.hot}
                   selected={point.row === props.selected}
-                  labelled={
-                    props.labelled === true || (i >= placed.length && point.row === (props.hot ?? props.selected))
-                  }
+                  labelled={!props.labelled && i >= placed.length && point.row === (props.hot ?? props.selected)}
                   right={frame.plot.right}
                 />
               ))}
@@ -174,20 +173,39 @@ function drawFrame(props: PointChartProps, x: Axis, y: Axis, width: number): { s
     title: props.title,
     x: { label: props.x, ...x },
     y: { label: props.y, ...y },
-    series: props.lines.map(({ name, points, joined }) => ({
-      name: props.names === "at-end" ? "" : name,
-      kind: joined ? "line" : "scatter",
-      colour: props.colour,
-      x: points.map((point) => point.x),
-      y: points.map((point) => point.y),
-      strokeWidth: joined ? 1.5 : 0,
-      opacity: 0.55,
-    })),
+    series: props.lines.flatMap((line) => seriesOf(line, props)),
     limits: [{ ...props.target, axis: "x" }],
   };
   const svg = xyChart(chart, { width, height: props.height }, THEMES.page);
   const edges = /data-plot="([^"]+)"/.exec(svg)![1]!.split(" ").map(Number);
   return { svg, plot: { left: edges[0]!, right: edges[1]!, top: edges[2]!, bottom: edges[3]! } };
+}
+
+/** A line, and its points as places that names keep off: the layer above draws them. */
+function seriesOf({ name, points, joined }: PlottedLine, props: PointChartProps): Series[] {
+  const [x, y] = [points.map((point) => point.x), points.map((point) => point.y)];
+  const atEnd = props.names === "at-end";
+  const names = points.map((point, i) => (props.labelled ? point.label : atEnd && i === points.length - 1 ? name : ""));
+  const line: Series = {
+    name: atEnd ? "" : name,
+    kind: "line",
+    colour: props.colour,
+    x,
+    y,
+    strokeWidth: 1.5,
+    opacity: 0.55,
+  };
+  const dots: Series = {
+    name: "",
+    kind: "scatter",
+    colour: props.colour,
+    x,
+    y,
+    opacity: 0,
+    pointLabels: names,
+    clearance: MARKER_PX,
+  };
+  return joined ? [line, dots] : [dots];
 }
 
 function place(lines: PlottedLine[], x: Axis, y: Axis, plot: Plot): Placed[] {
@@ -199,20 +217,6 @@ function place(lines: PlottedLine[], x: Axis, y: Axis, plot: Plot): Placed[] {
       py: plot.bottom - shareOf(y, point.y) * (plot.bottom - plot.top),
     })),
   );
-}
-
-/** Names of the lines above their last points. */
-function lineNames(lines: PlottedLine[], placed: Placed[], plot: Plot) {
-  return lines.map(({ name }, line) => {
-    const last = placed.findLast((point) => point.line === line);
-    if (last === undefined) return null;
-    const atEnd = last.px > plot.right - 60;
-    return (
-      <text key={name} class="name" x={last.px} y={last.py - 12} text-anchor={atEnd ? "end" : "middle"}>
-        {name}
-      </text>
-    );
-  });
 }
 
 /** Width of an element in whole px, as it changes. */
