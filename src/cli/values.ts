@@ -19,6 +19,15 @@ export function positiveNumber(flag: string): (text: string) => number {
   };
 }
 
+/** From 0 to 1, both included. */
+export function share(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && value >= 0 && value <= 1) return value;
+    throw new InvalidArgumentError(`${flag} takes a share from 0 to 1.`);
+  };
+}
+
 function checked(flag: string, parse: (text: string, where: string) => number): (text: string) => string {
   return (text) => {
     try {

@@ -119,6 +119,8 @@ describe("[R192] one point of an engine", () => {
     expect(await refusal(...QWEN, "--isl", "100", "--prefix", "100")).toContain("none is left");
     expect(await refusal("--model", "Qwen/Qwen3-32", "--gpu", "h200_sxm")).toContain("Qwen/Qwen3-32B");
     expect(await refusal("--model", "Qwen/Qwen3-32B", "--gpu", "h9000")).toContain("h9000");
+    const qwen = ["--model", "Qwen/Qwen3-32B", "--gpu", "h200_sxm"];
+    await expect(estimate(...qwen, "--memory-fraction", "2")).rejects.toThrow("takes a share from 0 to 1");
   });
 });
 

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { positiveNumber, wholeNumber } from "../values.ts";
+import { share, wholeNumber } from "../values.ts";
 import { packagePoint } from "./estimate/package-point.ts";
 import { nativePoint, pointOf } from "./estimate/point.ts";
 import { printPoint } from "./estimate/print-point.ts";
@@ -46,7 +46,7 @@ export function estimateCommand(): Command {
     .option("--batch <n>", "requests that decode at once on the engine", wholeNumber("--batch", 1))
     .option("--context <tokens>", "ITL of one step at this context instead", wholeNumber("--context", 1))
     .option("--prefix <tokens>", "prompt tokens that are cached", wholeNumber("--prefix"))
-    .option("--memory-fraction <share>", "of GPU memory, in the backend's sense", positiveNumber("--memory-fraction"))
+    .option("--memory-fraction <share>", "of GPU memory, in the backend's sense", share("--memory-fraction"))
     .option("--max-batched-tokens <n>", "tokens of a pass at most", wholeNumber("--max-batched-tokens", 1));
   for (const [flag, what] of [
     ["--gemm", "weights"],

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDurationMs, UserError } from "#common";
-import { positiveNumber, wholeNumber } from "../values.ts";
+import { positiveNumber, share, wholeNumber } from "../values.ts";
 
 /** Flags of `understudy load`, by commander's names. */
 export interface LoadFlags {
@@ -63,14 +63,6 @@ function number(flag: string, least: number): (text: string) => number {
     const value = Number(text);
     if (text.trim() !== "" && Number.isFinite(value) && value >= least) return value;
     throw new InvalidArgumentError(`${flag} takes a number of ${least} or more.`);
-  };
-}
-
-function share(flag: string): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== "" && value >= 0 && value <= 1) return value;
-    throw new InvalidArgumentError(`${flag} takes a share from 0 to 1.`);
   };
 }
 

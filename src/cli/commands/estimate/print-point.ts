@@ -44,9 +44,10 @@ function text(answer: PointAnswer, ops: boolean): string {
 
 function fitLine({ asked, kv }: PointAnswer): string {
   const room = `${plural(kv.requests, "request")} of that length ${kv.requests === 1 ? "fits" : "fit"} at once`;
-  if (kv.fits)
-    return `The ${plural(asked.batch, "request")} take ${count(kv.neededTokens)} of them: they fit (${room}).`;
-  return `${styleText("red", "They do not fit")}: the ${plural(asked.batch, "request")} take ${count(kv.neededTokens)} (${room}).`;
+  const one = asked.batch === 1;
+  const need = `${plural(asked.batch, "request")} ${one ? "takes" : "take"} ${count(kv.neededTokens)}`;
+  if (kv.fits) return `The ${need} of them: ${one ? "it fits" : "they fit"} (${room}).`;
+  return `${styleText("red", one ? "It does not fit" : "They do not fit")}: the ${need} (${room}).`;
 }
 
 function memoryTable(memory: MemoryBreakdown): string {
