@@ -66,16 +66,17 @@ function workerValuesOf({ observed }: TickSnapshot): number {
 
 /** What of an observation is kept: sums and means, and a number a worker. */
 export function totalsOf(observation: Observation): ObservedTotals {
-  const {
-    startedIsl: _isl,
-    prefillLoad,
-    decodeLoad,
-    forwardPasses: _passes,
-    workers: _workers,
-    ...totals
-  } = observation;
+  const { startedIsl: _isl, prefillLoad, decodeLoad, forwardPasses, workers: _workers, ...totals } = observation;
   return {
     ...totals,
+    ...(forwardPasses === undefined
+      ? {}
+      : {
+          passes: {
+            prefill: forwardPasses.prefill?.length ?? null,
+            decode: forwardPasses.decode?.length ?? null,
+          },
+        }),
     queuedTokens:
       prefillLoad === null
         ? null

@@ -33,6 +33,8 @@ export type ObservedTotals = Omit<
   queuedTokens: Record<string, number> | null;
   /** KV tokens held on each decode worker; null where unknown. */
   kvTokens: Record<string, number> | null;
+  /** Forward passes that were told of; null: not known. Absent: nobody asked. */
+  passes?: { prefill: number | null; decode: number | null };
 };
 
 /** All that is remembered of one tick. */

@@ -60,21 +60,27 @@ function line(columns: Columns, name: string, colour: ColourName, y: number[], d
   return { name, kind: "line", colour, x: columns.atMs, y, ...(dashed ? { dashed } : {}) };
 }
 
+/** Requests/s as the strategy counted them, else as they were observed; null: not known. */
+export function requestRate({ observed, decision }: PlannerTick): number | null {
+  if (decision !== null && decision.observedRate !== null) return decision.observedRate;
+  const count = observed?.startedRequests ?? observed?.completedRequests ?? null;
+  return count === null ? null : count / (observed!.windowMs / 1000);
+}
+
 /** Where a forecast speaks of: a horizon ahead of the tick that made it. */
 function loadFigure(columns: Columns): TimeFigure {
-  const rate = columns.of(({ observed, decision }) => {
-    if (decision !== null && decision.observedRate !== null) return decision.observedRate;
-    const count = observed?.startedRequests ?? observed?.completedRequests;
-    return count === null || count === undefined ? null : count / (observed!.windowMs / 1000);
-  });
+  const rate = columns.of(requestRate);
   const forecast = columns.of(({ decision }) => decision?.forecast?.requestRate);
   const seen = known(rate);
   const last = seen.at(-1);
   const unknown = rate.length - seen.length;
+  const most = `${formatSignificant(Math.max(...seen))} at most`;
   const title =
     last === undefined
       ? "No load is known yet"
-      : `${formatSignificant(last)} requests per second now, ${formatSignificant(Math.max(...seen))} at most`;
+      : Number.isNaN(rate.at(-1))
+        ? `The load is not known now: it was ${formatSignificant(last)} requests per second, ${most}`
+        : `${formatSignificant(last)} requests per second now, ${most}`;
   return {
     id: "load",
     height: 180,

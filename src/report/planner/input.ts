@@ -18,6 +18,8 @@ export interface PlannerTick {
     acceptLength?: number | null;
     queuedTokens: Record<string, number> | null;
     kvTokens: Record<string, number> | null;
+    /** Forward passes that were told of; null: not known. Absent: nobody asked. */
+    passes?: Record<Role, number | null>;
   } | null;
   problems: readonly string[];
   state: {

@@ -4,12 +4,14 @@ import { decisionsSection } from "../page/decisions.ts";
 import { timeFigureHtml } from "../page/figure.ts";
 import { escapeHtml, inlineJson, table } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
-import { plannerFigures, rolesOf } from "./figures.ts";
-import type { PlannerPageInput, PlannerTick } from "./input.ts";
+import { plannerFigures, requestRate, rolesOf } from "./figures.ts";
+import type { PlannerPageInput } from "./input.ts";
+import { hasNoTraffic, knownSection } from "./known.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Actions that are listed, the last ones. */
 const MOST_ACTIONS = 50;
+const NOT_ZERO = "not known, which is not zero";
 
 /** The page of a planner that runs, or the report of one that ran: the same charts, the same decisions. */
 export function plannerPage(input: PlannerPageInput): string {
@@ -54,7 +56,7 @@ ${figures.map(timeFigureHtml).join("\n")}
 </div>
 </section>
 ${decisionsSection({ decisions: decisions as Decision[], mode })}
-${knownSection(input.ticks.at(-1)!)}
+${knownSection(input)}
 ${actionsSection(input)}
 <script type="application/json" id="content-data">${inlineJson(plannerPageData(input))}</script>`;
 }
@@ -71,6 +73,8 @@ function plannerPageData(input: PlannerPageInput): unknown {
 function nowSection({ ticks, sla, mode }: PlannerPageInput): string {
   const last = ticks.at(-1)!;
   const { observed, state } = last;
+  const rate = requestRate(last);
+  const expected = last.decision?.forecast?.requestRate;
   const tiles: [string, string, string][] = rolesOf(mode).map((role) => {
     const known = state?.roles[role];
     return [
@@ -79,12 +83,23 @@ function nowSection({ ticks, sla, mode }: PlannerPageInput): string {
       known === undefined ? "" : known.stable ? "stable" : "changing",
     ];
   });
+  tiles.unshift([
+    "Requests",
+    rate === null ? "no data" : `${formatSignificant(rate)} /s`,
+    rate === null ? NOT_ZERO : expected === undefined ? "" : `${formatSignificant(expected)} /s expected`,
+  ]);
   const latency = (name: string, value: number | null | undefined, target: number) => {
     const unknown = value === null || value === undefined;
     tiles.push([
       `Mean ${name}`,
-      unknown ? "no data" : `${formatSignificant(value)} ms`,
-      unknown ? "" : value <= target ? `within ${formatPlain(target)} ms` : `✗ above ${formatPlain(target)} ms`,
+      unknown ? (hasNoTraffic(last) ? "–" : "no data") : `${formatSignificant(value)} ms`,
+      unknown
+        ? hasNoTraffic(last)
+          ? "no request ended"
+          : NOT_ZERO
+        : value <= target
+          ? `within ${formatPlain(target)} ms`
+          : `✗ above ${formatPlain(target)} ms`,
     ]);
   };
   latency("TTFT", observed?.meanTtftMs, sla.ttftMs);
@@ -100,36 +115,15 @@ function nowSection({ ticks, sla, mode }: PlannerPageInput): string {
   ];
   return `<section id="now" aria-labelledby="now-title">
 <h2 id="now-title" class="hidden">Now</h2>
-<div class="tiles">${tiles.map(([name, value, note]) => `<div class="card tile"><h3>${name}</h3><p class="value">${escapeHtml(value)}</p><p>${escapeHtml(note)}</p></div>`).join("")}</div>
+<div class="tiles now">${tiles.map(([name, value, note]) => `<div class="card tile"><h3>${name}</h3><p class="value">${escapeHtml(value)}</p><p>${escapeHtml(note)}</p></div>`).join("")}</div>
 <p class="note">Tick ${last.tick}, ${escapeHtml(last.action.status)}: ${escapeHtml(last.action.message)}.</p>
-${warnings.length === 0 ? "" : `<ul class="warnings">${warnings.map((text) => `<li class="warn">${escapeHtml(text)}</li>`).join("")}</ul>`}
-</section>`;
+${
+  warnings.length === 0
+    ? ""
+    : `<h3>${plural(warnings.length, "problem")}</h3>
+<ul class="warnings">${warnings.map((text) => `<li class="warn">${escapeHtml(text)}</li>`).join("")}</ul>`
 }
-
-/** Each quantity at the last tick: its value, zero, or that it is missing. */
-function knownSection({ observed }: PlannerTick): string {
-  const rows: [string, number | null | undefined, string][] = [
-    ["requests that arrived", observed?.startedRequests, ""],
-    ["requests that ended", observed?.completedRequests, ""],
-    ["mean input length", observed?.meanIsl, "tokens"],
-    ["mean output length", observed?.meanOsl, "tokens"],
-    ["mean TTFT", observed?.meanTtftMs, "ms"],
-    ["mean ITL", observed?.meanItlMs, "ms"],
-    ["mean request duration", observed?.meanRequestDurationMs, "ms"],
-    ["KV hit rate", observed?.kvHitRate, ""],
-    ["accepted tokens a pass", observed?.acceptLength, ""],
-    ["prefill engines", observed?.queuedTokens === null ? null : Object.keys(observed?.queuedTokens ?? {}).length, ""],
-    ["decode engines", observed?.kvTokens === null ? null : Object.keys(observed?.kvTokens ?? {}).length, ""],
-  ];
-  const cells = rows.map(([name, value, unit]) => {
-    if (value === null || value === undefined)
-      return [name, '<span class="warn">missing</span>', "not known, which is not zero"];
-    if (Number.isNaN(value)) return [name, '<span class="warn">not a number</span>', "treated as missing"];
-    const shown = Number.isInteger(value) ? formatPlain(value) : formatSignificant(value);
-    return [name, `${shown} ${unit}`.trim(), value === 0 ? "known to be zero" : ""];
-  });
-  return `<section id="data-known" aria-labelledby="data-known-title"><h2 id="data-known-title">What is known</h2>
-${table("Quantities at the last tick", [{ heading: "quantity" }, { heading: "value", numeric: true }, { heading: "" }], cells)}</section>`;
+</section>`;
 }
 
 function actionsSection({ ticks }: PlannerPageInput): string {
