@@ -20,6 +20,15 @@ export interface DiagnosticsOptions {
   page: () => string;
   /** Unix ms. */
   nowUnixMs: () => number;
+  /** Told once why the log can't be written. */
+  warn: (text: string) => void;
+}
+
+interface Log {
+  base: string;
+  gzip: Gzip;
+  file: WriteStream;
+  lines: number;
 }
 
 /** Snapshots after which the log is forced to the disk, so that a crash costs no more. */
@@ -28,7 +37,9 @@ const FLUSH_EVERY = 12;
 /** The report of what a planner did, and beside it the log of all its ticks; both have their names only once they are whole. */
 export class Diagnostics {
   readonly #options: DiagnosticsOptions;
-  #log: { base: string; gzip: Gzip; file: WriteStream; lines: number } | null = null;
+  #log: Log | null = null;
+  /** The log could not be written: there is none until the next report. */
+  #isBroken = false;
   #reports = 0;
 
   constructor(options: DiagnosticsOptions) {
@@ -37,7 +48,7 @@ export class Diagnostics {
   }
 
   record(snapshot: TickSnapshot): void {
-    if (!this.#options.writeLog) return;
+    if (!this.#options.writeLog || this.#isBroken) return;
     this.#log ??= this.#open();
     this.#log.gzip.write(`${JSON.stringify({ kind: "snapshot", ...snapshot })}\n`);
     if (++this.#log.lines % FLUSH_EVERY === 0) this.#log.gzip.flush(constants.Z_SYNC_FLUSH);
@@ -49,6 +60,7 @@ export class Diagnostics {
    */
   async report(): Promise<string[]> {
     const { folder } = this.#options;
+    this.#isBroken = false;
     const base = this.#log?.base ?? this.#nextBase();
     const report = join(folder, `${base}.html`);
     writeFileAtomically(report, this.#options.page());
@@ -65,7 +77,7 @@ export class Diagnostics {
     return paths;
   }
 
-  #open() {
+  #open(): Log {
     const { folder, metadata, nowUnixMs } = this.#options;
     const base = this.#nextBase();
     const file = createWriteStream(join(folder, `.${base}.log.jsonl.gz.part`));
@@ -73,7 +85,19 @@ export class Diagnostics {
     gzip.pipe(file);
     const began = new Date(nowUnixMs()).toISOString();
     gzip.write(`${JSON.stringify({ kind: "metadata", schema: LOG_SCHEMA, began, ...metadata })}\n`);
-    return { base, gzip, file, lines: 0 };
+    const log = { base, gzip, file, lines: 0 };
+    for (const stream of [file, gzip]) stream.on("error", (error: Error) => this.#giveUp(log, error));
+    return log;
+  }
+
+  /** A full disk must not end a planner. */
+  #giveUp(log: Log, error: Error): void {
+    if (this.#log !== log) return;
+    this.#log = null;
+    this.#isBroken = true;
+    log.gzip.destroy();
+    log.file.destroy();
+    this.#options.warn(`the log of ticks can't be written, there is none until the next report: ${error.message}`);
   }
 
   /** `planner_report_20261124_093000_001`; a name that is given gets numbers from the second report on. */

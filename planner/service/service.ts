@@ -1,6 +1,6 @@
 import type { DeploymentState, Leadership } from "#planner/connectors";
 import type { Decision, Observation } from "#planner/core";
-import { act, desiredOf } from "./act.ts";
+import { act, desiredOf, wantedChange } from "./act.ts";
 import { ChangeFollower } from "./follow.ts";
 import { SnapshotRing, totalsOf } from "./snapshots.ts";
 import type { PlannerServiceOptions, TickAction, TickSnapshot } from "./types.ts";
@@ -8,6 +8,8 @@ import type { PlannerServiceOptions, TickAction, TickSnapshot } from "./types.ts
 const KEEP = 50_000;
 /** A change under way has so long to end by itself when the service ends, ms. */
 const STOP_GRACE_MS = 2_000;
+/** And so long to say what became of it, once it was told to end, ms. */
+const LAST_WORDS_MS = 1_000;
 
 /** What happened between ticks that never came about. */
 export interface ServiceCounters {
@@ -16,6 +18,8 @@ export interface ServiceCounters {
   skipped: number;
   /** Ticks whose observation did not come in time. */
   timeouts: number;
+  /** Ticks that failed by a fault of their own: of the strategy, of what records them. */
+  failed: number;
 }
 
 /**
@@ -23,7 +27,7 @@ export interface ServiceCounters {
  * it is the one that acts. It holds no state of the deployment that a restart could lose; the first tick reads all of it.
  */
 export class PlannerService {
-  readonly counters: ServiceCounters = { ticks: 0, skipped: 0, timeouts: 0 };
+  readonly counters: ServiceCounters = { ticks: 0, skipped: 0, timeouts: 0, failed: 0 };
   readonly snapshots: SnapshotRing;
   readonly #options: PlannerServiceOptions;
   readonly #stopping = new AbortController();
@@ -32,6 +36,7 @@ export class PlannerService {
   #mandate: AbortController | null = null;
   readonly #follower: ChangeFollower;
   #isTicking = false;
+  #stopped: Promise<void> | null = null;
   #startMs = 0;
   #gpuHours = 0;
   #lastCountedMs: number | null = null;
@@ -74,10 +79,14 @@ export class PlannerService {
   }
 
   /** Ends after the tick under way, or cuts it short where it takes long, and gives the lead away at once. Idempotent. */
-  async stop(): Promise<void> {
-    if (this.#stopping.signal.aborted) return this.#running;
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.#stopping.abort();
-    const { leadership, planner, source, connector, sleep } = this.#options;
+    const { leadership, planner, source, connector, sleep, log } = this.#options;
     const ended = new AbortController();
     const late = sleep(STOP_GRACE_MS, ended.signal).then(() => {
       if (!ended.signal.aborted) this.#mandate?.abort();
@@ -85,11 +94,21 @@ export class PlannerService {
     await this.#running;
     ended.abort();
     await late;
-    await leadership?.release();
-    await this.#follower.stop();
-    await planner.close?.();
-    await source.close();
-    await connector.close();
+    // Whatever one of them does, the others are closed, too.
+    const closings = [
+      () => leadership?.release(),
+      () => this.#follower.stop(),
+      () => planner.close?.(),
+      () => source.close(),
+      () => connector.close(),
+    ];
+    for (const close of closings) {
+      try {
+        await close();
+      } catch (error) {
+        log.warn(`at the end: ${(error as Error).message}`);
+      }
+    }
   }
 
   async #run(): Promise<void> {
@@ -102,6 +121,8 @@ export class PlannerService {
       this.#isTicking = true;
       try {
         await this.#tick(plannedMs);
+      } catch (error) {
+        this.#failed("the tick", error);
       } finally {
         this.#isTicking = false;
       }
@@ -114,7 +135,7 @@ export class PlannerService {
   }
 
   async #tick(plannedMs: number): Promise<void> {
-    const { clock, planner, source, connector, advisory, onSnapshot } = this.#options;
+    const { clock, source, connector, onSnapshot } = this.#options;
     const beganMs = clock.nowMs();
     this.counters.ticks++;
     // Who comes to lead in the midst of a tick looks anew first.
@@ -130,14 +151,11 @@ export class PlannerService {
     } else if (state === null) {
       action = unchanged("state-unknown", "the deployment's state is not known: nothing changes", state);
     } else {
-      decision = await planner.tick({ ...observation, workers: workersOf(state, observation) });
-      const { leadership } = this.#options;
-      const mayAct = mandate !== null && !mandate.signal.aborted && this.isLeader;
-      action = await act(decision, state, connector, {
-        advisory,
-        standby: mayAct ? null : whoLeads(leadership),
-        signal: mandate?.signal ?? AbortSignal.abort(),
-      });
+      decision = await this.#decided({ ...observation, workers: workersOf(state, observation) });
+      action =
+        decision === null
+          ? unchanged("failed", "the strategy failed to decide: nothing changes", state)
+          : await this.#acted(decision, state, mandate);
       if (action.status === "applied") this.#follower.follow(action);
     }
     if (state !== null) this.#count(state, beganMs);
@@ -157,7 +175,51 @@ export class PlannerService {
     };
     this.snapshots.add(snapshot);
     this.#say(action);
-    onSnapshot?.(snapshot, observation);
+    try {
+      onSnapshot?.(snapshot, observation);
+    } catch (error) {
+      this.#failed("recording the tick", error);
+    }
+  }
+
+  async #decided(observation: Observation): Promise<Decision | null> {
+    try {
+      return await this.#options.planner.tick(observation);
+    } catch (error) {
+      this.#failed("the decision", error);
+      return null;
+    }
+  }
+
+  /** What came of a decision, within the time that a tick may take: a platform that falls silent holds up one tick alone. */
+  async #acted(decision: Decision, state: DeploymentState, mandate: AbortController | null): Promise<TickAction> {
+    const { advisory, connector, leadership, sleep, tickMaxDurationMs } = this.#options;
+    const mayAct = mandate !== null && !mandate.signal.aborted && this.isLeader;
+    const lead = mandate?.signal ?? AbortSignal.abort();
+    const late = new AbortController();
+    const done = new AbortController();
+    const timeUp = sleep(tickMaxDurationMs, AbortSignal.any([done.signal, lead])).then(async () => {
+      if (done.signal.aborted) return null;
+      late.abort();
+      await sleep(LAST_WORDS_MS, done.signal);
+      return null;
+    });
+    const acting = act(decision, state, connector, {
+      advisory,
+      standby: mayAct ? null : whoLeads(leadership),
+      signal: AbortSignal.any([lead, late.signal]),
+    });
+    const action = await Promise.race([acting, timeUp]);
+    done.abort();
+    if (action !== null) return action;
+    const why = lead.aborted ? "it was cut short" : `no answer within ${tickMaxDurationMs / 1000} s`;
+    const message = `${why}: what is in force is looked at anew`;
+    return { status: "failed", message, wanted: wantedChange(decision, state), inForce: {} };
+  }
+
+  #failed(what: string, error: unknown): void {
+    this.counters.failed++;
+    this.#options.log.warn(`${what} failed: ${error instanceof Error ? error.message : String(error)}`);
   }
 
   /** Null where it takes too long, or fails; told when it begins to. */

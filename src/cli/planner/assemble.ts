@@ -91,6 +91,7 @@ async function assembleFor(
     writeLog: settings.report.gzipLog,
     metadata: { strategy: planner.strategy, mode: config.mode, sla: config.sla, namespace: config.namespace },
     page: () => page.whole(false),
+    warn: (text) => log.warn(text),
     nowUnixMs: () => clock.toUnixMs(clock.nowMs()),
   });
   const tokens = new BearerTokens(apiTokens(config));

@@ -2,11 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Diagnostics, type DiagnosticsOptions, LOG_SCHEMA } from "#planner/service";
 import { madeService } from "./made-service.ts";
 
 let folder: string;
+const said: string[] = [];
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "understudy-diagnostics-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -18,6 +19,7 @@ function made(more: Partial<DiagnosticsOptions> = {}) {
     metadata: { strategy: "made" },
     page: () => "<p>report</p>",
     nowUnixMs: () => Date.UTC(2026, 2, 1, 12, 30, 5),
+    warn: (text) => said.push(text),
     ...more,
   });
 }
@@ -77,5 +79,22 @@ describe("diagnostics", () => {
     const diagnostics = made({ writeLog: false });
     for (const snapshot of await ticks(1)) diagnostics.record(snapshot);
     expect(await diagnostics.report()).toHaveLength(1);
+  });
+
+  it("a log that can't be written ends no planner: it is told once, and begins anew with the next report", async () => {
+    said.splice(0);
+    const diagnostics = made();
+    const [first, second, third] = await ticks(3);
+    rmSync(join(folder, "reports"), { recursive: true });
+    diagnostics.record(first!);
+    await vi.waitFor(() => expect(said).toHaveLength(1));
+    expect(said[0]).toMatch(/the log of ticks can't be written.*ENOENT/);
+    diagnostics.record(second!);
+    expect(await diagnostics.report()).toHaveLength(1);
+    diagnostics.record(third!);
+    const [, log] = await diagnostics.report();
+    const lines = gunzipSync(readFileSync(log!)).toString().trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line).tick)).toEqual([undefined, 3]);
+    expect(said).toHaveLength(1);
   });
 });

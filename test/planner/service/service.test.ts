@@ -165,6 +165,89 @@ describe("a planner that runs", () => {
     expect([connector.closed, source.closed]).toEqual([1, 1]);
   });
 
+  it("goes on after a strategy that failed, and after a record that could not be made", async () => {
+    const { service, clock, planner, connector, snapshots, said } = madeService([{ prefill: 2, decode: 1 }], {
+      onSnapshot: (snapshot) => {
+        snapshots.push(snapshot);
+        if (snapshot.tick === 2) throw new Error("no space left on device");
+      },
+    });
+    const { tick } = planner;
+    planner.tick = () => {
+      throw new Error("a singular matrix");
+    };
+    await service.start();
+    await clock.advance(5000);
+    expect(snapshots[0]).toMatchObject({ decision: null, action: { status: "failed", wanted: null } });
+    planner.tick = tick;
+    await clock.advance(10_000);
+    expect(connector.desired.prefill).toBe(2);
+    expect(snapshots).toHaveLength(3);
+    expect(service.counters).toMatchObject({ ticks: 3, failed: 2 });
+    expect(said.join()).toContain("the decision failed: a singular matrix");
+    expect(said.join()).toContain("recording the tick failed: no space left on device");
+    await service.stop();
+  });
+
+  it("gives up a change that is not answered, tells its connector so, and looks anew", async () => {
+    const { service, clock, connector, snapshots } = madeService([{ prefill: 2, decode: 1 }]);
+    const { scale } = connector;
+    let signal: AbortSignal | undefined;
+    connector.scale = (request) => {
+      signal = request.signal;
+      return new Promise(() => {});
+    };
+    await service.start();
+    await clock.advance(5000 + 3000 + 1000);
+    expect(signal!.aborted).toBe(true);
+    expect(snapshots[0]!.action).toEqual({
+      status: "failed",
+      message: "no answer within 3 s: what is in force is looked at anew",
+      wanted: { prefill: 2 },
+      inForce: {},
+    });
+    connector.scale = scale;
+    await clock.advance(5000);
+    expect(snapshots[1]!.action).toMatchObject({ status: "applied" });
+    await service.stop();
+  });
+
+  it("takes a late answer of a change that was told to end", async () => {
+    const { service, clock, connector, snapshots } = madeService([{ prefill: 2, decode: 2 }]);
+    connector.scale = ({ signal }) =>
+      new Promise((resolve) => {
+        const half = { status: "failed", inForce: { prefill: 2, decode: 1 }, message: "prefill is changed" } as const;
+        signal!.addEventListener("abort", () => resolve(half));
+      });
+    await service.start();
+    await clock.advance(9000);
+    expect(snapshots[0]!.action).toMatchObject({ status: "failed", inForce: { prefill: 2, decode: 1 } });
+    await service.stop();
+  });
+
+  it("ends within seconds though a change is not answered, and though others fail to close", async () => {
+    const { service, clock, connector, source, said } = madeService([{ prefill: 2, decode: 1 }], {
+      tickMaxDurationMs: 30_000,
+    });
+    connector.scale = () => new Promise(() => {});
+    source.close = async () => {
+      throw new Error("it hangs on");
+    };
+    await service.start();
+    await clock.advance(5000);
+    let isOver = false;
+    const ends = service.stop().then(() => {
+      isOver = true;
+    });
+    await clock.advance(2000);
+    expect(isOver).toBe(false);
+    await clock.advance(1000);
+    expect(isOver).toBe(true);
+    await ends;
+    expect(connector.closed).toBe(1);
+    expect(said).toContain("warning: at the end: it hangs on");
+  });
+
   it("counts the GPU-hours of workers that are ready", async () => {
     const { service, clock } = madeService([null]);
     await service.start();
