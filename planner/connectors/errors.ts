@@ -31,6 +31,16 @@ export function badStoredCounts(place: string, found: readonly { key: string; va
   });
 }
 
+/** Nobody has said how many workers there are, and nothing has been decided yet. */
+export function countsMissing(place: string, keys: readonly string[]): UserError {
+  return new UserError({
+    code: "PLANNER_CONNECTOR_NO_COUNTS",
+    where: place,
+    message: `found no ${keys.join(" and no ")}: nobody says how many workers there are`,
+    hint: "let the environment write them before the first decision, or name workers or frontends that can be counted (worker_urls, frontend_urls)",
+  });
+}
+
 /** A store that can't be reached when the planner starts. */
 export function storeUnreachable(place: string, why: string, cause: unknown): UserError {
   return new UserError({

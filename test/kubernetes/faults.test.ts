@@ -4,9 +4,9 @@ import { waitFor } from "../integration/processes.ts";
 import { describeWithKubernetes } from "../tools.ts";
 import { type ApiUser, KubeApiServer, type KubeObject } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
+import { allow, documentedRules } from "./documented.ts";
 import { FaultProxy, type Passing } from "./fault-proxy.ts";
 import { DISAGGREGATED, TestGraph, type TestGraphOptions } from "./graph.ts";
-import { allow, documentedRules } from "./rights.ts";
 
 const QUICK = { firstMs: 5, longestMs: 100, deadlineMs: 60_000 };
 

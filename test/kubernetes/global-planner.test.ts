@@ -10,9 +10,9 @@ import { SETTINGS } from "../planner/global/virtual-fixture.ts";
 import { describeWithKubernetes } from "../tools.ts";
 import { KubeApiServer } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
+import { allow, documentedRules } from "./documented.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { TestGraph } from "./graph.ts";
-import { allow, documentedRules } from "./rights.ts";
 
 const QUICK = { firstMs: 5, longestMs: 50, deadlineMs: 2_000 };
 

@@ -1,12 +1,14 @@
+import { Command } from "commander";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { addPlannerOptions, plannerFlagsFrom, readPlannerConfig } from "#planner/config";
 import { waitFor } from "../integration/processes.ts";
 import { RunningPlanner } from "../integration/running-planner.ts";
 import { FakeFeed, FakeServer } from "../planner/sources/fake-deployment.ts";
 import { describeWithKubernetes } from "../tools.ts";
 import { type ApiUser, KubeApiServer, type KubeObject } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
+import { allow, containerOf, documentedManifests, documentedRules } from "./documented.ts";
 import { DISAGGREGATED, TestGraph, type TestGraphOptions } from "./graph.ts";
-import { allow, documentedRules } from "./rights.ts";
 
 interface SentEvent extends KubeObject {
   reason: string;
@@ -285,6 +287,38 @@ await describeWithKubernetes("understudy planner --environment kubernetes", (too
       const { action } = await planner.tick("advice", ({ action }) => action.status === "advisory");
       expect(action).toMatchObject({ wanted: { prefill: 2, decode: 3 }, inForce: { prefill: 1, decode: 1 } });
       expect(await graph.asked()).toEqual({ prefill: 1, decode: 1 });
+    });
+  });
+
+  it("can be run as its page shows: the API server takes the manifests, and the planner what they give it", async () => {
+    const kinds = {
+      ServiceAccount: "/api/v1",
+      RoleBinding: "/apis/rbac.authorization.k8s.io/v1",
+      Deployment: "/apis/apps/v1",
+    };
+    const paths: Record<string, string> = {
+      ServiceAccount: `${kinds.ServiceAccount}/namespaces/${namespace}/serviceaccounts`,
+      RoleBinding: `${kinds.RoleBinding}/namespaces/${namespace}/rolebindings`,
+      Deployment: `${kinds.Deployment}/namespaces/${namespace}/deployments`,
+    };
+    const manifests = documentedManifests();
+    expect(manifests.map(({ kind }) => kind)).toEqual(Object.keys(kinds));
+    for (const manifest of manifests) {
+      await server.json("POST", `${paths[manifest.kind!]}?fieldValidation=Strict`, manifest);
+    }
+    const graph = await create();
+    const { args, env } = containerOf(manifests[2]!);
+    const given = Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));
+    expect(given.DYN_PARENT_DGD_K8S_NAME).toBe(graph.name);
+    const { config } = readPlannerConfig({
+      flags: plannerFlagsFrom(addPlannerOptions(new Command()).parse(args.slice(1), { from: "user" })),
+      environment: { ...given, UNDERSTUDY_PLANNER_API_TOKEN: "secret" },
+    });
+    expect(config).toMatchObject({
+      environment: "kubernetes",
+      connector: { graphDeploymentName: graph.name, kubeconfig: null },
+      metrics: { frontendUrls: ["http://vllm-disagg-frontend:8000"] },
+      service: { listenHost: "0.0.0.0", controlPort: 9086, apiToken: "secret" },
     });
   });
 

@@ -1,5 +1,5 @@
 import type { Role, Targets } from "#planner/core";
-import { storeUnreachable } from "../errors.ts";
+import { countsMissing, storeUnreachable } from "../errors.ts";
 import { type Pace, realPace } from "../pace.ts";
 import { type KeyValueStore, StoreUnavailable } from "../stores/types.ts";
 import type {
@@ -74,6 +74,7 @@ export class VirtualConnector implements Connector {
     const { roles, discovery, model = null } = this.#options;
     const protocol = await this.#readIfPossible();
     if (protocol === null) return null;
+    if (discovery === undefined) this.#checkCounts(protocol);
     const discovered = discovery === undefined ? {} : await discovery();
     if (discovered === null) return null;
     const states: Partial<Record<Role, RoleState>> = {};
@@ -159,6 +160,18 @@ export class VirtualConnector implements Connector {
     const waitedMs = nowMs - this.#heldUpSinceMs;
     if (waitedMs >= (this.#options.maxWaitMs ?? MAX_WAIT_MS)) return null;
     return `decision ${decisionId} is not carried out yet (waited ${Math.round(waitedMs / 1000)} s)`;
+  }
+
+  /** @throws UserError where nobody has ever said how many workers there are */
+  #checkCounts({ decisionId, workers }: ProtocolState): void {
+    const { roles, initial = {}, store } = this.#options;
+    if (decisionId !== null) return;
+    const missing = roles.filter((role) => workers[role] === null && initial[role] === undefined);
+    if (missing.length > 0)
+      throw countsMissing(
+        store.place,
+        missing.map((role) => this.#keys.workers[role]),
+      );
   }
 
   /** null: nobody can say how many workers serve. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { load } from "js-yaml";
+import { load, loadAll } from "js-yaml";
 import { waitFor } from "../integration/processes.ts";
-import type { ApiUser, KubeApiServer } from "./api-server.ts";
+import type { ApiUser, KubeApiServer, KubeObject } from "./api-server.ts";
 
 const DOC = new URL("../../docs/planner-kubernetes.md", import.meta.url);
 
@@ -16,6 +16,22 @@ export interface Rule {
 export function documentedRules(): Rule[] {
   const yaml = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(readFileSync(DOC, "utf8"))![1]!;
   return (load(yaml) as { rules: Rule[] }).rules;
+}
+
+/** Of the planner in a pod, as the same page shows them. */
+export function documentedManifests(): KubeObject[] {
+  const yaml = /```yaml\n(apiVersion: v1\nkind: ServiceAccount[\s\S]*?)```/.exec(readFileSync(DOC, "utf8"))![1]!;
+  return loadAll(yaml) as KubeObject[];
+}
+
+interface PlannerContainer {
+  args: string[];
+  env: { name: string; value?: string }[];
+}
+
+export function containerOf(deployment: KubeObject): PlannerContainer {
+  const { template } = deployment.spec as { template: { spec: { containers: PlannerContainer[] } } };
+  return template.spec.containers[0]!;
 }
 
 /** Binds a Role with these rules to the user, and waits until it is in force. */
