@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { decodePlan, prefillIsls, requestCounts } from "#src/profiler";
 import { describeWithReference, referencePath } from "../reference.ts";
 
-it("spreads the loads of 1073 requests as the profiler's documentation prints them", () => {
+it("[R099] spreads the loads of 1073 requests as the profiler's documentation prints them", () => {
   expect(requestCounts(1073, 6)).toEqual([1, 215, 429, 644, 858, 1073]);
   expect(requestCounts(837, 6)).toEqual([1, 168, 335, 502, 669, 837]);
 });
