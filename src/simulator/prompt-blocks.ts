@@ -1,5 +1,5 @@
 import type { RequestColumns } from "#mocker/engine";
-import type { Workload } from "#scenarios";
+import type { PromptBlocks, Workload } from "#scenarios";
 
 /**
  * The columns that engines of one block size see: prompt contents as chain ids per full engine block, cut where no other
@@ -11,6 +11,7 @@ import type { Workload } from "#scenarios";
 export function requestColumns(workload: Workload, blockSize: number): RequestColumns {
   const { isl, osl, prompts, count } = workload;
   if (prompts === null) return { isl, osl, blockOffset: null, blockIds: null };
+  const shared = sharedIds(prompts, count);
   const chain = new ChainInterner();
   const offset = new Int32Array(count + 1);
   let ids = new Int32Array(1024);
@@ -18,10 +19,9 @@ export function requestColumns(workload: Workload, blockSize: number): RequestCo
   for (let request = 0; request < count; request++) {
     offset[request] = used;
     const from = prompts.offset[request]!;
-    const to = prompts.offset[request + 1]!;
     const blocks = Math.min(
       Math.floor(isl[request]! / blockSize),
-      Math.floor(((to - from) * prompts.blockTokens) / blockSize),
+      Math.floor((shared[request]! * prompts.blockTokens) / blockSize),
     );
     let node = 0;
     for (let j = 0; j < blocks; j++) {
@@ -39,6 +39,28 @@ export function requestColumns(workload: Workload, blockSize: number): RequestCo
   }
   offset[count] = used;
   return keepShared(isl, osl, offset, ids, chain);
+}
+
+/** Leading trace ids of each request that another request begins with, too: blocks beyond them are shared with nobody. */
+function sharedIds(prompts: PromptBlocks, count: number): Int32Array {
+  const chain = new ChainInterner();
+  const nodes = new Int32Array(prompts.offset[count]!);
+  for (let request = 0; request < count; request++) {
+    let node = 0;
+    for (let at = prompts.offset[request]!; at < prompts.offset[request + 1]!; at++) {
+      node = chain.child(node, prompts.ids[at]!, 0);
+      nodes[at] = node;
+      chain.count(node);
+    }
+  }
+  const shared = new Int32Array(count);
+  for (let request = 0; request < count; request++) {
+    const from = prompts.offset[request]!;
+    let at = from;
+    while (at < prompts.offset[request + 1]! && chain.uses(nodes[at]!) > 1) at++;
+    shared[request] = at - from;
+  }
+  return shared;
 }
 
 function keepShared(
