@@ -1,6 +1,6 @@
 /**
- * Takes the pictures that README and docs show (docs/assets): plots of a profiling run; its WebUI and the main scenario's report
- * in Chromium.
+ * Takes the pictures that README and docs show (docs/assets): plots of a profiling run and of planner studies; the WebUI and the
+ * main scenario's report in Chromium.
  *   node scripts/screenshots.ts [FOLDER]
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -17,6 +17,8 @@ const SCENARIO = "sin-5-45-i3000-o300";
 /** The example of docs/profiler.md. */
 const PROFILING =
   "--model Qwen/Qwen3-32B --backend trtllm --gpu h200_sxm --isl 3000 --osl 150 --ttft 200 --itl 20 --use-ai-configurator";
+/** Those of docs/planner-studies.md. */
+const STUDY = "--profile h200-llama-3.1-8b-fp8-tp1-estimate --interval 60s --ttft 200ms --itl 10ms";
 const PLOTS = ["decode_performance.png", "selected_decode_interpolation/decode_itl_interpolation.png"];
 /** Wide enough for the desktop's layout; the README shows it at two thirds of that. */
 const VIEWPORT = { width: 1280, height: 900 };
@@ -30,6 +32,7 @@ try {
   mkdirSync(folder, { recursive: true });
   understudy("profile", ...PROFILING.split(" "), "--output-dir", "profiling_results");
   for (const plot of PLOTS) copyFileSync(join(work, "profiling_results", plot), join(folder, basename(plot)));
+  plotStudies();
   await takeWebUi(join(folder, "webui.png"));
   const page = await openPage(pathToFileURL(runScenario()).href);
   await page.addStyleTag({ content: `${LEFT_OUT} { display: none !important; }` });
@@ -39,6 +42,19 @@ try {
   await page.context().browser()!.close();
 } finally {
   rmSync(work, { recursive: true, force: true });
+}
+
+/** The dry run and the comparison of docs/planner-studies.md. */
+function plotStudies(): void {
+  understudy("trace", "generate", "scenario", library(`${SCENARIO}.yaml`), "-o", "sinus.jsonl");
+  const study = ["--trace", "sinus.jsonl", ...STUDY.split(" ")];
+  understudy("planner", "dry-run", ...study, "--predictor", "constant", "-o", "dry-run.png");
+  understudy("planner", "compare", ...study, "--predictors", "constant,arima,kalman,ensemble", "-o", "predictors.png");
+  for (const plot of ["dry-run.png", "predictors.png"]) copyFileSync(join(work, plot), join(folder, plot));
+}
+
+function library(file: string): string {
+  return fileURLToPath(new URL(`../scenarios/library/${file}`, import.meta.url));
 }
 
 /** Path of the report of a run of the main scenario. */

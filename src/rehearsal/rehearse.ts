@@ -25,12 +25,14 @@ export interface Rehearsal {
   readonly profile: Profile | null;
   /** What the simulator is told, without the planner; what live runs start as processes. */
   readonly simulation: SimulationSpec;
-  /** The scenario's planner in its first state, or null where there is none. */
-  newPlanner(): Planner | null;
+  /** The scenario's planner, or one of another configuration, in its first state; null where there is none. */
+  newPlanner(config?: PlannerConfig): Planner | null;
   /** A run's record with the scenario's name tags on it. */
   labelled(record: RunRecord): RunRecord;
   /** The whole scenario, planner included. */
   run(options?: RunOptions): RunRecord;
+  /** The same traffic on the same deployment, with a planner in its first state. */
+  play(planner: Planner | null, options?: RunOptions): RunRecord;
   /** The same traffic on a deployment that stays as it is. */
   runStatic(workers: { prefill: number; decode: number }): RunRecord;
 }
@@ -40,35 +42,48 @@ export interface RunOptions {
   onProgress?: (nowMs: number, doneRequests: number) => void;
 }
 
+/** What a rehearsal takes from elsewhere in place of the scenario. */
+export interface RehearsalParts {
+  /** Traffic; the scenario's own is not read then. */
+  workload?: Workload;
+  /** Traffic from before, which the planner's predictors learn first. */
+  history?: PlannerContext["history"];
+}
+
 /**
  * @param tools what the planner's predictors need of the outside (Prophet's library)
  * @throws UserError of the profiles, scenarios and planner rooms, REHEARSAL_…
  */
-export function prepareRehearsal(scenario: RunnableScenario, tools: PredictorTools = {}): Rehearsal {
+export function prepareRehearsal(
+  scenario: RunnableScenario,
+  tools: PredictorTools = {},
+  parts: RehearsalParts = {},
+): Rehearsal {
   if (scenario.faults.length > 0) throw faultsUnsupported(scenario.locate(["faults"]));
   const { deployment } = scenario;
   const profile = deployment.profile === null ? null : loadProfile(deployment.profile);
-  const workload = scenarioWorkload(scenario);
+  const workload = parts.workload ?? scenarioWorkload(scenario);
   const base = simulationSpec(scenario, profile, workload);
-  const history = plannerHistory(scenario);
-  const newPlanner = () => scenarioPlanner(scenario, base, profile, { predictorTools: tools, ...history });
+  const history = parts.history === undefined ? plannerHistory(scenario) : { history: parts.history };
+  const plannerOf = (config: PlannerConfig | null) =>
+    scenarioPlanner({ ...scenario, planner: config }, base, profile, { predictorTools: tools, ...history });
   const labelled = (record: RunRecord): RunRecord => ({
     ...record,
     seed: scenario.seed,
     ...(scenario.shows === null ? {} : { shows: scenario.shows }),
     ...(profile === null ? {} : { profile: profile.name }),
   });
+  const play = (planner: Planner | null, options: RunOptions = {}) =>
+    labelled(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
   return {
     scenario,
     workload,
     profile,
     simulation: base,
-    newPlanner,
+    newPlanner: (config) => plannerOf(config ?? scenario.planner),
     labelled,
-    run: (options = {}) => {
-      const planner = newPlanner();
-      return labelled(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
-    },
+    run: (options) => play(plannerOf(scenario.planner), options),
+    play,
     runStatic: ({ prefill, decode }) =>
       labelled(
         simulate({

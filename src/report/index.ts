@@ -3,6 +3,17 @@ export { type HeatChart, heatChart } from "./charts/heat-chart.ts";
 export { type PngOptions, svgToPng } from "./charts/png.ts";
 export { cssVariables, DARK, LIGHT, type Palette, THEMES, type Theme } from "./charts/theme.ts";
 export { xyChart } from "./charts/xy-chart.ts";
+export type {
+  ComparedPredictor,
+  ForecastScore,
+  PlayedScore,
+  PredictorComparison,
+  Regret,
+  SizedScore,
+} from "./comparison/input.ts";
+export { comparisonPage } from "./comparison/page.ts";
+export { comparisonPicture } from "./comparison/picture.ts";
+export { bestPredictor, COMPARISON_COLUMNS, comparisonRows } from "./comparison/rows.ts";
 export type { DryRunInput, DryRunSummary } from "./dry-run/input.ts";
 export { dryRunPage } from "./dry-run/page.ts";
 export { dryRunPicture } from "./dry-run/picture.ts";
@@ -37,6 +48,7 @@ export {
   type SweepPlotOptions,
   sweepPlots,
 } from "./profiling/sweep-plots.ts";
+export { allocatedGpus } from "./series/allocated-gpus.ts";
 export { type Attainment, attainment, type RequestCounts } from "./summary/attainment.ts";
 export { type Cost, cost } from "./summary/cost.ts";
 export type { Distribution, PercentileRule } from "./summary/distribution.ts";

@@ -1,1 +1,7 @@
 export { type BestStaticOptions, bestStatic } from "./best-static.ts";
+export {
+  type Candidate,
+  type ComparedPredictors,
+  type ComparePredictorsOptions,
+  comparePredictors,
+} from "./compare-predictors.ts";

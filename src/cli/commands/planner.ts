@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addPlannerOptions, plannerFlagsFrom, printPlannerConfig, readPlannerConfig } from "#planner/config";
+import { compareCommand } from "./planner/compare.ts";
 import { dryRunCommand } from "./planner/dry-run.ts";
 import { storeCommand } from "./planner/store.ts";
 
@@ -14,6 +15,7 @@ export function plannerCommand(): Command {
       // What follows a subcommand's name is the subcommand's, though the planner has flags of the same names.
       .enablePositionalOptions()
       .addCommand(dryRunCommand())
+      .addCommand(compareCommand())
       .addCommand(storeCommand()),
   )
     .addHelpText(
@@ -26,6 +28,7 @@ Examples:
   $ understudy planner --environment kubernetes --graph-deployment-name vllm-disagg --frontend-urls http://frontend:8000
   $ understudy planner --environment none --advisory --frontend-urls http://127.0.0.1:8000 --profile-results-dir profiling_results
   $ understudy planner dry-run --trace trace.jsonl --profile profiling_results --predictor arima
+  $ understudy planner compare --trace trace.jsonl --profile profiling_results --predictors constant,arima,ensemble
   $ understudy planner --config '{"optimization_target": "sla", "ttft_ms": 200, "itl_ms": 10}' --print-config`,
     )
     .action(async (flags: { config?: string; printConfig?: true }) => {

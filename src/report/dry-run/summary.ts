@@ -2,7 +2,11 @@ import type { DryRunStep } from "#planner/core";
 import type { DryRunInput, DryRunSummary } from "./input.ts";
 
 /** Tokens per interval that a role's workers do within the SLA: a dry run counts one GPU a worker, as the reference does. */
-export function capacityTokens(step: DryRunStep, role: "prefill" | "decode", input: DryRunInput): number {
+export function capacityTokens(
+  step: DryRunStep,
+  role: "prefill" | "decode",
+  input: Pick<DryRunInput, "gpusPerWorker">,
+): number {
   const perGpu = role === "prefill" ? step.safePrefillTokens : step.safeDecodeTokens;
   return perGpu * input.gpusPerWorker[role];
 }
@@ -12,7 +16,7 @@ export function loadTokens(step: DryRunStep, role: "prefill" | "decode"): number
 }
 
 /** Roles whose workers could not do the interval's load within the SLA. */
-export function shortRoles(step: DryRunStep, input: DryRunInput): ("prefill" | "decode")[] {
+export function shortRoles(step: DryRunStep, input: Pick<DryRunInput, "gpusPerWorker">): ("prefill" | "decode")[] {
   return (["prefill", "decode"] as const).filter((role) => loadTokens(step, role) > capacityTokens(step, role, input));
 }
 
