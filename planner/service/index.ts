@@ -1,5 +1,5 @@
 export { Diagnostics, type DiagnosticsOptions, LOG_SCHEMA } from "./diagnostics.ts";
-export { type ControlOptions, controlApp } from "./http/control.ts";
+export { type ControlOptions, controlApp, metricsApp } from "./http/control.ts";
 export { type DashboardOptions, type DashboardPage, dashboardApp } from "./http/dashboard.ts";
 export { listenAt, type ServerOptions, serviceServer } from "./http/server.ts";
 export { storeApp } from "./http/store.ts";

@@ -55,6 +55,14 @@ export function controlApp(options: ControlOptions): FastifyInstance {
   return app;
 }
 
+/** Metrics alone, for a port that many may read. */
+export function metricsApp({ metrics, ...options }: ServerOptions & { metrics: PlannerMetrics }): FastifyInstance {
+  const app = serviceServer(options);
+  app.get("/health", async () => ({ status: "ok" }));
+  app.get("/metrics", (_request, reply) => reply.type(PROMETHEUS_CONTENT_TYPE).send(metrics.registry.text()));
+  return app;
+}
+
 function wholeNumber(name: string, text: unknown): number {
   if (typeof text === "string" && /^\d{1,12}$/.test(text)) return Number(text);
   throw new ControlRefused(400, `${name}: found ${JSON.stringify(text)}, expected a whole number`);

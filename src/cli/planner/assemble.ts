@@ -10,6 +10,7 @@ import {
   dashboardApp,
   listenAt,
   MinimumEndpoints,
+  metricsApp,
   PlannerMetrics,
   PlannerService,
   PluginMetrics,
@@ -26,6 +27,8 @@ import { sourceOf } from "./source.ts";
 
 /** Ticks that a page shows. */
 const PAGE_TICKS = 5_000;
+/** How often is looked whether a report is due, ms. */
+const REPORT_LOOK_MS = 10_000;
 
 /** A planner with all around it that makes it a service. */
 export interface AssembledPlanner {
@@ -116,7 +119,8 @@ async function assembleFor(
     },
   });
   const control = controlApp({ service, minimum, metrics, tokens, names: [host] });
-  const reporting = controlApp({ service, minimum, metrics, tokens: new BearerTokens([]), names: [host] });
+  const reporting = metricsApp({ metrics, tokens: new BearerTokens([]), names: [host] });
+  const close = () => Promise.all([control.close(), reporting.close(), dashboard.app.close(), fleet.close()]);
   let reportTimer: NodeJS.Timeout | undefined;
 
   return {
@@ -133,24 +137,30 @@ async function assembleFor(
           log.info(`${name} on ${await listenAt(app, host, port)}`);
         } catch (error) {
           await service.stop();
+          await close();
           throw portTaken(name, host, port, error);
         }
       }
       const { intervalMs } = settings.report;
       if (intervalMs !== null) {
-        reportTimer = setInterval(() => {
+        let reportedMs = clock.nowMs();
+        const reportIfDue = () => {
+          if (clock.nowMs() - reportedMs < intervalMs) return;
+          reportedMs = clock.nowMs();
           diagnostics.report().then(
             (paths) => log.info(`report: ${paths.join(", ")}`),
             (error: Error) => log.warn(`the report can't be written: ${error.message}`),
           );
-        }, intervalMs);
+        };
+        // Timers hold no more than 24.8 days.
+        reportTimer = setInterval(reportIfDue, Math.min(intervalMs, REPORT_LOOK_MS));
         reportTimer.unref();
       }
     },
     async stop() {
       clearInterval(reportTimer);
       await service.stop();
-      await Promise.all([control.close(), reporting.close(), dashboard.app.close(), fleet.close()]);
+      await close();
       return service.snapshots.last === undefined ? [] : await diagnostics.report();
     },
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BearerTokens } from "#common";
-import { controlApp, MinimumEndpoints, type MinimumOptions, PlannerMetrics } from "#planner/service";
+import { controlApp, MinimumEndpoints, type MinimumOptions, metricsApp, PlannerMetrics } from "#planner/service";
 import { madeService } from "./made-service.ts";
 
 const own = { host: "127.0.0.1:9086" };
@@ -96,6 +96,18 @@ describe("minimum endpoints over HTTP", () => {
 });
 
 describe("who may ask", () => {
+  it("the port of metrics has metrics, and nothing that changes or tells anything else", async () => {
+    const { metrics } = made();
+    const app = metricsApp({ metrics, tokens: new BearerTokens([]), names: [] });
+    const ask = (method: "GET" | "PATCH", url: string) => app.inject({ method, url, headers: own, payload: "{}" });
+    expect((await ask("GET", "/metrics")).body).toContain("dynamo_planner_gpu_hours");
+    expect((await ask("GET", "/health")).statusCode).toBe(200);
+    for (const url of ["/v1/min-endpoints", "/v1/status", "/v1/snapshots"]) {
+      expect((await ask("GET", url)).statusCode, url).toBe(404);
+    }
+    expect((await ask("PATCH", "/v1/min-endpoints")).statusCode).toBe(404);
+  });
+
   it("needs the token where there is one, but not for health", async () => {
     const { get } = made({}, ["secret"]);
     expect((await get("/v1/status")).statusCode).toBe(401);
