@@ -43,6 +43,8 @@ const LAST_KNOWN_MS = 360_000;
 const READS_AT_ONCE = 8;
 /** Reading one state, ms. */
 const READ_MS = 15_000;
+/** Finding all deployments, retries included, ms. */
+const DISCOVERY_MS = 30_000;
 
 /** The deployments under the budget: those that the platform shows, and those whose planners have asked. */
 export class Deployments {
@@ -67,7 +69,7 @@ export class Deployments {
   /** Takes notice of all that the platform shows. @throws Error where it can't be asked */
   async discover(): Promise<void> {
     const { platform, managedNamespaces } = this.#options;
-    for (const found of await within(READ_MS, platform.discover())) {
+    for (const found of await within(DISCOVERY_MS, platform.discover())) {
       if (managedNamespaces === null || managedNamespaces.includes(found.address.callerNamespace)) this.#add(found);
     }
   }

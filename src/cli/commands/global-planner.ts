@@ -15,8 +15,16 @@ export function globalPlannerCommand(): Command {
         .default("kubernetes"),
     )
     .option("--no-operation", "judge and log requests, and change nothing")
-    .option("--max-total-gpus <n>", "GPUs of all deployments at most; -1: no ceiling", limit("--max-total-gpus"), null)
-    .option("--min-total-gpus <n>", "GPUs of all deployments at least; -1: no floor", limit("--min-total-gpus"), null)
+    .addOption(
+      new Option("--max-total-gpus <n>", "GPUs of all deployments at most; -1: no ceiling")
+        .argParser(limit("--max-total-gpus"))
+        .default(null, "-1"),
+    )
+    .addOption(
+      new Option("--min-total-gpus <n>", "GPUs of all deployments at least; -1: no floor")
+        .argParser(limit("--min-total-gpus"))
+        .default(null, "-1"),
+    )
     .option("--intent-cache-ttl-seconds <s>", "how long a wish counts after it was last made", seconds, 360)
     .option("--strict-band", "deny also what brings a total outside of the budget nearer to it, as Dynamo does")
     .option(
@@ -25,13 +33,9 @@ export function globalPlannerCommand(): Command {
       gpus("--prefill-engine-num-gpu"),
     )
     .option("--decode-engine-num-gpu <n>", "GPUs of a decode worker where nobody says", gpus("--decode-engine-num-gpu"))
-    .addOption(
-      new Option(
-        "--virtual-store <address>",
-        "where decisions are written: etcd:URL, file:FOLDER or the URL of a store",
-      )
-        .env("ETCD_ENDPOINTS")
-        .default("etcd:http://127.0.0.1:2379"),
+    .option(
+      "--virtual-store <address>",
+      "where decisions are written: etcd:URL, file:FOLDER or the URL of a store; default: $ETCD_ENDPOINTS, else etcd:http://127.0.0.1:2379",
     )
     .addOption(
       new Option(
