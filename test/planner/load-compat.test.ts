@@ -141,6 +141,18 @@ describe("load-compat towards an SLA", () => {
     expect(decision.forecast).toEqual({ requestRate: 60, isl: 3000, osl: 300 });
   });
 
+  it("takes means over ticks in between, and a window that covers them all as it is", () => {
+    const traffic = (ticks: { windowMs: number; startedRequests: number }[]) => {
+      const plan = planner({ ...both, throughputInterval: "20s" });
+      const decisions = ticks.map((tick, i) => plan.tick(seen(5000 * (i + 1), [{}], [{}], tick)));
+      return decisions.at(-1)!.forecast!.requestRate;
+    };
+    const each = [10, 20, 30, 40].map((startedRequests) => ({ windowMs: 5000, startedRequests }));
+    expect(traffic(each)).toBe(100 / 20);
+    const sliding = [10, 30, 60, 100].map((startedRequests) => ({ windowMs: 20_000, startedRequests }));
+    expect(traffic(sliding)).toBe(100 / 20);
+  });
+
   it("load scaling does not go below what the throughput needs", () => {
     const plan = planner(both);
     expect(plan.intervalMs).toBe(5000);

@@ -132,8 +132,10 @@ class LoadCompat implements Planner {
 
   tick(observation: Observation): Decision {
     const { nowMs, windowMs, workers } = observation;
-    this.#lastLoadMs ??= nowMs - windowMs;
-    this.#lastThroughputMs ??= nowMs - windowMs;
+    // The first tick comes one interval after the start, however far back its window reaches.
+    const startMs = nowMs - Math.min(windowMs, this.intervalMs);
+    this.#lastLoadMs ??= startMs;
+    this.#lastThroughputMs ??= startMs;
     const decision = this.#begin(observation);
     this.#core.observeRuntime(observation.kvHitRate, observation.acceptLength);
     this.#traffic.add(observation);

@@ -9,6 +9,9 @@ export interface TrafficWindow {
   osl: number;
 }
 
+/** Windows that share no more than this follow one another, ms. */
+const OVERLAP_MS = 1;
+
 /** Adds observations up until a throughput loop takes them; means are weighted by what is behind them. */
 export class TrafficSum {
   #durationMs = 0;
@@ -17,9 +20,15 @@ export class TrafficSum {
   #islSum = 0;
   #oslSum = 0;
   #isUnknown = false;
+  #lastMs = Number.NEGATIVE_INFINITY;
 
-  /** Offered load where it is known, else what was completed. A window without either is not known, and none of it counts. */
-  add({ windowMs, startedRequests, completedRequests, meanIsl, meanOsl }: Observation): void {
+  /**
+   * Offered load where it is known, else what was completed. A window without either is not known, and none of it counts. A window
+   * that reaches back before the last observation (a query over the whole interval) stands for all that came before it.
+   */
+  add({ nowMs, windowMs, startedRequests, completedRequests, meanIsl, meanOsl }: Observation): void {
+    if (nowMs - windowMs < this.#lastMs - OVERLAP_MS) this.#clear();
+    this.#lastMs = nowMs;
     const requests = startedRequests ?? completedRequests;
     if (requests === null) {
       this.#isUnknown = true;
@@ -43,8 +52,12 @@ export class TrafficSum {
     };
     const lacksLengths = this.#requests > 0 && this.#completed === 0;
     const isKnown = this.#durationMs > 0 && !lacksLengths && !(this.#isUnknown && this.#requests === 0);
+    this.#clear();
+    return isKnown ? window : null;
+  }
+
+  #clear(): void {
     this.#durationMs = this.#requests = this.#completed = this.#islSum = this.#oslSum = 0;
     this.#isUnknown = false;
-    return isKnown ? window : null;
   }
 }
