@@ -135,7 +135,11 @@ const loadCompatSchema = z
       .describe("Buckets that they are spread over"),
     minObservations: z.int().min(1).default(5).describe("Forward passes of a kind that the model needs"),
     speculativeNextn: z.int().min(0).default(0).describe("Drafts per pass of speculative decoding"),
-    contextLength: z.int().positive().optional().describe("Longest context of the engines, tokens"),
+    contextLength: z
+      .int()
+      .positive()
+      .optional()
+      .describe("Longest context of the engines, tokens; absent: the longest that the profile was measured at"),
     predictor: predictorConfigSchema.prefault("arima").describe("Forecast of requests and lengths"),
     power: z
       .strictObject({

@@ -9,6 +9,7 @@ export class WindowObserver {
   #startedIsl: number[] = [];
   #completed = 0;
   #islSum = 0;
+  #cachedSum = 0;
   #oslSum = 0;
   #durationSum = 0;
   #ttftCount = 0;
@@ -49,6 +50,7 @@ export class WindowObserver {
   finished(request: number, table: RequestTable, outputTokens: number): void {
     this.#completed++;
     this.#islSum += table.isl[request]!;
+    this.#cachedSum += table.cachedTokens[request]!;
     this.#oslSum += outputTokens;
     this.#durationSum += table.lastTokenMs[request]! - table.arrivalMs[request]!;
     if (outputTokens < 2) return;
@@ -78,8 +80,9 @@ export class WindowObserver {
       itlMet: this.#itlMet,
       prefillProfiledS: this.#prefillProfiledS,
       prefillCount: this.#prefillCount,
+      kvHitRate: this.#islSum === 0 ? null : this.#cachedSum / this.#islSum,
     };
-    this.#started = this.#completed = this.#islSum = this.#oslSum = this.#durationSum = 0;
+    this.#started = this.#completed = this.#islSum = this.#cachedSum = this.#oslSum = this.#durationSum = 0;
     this.#startedIsl = [];
     this.#ttftCount = this.#ttftSum = this.#ttftJudged = this.#ttftMet = 0;
     this.#itlCount = this.#itlSum = this.#itlJudged = this.#itlMet = 0;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
   createPlanner,
@@ -7,6 +8,7 @@ import {
   type PlannerContext,
   plannerConfigSchema,
 } from "#planner/core";
+import { LOAD_TEXTS, POWER_TEXTS, THROUGHPUT_TEXTS } from "../../planner/core/load-compat/explain.ts";
 import { active, disagg, observation, testProfile, testSurface } from "./observations.ts";
 
 function planner(config: Record<string, unknown> = {}, context: Partial<PlannerContext> = {}): Planner {
@@ -110,7 +112,7 @@ describe("load-compat, load scaling", () => {
     expect(decode.tick(seen(5000, [], [{ kvTokens: 800_000 }])).targets).toEqual({ prefill: 0, decode: 2 });
     const prefill = planner({ target: "latency", contextLength: 10_000 }, { mode: "prefill" });
     expect(prefill.tick(seen(5000, [{ queuedTokens: 1000 }], [])).targets).toEqual({ prefill: 2, decode: 0 });
-    const blind = planner({ target: "latency" }, { mode: "prefill" });
+    const blind = planner({ target: "latency" }, { mode: "prefill", profile: undefined as never });
     expect(codes(blind.tick(seen(5000, [{ queuedTokens: 1000 }], [])).reasons)).toEqual(["insufficient-data"]);
   });
 
@@ -242,4 +244,10 @@ describe("load-compat's configuration", () => {
     expect(problem({ fpmBuckets: 10 })).toThrow(/perfect square/);
     expect(problem({ maxGpus: 3, minWorkers: 2 })).toThrow(/expected at least 4/);
   });
+});
+
+it("docs/planner.md has all its reasons", () => {
+  const text = readFileSync("docs/planner.md", "utf8");
+  const named = [...Object.keys(LOAD_TEXTS), ...Object.keys(THROUGHPUT_TEXTS), ...Object.keys(POWER_TEXTS)];
+  expect(named.filter((word) => !text.includes(`\`${word.replaceAll("_", "-")}\``))).toEqual([]);
 });

@@ -40,6 +40,7 @@ describe("what a planner sees at its ticks", () => {
       prefillMeasuredS: 0.03,
       prefillProfiledS: 0.03,
       prefillCount: 1,
+      kvHitRate: 0,
       workers,
       prefillLoad: null,
       decodeLoad: [{ workerId: 0, batch: 0, kvTokens: 0, itlMs: 10 }],
@@ -62,6 +63,7 @@ describe("what a planner sees at its ticks", () => {
       prefillMeasuredS: expect.closeTo(0.05, 12),
       prefillProfiledS: 0.05,
       prefillCount: 1,
+      kvHitRate: null,
       workers,
       prefillLoad: null,
       // Four tokens out at 170, 180, 190 and 200.

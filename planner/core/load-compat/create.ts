@@ -48,13 +48,18 @@ export function createLoadCompat(
         minSamples: config.minObservations,
       },
       predictor: config.predictor,
-      contextLength: config.contextLength ?? null,
+      contextLength: config.contextLength ?? longestMeasured(context),
       power: power === undefined ? null : { limitWatts: power.limitWatts, perReplica: power.perWorker },
     },
     context,
     surface,
     context.profile ?? null,
   );
+}
+
+/** Of engines that do not say how long a context they take: what their profile was measured at. */
+function longestMeasured({ profile }: PlannerContext): number | null {
+  return profile === undefined ? null : Math.max(...profile.prefill.isl, ...profile.decode.contextLength);
 }
 
 /** The longest time between ticks, in whole ms, at which every loop that runs comes on time. */

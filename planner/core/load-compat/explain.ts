@@ -1,7 +1,8 @@
 import type { Reason, Role } from "../types.ts";
+import type { PowerOutcome } from "./power-limit.ts";
 import type { LoadReason, ThroughputReason } from "./words.ts";
 
-const LOAD_TEXTS: Record<LoadReason, string> = {
+export const LOAD_TEXTS: Record<LoadReason, string> = {
   no_fpm_data: "no forward passes were heard of: nothing is known, so nothing changes",
   scaling_in_progress: "workers are still starting: nothing changes until they are ready",
   worker_count_mismatch: "not every ready worker has told of its passes: nothing changes until all have",
@@ -13,13 +14,20 @@ const LOAD_TEXTS: Record<LoadReason, string> = {
   scale_down_refused_consolidation: "one worker fewer would not keep the SLA with the load of all",
 };
 
-const THROUGHPUT_TEXTS: Record<ThroughputReason, string> = {
+export const THROUGHPUT_TEXTS: Record<ThroughputReason, string> = {
   no_traffic_data: "no traffic figures in this interval: nothing is known, so nothing changes",
   predict_failed: "the predictor made no usable forecast",
   model_not_ready: "the latency model does not know the engines yet",
   partner_not_ready: "the other role's latency model does not know its engines yet",
   set_lower_bound: "the expected throughput sets the fewest workers that load scaling may leave",
   scale: "workers for the expected throughput",
+};
+
+export const POWER_TEXTS: Record<NonNullable<PowerOutcome>, string> = {
+  power_budget_clamped: "fewer workers, to stay below the power limit",
+  power_budget_scale_up_suppressed: "no more workers: the power limit leaves no room for them",
+  power_rebalance_staged: "the role that shrinks goes first: both at once would exceed the power limit",
+  infeasible: "the least that must run exceeds the power limit: nothing changes",
 };
 
 /** Codes are the reference's words with hyphens. */
@@ -29,4 +37,8 @@ export function loadReason(reason: LoadReason, role: Role | null): Reason {
 
 export function throughputReason(reason: ThroughputReason, role: Role | null): Reason {
   return { code: reason.replaceAll("_", "-"), role, text: THROUGHPUT_TEXTS[reason] };
+}
+
+export function powerReason(outcome: NonNullable<PowerOutcome>): Reason {
+  return { code: outcome.replaceAll("_", "-"), role: null, text: POWER_TEXTS[outcome] };
 }

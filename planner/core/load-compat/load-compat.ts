@@ -13,7 +13,7 @@ import type {
 } from "../types.ts";
 import type { LoadThresholds } from "./easy-load.ts";
 import { latestPasses } from "./engine-load.ts";
-import { loadReason, throughputReason } from "./explain.ts";
+import { loadReason, powerReason, throughputReason } from "./explain.ts";
 import type { GpuBounds } from "./gpu-bounds.ts";
 import { withinPower } from "./power-limit.ts";
 import { PassRegression, type PassRegressionOptions } from "./regression/pass-regression.ts";
@@ -290,17 +290,10 @@ class LoadCompat implements Planner {
       if (limited[role] === targets[role]) continue;
       clamps.push({ name: "powerLimit", role, from: targets[role], to: limited[role] });
     }
-    reasons.push({ code: outcome.replaceAll("_", "-"), role: null, text: POWER_TEXTS[outcome] });
+    reasons.push(powerReason(outcome));
     return limited;
   }
 }
-
-const POWER_TEXTS = {
-  power_budget_clamped: "fewer workers, to stay below the power limit",
-  power_budget_scale_up_suppressed: "no more workers: the power limit leaves no room for them",
-  power_rebalance_staged: "the role that shrinks goes first: both at once would exceed the power limit",
-  infeasible: "the least that must run exceeds the power limit: nothing changes",
-} as const;
 
 function isDue(nowMs: number, lastMs: number, intervalMs: number): boolean {
   return nowMs - lastMs >= intervalMs - PUNCTUALITY_MS;
