@@ -3,6 +3,9 @@ import type { Connector, DeploymentState } from "#planner/connectors";
 import type { Role, Targets } from "#planner/core";
 import { targetsOf } from "./stores.ts";
 
+/** What not every platform has: a state in which it takes no changes, times in which it gives no answer. */
+export type PlatformTrait = "readiness" | "outages";
+
 /** A deployment that a connector is tried on, and the hands that play its platform. At the start one worker a role serves. */
 export interface ConnectorFixture {
   roles: readonly Role[];
@@ -12,7 +15,7 @@ export interface ConnectorFixture {
   asked(): Promise<Partial<Targets>>;
   /** The platform carries out all it was asked for: as many workers serve. Resolves when a connector can see it. */
   settle(): Promise<void>;
-  /** Somebody else changes replicas on the platform. Absent where there is nobody who could. */
+  /** Somebody else changes replicas on the platform. Absent where nothing is ever changed. */
   editByHand?(targets: Partial<Targets>): Promise<void>;
   /** The deployment as a whole takes no changes, or does again. */
   setReady?(ready: boolean): Promise<void>;

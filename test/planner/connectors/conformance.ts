@@ -1,20 +1,27 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Connector, ScaleOutcome } from "#planner/connectors";
 import type { Targets } from "#planner/core";
-import { type ConnectorFixture, reportsWhatTakesNoChanges, seen, seesEditsByHand } from "./conformance-claims.ts";
+import {
+  type ConnectorFixture,
+  type PlatformTrait,
+  reportsWhatTakesNoChanges,
+  seen,
+  seesEditsByHand,
+} from "./conformance-claims.ts";
 import { targetsOf } from "./stores.ts";
 
 let decision = 0;
 
 /**
  * How every connector behaves, whatever is behind it. Call at a test file's top level or within a `describe`.
- * @param options `looksOnly`: it must never change anything
+ * @param options `looksOnly`: it must never change anything; `lacks`: what can't happen to its platform, all else must be in the fixture
  */
 export function connectorConformance(
   name: string,
   makeFixture: () => Promise<ConnectorFixture>,
-  options: { looksOnly?: boolean } = {},
+  options: { looksOnly?: boolean; lacks?: readonly PlatformTrait[] } = {},
 ): void {
+  const has = (trait: PlatformTrait) => !options.lacks?.includes(trait);
   describe(`connector ${name}`, () => {
     let fixture: ConnectorFixture;
     let connector: Connector;
@@ -188,24 +195,24 @@ export function connectorConformance(
       for (const { status } of outcomes) expect(["applied", "pending", "failed", "not-ready"]).toContain(status);
     });
 
-    it("sees replicas that somebody changed by hand, and changes them back when told to", async (test) => {
-      if (fixture.editByHand === undefined) return test.skip("nobody could");
+    it("sees replicas that somebody changed by hand, and changes them back when told to", async () => {
       await seesEditsByHand(fixture, connector);
     });
 
-    it("reports a deployment that takes no changes, asks it for none, and goes on when it does again", async (test) => {
-      if (fixture.setReady === undefined) return test.skip("it always takes changes");
-      await reportsWhatTakesNoChanges(fixture, connector);
-    });
+    if (has("readiness")) {
+      it("reports a deployment that takes no changes, asks it for none, and goes on when it does again", async () => {
+        await reportsWhatTakesNoChanges(fixture, connector);
+      });
+    }
 
+    if (!has("outages")) return;
     it("knows no state while the platform is silent, fails without an exception, and recovers by itself", async () => {
-      if (fixture.outage === undefined) return;
-      await fixture.outage.begin();
+      await fixture.outage!.begin();
       expect(await connector.state()).toBeNull();
       const outcome = await scale(every(2));
       expect(outcome.status).toBe("failed");
       expect(outcome.message).toMatch(/\w/);
-      await fixture.outage.end();
+      await fixture.outage!.end();
       expect(await fixture.asked()).toEqual(every(1));
       expect(await seen(connector)).toMatchObject({ ready: true });
       expect(await scale(every(2))).toMatchObject({ status: "applied" });

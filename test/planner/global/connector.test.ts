@@ -33,22 +33,28 @@ async function fixture(
 
 const budget = { band: { minGpus: 0, maxGpus: 100 } };
 
-connectorConformance("global-planner whose platform falls silent", () =>
-  fixture(BOTH, budget, ({ cable }) => ({
-    begin: async () => {
-      cable.severed = true;
-    },
-    end: async () => {
-      cable.severed = false;
-    },
-  })),
+connectorConformance(
+  "global-planner whose platform falls silent",
+  () =>
+    fixture(BOTH, budget, ({ cable }) => ({
+      begin: async () => {
+        cable.severed = true;
+      },
+      end: async () => {
+        cable.severed = false;
+      },
+    })),
+  { lacks: ["readiness"] },
 );
 
-connectorConformance("global-planner that falls silent itself, of an aggregated deployment", () =>
-  fixture(["decode"], {}, (fleet) => {
-    const port = () => Number(new URL(fleet.url).port);
-    return { begin: () => fleet.stop(), end: () => fleet.start(port()) };
-  }),
+connectorConformance(
+  "global-planner that falls silent itself, of an aggregated deployment",
+  () =>
+    fixture(["decode"], {}, (fleet) => {
+      const port = () => Number(new URL(fleet.url).port);
+      return { begin: () => fleet.stop(), end: () => fleet.start(port()) };
+    }),
+  { lacks: ["readiness"] },
 );
 
 /** A global planner that answers as it is told to. */
