@@ -3,6 +3,7 @@ import type { HttpClient } from "../http-client.ts";
 import type { Judge } from "../judge.ts";
 import { isSameModel } from "../model-name.ts";
 import type { WindowSums } from "../window-sums.ts";
+import type { RequestEvent } from "../wire.ts";
 import { FrontendMetrics } from "./frontend-metrics.ts";
 import { RequestFeed } from "./request-feed.ts";
 import { RequestWindow } from "./request-window.ts";
@@ -23,6 +24,9 @@ export interface FrontendSourceOptions {
   startMs: number;
 }
 
+/** A frontend's clock may be so much ahead of ours: requests and answers take their time, and clocks differ a little. */
+const TOLERATED_AHEAD_S = 1;
+
 /** One frontend: by its request feed where it has one, by its metrics where not. */
 export class FrontendSource {
   readonly #url: string;
@@ -36,6 +40,8 @@ export class FrontendSource {
   /** Something was lost since the last window. */
   #gap = false;
   #failure: string | null = null;
+  /** How much its clock is ahead of ours, s; 0 where that is tolerated. */
+  #aheadS = 0;
   #lastAnswerMs: number;
   /** Events before it belong to windows that were given out without them, Unix seconds. */
   #countsFromS: number;
@@ -92,8 +98,21 @@ export class FrontendSource {
     if (reading.restarted) this.#requests.forget();
     const model = this.#model;
     this.#requests.add(
-      model === null ? reading.events : reading.events.filter((event) => isSameModel(event.model, model)),
+      this.#atOurTime(
+        model === null ? reading.events : reading.events.filter((event) => isSameModel(event.model, model)),
+      ),
     );
+  }
+
+  /**
+   * Nothing has happened later than now: such events would wait for windows to come, and traffic would look like none. The
+   * frontend's clock is ahead, then, and its events are taken back by as much.
+   */
+  #atOurTime(events: readonly RequestEvent[]): readonly RequestEvent[] {
+    const nowS = this.#clock.toUnixMs(this.#clock.nowMs()) / 1000;
+    const newestS = events.reduce((newest, { at }) => Math.max(newest, at), Number.NEGATIVE_INFINITY);
+    if (newestS - nowS > TOLERATED_AHEAD_S) this.#aheadS = Math.max(this.#aheadS, newestS - nowS);
+    return this.#aheadS === 0 ? events : events.map((event) => ({ ...event, at: event.at - this.#aheadS }));
   }
 
   #feedWindow(endMs: number): FrontendWindow {
@@ -101,9 +120,13 @@ export class FrontendSource {
     if (this.#failure !== null) return this.#missing(this.#failure, endS, endMs);
     const sums = this.#requests.take(this.#countsFromS, endS);
     this.#countsFromS = Number.NEGATIVE_INFINITY;
-    if (!this.#gap) return { sums, missing: false, problem: null };
+    if (!this.#gap) return { sums, missing: false, problem: this.#clockProblem() };
     this.#gap = false;
     return { sums, missing: true, problem: `frontend ${this.#url}: some of its request events are lost` };
+  }
+
+  #clockProblem(): string | null {
+    return this.#aheadS === 0 ? null : `frontend ${this.#url}: its clock is ahead of the planner's`;
   }
 
   async #metricsWindow(startMs: number, endMs: number): Promise<FrontendWindow> {

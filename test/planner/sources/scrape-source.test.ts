@@ -1,49 +1,11 @@
 import fc from "fast-check";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Observation } from "#planner/core";
-import { type ScrapeSourceOptions, type SourceWorker, type SourceWorkers, scrapeSource } from "#planner/sources";
+import { scrapeSource } from "#planner/sources";
 import { requestTable } from "#src/record";
 import { WindowObserver } from "../../../src/simulator/observer.ts";
-import { FakeFeed, FakeServer, HandClock } from "./fake-deployment.ts";
-
-const closers: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-const SLA = { ttftMs: 200, itlMs: 10 };
-const NONE = { active: 0, starting: 0, draining: 0 };
-
-async function server(): Promise<FakeServer> {
-  const made = await new FakeServer().listen();
-  closers.push(() => made.close());
-  return made;
-}
-
-async function setUp(options: Partial<ScrapeSourceOptions> = {}, frontends = 1) {
-  const clock = new HandClock();
-  const feeds = Array.from({ length: frontends }, () => new FakeFeed());
-  const servers = await Promise.all(feeds.map(() => server()));
-  servers.forEach((each, i) => {
-    each.answer = (url) => feeds[i]!.answer(url);
-  });
-  const view: SourceWorkers = { counts: { prefill: NONE, decode: { ...NONE, active: 1 } }, workers: [] };
-  const source = scrapeSource({
-    clock,
-    frontends: servers.map(({ url }) => url),
-    workers: () => view,
-    sla: SLA,
-    pollMs: 3_600_000,
-    ...options,
-  });
-  closers.push(() => source.close());
-  const observe = (atMs: number): Promise<Observation> => {
-    clock.ms = atMs;
-    return source.observe(atMs);
-  };
-  return { clock, feeds, feed: feeds[0]!, servers, source, view, observe };
-}
+import { FakeFeed, HandClock } from "./fake-deployment.ts";
+import { closers, NONE, SLA, server, setUp } from "./made-scrape.ts";
 
 const NOTHING = {
   startedRequests: 0,
@@ -60,10 +22,6 @@ const NOTHING = {
   itlMet: 0,
   prefillCount: 0,
 };
-
-function worker(workerId: number, role: "prefill" | "decode", url: string | null): SourceWorker {
-  return { workerId, role, state: "active", url };
-}
 
 describe("the scrape source, with a request feed", () => {
   it("counts requests by the time of their events", async () => {
@@ -300,6 +258,45 @@ describe("the scrape source, with a request feed", () => {
     });
   });
 
+  it("counts requests of a frontend whose clock is ahead, and says so: else traffic would look like none", async () => {
+    const { feed, observe, source } = await setUp();
+    const hourMs = 3_600_000;
+    feed.push(4000 + hourMs, "a", "started", { isl: 100, osl: 1 });
+    // It is taken for as new as it can be: of this very instant, which belongs to the next window.
+    expect(await observe(5000)).toMatchObject({ startedRequests: 0 });
+    expect(source.problems).toEqual([expect.stringContaining("its clock is ahead of the planner's")]);
+    feed.push(7000 + hourMs, "b", "started", { isl: 100, osl: 1 });
+    feed.push(8000 + hourMs, "c", "started", { isl: 100, osl: 1 });
+    expect(await observe(10_000)).toMatchObject({ startedRequests: 3, startedIsl: [100, 100, 100] });
+  });
+
+  it("takes a clock that is a little ahead for what it is", async () => {
+    const { clock, feed, observe, source } = await setUp();
+    clock.ms = 5000;
+    feed.push(5400, "a", "started", { isl: 100, osl: 1 });
+    expect(await observe(5000)).toMatchObject({ startedRequests: 0 });
+    expect(await observe(10_000)).toMatchObject({ startedRequests: 1 });
+    expect(source.problems).toEqual([]);
+  });
+
+  it("weighs frontends by what each has seen, and goes on with those that answer", async () => {
+    const { feeds, servers, observe, source } = await setUp({}, 2);
+    const finished = (i: number, atMs: number, id: string, isl: number) => {
+      feeds[i]!.push(atMs - 10, id, "started", { isl, osl: 2 });
+      feeds[i]!.push(atMs, id, "finished", {
+        ...{ isl, osl: 2, cachedTokens: isl / 10, ttftMs: 100, itlMs: 5, durationMs: 200 },
+        ...{ workerId: "w", prefillWorkerId: null },
+      });
+    };
+    for (let n = 0; n < 3; n++) finished(0, 1000 + n, `a${n}`, 1000);
+    finished(1, 1000, "b", 5000);
+    expect(await observe(5000)).toMatchObject({ completedRequests: 4, meanIsl: 2000, kvHitRate: 0.1 });
+    servers[1]!.answer = () => null;
+    finished(0, 6000, "c", 1000);
+    expect(await observe(10_000)).toMatchObject({ startedRequests: null, completedRequests: null, meanIsl: 1000 });
+    expect(source.problems).toEqual([expect.stringContaining(servers[1]!.url)]);
+  });
+
   it("does not take a window for whole in which events were lost", async () => {
     const { feed, observe, source } = await setUp();
     feed.capacity = 3;
@@ -347,138 +344,5 @@ describe("the scrape source, with a request feed", () => {
       });
     expect(options([])).toThrow(expect.objectContaining({ code: "PLANNER_SOURCE_NO_FRONTENDS" }));
     expect(options(["localhost:8000"])).toThrow(expect.objectContaining({ code: "PLANNER_SOURCE_BAD_ADDRESS" }));
-  });
-});
-
-describe("the scrape source and the workers", () => {
-  const rank = (rest: object = {}) => ({
-    ...{ running: 2, waiting: 1, queuedPrefillTokens: 500, kvTokens: 900, usedBlocks: 9, lastPassMs: 8 },
-    ...rest,
-  });
-
-  it("adds up the ranks of each active worker, and measures prefill over all of them", async () => {
-    const workers = await Promise.all([server(), server(), server()]);
-    const prefillMs = [100, 40, 7];
-    const ranks: object[][] = [
-      [rank(), rank({ waiting: 3 })],
-      [rank(), rank({ lastPassMs: null })],
-      [rank({ lastPassMs: null })],
-    ];
-    workers.forEach((each, i) => {
-      each.answer = () => ({ body: JSON.stringify({ ranks: ranks[i], prefillMs: prefillMs[i], preemptions: 0 }) });
-    });
-    const { view, observe } = await setUp({
-      workers: () => ({
-        counts: view.counts,
-        workers: [
-          worker(3, "prefill", workers[0]!.url),
-          worker(5, "decode", workers[1]!.url),
-          { ...worker(6, "decode", workers[2]!.url), state: "draining" },
-          { ...worker(7, "decode", null), state: "starting" },
-        ],
-      }),
-    });
-    // What they had done before is not this window's: the first reading comes before anything can change.
-    await observe(10);
-    prefillMs[0]! += 50;
-    prefillMs[1]! += 5;
-    prefillMs[2] = 3;
-    expect(await observe(20)).toMatchObject({
-      prefillLoad: [{ workerId: 3, queuedRequests: 4, queuedTokens: 1000 }],
-      decodeLoad: [{ workerId: 5, batch: 4, kvTokens: 1800, itlMs: 8 }],
-      // The last one was restarted: 3 ms are new.
-      prefillMeasuredS: expect.closeTo(0.058, 9),
-    });
-    ranks[1] = [rank({ lastPassMs: null })];
-    expect((await observe(30)).decodeLoad).toEqual([{ workerId: 5, batch: 2, kvTokens: 900, itlMs: null }]);
-  });
-
-  it("leaves out workers that don't answer, and measures no prefill until they have answered twice", async () => {
-    const [good, bad] = [await server(), await server()];
-    let prefillMs = 0;
-    const answer = () => ({ body: JSON.stringify({ ranks: [rank()], prefillMs, preemptions: 0 }) });
-    good.answer = answer;
-    bad.answer = answer;
-    const { view, observe, source } = await setUp({
-      workers: () => ({ ...view, workers: [worker(0, "decode", good.url), worker(1, "decode", bad.url)] }),
-    });
-    expect(await observe(10)).toMatchObject({ prefillMeasuredS: 0, prefillLoad: null });
-    prefillMs = 10;
-    bad.answer = () => ({ status: 500, body: "" });
-    const seen = await observe(20);
-    expect(seen.decodeLoad).toHaveLength(1);
-    expect(seen.prefillMeasuredS).toBeNull();
-    expect(source.problems).toEqual([expect.stringContaining("worker decode/1")]);
-    good.answer = () => ({ body: "{" });
-    expect(await observe(30)).toMatchObject({ decodeLoad: null, prefillMeasuredS: null });
-    good.answer = answer;
-    bad.answer = answer;
-    expect((await observe(40)).prefillMeasuredS).toBeNull();
-    prefillMs = 25;
-    expect((await observe(50)).prefillMeasuredS).toBeCloseTo(0.03, 9);
-  });
-
-  it("reads vLLM's metrics of workers that have nothing better", async () => {
-    const vllm = await server();
-    const gaps = { sum: 1, count: 100 };
-    let usage = "vllm:kv_cache_usage_perc";
-    vllm.answer = (url) =>
-      url.pathname !== "/metrics"
-        ? { status: 404, body: "" }
-        : {
-            body: [
-              'vllm:num_requests_running{engine="0",model_name="m"} 5',
-              'vllm:num_requests_waiting{engine="0",model_name="m"} 3',
-              `${usage}{engine="0",model_name="m"} 0.25`,
-              'vllm:cache_config_info{block_size="16",num_gpu_blocks="1000",engine="0"} 1.0',
-              "# TYPE vllm:request_prompt_tokens histogram",
-              "vllm:request_prompt_tokens_sum 5000",
-              "vllm:request_prompt_tokens_count 4",
-              "# TYPE vllm:inter_token_latency_seconds histogram",
-              `vllm:inter_token_latency_seconds_sum ${gaps.sum}`,
-              `vllm:inter_token_latency_seconds_count ${gaps.count}`,
-              "",
-            ].join("\n"),
-          };
-    const { view, observe, source } = await setUp({
-      workers: () => ({ ...view, workers: [worker(0, "prefill", vllm.url), worker(4, "decode", vllm.url)] }),
-    });
-    await observe(10);
-    gaps.sum += 0.24;
-    gaps.count += 20;
-    expect(await observe(20)).toMatchObject({
-      prefillLoad: [{ workerId: 0, queuedRequests: 3, queuedTokens: 3750 }],
-      decodeLoad: [{ workerId: 4, batch: 5, kvTokens: 4000 }],
-      prefillMeasuredS: null,
-    });
-    expect(source.problems).toEqual([]);
-    usage = "vllm:something_else";
-    gaps.sum += 0.24;
-    gaps.count += 5;
-    expect(await observe(30)).toMatchObject({ decodeLoad: null });
-    expect(source.problems[0]).toContain("/metrics has no vllm:kv_cache_usage_perc");
-    usage = "vllm:gpu_cache_usage_perc";
-    gaps.sum += 0.26;
-    gaps.count += 5;
-    // The gaps of the scrape that was of no use are not lost.
-    expect((await observe(40)).decodeLoad).toEqual([
-      { workerId: 4, batch: 5, kvTokens: 4000, itlMs: expect.closeTo(50, 6) },
-    ]);
-  });
-
-  it("tells an empty pool of prefill workers from none", async () => {
-    const { observe } = await setUp({ disaggregated: true });
-    expect(await observe(10)).toMatchObject({ prefillLoad: [], decodeLoad: [] });
-  });
-
-  it("gives up an answer that takes too long", async () => {
-    const slow = await server();
-    const { view, observe, source } = await setUp({
-      timeoutMs: 50,
-      workers: () => ({ ...view, workers: [worker(0, "decode", slow.url)] }),
-    });
-    slow.answer = () => "never";
-    expect(await observe(10)).toMatchObject({ startedRequests: 0, decodeLoad: null });
-    expect(source.problems).toEqual([expect.stringContaining("no answer in time")]);
   });
 });
