@@ -1,69 +1,7 @@
 import { describe, expect, it } from "vitest";
-import {
-  bestPredictor,
-  type ComparedPredictor,
-  comparisonPage,
-  comparisonPicture,
-  comparisonRows,
-  type PredictorComparison,
-} from "#src/report";
+import { bestPredictor, comparisonPage, comparisonPicture, comparisonRows } from "#src/report";
 import { expectWellFormed, visibleText } from "./markup.ts";
-
-function compared(name: string, attainment: number, goodputPerGpu: number): ComparedPredictor {
-  const none = { logLoss: 0, attainment: 0, gpuHours: 0, goodputPerGpu: 0 };
-  return {
-    name,
-    forecast: {
-      intervals: 2,
-      maeRequestsPerS: 1.5,
-      maeIslTokens: 10,
-      maeOslTokens: 1,
-      requestsError: 0.123,
-      logLoss: 0.25,
-      msPerInterval: name === "perfect forecast" ? null : 0.004,
-    },
-    sized: { intervals: 3, enough: 2, short: { prefill: 1, decode: 0 }, gpuHours: 1 },
-    played: {
-      attainment,
-      ttftShare: attainment,
-      itlShare: 1,
-      good: 100,
-      gpuHours: 1.25,
-      averageGpus: 2.5,
-      goodputPerGpu,
-      scaleEvents: 2,
-      gpus: { atMs: [0, 60_000, 180_000], count: [2, 3, 3] },
-    },
-    regret: { perfect: { ...none, goodputPerGpu: 0.2 }, lastValue: { ...none, logLoss: -0.1, goodputPerGpu: -0.104 } },
-    forecasts: [null, { requests: 90, isl: 100, osl: 10 }, { requests: 110, isl: 100, osl: 10 }],
-    cumulatedRegret: [0, -0.1, -0.3],
-  };
-}
-
-const constant: ComparedPredictor = (() => {
-  const made = compared("constant", 0.8, 1);
-  return { ...made, regret: { ...made.regret, lastValue: { ...made.regret.lastValue, logLoss: 0 } } };
-})();
-const comparison: PredictorComparison = {
-  name: "a <trace>.jsonl",
-  profile: "measured",
-  strategy: "sla-compat",
-  intervalS: 60,
-  sla: { ttftMs: 200, itlMs: 10 },
-  maxGpus: 8,
-  gpusPerWorker: { prefill: 1, decode: 1 },
-  seed: 1,
-  requests: 300,
-  endMs: 181_000,
-  loads: [
-    { requests: 100, isl: 100, osl: 10 },
-    { requests: 0, isl: Number.NaN, osl: Number.NaN },
-    { requests: 200, isl: 100, osl: 10 },
-  ],
-  predictors: [constant, compared("arima", 0.9, 1.2)],
-  perfect: compared("perfect forecast", 0.99, 1.5),
-  lastValue: constant,
-};
+import { compared, comparison } from "./studies.ts";
 
 describe("comparison of predictors", () => {
   it("has a row for each predictor and the perfect forecast, the last value once", () => {

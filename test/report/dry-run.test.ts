@@ -1,36 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { DryRunStep } from "#planner/core";
-import { type DryRunInput, dryRunPage, dryRunPicture, summarizeDryRun } from "#src/report";
+import { dryRunPage, dryRunPicture, summarizeDryRun } from "#src/report";
 import { expectWellFormed, visibleText } from "./markup.ts";
-
-function step(startS: number, requests: number, forecastRequests: number, workers: number): DryRunStep {
-  return {
-    startS,
-    requests,
-    forecastRequests,
-    isl: 1000,
-    forecastIsl: 900,
-    osl: 100,
-    forecastOsl: 110,
-    prefill: workers,
-    decode: 1,
-    prefillTokens: requests * 1000,
-    decodeTokens: requests * 100,
-    safePrefillTokens: workers * 100_000,
-    safeDecodeTokens: 50_000,
-  };
-}
-
-const input: DryRunInput = {
-  name: 'a <trace> & "more".jsonl',
-  predictor: "arima",
-  profile: "measured",
-  intervalS: 60,
-  sla: { ttftMs: 200, itlMs: 10 },
-  maxGpus: 8,
-  gpusPerWorker: { prefill: 2, decode: 1 },
-  steps: [step(0, 100, 100, 1), step(60, 300, 150, 1), step(180, 400, 500, 2)],
-};
+import { dryRunInput as input } from "./studies.ts";
 
 describe("summary of a dry run", () => {
   it("counts GPUs over intervals, misses of capacity, changes and the forecasts' error", () => {
