@@ -24,6 +24,7 @@ export {
   type StoreView,
   type Transaction,
 } from "./stores/types.ts";
+export { desiredOf } from "./targets.ts";
 export type * from "./types.ts";
 export { VirtualConnector, type VirtualConnectorOptions, type WorkerDiscovery } from "./virtual/connector.ts";
 export { type EnvironmentDecision, VirtualEnvironment } from "./virtual/environment.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "#common";
-import type { DeploymentState } from "#planner/connectors";
+import { type DeploymentState, desiredOf } from "#planner/connectors";
 import {
   decideShared,
   type Intent,
@@ -178,10 +178,6 @@ function notExecuted(decision: SharedDecision, before: Partial<Targets>): Global
   const verdict = decision.verdict === "denied" ? `it would be rejected: ${decision.message}` : "it would be granted";
   const message = `[no-operation] Scale request received and logged (not executed); ${verdict}`;
   return { status: "success", outcome: "refused", message, currentReplicas: before };
-}
-
-function desiredOf({ roles }: DeploymentState): Partial<Targets> {
-  return Object.fromEntries(Object.values(roles).map(({ role, desired }) => [role, desired]));
 }
 
 function changes(targets: Partial<Targets>, before: Partial<Targets>): boolean {

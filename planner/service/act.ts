@@ -1,4 +1,4 @@
-import type { Connector, DeploymentState } from "#planner/connectors";
+import { type Connector, type DeploymentState, desiredOf } from "#planner/connectors";
 import type { Decision, Role, Targets } from "#planner/core";
 import type { TickAction } from "./types.ts";
 
@@ -11,12 +11,6 @@ export function wantedChange(decision: Decision, state: DeploymentState): Partia
     if (known !== undefined && known.desired !== decision.targets[role]) change[role] = decision.targets[role];
   }
   return Object.keys(change).length === 0 ? null : change;
-}
-
-export function desiredOf(state: DeploymentState | null): Partial<Targets> {
-  const found: Partial<Targets> = {};
-  for (const { role, desired } of Object.values(state?.roles ?? {})) found[role] = desired;
-  return found;
 }
 
 interface ActOptions {

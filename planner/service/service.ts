@@ -1,6 +1,6 @@
-import type { DeploymentState, Leadership } from "#planner/connectors";
+import { type DeploymentState, desiredOf, type Leadership } from "#planner/connectors";
 import type { Decision, Observation } from "#planner/core";
-import { act, desiredOf, wantedChange } from "./act.ts";
+import { act, wantedChange } from "./act.ts";
 import { ChangeFollower } from "./follow.ts";
 import { SnapshotRing, totalsOf } from "./snapshots.ts";
 import type { PlannerServiceOptions, TickAction, TickSnapshot } from "./types.ts";

@@ -2,6 +2,7 @@ import { randomStream } from "#common";
 import type { Role, Targets } from "#planner/core";
 import { globalPlannerRefuses, globalPlannerUnreachable } from "../errors.ts";
 import { type Pace, realPace } from "../pace.ts";
+import { desiredOf, targetEntries, unfitTargets } from "../targets.ts";
 import type {
   Connector,
   DeploymentFacts,
@@ -101,9 +102,9 @@ export class GlobalPlannerConnector implements Connector {
   }
 
   async scale({ targets, reason, signal }: ScaleRequest): Promise<ScaleOutcome> {
-    const refusal = this.#refusal(targets);
+    const refusal = unfitTargets(targets, this.#options.roles);
     if (refusal !== null) return this.#refused(refusal);
-    const wished = entries(targets);
+    const wished = targetEntries(targets);
     if (wished.length === 0) return this.#nothingWished();
     this.#isRepeated = true;
     try {
@@ -120,7 +121,7 @@ export class GlobalPlannerConnector implements Connector {
       // It may have heard it nevertheless.
       Object.assign(this.#outstanding, targets);
       const state = await this.#stateByGlobalPlanner();
-      return { status: "failed", inForce: state === null ? {} : desiredOf(state), message: error.message };
+      return { status: "failed", inForce: desiredOf(state), message: error.message };
     }
   }
 
@@ -174,11 +175,11 @@ export class GlobalPlannerConnector implements Connector {
       return;
     }
     const back: Partial<Targets> = {};
-    for (const [role] of entries(this.#outstanding)) {
+    for (const [role] of targetEntries(this.#outstanding)) {
       const desired = state.roles[role]?.desired;
       if (desired !== undefined) back[role] = desired;
     }
-    if (entries(back).length === 0) return;
+    if (targetEntries(back).length === 0) return;
     try {
       await this.#ask(back, "an earlier wish is taken back", { deadlineMs: STATE_DEADLINE_MS });
       this.#outstanding = {};
@@ -198,7 +199,7 @@ export class GlobalPlannerConnector implements Connector {
       ...limits,
       body: {
         ...this.#address(),
-        target_replicas: entries(targets).map(([role, count]) => ({
+        target_replicas: targetEntries(targets).map(([role, count]) => ({
           sub_component_type: role,
           desired_replicas: count,
           gpus_per_replica: gpusPerReplica[role] ?? null,
@@ -228,25 +229,14 @@ export class GlobalPlannerConnector implements Connector {
     return `${DEPLOYMENT_PATH}?${new URLSearchParams({ ...this.#address(), roles: this.#options.roles.join(",") })}`;
   }
 
-  #refusal(targets: Partial<Targets>): string | null {
-    for (const [role, count] of entries(targets)) {
-      if (!this.#options.roles.includes(role)) return `the deployment has no ${role} workers`;
-      if (!Number.isSafeInteger(count) || count < 0) {
-        return `found ${count} ${role} workers, expected a whole number, ≥ 0`;
-      }
-    }
-    return null;
-  }
-
   async #refused(message: string): Promise<ScaleOutcome> {
     const state = await this.#stateByGlobalPlanner();
-    return { status: "refused", inForce: state === null ? {} : desiredOf(state), message };
+    return { status: "refused", inForce: desiredOf(state), message };
   }
 
   async #nothingWished(): Promise<ScaleOutcome> {
     const state = await this.#stateByGlobalPlanner();
-    const inForce = state === null ? {} : desiredOf(state);
-    return { status: "unchanged", inForce, message: "these counts are asked for already" };
+    return { status: "unchanged", inForce: desiredOf(state), message: "these counts are asked for already" };
   }
 }
 
@@ -273,14 +263,4 @@ function factsOf({ model, roles }: WireDeploymentAnswer): DeploymentFacts {
     if (gpus !== null) gpusPerReplica[role as Role] = gpus;
   }
   return { model, gpusPerReplica };
-}
-
-function desiredOf({ roles }: DeploymentState): Partial<Targets> {
-  return Object.fromEntries(Object.values(roles).map(({ role, desired }) => [role, desired]));
-}
-
-function entries(targets: Partial<Targets>): [Role, number][] {
-  return (Object.entries(targets) as [Role, number | undefined][]).filter(
-    (entry): entry is [Role, number] => entry[1] !== undefined,
-  );
 }

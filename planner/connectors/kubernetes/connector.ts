@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { randomStream } from "#common";
 import type { Role, Targets } from "#planner/core";
 import { type Pace, realPace } from "../pace.ts";
+import { unfitTargets } from "../targets.ts";
 import type { Connector, DeploymentFacts, DeploymentState, ScaleOutcome, ScaleRequest } from "../types.ts";
 import { describeRight, GraphApi, rightsFor } from "./api.ts";
 import { Change, type Changed } from "./change.ts";
@@ -92,7 +93,7 @@ export class KubernetesConnector implements Connector {
 
   async scale({ targets, reason, signal }: ScaleRequest): Promise<ScaleOutcome> {
     const { api, events } = this.#opened();
-    const problem = this.#unfit(targets);
+    const problem = unfitTargets(targets, this.#options.roles);
     if (problem !== null) {
       const state = await this.#look();
       return { status: "refused", inForce: state === null ? {} : state.desired, message: problem };
@@ -204,16 +205,6 @@ export class KubernetesConnector implements Connector {
         error,
       );
     }
-  }
-
-  #unfit(targets: Partial<Targets>): string | null {
-    for (const [role, count] of Object.entries(targets) as [Role, number][]) {
-      if (!this.#options.roles.includes(role)) return `the deployment has no ${role} workers`;
-      if (!Number.isSafeInteger(count) || count < 0) {
-        return `found ${count} ${role} workers, expected a whole number, ≥ 0`;
-      }
-    }
-    return null;
   }
 
   #announce(events: GraphEvents, changed: Changed, reason: string): void {

@@ -2,6 +2,7 @@ import type { Role, Targets } from "#planner/core";
 import { countsMissing, storeUnreachable } from "../errors.ts";
 import { type Pace, realPace } from "../pace.ts";
 import { type KeyValueStore, StoreUnavailable } from "../stores/types.ts";
+import { targetEntries, unfitTargets } from "../targets.ts";
 import type {
   Connector,
   DeploymentFacts,
@@ -118,12 +119,12 @@ export class VirtualConnector implements Connector {
 
   async #scale({ targets, signal }: ScaleRequest): Promise<ScaleOutcome> {
     const { store } = this.#options;
-    const refusal = this.#refusal(targets);
+    const refusal = unfitTargets(targets, this.#options.roles);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const protocol = await this.#read();
       const inForce = this.#inForce(protocol);
       if (refusal !== null) return outcome("refused", inForce, refusal);
-      const wanted = entries(targets).filter(([role, count]) => protocol.workers[role] !== count);
+      const wanted = targetEntries(targets).filter(([role, count]) => protocol.workers[role] !== count);
       if (wanted.length === 0) return outcome("unchanged", inForce, "these counts are asked for already");
       const heldUp = this.#heldUp(protocol);
       if (heldUp !== null) return outcome("pending", inForce, heldUp);
@@ -138,15 +139,6 @@ export class VirtualConnector implements Connector {
     }
     const protocol = await this.#read();
     return outcome("failed", this.#inForce(protocol), "another planner writes decisions at the same time");
-  }
-
-  #refusal(targets: Partial<Targets>): string | null {
-    for (const [role, count] of entries(targets)) {
-      if (!this.#options.roles.includes(role)) return `the deployment has no ${role} workers`;
-      if (!Number.isSafeInteger(count) || count < 0)
-        return `found ${count} ${role} workers, expected a whole number, ≥ 0`;
-    }
-    return null;
   }
 
   /** Why no decision can be made now; null where one can. */
@@ -217,12 +209,6 @@ export class VirtualConnector implements Connector {
     if (protocol.isCarriedOut) this.#lastCarriedOut = { ...this.#options.initial, ...this.#inForce(protocol) };
     return protocol;
   }
-}
-
-function entries(targets: Partial<Targets>): [Role, number][] {
-  return (Object.entries(targets) as [Role, number | undefined][]).filter(
-    (entry): entry is [Role, number] => entry[1] !== undefined,
-  );
 }
 
 function outcome(status: ScaleStatus, inForce: Partial<Targets>, message: string): ScaleOutcome {
