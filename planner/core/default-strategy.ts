@@ -4,6 +4,7 @@ import { raisedToFloor, withinBudget } from "./budget.ts";
 import { describeDecision, type RolePlan } from "./default-report.ts";
 import { AsymmetricHysteresis } from "./hysteresis.ts";
 import { IdleWatch } from "./idle.ts";
+import { knownNumbers } from "./known-numbers.ts";
 import type { ResourceLimit } from "./limits.ts";
 import { PressureIntegrators, type SafetyMargins } from "./pressure.ts";
 import { type Degradation, RequestShapes } from "./request-shapes.ts";
@@ -84,7 +85,8 @@ class DefaultStrategy implements Planner {
     this.#minWorkers = { ...minimum };
   }
 
-  tick(observation: Observation): Decision {
+  tick(given: Observation): Decision {
+    const observation = knownNumbers(given);
     const tick = this.#tickCount++;
     const dtS = observation.windowMs > 0 ? observation.windowMs / 1000 : this.#tickS;
     const nowS = observation.nowMs / 1000;
