@@ -6,13 +6,20 @@ export type EngineLoad = readonly ForwardPass[];
 
 /** The last pass of every rank, by engine, in order of workers as they come and of ranks. */
 export function latestPasses(passes: readonly ForwardPass[]): EngineLoad[] {
-  const engines = new Map<string, Map<number, ForwardPass>>();
+  const engines = new Map<string, ForwardPass[]>();
   for (const pass of passes) {
     const ranks = engines.get(pass.workerId);
-    if (ranks === undefined) engines.set(pass.workerId, new Map([[pass.dpRank, pass]]));
-    else ranks.set(pass.dpRank, pass);
+    if (ranks === undefined) {
+      engines.set(pass.workerId, [pass]);
+      continue;
+    }
+    const place = ranks.findIndex(({ dpRank }) => dpRank === pass.dpRank);
+    if (place < 0) ranks.push(pass);
+    else ranks[place] = pass;
   }
-  return [...engines.values()].map((ranks) => [...ranks.values()].sort((a, b) => a.dpRank - b.dpRank));
+  const found = [...engines.values()];
+  for (const ranks of found) if (ranks.length > 1) ranks.sort((a, b) => a.dpRank - b.dpRank);
+  return found;
 }
 
 /** Why a pool's load can't be judged, or null: engines that are not seen, or not all of whose ranks are. */

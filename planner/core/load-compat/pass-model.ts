@@ -35,6 +35,7 @@ export function computedShare(kvHitRate: number | null): number {
 
 /** A load shared out among `ranks` as evenly as whole numbers allow. */
 export function splitOverRanks(load: RankLoad, ranks: number): RankLoad[] {
+  if (ranks === 1) return [load];
   const share = (total: number, rank: number) => Math.floor(total / ranks) + (rank < total % ranks ? 1 : 0);
   return Array.from({ length: ranks }, (_, rank) => ({
     prefillTokens: share(load.prefillTokens, rank),

@@ -18,11 +18,11 @@ export function evaluate({ intercept, slopes }: LinearFit, x: readonly number[])
  */
 function fitOn(samples: readonly Sample[], features: readonly number[], weights?: readonly number[]): LinearFit | null {
   if (samples.length === 0) return null;
-  const root = (i: number) => Math.sqrt(weights?.[i] ?? 1);
+  const roots = samples.map((_, i) => Math.sqrt(weights?.[i] ?? 1));
   try {
     const [intercept, ...found] = leastSquares(
-      samples.map(({ x }, i) => [1, ...features.map((feature) => x[feature]!)].map((value) => value * root(i))),
-      samples.map(({ y }, i) => y * root(i)),
+      samples.map(({ x }, i) => [roots[i]!, ...features.map((feature) => x[feature]! * roots[i]!)]),
+      samples.map(({ y }, i) => y * roots[i]!),
     );
     const slopes = (samples[0]?.x ?? []).map((_, feature) => {
       const place = features.indexOf(feature);

@@ -116,6 +116,7 @@ function kindOf({ prefillTokens, decodeRequests, decodeKvTokens }: RankLoad): Ki
 }
 
 function mostLoaded(ranks: readonly RankLoad[]): RankLoad {
+  if (ranks.length === 1) return ranks[0]!;
   return {
     prefillTokens: Math.max(0, ...ranks.map(({ prefillTokens }) => prefillTokens)),
     decodeRequests: Math.max(0, ...ranks.map(({ decodeRequests }) => decodeRequests)),
