@@ -3,8 +3,9 @@ import type { GpuSystem } from "../systems/types.ts";
 import type { Backend } from "../types.ts";
 
 /**
- * Efficiencies and fixed times of the analytic kernels, one row per GPU and backend: fitted once to the op latencies of
- * aiconfigurator 0.12.0 (Apache-2.0, NVIDIA) by soft-L1 least squares on the logarithm of the ratio, for each kind of operation.
+ * Efficiencies and fixed times of the analytic kernels, one row per GPU and backend: fitted to the op latencies of
+ * aiconfigurator 0.12.0 (Apache-2.0, NVIDIA) by soft-L1 least squares on the logarithm of the ratio, for each kind of operation;
+ * GB200's by scripts/fit-analytic.ts over the tables that are shipped, the others by a like fit before there was that script.
  * Speeds are shares of the data sheet, so that a row serves another GPU with that GPU's data sheet.
  */
 export interface AnalyticParameters {
@@ -92,6 +93,9 @@ const ROWS: Readonly<Record<string, readonly number[]>> = {
   "b200_sxm/trtllm": [0.6867, 0.7586, 3.095, 3.581, 0.5631, 0.707, 6.943, 0.4816, 0.613, 0.1189, 19.02, 0.9018, 11, 2, 0.3, 0.6314, 5.12, 6.016, 16.96, 0.6608, 0.9976, 0.4635, 0.8231, 38.63, 0.8574, 1.531, 0.8578],
   "b200_sxm/vllm": [0.7104, 0.8031, 3.216, 4.144, 0.7262, 0.2391, 150, 0.5428, 0.8, 0.1657, 15.34, 0.901, 9.591, 2, 0.3, 0.6191, 7.705, 3.978, 15.37, 0.4505, 0.9043, 0.1678, 0.7696, 24.18, 1.384, 1.838, 0.74],
   "b200_sxm/sglang": [0.6832, 0.8048, 3.675, 2.92, 0.5674, 0.7318, 8.073, 0.5271, 0.6011, 0.15, 15.01, 0.9187, 10.92, 2, 0.3, 0.5837, 4.76, 0.7921, 14.79, 0.4766, 0.8997, 0.1766, 0.7388, 19.46, 1.271, 1.816, 0.799],
+  "gb200/trtllm": [0.6568, 0.7489, 3.154, 3.154, 0.5249, 0.7895, 6.703, 0.4854, 0.2958, 0.1103, 16.35, 0.9013, 11.48, 30.47, 0.05578, 0.6243, 4.589, 5.637, 14.63, 1.017, 1.16, 0.8339, 0.8557, 33.4, 0.6714, 2.272, 1.24],
+  "gb200/vllm": [0.6984, 0.7974, 3.581, 3.529, 0.7484, 0.1387, 200, 0.4933, 0.8, 0.1827, 12.96, 0.9099, 10.03, 21.19, 0.02268, 0.5381, 5.731, 5.118, 14.2, 0.376, 0.8899, 0.1796, 0.7386, 15.41, 1.488, 2.147, 0.9231],
+  "gb200/sglang": [0.6718, 0.8075, 3.847, 3.073, 0.5372, 0.8051, 7.218, 0.4608, 0.242, 0.2831, 11.97, 0.9194, 9.702, 7.195, 0.0005018, 0.6027, 4.406, 0.956, 14.53, 0.243, 0.8333, 0.1431, 0.6588, 16.12, 1.958, 1.409, 0.9111],
   "l40s/trtllm": [0.5964, 0.8758, 2.097, 2.752, 0.2746, 0.8205, 0.06, 0.3825, 0.7616, 0.4759, 15.34, 0.8101, 8.851, 2, 0.3, 0.1594, 7.818, 4.191, 5.806, 0.5618, 0.8616, 0.5, 0.6, 0.3, 0.9653, 1.757, 1.102],
   "l40s/vllm": [0.6022, 0.8098, 1.983, 3.953, 0.3926, 0.2679, 150, 0.4944, 0.8, 0.5245, 9.569, 0.8518, 8.516, 2, 0.3, 0.1189, 6.879, 1.898, 4.781, 0.6454, 0.8151, 0.4994, 0.8495, 7.588, 1.202, 3.054, 0.9317],
   "l40s/sglang": [0.5466, 0.7955, 2.275, 3.224, 0.6, 0.8, 3, 0.5784, 0.8, 0.3203, 9.986, 0.8845, 3.975, 2, 0.3, 0.1169, 7.39, 2.205, 4.733, 0.7765, 0.72, 0.5, 0.6, 0.3, 0.8, 3.542, 0.8335],
