@@ -159,6 +159,7 @@ function plannerLoop(
     feasible: (isl) => idle.ms(isl, 0) + transferMs(transfer, isl) <= sla.ttftMs,
     idlePrefillMs: (isl, cachedTokens) => idle.ms(isl, cachedTokens),
     disaggregated: prefill !== null,
+    forwardPasses: planner.strategy === "load-compat",
   });
   return new PlannerLoop({ planner, source, deployment, timers });
 }

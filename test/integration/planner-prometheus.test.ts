@@ -166,6 +166,7 @@ await describeWithPrometheus("a planner that observes by Prometheus", ({ prometh
     expect(busy.observed!.meanOsl).toBeCloseTo(10, 1);
     await waitFor("more than one worker", () => Math.max(0, ...live.replicas) > 1, 60_000);
     await until("loads of all workers", ({ observed }) => Object.keys(observed?.kvTokens ?? {}).length > 1);
+    await until("forward passes of theirs", ({ observed }) => (observed?.passes?.decode ?? 0) > 1);
     expect(await load.exited, load.output).toEqual({ code: 0, signal: null });
     await until("a window without traffic", ({ observed }) => observed?.startedRequests === 0);
     await waitFor("one worker again", () => live.host.workers.length === 1, 60_000);
