@@ -3,8 +3,11 @@ import type { ForwardPassLine, ForwardPassRecord } from "#mocker/protocol";
 
 const COLUMNS = 19;
 const FIRST_CAPACITY = 64;
-/** A rank in which no pass has ended for so long tells of itself all the same, Unix seconds. As in Dynamo's schedulers. */
-const HEARTBEAT_S = 1;
+/**
+ * A rank in which no pass has ended for so long tells of itself all the same, model s: half of what Dynamo's schedulers take, so that who
+ * asks every second hears of every rank.
+ */
+const HEARTBEAT_S = 0.5;
 
 /** The last passes of a worker, in one typed array that grows to its limit; adding one allocates nothing then. */
 export class PassRing {
@@ -54,11 +57,11 @@ export class PassRing {
     rows[at] = record.usedBlocks;
   }
 
-  /** A line for each rank in which nothing has ended for a while. @param atUnixS now */
-  heartbeats(atUnixS: number, ranks: readonly { batch: PassBatch; usedBlocks: number }[]): void {
+  /** A line for each rank in which nothing has ended for a while. @param atUnixS now @param timeScale model s in a real one */
+  heartbeats(atUnixS: number, timeScale: number, ranks: readonly { batch: PassBatch; usedBlocks: number }[]): void {
     ranks.forEach(({ batch, usedBlocks }, dpRank) => {
       const last = this.#ranks.get(dpRank);
-      if (last !== undefined && atUnixS - last.at < HEARTBEAT_S) return;
+      if (last !== undefined && (atUnixS - last.at) * timeScale < HEARTBEAT_S) return;
       this.push({ ...batch, dpRank, at: atUnixS, durationMs: 0, prefillMs: 0, usedBlocks });
     });
   }

@@ -39,6 +39,7 @@ export function operationRoutes(app: FastifyInstance, keys: ApiKeys): void {
     const loads = worker.load();
     passes.heartbeats(
       clock.toUnixMs(clock.nowMs()) / 1000,
+      clock.timeScale,
       worker.batches().map((batch, rank) => ({ batch, usedBlocks: loads[rank]!.usedBlocks })),
     );
     return reply.header("content-type", "application/x-ndjson").send(passes.linesSince(running.id, since, limit));

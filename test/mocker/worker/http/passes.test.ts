@@ -83,18 +83,25 @@ describe("the ring of passes", () => {
     expect(lines(ring, 9999)).toEqual([]);
   });
 
-  it("adds a heartbeat for each rank that has told nothing for a second, and only then", () => {
+  it("adds a heartbeat for each rank that has told nothing for half a second, and only then", () => {
     const ring = new PassRing(100);
     const idle = { batch: { ...BATCH }, usedBlocks: 3 };
     ring.push(pass(0, 1000));
-    ring.heartbeats(1000.5, [idle, idle]);
+    ring.heartbeats(1000.2, 1, [idle, idle]);
     expect(lines(ring).map(({ dp_rank, wall_time, at }) => [dp_rank, wall_time, at])).toEqual([
       [0, 0.02, 1000],
-      [1, 0, 1000.5],
+      [1, 0, 1000.2],
     ]);
-    ring.heartbeats(1001.4, [idle, idle]);
+    ring.heartbeats(1000.6, 1, [idle, idle]);
     expect(lines(ring, 2).map(({ dp_rank, counter_id, wall_time }) => [dp_rank, counter_id, wall_time])).toEqual([
       [0, 2, 0],
     ]);
+  });
+
+  it("counts that in model time", () => {
+    const ring = new PassRing(100);
+    ring.push(pass(0, 1000));
+    ring.heartbeats(1000.06, 10, [{ batch: BATCH, usedBlocks: 3 }]);
+    expect(lines(ring).map(({ wall_time }) => wall_time)).toEqual([0.02, 0]);
   });
 });
