@@ -14,7 +14,7 @@ export function predictorOf(config: PlannerConfig | null): PredictorConfig | nul
   return config !== null && "predictor" in config ? config.predictor : null;
 }
 
-/** A predictor's name as a flag has it: `arima`, or with what follows a colon: `arima:log1p`, `prophet:window=20,log1p`. */
+/** A predictor's name as a flag has it: `arima`, or with options after a colon: `arima:log1p`, `prophet:window=20;log1p` (commas do as well). */
 export function parsePredictor(text: string, flag: string): PredictorConfig {
   const [type = "", options = ""] = text.trim().split(":", 2);
   if (!predictorTypes.some((known) => known === type)) {
@@ -25,7 +25,7 @@ export function parsePredictor(text: string, flag: string): PredictorConfig {
       ...didYouMeanHint(type),
     });
   }
-  const fields = options.split(",").filter((option) => option.trim() !== "");
+  const fields = options.split(/[,;]/).filter((option) => option.trim() !== "");
   const given = Object.fromEntries(fields.map((option) => optionOf(option)));
   const parsed = predictorConfigSchema.safeParse({ type, ...given });
   if (parsed.success) return parsed.data;
@@ -34,7 +34,7 @@ export function parsePredictor(text: string, flag: string): PredictorConfig {
     code: "CLI_USAGE",
     where: flag,
     message: `found ${JSON.stringify(text)}: ${issue?.message ?? "unknown options"}`,
-    hint: "options follow a colon: arima:window=50,log1p or kalman:qLevel=10,r=5",
+    hint: "options follow a colon: arima:window=50;log1p or kalman:qLevel=10;r=5",
   });
 }
 

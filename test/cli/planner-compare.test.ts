@@ -108,6 +108,15 @@ traffic:
     expect(played.gpuHours).toBe(cost.gpuHours);
   });
 
+  it("says that a trace of one interval has no forecast to judge", () => {
+    writeFileSync(join(folder, "one.jsonl"), '{"timestamp": 5, "input_length": 100, "output_length": 5}\n');
+    const { status, stdout } = compare("--trace", "one.jsonl", "--predictors", "ensemble", "-o", "one.svg");
+    expect(status).toBe(0);
+    const row = stdout.split("\n").find((line) => line.startsWith("ensemble"))!;
+    expect(row.split(/ {2,}/).slice(0, 6)).toEqual(["ensemble", "N/A", "N/A", "N/A", "1 of 1", "100.00 %"]);
+    expect(readFileSync(join(folder, "one.svg"), "utf8")).toContain("ensemble: too few intervals to judge a forecast");
+  });
+
   it("sizes by Dynamo's planner of 2026, warm from another trace, options by predictor", () => {
     const { status, stdout } = compare(
       ...["--trace", "ramp.jsonl", "--warmup-trace", "dynamo.jsonl.gz", "--strategy", "load-compat"],

@@ -106,6 +106,7 @@ export function regretFigure(comparison: PredictorComparison): TimeFigure {
 /** What came and what a predictor had foretold. */
 export function forecastFigure(comparison: PredictorComparison, predictor: ComparedPredictor): TimeFigure {
   const { intervalS, loads } = comparison;
+  const { requestsError } = predictor.forecast;
   const x = [...loads.map((_, i) => i * intervalS * 1000), endOf(comparison)];
   const held = (values: number[]) => [...values, values.at(-1)!];
   const actual = held(loads.map(({ requests }) => requests / intervalS));
@@ -118,7 +119,9 @@ export function forecastFigure(comparison: PredictorComparison, predictor: Compa
       readoutOf("forecast", "forecast", "/s", x, made, "step"),
     ],
     chart: {
-      title: `${predictor.name}: forecasts ${formatFixed(predictor.forecast.requestsError * 100, 1)} % off`,
+      title: Number.isFinite(requestsError)
+        ? `${predictor.name}: forecasts ${formatFixed(requestsError * 100, 1)} % off`
+        : `${predictor.name}: too few intervals to judge a forecast`,
       subtitle: `requests per second by intervals of ${formatPlain(intervalS)} s; dashed: forecast`,
       x: timeAxis({ endMs: endOf(comparison) }),
       y: { label: "requests/s", min: 0 },

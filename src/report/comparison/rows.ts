@@ -45,11 +45,12 @@ function cellsOf({ name, forecast, sized, played, regret }: ComparedPredictor): 
 }
 
 function percent(share: number): string {
-  return `${formatFixed(share * 100, 1)} %`;
+  return Number.isFinite(share) ? `${formatFixed(share * 100, 1)} %` : "N/A";
 }
 
 /** Regret in goodput per GPU; a gain has a minus. */
 function signed(share: number): string {
+  if (!Number.isFinite(share)) return "N/A";
   const text = formatFixed(Math.abs(share) * 100, 1);
   return text === "0.0" ? "0.0 %" : `${share < 0 ? "−" : "+"}${text} %`;
 }

@@ -52,7 +52,9 @@ function requestsFigure(input: DryRunInput, summary: DryRunSummary): TimeFigure 
   const worst = input.steps[summary.worstInterval];
   const title =
     worst === undefined
-      ? "Every forecast was right"
+      ? Number.isNaN(summary.requestsError)
+        ? "No forecast to judge"
+        : "Every forecast was right"
       : `Forecasts ${formatFixed(summary.requestsError * 100, 0)} % off on average, most at ${formatClock((worst.startS - input.steps[0]!.startS) * 1000)}`;
   return {
     id: "requests",

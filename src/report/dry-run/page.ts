@@ -22,7 +22,11 @@ export function dryRunPage(input: DryRunInput): string {
   ];
   const tiles: [string, string, string][] = [
     ["GPU-hours", formatSignificant(summary.gpuHours), `${formatFixed(summary.averageGpus, 1)} GPUs on average`],
-    ["Forecast error", `${formatFixed(summary.requestsError * 100, 1)} %`, "mean miss of an interval's requests"],
+    [
+      "Forecast error",
+      Number.isNaN(summary.requestsError) ? "N/A" : `${formatFixed(summary.requestsError * 100, 1)} %`,
+      "mean miss of an interval's requests",
+    ],
     ...(["prefill", "decode"] as const).map((role): [string, string, string] => [
       role === "prefill" ? "Prefill short" : "Decode short",
       `${summary.short[role]} of ${summary.intervals}`,

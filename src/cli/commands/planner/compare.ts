@@ -89,7 +89,7 @@ function candidates(text: string): Candidate[] {
       message: `found ${JSON.stringify(text)}, expected names, each once, separated by commas`,
     });
   }
-  return names.map((name) => ({ name, config: parsePredictor(name.replaceAll(";", ","), "--predictors") }));
+  return names.map((name) => ({ name, config: parsePredictor(name, "--predictors") }));
 }
 
 async function compare(flags: CompareFlags, bar: Progress): Promise<PredictorComparison> {
