@@ -72,15 +72,15 @@ export function lateShare(servers: number, rate: number, prompts: PromptClasses)
   let feasible = 0;
   prompts.patienceS.forEach((patience, i) => {
     if (patience < 0) return;
-    sum += Math.min(1, Math.exp(-decay * patience) * meanExponential(decay * prompts.followersS[i]!));
+    sum += Math.min(1, meanTail(decay * patience, decay * prompts.followersS[i]!));
     feasible++;
   });
   return feasible === 0 ? 1 : waits * (sum / feasible);
 }
 
-/** Mean of exp(u) over u evenly in [0, x]. */
-function meanExponential(x: number): number {
-  return x < 1e-6 ? 1 + x / 2 : Math.expm1(x) / x;
+/** Mean of exp(u − p) over u evenly in [0, x]; infinite rather than NaN where both are large. */
+function meanTail(p: number, x: number): number {
+  return x < 1e-6 ? Math.exp(x / 2 - p) : (Math.exp(x - p) - Math.exp(-p)) / x;
 }
 
 /** The fewest prefill workers with which at most `waitShare` of the prompts wait too long. */

@@ -124,7 +124,7 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minim
     });
   }
   const { reserve: burst, ceiling } = bank.burst;
-  if (burst > 0 && bank.forecast(0) < ceiling && burst > ceiling / 4) {
+  if (burst > 0 && bank.forecast(0) < ceiling) {
     const text = `workers for ${Math.min(bank.forecast(0) + burst, ceiling).toFixed(1)} req/s are held: load has jumped that far unforeseen`;
     reasons.push({ code: "held-for-bursts", role: null, text });
   }

@@ -130,6 +130,14 @@ describe("prefill capacity", () => {
     expect(prefillWorkers(10, oneAtATime([0.33], [0.2]), 0.01)).toBe(4);
   });
 
+  it("asks for no absurd number of workers where prompts behind in a pass take longer than there is time", () => {
+    const prompts = promptClasses({ aloneS: [0.06], passS: 0.057, slackS: [0.1], isl: [206], maxBatchedTokens: 8192 });
+    expect(prompts.followersS[0]).toBeGreaterThan(prompts.patienceS[0]!);
+    for (const rate of [1, 10, 70, 500]) {
+      expect(prefillWorkers(rate, prompts, 0.02)).toBeLessThan(10 + 2 * rate * 0.06);
+    }
+  });
+
   it("loads the queue with infeasible prompts without counting them as late", () => {
     const mixed = oneAtATime([0.05, 0.5], [0.2, 0.2]);
     expect(lateShare(10, 1, mixed)).toBeLessThan(0.001);

@@ -114,3 +114,36 @@ export function slowerSurface(factor: number): Surface {
     "robust",
   );
 }
+
+/** An engine whose times grow linearly: a pass and so much per prompt token; an ITL and so much per thousand tokens in the batch. */
+export interface LinearEngine {
+  passMs: number;
+  msPerPromptToken: number;
+  itlBaseMs: number;
+  itlMsPerKiloToken: number;
+  maxKvTokens: number;
+}
+
+export function linearProfile(engine: LinearEngine): Profile {
+  const { maxKvTokens } = engine;
+  const isl = [64, 256, 1024, 4096, 16_384];
+  const ttftMs = isl.map((tokens) => engine.passMs + engine.msPerPromptToken * tokens);
+  const cells = [200, 2000, 8000, 16_000].flatMap((contextLength) =>
+    [0.01, 0.25, 0.5, 0.75, 1].map((kvUsage) => {
+      const itlMs = engine.itlBaseMs + (engine.itlMsPerKiloToken * kvUsage * maxKvTokens) / 1000;
+      return { contextLength, kvUsage, itlMs, throughput: (1000 * kvUsage * maxKvTokens) / contextLength / itlMs };
+    }),
+  );
+  return {
+    name: "linear",
+    prefill: { isl, ttftMs, throughputPerGpu: isl.map((tokens, i) => (1000 * tokens) / ttftMs[i]!) },
+    decode: {
+      kvUsage: cells.map(({ kvUsage }) => kvUsage),
+      contextLength: cells.map(({ contextLength }) => contextLength),
+      itlMs: cells.map(({ itlMs }) => itlMs),
+      throughputPerGpu: cells.map(({ throughput }) => throughput),
+      maxKvTokens,
+    },
+    provenance: {},
+  };
+}

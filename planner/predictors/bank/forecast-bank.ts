@@ -69,8 +69,9 @@ const MET_SHARE = 0.8;
 /** How often history from before is searched for a period at most: in all, and s between two searches. */
 const WARM_UP_FITS = 200;
 const MOST_OFTEN_REFIT_S = 60;
-/** Surprises of a quarter of what they reach are bursts; smaller ones are mostly errors of trend. */
-const BURSTY = 4;
+/** Surprises up to this share of what they reach are errors of trend, which forecasts learn from; from the other on, bursts. */
+const TREND_SHARE = 0.25;
+const BURST_SHARE = 0.4;
 /** Share of its period that a seasonal model needs to settle. */
 const LEARNING_SHARE = 0.25;
 /** Time constants are meant for ticks up to this long; longer ticks stretch them all. */
@@ -208,8 +209,7 @@ export class ForecastBank {
     const reach = 15 * this.#stretch;
     // Errors that bursts explain are held for as bursts, at any distance; the others grow with it.
     const { reserve: held, ceiling } = this.#burst;
-    const explained = held * Math.min(1, (BURSTY * held) / Math.max(ceiling, LOWEST_RATE));
-    const growth = Math.max(0, reserve - explained);
+    const growth = Math.max(0, reserve - held);
     const withReserve = forecast + (growth * (reach + hS)) / (reach + this.horizonS);
     const forGrowth = Math.min(withReserve, Math.max(1.1 * this.#highestRate, 1.35 * forecast));
     // A burst may come at any moment, and does not go beyond what bursts have reached.
@@ -241,10 +241,13 @@ export class ForecastBank {
     for (let i = 0; i < this.#entries.length; i++) {
       const weight = this.#weights[i]!;
       if (weight <= LIGHT_WEIGHT) continue;
-      reserve += weight * this.#entryReserve(this.#entries[i]!, mix);
+      // The mixture turns from models that do badly: what it foresaw itself is the most that can be held against one of them.
+      reserve += weight * Math.min(mix.reserve, this.#entryReserve(this.#entries[i]!, mix));
       weights += weight;
     }
-    return { reserve: weights === 0 ? mix.reserve : reserve / weights, ceiling: mix.ceiling };
+    const learnt = weights === 0 ? mix.reserve : reserve / weights;
+    const burstiness = (learnt / mix.ceiling - TREND_SHARE) / (BURST_SHARE - TREND_SHARE);
+    return { reserve: learnt * Math.min(1, Math.max(0, burstiness)), ceiling: mix.ceiling };
   }
 
   /** Models in use, heaviest first. */
