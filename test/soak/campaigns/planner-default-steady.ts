@@ -61,20 +61,21 @@ const anyCase: fc.Arbitrary<Case> = fc.record({
 
 const SETTLING_S = 600;
 const WATCHED_S = 900;
-/** A change that is taken back within this time is a swing. */
-const SWING_S = 600;
 
 /**
- * What "never oscillates" means under a constant load: after ten minutes (a start-up, the first forecasts and the first
- * judgements of the SLA lie in it) no role's number of workers goes up and down again, or down and up, within ten minutes: it may
- * follow what it learns of its engines in one direction, and settle, but not swing. Load near the step where one more worker is
- * needed is in no way spared: what is counted there is noise, and must not be followed.
+ * What "never oscillates" means under a constant load: after ten minutes (a start-up, the first forecasts and the first judgements
+ * of the SLA lie in them) the number of a role's workers settles. It may follow what is learnt of the engines in one direction, and it
+ * may be found out once that a worker less does not do after all: only trying shows that, and the step is taken back. A second
+ * change of direction within the quarter of an hour that is watched is a swing. Load near the step where one more worker is needed is
+ * in no way spared: what is counted there is noise, and must not be followed.
  */
 function check(each: Case): void {
-  const swings = changesOf(each).filter(({ role, atS, by }, i, changes) =>
-    changes.slice(0, i).some((other) => other.role === role && other.by * by < 0 && atS - other.atS < SWING_S),
-  );
-  expect(swings).toEqual([]);
+  const changes = changesOf(each);
+  for (const role of rolesOf(each.mode)) {
+    const own = changes.filter((change) => change.role === role);
+    const turns = own.filter(({ by }, i) => i > 0 && own[i - 1]!.by * by < 0);
+    expect(turns.length, JSON.stringify(own)).toBeLessThanOrEqual(1);
+  }
 }
 
 interface Change {
@@ -238,7 +239,7 @@ function upperTail(z: number): number {
 export const campaign: Campaign = {
   name: "planner-default-steady",
   proves:
-    "under a constant load the default strategy, once settled, takes no change of a role's workers back within ten minutes",
+    "under a constant load the workers of the default strategy settle: no role changes direction twice in a quarter of an hour",
   cases: "random profiles and loads",
   sliceRuns: 1000,
   soakRuns: 100_000,
