@@ -17,10 +17,11 @@ export {
   prefillCapacity,
 } from "./load-compat/engine-capacity.ts";
 export { boundPair, boundSingle } from "./load-compat/gpu-bounds.ts";
+export type { LoopOutcome } from "./load-compat/loop-outcome.ts";
 export type { PassModel } from "./load-compat/pass-model.ts";
 export { withinPower } from "./load-compat/power-limit.ts";
 export { LegacyRegression } from "./load-compat/regression/legacy-regression.ts";
-export { type LoopOutcome, ScalingCore } from "./load-compat/scaling-core.ts";
+export { ScalingCore } from "./load-compat/scaling-core.ts";
 export { erlangC, waitDecay } from "./queueing.ts";
 export { rolesOf } from "./roles.ts";
 export { decideShared, type SharedDecisionInput } from "./shared-budget/decide.ts";

@@ -15,9 +15,10 @@ import type { LoadThresholds } from "./easy-load.ts";
 import { latestPasses } from "./engine-load.ts";
 import { loadReason, powerReason, throughputReason } from "./explain.ts";
 import type { GpuBounds } from "./gpu-bounds.ts";
+import type { LoopOutcome } from "./loop-outcome.ts";
 import { withinPower } from "./power-limit.ts";
 import { PassRegression, type PassRegressionOptions } from "./regression/pass-regression.ts";
-import { type LoopOutcome, ScalingCore } from "./scaling-core.ts";
+import { ScalingCore } from "./scaling-core.ts";
 import { TrafficSum } from "./traffic-window.ts";
 import type { LoadReason, OptimizationTarget, ThroughputReason } from "./words.ts";
 

@@ -1,15 +1,15 @@
-import type { Clamp, ForwardPass, Role, Targets, WorkerCounts } from "../types.ts";
+import { rolesOf } from "../roles.ts";
+import type { Clamp, ForwardPass, PlannerContext, Role, Targets, WorkerCounts } from "../types.ts";
 import { easyLoadWish, type LoadThresholds } from "./easy-load.ts";
 import type { QueriedEngine } from "./engine-capacity.ts";
 import { coverageProblem, type EngineLoad, isScaling, latestPasses } from "./engine-load.ts";
 import { boundPair, boundSingle, type GpuBounds } from "./gpu-bounds.ts";
+import { capacityValues, type LoopOutcome, mostTelling, noteClamp } from "./loop-outcome.ts";
 import { DEFAULT_LIMITS, type EngineLimits, type PassModel } from "./pass-model.ts";
 import { slaLoadWish } from "./sla-load.ts";
 import { SeenRequests } from "./synthetic-load.ts";
 import { type ExpectedTraffic, type ThroughputNeed, throughputNeed } from "./throughput-floor.ts";
 import type { LoadReason, OptimizationTarget, PoolWish, ThroughputReason } from "./words.ts";
-
-export type ScalingMode = "disagg" | "prefill" | "decode" | "agg";
 
 /** What is known of one role's engines, over all their ranks; null: not known. */
 export interface EngineFacts {
@@ -24,7 +24,7 @@ export interface EngineFacts {
 }
 
 export interface ScalingOptions {
-  mode: ScalingMode;
+  mode: PlannerContext["mode"];
   target: OptimizationTarget;
   scaling: { load: boolean; throughput: boolean };
   sla: { ttftMs: number; itlMs: number };
@@ -39,23 +39,6 @@ export interface ScalingOptions {
   /** In mode `agg` the one pool is `decode`. */
   engines: Record<Role, EngineFacts>;
 }
-
-/** What one loop came to: targets for the roles of the mode, or none. */
-export interface LoopOutcome<Reason extends string> {
-  targets: Partial<Targets> | null;
-  reason: Reason;
-  /** By role, in mode `disagg`. */
-  reasons: Partial<Record<Role, Reason>>;
-  clamps: Clamp[];
-  values: Record<string, number>;
-}
-
-/** Of several reasons the one that says most. */
-const PRIORITY: Partial<Record<LoadReason, number>> = {
-  scale_up: 4,
-  scale_down_capped_by_throughput: 3,
-  scale_down: 2,
-};
 
 /**
  * Dynamo's scaling of August 2026 without its clockwork: a loop over throughput that sizes from a forecast, a loop over load that
@@ -81,8 +64,7 @@ export class ScalingCore {
   }
 
   get roles(): readonly Role[] {
-    const { mode } = this.#options;
-    return mode === "disagg" ? ["prefill", "decode"] : [mode === "prefill" ? "prefill" : "decode"];
+    return rolesOf(this.#options.mode);
   }
 
   setMinimum(minimum: Targets): void {
@@ -270,9 +252,9 @@ export class ScalingCore {
     return this.#all((role) => {
       const floor = this.#options.scaling.throughput ? this.floors[role] : 0;
       const throughput = Math.max(wanted[role]!, floor);
-      note(clamps, "throughputFloor", role, wanted[role]!, throughput);
+      noteClamp(clamps, "throughputFloor", role, wanted[role]!, throughput);
       const least = Math.max(throughput, this.#minWorkers[role]);
-      note(clamps, "minWorkers", role, throughput, least);
+      noteClamp(clamps, "minWorkers", role, throughput, least);
       return least;
     });
   }
@@ -293,7 +275,7 @@ export class ScalingCore {
       const role = this.roles[0]!;
       bounded = { [role]: boundSingle(wanted[role]!, engines[role].gpus, bounds, this.#minWorkers[role]) };
     }
-    for (const role of this.roles) note(clamps, "gpuBounds", role, wanted[role]!, bounded[role]!);
+    for (const role of this.roles) noteClamp(clamps, "gpuBounds", role, wanted[role]!, bounded[role]!);
     return bounded;
   }
 
@@ -325,23 +307,4 @@ export class ScalingCore {
   #perRole(of: (role: Role) => LoadReason): Partial<Record<Role, LoadReason>> {
     return this.#options.mode === "disagg" ? this.#all(of) : {};
   }
-}
-
-function mostTelling(reasons: readonly LoadReason[]): LoadReason {
-  return [...reasons].sort((a, b) => (PRIORITY[b] ?? 1) - (PRIORITY[a] ?? 1))[0]!;
-}
-
-function note(clamps: Clamp[], name: string, role: Role, from: number, to: number): void {
-  if (from !== to) clamps.push({ name, role, from, to });
-}
-
-function capacityValues(needs: ReadonlyMap<Role, ThroughputNeed | null>): Record<string, number> {
-  const values: Record<string, number> = {};
-  for (const [role, need] of needs) {
-    if (need === null) continue;
-    values[`${role}WorkerPerS`] = need.capacity.requestsPerS;
-    values[`${role}Needed`] = need.replicas;
-    values[`${role}KeepsSla`] = need.capacity.isEligible ? 1 : 0;
-  }
-  return values;
 }
