@@ -37,6 +37,11 @@ export const PLANNER_CASES: readonly PlannerCase[] = [
       planner: { strategy: "sla-compat", predictor, ...older },
     }),
   ),
+  {
+    name: "load-compat, both loops",
+    mode: "disagg",
+    planner: { strategy: "load-compat", target: "sla", scaling: { load: true, throughput: true }, maxGpus: 4000 },
+  },
   { name: "static", mode: "disagg", planner: { strategy: "static", prefill: 400, decode: 600 } },
 ];
 
@@ -79,7 +84,7 @@ export function caseNamed(name: string): PlannerCase {
   return found;
 }
 
-export function contextOf({ mode }: PlannerCase): PlannerContext {
+function contextOf({ mode }: PlannerCase): PlannerContext {
   return {
     mode,
     sla: { ttftMs: 200, itlMs: 10 },
@@ -91,7 +96,12 @@ export function contextOf({ mode }: PlannerCase): PlannerContext {
 
 export function plannerOf(each: PlannerCase): Planner {
   const config = plannerConfigSchema.parse(each.planner);
-  return createPlanner(config, contextOf(each), buildSurface(loadProfile(PROFILE), surfaceFamilyOf(config.strategy)));
+  const profile = loadProfile(PROFILE);
+  return createPlanner(
+    config,
+    { ...contextOf(each), profile },
+    buildSurface(profile, surfaceFamilyOf(config.strategy)),
+  );
 }
 
 /**

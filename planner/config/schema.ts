@@ -11,7 +11,11 @@ const seconds = z.number().positive();
 const window = z.int().min(1).max(10_000);
 const port = z.int().min(0).max(65_535);
 const percent = z.number().min(0).max(100);
-const urls = z.array(z.url({ protocol: /^https?$/ })).default([]);
+const address = {
+  protocol: /^https?$/,
+  error: "expected an address of http or https, such as http://localhost:9090",
+};
+const urls = z.array(z.url(address)).default([]);
 
 const deployment = keysOf("Deployment");
 const target = keysOf("Targets");
@@ -124,9 +128,7 @@ export const dynamoFields = {
   kalman_min_points: forecast(positive.default(5), "Kalman: values before it is asked"),
 
   metric_pulling_prometheus_endpoint: metrics(
-    z
-      .url({ protocol: /^https?$/ })
-      .default("http://prometheus-kube-prometheus-prometheus.monitoring.svc.cluster.local:9090"),
+    z.url(address).default("http://prometheus-kube-prometheus-prometheus.monitoring.svc.cluster.local:9090"),
     "Prometheus that is asked",
     { env: ["PROMETHEUS_ENDPOINT"] },
   ),
@@ -223,14 +225,9 @@ const ownFields = {
   frontend_urls: ownMetrics(urls, "Frontends to be scraped; Prometheus is not asked then"),
   worker_urls: ownMetrics(urls, "Workers to be asked for forward passes and load"),
 
-  global_planner_url: connector(
-    z
-      .url({ protocol: /^https?$/ })
-      .nullable()
-      .default(null),
-    "`global-planner`: its address",
-    { preset: "`http://global-planner.<global_planner_namespace>:9087`" },
-  ),
+  global_planner_url: connector(z.url(address).nullable().default(null), "`global-planner`: its address", {
+    preset: "`http://global-planner.<global_planner_namespace>:9087`",
+  }),
   global_planner_token: connector(orNull, "Bearer token that the global planner asks for", { secret: true }),
   global_planner_token_file: connector(orNull, "File of that token, read anew for every request"),
   virtual_store: connector(
