@@ -1,5 +1,5 @@
 import { UserError } from "#common";
-import type { Connector, DeploymentState, RoleState } from "#planner/connectors";
+import { type Connector, type DeploymentState, desiredOf, type RoleState } from "#planner/connectors";
 import type { Role, SharedPool, Targets } from "#planner/core";
 import { RequestRefused } from "./errors.ts";
 import type { AskedFor, DeploymentAddress, KnownDeployment, Platform } from "./types.ts";
@@ -184,16 +184,28 @@ export class Deployments {
   }
 
   /** Replicas that were asked for just now: they count before the platform is read again. */
-  asked({ known }: Deployment, inForce: Partial<Targets>): void {
-    const deployment = this.#all.get(known.id);
-    if (deployment?.state == null) return;
+  asked(deployment: Deployment, inForce: Partial<Targets>): void {
     deployment.changes++;
-    const roles = { ...deployment.state.roles };
+    const { state, asked } = deployment;
+    if (asked !== null) deployment.asked = { ...asked, replicas: { ...asked.replicas, ...inForce } };
+    if (state === null) return;
+    const roles = { ...state.roles };
     for (const [role, desired] of Object.entries(inForce) as [Role, number][]) {
       const before = roles[role];
       if (before !== undefined && before.desired !== desired) roles[role] = { ...before, desired, stable: false };
     }
-    deployment.state = { ...deployment.state, roles };
+    deployment.state = { ...state, roles };
+  }
+
+  /** Replicas that may have been asked for: nobody knows before the platform is read again, until then the larger counts. */
+  mayHaveAsked(deployment: Deployment, targets: Partial<Targets>): void {
+    const before = { ...deployment.asked?.replicas, ...desiredOf(deployment.state) };
+    const larger: Partial<Targets> = {};
+    for (const [role, count] of Object.entries(targets) as [Role, number][]) {
+      larger[role] = Math.max(count, before[role] ?? 0);
+    }
+    this.asked(deployment, larger);
+    deployment.isSeen = false;
   }
 
   /**

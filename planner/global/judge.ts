@@ -131,10 +131,10 @@ export class Judge {
     const deployment = this.#options.deployments.get(leg.deployment);
     if (deployment === undefined) return;
     const { status, targets, inForce, message } = leg;
-    if (status === "applied") this.#options.deployments.asked(deployment, { ...targets, ...inForce });
-    else if (Object.keys(inForce).length > 0) this.#options.deployments.asked(deployment, inForce);
-    // Whether it came about is not known: the platform is asked before anything else is decided.
-    if (status === "failed") deployment.isSeen = false;
+    const { deployments } = this.#options;
+    if (status === "applied") deployments.asked(deployment, { ...targets, ...inForce });
+    else if (status === "failed") for (const counts of [targets, inForce]) deployments.mayHaveAsked(deployment, counts);
+    else if (Object.keys(inForce).length > 0) deployments.asked(deployment, inForce);
     if (status !== "applied" && status !== "unchanged") this.#options.warn(`${leg.deployment}: ${status}: ${message}`);
   }
 

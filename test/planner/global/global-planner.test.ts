@@ -282,9 +282,17 @@ describe("how it is carried out", () => {
     await planner.start();
     platform.deployments.a!.outcome = { status: "failed", message: "no answer in time" };
     expect(await ask("a", { decode: 4 })).toMatchObject({ status: "error", outcome: "failed" });
-    // It came through after all.
+    // It came through after all, and nobody can see that.
     platform.deployments.a!.desired = { prefill: 3, decode: 4 };
+    platform.deployments.a!.reading = "unknown";
     expect(await ask("b", { decode: 4 })).toMatchObject({ status: "rejected" });
+    platform.deployments.a!.reading = "answers";
+    expect(await ask("b", { decode: 4 })).toMatchObject({ status: "rejected" });
+    // It did not.
+    platform.deployments.a!.desired = { prefill: 3, decode: 3 };
+    platform.deployments.a!.outcome = null;
+    expect(await ask("a", { decode: 3 })).toMatchObject({ status: "success" });
+    expect(await ask("b", { decode: 4 })).toMatchObject({ status: "success" });
   });
 
   it.each([

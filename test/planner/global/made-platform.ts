@@ -19,6 +19,8 @@ export class MadeDeployment {
   reading: "answers" | "half" | "unknown" | "throws" | "hangs" | "gone" = "answers";
   /** What comes of a wish; a status other than applied changes nothing. */
   outcome: Partial<ScaleOutcome> | Error | null = null;
+  /** A wish that fails is carried out all the same: its answer was lost. */
+  losesAnswers = false;
   /** Held until it resolves. */
   gate: Promise<void> = Promise.resolve();
   readonly requests: ScaleRequest[] = [];
@@ -85,6 +87,7 @@ export class MadePlatform implements Platform {
         await deployment.gate;
         platform.log.push(`${id} ${JSON.stringify(request.targets)}`);
         deployment.requests.push(request);
+        if (deployment.losesAnswers) deployment.desired = { ...deployment.desired, ...request.targets };
         if (deployment.outcome instanceof Error) throw deployment.outcome;
         const made: ScaleOutcome = {
           status: "applied",

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import type { BudgetBand, Intent, Role, SharedDecision, SharedFleet, SharedPool } from "#planner/core";
 
 /** `pool("a", "prefill", 3)`: three prefill workers of deployment a, with one GPU each. */
@@ -35,3 +36,32 @@ export function carriedOut(fleet: SharedFleet, { legs }: Pick<SharedDecision, "l
 export function gpusOf({ pools, otherGpus }: SharedFleet): number {
   return pools.reduce((sum, { replicas, gpusPerReplica }) => sum + replicas * gpusPerReplica, otherGpus);
 }
+
+export const ROLES: readonly Role[] = ["prefill", "decode"];
+export const count = fc.integer({ min: 0, max: 12 });
+
+/** A few deployments, disaggregated or not, some of which take no changes now. */
+export const fleets: fc.Arbitrary<SharedFleet> = fc
+  .array(
+    fc.record({
+      roles: fc.constantFrom<readonly Role[]>(ROLES, ["decode"]),
+      replicas: fc.tuple(count, count),
+      gpus: fc.tuple(fc.constantFrom(0, 1, 2, 4, 8), fc.constantFrom(1, 2, 4, 8)),
+      takesChanges: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 5 },
+  )
+  .chain((deployments) =>
+    fc.constantFrom(0, 0, 3).map((otherGpus) => ({
+      otherGpus,
+      pools: deployments.flatMap(({ roles, replicas, gpus, takesChanges }, i) =>
+        roles.map((role) => ({
+          deployment: `d${i}`,
+          role,
+          replicas: replicas[ROLES.indexOf(role)]!,
+          gpusPerReplica: gpus[ROLES.indexOf(role)]!,
+          takesChanges,
+        })),
+      ),
+    })),
+  );

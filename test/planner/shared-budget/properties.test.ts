@@ -8,35 +8,7 @@ import {
   type SharedRequest,
   type Targets,
 } from "#planner/core";
-import { band, carriedOut, gpusOf } from "./fleets.ts";
-
-const ROLES: readonly Role[] = ["prefill", "decode"];
-const count = fc.integer({ min: 0, max: 12 });
-
-const fleets: fc.Arbitrary<SharedFleet> = fc
-  .array(
-    fc.record({
-      roles: fc.constantFrom<readonly Role[]>(ROLES, ["decode"]),
-      replicas: fc.tuple(count, count),
-      gpus: fc.tuple(fc.constantFrom(0, 1, 2, 4, 8), fc.constantFrom(1, 2, 4, 8)),
-      takesChanges: fc.boolean(),
-    }),
-    { minLength: 1, maxLength: 5 },
-  )
-  .chain((deployments) =>
-    fc.constantFrom(0, 0, 3).map((otherGpus) => ({
-      otherGpus,
-      pools: deployments.flatMap(({ roles, replicas, gpus, takesChanges }, i) =>
-        roles.map((role) => ({
-          deployment: `d${i}`,
-          role,
-          replicas: replicas[ROLES.indexOf(role)]!,
-          gpusPerReplica: gpus[ROLES.indexOf(role)]!,
-          takesChanges,
-        })),
-      ),
-    })),
-  );
+import { band, carriedOut, count, fleets, gpusOf, ROLES } from "./fleets.ts";
 
 /** Bounds near what a fleet has, so that they matter. */
 const limits = (fleet: SharedFleet) =>
@@ -172,50 +144,6 @@ describe("any decision", () => {
 describe("over time", () => {
   const TTL_MS = 360_000;
 
-  interface Asked {
-    atMs: number;
-    request: SharedRequest;
-  }
-
-  const campaigns = fleets.chain((start) =>
-    fc.record({
-      fleet: fc.constant({ ...start, pools: start.pools.map((pool) => ({ ...pool, takesChanges: true })) }),
-      room: fc.integer({ min: 0, max: 16 }),
-      width: fc.option(fc.integer({ min: 0, max: 24 }), { nil: null }),
-      asked: fc.array(
-        fc.record({
-          deployment: fc.nat({ max: 4 }).map((i) => `d${i}`),
-          targets: fc.record({ prefill: count, decode: count }, { requiredKeys: [] }) as fc.Arbitrary<Partial<Targets>>,
-          waitMs: fc.integer({ min: 0, max: 200_000 }),
-        }),
-        { minLength: 20, maxLength: 60 },
-      ),
-    }),
-  );
-
-  it("random fleets stay below the ceiling for good, and above the floor but for one worker", () => {
-    fc.assert(
-      fc.property(campaigns, ({ fleet: start, room, width, asked }) => {
-        const maxGpus = gpusOf(start) + room;
-        const limits = band(width === null ? null : Math.max(0, gpusOf(start) - width), maxGpus);
-        const largest = Math.max(...start.pools.map(({ gpusPerReplica }) => gpusPerReplica));
-        const cache = new IntentCache(TTL_MS);
-        let fleet: SharedFleet = start;
-        let nowMs = 0;
-        for (const { deployment, targets, waitMs } of asked) {
-          nowMs += waitMs;
-          cache.note(deployment, targets, nowMs);
-          const request = { deployment, targets };
-          const decision = decideShared({ request, fleet, intents: cache.fresh(nowMs), band: limits });
-          fleet = carriedOut(fleet, decision);
-          expect(gpusOf(fleet)).toBeLessThanOrEqual(maxGpus);
-          if (limits.minGpus !== null) expect(gpusOf(fleet)).toBeGreaterThanOrEqual(limits.minGpus - largest);
-        }
-      }),
-      { numRuns: 400 },
-    );
-  });
-
   it("nobody starves: a wish that was denied gets what others give back, for as long as it is kept", () => {
     const step = fc.record({
       gpus: fc.constantFrom(1, 2, 4),
@@ -267,7 +195,7 @@ describe("over time", () => {
     };
     const cache = new IntentCache(TTL_MS);
     cache.note("a", { decode: 6 }, 0);
-    const down: Asked = { atMs: TTL_MS + 1, request: { deployment: "b", targets: { decode: 2 } } };
+    const down = { atMs: TTL_MS + 1, request: { deployment: "b", targets: { decode: 2 } } };
     const decision = decideShared({ ...down, fleet, intents: cache.fresh(down.atMs), band: band(null, 8) });
     expect(decision).toMatchObject({ verdict: "standalone", legs: [{ deployment: "b" }] });
   });
