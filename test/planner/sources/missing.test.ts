@@ -193,3 +193,35 @@ describe("a whole window", () => {
     expect(seen.problems).toEqual([]);
   });
 });
+
+describe("load-compat", () => {
+  const planner = (config: Record<string, unknown>) =>
+    createPlanner(
+      plannerConfigSchema.parse({ strategy: "load-compat", predictor: "constant", ...config }),
+      { ...disagg, profile: testProfile },
+      buildSurface(testProfile, "compat"),
+    );
+
+  it("decides nothing by throughput where Prometheus tells nothing, and does where it does", async () => {
+    const config = {
+      target: "sla",
+      scaling: { load: false, throughput: true },
+      throughputInterval: "60s",
+      maxGpus: 64,
+    };
+    const { before, after } = await observeTwice((fake) => fake.answers.clear());
+    const plan = planner(config);
+    expect(plan.tick(before).reasons[0]!.code).toBe("scale");
+    const { targets, reasons } = plan.tick(after);
+    expect([targets, reasons[0]!.code]).toEqual([null, "no-traffic-data"]);
+  });
+
+  it("decides nothing by load where no worker tells of its passes", async () => {
+    const { after } = await observeTwice(() => {});
+    expect(after.forwardPasses).toBeUndefined();
+    for (const passes of [null, []]) {
+      const { targets, reasons } = planner({}).tick({ ...after, forwardPasses: { prefill: passes, decode: passes } });
+      expect([targets, reasons[0]!.code]).toEqual([null, "no-fpm-data"]);
+    }
+  });
+});
