@@ -39,6 +39,7 @@ export async function runPredictorsBench({ only, json, progress }: PredictorsBen
     rows.push({ name, ms });
   }
   progress("");
+  if (rows.length === 0) return true;
   console.log(predictorsTable(rows).join("\n"));
   if (json !== null) writeFileSync(json, `${JSON.stringify(rows, null, 1)}\n`);
   const broken = brokenPredictorPromises(rows);

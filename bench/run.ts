@@ -130,7 +130,6 @@ async function main(): Promise<number> {
   if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(results, null, 1)}\n`);
   const broken = brokenPromises(results);
   for (const line of broken) console.log(`BROKEN  ${line}`);
-  console.log();
   const forecastsHold = await runPredictorsBench({ only: flags.only ?? "", json: null, progress });
   return broken.length > 0 || !forecastsHold ? 1 : 0;
 }
