@@ -204,6 +204,7 @@ class DefaultStrategy implements Planner {
           current,
           needUp,
           mayScaleDown ? needDown : Math.max(needDown, current),
+          upRate,
         )
       : { target: Math.max(current, floor), code: "hold" as const, lowerForMs: 0 };
     return { role, current, upRate, downRate, needUp, needDown, step };
@@ -211,7 +212,7 @@ class DefaultStrategy implements Planner {
 
   /** Nothing is asked of the role, and it may go to zero: what forecasts hold in reserve does not keep it. */
   #planNone(role: Role, nowMs: number, current: number): RolePlan {
-    const step = this.#hysteresis[role].step(nowMs, current, 0, 0);
+    const step = this.#hysteresis[role].step(nowMs, current, 0, 0, 0);
     return { role, current, upRate: 0, downRate: 0, needUp: 0, needDown: 0, step };
   }
 

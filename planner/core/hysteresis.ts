@@ -6,22 +6,39 @@ export interface Step {
   lowerForMs: number;
 }
 
+/** A step down that is taken back within this time was a mistake, ms. */
+const MISTAKE_MS = 300_000;
+/** For this long it is not made again at the load at which it was one, ms. */
+const REMEMBERED_MS = 3_600_000;
+/** Load from this share of that load on counts as the same. */
+const SAME_LOAD = 0.95;
+
 /**
  * Up at once, down late: fewer workers must have been enough for a while, and then the most that was needed in that while
- * remains. State of one role.
+ * remains. A step down that had to be taken back soon is not tried again for an hour at that load: what it would show is known.
+ * State of one role.
  */
 export class AsymmetricHysteresis {
   readonly #delayMs: number;
   #lowerSinceMs: number | null = null;
   #mostNeeded = 0;
+  #lastDownMs = Number.NEGATIVE_INFINITY;
+  #mistake: { workers: number; rate: number; untilMs: number } | null = null;
 
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
   }
 
-  /** @param current active + starting @param needUp workers for the upper forecast @param needDown workers that suffice */
-  step(nowMs: number, current: number, needUp: number, needDown: number): Step {
+  /**
+   * @param current active + starting @param needUp workers for the upper forecast @param needDown workers that suffice
+   * @param rate the load that needs them, requests/s
+   */
+  step(nowMs: number, current: number, needUp: number, needToStay: number, rate: number): Step {
+    const needDown = Math.max(needToStay, this.#knownNeed(nowMs, rate));
     if (needUp > current) {
+      if (nowMs - this.#lastDownMs <= MISTAKE_MS) {
+        this.#mistake = { workers: current + 1, rate, untilMs: nowMs + REMEMBERED_MS };
+      }
       this.reset();
       return { target: needUp, code: "scale-up", lowerForMs: 0 };
     }
@@ -34,8 +51,15 @@ export class AsymmetricHysteresis {
     const lowerForMs = nowMs - this.#lowerSinceMs;
     if (lowerForMs < this.#delayMs) return { target: current, code: "scale-down-waits", lowerForMs };
     const target = this.#mostNeeded;
+    this.#lastDownMs = nowMs;
     this.reset();
     return { target, code: "scale-down", lowerForMs };
+  }
+
+  /** Workers that this load is known to need. */
+  #knownNeed(nowMs: number, rate: number): number {
+    if (this.#mistake === null || nowMs > this.#mistake.untilMs || rate < SAME_LOAD * this.#mistake.rate) return 0;
+    return this.#mistake.workers;
   }
 
   /** Forgets how long less was enough: called where data is missing, for its absence proves nothing. */

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { AsymmetricHysteresis } from "../../planner/core/hysteresis.ts";
+
+const MINUTE_MS = 60_000;
+
+describe("up at once, down late", () => {
+  it("goes up at once, and down when fewer have been enough for the delay", () => {
+    const hysteresis = new AsymmetricHysteresis(10_000);
+    expect(hysteresis.step(0, 2, 4, 4, 30)).toMatchObject({ target: 4, code: "scale-up" });
+    expect(hysteresis.step(5000, 4, 2, 2, 10)).toMatchObject({ target: 4, code: "scale-down-waits" });
+    expect(hysteresis.step(10_000, 4, 2, 3, 10)).toMatchObject({ target: 4, code: "scale-down-waits" });
+    expect(hysteresis.step(15_000, 4, 2, 2, 10)).toMatchObject({ target: 3, code: "scale-down" });
+  });
+
+  it("does not try for an hour again at the same load what had to be taken back soon", () => {
+    const hysteresis = new AsymmetricHysteresis(0);
+    expect(hysteresis.step(0, 4, 3, 3, 20)).toMatchObject({ target: 3, code: "scale-down" });
+    expect(hysteresis.step(MINUTE_MS, 3, 4, 4, 20)).toMatchObject({ target: 4, code: "scale-up" });
+    expect(hysteresis.step(10 * MINUTE_MS, 4, 3, 3, 20)).toMatchObject({ target: 4, code: "hold" });
+    // Less load is another matter, and so is a later hour.
+    expect(hysteresis.step(11 * MINUTE_MS, 4, 3, 3, 18)).toMatchObject({ target: 3, code: "scale-down" });
+    expect(hysteresis.step(70 * MINUTE_MS, 4, 3, 3, 20)).toMatchObject({ target: 3, code: "scale-down" });
+  });
+
+  it("takes no late rise for a mistake", () => {
+    const hysteresis = new AsymmetricHysteresis(0);
+    hysteresis.step(0, 4, 3, 3, 20);
+    hysteresis.step(10 * MINUTE_MS, 3, 4, 4, 20);
+    expect(hysteresis.step(20 * MINUTE_MS, 4, 3, 3, 20)).toMatchObject({ target: 3, code: "scale-down" });
+  });
+});
