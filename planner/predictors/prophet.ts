@@ -1,3 +1,4 @@
+import { nextOnLine } from "./linear.ts";
 import { acceptedValue, type Predictor } from "./types.ts";
 
 /**
@@ -28,7 +29,7 @@ const MOST_STEPS = 2;
 /**
  * Prophet (Taylor & Letham 2018), refitted to the window for each forecast. A trend through few values can run away, so a
  * forecast farther from the last value than twice the largest step in the window is pulled back to that; where the fit fails,
- * the line through the first and the last value stands in (it is where Prophet starts from). Never negative.
+ * the least-squares line stands in (Prophet's trend where no changepoint is worth its price). Never negative.
  */
 export function prophetPredictor(engine: ProphetEngine, options: Partial<ProphetOptions> = {}): Predictor {
   const { window, log1p, stepS } = { ...prophetDefaults, ...options };
@@ -42,7 +43,7 @@ export function prophetPredictor(engine: ProphetEngine, options: Partial<Prophet
     const scaled = log1p ? values.map(Math.log1p) : values;
     const times = values.map((_, i) => FIRST_TIME_S + (count - values.length + i) * stepS);
     const fitted = engine(times, scaled, FIRST_TIME_S + count * stepS);
-    const next = fitted === null || !Number.isFinite(fitted) ? beyondEnds(scaled) : fitted;
+    const next = fitted === null || !Number.isFinite(fitted) ? nextOnLine(scaled) : fitted;
     const reach = MOST_STEPS * largestStep(values);
     const raw = log1p ? Math.expm1(next) : next;
     return Math.max(0, Math.min(last + reach, Math.max(last - reach, raw)));
@@ -62,11 +63,6 @@ export function prophetPredictor(engine: ProphetEngine, options: Partial<Prophet
       return forecast;
     },
   };
-}
-
-function beyondEnds(values: readonly number[]): number {
-  const last = values.at(-1)!;
-  return last + (last - values[0]!) / (values.length - 1);
 }
 
 function largestStep(values: readonly number[]): number {
