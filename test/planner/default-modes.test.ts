@@ -158,15 +158,11 @@ describe("default strategy with a minimum of zero", () => {
     const unseen = (planner: Planner): Planner => ({
       strategy: planner.strategy,
       intervalMs: planner.intervalMs,
-      tick: (observation) =>
-        observation.nowMs < 320_000
-          ? planner.tick(observation)
-          : planner.tick({
-              ...observation,
-              startedRequests: null,
-              completedRequests: null,
-              decodeLoad: (blind++, null),
-            }),
+      tick: (observation) => {
+        if (observation.nowMs < 320_000) return planner.tick(observation);
+        blind++;
+        return planner.tick({ ...observation, startedRequests: null, completedRequests: null, decodeLoad: null });
+      },
     });
     const workers = { prefill: 2, decode: 2 };
     const lost = loop({ workload: traffic(pauses, 14, 9), workers, settings, wrap: unseen });

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { writeFileAtomically } from "#common";
 import {
   buildSurface,
