@@ -10,8 +10,9 @@ export interface Step {
 const MISTAKE_MS = 300_000;
 /** For this long it is not made again at the load at which it was one, ms. */
 const REMEMBERED_MS = 3_600_000;
-/** Load from this share of that load on counts as the same. */
-const SAME_LOAD = 0.95;
+/** Load that is less by no more than so many deviations of a Poisson rate, as forecasts smooth it over this window, is the same. */
+const SAME_DEVIATIONS = 3;
+const SMOOTHED_OVER_S = 50;
 
 /**
  * Up at once, down late: fewer workers must have been enough for a while, and then the most that was needed in that while
@@ -58,8 +59,9 @@ export class AsymmetricHysteresis {
 
   /** Workers that this load is known to need. */
   #knownNeed(nowMs: number, rate: number): number {
-    if (this.#mistake === null || nowMs > this.#mistake.untilMs || rate < SAME_LOAD * this.#mistake.rate) return 0;
-    return this.#mistake.workers;
+    if (this.#mistake === null || nowMs > this.#mistake.untilMs) return 0;
+    const known = this.#mistake.rate;
+    return rate < known - SAME_DEVIATIONS * Math.sqrt(known / SMOOTHED_OVER_S) ? 0 : this.#mistake.workers;
   }
 
   /** Forgets how long less was enough: called where data is missing, for its absence proves nothing. */

@@ -109,7 +109,8 @@ describe("default strategy with a history from before", () => {
     const warned = loop({ workload, startupMs, workers: { prefill: 1, decode: 1 }, context: { history } });
     expect(warned.decisions[0]!.values.periodS).toBeGreaterThan(540);
     expect(warned.decisions[0]!.values.periodS).toBeLessThan(660);
-    expect(share(warned)).toBeGreaterThan(share(fresh) + 0.02);
+    // Without a history the first rise costs some; with it, little more than half of that.
+    expect(1 - share(warned)).toBeLessThan(0.6 * (1 - share(fresh)));
     expect(share(warned)).toBeGreaterThan(0.97);
   });
 
