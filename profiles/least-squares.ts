@@ -7,13 +7,8 @@ import { tooFewPoints } from "./errors.ts";
  */
 export function leastSquares(rows: readonly (readonly number[])[], values: readonly number[]): number[] {
   const columns = rows[0]?.length ?? 0;
-  const scales = Array.from({ length: columns }, (_, k) => Math.max(...rows.map((row) => Math.abs(row[k]!))) || 1);
-  const matrix = Array.from({ length: columns }, (_, a) => [
-    ...Array.from({ length: columns }, (_, b) =>
-      rows.reduce((sum, row) => sum + (row[a]! / scales[a]!) * (row[b]! / scales[b]!), 0),
-    ),
-    rows.reduce((sum, row, i) => sum + (row[a]! / scales[a]!) * values[i]!, 0),
-  ]);
+  const scales = columnScales(rows, columns);
+  const matrix = normalEquations(rows, values, scales);
   for (let k = 0; k < columns; k++) {
     let pivot = k;
     for (let row = k + 1; row < columns; row++) {
@@ -31,4 +26,32 @@ export function leastSquares(rows: readonly (readonly number[])[], values: reado
     }
   }
   return matrix.map((row, k) => row[columns]! / row[k]! / scales[k]!);
+}
+
+function columnScales(rows: readonly (readonly number[])[], columns: number): Float64Array {
+  const scales = new Float64Array(columns);
+  for (const row of rows) {
+    for (let k = 0; k < columns; k++) scales[k] = Math.max(scales[k]!, Math.abs(row[k]!));
+  }
+  return scales.map((scale) => scale || 1);
+}
+
+/** Plain loops: planners fit anew at every tick. */
+function normalEquations(
+  rows: readonly (readonly number[])[],
+  values: readonly number[],
+  scales: Float64Array,
+): number[][] {
+  const columns = scales.length;
+  const matrix = Array.from({ length: columns }, () => new Array<number>(columns + 1).fill(0));
+  const scaled = new Float64Array(columns);
+  for (let i = 0; i < rows.length; i++) {
+    for (let a = 0; a < columns; a++) scaled[a] = rows[i]![a]! / scales[a]!;
+    for (let a = 0; a < columns; a++) {
+      const line = matrix[a]!;
+      for (let b = 0; b < columns; b++) line[b]! += scaled[a]! * scaled[b]!;
+      line[columns]! += scaled[a]! * values[i]!;
+    }
+  }
+  return matrix;
 }

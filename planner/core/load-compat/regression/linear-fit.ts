@@ -9,7 +9,9 @@ export interface LinearFit {
 }
 
 export function evaluate({ intercept, slopes }: LinearFit, x: readonly number[]): number {
-  return slopes.reduce((sum, slope, i) => sum + slope * x[i]!, intercept);
+  let sum = intercept;
+  for (let i = 0; i < slopes.length; i++) sum += slopes[i]! * x[i]!;
+  return sum;
 }
 
 /**
@@ -64,5 +66,10 @@ export function fitNonNegative(samples: readonly Sample[], weights?: readonly nu
 
 /** Σ weight × (found − measured)². */
 export function squaredError(fit: LinearFit, samples: readonly Sample[], weights?: readonly number[]): number {
-  return samples.reduce((sum, { x, y }, i) => sum + (weights?.[i] ?? 1) * (evaluate(fit, x) - y) ** 2, 0);
+  let sum = 0;
+  for (let i = 0; i < samples.length; i++) {
+    const { x, y } = samples[i]!;
+    sum += (weights?.[i] ?? 1) * (evaluate(fit, x) - y) ** 2;
+  }
+  return sum;
 }
