@@ -1,6 +1,6 @@
 import type { Clock } from "#common";
 import type { PlannerServiceConfig } from "#planner/config";
-import type { Planner, PlannerContext } from "#planner/core";
+import { type Planner, type PlannerContext, resourceLimits } from "#planner/core";
 import { openPlugins, PluggedPlanner, type PluggedPlannerOptions, type TickingPlanner } from "#planner/service";
 
 /**
@@ -16,7 +16,7 @@ export async function withPlugins(
 ): Promise<TickingPlanner> {
   const plugins = await openPlugins(config.plugins);
   if (plugins.length === 0) return planner;
-  const { budget } = config;
+  const { budget, engine } = config;
   return new PluggedPlanner(planner, plugins, {
     deployment: {
       mode: config.mode,
@@ -25,6 +25,15 @@ export async function withPlugins(
       maxGpus: budget.maxGpus,
       minWorkers: budget.minEndpoints,
     },
+    limits: resourceLimits(
+      {
+        maxGpus: budget.maxGpus,
+        maxGpusOf: budget.maxGpusOf,
+        maxPowerWatts: budget.powerLimitWatts,
+        wattsPerWorker: engine.powerWatts,
+      },
+      context.gpusPerWorker,
+    ),
     registeredMs: clock.nowMs(),
     requestTimeoutMs: config.plugins.requestTimeoutMs,
     tickMaxDurationMs: config.service.tickMaxDurationMs,
