@@ -9,14 +9,17 @@ export interface Step {
 /** A step down that is taken back within this time was a mistake, ms. */
 const MISTAKE_MS = 300_000;
 /** For this long it is not made again at the load at which it was one, ms. */
-const REMEMBERED_MS = 3_600_000;
+const MISTAKE_REMEMBERED_MS = 3_600_000;
+/** For this long a step up stands while its load does, ms. */
+const NEED_REMEMBERED_MS = 900_000;
 /** Load that is less by no more than so many deviations of a Poisson rate, as forecasts smooth it over this window, is the same. */
 const SAME_DEVIATIONS = 3;
 const SMOOTHED_OVER_S = 50;
 
 /**
  * Up at once, down late: fewer workers must have been enough for a while, and then the most that was needed in that while
- * remains. A step down that had to be taken back soon is not tried again for an hour at that load: what it would show is known.
+ * remains. What a load was once found to need it gets for a while, so that noise does not send workers to and fro; and a step down
+ * that had to be taken back soon is not tried again for an hour at that load: what it would show is known.
  * State of one role.
  */
 export class AsymmetricHysteresis {
@@ -24,7 +27,7 @@ export class AsymmetricHysteresis {
   #lowerSinceMs: number | null = null;
   #mostNeeded = 0;
   #lastDownMs = Number.NEGATIVE_INFINITY;
-  #mistake: { workers: number; rate: number; untilMs: number } | null = null;
+  #known: { workers: number; rate: number; untilMs: number } | null = null;
 
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
@@ -37,9 +40,8 @@ export class AsymmetricHysteresis {
   step(nowMs: number, current: number, needUp: number, needToStay: number, rate: number): Step {
     const needDown = Math.max(needToStay, this.#knownNeed(nowMs, rate));
     if (needUp > current) {
-      if (nowMs - this.#lastDownMs <= MISTAKE_MS) {
-        this.#mistake = { workers: current + 1, rate, untilMs: nowMs + REMEMBERED_MS };
-      }
+      const rememberedMs = nowMs - this.#lastDownMs <= MISTAKE_MS ? MISTAKE_REMEMBERED_MS : NEED_REMEMBERED_MS;
+      this.#known = { workers: needUp, rate, untilMs: nowMs + rememberedMs };
       this.reset();
       return { target: needUp, code: "scale-up", lowerForMs: 0 };
     }
@@ -59,9 +61,9 @@ export class AsymmetricHysteresis {
 
   /** Workers that this load is known to need. */
   #knownNeed(nowMs: number, rate: number): number {
-    if (this.#mistake === null || nowMs > this.#mistake.untilMs) return 0;
-    const known = this.#mistake.rate;
-    return rate < known - SAME_DEVIATIONS * Math.sqrt(known / SMOOTHED_OVER_S) ? 0 : this.#mistake.workers;
+    if (this.#known === null || nowMs > this.#known.untilMs) return 0;
+    const least = this.#known.rate - SAME_DEVIATIONS * Math.sqrt(this.#known.rate / SMOOTHED_OVER_S);
+    return rate < least ? 0 : this.#known.workers;
   }
 
   /** Forgets how long less was enough: called where data is missing, for its absence proves nothing. */

@@ -26,6 +26,16 @@ describe("up at once, down late", () => {
     const hysteresis = new AsymmetricHysteresis(0);
     hysteresis.step(0, 4, 3, 3, 20);
     hysteresis.step(10 * MINUTE_MS, 3, 4, 4, 20);
-    expect(hysteresis.step(20 * MINUTE_MS, 4, 3, 3, 20)).toMatchObject({ target: 3, code: "scale-down" });
+    expect(hysteresis.step(26 * MINUTE_MS, 4, 3, 3, 20)).toMatchObject({ target: 3, code: "scale-down" });
+  });
+
+  it("leaves a load for a quarter of an hour what it was found to need, and less load at once less", () => {
+    const hysteresis = new AsymmetricHysteresis(0);
+    expect(hysteresis.step(0, 3, 5, 5, 20)).toMatchObject({ target: 5, code: "scale-up" });
+    // Within three deviations of a Poisson rate of 20/s over 50 s.
+    expect(hysteresis.step(MINUTE_MS, 5, 3, 3, 18.2)).toMatchObject({ target: 5, code: "hold" });
+    expect(hysteresis.step(2 * MINUTE_MS, 5, 3, 4, 18)).toMatchObject({ target: 4, code: "scale-down" });
+    hysteresis.step(3 * MINUTE_MS, 4, 5, 5, 20);
+    expect(hysteresis.step(64 * MINUTE_MS, 5, 4, 4, 20)).toMatchObject({ target: 4, code: "scale-down" });
   });
 });
