@@ -61,7 +61,8 @@ export class AsymmetricHysteresis {
 
   /** Workers that this load is known to need. */
   #knownNeed(nowMs: number, rate: number): number {
-    if (this.#known === null || nowMs > this.#known.untilMs) return 0;
+    // No load at all is none that was known, however little that was.
+    if (this.#known === null || nowMs > this.#known.untilMs || rate <= 0) return 0;
     const least = this.#known.rate - SAME_DEVIATIONS * Math.sqrt(this.#known.rate / SMOOTHED_OVER_S);
     return rate < least ? 0 : this.#known.workers;
   }

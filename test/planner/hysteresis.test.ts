@@ -38,4 +38,11 @@ describe("up at once, down late", () => {
     hysteresis.step(3 * MINUTE_MS, 4, 5, 5, 20);
     expect(hysteresis.step(64 * MINUTE_MS, 5, 4, 4, 20)).toMatchObject({ target: 4, code: "scale-down" });
   });
+
+  it("holds nothing for a load that is gone, however little it was", () => {
+    const hysteresis = new AsymmetricHysteresis(0);
+    expect(hysteresis.step(0, 0, 1, 1, 0.02)).toMatchObject({ target: 1, code: "scale-up" });
+    expect(hysteresis.step(MINUTE_MS, 1, 0, 0, 0.01)).toMatchObject({ target: 1, code: "hold" });
+    expect(hysteresis.step(2 * MINUTE_MS, 1, 0, 0, 0)).toMatchObject({ target: 0, code: "scale-down" });
+  });
 });
