@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** .ci/run reads the counts from this file. */
@@ -7,6 +8,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
+    // Many files wait for servers rather than compute: one worker, as two cores have by default, would be idle for half the time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 120_000,
     hookTimeout: 600_000,
     reporters: resultsFile ? ["default", ["json", { outputFile: resultsFile }]] : ["default"],
