@@ -15,7 +15,14 @@ import { bandwidth, duration, wholeNumber } from "../../values.ts";
 import { comparisonText } from "./comparison-text.ts";
 import { offeredLoads, playedTrace, wholeIntervals } from "./played-trace.ts";
 import { checkPlotName, writePlot } from "./plot-files.ts";
-import { gpusPerWorker, meaninglessFlags, type TraceFlags, traceFlags, withTraceOptions } from "./trace-options.ts";
+import {
+  gpusPerWorker,
+  meaninglessFlags,
+  sizing,
+  type TraceFlags,
+  traceFlags,
+  withTraceOptions,
+} from "./trace-options.ts";
 
 interface CompareFlags extends TraceFlags {
   predictors: Candidate[];
@@ -108,15 +115,7 @@ async function compare(flags: CompareFlags, bar: Progress): Promise<PredictorCom
     judged: wholeIntervals(workload, intervalS, loads.length),
     history: history?.(intervalS) ?? [],
     tools,
-    sizing: {
-      intervalS,
-      itlMs: flags.itl,
-      ttftMs: flags.ttft,
-      minEndpoint: flags.minWorkers,
-      maxGpus: flags.maxGpus,
-      gpusPerWorker: gpus,
-      start: { prefill: flags.startPrefill, decode: flags.startDecode },
-    },
+    sizing: sizing(flags, gpus),
     surface: buildSurface(profile, "compat"),
     newPlanner: (config) => rehearsal.newPlanner(plannerConfig(flags, config))!,
     play: (planner, name) =>

@@ -10,7 +10,14 @@ import { type Progress, progress } from "../../progress.ts";
 import { textTable } from "../../text-table.ts";
 import { wholeNumber } from "../../values.ts";
 import { checkPlotName, writePlot } from "./plot-files.ts";
-import { gpusPerWorker, meaninglessFlags, type TraceFlags, traceFlags, withTraceOptions } from "./trace-options.ts";
+import {
+  gpusPerWorker,
+  meaninglessFlags,
+  sizing,
+  type TraceFlags,
+  traceFlags,
+  withTraceOptions,
+} from "./trace-options.ts";
 
 interface DryRunFlags extends TraceFlags {
   predictor: string;
@@ -96,26 +103,13 @@ async function run(flags: DryRunFlags, bar: Progress): Promise<DryRunInput> {
   const requests = readRequestTrace(flags.trace, (count) => bar.update(`${count} requests read`));
   const buckets = bucketTrace(requests, intervalS);
   let done = 0;
-  const steps = dryRun(
-    buckets,
-    {
-      intervalS,
-      itlMs: flags.itl,
-      ttftMs: flags.ttft,
-      minEndpoint: flags.minWorkers,
-      maxGpus: flags.maxGpus,
-      gpusPerWorker: gpus,
-      start: { prefill: flags.startPrefill, decode: flags.startDecode },
+  const steps = dryRun(buckets, sizing(flags, gpus), surface, {
+    predict: () => forecaster.predict(),
+    add: (values) => {
+      forecaster.add(values);
+      bar.update(`${++done} of ${buckets.length} intervals`);
     },
-    surface,
-    {
-      predict: () => forecaster.predict(),
-      add: (values) => {
-        forecaster.add(values);
-        bar.update(`${++done} of ${buckets.length} intervals`);
-      },
-    },
-  );
+  });
   return {
     name: basename(flags.trace),
     predictor: flags.predictor,

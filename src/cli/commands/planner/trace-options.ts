@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDurationMs, UserError } from "#common";
+import type { Targets } from "#planner/core";
 import type { Profile } from "#profiles";
 import { positiveNumber, wholeNumber } from "../../values.ts";
 
@@ -131,6 +132,19 @@ export function gpusPerWorker(
   return {
     prefill: flags.prefillGpus ?? provenance.gpusPerPrefillEngine ?? 1,
     decode: flags.decodeGpus ?? provenance.gpusPerDecodeEngine ?? 1,
+  };
+}
+
+/** What the SLA planner's formulas are told of the deployment. */
+export function sizing(flags: TraceFlags, gpusPerWorker: Targets) {
+  return {
+    intervalS: flags.interval / 1000,
+    itlMs: flags.itl,
+    ttftMs: flags.ttft,
+    minEndpoint: flags.minWorkers,
+    maxGpus: flags.maxGpus,
+    gpusPerWorker,
+    start: { prefill: flags.startPrefill, decode: flags.startDecode },
   };
 }
 
