@@ -1,0 +1,72 @@
+/** What one replica of a component runs. */
+export type ReplicaKind = "worker" | "frontend" | "planner" | "profiler" | "command";
+
+/** A file that a replica finds: of a ConfigMap, a Secret or another volume of its pod. */
+export interface MountedFile {
+  /** Where the manifest mounts it, such as `/workspace/profile/prefill_raw_data.json`. */
+  mountPath: string;
+  content: Uint8Array;
+}
+
+/** What a manifest says of one replica, translated to our own command line. */
+export interface ReplicaTemplate {
+  kind: ReplicaKind;
+  /**
+   * Our own command and its flags, without the program: `["mocker", "--disaggregation-mode", "prefill", …]`. Ports, addresses, folders
+   * of leases and the like are left out: they are the runner's to add. Of `command` the program and its arguments.
+   */
+  argv: readonly string[];
+  /** Environment of the manifest, references to ConfigMaps and Secrets resolved. */
+  env: Readonly<Record<string, string>>;
+  /** Files of its volumes; paths under them in `argv` and `env` are the manifest's, for the runner to rewrite. */
+  files: readonly MountedFile[];
+  /** Folders that are mounted and empty or persistent: volume claims, emptyDir. `claim` names a shared one. */
+  folders: readonly { mountPath: string; claim: string | null }[];
+  /** Workers that one replica stands for (`--num-workers`, `multinode` does not count). */
+  workersPerReplica: number;
+  /** Probes of the manifest; null where it has none: the kind's own health endpoint is asked then. */
+  probes: { readiness: Probe | null; liveness: Probe | null; startup: Probe | null };
+  /** How long a replica may take to end what it has, s. */
+  terminationGraceSeconds: number;
+}
+
+/** As the pod's probe of the same name. */
+export interface Probe {
+  path: string;
+  /** Port as the manifest names it; the runner maps it to the replica's own. */
+  port: number | string;
+  initialDelaySeconds: number;
+  periodSeconds: number;
+  timeoutSeconds: number;
+  failureThreshold: number;
+  successThreshold: number;
+}
+
+/** One service (v1alpha1) or component (v1beta1) to run. */
+export interface ComponentPlan {
+  /** The manifest's own name, such as `VllmPrefillWorker`. */
+  name: string;
+  role: "frontend" | "prefill" | "decode" | "worker" | "planner" | "other";
+  replicas: number;
+  /** GPUs of one replica by its resources, over all its nodes; null where they don't say. */
+  gpusPerReplica: number | null;
+  /** Replicas below which it counts as unavailable; null where the manifest does not say. */
+  minAvailable: number | null;
+  /** Whether a scaling adapter stands for its replicas. */
+  hasScalingAdapter: boolean;
+  template: ReplicaTemplate;
+  /** A change of it is a change of the replicas themselves: they are rolled over. Hash of the template. */
+  revision: string;
+}
+
+/** A DynamoGraphDeployment, ready to be run. */
+export interface DeploymentPlan {
+  namespace: string;
+  name: string;
+  apiVersion: "nvidia.com/v1alpha1" | "nvidia.com/v1beta1";
+  /** Name that it serves its model under; null where nobody says. */
+  model: string | null;
+  components: readonly ComponentPlan[];
+  /** What was translated or left aside, one sentence each, for the user to read. */
+  notes: readonly string[];
+}
