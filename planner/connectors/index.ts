@@ -12,6 +12,30 @@ export type { ClusterOptions } from "./kubernetes/client.ts";
 export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
 export { type KubernetesLeadershipOptions, kubernetesLeadership } from "./kubernetes/leadership.ts";
 export { type ScalableGraph, scalableGraphs } from "./kubernetes/scalable.ts";
+export {
+  type ControlCallOptions,
+  ControlClient,
+  type ControlClientOptions,
+  ControlFailure,
+  ControlUnavailable,
+} from "./local/client.ts";
+export {
+  type ControlFault,
+  controlFaultSchema,
+  DEPLOYMENTS_PATH,
+  type DeploymentKey,
+  deploymentPath,
+  LONGEST_WAIT_S,
+  type LocalComponent,
+  type LocalDeployment,
+  type LocalEvent,
+  type LocalReplica,
+  localDeploymentSchema,
+  NOT_READY,
+  type ScaleBody,
+  STALE_VERSION,
+  scaleBodySchema,
+} from "./local/protocol.ts";
 export { AdvisoryConnector, type AdvisoryConnectorOptions } from "./none.ts";
 export { type Pace, realPace } from "./pace.ts";
 export { FileStore, type FileStoreOptions } from "./stores/file-store.ts";

@@ -1,8 +1,8 @@
+import type { RetryTimes } from "../retry.ts";
 import { FIELD_MANAGER, type KubernetesClient } from "./client.ts";
 import { resourceMissing } from "./errors.ts";
 import { ApiFailure } from "./failure.ts";
 import { ADAPTERS, GRAPHS, GROUP, type Graph, type GraphObject, type GraphVersion, graphOf } from "./graph.ts";
-import type { RetryTimes } from "./retry.ts";
 
 export interface CallOptions {
   retry?: Partial<RetryTimes>;

@@ -2,9 +2,9 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import { type Dispatcher, request as httpRequest } from "undici";
 import { randomStream } from "#common";
 import { type Pace, realPace } from "../pace.ts";
+import { RETRY_TIMES, type RetryTimes, retrying } from "../retry.ts";
 import { clusterUnusable } from "./errors.ts";
-import { failureOf } from "./failure.ts";
-import { RETRY_TIMES, type RetryTimes, retrying } from "./retry.ts";
+import { apiRetries, failureOf } from "./failure.ts";
 
 export interface ClusterOptions {
   /** Default: $KUBECONFIG, ~/.kube/config, the pod's own account. */
@@ -107,6 +107,7 @@ export class KubernetesClient {
   /** @throws ApiFailure for what the server refuses, ApiUnavailable where it can't be asked */
   async request<Body>(request: ApiRequest): Promise<Body> {
     return retrying(() => this.#once<Body>(request), {
+      ...apiRetries,
       times: { ...this.#retry, ...request.retry },
       pace: this.#pace,
       random: this.#random,

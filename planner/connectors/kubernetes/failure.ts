@@ -1,3 +1,5 @@
+import { type RetryOptions, retryAfterMs } from "../retry.ts";
+
 /** An answer of the API server's that is none of 2xx. */
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure";
@@ -36,11 +38,20 @@ function statusObject(body: string): { message?: string; reason?: string } {
   }
 }
 
-/** Retry-After: seconds or a date (RFC 9110 §10.2.3). */
-function retryAfterMs(text: string | undefined, nowUnixMs: number): number | null {
-  if (text === undefined) return null;
-  const seconds = Number(text);
-  if (text.trim() !== "" && Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? null : Math.max(0, date - nowUnixMs);
-}
+/** A server that just started refuses rightful accounts until it has read its roles: a refusal is final only when repeated. */
+const REFUSALS = 3;
+
+/** What is tried again: too many requests, and all that a server may answer while it starts, stops or is overloaded. */
+export const apiRetries: Pick<RetryOptions, "isPassing" | "askedMs" | "unavailable"> = {
+  isPassing(error, attempt) {
+    if (!(error instanceof ApiFailure)) return true;
+    if (error.status === 403) return attempt < REFUSALS;
+    return error.status === 429 || error.status >= 500;
+  },
+  askedMs: (error) => (error instanceof ApiFailure ? error.retryAfterMs : null),
+  unavailable(error, attempts) {
+    const { message, cause } = error as Error & { cause?: { message?: string } };
+    const why = error instanceof ApiFailure ? `${error.status}: ${message}` : (cause?.message ?? message);
+    return new ApiUnavailable(`the API server can't be asked (${attempts} attempts): ${why}`, { cause: error });
+  },
+};
