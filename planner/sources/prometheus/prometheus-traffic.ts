@@ -3,7 +3,7 @@ import type { TrafficPart, TrafficReader, TrafficWindow } from "../types.ts";
 import { PrometheusClient, type PrometheusOptions } from "./client.ts";
 import { type Presence, presence } from "./presence.ts";
 import * as queries from "./queries.ts";
-import { ask, histogramOf, meanOf, type Quantity, quotient, type SeriesFilter, sumOf } from "./reading.ts";
+import { ask, askTogether, histogramOf, meanOf, type Quantity, quotient, type SeriesFilter, sumOf } from "./reading.ts";
 
 export interface PrometheusTrafficOptions extends PrometheusOptions {
   /** Null: all models. */
@@ -107,10 +107,11 @@ export class PrometheusTraffic implements TrafficReader {
     if (this.#options.means === "unweighted") {
       return meanOf(await ask(this.#client, queries.ratio(metric, rangeS)), this.#filter);
     }
-    const [sum, count] = await Promise.all(
-      [`${metric}_sum`, `${metric}_count`].map((each) => ask(this.#client, queries.increase(each, rangeS))),
-    );
-    return quotient(sumOf(sum!, this.#filter), sumOf(count!, this.#filter));
+    const { sum, count } = await askTogether(this.#client, {
+      sum: queries.increase(`${metric}_sum`, rangeS),
+      count: queries.increase(`${metric}_count`, rangeS),
+    });
+    return quotient(sumOf(sum, this.#filter), sumOf(count, this.#filter));
   }
 
   /** What a deployment need not have: known or not, no window fails for it. */
@@ -138,12 +139,11 @@ export class PrometheusTraffic implements TrafficReader {
   async #cachedShare(rangeS: number): Promise<Quantity> {
     if (this.#options.metricsSource === "router") return { kind: "none" };
     const { frontendMetric, increase } = queries;
-    const [cached, prompts] = await Promise.all(
-      [frontendMetric.cached, frontendMetric.histogram("isl")].map(async (metric) =>
-        sumOf(await ask(this.#client, increase(`${metric}_sum`, rangeS)), this.#filter),
-      ),
-    );
-    return quotient(cached!, prompts!);
+    const { cached, prompts } = await askTogether(this.#client, {
+      cached: increase(`${frontendMetric.cached}_sum`, rangeS),
+      prompts: increase(`${frontendMetric.histogram("isl")}_sum`, rangeS),
+    });
+    return quotient(sumOf(cached, this.#filter), sumOf(prompts, this.#filter));
   }
 
   /** Who kept the SLA, by buckets: requests for TTFT, gaps between tokens for ITL. */
@@ -151,10 +151,11 @@ export class PrometheusTraffic implements TrafficReader {
     const { sla } = this.#options;
     const histogram = async (name: queries.Averaged) => {
       const metric = queries.frontendMetric.histogram(name);
-      const [buckets, sum] = await Promise.all(
-        [`${metric}_bucket`, `${metric}_sum`].map((each) => ask(this.#client, queries.increase(each, rangeS))),
-      );
-      return histogramOf(buckets!, sumOf(sum!, this.#filter), this.#filter);
+      const { buckets, sum } = await askTogether(this.#client, {
+        buckets: queries.increase(`${metric}_bucket`, rangeS),
+        sum: queries.increase(`${metric}_sum`, rangeS),
+      });
+      return histogramOf(buckets, sumOf(sum, this.#filter), this.#filter);
     };
     const [isl, ttft, itl] = await Promise.all([histogram("isl"), histogram("ttft"), histogram("itl")]);
     const judged = { ...NOT_JUDGED, startedIsl: isl === null ? [] : lengthsOf(isl) };

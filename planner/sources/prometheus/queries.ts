@@ -28,6 +28,19 @@ export const increase = (metric: string, rangeS: number) => `increase(${metric}[
 export const ratio = (metric: string, rangeS: number) =>
   `${increase(`${metric}_sum`, rangeS)}/${increase(`${metric}_count`, rangeS)}`;
 
+/** Label that tells the parts of `together` apart. */
+export const PART = "understudy_part";
+
+/**
+ * Several expressions as one: Prometheus answers a query from one moment and one set of scrapes, two queries perhaps from two, and a
+ * quotient of the two would be off by the scrape in between.
+ */
+export function together(parts: Readonly<Record<string, string>>): string {
+  return Object.entries(parts)
+    .map(([part, expression]) => `label_replace(${expression}, "${PART}", "${part}", "", "")`)
+    .join(" or ");
+}
+
 /** How old the newest sample is, s; by Prometheus' own clock. */
 export const ageS = (metric: string) => `time() - timestamp(${metric})`;
 

@@ -2,6 +2,7 @@ import type { HistogramValue } from "#common";
 import { reasonOf } from "../http-client.ts";
 import { isSameModel } from "../model-name.ts";
 import type { PrometheusClient, PrometheusSample } from "./client.ts";
+import { PART, together } from "./queries.ts";
 
 /** What came of a query: series, perhaps none; or why there is no answer. */
 export type Reading = { kind: "series"; series: PrometheusSample[] } | { kind: "failed"; reason: string };
@@ -19,6 +20,20 @@ export async function ask(client: PrometheusClient, expression: string): Promise
   } catch (error) {
     return { kind: "failed", reason: reasonOf(error) };
   }
+}
+
+/** Answers of one moment to several expressions. */
+export async function askTogether<Part extends string>(
+  client: PrometheusClient,
+  expressions: Readonly<Record<Part, string>>,
+): Promise<Record<Part, Reading>> {
+  const reading = await ask(client, together(expressions));
+  const partOf = (part: string): Reading =>
+    reading.kind === "failed"
+      ? reading
+      : { kind: "series", series: reading.series.filter(({ labels }) => labels[PART] === part) };
+  const parts = Object.keys(expressions) as Part[];
+  return Object.fromEntries(parts.map((part) => [part, partOf(part)])) as Record<Part, Reading>;
 }
 
 /**

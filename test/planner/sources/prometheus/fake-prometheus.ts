@@ -10,6 +10,9 @@ export type FakeAnswer = readonly FakeSample[] | { status: number; error: string
 
 export const LABELS = { model: "llama", dynamo_namespace: "dynamo", job: "frontends", instance: "10.0.0.1:8000" };
 
+/** An expression and the label that its series get. */
+const LABELLED = /label_replace\((.+?), "(\w+)", "(\w+)", "", ""\)(?: or |$)/y;
+
 /** Speaks Prometheus' API on a real socket; expressions that it does not know have no series. */
 export class FakePrometheus {
   readonly answers = new Map<string, FakeAnswer>();
@@ -22,7 +25,7 @@ export class FakePrometheus {
     this.#server.answer = (url) => {
       const expression = url.searchParams.get("query")!;
       this.asked.push(expression);
-      const answer = this.answers.get(expression) ?? [];
+      const answer = this.#valueOf(expression);
       if (answer === "never") return answer;
       if ("error" in answer) {
         return {
@@ -34,6 +37,21 @@ export class FakePrometheus {
       return { body: JSON.stringify({ status: "success", data: { resultType: "vector", result } }) };
     };
     return this;
+  }
+
+  /** Of an expression that is known, or of such ones with a label each, joined by "or". */
+  #valueOf(expression: string): FakeAnswer {
+    const known = this.answers.get(expression);
+    if (known !== undefined) return known;
+    const union: FakeSample[] = [];
+    for (LABELLED.lastIndex = 0; LABELLED.lastIndex < expression.length; ) {
+      const found = LABELLED.exec(expression);
+      if (found === null) return [];
+      const part = this.answers.get(found[1]!) ?? [];
+      if (!isSeries(part)) return part;
+      union.push(...part.map(({ labels, value }) => ({ labels: { ...labels, [found[2]!]: found[3]! }, value })));
+    }
+    return union;
   }
 
   get url(): string {
@@ -48,6 +66,10 @@ export class FakePrometheus {
     const [first] = answer;
     this.answers.set(expression, first === "never" || (first && "error" in first) ? first : (answer as FakeSample[]));
   }
+}
+
+function isSeries(answer: FakeAnswer): answer is readonly FakeSample[] {
+  return Array.isArray(answer);
 }
 
 function numberText(value: number): string {

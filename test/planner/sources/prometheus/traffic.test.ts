@@ -44,8 +44,7 @@ describe("what Prometheus is asked of frontends", () => {
         "count_over_time(dynamo_frontend_requests_started_total[180s]) and on (job, instance) (up == 0)",
         'sum(increase(dynamo_component_router_kv_hit_rate_sum{dynamo_namespace="dynamo"}[180s])) / sum(increase(dynamo_component_router_kv_hit_rate_count{dynamo_namespace="dynamo"}[180s]))',
         '1+sum(rate(vllm:spec_decode_num_accepted_tokens_total{dynamo_namespace="dynamo"}[180s]))/sum(rate(vllm:spec_decode_num_drafts_total{dynamo_namespace="dynamo"}[180s]))',
-        "increase(dynamo_frontend_cached_tokens_sum[180s])",
-        "increase(dynamo_frontend_input_sequence_tokens_sum[180s])",
+        'label_replace(increase(dynamo_frontend_cached_tokens_sum[180s]), "understudy_part", "cached", "", "") or label_replace(increase(dynamo_frontend_input_sequence_tokens_sum[180s]), "understudy_part", "prompts", "", "")',
       ]),
     );
     expect(part).toMatchObject({
@@ -61,6 +60,31 @@ describe("what Prometheus is asked of frontends", () => {
       acceptLength: null,
     });
     expect([problems, windowMs]).toEqual([[], 180_000]);
+  });
+
+  it("asks what is divided by each other in one query: two could be answered before and after a scrape", async () => {
+    const { fake, window } = await setUp();
+    setFrontends(fake, 180, [BUSY]);
+    await window();
+    const counts = fake.asked.filter((expression) =>
+      /_tokens_(count|bucket)\[|_seconds_(count|bucket)\[/.test(expression),
+    );
+    expect(counts).toHaveLength(5 + 3);
+    for (const expression of counts) expect(expression).toMatch(/_sum\[180s\]/);
+  });
+
+  it("is not known in parts: a query that fails leaves mean and share unknown", async () => {
+    const { fake, window } = await setUp();
+    setFrontends(fake, 180, [BUSY]);
+    fake.set("increase(dynamo_frontend_output_sequence_tokens_count[180s])", {
+      status: 422,
+      error: "too many samples",
+    });
+    const { part, problems } = await window();
+    expect(part).toMatchObject({ meanIsl: 3000, meanOsl: null, completedRequests: 110 });
+    expect(problems).toEqual([
+      expect.stringContaining("output_sequence_tokens: answered 422, execution: too many samples"),
+    ]);
   });
 
   it.each([
