@@ -1,12 +1,12 @@
 import { type Clock, type Lateness, TimerQueue, wallClock } from "#common";
-import { IdlePrefill, transferMs } from "#mocker/engine";
+import { transferMs } from "#mocker/engine";
 import type { Planner } from "#planner/core";
 import { scrapeSource } from "#planner/sources";
 import { asClosedLoop } from "#scenarios";
 import { type LoadResult, loadRecord, runLoad } from "#src/loadgen";
 import type { RunRecord } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
-import { feasibleRequests } from "#src/simulator";
+import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { type DeploymentReport, LIVE_MODEL, LiveDeployment, type ProcessLag } from "./deployment.ts";
 import { interrupted } from "./errors.ts";
 import { LagWatch } from "./lag.ts";
@@ -148,7 +148,7 @@ function plannerLoop(
   clock: Clock,
   timers: TimerQueue,
 ): PlannerLoop {
-  const idle = new IdlePrefill((simulation.prefill ?? simulation.decode).engine);
+  const { actual, profiled } = idlePrefills(simulation);
   const { sla, transfer, prefill } = simulation;
   const source = scrapeSource({
     clock,
@@ -156,8 +156,8 @@ function plannerLoop(
     frontends: [deployment.url],
     workers: () => deployment.sourceWorkers(),
     sla,
-    feasible: (isl) => idle.ms(isl, 0) + transferMs(transfer, isl) <= sla.ttftMs,
-    idlePrefillMs: (isl, cachedTokens) => idle.ms(isl, cachedTokens),
+    feasible: (isl) => actual.ms(isl, 0) + transferMs(transfer, isl) <= sla.ttftMs,
+    idlePrefillMs: (isl, cachedTokens) => profiled.ms(isl, cachedTokens),
     disaggregated: prefill !== null,
     forwardPasses: planner.strategy === "load-compat",
   });
@@ -193,7 +193,7 @@ function liveRecord(
       scalingEvents: made.loop?.scaler.events ?? [],
       decisions: made.loop?.scaler.decisions ?? [],
       engine: made.report.counters,
-      feasible: feasibleRequests(simulation, workload, new IdlePrefill((prefill ?? decode).engine)),
+      feasible: feasibleRequests(simulation, workload, idlePrefills(simulation).actual),
     }),
   );
 }

@@ -1,9 +1,8 @@
 import { wallClock } from "#common";
-import { IdlePrefill } from "#mocker/engine";
 import type { Expectation } from "#scenarios";
 import { loadRecord, resolveModel, runLoad } from "#src/loadgen";
 import type { Rehearsal } from "#src/rehearsal";
-import { feasibleRequests } from "#src/simulator";
+import { feasibleRequests, idlePrefills } from "#src/simulator";
 import type { LiveRun, LiveRunOptions } from "./run-live.ts";
 
 export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
@@ -35,12 +34,12 @@ export async function runAtUrl(
     ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),
   });
   signal?.throwIfAborted();
-  const { name, sla, prefill, decode } = simulation;
+  const { name, sla, prefill } = simulation;
   const record = loadRecord(load, {
     name,
     sla,
     mode: prefill === null ? "agg" : "disagg",
-    feasible: feasibleRequests(simulation, workload, new IdlePrefill((prefill ?? decode).engine)),
+    feasible: feasibleRequests(simulation, workload, idlePrefills(simulation).actual),
   });
   const { count, meanMs, p99Ms, maxMs } = load.lateness;
   const inReal = (ms: number) => ms / timeScale;

@@ -1,4 +1,5 @@
 export { feasibleRequests } from "./feasible.ts";
+export { type IdlePrefills, idlePrefills } from "./idle-prefills.ts";
 export { chooseVictims, type ScalableWorker, scalingEvent } from "./scaling-rules.ts";
 export { simulate } from "./simulate.ts";
 export { timelineWindowMs } from "./timeline-window.ts";

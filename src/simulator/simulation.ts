@@ -2,7 +2,7 @@ import {
   type Engine,
   type EngineListener,
   effectiveOsl,
-  IdlePrefill,
+  type IdlePrefill,
   neverFits,
   type RequestColumns,
   transferMs,
@@ -12,6 +12,7 @@ import { GapSketch, RequestStatus, type RoleName, TimelineRecorder } from "#src/
 import { ClosedLoops } from "./closed-loops.ts";
 import { EventPriority, EventQueue } from "./event-queue.ts";
 import { feasibleRequests } from "./feasible.ts";
+import { idlePrefills } from "./idle-prefills.ts";
 import { WindowObserver } from "./observer.ts";
 import { Outcomes } from "./outcomes.ts";
 import { engineFactory, Pool, type SimulatedWorker } from "./pool.ts";
@@ -78,9 +79,9 @@ export class Simulation {
     this.#prefillEngineOf = new Int32Array(between);
     this.#decodeEngineOf = new Int32Array(between);
     this.outcomes = new Outcomes(spec.workload, spec.prefill !== null, spec.capture === true);
-    const idlePrefill = new IdlePrefill((spec.prefill ?? spec.decode).engine);
-    this.profiledPrefill = spec.profiledPrefill === undefined ? idlePrefill : new IdlePrefill(spec.profiledPrefill);
-    this.feasible = feasibleRequests(spec, spec.workload, idlePrefill);
+    const { actual, profiled } = idlePrefills(spec);
+    this.profiledPrefill = profiled;
+    this.feasible = feasibleRequests(spec, spec.workload, actual);
     this.observer = new WindowObserver(spec.sla, this.feasible);
     this.recorder = new TimelineRecorder(timelineWindowMs(spec));
     const router = (): Router => (spec.router === "round-robin" ? new RoundRobinRouter() : new LeastLoadedRouter());

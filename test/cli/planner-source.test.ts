@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPlannerConfig } from "#planner/config";
 import { Fleet } from "#planner/sources";
-import { loadProfile } from "#profiles";
+import { buildSurface, loadProfile } from "#profiles";
 import { sourceOf } from "../../src/cli/planner/source.ts";
-import { FakeServer, HandClock } from "../planner/sources/fake-deployment.ts";
+import { FakeFeed, FakeServer, HandClock } from "../planner/sources/fake-deployment.ts";
 import { runUnderstudy } from "./run-understudy.ts";
 
 const PROFILE = "h200-llama-3.1-8b-fp8-tp1-estimate";
@@ -92,6 +92,44 @@ describe("what a planner observes", () => {
       expect(said.filter((text) => text.includes("Prometheus has no such series"))).toHaveLength(2);
     } finally {
       await prometheus.close();
+    }
+  });
+
+  it("holds measured prefill against what the profile says of the tokens that were computed, cached ones left out", async () => {
+    const feed = new FakeFeed();
+    const frontend = await new FakeServer().listen();
+    frontend.answer = (url) => feed.answer(url);
+    const read = readPlannerConfig({
+      flags: [],
+      environment: {},
+      config: JSON.stringify({
+        environment: "none",
+        profile_results_dir: PROFILE,
+        strategy: "default",
+        frontend_urls: [frontend.url],
+      }),
+    });
+    const clock = new HandClock();
+    const fleet = new Fleet({ frontends: [], workers: [] });
+    const profile = loadProfile(PROFILE);
+    const source = sourceOf(read, { clock, fleet, profile, log: { info: () => {}, warn: () => {} } });
+    const profiledMs = async (cachedTokens: number) => {
+      const id = `cached ${cachedTokens}`;
+      feed.push(clock.ms + 1, id, "started", { isl: 3000, osl: 2 });
+      feed.push(clock.ms + 2, id, "first_token", { ttftMs: 1, cachedTokens });
+      clock.ms += 1000;
+      return (await source.observe()).prefillProfiledS! * 1000;
+    };
+    try {
+      const surface = buildSurface(profile, "robust");
+      expect(await profiledMs(0)).toBeCloseTo(surface.ttftMs(3000), 5);
+      const cachedMs = surface.ttftMs(2000) - surface.ttftMs(0);
+      expect(cachedMs).toBeGreaterThan(1);
+      expect(await profiledMs(2000)).toBeCloseTo(surface.ttftMs(3000) - cachedMs, 5);
+    } finally {
+      await source.close();
+      await fleet.close();
+      await frontend.close();
     }
   });
 });

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { quantileSorted } from "#common";
+import { plannerConfigSchema } from "#planner/core";
+import { parseScenario } from "#scenarios";
 import { type LiveRun, runLive } from "#src/live";
 import type { RunRecord } from "#src/record";
 import { prepareRehearsal, type Rehearsal } from "#src/rehearsal";
@@ -203,6 +205,36 @@ describe.each([aggregated, disaggregated])("$name: a live run", { timeout: 300_0
     expect(sumOf(record.timeline)).toBeCloseTo(record.requests.count, 6);
     expect(record.engine.scheduledPrefillTokens).toBe(virtual.engine.scheduledPrefillTokens);
     expect(record.engine.prefixHitTokens).toBe(virtual.engine.prefixHitTokens);
+  });
+});
+
+describe("a live run of engines that are not as profiled", { timeout: 120_000 }, () => {
+  it("lets the planner find out by how much, as the twin does", async () => {
+    const scenario = parseScenario(
+      JSON.stringify({
+        name: "slower-prompts",
+        seed: 3,
+        // The profile says some 150 ms for such a prompt.
+        deployment: {
+          profile: PROFILE,
+          mode: "agg",
+          agg: { workers: 1, engine: { timing: { fixed: { prefill: "300ms", decode: "10ms" } } } },
+        },
+        sla: { ttft: "2s", itl: "60ms" },
+        planner: { strategy: "default", interval: "2s", maxGpus: 1 },
+        traffic: [{ constant: { requestRate: 1.3, duration: "8s", arrivals: "constant", isl: 1000, osl: 10 } }],
+      }),
+      join(folder, "slower.yaml"),
+      { plannerSchema: plannerConfigSchema },
+    );
+    const rehearsal = prepareRehearsal(scenario);
+    const corrections = ({ decisions }: RunRecord) => decisions.flatMap(({ values }) => values.prefillCorrection ?? []);
+    const virtual = corrections(rehearsal.run());
+    const live = corrections((await runLive(rehearsal)).record);
+    expect(virtual.length).toBeGreaterThan(1);
+    expect(virtual.at(-1)).toBeGreaterThan(1.15);
+    expect(live).toHaveLength(virtual.length);
+    expect(Math.abs(live.at(-1)! / virtual.at(-1)! - 1)).toBeLessThan(0.05);
   });
 });
 

@@ -1,4 +1,5 @@
 import { type Clock, UserError } from "#common";
+import { engineConfig, IdlePrefill, profileTiming } from "#mocker/engine";
 import type { ReadPlannerConfig } from "#planner/config";
 import type { ObservationSource, ServiceLog } from "#planner/service";
 import { type Fleet, PrometheusWorkers, prometheusSource, scrapeSource } from "#planner/sources";
@@ -35,7 +36,7 @@ type Config = ReadPlannerConfig["config"];
 
 function frontendSource(config: Config, { clock, fleet, profile }: SourceParts): ObservationSource {
   const { metrics, sla, modelName } = config;
-  const surface = buildSurface(profile, "robust");
+  const idle = new IdlePrefill(engineConfig({ timing: profileTiming(buildSurface(profile, "robust")) }));
   return scrapeSource({
     clock,
     workers: () => fleet.read(),
@@ -44,8 +45,8 @@ function frontendSource(config: Config, { clock, fleet, profile }: SourceParts):
     forwardPasses: needsForwardPasses(config),
     frontends: metrics.frontendUrls,
     sla,
-    feasible: (isl) => surface.ttftMs(isl) <= sla.ttftMs,
-    idlePrefillMs: (isl) => surface.ttftMs(isl),
+    feasible: (isl) => idle.ms(isl, 0) <= sla.ttftMs,
+    idlePrefillMs: (isl, cachedTokens) => idle.ms(isl, cachedTokens),
     ...(modelName === null ? {} : { model: modelName }),
   });
 }
