@@ -64,6 +64,9 @@ export const LEGACY_PLANNER_PRESETS: Readonly<Record<string, unknown>> = Object.
     .map(([key, { presetValue }]) => [key, presetValue]),
 );
 
+/** GPUs that a planner uses at most where nobody says. */
+export const PLANNER_GPU_BUDGET = fieldOf("max_gpu_budget").presetValue as number;
+
 /** `features.planner` of a DGDR v1beta1: Dynamo's planner configuration. */
 export const plannerConfigSchema = z.object(
   Object.fromEntries(fields.filter(({ own }) => !own).map((field) => [field.name, requestKey(field, "config")])),

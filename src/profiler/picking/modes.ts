@@ -90,7 +90,7 @@ function cappedAt(row: RankedRow, budget: number | undefined): RankedRow {
 
 /**
  * One prefill and one decode engine, each the best of its kind, for a planner that scales both: no ratio is matched. The
- * throughput is that of the slower one.
+ * throughput is that of the slower one. Pairs beyond the budget are left out, unless there are no others.
  */
 export function rankForAutoscaling(
   prefill: readonly WorkerRow[],
@@ -98,16 +98,25 @@ export function rankForAutoscaling(
   targets: Targets,
   options: UnitOptions,
 ): Ranking {
-  const prompts = enginesUnder(amongOthers(prefill), targets.ttftMs);
-  const tokens = enginesUnder(decode, targets.tpotMs);
-  const units = prompts.rows
-    .flatMap((p) => tokens.rows.map((d) => matchedUnit(p, 1, d, 1, options)))
+  const budget = options.budget ?? Number.POSITIVE_INFINITY;
+  const prompts = enginesUnder(withRoomFor(decode, amongOthers(prefill), budget), targets.ttftMs);
+  const tokens = enginesUnder(withRoomFor(prefill, decode, budget), targets.tpotMs);
+  const pairs = prompts.rows.flatMap((p) => tokens.rows.map((d) => matchedUnit(p, 1, d, 1, options)));
+  const fitting = pairs.filter(({ gpus }) => gpus <= budget);
+  const units = (fitting.length > 0 ? fitting : pairs)
     .sort((a, b) => b.tokensPerSecondPerGpu - a.tokensPerSecondPerGpu)
     .slice(0, KEPT_ROWS);
   return {
     rows: units.map((row) => ({ ...row, replicas: 1, clusterTokensPerSecondPerGpu: row.tokensPerSecondPerGpu })),
     meets: prompts.meets && tokens.meets,
   };
+}
+
+/** Rows that leave room for the smallest of the others; all, where none does. */
+function withRoomFor(others: readonly WorkerRow[], rows: readonly WorkerRow[], budget: number): readonly WorkerRow[] {
+  const least = Math.min(...others.map(({ gpus }) => gpus));
+  const fitting = rows.filter(({ gpus }) => gpus + least <= budget);
+  return fitting.length > 0 ? fitting : rows;
 }
 
 /** Best engine of each layout: by rate where some are faster than the limit, else by time. */

@@ -1,6 +1,7 @@
 import { buildSurface, type Profile } from "#profiles";
 import { replicasFor } from "../picking/replicas.ts";
 import type { Mapping } from "../types.ts";
+import { excessBudget } from "./planner-settings.ts";
 import type { Run } from "./run-context.ts";
 import type { ProfilingResult } from "./types.ts";
 
@@ -15,7 +16,7 @@ export function capacityOf(
   sla: { itlMs: number },
 ): NonNullable<ProfilingResult["capacity"]> {
   const { requestRate, isl, osl } = request.workload;
-  const gpuBudget = request.planner?.maxGpuBudget ?? request.hardware.totalGpus;
+  const gpuBudget = excessBudget(request)?.there ?? request.planner?.maxGpuBudget ?? request.hardware.totalGpus;
   const plan = replicasFor(buildSurface(profile), {
     isl,
     osl,

@@ -18,7 +18,13 @@ export interface Chosen {
  */
 export async function choose(run: Run, sweep: SweepResults, content: ChoiceContent): Promise<Required<Chosen>> {
   const { request, log, services } = run;
-  const selection = selectEngines(sweep.prefill, sweep.decode, request.sla, request.dialect);
+  const selection = selectEngines(
+    sweep.prefill,
+    sweep.decode,
+    request.sla,
+    request.dialect,
+    request.hardware.totalGpus,
+  );
   for (const { level, text } of selection.notes) log[level](text);
   const { prefill, decode } = selection;
   if (prefill === undefined || decode === undefined) {

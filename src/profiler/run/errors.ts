@@ -23,6 +23,15 @@ export const noDgd = (skipped: readonly SkippedCandidate[]): UserError =>
     hint: SLA_REMEDIES,
   });
 
+export const tooManyGpus = (engines: string, needed: number, there: number): UserError =>
+  new UserError({
+    code: "PROFILER_TOO_MANY_GPUS",
+    exitCode: 1,
+    where: "hardware.totalGpus",
+    message: `one engine of each kind (${engines}) takes ${needed} GPUs, and there are ${there}`,
+    hint: "allow smaller engines (--max-num-gpus-per-engine), plan for more GPUs, or take a smaller or quantized model",
+  });
+
 export const interrupted = (): UserError =>
   new UserError({
     code: "PROFILER_INTERRUPTED",

@@ -15,6 +15,7 @@ import { buildCurves, checkContext } from "./curves.ts";
 import { deploymentYaml, enginesOf } from "./documents.ts";
 import { noDgd } from "./errors.ts";
 import { estimatedPick } from "./estimated-pick.ts";
+import { withinGpus } from "./gpus-there.ts";
 import { drawCurves, drawSweep } from "./pictures.ts";
 import type { Run } from "./run-context.ts";
 import type { Outcome } from "./swept-run.ts";
@@ -42,6 +43,7 @@ export async function pickedRun(run: Run): Promise<Outcome> {
   run.enter("SelectingConfig");
   run.heading("Phase 3: Selection");
   for (const text of pick.warnings) log.warning(text);
+  const engines = withinGpus(run, enginesOf(pick));
   const achieved = updatedSla(request.sla, pick, request.workload.osl);
   for (const text of achieved.warnings) log.warning(text);
   const sla = { ttftMs: achieved.ttftMs, itlMs: achieved.itlMs };
@@ -69,7 +71,6 @@ export async function pickedRun(run: Run): Promise<Outcome> {
   await breathe(run.services.signal);
   run.enter("GeneratingDGD");
   run.heading("Phase 6: DGD generation");
-  const engines = enginesOf(pick);
   const version = pick.backendVersion === undefined ? {} : { backendVersion: pick.backendVersion };
   const samples = profile === undefined ? {} : { profile };
   if (reads) {

@@ -6,6 +6,7 @@ import { interrupted } from "./errors.ts";
 import { openRunLog } from "./log.ts";
 import { openOutputFolder } from "./output-folder.ts";
 import { pickedRun } from "./picked-run.ts";
+import { excessBudget } from "./planner-settings.ts";
 import { makeRun, type Run } from "./run-context.ts";
 import { PHASE_MESSAGES, writeStatus } from "./status.ts";
 import { sweptRun } from "./swept-run.ts";
@@ -48,6 +49,14 @@ export async function runProfiler(
   try {
     run.enter("Initializing");
     for (const text of request.warnings) log.warning(text);
+    const excess = excessBudget(request);
+    if (excess !== null) {
+      const { budget, there } = excess;
+      log.warning(
+        `The planner's max_gpu_budget is set to ${there}, as there are no more GPUs (hardware.totalGpus): ` +
+          `found ${budget === null ? "no limit" : `${budget} GPUs`}`,
+      );
+    }
     const outcome = await (request.dialect === "1.0" ? pickedRun(run) : sweptRun(run));
     await cleanUp(run, closeSources);
     const { deployment } = outcome;

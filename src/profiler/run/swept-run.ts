@@ -12,6 +12,7 @@ import { capacityOf } from "./capacity.ts";
 import { choose } from "./choose.ts";
 import { buildCurves, checkContext, copyUnderOldNames, DECODE_FOLDER, PREFILL_FOLDER } from "./curves.ts";
 import { baseDeployment, candidateYaml, deploymentYaml, pairOf } from "./documents.ts";
+import { withinGpus } from "./gpus-there.ts";
 import { drawCurves, drawSweep } from "./pictures.ts";
 import type { Run } from "./run-context.ts";
 import type { ChoiceContent, ProfilingResult } from "./types.ts";
@@ -35,10 +36,11 @@ export async function sweptRun(run: Run): Promise<Outcome> {
   for (const { level, text } of space.notes) log[level](text);
   checkContext(run);
   const smallest = mappingOf("TP", space.gpuCounts[0] ?? 1);
-  const base = baseDeployment(run, pairOf(smallest, smallest));
+  const smallestPair = withinGpus(run, pairOf(smallest, smallest));
+  const base = baseDeployment(run, smallestPair);
   run.folder.write(
     "disagg_config.yaml",
-    deploymentYaml(run, pairOf(smallest, smallest), { planner: false, mocker: false, sla: request.sla }),
+    deploymentYaml(run, smallestPair, { planner: false, mocker: false, sla: request.sla }),
   );
   const sla = { ttftMs: request.sla.ttftMs, itlMs: request.sla.itlMs };
 
@@ -95,7 +97,7 @@ export async function sweptRun(run: Run): Promise<Outcome> {
   const capacity = profile === undefined ? undefined : capacityOf(run, profile, mappings, sla);
   // Without a rate to serve, one of each is what the planner starts from.
   const rated = request.workload.requestRate === undefined ? undefined : capacity;
-  const engines = pairOf(mappings.prefill, mappings.decode, rated);
+  const engines = withinGpus(run, pairOf(mappings.prefill, mappings.decode, rated));
   const parts = { planner: true, sla, ...(profile === undefined ? {} : { profile }) };
   run.folder.write(REAL, deploymentYaml(run, engines, { ...parts, mocker: false }));
   if (request.dialect === "0.8") run.folder.write(MOCK, deploymentYaml(run, engines, { ...parts, mocker: true }));

@@ -1,5 +1,5 @@
 import { type Note, note, warning } from "../space/note.ts";
-import type { DecodeResult, Dialect, PrefillResult } from "../types.ts";
+import type { DecodeResult, Dialect, Mapping, PrefillResult } from "../types.ts";
 import { bestWithin } from "./trade-off.ts";
 
 /** What the sweep recommends; absent where it gave nothing to choose from. */
@@ -18,17 +18,21 @@ export interface SlaTargets {
 
 /**
  * Of the candidates that keep the target the one of the highest throughput per GPU, the first of equals; where none does, a warning
- * and the one of the lowest latency.
+ * and the one of the lowest latency. Prefill is chosen first; engines that leave no room for one of the other kind are left out.
+ * @param totalGpus GPUs that there are; absent: not known
  */
 export function selectEngines(
   prefill: readonly PrefillResult[],
   decode: readonly DecodeResult[],
   sla: SlaTargets,
   dialect: Dialect,
+  totalGpus = Number.POSITIVE_INFINITY,
 ): Selection {
   const notes: Note[] = [];
-  const bestPrefill = bestWithin(prefill, (row) => row.ttftMs, sla.ttftMs);
-  const bestDecode = bestWithin(decode, (row) => row.itlMs, sla.itlMs);
+  const smallestDecode = Math.min(...decode.map(gpusOf));
+  const bestPrefill = bestWithin(roomFor(prefill, totalGpus - smallestDecode), (row) => row.ttftMs, sla.ttftMs);
+  const left = totalGpus - (bestPrefill === undefined ? 0 : gpusOf(bestPrefill.row));
+  const bestDecode = bestWithin(roomFor(decode, left), (row) => row.itlMs, sla.itlMs);
   if (bestPrefill === undefined) notes.push(warning("No prefill results produced; skipping recommendations."));
   else if (!bestPrefill.meets) notes.push(unmet("TTFT", bestPrefill.row.ttftMs, sla.ttftMs, dialect));
   if (bestDecode === undefined) notes.push(warning("No decode results produced; skipping recommendations."));
@@ -39,6 +43,16 @@ export function selectEngines(
     meets: { ttft: bestPrefill?.meets ?? false, itl: bestDecode?.meets ?? false },
     notes,
   };
+}
+
+function gpusOf({ mapping }: { mapping: Mapping }): number {
+  return mapping.layout.gpus;
+}
+
+/** All of them, where none has room: whoever makes the deployment refuses it. */
+function roomFor<Row extends { mapping: Mapping }>(rows: readonly Row[], gpus: number): readonly Row[] {
+  const fitting = rows.filter((row) => gpusOf(row) <= gpus);
+  return fitting.length > 0 ? fitting : rows;
 }
 
 function unmet(what: "TTFT" | "ITL", bestMs: number, targetMs: number, dialect: Dialect): Note {
