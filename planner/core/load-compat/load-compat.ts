@@ -88,9 +88,11 @@ class LoadCompat implements Planner {
     this.#options = options;
     this.#minWorkers = options.minWorkers;
     this.#models = { prefill: new PassRegression(regression), decode: new PassRegression(regression) };
-    if (profile !== null) {
-      this.#models.prefill.learnProfile(profile, ["prefill"]);
-      this.#models.decode.learnProfile(profile, context.mode === "agg" ? ["prefill", "decode"] : ["decode"]);
+    for (const role of ["prefill", "decode"] as const) {
+      // As in the reference: what was measured of a whole engine is not told to one whose attention has several ranks.
+      if (profile === null || (context.ranksPerWorker?.[role] ?? 1) > 1) continue;
+      const isWhole = role === "decode" && context.mode === "agg";
+      this.#models[role].learnProfile(profile, isWhole ? ["prefill", "decode"] : [role]);
     }
     this.#predictor =
       throughputIntervalMs === null

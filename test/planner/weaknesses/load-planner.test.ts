@@ -1,51 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  boundPair,
-  createPlanner,
-  type ForwardPass,
-  type Observation,
-  type Planner,
-  plannerConfigSchema,
-  resourceLimits,
-  type Targets,
-  withinBudget,
-} from "#planner/core";
-import { buildSurface } from "#profiles";
-import { active, disagg, observation, testProfile } from "../observations.ts";
+import { boundPair, type Observation, type Planner, resourceLimits, type Targets, withinBudget } from "#planner/core";
+import { active, observation } from "../observations.ts";
 import { seenFailing } from "./seen-failing.ts";
-
-type Strategy = "default" | "load-compat";
-
-function planner(strategy: Strategy, settings: Record<string, unknown> = {}): Planner {
-  const family = strategy === "default" ? "robust" : "compat";
-  const config = plannerConfigSchema.parse({ strategy, ...settings });
-  return createPlanner(config, { ...disagg, profile: testProfile }, buildSurface(testProfile, family));
-}
-
-/** A pass of a worker that has nothing to do unless told otherwise. */
-function pass(workerId: string, prefillTokens = 0, decodeKvTokens = 0): ForwardPass {
-  const sequences = Math.round(decodeKvTokens / 3150);
-  return {
-    workerId,
-    dpRank: 0,
-    counterId: 1,
-    wallTimeS: 0.01 + prefillTokens * 2e-5,
-    scheduled: {
-      prefillRequests: prefillTokens > 0 ? 1 : 0,
-      prefillTokens,
-      prefillKvTokens: 0,
-      decodeRequests: sequences,
-      decodeKvTokens,
-    },
-    queued: { prefillRequests: 0, prefillTokens: 0, decodeRequests: 0, decodeKvTokens: 0 },
-  };
-}
-
-const passes = (prefill: number, decode: number, tokens = 0) => ({
-  prefill: Array.from({ length: prefill }, (_, i) => pass(`p${i}`, tokens)),
-  decode: Array.from({ length: decode }, (_, i) => pass(`d${i}`, 0, 31_500)),
-});
+import { passes, planner } from "./two-planners.ts";
 
 describe("a wish beyond the budget", () => {
   const cases = fc.record({
@@ -174,43 +132,5 @@ describe("requests that miss the TTFT with workers enough", () => {
           planner("load-compat", { target: "sla", throughputInterval: "5s", predictor: "constant", maxGpus: 40 }),
         ),
       /workers: expected \d+ to be greater than/,
-    ));
-});
-
-describe("long prompts that come now and then", () => {
-  const ISL = 9000;
-  /** One tick in ten a worker computes a prompt; in between all are idle. Whoever asks must know what the next prompt takes. */
-  const claim = (plan: Planner, estimateMs: (values: Record<string, number>) => number) => {
-    let values: Record<string, number> = {};
-    for (let tick = 1; tick <= 60; tick++) {
-      const arrives = tick % 10 === 0;
-      const { values: said } = plan.tick(
-        observation(tick * 5000, arrives ? 0.2 : 0, {
-          startedIsl: arrives ? [ISL] : [],
-          meanIsl: arrives ? ISL : null,
-          workers: { prefill: active(2), decode: active(1) },
-          forwardPasses: passes(2, 1, arrives ? ISL : 0),
-        }),
-      );
-      values = { ...values, ...said };
-    }
-    expect(estimateMs(values), "ms").toBeGreaterThan(0.9 * (20 + 0.02 * ISL));
-  };
-
-  it("[W17 held] keep their length, which is that of requests", () =>
-    claim(planner("default", { minWorkers: { prefill: 2, decode: 1 } }), ({ prefillServiceMs }) => prefillServiceMs!));
-
-  it("[W17 shown] shrink where the mean is taken over passes, idle ones included", () =>
-    seenFailing(
-      () =>
-        claim(
-          planner("load-compat", {
-            target: "sla",
-            scaling: { load: true, throughput: false },
-            minWorkers: { prefill: 2, decode: 1 },
-          }),
-          ({ estimatedTtftMs }) => estimatedTtftMs!,
-        ),
-      /ms: expected \d/,
     ));
 });

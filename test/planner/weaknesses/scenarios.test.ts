@@ -71,6 +71,13 @@ const PAIRS: readonly Pair[] = [
     shown: "[W14 shown] takes one step at a time, and none while a worker starts",
     missed: ["slaAttainment", "ttft.p75"],
   },
+  {
+    ours: "sized-before-launch",
+    older: "sized-before-launch-load-compat",
+    held: "[W16c held] keeps the workers that were there before it knew anything",
+    shown: "[W16c shown] takes workers away until its first forecast, as its floor begins at one",
+    missed: ["scaleEvents", "slaAttainment", "ttft.p90"],
+  },
 ];
 
 function read(name: string): RunnableScenario {

@@ -147,7 +147,7 @@ describe("waiting for an environment that does not answer", () => {
 describe("GPU-hours of workers whose GPUs nobody states", () => {
   const claim = (hours: number) => expect(hours, "GPU-hours").toBeCloseTo(3, 9);
 
-  it("[W16 held] are counted by what the planner is configured with", async () => {
+  it("[W16a held] are counted by what the planner is configured with", async () => {
     const { service, clock } = madeService([null]);
     await service.start();
     await clock.advance(5000 + 3_600_000);
@@ -155,7 +155,7 @@ describe("GPU-hours of workers whose GPUs nobody states", () => {
     await service.stop();
   });
 
-  it("[W16 shown] are none where an unset count is zero", async () => {
+  it("[W16a shown] are none where an unset count is zero", async () => {
     const { service, clock, connector } = madeService([null]);
     await service.start();
     let hours = 0;
