@@ -96,6 +96,7 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 | \`min_gpu_budget\` above \`max_gpu_budget\` | refused |
 | \`prefill_min_endpoint\`, \`decode_min_endpoint\` in mode \`agg\`, or for a role that the mode lacks | refused |
 | \`environment: global-planner\` without \`global_planner_namespace\` | refused |
+| \`environment: local\` without \`control_url\` or \`graph_deployment_name\` | refused |
 | \`enable_power_awareness\` without a limit, in mode \`agg\`, or where nothing says what a worker draws | refused |
 | \`aic_perf_model\` without the layout of a role that is scaled | refused |
 | \`sla-compat\` in another mode than \`disagg\`; \`default\` in mode \`prefill\` or \`decode\` | refused |

@@ -103,6 +103,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
     },
     connector: {
       globalPlanner: globalPlanner(document),
+      local: local(document),
       virtualStore: storeAddress(document.virtual_store),
       virtualStoreAccess: {
         username: document.virtual_store_username,
@@ -178,6 +179,16 @@ function globalPlanner(document: PlannerDocument): PlannerServiceConfig["connect
     url: document.global_planner_url ?? `http://global-planner.${document.global_planner_namespace}:9087`,
     token: document.global_planner_token,
     tokenFile: document.global_planner_token_file,
+  };
+}
+
+function local(document: PlannerDocument): PlannerServiceConfig["connector"]["local"] {
+  if (document.environment !== "local" || document.control_url === null) return null;
+  return {
+    url: document.control_url,
+    token: document.control_token,
+    tokenFile: document.control_token_file,
+    leaseFolder: document.lease_folder,
   };
 }
 

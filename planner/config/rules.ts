@@ -214,6 +214,11 @@ function thresholdProblems(document: Document): RuleProblem[] {
   return problems;
 }
 
+const LOCAL_NEEDS = [
+  ["control_url", "UNDERSTUDY_CONTROL_URL"],
+  ["graph_deployment_name", "DYN_PARENT_DGD_K8S_NAME"],
+] as const;
+
 function connectorProblems(document: Document, given: (field: FieldName) => boolean): RuleProblem[] {
   const problems: RuleProblem[] = [];
   if (document.environment === "global-planner" && document.global_planner_namespace === null) {
@@ -222,10 +227,21 @@ function connectorProblems(document: Document, given: (field: FieldName) => bool
       message: "environment global-planner needs global_planner_namespace",
     });
   }
+  if (document.environment === "local") {
+    for (const [field, variable] of LOCAL_NEEDS) {
+      if (document[field] !== null) continue;
+      problems.push({
+        field,
+        message: `environment local needs ${field}`,
+        hint: `understudy up sets $${variable} for the planners that it runs`,
+      });
+    }
+  }
   for (const [one, other] of [
     ["metric_pulling_prometheus_token", "metric_pulling_prometheus_token_file"],
     ["api_token", "api_token_file"],
     ["global_planner_token", "global_planner_token_file"],
+    ["control_token", "control_token_file"],
   ] as const) {
     if (given(one) && given(other) && document[one] !== null && document[other] !== null) {
       problems.push({ field: one, message: `${one} and ${other} are both given`, hint: "keep one of them" });

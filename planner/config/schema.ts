@@ -33,8 +33,8 @@ export const dynamoFields = {
   mode: deployment(z.enum(["disagg", "prefill", "decode", "agg"]).default("disagg"), "What it scales"),
   backend: deployment(z.enum(["vllm", "sglang", "trtllm", "mocker"]).default("vllm"), "Backend of the engines"),
   environment: deployment(
-    z.enum(["kubernetes", "virtual", "global-planner", "none"]).default("kubernetes"),
-    "Where it scales; `none` (ours) decides and shows, and scales nothing",
+    z.enum(["kubernetes", "virtual", "global-planner", "local", "none"]).default("kubernetes"),
+    "Where it scales; `local` (ours): what `understudy up` runs; `none` (ours) decides and shows, and scales nothing",
   ),
   namespace: deployment(text.default("dynamo"), "Dynamo namespace of the deployment", { env: ["DYN_NAMESPACE"] }),
   model_name: deployment(orNull, "Model whose traffic is observed", { preset: "the deployment's own" }),
@@ -252,11 +252,24 @@ const ownFields = {
   scaling_max_wait_seconds: connector(seconds.default(1800), "Longest wait for a change to come about, s", {
     env: ["SCALING_MAX_WAIT_TIME"],
   }),
-  graph_deployment_name: connector(orNull, "`kubernetes`: name of the DynamoGraphDeployment", {
+  control_url: connector(z.url(address).nullable().default(null), "`local`: control API of `understudy up`", {
+    env: ["UNDERSTUDY_CONTROL_URL"],
+  }),
+  control_token: connector(orNull, "Bearer token that the control API asks for", { secret: true }),
+  control_token_file: connector(orNull, "File of that token, read anew for every request", {
+    env: ["UNDERSTUDY_CONTROL_TOKEN_FILE"],
+  }),
+  lease_folder: connector(
+    orNull,
+    "`local`: folder by which several planners of a deployment agree who acts; null: there is one",
+    { env: ["UNDERSTUDY_LEASE_DIR"] },
+  ),
+  graph_deployment_name: connector(orNull, "`kubernetes`, `local`: name of the DynamoGraphDeployment", {
     env: ["DYN_PARENT_DGD_K8S_NAME"],
   }),
-  kubernetes_namespace: connector(orNull, "`kubernetes`: namespace of the deployment", {
-    preset: "the pod's or the kubeconfig's",
+  kubernetes_namespace: connector(orNull, "`kubernetes`, `local`: namespace of the deployment", {
+    preset: "the pod's or the kubeconfig's; `local`: `default`",
+    env: ["DYN_PARENT_DGD_K8S_NAMESPACE"],
   }),
   kubeconfig: connector(orNull, "`kubernetes`: kubeconfig", { preset: "`$KUBECONFIG`, `~/.kube/config`, the pod's" }),
   kube_context: connector(orNull, "`kubernetes`: context of the kubeconfig", { preset: "the current one" }),

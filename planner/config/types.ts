@@ -140,6 +140,8 @@ export interface PlannerServiceConfig {
   connector: {
     /** Environment `global-planner`; null in others. */
     globalPlanner: { url: string; token: string | null; tokenFile: string | null } | null;
+    /** Environment `local`; null in others. */
+    local: { url: string; token: string | null; tokenFile: string | null; leaseFolder: string | null } | null;
     virtualStore: StoreAddress;
     virtualStoreAccess: {
       username: string | null;

@@ -19,6 +19,7 @@ export {
   ControlFailure,
   ControlUnavailable,
 } from "./local/client.ts";
+export { LocalConnector, type LocalConnectorOptions } from "./local/connector.ts";
 export {
   type ControlFault,
   controlFaultSchema,
@@ -36,6 +37,8 @@ export {
   STALE_VERSION,
   scaleBodySchema,
 } from "./local/protocol.ts";
+export { type LocalEndpoints, localEndpointsOf } from "./local/view.ts";
+export { LocalWatch, type LocalWatchOptions } from "./local/watch.ts";
 export { AdvisoryConnector, type AdvisoryConnectorOptions } from "./none.ts";
 export { type Pace, realPace } from "./pace.ts";
 export { FileStore, type FileStoreOptions } from "./stores/file-store.ts";

@@ -6,3 +6,4 @@ export type { TraceRequest } from "./traces/request-line.ts";
 export { loadHistory, readRequestTrace, trafficHistory } from "./traces/request-trace.ts";
 export type { DeploymentSource, ScrapeSourceOptions, SourceWorker, SourceWorkers } from "./types.ts";
 export { Fleet, type FleetOptions } from "./workers/fleet.ts";
+export { Roster } from "./workers/roster.ts";

@@ -73,8 +73,8 @@ export interface ObserverOptions {
 }
 
 export interface ScrapeSourceOptions extends ObserverOptions {
-  /** Frontends that share the deployment's traffic: addresses without a path. */
-  frontends: readonly string[];
+  /** Frontends that share the deployment's traffic: addresses without a path; asked again and again where they come and go. */
+  frontends: readonly string[] | (() => readonly string[]);
   sla: { ttftMs: number; itlMs: number };
   /** Whether an idle deployment would meet the TTFT for such a prompt; others are not judged. Default: all are. */
   feasible?: (isl: number) => boolean;

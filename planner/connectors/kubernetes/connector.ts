@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { randomStream } from "#common";
 import type { Role, Targets } from "#planner/core";
 import { type Pace, realPace } from "../pace.ts";
+import type { Backend } from "../roles.ts";
 import { unfitTargets } from "../targets.ts";
 import type { Connector, DeploymentFacts, DeploymentState, ScaleOutcome, ScaleRequest } from "../types.ts";
 import { describeRight, GraphApi, rightsFor } from "./api.ts";
@@ -10,7 +11,6 @@ import { type ClusterOptions, KubernetesClient } from "./client.ts";
 import { apiUnreachable, deploymentMissing, deploymentUnfit, forbidden } from "./errors.ts";
 import { type EventText, GraphEvents } from "./events.ts";
 import { ApiFailure, ApiUnavailable } from "./failure.ts";
-import type { Backend } from "./roles.ts";
 import { factsOf, stateOf, type View, viewOf } from "./view.ts";
 
 export interface KubernetesConnectorOptions {

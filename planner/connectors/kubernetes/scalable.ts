@@ -1,8 +1,8 @@
 import type { Role, Targets } from "#planner/core";
+import { type Backend, resolveRoles } from "../roles.ts";
 import { GraphApi } from "./api.ts";
 import { type ClusterOptions, KubernetesClient } from "./client.ts";
 import type { Graph, GraphComponent } from "./graph.ts";
-import { type Backend, resolveRoles } from "./roles.ts";
 
 /** What of a DynamoGraphDeployment can be scaled, found without knowing what its planner scales. */
 export interface ScalableGraph {
@@ -56,9 +56,9 @@ function scalableOf(graph: Graph): ScalableGraph {
 }
 
 function componentsOf(graph: Graph, backend: Backend): Components {
-  const { components } = resolveRoles(graph, { roles: ROLES, backend });
+  const { components } = resolveRoles(graph.components, { roles: ROLES, backend });
   if (sizeOf(components) > 0) return components;
-  return resolveRoles(graph, { roles: ["decode"], backend }).components;
+  return resolveRoles(graph.components, { roles: ["decode"], backend }).components;
 }
 
 function sizeOf(components: Components): number {

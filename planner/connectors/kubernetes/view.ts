@@ -1,8 +1,8 @@
 import type { Role, Targets } from "#planner/core";
+import { type RoleQuestion, type RoleResolution, resolveRoles } from "../roles.ts";
 import type { DeploymentFacts, DeploymentState, RoleState } from "../types.ts";
 import type { AdapterScale, CallOptions, GraphApi } from "./api.ts";
 import type { Graph, GraphComponent } from "./graph.ts";
-import { type RoleQuestion, type RoleResolution, resolveRoles } from "./roles.ts";
 
 /** One role's component with its adapter. */
 export interface Part {
@@ -18,12 +18,12 @@ export interface View {
   graph: Graph;
   /** In the roles' order. */
   parts: readonly Part[];
-  resolution: RoleResolution;
+  resolution: RoleResolution<GraphComponent>;
 }
 
 export async function viewOf(api: GraphApi, question: RoleQuestion, options: CallOptions = {}): Promise<View> {
   const graph = await api.graph(options);
-  const resolution = resolveRoles(graph, question);
+  const resolution = resolveRoles(graph.components, question);
   const found = question.roles.flatMap((role) => {
     const component = resolution.components[role];
     return component === undefined ? [] : [{ role, component }];

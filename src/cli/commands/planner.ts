@@ -26,6 +26,7 @@ Flags go before environment variables, those before the file, that before defaul
 Examples:
   $ understudy planner --config planner.yaml
   $ understudy planner --environment kubernetes --graph-deployment-name vllm-disagg --frontend-urls http://frontend:8000
+  $ understudy planner --environment local --control-url http://127.0.0.1:7070 --control-token-file token --graph-deployment-name llama
   $ understudy planner --environment none --advisory --frontend-urls http://127.0.0.1:8000 --profile-results-dir profiling_results
   $ understudy planner dry-run --trace trace.jsonl --profile profiling_results --predictor arima
   $ understudy planner compare --trace trace.jsonl --profile profiling_results --predictors constant,arima,ensemble

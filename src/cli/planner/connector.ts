@@ -11,6 +11,8 @@ import {
   KubernetesConnector,
   kubernetesLeadership,
   type Leadership,
+  LocalConnector,
+  type LocalConnectorOptions,
   openStore,
   type StoreAccess,
   storeLeadership,
@@ -80,6 +82,8 @@ function connectorOf(config: PlannerServiceConfig, identity: string, options: De
         maxWaitMs: config.connector.maxWaitMs,
         ...(discovery === null ? {} : { discovery }),
       });
+    case "local":
+      return new LocalConnector({ ...localAddress(config), ...roleQuestion(config) });
     case "none":
       return new AdvisoryConnector({ ...known, ...(discovery === null ? {} : { discovery }) });
     case "global-planner":
@@ -111,27 +115,43 @@ function globalPlannerConnector(
 }
 
 function kubernetesConnector(config: PlannerServiceConfig, identity: string, log: ServiceLog): KubernetesConnector {
-  const { modelName, backend, service } = config;
+  const { service } = config;
   return new KubernetesConnector({
+    ...roleQuestion(config),
     graphDeploymentName: graphName(config),
-    roles: rolesOf(config),
     identity,
     cluster: clusterOf(config),
     readOnly: service.advisory || config.environment === "global-planner",
     leaderElection: needsLeader(config),
     checkMs: config.connector.checkIntervalMs,
     warn: (text) => log.warn(text),
+  });
+}
+
+/** Where a local deployment is to be asked for, and which. */
+export function localAddress(config: PlannerServiceConfig): Pick<LocalConnectorOptions, "control" | "deployment"> {
+  const { url, token, tokenFile } = config.connector.local!;
+  const namespace = config.connector.kubernetesNamespace ?? "default";
+  return { control: { url, token, tokenFile }, deployment: { namespace, name: graphName(config) } };
+}
+
+/** How workers are told from one another. */
+export function roleQuestion(config: PlannerServiceConfig): Pick<LocalConnectorOptions, "roles" | "backend" | "model"> {
+  const { modelName, backend } = config;
+  return {
+    roles: rolesOf(config),
     ...(backend === "mocker" ? {} : { backend }),
     ...(modelName === null ? {} : { model: modelName }),
-  });
+  };
 }
 
 /**
  * Who only advises has nobody to agree with, and must not keep others from acting. Behind a global planner there is a place to agree only where
- * the cluster is seen.
+ * the cluster is seen, beside a local deployment only where a folder is named.
  */
 function needsLeader({ connector, service, environment }: PlannerServiceConfig): boolean {
   if (environment === "global-planner" && connector.kubeconfig === null) return false;
+  if (environment === "local" && connector.local!.leaseFolder === null) return false;
   return connector.leaderElection && !service.advisory && environment !== "none";
 }
 
@@ -140,6 +160,11 @@ async function leadershipOf(config: PlannerServiceConfig, identity: string): Pro
     // Not under the prefix that environments watch: the leader's signs of life would wake them.
     const key = `v1/${config.namespace}/planner-leader`;
     return storeLeadership(config.connector.virtualStore, storeAccess(config), { key, identity });
+  }
+  if (config.environment === "local") {
+    const { namespace, name } = localAddress(config).deployment;
+    const folder = config.connector.local!.leaseFolder!;
+    return storeLeadership({ kind: "file", folder }, {}, { key: `v1/${namespace}/${name}/planner-leader`, identity });
   }
   return kubernetesLeadership({ cluster: clusterOf(config), lease: `${graphName(config)}-planner`, identity });
 }

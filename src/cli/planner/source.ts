@@ -2,8 +2,16 @@ import { type Clock, UserError } from "#common";
 import { engineConfig, IdlePrefill, profileTiming } from "#mocker/engine";
 import type { ReadPlannerConfig } from "#planner/config";
 import type { ObservationSource, ServiceLog } from "#planner/service";
-import { type Fleet, PrometheusWorkers, prometheusSource, scrapeSource } from "#planner/sources";
+import {
+  type Fleet,
+  PrometheusWorkers,
+  prometheusSource,
+  type ScrapeSourceOptions,
+  scrapeSource,
+} from "#planner/sources";
 import { buildSurface, type Profile } from "#profiles";
+import { localAddress, roleQuestion } from "./connector.ts";
+import { LocalSight } from "./local.ts";
 
 /** Range of Prometheus' averages for strategies that decide more often than that: four scrapes at the usual 15 s. */
 const USUAL_RANGE_MS = 60_000;
@@ -16,8 +24,9 @@ export interface SourceParts {
 }
 
 /**
- * What the planner observes its deployment by: frontends where some are named, else Prometheus; and the workers that frontends,
- * the configuration or Prometheus name, for their loads and forward passes.
+ * What the planner observes its deployment by: frontends where some are named, else Prometheus where it is, else in a local deployment the
+ * frontends that its runner tells of; and the workers that frontends, the configuration, Prometheus or the runner name, for their loads
+ * and forward passes.
  * @throws UserError PLANNER_NO_SOURCE where there is nothing to observe; those of the sources
  */
 export function sourceOf(
@@ -25,25 +34,57 @@ export function sourceOf(
   parts: SourceParts,
 ): ObservationSource {
   const { metrics, environment } = config;
-  if (metrics.frontendUrls.length > 0) return told(frontendSource(config, parts), parts.log);
+  if (metrics.frontendUrls.length > 0) return told(namedFrontends(config, parts), parts.log);
   // The preset is the address of a service in a cluster.
   const isNamed = origins.get("metric_pulling_prometheus_endpoint") !== "default";
+  if (!isNamed && environment === "local") return told(localSource(config, parts), parts.log);
   if (!isNamed && (environment === "virtual" || environment === "none")) throw nothingToObserve(environment);
   return told(clusterSource(config, parts), parts.log);
 }
 
 type Config = ReadPlannerConfig["config"];
 
-function frontendSource(config: Config, { clock, fleet, profile }: SourceParts): ObservationSource {
-  const { metrics, sla, modelName } = config;
+function namedFrontends(config: Config, parts: SourceParts): ObservationSource {
+  const { fleet } = parts;
+  return frontendSource(config, parts, {
+    frontends: config.metrics.frontendUrls,
+    workers: () => fleet.read(),
+    whyNoWorkers: () => fleet.problems,
+  });
+}
+
+function localSource(config: Config, parts: SourceParts): ObservationSource {
+  const sight = new LocalSight({ ...localAddress(config), question: roleQuestion(config) });
+  const workers = config.metrics.workerUrls.length > 0 ? parts.fleet : sight;
+  const source = frontendSource(config, parts, {
+    frontends: () => sight.frontends(),
+    workers: () => workers.read(),
+    whyNoWorkers: () => workers.problems,
+  });
+  void sight.read();
+  return {
+    observe: (nowMs) => source.observe(nowMs),
+    get problems() {
+      return source.problems;
+    },
+    async close() {
+      await Promise.all([source.close(), sight.close()]);
+    },
+  };
+}
+
+function frontendSource(
+  config: Config,
+  { clock, profile }: SourceParts,
+  places: Pick<ScrapeSourceOptions, "frontends" | "workers" | "whyNoWorkers">,
+): ObservationSource {
+  const { sla, modelName } = config;
   const idle = new IdlePrefill(engineConfig({ timing: profileTiming(buildSurface(profile, "robust")) }));
   return scrapeSource({
     clock,
-    workers: () => fleet.read(),
-    whyNoWorkers: () => fleet.problems,
+    ...places,
     disaggregated: config.mode === "disagg",
     forwardPasses: needsForwardPasses(config),
-    frontends: metrics.frontendUrls,
     sla,
     feasible: (isl) => idle.ms(isl, 0) <= sla.ttftMs,
     idlePrefillMs: (isl, cachedTokens) => idle.ms(isl, cachedTokens),

@@ -135,6 +135,17 @@ describe("rules between fields", () => {
       "{environment: global-planner, global_planner_namespace: g, global_planner_token: a, global_planner_token_file: b}",
       /\(global_planner_token\): global_planner_token and global_planner_token_file are both given/,
     ],
+    ["a local deployment is nowhere", "environment: local", /environment local needs control_url/],
+    [
+      "a local deployment has no name",
+      "{environment: local, control_url: 'http://127.0.0.1:1'}",
+      /needs graph_deployment_name/,
+    ],
+    [
+      "a token for the runner twice",
+      "{environment: local, control_url: 'http://127.0.0.1:1', graph_deployment_name: g, control_token: a, control_token_file: b}",
+      /\(control_token\): control_token and control_token_file are both given/,
+    ],
     ["power has no limit", "enable_power_awareness: true", /enable_power_awareness needs total_gpu_power_limit/],
     [
       "power is unknown",

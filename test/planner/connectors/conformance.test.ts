@@ -4,6 +4,7 @@ import { waitFor } from "../../integration/processes.ts";
 import { describeWithEtcd } from "../../tools.ts";
 import { connectorConformance } from "./conformance.ts";
 import { HttpStoreServer } from "./http-store-server.ts";
+import { localFixture } from "./local-fixture.ts";
 import { SeverableStore, targetsOf, temporaryFolder } from "./stores.ts";
 import { virtualFixture } from "./virtual-fixture.ts";
 
@@ -77,6 +78,10 @@ connectorConformance(
   },
   { lacks: ["readiness"] },
 );
+
+connectorConformance("local", () => localFixture({ prefill: "VllmPrefillWorker", decode: "VllmDecodeWorker" }));
+
+connectorConformance("local of an aggregated deployment", () => localFixture({ decode: "worker" }));
 
 await describeWithEtcd("a real etcd", (etcd) => {
   connectorConformance(

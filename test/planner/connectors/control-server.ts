@@ -101,6 +101,11 @@ export class ControlServer {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
+  /** It is begun, where there was none. */
+  begin(deployment: LocalDeployment): void {
+    this.#deployment = deployment;
+  }
+
   /** The deployment as a whole takes no changes, or does again. */
   setReady(ready: boolean): void {
     this.#takesChanges = ready;

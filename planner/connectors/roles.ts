@@ -1,5 +1,4 @@
 import type { Role } from "#planner/core";
-import type { Graph, GraphComponent } from "./graph.ts";
 
 export type Backend = "vllm" | "sglang" | "trtllm";
 
@@ -10,8 +9,19 @@ const FORMER_NAMES: Record<Backend, Record<Role, string>> = {
   trtllm: { prefill: "TRTLLMPrefillWorker", decode: "TRTLLMDecodeWorker" },
 };
 
-export interface RoleResolution {
-  components: Partial<Record<Role, GraphComponent>>;
+/** What of a component tells whether it plays a role. */
+export interface RoleComponent {
+  name: string;
+  /** `prefill`, `decode`, `worker` …; null where nobody says. */
+  type: string | null;
+  /** Its type does not tell prefill from decode workers: names do, then. */
+  isUntyped: boolean;
+  /** Of its container, one word each. */
+  args: readonly string[];
+}
+
+export interface RoleResolution<Component extends RoleComponent> {
+  components: Partial<Record<Role, Component>>;
   /** Null where nobody says. */
   model: string | null;
   /** What keeps the deployment from being planned for; one sentence each. */
@@ -26,19 +36,27 @@ export interface RoleQuestion {
 }
 
 /** Which components play the roles, by their types, else by the names that workers had before they had types. */
-export function resolveRoles(graph: Graph, { roles, backend = "vllm", model }: RoleQuestion): RoleResolution {
-  const components: Partial<Record<Role, GraphComponent>> = {};
+export function resolveRoles<Component extends RoleComponent>(
+  all: readonly Component[],
+  { roles, backend = "vllm", model }: RoleQuestion,
+): RoleResolution<Component> {
+  const components: Partial<Record<Role, Component>> = {};
   const problems: string[] = [];
   for (const role of roles) {
-    const found = candidates(graph, role, backend, roles.length === 1);
+    const found = candidates(all, role, backend, roles.length === 1);
     if (found.length === 1) components[role] = found[0]!;
-    else problems.push(unresolved(graph, role, found));
+    else problems.push(unresolved(all, role, found));
   }
   const named = model === undefined ? modelOf(components, problems) : model;
   return { components, model: named, problems };
 }
 
-function candidates({ components }: Graph, role: Role, backend: Backend, isAlone: boolean): GraphComponent[] {
+function candidates<Component extends RoleComponent>(
+  components: readonly Component[],
+  role: Role,
+  backend: Backend,
+  isAlone: boolean,
+): Component[] {
   const typed = components.filter(({ type }) => type === role);
   if (typed.length > 0) return typed;
   const formerly = components.filter(({ name, isUntyped }) => isUntyped && name === FORMER_NAMES[backend][role]);
@@ -46,14 +64,14 @@ function candidates({ components }: Graph, role: Role, backend: Backend, isAlone
   return isAlone && role === "decode" ? components.filter(({ type }) => type === "worker") : [];
 }
 
-function unresolved({ components }: Graph, role: Role, found: readonly GraphComponent[]): string {
+function unresolved(components: readonly RoleComponent[], role: Role, found: readonly RoleComponent[]): string {
   if (found.length > 1)
     return `${found.length} components are ${role} workers: ${found.map(({ name }) => name).join(", ")}`;
   const others = components.map(({ name, type }) => (type === null ? name : `${name} (${type})`));
   return `no component is the ${role} worker; there are ${others.join(", ") || "none"}`;
 }
 
-function modelOf(components: Partial<Record<Role, GraphComponent>>, problems: string[]): string | null {
+function modelOf(components: Partial<Record<Role, RoleComponent>>, problems: string[]): string | null {
   const named = Object.values(components).flatMap(({ name, args }) => {
     const model = flag(args, "--served-model-name") ?? flag(args, "--model");
     return model === undefined ? [] : [{ name, model }];
