@@ -80,7 +80,10 @@ ${nested(itemOf(field("plugin_registration"), "in_process_plugins"), ["module", 
 
 ${nested(field("aic_perf_model"))}
 
-A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it is absent.
+A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it is absent. Both are answered by the built-in estimator
+([estimator.md](estimator.md)). \`aic_interpolation\` stands in place of a profile: it is sampled up to \`context_length\`, its own
+\`sweep_max_context_length\`, or the model's longest. \`aic_perf_model\` tells \`load-compat\` towards an SLA what a pass takes
+([planner.md](planner.md)); where nobody names a profile and there is none at its usual place, one is estimated of the same engines.
 
 ## Rules between fields
 
@@ -99,6 +102,7 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 | \`environment: local\` without \`control_url\` or \`graph_deployment_name\` | refused |
 | \`enable_power_awareness\` without a limit, in mode \`agg\`, or where nothing says what a worker draws | refused |
 | \`aic_perf_model\` without the layout of a role that is scaled | refused |
+| \`aic_perf_model\` with \`dp\` in a layout | \`prefill_engine_dp_size\`, \`decode_engine_dp_size\` where they are not given |
 | \`sla-compat\` in another mode than \`disagg\`; \`default\` in mode \`prefill\` or \`decode\` | refused |
 | a token and the file of it | refused |
 | \`scheduling.gateway.enabled\` | refused: plugins are listed here, none register themselves; the other fields of registration have no effect |

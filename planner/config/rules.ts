@@ -64,6 +64,10 @@ export function applyRules(written: PlannerDocument, provenance: Provenance): Ru
     set("enable_throughput_scaling", false);
     set("enable_load_scaling", true);
   }
+  for (const role of ["prefill", "decode"] as const) {
+    const ranks = document.aic_perf_model?.[`${role}_pick`]?.dp;
+    if (ranks !== undefined && !given(`${role}_engine_dp_size`)) set(`${role}_engine_dp_size`, ranks);
+  }
   const settled = { ...document, strategy };
   return { document: settled, ruled, notes, problems: problemsOf(settled, given) };
 }

@@ -1,6 +1,8 @@
 import type { LoadValues, PredictorTools } from "#planner/predictors";
 import type { Profile } from "#profiles";
 
+import type { PassModel } from "./load-compat/pass-model.ts";
+
 export type Role = "prefill" | "decode";
 
 /** Workers of one role. `starting` are paid for but not ready; `draining` finish their requests and go. */
@@ -179,6 +181,11 @@ export interface PlannerContext {
   firstTokenFrom?: "prefill" | "decode";
   /** Measurements that latency models begin with; absent: they learn from live passes alone. */
   profile?: Pick<Profile, "prefill" | "decode">;
+  /**
+   * Estimators of single passes by role (`decode` of an aggregated worker): strategies that ask for passes take them in place of regressions,
+   * and correct them by measured passes. Absent: none.
+   */
+  passModels?: Partial<Record<Role, PassModel>>;
   /** What predictors need of the outside: Prophet's library. */
   predictorTools?: PredictorTools;
   /** Traffic from before, by intervals of the given length (s), oldest first: what predictors learn before the first tick. */

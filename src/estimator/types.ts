@@ -119,6 +119,20 @@ export interface MemoryBreakdown {
   capacityBytes: number;
 }
 
+/** What one attention rank computes in one forward pass, summed over its requests. */
+export interface RankPass {
+  /** Prompts (or parts of prompts) in the pass. */
+  prompts: number;
+  /** Their tokens that are computed in it. */
+  promptTokens: number;
+  /** Their tokens from before: cached, or computed by earlier passes. */
+  cachedTokens: number;
+  /** Sequences that decode. */
+  sequences: number;
+  /** Σ context tokens of those. */
+  contextTokens: number;
+}
+
 /**
  * The built-in estimator's view of one engine. Synchronous, and fast enough to be asked in a loop (a microsecond or so once warm).
  * Batches and prompts are those of one attention rank, as the tables have them; `EngineEstimator` speaks of whole engines.
@@ -139,6 +153,11 @@ export interface NativeEngine {
   generationOperations(batch: number, context: number): OperationEstimate[];
   /** Bytes of activations of a pass of so many tokens on one rank. */
   activationBytes(tokens: number): number;
+  /**
+   * One forward pass as an engine would report it: prompts of their mean length, sequences of their mean context, rounded down (as
+   * aiconfigurator 0.12 takes ForwardPassMetrics). Both at once share all but their attention. Nothing takes no time.
+   */
+  forwardPass(pass: RankPass): Estimate;
   /** Parts of a pass that mixes prompt chunks with decoding sequences (in-flight batching); see the aggregated model. */
   mixedStep(contextTokens: number, generationTokens: number, isl: number, osl: number): Estimate;
 }

@@ -15,9 +15,11 @@ import type { LoadThresholds } from "./easy-load.ts";
 import { latestPasses } from "./engine-load.ts";
 import { loadReason, powerReason, throughputReason } from "./explain.ts";
 import type { GpuBounds } from "./gpu-bounds.ts";
+import { latencyModel } from "./latency-model.ts";
 import type { LoopOutcome } from "./loop-outcome.ts";
+import type { LearningPassModel } from "./pass-model.ts";
 import { withinPower } from "./power-limit.ts";
-import { PassRegression, type PassRegressionOptions } from "./regression/pass-regression.ts";
+import type { PassRegressionOptions } from "./regression/pass-regression.ts";
 import { ScalingCore } from "./scaling-core.ts";
 import { TrafficSum } from "./traffic-window.ts";
 import type { LoadReason, OptimizationTarget, ThroughputReason } from "./words.ts";
@@ -66,7 +68,7 @@ class LoadCompat implements Planner {
   readonly needsForwardPasses: boolean;
   readonly #options: LoadCompatOptions;
   readonly #core: ScalingCore;
-  readonly #models: Record<Role, PassRegression>;
+  readonly #models: Record<Role, LearningPassModel>;
   readonly #predictor: LoadPredictor | null;
   readonly #traffic = new TrafficSum();
   #minWorkers: Targets;
@@ -87,13 +89,8 @@ class LoadCompat implements Planner {
     this.needsForwardPasses = options.loadIntervalMs !== null || options.target === "sla";
     this.#options = options;
     this.#minWorkers = options.minWorkers;
-    this.#models = { prefill: new PassRegression(regression), decode: new PassRegression(regression) };
-    for (const role of ["prefill", "decode"] as const) {
-      // As in the reference: what was measured of a whole engine is not told to one whose attention has several ranks.
-      if (profile === null || (context.ranksPerWorker?.[role] ?? 1) > 1) continue;
-      const isWhole = role === "decode" && context.mode === "agg";
-      this.#models[role].learnProfile(profile, isWhole ? ["prefill", "decode"] : [role]);
-    }
+    const model = (role: Role) => latencyModel(role, regression, context, surface, profile);
+    this.#models = { prefill: model("prefill"), decode: model("decode") };
     this.#predictor =
       throughputIntervalMs === null
         ? null

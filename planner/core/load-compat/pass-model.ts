@@ -1,7 +1,13 @@
+import type { EngineLoad } from "./engine-load.ts";
+
 /** What one data-parallel rank computes in one forward pass. */
 export interface RankLoad {
   /** Prompt tokens computed in the pass, without cached ones. */
   prefillTokens: number;
+  /** Prompts that they belong to; absent: not known. */
+  prefillRequests?: number;
+  /** Tokens of those prompts from before, which are not computed in the pass; absent: not known. */
+  prefillKvTokens?: number;
   decodeRequests: number;
   /** Σ context tokens of the decoding sequences. */
   decodeKvTokens: number;
@@ -11,6 +17,12 @@ export interface RankLoad {
 export interface PassModel {
   /** ms; null: the model does not know yet. */
   passMs(ranks: readonly RankLoad[]): number | null;
+}
+
+/** A model that passes teach. */
+export interface LearningPassModel extends PassModel {
+  /** One engine's pass, one entry per rank. */
+  learnPasses(engine: EngineLoad): void;
 }
 
 /** What an engine takes at most; unknown limits are filled with `DEFAULT_LIMITS`. */

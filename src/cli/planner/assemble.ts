@@ -18,10 +18,11 @@ import {
   type TickingPlanner,
 } from "#planner/service";
 import { Fleet } from "#planner/sources";
-import { buildSurface, loadProfile } from "#profiles";
+import { buildSurface } from "#profiles";
 import { type PlannerPageInput, plannerContent, plannerPage } from "#src/report";
 import { type DeploymentOptions, type OpenDeployment, openDeployment } from "./connector.ts";
 import { plannerContext, strategyConfig } from "./core-config.ts";
+import { passModels, plannerProfile } from "./estimated-engines.ts";
 import { withPlugins } from "./plugins.ts";
 import { sourceOf } from "./source.ts";
 
@@ -45,7 +46,7 @@ export async function assemblePlanner(
 ): Promise<AssembledPlanner> {
   for (const note of notes) log.info(note);
   strategyConfig(config);
-  const profile = loadProfile(config.profile.source);
+  const profile = await plannerProfile(config, origins, log.info);
   const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
   const deployment = await openDeployment(config, { fleet, profile, log });
   try {
@@ -63,7 +64,7 @@ async function assembleFor(
 ): Promise<AssembledPlanner> {
   const clock = wallClock(1);
   const strategy = strategyConfig(config);
-  const context = plannerContext(config, profile);
+  const context = { ...plannerContext(config, profile), ...passModels(config, log.warn) };
   const planner = await withPlugins(
     createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy))),
     config,

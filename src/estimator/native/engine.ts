@@ -1,10 +1,19 @@
 import type { ModelFacts } from "../models/types.ts";
-import type { EngineFacts, EngineSpec, Estimate, MemoryBreakdown, NativeEngine, OperationEstimate } from "../types.ts";
+import type {
+  EngineFacts,
+  EngineSpec,
+  Estimate,
+  MemoryBreakdown,
+  NativeEngine,
+  OperationEstimate,
+  RankPass,
+} from "../types.ts";
 import type { EngineGraph } from "./graph.ts";
 import { type Operation, ORIGINS, type Pass, type Step } from "./operation.ts";
 
 /** Steps of a mean over an output, as the source's static pass takes them. */
 const OUTPUT_STRIDE = 32;
+const NO_WORK: Estimate = { ms: 0, origin: ORIGINS[0]!, adjusted: false };
 const ATTENTION: ReadonlySet<string> = new Set(["attention", "window_attention"]);
 
 export interface EngineParts {
@@ -26,14 +35,33 @@ export function engineOf({ graph, model: _, ...parts }: EngineParts): NativeEngi
   const generation = (batch: number, context: number): Estimate =>
     timed(graph.generation, { batch, tokens: 1, prefix: 0, context });
 
+  const context = (batch: number, isl: number, prefix = 0): Estimate =>
+    timed(graph.context, contextPass(batch, isl, prefix));
+
+  const forwardPass = ({ prompts, promptTokens, cachedTokens, sequences, contextTokens }: RankPass): Estimate => {
+    const hasPrompts = prompts > 0 && promptTokens > 0;
+    const held = Math.max(1, Math.floor(contextTokens / Math.max(1, sequences)));
+    if (!hasPrompts) return sequences > 0 ? generation(sequences, held) : NO_WORK;
+    const prefix = Math.floor(cachedTokens / prompts);
+    const isl = prefix + Math.max(1, Math.floor(promptTokens / prompts));
+    if (sequences <= 0) return context(prompts, isl, prefix);
+    const together: Pass = { batch: 1, tokens: promptTokens + sequences, prefix: 0, context: 0 };
+    return sumOf([
+      timed(contextRest, together),
+      timed(contextAttention, contextPass(prompts, isl, prefix)),
+      timed(generationAttention, { batch: sequences, tokens: 1, prefix: 0, context: held }),
+    ]);
+  };
+
   return {
     spec: parts.spec,
     facts: parts.facts,
     memory: parts.memory,
     kvTokensPerRank: parts.kvTokensPerRank,
     activationBytes: parts.activationBytes,
-    context: (batch, isl, prefix = 0) => timed(graph.context, contextPass(batch, isl, prefix)),
+    context,
     generation,
+    forwardPass,
     meanGeneration: (batch, isl, osl) => meanOverOutput(generation, batch, isl, osl),
     contextOperations: (batch, isl, prefix = 0) => listed(graph.context, contextPass(batch, isl, prefix)),
     generationOperations: (batch, context) => listed(graph.generation, { batch, tokens: 1, prefix: 0, context }),

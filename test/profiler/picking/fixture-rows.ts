@@ -116,6 +116,12 @@ export function simpleEngine(
     kvTokensPerRank: 1e6,
     context: (batch, isl) => of(times.passMs + batch * isl * times.promptTokenMs * share),
     generation,
+    forwardPass: ({ promptTokens, sequences, contextTokens }) =>
+      of(
+        times.passMs +
+          promptTokens * times.promptTokenMs * share +
+          decoding(sequences, contextTokens / Math.max(1, sequences)),
+      ),
     meanGeneration: (batch, isl, osl) => generation(batch, isl + osl / 2),
     contextOperations: () => [],
     generationOperations: () => [],

@@ -1,8 +1,9 @@
 import type { Profile } from "#profiles";
 import type { EngineLoad } from "../engine-load.ts";
-import type { PassModel, RankLoad } from "../pass-model.ts";
+import type { LearningPassModel, RankLoad } from "../pass-model.ts";
 import { evaluateHinge, fitHinge, type HingeFit, LEAST_FOR_HINGE } from "./hinge-fit.ts";
 import { evaluate, fitNonNegative, type LinearFit } from "./linear-fit.ts";
+import { isTelling, mostLoaded, PASS_FEATURES, type PassKind, passKind, passTimeMs } from "./pass-kind.ts";
 import { type Sample, SpreadSamples } from "./retention.ts";
 
 export interface PassRegressionOptions {
@@ -17,24 +18,15 @@ export interface PassRegressionOptions {
 /** No pass is said to take less, ms. */
 const LEAST_MS = 1e-6;
 
-type Kind = "prefill" | "decode" | "mixed";
-
-/** Features by kind: prompt tokens; sequences and KV tokens; prompt and KV tokens. */
-const FEATURES: Record<Kind, (load: RankLoad) => number[]> = {
-  prefill: ({ prefillTokens }) => [prefillTokens],
-  decode: ({ decodeRequests, decodeKvTokens }) => [decodeRequests, decodeKvTokens],
-  mixed: ({ prefillTokens, decodeKvTokens }) => [prefillTokens, decodeKvTokens],
-};
-
 /**
  * Time of a pass learnt from passes: one regression each for prompts, for decoding and for both at once, over the most loaded
  * rank. No slope is below 0, and with enough samples prompts are fitted by two straight pieces (Dynamo's estimator of 2026,
  * where it has no table of its own). Before there are mixed passes one counts as the sum of its two halves.
  */
-export class PassRegression implements PassModel {
+export class PassRegression implements LearningPassModel {
   readonly #minSamples: number;
-  readonly #samples: Record<Kind, SpreadSamples>;
-  readonly #fits = new Map<Kind, ((x: readonly number[]) => number) | null>();
+  readonly #samples: Record<PassKind, SpreadSamples>;
+  readonly #fits = new Map<PassKind, ((x: readonly number[]) => number) | null>();
 
   constructor({ maxSamples, buckets, minSamples }: PassRegressionOptions) {
     this.#minSamples = minSamples;
@@ -48,16 +40,17 @@ export class PassRegression implements PassModel {
   /** A measured pass: its ranks' loads, ms. Heartbeats (0 ms) and passes without any load say nothing. */
   learn(ranks: readonly RankLoad[], wallTimeMs: number): void {
     const load = mostLoaded(ranks);
-    if (!(wallTimeMs > 0) || (load.prefillTokens <= 0 && load.decodeRequests <= 0)) return;
-    const kind = kindOf(load);
-    this.#samples[kind].add({ x: FEATURES[kind](load), y: wallTimeMs });
+    if (!isTelling(load, wallTimeMs)) return;
+    const kind = passKind(load);
+    this.#samples[kind].add({ x: PASS_FEATURES[kind](load), y: wallTimeMs });
     this.#fits.delete(kind);
   }
 
-  /** One engine's passes, one per rank. */
   learnPasses(engine: EngineLoad): void {
-    const ranks = engine.map(({ scheduled }) => scheduled);
-    this.learn(ranks, 1000 * Math.max(...engine.map(({ wallTimeS }) => wallTimeS)));
+    this.learn(
+      engine.map(({ scheduled }) => scheduled),
+      passTimeMs(engine),
+    );
   }
 
   /** The measurements of a profile as if they were passes: single prompts, and batches of sequences of equal context. */
@@ -80,7 +73,7 @@ export class PassRegression implements PassModel {
 
   passMs(ranks: readonly RankLoad[]): number | null {
     const load = mostLoaded(ranks);
-    const kind = kindOf(load);
+    const kind = passKind(load);
     const ms = this.#ofKind(kind, load) ?? (kind === "mixed" ? this.#ofHalves(load) : null);
     return ms === null ? null : Math.max(LEAST_MS, ms);
   }
@@ -91,35 +84,21 @@ export class PassRegression implements PassModel {
     return prefillMs === null || decodeMs === null ? null : prefillMs + decodeMs;
   }
 
-  #ofKind(kind: Kind, load: RankLoad): number | null {
+  #ofKind(kind: PassKind, load: RankLoad): number | null {
     let estimate = this.#fits.get(kind);
     if (estimate === undefined) {
       estimate = this.#samples[kind].count < this.#minSamples ? null : fitted(kind, [...this.#samples[kind]]);
       this.#fits.set(kind, estimate);
     }
-    return estimate === null ? null : estimate(FEATURES[kind](load));
+    return estimate === null ? null : estimate(PASS_FEATURES[kind](load));
   }
 }
 
-function fitted(kind: Kind, samples: readonly Sample[]): ((x: readonly number[]) => number) | null {
+function fitted(kind: PassKind, samples: readonly Sample[]): ((x: readonly number[]) => number) | null {
   if (kind === "prefill" && samples.length >= LEAST_FOR_HINGE) {
     const hinge: HingeFit | null = fitHinge(samples);
     if (hinge !== null) return ([tokens]) => evaluateHinge(hinge, tokens!);
   }
   const line: LinearFit | null = fitNonNegative(samples);
   return line === null ? null : (x) => evaluate(line, x);
-}
-
-function kindOf({ prefillTokens, decodeRequests, decodeKvTokens }: RankLoad): Kind {
-  if (prefillTokens <= 0) return "decode";
-  return decodeRequests > 0 || decodeKvTokens > 0 ? "mixed" : "prefill";
-}
-
-function mostLoaded(ranks: readonly RankLoad[]): RankLoad {
-  if (ranks.length === 1) return ranks[0]!;
-  return {
-    prefillTokens: Math.max(0, ...ranks.map(({ prefillTokens }) => prefillTokens)),
-    decodeRequests: Math.max(0, ...ranks.map(({ decodeRequests }) => decodeRequests)),
-    decodeKvTokens: Math.max(0, ...ranks.map(({ decodeKvTokens }) => decodeKvTokens)),
-  };
 }

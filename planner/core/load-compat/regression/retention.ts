@@ -18,11 +18,19 @@ export class SpreadSamples {
   #least: number[] = [];
   #greatest: number[] = [];
   #count = 0;
+  readonly #isFixed: boolean;
 
-  /** @param buckets over all features: with two features a perfect square */
-  constructor(features: number, buckets: number, maxSamples: number) {
+  /**
+   * @param buckets over all features: with two features a perfect square
+   * @param greatest of each feature, for buckets that lie between 0 and it whatever comes; samples beyond are not kept
+   */
+  constructor(features: number, buckets: number, maxSamples: number, greatest?: readonly number[]) {
     this.#maxSamples = maxSamples;
     this.#perFeature = Math.round(buckets ** (1 / features));
+    this.#isFixed = greatest !== undefined;
+    if (greatest === undefined) return;
+    this.#least = greatest.map(() => 0);
+    this.#greatest = [...greatest];
   }
 
   get count(): number {
@@ -38,10 +46,21 @@ export class SpreadSamples {
     return this.#greatest[feature] ?? 0;
   }
 
+  /** What lies in the bucket of these features; none where they lie beyond a fixed range. */
+  near(x: readonly number[]): readonly Sample[] {
+    return this.#isWithin(x) ? (this.#buckets.get(this.#bucketOf(x)) ?? []) : [];
+  }
+
   add(sample: Sample): void {
-    if (this.#widen(sample.x)) this.#redistribute();
+    if (this.#isFixed) {
+      if (!this.#isWithin(sample.x)) return;
+    } else if (this.#widen(sample.x)) this.#redistribute();
     this.#put(sample);
     if (++this.#count > this.#maxSamples) this.#dropOne();
+  }
+
+  #isWithin(x: readonly number[]): boolean {
+    return x.every((value, feature) => value >= this.#least[feature]! && value <= this.#greatest[feature]!);
   }
 
   #widen(x: readonly number[]): boolean {
