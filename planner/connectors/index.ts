@@ -8,8 +8,10 @@ export {
   type WireScaleAnswer,
   type WireScaleRequest,
 } from "./global-planner/protocol.ts";
-export type { ClusterOptions } from "./kubernetes/client.ts";
+export { type ClusterOptions, KubernetesClient } from "./kubernetes/client.ts";
 export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
+export { type EventText, ObjectEvents } from "./kubernetes/events.ts";
+export { ApiFailure, ApiUnavailable } from "./kubernetes/failure.ts";
 export { type KubernetesLeadershipOptions, kubernetesLeadership } from "./kubernetes/leadership.ts";
 export { type ScalableGraph, scalableGraphs } from "./kubernetes/scalable.ts";
 export {

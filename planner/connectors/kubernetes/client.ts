@@ -155,6 +155,8 @@ export class KubernetesClient {
       signal,
       bodyTimeout,
       headersTimeout: this.#timeoutMs,
+      // An HTTP/2 session with streams that were aborted before, such as watches, throws where nobody can catch it when it is closed (undici 8.12).
+      ...{ allowH2: false },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(dispatcher === undefined ? {} : { dispatcher }),
     });

@@ -7,10 +7,11 @@ import { unfitTargets } from "../targets.ts";
 import type { Connector, DeploymentFacts, DeploymentState, ScaleOutcome, ScaleRequest } from "../types.ts";
 import { describeRight, GraphApi, rightsFor } from "./api.ts";
 import { Change, type Changed } from "./change.ts";
-import { type ClusterOptions, KubernetesClient } from "./client.ts";
+import { type ClusterOptions, FIELD_MANAGER, KubernetesClient } from "./client.ts";
 import { apiUnreachable, deploymentMissing, deploymentUnfit, forbidden } from "./errors.ts";
-import { type EventText, GraphEvents } from "./events.ts";
+import { type EventSubject, type EventText, ObjectEvents } from "./events.ts";
 import { ApiFailure, ApiUnavailable } from "./failure.ts";
+import { GROUP, type Graph } from "./graph.ts";
 import { factsOf, stateOf, type View, viewOf } from "./view.ts";
 
 export interface KubernetesConnectorOptions {
@@ -53,7 +54,7 @@ export class KubernetesConnector implements Connector {
   readonly #pace: Pace;
   readonly #random: () => number;
   readonly #identity: string;
-  #open: { api: GraphApi; events: GraphEvents } | null = null;
+  #open: { api: GraphApi; events: ObjectEvents } | null = null;
 
   constructor(options: KubernetesConnectorOptions) {
     this.#options = options;
@@ -75,8 +76,9 @@ export class KubernetesConnector implements Connector {
       if (lacking.length > 0) throw forbidden(api.place, lacking.map(describeRight));
       const view = await this.#view(api, call);
       if (view.resolution.problems.length > 0) throw deploymentUnfit(api.place, view.resolution.problems);
+      const reporter = { controller: FIELD_MANAGER, instance: this.#identity, action: "Scaling" };
       const told = (why: string) => this.#warn(`an event can't be sent: ${why}`);
-      this.#open = { api, events: new GraphEvents(client, this.#identity, told) };
+      this.#open = { api, events: new ObjectEvents(client, reporter, told) };
       return factsOf(view);
     } catch (error) {
       await client.close();
@@ -154,7 +156,7 @@ export class KubernetesConnector implements Connector {
     await open?.api.client.close();
   }
 
-  #opened(): { api: GraphApi; events: GraphEvents } {
+  #opened(): { api: GraphApi; events: ObjectEvents } {
     if (this.#open === null) throw new Error("the connector is not open");
     return this.#open;
   }
@@ -207,27 +209,35 @@ export class KubernetesConnector implements Connector {
     }
   }
 
-  #announce(events: GraphEvents, changed: Changed, reason: string): void {
+  #announce(events: ObjectEvents, changed: Changed, reason: string): void {
     const { view, before, status, message } = changed;
     if (view === null) return;
     const roles = Object.keys(before) as Role[];
     if (status === "applied" && roles.length > 0) {
-      events.tell(view.graph, { type: "Normal", reason: scaledReason(changed), note: `${message}: ${reason}` });
+      events.tell(subjectOf(view.graph), {
+        type: "Normal",
+        reason: scaledReason(changed),
+        note: `${message}: ${reason}`,
+      });
     } else if (status === "refused" || status === "failed") {
-      events.tell(view.graph, { type: "Warning", reason: "ScalingFailed", note: message });
+      events.tell(subjectOf(view.graph), { type: "Warning", reason: "ScalingFailed", note: message });
     }
     for (const { role, component, adapter } of view.parts) {
       if (adapter !== null || !component.mayHaveAdapter || before[role] === undefined) continue;
       const note = `${component.name} has no scaling adapter: its replicas are set in the deployment itself`;
       this.#warn(note);
       const text: EventText = { type: "Warning", reason: "ScalingAdapterMissing", note };
-      events.tell(view.graph, text);
+      events.tell(subjectOf(view.graph), text);
     }
   }
 
   #warn(text: string): void {
     this.#options.warn?.(text);
   }
+}
+
+function subjectOf({ version, name, namespace, uid }: Graph): EventSubject {
+  return { apiVersion: `${GROUP}/${version}`, kind: "DynamoGraphDeployment", name, namespace, uid };
 }
 
 function scaledReason({ before, inForce }: Changed): string {

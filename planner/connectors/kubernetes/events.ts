@@ -1,6 +1,5 @@
 import { randomStream } from "#common";
-import { FIELD_MANAGER, type KubernetesClient } from "./client.ts";
-import type { Graph } from "./graph.ts";
+import type { KubernetesClient } from "./client.ts";
 
 export interface EventText {
   type: "Normal" | "Warning";
@@ -9,33 +8,52 @@ export interface EventText {
   note: string;
 }
 
+/** What an event is about. */
+export interface EventSubject {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  namespace: string;
+  uid: string | null;
+}
+
+/** Who tells. */
+export interface EventReporter {
+  /** Name of the kind of program, as in `kubectl describe`. */
+  controller: string;
+  /** Name of this one of several. */
+  instance: string;
+  /** What it does to what it tells of, such as `Scaling`. */
+  action: string;
+}
+
 /** The same event within this time counts on, as client-go's broadcaster does. */
 const SERIES_MS = 6 * 60_000;
 /** Of a note (events.k8s.io/v1). */
 const LONGEST_NOTE = 1024;
 const RETRY = { deadlineMs: 2_000 };
 
-/** Events about one deployment. Whatever goes wrong with them, nothing else does. */
-export class GraphEvents {
+/** Events about objects. Whatever goes wrong with them, nothing else does. */
+export class ObjectEvents {
   readonly #client: KubernetesClient;
-  readonly #instance: string;
+  readonly #reporter: EventReporter;
   readonly #failed: (why: string) => void;
   readonly #series = new Map<string, { name: string; count: number; lastMs: number }>();
   readonly #random: () => number;
   #sending: Promise<void> = Promise.resolve();
 
-  /** @param instance name of this planner among several */
-  constructor(client: KubernetesClient, instance: string, failed: (why: string) => void) {
+  /** @param failed told why an event could not be sent */
+  constructor(client: KubernetesClient, reporter: EventReporter, failed: (why: string) => void) {
     this.#client = client;
-    this.#instance = instance;
+    this.#reporter = reporter;
     this.#failed = failed;
-    this.#random = randomStream(`${instance}/${Date.now()}`, "event names").next;
+    this.#random = randomStream(`${reporter.instance}/${Date.now()}`, "event names").next;
   }
 
   /** Sends in the background, in order. */
-  tell(graph: Graph, text: EventText): void {
+  tell(subject: EventSubject, text: EventText): void {
     this.#sending = this.#sending
-      .then(() => this.#send(graph, text))
+      .then(() => this.#send(subject, text))
       .catch((error: unknown) => this.#failed(error instanceof Error ? error.message : String(error)));
   }
 
@@ -44,11 +62,11 @@ export class GraphEvents {
     await this.#sending;
   }
 
-  async #send(graph: Graph, { type, reason, note }: EventText): Promise<void> {
+  async #send(subject: EventSubject, { type, reason, note }: EventText): Promise<void> {
     const nowMs = Date.now();
     const time = `${new Date(nowMs).toISOString().slice(0, -1)}000Z`;
-    const key = JSON.stringify([graph.uid, type, reason, note]);
-    const path = `/apis/events.k8s.io/v1/namespaces/${graph.namespace}/events`;
+    const key = JSON.stringify([subject.uid, type, reason, note]);
+    const path = `/apis/events.k8s.io/v1/namespaces/${subject.namespace}/events`;
     const earlier = this.#series.get(key);
     if (earlier !== undefined && nowMs - earlier.lastMs < SERIES_MS) {
       const count = earlier.count + 1;
@@ -62,7 +80,7 @@ export class GraphEvents {
       this.#series.set(key, { name: earlier.name, count, lastMs: nowMs });
       return;
     }
-    const name = `${graph.name}.${nowMs.toString(16)}${Math.floor(this.#random() * 2 ** 32).toString(16)}`;
+    const name = `${subject.name}.${nowMs.toString(16)}${Math.floor(this.#random() * 2 ** 32).toString(16)}`;
     for (const [old, { lastMs }] of this.#series) if (nowMs - lastMs >= SERIES_MS) this.#series.delete(old);
     await this.#client.request({
       method: "POST",
@@ -71,21 +89,15 @@ export class GraphEvents {
       body: {
         apiVersion: "events.k8s.io/v1",
         kind: "Event",
-        metadata: { name, namespace: graph.namespace },
+        metadata: { name, namespace: subject.namespace },
         eventTime: time,
-        reportingController: FIELD_MANAGER,
-        reportingInstance: this.#instance.slice(0, 128),
-        action: "Scaling",
+        reportingController: this.#reporter.controller,
+        reportingInstance: this.#reporter.instance.slice(0, 128),
+        action: this.#reporter.action,
         type,
         reason,
         note: note.length > LONGEST_NOTE ? `${note.slice(0, LONGEST_NOTE - 1)}…` : note,
-        regarding: {
-          apiVersion: `nvidia.com/${graph.version}`,
-          kind: "DynamoGraphDeployment",
-          name: graph.name,
-          namespace: graph.namespace,
-          ...(graph.uid === null ? {} : { uid: graph.uid }),
-        },
+        regarding: { ...subject, uid: subject.uid ?? undefined },
       },
     });
     this.#series.set(key, { name, count: 1, lastMs: nowMs });
