@@ -14,6 +14,8 @@ export { backendImage, backendOfImage, plannerImage } from "./images.ts";
 export { MANIFESTS, type Manifest } from "./manifests/catalogue.ts";
 export { MANIFEST_DEFAULTS, type ManifestOptions } from "./manifests/options.ts";
 export { mergeByName } from "./merge.ts";
+export { type PlanOptions, planDeployments } from "./plan/plan-deployments.ts";
+export { type ManifestDocument, readManifests } from "./plan/read-manifests.ts";
 export { previewDeployment } from "./preview.ts";
 export { renderDeployment } from "./render.ts";
 export type * from "./types.ts";

@@ -4,6 +4,12 @@ import { countAt, ensureList, ensureObject, type JsonObject, objectAt, objectsAt
 /** What a component says it is; `worker` where it says no more than that. */
 export type Role = "frontend" | "prefill" | "decode" | "worker" | "planner" | "other";
 
+/** Objects of a list, and where the list is. */
+export interface PlacedList {
+  list: JsonObject[];
+  path: string;
+}
+
 /** Name of the GPU resource in Kubernetes' own terms. */
 export const GPU_RESOURCE = "nvidia.com/gpu";
 
@@ -37,6 +43,16 @@ export abstract class Component {
   abstract setSecret(name: string): void;
   /** Lets an autoscaler change the replicas through a scaling adapter. */
   abstract setScalable(): void;
+  abstract isScalable(): boolean;
+  /** Where the main container is, for errors. */
+  abstract containerPath(): string;
+  /** Lists of environment variables, with their places; what comes later overrides. */
+  abstract envLists(): PlacedList[];
+  /** Secrets all whose keys are environment variables, by fields of the component's own. */
+  abstract envSecrets(): string[];
+  /** Volume claims that fields of the component's own mount. */
+  abstract claimMounts(): { claim: string; mountPath: string; path: string }[];
+  abstract probe(field: "readinessProbe" | "livenessProbe" | "startupProbe"): JsonObject | undefined;
 
   /** @throws UserError where there is none */
   container(): JsonObject {
@@ -106,140 +122,13 @@ export abstract class Component {
   }
 }
 
-/** v1alpha1: what a pod has is spread over fields of the service's own and `extraPodSpec`. */
-export class Service extends Component {
-  role(): Role {
-    const sub = textAt(this.fields, "subComponentType", this.path);
-    const type = textAt(this.fields, "componentType", this.path);
-    if (sub === "prefill" || sub === "decode") return sub;
-    if (type === "prefill" || type === "decode") return type;
-    if (type === "frontend" || type === "worker" || type === "planner") return type;
-    // The oldest manifests say nothing but the service's name.
-    if (type === undefined || type === "main") return roleOfName(this.name);
-    return "other";
-  }
-
-  setRole(role: Role): void {
-    if (role === "prefill" || role === "decode") {
-      this.fields.componentType = "worker";
-      this.fields.subComponentType = role;
-      return;
-    }
-    delete this.fields.subComponentType;
-    if (role !== "other") this.fields.componentType = role;
-  }
-
-  podSpec(): JsonObject {
-    return ensureObject(this.fields, "extraPodSpec", this.path);
-  }
-
-  findContainer(): JsonObject | undefined {
-    const pod = objectAt(this.fields, "extraPodSpec", this.path);
-    return pod && objectAt(pod, "mainContainer", `${this.path}.extraPodSpec`);
-  }
-
-  ensureContainer(): JsonObject {
-    return ensureObject(this.podSpec(), "mainContainer", `${this.path}.extraPodSpec`);
-  }
-
-  gpus(): number | undefined {
-    const resources = objectAt(this.fields, "resources", this.path);
-    for (const kind of ["limits", "requests"]) {
-      const gpu = (resources && objectAt(resources, kind, `${this.path}.resources`))?.gpu;
-      if (gpu !== undefined && gpu !== null) return Number(gpu);
-    }
-    return undefined;
-  }
-
-  setGpus(count: number): void {
-    const resources = ensureObject(this.fields, "resources", this.path);
-    // A text in this version's schema. Kubernetes demands a limit of what can't be overcommitted, so both are set.
-    ensureObject(resources, "requests", this.path).gpu = String(count);
-    ensureObject(resources, "limits", this.path).gpu = String(count);
-  }
-
-  setSecret(name: string): void {
-    this.fields.envFromSecret = name;
-  }
-
-  setScalable(): void {
-    this.fields.scalingAdapter = { ...objectAt(this.fields, "scalingAdapter", this.path), enabled: true };
-  }
+/** Environment of a container. */
+export function containerEnv(container: JsonObject, path: string): PlacedList {
+  return { list: objectsAt(container, "env", path), path: `${path}.env` };
 }
 
-/** v1beta1: a native pod template, whose container `main` is meant. */
-export class PodComponent extends Component {
-  role(): Role {
-    const type = textAt(this.fields, "type", this.path);
-    switch (type) {
-      case "frontend":
-      case "prefill":
-      case "decode":
-      case "worker":
-      case "planner":
-        return type;
-      case undefined:
-        return roleOfName(this.name);
-      default:
-        return "other";
-    }
-  }
-
-  setRole(role: Role): void {
-    if (role === "other") delete this.fields.type;
-    else this.fields.type = role;
-  }
-
-  podSpec(): JsonObject {
-    return ensureObject(ensureObject(this.fields, "podTemplate", this.path), "spec", `${this.path}.podTemplate`);
-  }
-
-  findContainer(): JsonObject | undefined {
-    const template = objectAt(this.fields, "podTemplate", this.path);
-    const spec = template && objectAt(template, "spec", `${this.path}.podTemplate`);
-    if (!spec) return undefined;
-    return objectsAt(spec, "containers", `${this.path}.podTemplate.spec`).find(({ name }) => name === "main");
-  }
-
-  ensureContainer(): JsonObject {
-    const found = this.findContainer();
-    if (found) return found;
-    const made: JsonObject = { name: "main" };
-    ensureList(this.podSpec(), "containers", `${this.path}.podTemplate.spec`).push(made);
-    return made;
-  }
-
-  gpus(): number | undefined {
-    const container = this.findContainer();
-    const resources = container && objectAt(container, "resources", this.path);
-    for (const kind of ["limits", "requests"]) {
-      const gpu = (resources && objectAt(resources, kind, `${this.path}.resources`))?.[GPU_RESOURCE];
-      if (gpu !== undefined && gpu !== null) return Number(gpu);
-    }
-    return undefined;
-  }
-
-  setGpus(count: number): void {
-    const resources = ensureObject(this.ensureContainer(), "resources", this.path);
-    ensureObject(resources, "limits", this.path)[GPU_RESOURCE] = String(count);
-    const requests = objectAt(resources, "requests", this.path);
-    if (requests?.[GPU_RESOURCE] !== undefined) requests[GPU_RESOURCE] = String(count);
-  }
-
-  setSecret(name: string): void {
-    const container = this.ensureContainer();
-    const sources = ensureList(container, "envFrom", this.path);
-    const has = sources.some((source) => objectAt(source, "secretRef", this.path)?.name === name);
-    if (!has) sources.push({ secretRef: { name } });
-  }
-
-  setScalable(): void {
-    // Its presence opts in: this version's schema has no `enabled`, and a strict API server refuses it.
-    this.fields.scalingAdapter = objectAt(this.fields, "scalingAdapter", this.path) ?? {};
-  }
-}
-
-function roleOfName(name: string): Role {
+/** What the oldest manifests say by nothing but the name. */
+export function roleOfName(name: string): Role {
   const lower = name.toLowerCase();
   if (lower === "frontend" || lower === "planner") return lower;
   return "other";

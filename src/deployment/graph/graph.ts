@@ -7,9 +7,11 @@ import {
   wrongType,
 } from "../errors.ts";
 import type { DgdVersion, KubernetesObject } from "../types.ts";
-import { type Component, PodComponent, type Role, Service } from "./component.ts";
+import type { Component, PlacedList, Role } from "./component.ts";
 import { ensureList, ensureObject, isObject, type JsonObject, listAt, objectAt, objectsAt, textAt } from "./json.ts";
 import { canonicalNames, type WorkerBackend } from "./names.ts";
+import { PodComponent } from "./pod-component.ts";
+import { Service } from "./service.ts";
 
 const GROUP = "nvidia.com";
 /** Most components that v1beta1 takes. */
@@ -40,6 +42,9 @@ export abstract class Graph {
   abstract rename(from: string, to: string): void;
   /** Mounts a PVC that exists already. */
   abstract mountClaim(component: Component, claim: string, mountPath: string): void;
+
+  /** Environment that all components share. */
+  abstract sharedEnv(): PlacedList;
 
   name(): string {
     return this.object.metadata?.name ?? "";
@@ -139,6 +144,10 @@ class ServiceGraph extends Graph {
     );
   }
 
+  sharedEnv(): PlacedList {
+    return { list: objectsAt(this.spec, "envs", this.root), path: `${this.root}.envs` };
+  }
+
   mountClaim(component: Component, claim: string, mountPath: string): void {
     const claims = ensureList(this.spec, "pvcs", this.root);
     if (!claims.some(({ name }) => name === claim)) claims.push({ name: claim, create: false });
@@ -180,6 +189,10 @@ class ComponentGraph extends Graph {
     if (from === to) return;
     this.remove(to);
     for (const component of this.#list()) if (component.name === from) component.name = to;
+  }
+
+  sharedEnv(): PlacedList {
+    return { list: objectsAt(this.spec, "env", this.root), path: `${this.root}.env` };
   }
 
   mountClaim(component: Component, claim: string, mountPath: string): void {

@@ -1,11 +1,20 @@
-/** What one replica of a component runs. */
+/** What one replica of a component runs; `command` is any other command of ours. */
 export type ReplicaKind = "worker" | "frontend" | "planner" | "profiler" | "command";
 
-/** A file that a replica finds: of a ConfigMap, a Secret or another volume of its pod. */
+/** A file that a replica finds: of a ConfigMap or a Secret that its pod mounts. */
 export interface MountedFile {
   /** Where the manifest mounts it, such as `/workspace/profile/prefill_raw_data.json`. */
   mountPath: string;
   content: Uint8Array;
+}
+
+/** A folder that is mounted, and empty until something is written or lies on the claim already. */
+export interface MountedFolder {
+  mountPath: string;
+  /** Name of the volume claim that all who name it share; null: the replica's own. */
+  claim: string | null;
+  /** Folder of the claim that is mounted, without a slash in front; null: the whole claim. */
+  subPath: string | null;
 }
 
 /** What a manifest says of one replica, translated to our own command line. */
@@ -13,17 +22,22 @@ export interface ReplicaTemplate {
   kind: ReplicaKind;
   /**
    * Our own command and its flags, without the program: `["mocker", "--disaggregation-mode", "prefill", …]`. Ports, addresses, folders
-   * of leases and the like are left out: they are the runner's to add. Of `command` the program and its arguments.
+   * of leases and the like are left out: they are the runner's to add. `%{metadata.name}` and `%{metadata.uid}` stand for the
+   * replica's own name and id, here and in `env`: `forReplica` fills them in.
    */
   argv: readonly string[];
-  /** Environment of the manifest, references to ConfigMaps and Secrets resolved. */
+  /** Environment of the manifest, references to ConfigMaps and Secrets resolved, and what Dynamo's operator adds. */
   env: Readonly<Record<string, string>>;
-  /** Files of its volumes; paths under them in `argv` and `env` are the manifest's, for the runner to rewrite. */
+  /** Places in the container where something is mounted: paths at and under them in `argv` and `env` are the manifest's (`rewritePaths`). */
+  mounts: readonly string[];
   files: readonly MountedFile[];
-  /** Folders that are mounted and empty or persistent: volume claims, emptyDir. `claim` names a shared one. */
-  folders: readonly { mountPath: string; claim: string | null }[];
+  folders: readonly MountedFolder[];
   /** Workers that one replica stands for (`--num-workers`, `multinode` does not count). */
   workersPerReplica: number;
+  /** Port that the manifest has it serve on; null where it says none. */
+  port: number | null;
+  /** Of a planner: the Prometheus that its manifest names and that may be reached from outside a cluster; null: frontend and workers are to be scraped. */
+  prometheus: string | null;
   /** Probes of the manifest; null where it has none: the kind's own health endpoint is asked then. */
   probes: { readiness: Probe | null; liveness: Probe | null; startup: Probe | null };
   /** How long a replica may take to end what it has, s. */

@@ -1,0 +1,133 @@
+import { posix } from "node:path";
+import { type FlagRule, type FlagTable, flags, flagValue, type GivenFlag, readFlags, translated } from "../flags.ts";
+import { containerPath, mountedProfile } from "./paths.ts";
+import { PLAIN, type Source, type Translation } from "./translation.ts";
+
+const KV_CACHE_DTYPES = ["auto", "bfloat16", "fp8", "fp8_ds_mla", "fp8_e4m3", "fp8_e5m2", "fp8_inc"];
+const BACKENDS = ["vllm", "sglang", "trtllm"];
+const SAME_SCHEDULER: FlagRule = {
+  value: "text",
+  leave: "there is one scheduler here, vLLM's",
+};
+const NOT_MODELLED: FlagRule = {
+  value: "text",
+  refuse: {
+    reason: "speculative decoding is not modelled",
+    hint: "--decode-speedup-ratio divides decode times",
+  },
+};
+const OVER_HTTP: FlagRule = { value: "text", leave: "workers and frontends meet over HTTP here" };
+
+/** The flags of `python3 -m dynamo.mocker`, of all its generations. */
+const FLAGS: FlagTable = new Map([
+  ...flags({ value: "text" }, "model-path", "model-name", "endpoint", "extra-engine-args", "planner-profile-data"),
+  ...flags({ value: "text" }, "reasoning", "aic-system", "aic-backend-version"),
+  ...flags({ value: "count" }, "num-gpu-blocks-override", "block-size", "max-num-seqs", "max-num-batched-tokens"),
+  ...flags({ value: "count" }, "max-model-len", "data-parallel-size", "num-workers", "kv-bytes-per-token"),
+  ...flags({ value: "count" }, "aic-tp-size", "aic-moe-tp-size", "aic-moe-ep-size", "aic-attention-dp-size"),
+  ...flags({ value: "number" }, "watermark", "speedup-ratio", "decode-speedup-ratio", "startup-time", "stagger-delay"),
+  ...flags({ value: "number" }, "gpu-memory-utilization", "mem-fraction-static", "free-gpu-memory-fraction"),
+  ...flags({ value: "number" }, "kv-transfer-bandwidth"),
+  ...flags({ value: "switch" }, "enable-prefix-caching", "no-enable-prefix-caching"),
+  ...flags({ value: "switch" }, "enable-chunked-prefill", "no-enable-chunked-prefill"),
+  ...flags({ value: "switch" }, "aic-perf-model", "is-prefill-worker", "is-decode-worker"),
+  ...flags({ value: ["lifo", "fifo"] }, "preemption-mode"),
+  ...flags({ value: BACKENDS }, "engine-type", "aic-backend"),
+  ...flags({ value: ["agg", "prefill", "decode"] }, "disaggregation-mode"),
+  ...flags({ value: ["full_prompt", "destination_missing"] }, "kv-transfer-timing-mode"),
+  ...flags({ value: KV_CACHE_DTYPES }, "kv-cache-dtype"),
+  ...flags(SAME_SCHEDULER, "sglang-schedule-policy", "sglang-page-size", "sglang-max-prefill-tokens"),
+  ...flags(SAME_SCHEDULER, "sglang-chunked-prefill-size", "sglang-clip-max-new-tokens"),
+  ...flags(SAME_SCHEDULER, "sglang-schedule-conservativeness", "trtllm-capacity-scheduler-policy"),
+  ...flags(NOT_MODELLED, "aic-nextn", "aic-nextn-accept-rates", "aic-mtp-seed"),
+  ...flags(OVER_HTTP, "discovery-backend", "request-plane", "event-plane", "store-kv", "bootstrap-ports"),
+  ...flags({ value: "text", leave: "KV events are at GET /kv_events here" }, "zmq-kv-events-ports", "zmq-replay-ports"),
+  ...flags(
+    { value: "switch", leave: "KV events are at GET /kv_events here" },
+    ...["durable-kv-events", "no-durable-kv-events", "enable-local-indexer", "no-enable-local-indexer"],
+  ),
+  ...flags(
+    {
+      value: "text",
+      refuse: {
+        reason: "recorded answers are not replayed",
+        hint: "leave it out: the same prompt gets the same text",
+      },
+    },
+    "response-replay-trace-path",
+  ),
+]);
+
+/** Tokens of a block where nothing says it, by the engine that is played. */
+const BLOCK_SIZES: Readonly<Record<string, number>> = { trtllm: 32 };
+
+/** `python3 -m dynamo.mocker` as `understudy mocker`. @throws UserError for what can't be honoured */
+export function translateMocker(source: Source): Translation {
+  const { scope, program } = source;
+  const where = scope.component.containerPath();
+  const given = readFlags(program.args, FLAGS, program.name, where);
+  const kept = withoutRivals(withoutRoleSwitches(given), scope.note).flatMap((flag) => ownFlag(flag, given, source));
+  const argv = ["mocker", ...translated(kept, FLAGS, scope.note)];
+  return { ...workerOf(argv), argv };
+}
+
+/** What a worker's command line of ours says of it. */
+export function workerOf(argv: readonly string[]): Omit<Translation, "argv"> {
+  const mode =
+    flagValue(argv, "disaggregation-mode") ??
+    (argv.includes("--is-prefill-worker") ? "prefill" : argv.includes("--is-decode-worker") ? "decode" : "agg");
+  const path = flagValue(argv, "model-path");
+  const model =
+    flagValue(argv, "model-name") ?? flagValue(argv, "served-model-name") ?? flagValue(argv, "model") ?? null;
+  const count = Number(flagValue(argv, "num-workers") ?? 1);
+  return {
+    ...PLAIN,
+    kind: "worker",
+    workersPerReplica: Number.isSafeInteger(count) && count > 0 ? count : 1,
+    worker: {
+      role: mode === "prefill" || mode === "decode" ? mode : "worker",
+      model: model ?? (path === undefined ? null : posix.basename(path)),
+    },
+  };
+}
+
+/** The old switches of roles are the mode. */
+function withoutRoleSwitches(given: readonly GivenFlag[]): GivenFlag[] {
+  return given.map((flag) => {
+    if (flag.name !== "is-prefill-worker" && flag.name !== "is-decode-worker") return flag;
+    return { name: "disaggregation-mode", value: flag.name === "is-prefill-worker" ? "prefill" : "decode" };
+  });
+}
+
+/** Times come from one source: what was measured goes before what is estimated. */
+function withoutRivals(given: readonly GivenFlag[], note: (text: string) => void): GivenFlag[] {
+  const has = (name: string) => given.some((flag) => flag.name === name);
+  if (!has("planner-profile-data") || !has("aic-perf-model")) return [...given];
+  note("--aic-perf-model and what belongs to it left aside: --planner-profile-data says the times");
+  return given.filter(({ name }) => !name.startsWith("aic-"));
+}
+
+/** A flag whose value means something else here. */
+function ownFlag(flag: GivenFlag, all: readonly GivenFlag[], source: Source): GivenFlag[] {
+  const { scope } = source;
+  const { name, value } = flag;
+  if (name === "engine-type" && value !== "vllm") {
+    scope.note(`--engine-type ${value} left aside: there is one scheduler here, vLLM's`);
+    const size = BLOCK_SIZES[value!];
+    const isSized = size === undefined || all.some((other) => other.name === "block-size");
+    return isSized ? [] : [{ name: "block-size", value: String(size) }];
+  }
+  if (name === "planner-profile-data") return [{ name, value: mountedProfile(value!, `--${name}`, source) }];
+  if (name === "extra-engine-args") return [{ name, value: containerPath(value!, source) }];
+  if (name === "model-path") return [{ name, value: modelPath(value!, all, source) }];
+  return [flag];
+}
+
+/** Weights on a claim are not here: the model's name says as much of it. */
+function modelPath(path: string, all: readonly GivenFlag[], { scope, mounts }: Source): string {
+  const name = all.find((flag) => flag.name === "model-name")?.value;
+  const isOnClaim = mounts.folders.some(({ mountPath }) => path === mountPath || path.startsWith(`${mountPath}/`));
+  if (name === undefined || !isOnClaim) return path;
+  scope.note(`--model-path ${path} is ${name} here: what its volume holds is not at hand`);
+  return name;
+}
