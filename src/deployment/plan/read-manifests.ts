@@ -13,7 +13,7 @@ export interface ManifestDocument {
 }
 
 /**
- * The objects of a stream of YAML documents, or of JSON; those of a `List` one by one.
+ * The objects of a stream of YAML documents, or of JSON; those of a `List` one by one, empty documents left out.
  * @param file name for errors
  * @throws UserError DEPLOYMENT_INVALID_YAML, DEPLOYMENT_FILE_TOO_LARGE, with `file:line:column`
  */
@@ -31,7 +31,7 @@ export function readManifests(text: string, file: string): ManifestDocument[] {
         locate: under(["items", i])!,
       }));
     }
-    return [{ value, file, ...lineOf(locate([])), locate }];
+    return value === null ? [] : [{ value, file, ...lineOf(locate([])), locate }];
   });
 }
 

@@ -81,7 +81,8 @@ function settingsOf(given: readonly GivenFlag[], config: Config | undefined, { v
       const field = FIELDS.get(name);
       return field === undefined ? [] : [{ flag: `--${name}`, field, value: value ?? true }];
     }),
-    environment: Object.fromEntries(variables),
+    // What the runner will say.
+    environment: { UNDERSTUDY_CONTROL_URL: "http://127.0.0.1", ...Object.fromEntries(variables) },
     ...(config === undefined ? {} : { config: config.argument, readFile: () => config.text ?? "" }),
   });
 }
