@@ -1,11 +1,10 @@
 /**
- * A real kube-apiserver for tests, without docker: built from the Go module k8s.io/kubernetes through Go's module proxy, once,
- * into the cache. `node scripts/kube-apiserver.ts` builds it and prints its path.
+ * A real kube-apiserver for tests, without docker, and kubectl where there is none: built from the Go module k8s.io/kubernetes
+ * through Go's module proxy, once, into the cache. `node scripts/kube-apiserver.ts` builds the server and prints its path.
  */
-import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { constants, setPriority } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { downloadModule, findGo, runGo } from "./go.ts";
 import { findOnPath, lastLines, once, ToolMissing, toolCache } from "./tool-cache.ts";
 
 /** A version whose staging modules are all published: of 1.32.13 one is missing, for example. */
@@ -14,7 +13,7 @@ export const KUBE_APISERVER_VERSION = "1.34.4";
 const BUILD_TIMEOUT_MS = 45 * 60_000;
 
 /** kube-apiserver's own main, less what only its release build needs. */
-const MAIN_GO = `package main
+const SERVER_GO = `package main
 
 import (
 	"os"
@@ -32,6 +31,20 @@ func main() {
 }
 `;
 
+/** kubectl's own main, less its plugins for clouds' accounts. */
+const KUBECTL_GO = `package main
+
+import (
+	"k8s.io/component-base/cli"
+	"k8s.io/kubectl/pkg/cmd"
+	_ "k8s.io/kubernetes/pkg/features"
+)
+
+func main() {
+	cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand())
+}
+`;
+
 /**
  * Path of kube-apiserver: $UNDERSTUDY_KUBE_APISERVER, else the one built into the cache, else built now.
  * @throws ToolMissing without Go, or where the build fails
@@ -42,30 +55,39 @@ export async function ensureKubeApiserver(): Promise<string> {
     if (existsSync(named)) return named;
     throw new ToolMissing(`UNDERSTUDY_KUBE_APISERVER names ${named}, which does not exist`);
   }
-  const folder = toolCache("kube-apiserver", `v${KUBE_APISERVER_VERSION}`);
-  await once(folder, () => build(folder));
-  return join(folder, "kube-apiserver");
+  return ensureBuilt("kube-apiserver", SERVER_GO);
 }
 
-async function build(folder: string): Promise<void> {
-  const go = findOnPath(["go", "go.exe"]) ?? ["/usr/local/go/bin/go"].find((path) => existsSync(path));
-  if (go === undefined) throw new ToolMissing("kube-apiserver is not built yet, and there is no Go to build it with");
+/** Path of kubectl: the system's, else built. @throws ToolMissing without Go, or where the build fails */
+export async function ensureKubectl(): Promise<string> {
+  return findOnPath(["kubectl"]) ?? ensureBuilt("kubectl", KUBECTL_GO);
+}
+
+async function ensureBuilt(program: string, main: string): Promise<string> {
+  const folder = toolCache(program, `v${KUBE_APISERVER_VERSION}`);
+  await once(folder, () => build(folder, program, main));
+  return join(folder, program);
+}
+
+async function build(folder: string, program: string, main: string): Promise<void> {
+  const go = findGo();
+  if (go === undefined) throw new ToolMissing(`${program} is not built yet, and there is no Go to build it with`);
   const source = join(folder, "source");
   mkdirSync(source, { recursive: true });
-  const run = (args: readonly string[]) => runGo(go, args, source);
+  const run = (args: readonly string[]) => runGo(go, args, source, BUILD_TIMEOUT_MS);
   const version = `v${KUBE_APISERVER_VERSION}`;
   const [major, minor] = KUBE_APISERVER_VERSION.split(".");
   try {
-    const downloaded = JSON.parse(await run(["mod", "download", "-json", `k8s.io/kubernetes@${version}`]));
-    writeFileSync(join(source, "go.mod"), goModule(readFileSync((downloaded as { GoMod: string }).GoMod, "utf8")));
-    writeFileSync(join(source, "main.go"), MAIN_GO);
+    const { GoMod } = await downloadModule(go, `k8s.io/kubernetes@${version}`, source, BUILD_TIMEOUT_MS);
+    writeFileSync(join(source, "go.mod"), goModule(readFileSync(GoMod, "utf8")));
+    writeFileSync(join(source, "main.go"), main);
     await run(["mod", "tidy", "-e"]);
     const at = "k8s.io/component-base/version";
     const stamps = `-X ${at}.gitVersion=${version} -X ${at}.gitMajor=${major} -X ${at}.gitMinor=${minor}`;
     const flags = ["-mod=mod", "-trimpath", "-buildvcs=false", "-ldflags", `-s -w ${stamps}`];
-    await run(["build", ...flags, "-o", join(folder, "kube-apiserver"), "."]);
+    await run(["build", ...flags, "-o", join(folder, program), "."]);
   } catch (error) {
-    throw new ToolMissing(`kube-apiserver ${version} can't be built: ${lastLines(error)}`);
+    throw new ToolMissing(`${program} ${version} can't be built: ${lastLines(error)}`);
   }
   rmSync(source, { recursive: true, force: true });
 }
@@ -86,24 +108,6 @@ function goModule(kubernetes: string): string {
     ...staging.map((name) => `replace ${name} => ${name} ${published}`),
     "",
   ].join("\n");
-}
-
-function runGo(go: string, args: readonly string[], folder: string): Promise<string> {
-  const env = {
-    ...process.env,
-    CGO_ENABLED: "0",
-    GOFLAGS: "",
-    GOWORK: "off",
-    PATH: `${dirname(go)}:${process.env.PATH}`,
-  };
-  return new Promise((resolve, reject) => {
-    const options = { cwd: folder, env, timeout: BUILD_TIMEOUT_MS, maxBuffer: 1 << 28 };
-    const child = execFile(go, [...args], options, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(Object.assign(error, { stderr }));
-    });
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
-  });
 }
 
 if (import.meta.main) console.log(await ensureKubeApiserver());

@@ -8,6 +8,7 @@ export {
   type WireScaleAnswer,
   type WireScaleRequest,
 } from "./global-planner/protocol.ts";
+export { GLOBAL_PLANNER_LEASE, plannerLease } from "./kubernetes/api.ts";
 export { type ClusterOptions, KubernetesClient } from "./kubernetes/client.ts";
 export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
 export { type EventText, ObjectEvents } from "./kubernetes/events.ts";

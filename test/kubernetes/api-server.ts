@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { EtcdServer } from "../etcd.ts";
 import { freePort, waitFor } from "../integration/processes.ts";
 
 /** Those whom the server knows; `admin` may do all, the others what a Role lets them. */
-export type ApiUser = "admin" | "planner" | "stranger";
+export type ApiUser = "admin" | "planner" | "frontend" | "stranger";
 
 export interface KubeObject {
   apiVersion?: string;
@@ -24,7 +24,25 @@ export interface KubeObject {
   [field: string]: unknown;
 }
 
+/** One request, as the server's audit log has it. */
+export interface AuditEvent {
+  verb: string;
+  requestURI: string;
+  user: { username: string };
+  /** Absent of requests for no resource, such as discovery. */
+  objectRef?: { apiGroup?: string; resource: string; subresource?: string; namespace?: string; name?: string };
+  responseStatus?: { code: number };
+  annotations?: Record<string, string>;
+}
+
 const START_MS = 120_000;
+/** Who asked for what, and what came of it; not what was sent. */
+const AUDIT_POLICY = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived"],
+  rules: [{ level: "Metadata" }],
+};
 
 /** A real kube-apiserver on a real etcd, on loopback; no controllers: nothing happens that a test doesn't do. */
 export class KubeApiServer {
@@ -45,7 +63,8 @@ export class KubeApiServer {
     const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     this.#write("sa.pub", publicKey.export({ type: "spki", format: "pem" }).toString());
     this.#write("sa.key", privateKey.export({ type: "pkcs1", format: "pem" }).toString());
-    const users: ApiUser[] = ["admin", "planner", "stranger"];
+    this.#write("audit-policy.yaml", JSON.stringify(AUDIT_POLICY));
+    const users: ApiUser[] = ["admin", "planner", "frontend", "stranger"];
     this.#write(
       "tokens.csv",
       users.map((user) => `${user}-token,${user},${user},"${user === "admin" ? "system:masters" : ""}"\n`).join(""),
@@ -81,6 +100,8 @@ export class KubeApiServer {
         "--authorization-mode=RBAC",
         "--disable-admission-plugins=ServiceAccount",
         "--endpoint-reconciler-type=none",
+        `--audit-policy-file=${file("audit-policy.yaml")}`,
+        `--audit-log-path=${file("audit.log")}`,
       ],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
@@ -114,6 +135,16 @@ export class KubeApiServer {
     await this.kill();
     await this.#etcd.stop();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** What a user has asked for so far; a watch that runs counts. */
+  audit(user: ApiUser): AuditEvent[] {
+    const path = join(this.#folder, "audit.log");
+    if (!existsSync(path)) return [];
+    const lines = readFileSync(path, "utf8").split("\n");
+    // The last line may be half written.
+    const events = lines.slice(0, -1).map((line) => JSON.parse(line) as AuditEvent);
+    return events.filter(({ user: { username } }) => username === user);
   }
 
   /** Path of a kubeconfig. @param server another address that leads here, without TLS */

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { load } from "js-yaml";
 import { waitFor } from "../integration/processes.ts";
 import { referencePath } from "../reference.ts";
@@ -9,25 +10,48 @@ interface Definition extends KubeObject {
   spec: { versions: { name: string; storage: boolean; served: boolean }[]; conversion?: unknown };
 }
 
-const FILES = {
+const GRAPHS = {
   v1alpha1: ["dynamographdeployments"],
   v1beta1: ["dynamographdeployments", "dynamographdeploymentscalingadapters"],
 } as const;
+const REQUESTS = "dynamographdeploymentrequests";
 
 /**
  * Dynamo's own definitions of its graphs, of one version. Those of v1beta1 hold v1alpha1, too, which only the operator's webhook can
  * convert: that is taken out.
  */
-export async function installGraphCrds(server: KubeApiServer, version: keyof typeof FILES): Promise<void> {
-  for (const plural of FILES[version]) {
-    const file = referencePath("crds", version, `nvidia.com_${plural}.yaml`);
-    const definition = load(readFileSync(file, "utf8")) as Definition;
-    definition.spec.versions = definition.spec.versions.filter(({ name }) => name === version);
-    definition.spec.conversion = { strategy: "None" };
-    await server.json("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
-    await waitFor(`${plural} to be known`, async () => {
-      const { status } = await server.call("GET", `/apis/nvidia.com/${version}/${plural}`);
-      return status === 200;
-    });
+export async function installGraphCrds(server: KubeApiServer, version: keyof typeof GRAPHS): Promise<void> {
+  for (const plural of GRAPHS[version]) await installDynamoCrd(server, plural, version, [version]);
+}
+
+/** All of Dynamo's definitions of a folder; of v1beta1 both versions, unconverted: good for dry runs alone. */
+export async function installDynamoCrds(server: KubeApiServer, folder: keyof typeof GRAPHS): Promise<void> {
+  const versions = folder === "v1beta1" ? ["v1alpha1", "v1beta1"] : [folder];
+  for (const plural of [...GRAPHS[folder], REQUESTS]) await installDynamoCrd(server, plural, folder, versions);
+}
+
+async function installDynamoCrd(server: KubeApiServer, plural: string, folder: string, versions: string[]) {
+  const file = referencePath("crds", folder, `nvidia.com_${plural}.yaml`);
+  const definition = load(readFileSync(file, "utf8")) as Definition;
+  definition.spec.versions = definition.spec.versions.filter(({ name }) => versions.includes(name));
+  definition.spec.conversion = { strategy: "None" };
+  await install(server, definition);
+  for (const version of versions) await known(server, `nvidia.com/${version}/${plural}`);
+}
+
+/** The Prometheus operator's definitions of these kinds. @param folder of `ensureMonitoringCrds` */
+export async function installMonitoringCrds(server: KubeApiServer, folder: string, plurals: string[]): Promise<void> {
+  for (const plural of plurals) {
+    const text = readFileSync(join(folder, `monitoring.coreos.com_${plural}.yaml`), "utf8");
+    await install(server, load(text) as Definition);
+    await known(server, `monitoring.coreos.com/v1/${plural}`);
   }
+}
+
+async function install(server: KubeApiServer, definition: Definition): Promise<void> {
+  await server.json("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
+}
+
+function known(server: KubeApiServer, resource: string) {
+  return waitFor(`${resource} to be known`, async () => (await server.call("GET", `/apis/${resource}`)).status === 200);
 }

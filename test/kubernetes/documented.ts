@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { load, loadAll } from "js-yaml";
+import { type DeploymentDialect, MANIFEST_DEFAULTS, MANIFESTS } from "#src/deployment";
 import { waitFor } from "../integration/processes.ts";
 import type { ApiUser, KubeApiServer, KubeObject } from "./api-server.ts";
 
@@ -10,6 +11,18 @@ export interface Rule {
   resources: string[];
   resourceNames?: string[];
   verbs: string[];
+}
+
+/** Of the Role of a component that `understudy manifests` prints. */
+export function printedRules(
+  manifest: string,
+  component: "planner" | "global-planner" | "frontend",
+  { dialect = "1.0", deployment = "mocker" }: { dialect?: DeploymentDialect; deployment?: string } = {},
+): Rule[] {
+  const serving = { ...MANIFEST_DEFAULTS.serving, name: deployment };
+  const objects = MANIFESTS.find(({ name }) => name === manifest)!.build({ ...MANIFEST_DEFAULTS, dialect, serving });
+  const name = `${deployment}-${component}`;
+  return objects.find(({ kind, metadata }) => kind === "Role" && metadata?.name === name)!.rules as Rule[];
 }
 
 /** Of the Role that docs/planner-kubernetes.md shows. */
@@ -48,7 +61,16 @@ export async function allow(
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: user },
     subjects: [{ kind: "User", name: user }],
   });
-  const attributes = { namespace, verb: "get", group: "nvidia.com", resource: "dynamographdeployments" };
+  const [{ apiGroups, resources, resourceNames, verbs }] = rules as [Rule];
+  const [resource, subresource] = resources[0]!.split("/");
+  const attributes = {
+    namespace,
+    verb: verbs[0],
+    group: apiGroups[0],
+    resource,
+    ...(subresource === undefined ? {} : { subresource }),
+    ...(resourceNames === undefined ? {} : { name: resourceNames[0] }),
+  };
   await waitFor("the role to be in force", async () => {
     const path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
     const review = { spec: { user, resourceAttributes: attributes } };

@@ -10,9 +10,10 @@ import { SETTINGS } from "../planner/global/virtual-fixture.ts";
 import { describeWithKubernetes } from "../tools.ts";
 import { KubeApiServer } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
-import { allow, documentedRules } from "./documented.ts";
+import { allow, printedRules } from "./documented.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { TestGraph } from "./graph.ts";
+import { expectExactly } from "./witness.ts";
 
 const QUICK = { firstMs: 5, longestMs: 50, deadlineMs: 2_000 };
 
@@ -69,12 +70,13 @@ await describeWithKubernetes("a global planner on a Kubernetes API", (tools) => 
     };
   });
 
-  it("keeps two deployments within one budget, with the rights that the guide lists", async () => {
+  it("keeps two deployments within one budget, with exactly the rights that are printed for it", async () => {
     const namespace = await server.namespace(`global-${++namespaces}`);
     // Two GPUs a prefill worker, four a decode worker: six each.
     const chat = await TestGraph.create(server, { version: "v1beta1", namespace, name: "chat" });
     const code = await TestGraph.create(server, { version: "v1beta1", namespace, name: "code", adapters: [] });
-    await allow(server, namespace, "planner", documentedRules());
+    const rules = printedRules("global-planner-rbac", "global-planner");
+    await allow(server, namespace, "planner", rules);
     const kubeconfig = server.kubeconfig("planner", namespace);
     const globalPlanner = new CliProcess([
       ...["global-planner", "--kubeconfig", kubeconfig, "--kubernetes-namespace", namespace, "--port", "0", "--json"],
@@ -154,5 +156,6 @@ await describeWithKubernetes("a global planner on a Kubernetes API", (tools) => 
     await expect(connect("chat", { callerNamespace: "stranger" }).open()).rejects.toThrow(/stranger not authorized/);
     globalPlanner.kill("SIGTERM");
     expect(await globalPlanner.exited).toMatchObject({ code: 0 });
+    expectExactly(server, "planner", namespace, rules);
   });
 });

@@ -7,7 +7,7 @@ import { FakeFeed, FakeServer } from "../planner/sources/fake-deployment.ts";
 import { describeWithKubernetes } from "../tools.ts";
 import { type ApiUser, KubeApiServer, type KubeObject } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
-import { allow, containerOf, documentedManifests, documentedRules } from "./documented.ts";
+import { allow, containerOf, documentedManifests, documentedRules, printedRules } from "./documented.ts";
 import { DISAGGREGATED, TestGraph, type TestGraphOptions } from "./graph.ts";
 
 interface SentEvent extends KubeObject {
@@ -262,6 +262,10 @@ await describeWithKubernetes("understudy planner --environment kubernetes", (too
       }
       expect(output).toContain("docs/planner-kubernetes.md");
       expect(output).not.toMatch(/\n\s+at /);
+    });
+
+    it("are documented as they are printed", () => {
+      expect(documentedRules()).toEqual(printedRules("planner-rbac", "planner", { deployment: "vllm-disagg" }));
     });
 
     it("needs none but those of the documented Role, with leadership and events", async () => {

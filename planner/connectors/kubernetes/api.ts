@@ -142,8 +142,7 @@ export class GraphApi {
     return rights.filter((_, index) => !answers[index]);
   }
 
-  async #mayI({ verb, group, resource, subresource }: Right, options: CallOptions): Promise<boolean> {
-    const attributes = { namespace: this.client.namespace, verb, group, resource };
+  async #mayI(right: Right, options: CallOptions): Promise<boolean> {
     try {
       const answer = await this.client.request<{ status?: { allowed?: boolean } }>({
         method: "POST",
@@ -151,7 +150,7 @@ export class GraphApi {
         body: {
           apiVersion: "authorization.k8s.io/v1",
           kind: "SelfSubjectAccessReview",
-          spec: { resourceAttributes: subresource === undefined ? attributes : { ...attributes, subresource } },
+          spec: { resourceAttributes: { namespace: this.client.namespace, ...right } },
         },
         ...options,
       });
@@ -177,6 +176,8 @@ export interface Right {
   group: string;
   resource: string;
   subresource?: string;
+  /** Of the one object that it is about; a Role may grant it for that alone. */
+  name?: string;
 }
 
 interface PodObject {
@@ -192,16 +193,31 @@ interface RightsOptions {
 
 const LEASES = "coordination.k8s.io";
 
-/** What a planner must be allowed. */
-export function rightsFor(version: GraphVersion, { readOnly, leaderElection }: RightsOptions): Right[] {
-  const rights: Right[] = [{ verb: "get", group: GROUP, resource: GRAPHS }];
+/** Name of the Lease by which global planners agree. */
+export const GLOBAL_PLANNER_LEASE = "understudy-global-planner";
+
+/** Name of the Lease by which planners of a deployment agree. */
+export function plannerLease(graphDeploymentName: string): string {
+  return `${graphDeploymentName}-planner`;
+}
+
+/** What the planner of one deployment must be allowed. */
+export function rightsFor(
+  { name, version }: { name: string; version: GraphVersion },
+  { readOnly, leaderElection }: RightsOptions,
+): Right[] {
+  const graph = { group: GROUP, resource: GRAPHS, name };
+  const rights: Right[] = [{ verb: "get", ...graph }];
   if (version === "v1alpha1") rights.push({ verb: "list", group: "", resource: "pods" });
   else rights.push({ verb: "get", group: GROUP, resource: ADAPTERS, subresource: "scale" });
   if (leaderElection) {
-    for (const verb of ["get", "create", "update"]) rights.push({ verb, group: LEASES, resource: "leases" });
+    rights.push({ verb: "create", group: LEASES, resource: "leases" });
+    for (const verb of ["get", "update"]) {
+      rights.push({ verb, group: LEASES, resource: "leases", name: plannerLease(name) });
+    }
   }
   if (readOnly) return rights;
-  rights.push({ verb: "patch", group: GROUP, resource: GRAPHS });
+  rights.push({ verb: "patch", ...graph });
   if (version === "v1beta1") rights.push({ verb: "patch", group: GROUP, resource: ADAPTERS, subresource: "scale" });
   return rights;
 }

@@ -71,7 +71,7 @@ export class KubernetesConnector implements Connector {
     try {
       const api = await GraphApi.open(client, graphDeploymentName, call);
       const { readOnly = false, leaderElection = false } = this.#options;
-      const rights = rightsFor(api.version, { readOnly, leaderElection });
+      const rights = rightsFor(api, { readOnly, leaderElection });
       const lacking = await api.lacking(rights, call);
       if (lacking.length > 0) throw forbidden(api.place, lacking.map(describeRight));
       const view = await this.#view(api, call);

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
 import { parseAllDocuments } from "yaml";
 import { writeFileAtomically } from "#common";
@@ -15,7 +15,7 @@ import {
 import { flagNeeds } from "../errors.ts";
 import { textTable } from "../text-table.ts";
 import { positiveNumber, wholeNumber } from "../values.ts";
-import { nothingNamed, unknownManifest, unreadableRequest, wrongDialect } from "./manifests/errors.ts";
+import { nothingNamed, notInStream, unknownManifest, unreadableRequest, wrongDialect } from "./manifests/errors.ts";
 
 interface ManifestFlags {
   list?: true;
@@ -35,6 +35,11 @@ interface ManifestFlags {
   itl?: number;
   minNumGpusPerEngine?: number;
   maxNumGpusPerEngine?: number;
+  deployment?: string;
+  profile?: string;
+  prefillReplicas?: number;
+  decodeReplicas?: number;
+  monitoringNamespace?: string;
   name?: string;
   size?: string;
   accessMode?: string;
@@ -43,11 +48,11 @@ interface ManifestFlags {
   json?: true;
 }
 
-/** `understudy manifests`: what profiling needs in a cluster, as YAML. */
+/** `understudy manifests`: what profiling and mock deployments need in a cluster, as YAML. */
 export function manifestsCommand(): Command {
-  const { isl, osl, ttftMs, itlMs, minGpusPerEngine, maxGpusPerEngine } = MANIFEST_DEFAULTS;
+  const { isl, osl, ttftMs, itlMs, minGpusPerEngine, maxGpusPerEngine, serving } = MANIFEST_DEFAULTS;
   return new Command("manifests")
-    .description("print the Kubernetes objects that profiling in a cluster needs")
+    .description("print the Kubernetes objects that profiling and mock deployments in a cluster need")
     .argument("[name...]", "manifests, see --list; several make one stream")
     .option("--list", "say what there is")
     .addOption(
@@ -65,17 +70,20 @@ export function manifestsCommand(): Command {
       "write files by their names in Dynamo's documents; without names all that belong together",
     )
     .option("--json", "with --list: print one JSON document")
+    .option("--image <image>", "of the profiler, or of mock deployments, instead of the placeholder DOCKER_IMAGE")
+    .addOption(
+      new Option("--flavour <whose>", "profiler, or mock deployment (default: dynamo)").choices([
+        "dynamo",
+        "understudy",
+      ]),
+    )
     .optionsGroup("Profiling Job:")
     .option("--dgdr <file>", "the request that it is made for (default: the sample dgdr)")
-    .option("--image <image>", "of the profiler, instead of the placeholder DOCKER_IMAGE")
     .option("--config-file <path>", "DGD to start from, instead of the placeholder DGD_CONFIG_FILE")
-    .addOption(
-      new Option("--flavour <whose>", "profiler that it runs (default: dynamo)").choices(["dynamo", "understudy"]),
-    )
     .option("--isl <tokens>", `input length (default: ${isl})`, wholeNumber("--isl", 1))
     .option("--osl <tokens>", `output length (default: ${osl})`, wholeNumber("--osl", 1))
-    .option("--ttft <ms>", `target (default: ${ttftMs})`, positiveNumber("--ttft"))
-    .option("--itl <ms>", `target (default: ${itlMs})`, positiveNumber("--itl"))
+    .option("--ttft <ms>", `target, of the planner, too (default: ${ttftMs})`, positiveNumber("--ttft"))
+    .option("--itl <ms>", `target, of the planner, too (default: ${itlMs})`, positiveNumber("--itl"))
     .option(
       "--min-num-gpus-per-engine <n>",
       `(default: ${minGpusPerEngine})`,
@@ -86,14 +94,24 @@ export function manifestsCommand(): Command {
       `(default: ${maxGpusPerEngine})`,
       wholeNumber("--max-num-gpus-per-engine", 1),
     )
+    .optionsGroup("Mock deployment:")
+    .option("--deployment <name>", `its name (default: ${serving.name})`)
+    .option("--profile <name|path>", `that its workers replay (default: ${serving.profile})`)
+    .option("--prefill-replicas <n>", `(default: ${serving.prefillReplicas})`, wholeNumber("--prefill-replicas", 0))
+    .option(
+      "--decode-replicas <n>",
+      `decode workers, or those of --mode agg (default: ${serving.decodeReplicas})`,
+      wholeNumber("--decode-replicas", 0),
+    )
+    .option("--monitoring-namespace <name>", `where Prometheus runs (default: ${serving.monitoringNamespace})`)
     .optionsGroup("Volume:")
     .option("--name <name>", "of the PVC (default: dynamo-pvc; profiling-pvc in 0.3)")
     .option("--size <quantity>", "(default: 50Gi)")
     .option("--access-mode <mode>", "(default: ReadWriteMany; ReadWriteOnce in 0.3)")
     .option("--storage-class <name>", "(default: the cluster's)")
-    .optionsGroup("Deployment to start from:")
+    .optionsGroup("Deployment to start from; model and mode of a mock deployment:")
     .addOption(new Option("--backend <name>", "(default: vllm)").choices(["vllm", "sglang", "trtllm"]))
-    .option("--model <id>", `(default: ${MANIFEST_DEFAULTS.model})`)
+    .option("--model <id>", "(default: Qwen/Qwen3-0.6B; of a mock deployment the profile's)")
     .addOption(new Option("--mode <mode>", "(default: disagg)").choices(["disagg", "agg"]))
     .optionsGroup("Options:")
     .addHelpText(
@@ -106,7 +124,10 @@ Examples:
   $ understudy manifests rbac --namespace dynamo
   $ understudy manifests profiling-job --dgdr dgdr.yaml --flavour understudy --image understudy:0.1.0
   $ understudy manifests --dialect 0.3 --output-dir deploy
-  $ understudy manifests dgd --backend trtllm --model Qwen/Qwen3-32B --dialect 0.8`,
+  $ understudy manifests dgd --backend trtllm --model Qwen/Qwen3-32B --dialect 0.8
+  $ understudy manifests deployment --flavour understudy --image understudy:0.1.0 --namespace llm
+  $ understudy manifests kustomize --image registry.example/understudy:0.1.0 --output-dir deploy
+  $ understudy manifests monitoring --namespace llm`,
     )
     .action((names: string[], flags: ManifestFlags) => {
       if (flags.list) list(flags.json === true);
@@ -133,14 +154,29 @@ function print(names: readonly string[], flags: ManifestFlags): void {
     if (!dialects.includes(options.dialect)) throw wrongDialect(name, options.dialect, dialects);
   }
   if (flags.outputDir === undefined) {
-    process.stdout.write(manifestYaml(wanted.flatMap((manifest) => manifest.build(options))));
+    process.stdout.write(stream(wanted, options));
     return;
   }
-  for (const manifest of wanted) {
-    const path = join(flags.outputDir, manifest.file);
-    writeFileAtomically(path, manifestYaml(manifest.build(options)));
-    process.stderr.write(`wrote ${path}\n`);
+  for (const [path, text] of wanted.flatMap((manifest) => filesOf(manifest, options))) {
+    const whole = join(flags.outputDir, path);
+    mkdirSync(dirname(whole), { recursive: true });
+    writeFileAtomically(whole, text);
+    process.stderr.write(`wrote ${whole}\n`);
   }
+}
+
+/** One YAML stream of them all, or the one text that is none. */
+function stream(wanted: readonly Manifest[], options: ManifestOptions): string {
+  const text = wanted.find((manifest) => manifest.text !== undefined);
+  if (text === undefined) return manifestYaml(wanted.flatMap((manifest) => manifest.build(options)));
+  if (wanted.length > 1) throw notInStream(text.name);
+  return text.text!();
+}
+
+function filesOf(manifest: Manifest, options: ManifestOptions): (readonly [path: string, text: string])[] {
+  const { file, build, text, tree } = manifest;
+  if (tree) return tree(options).map(([path, content]) => [join(file, path), content] as const);
+  return [[file, text?.() ?? manifestYaml(build(options))]];
 }
 
 function find(name: string): Manifest {
@@ -168,6 +204,11 @@ function manifestOptions(flags: ManifestFlags): ManifestOptions {
     ...given,
     dialect: flags.dialect ?? own ?? "1.0",
     cluster: flags.cluster ?? false,
+    serving: {
+      ...MANIFEST_DEFAULTS.serving,
+      ...pick(flags, ["profile", "prefillReplicas", "decodeReplicas", "monitoringNamespace"]),
+      ...defined("name", flags.deployment),
+    },
     claim: pick(flags, ["name", "size", "accessMode", "storageClass"]),
   };
 }

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { BearerTokens, UserError } from "#common";
 import {
   type ClusterOptions,
+  GLOBAL_PLANNER_LEASE,
   kubernetesLeadership,
   type Leadership,
   openStore,
@@ -137,7 +138,7 @@ async function leadershipOf(flags: GlobalPlannerFlags, environment: Environment)
   }
   const namespace = flags.kubernetesNamespace;
   const cluster = { ...clusterOf(flags), ...(namespace === undefined ? {} : { namespace }) };
-  return kubernetesLeadership({ cluster, lease: "understudy-global-planner", identity });
+  return kubernetesLeadership({ cluster, lease: GLOBAL_PLANNER_LEASE, identity });
 }
 
 function clusterOf({ kubeconfig, kubeContext: context }: GlobalPlannerFlags): ClusterOptions {

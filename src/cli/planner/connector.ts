@@ -14,6 +14,7 @@ import {
   LocalConnector,
   type LocalConnectorOptions,
   openStore,
+  plannerLease,
   type StoreAccess,
   storeLeadership,
   VirtualConnector,
@@ -166,7 +167,7 @@ async function leadershipOf(config: PlannerServiceConfig, identity: string): Pro
     const folder = config.connector.local!.leaseFolder!;
     return storeLeadership({ kind: "file", folder }, {}, { key: `v1/${namespace}/${name}/planner-leader`, identity });
   }
-  return kubernetesLeadership({ cluster: clusterOf(config), lease: `${graphName(config)}-planner`, identity });
+  return kubernetesLeadership({ cluster: clusterOf(config), lease: plannerLease(graphName(config)), identity });
 }
 
 function withFacts(

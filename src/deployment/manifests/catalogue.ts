@@ -1,11 +1,24 @@
 import type { DeploymentDialect, KubernetesObject } from "../types.ts";
 import { baseDgd } from "./dgd.ts";
+import { dashboardJson, monitoring } from "./monitoring/monitoring.ts";
 import type { ManifestOptions } from "./options.ts";
 import { role, roleBinding, serviceAccount } from "./rbac.ts";
 import { requestJob } from "./request-job.ts";
 import { sampleRequest } from "./requests.ts";
 import { scriptJob } from "./script-job.ts";
 import { huggingFaceSecret, imagePullSecret } from "./secrets.ts";
+import {
+  access,
+  frontendRules,
+  globalPlannerRules,
+  plannerOfDeploymentsRules,
+  plannerRules,
+} from "./serving/access.ts";
+import { mockDeployment } from "./serving/dgd.ts";
+import { disruptionBudgets } from "./serving/disruption.ts";
+import { kustomizeTree, type TreeFile } from "./serving/kustomize.ts";
+import { networkPolicies } from "./serving/network.ts";
+import { standaloneObjects } from "./serving/standalone.ts";
 import { accessPod, persistentVolumeClaim } from "./storage.ts";
 
 export interface Manifest {
@@ -18,10 +31,16 @@ export interface Manifest {
   /** Generations whose whole set of manifests, to be applied together, has it. */
   set: readonly DeploymentDialect[];
   build(options: ManifestOptions): KubernetesObject[];
+  /** What is printed in the place of these objects' YAML. */
+  text?(): string;
+  /** A folder of files, where the objects are more than one file of theirs. */
+  tree?(options: ManifestOptions): TreeFile[];
 }
 
 const ALL = ["0.3", "0.6", "0.8", "1.0"] as const;
 const REQUESTS = ["0.6", "0.8", "1.0"] as const;
+/** Generations whose DynamoGraphDeployments can be scaled by labels and adapters of today. */
+const SERVING = ["0.8", "1.0"] as const;
 
 /** In the order in which they are applied. */
 export const MANIFESTS: readonly Manifest[] = [
@@ -136,5 +155,95 @@ export const MANIFESTS: readonly Manifest[] = [
     dialects: ALL,
     set: [],
     build: baseDgd,
+  },
+  {
+    name: "deployment",
+    file: "mocker_deployment.yaml",
+    what: "mock workers, frontend and planner for Dynamo's operator (--flavour)",
+    dialects: SERVING,
+    set: [],
+    build: mockDeployment,
+  },
+  {
+    name: "standalone",
+    file: "standalone.yaml",
+    what: "the same without an operator: Deployments, Services, accounts",
+    dialects: SERVING,
+    set: [],
+    build: standaloneObjects,
+  },
+  {
+    name: "kustomize",
+    file: "kustomize",
+    what: "standalone as a folder: base, overlays kind and monitored (--output-dir)",
+    dialects: SERVING,
+    set: [],
+    build: standaloneObjects,
+    tree: kustomizeTree,
+  },
+  {
+    name: "planner-rbac",
+    file: "planner_rbac.yaml",
+    what: "account and Role of a planner that scales a DynamoGraphDeployment",
+    dialects: SERVING,
+    set: [],
+    build: (options) => access(options, "planner", plannerRules(options.serving.name, options.dialect)),
+  },
+  {
+    name: "planner-deployments-rbac",
+    file: "planner_deployments_rbac.yaml",
+    what: "the same of one that scales plain Deployments",
+    dialects: SERVING,
+    set: [],
+    build: (options) => access(options, "planner", plannerOfDeploymentsRules(options.serving.name)),
+  },
+  {
+    name: "global-planner-rbac",
+    file: "global_planner_rbac.yaml",
+    what: "the same of a global planner, for each namespace that it scales in",
+    dialects: ["1.0"],
+    set: [],
+    build: (options) => access(options, "global-planner", globalPlannerRules()),
+  },
+  {
+    name: "frontend-rbac",
+    file: "frontend_rbac.yaml",
+    what: "account and Role of a frontend that finds its workers' pods",
+    dialects: SERVING,
+    set: [],
+    build: (options) => access(options, "frontend", frontendRules("pods")),
+  },
+  {
+    name: "network-policy",
+    file: "network_policy.yaml",
+    what: "nothing but the flows that our images need",
+    dialects: SERVING,
+    set: [],
+    build: networkPolicies,
+  },
+  {
+    name: "disruption-budget",
+    file: "disruption_budget.yaml",
+    what: "one pod of a component at a time for who drains nodes",
+    dialects: SERVING,
+    set: [],
+    build: disruptionBudgets,
+  },
+  {
+    name: "monitoring",
+    file: "monitoring.yaml",
+    what: "pod monitors, and the Grafana dashboard as a ConfigMap",
+    dialects: SERVING,
+    set: [],
+    build: monitoring,
+  },
+  {
+    name: "dashboard",
+    file: "grafana_dashboard.json",
+    what: "the Grafana dashboard alone, to be imported",
+    dialects: SERVING,
+    set: [],
+    build: monitoring,
+    text: dashboardJson,
   },
 ];

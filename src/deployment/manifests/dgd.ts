@@ -1,13 +1,13 @@
 import { backendImage } from "../images.ts";
 import { renderDeployment } from "../render.ts";
 import type { KubernetesObject } from "../types.ts";
-import { isPlaceholder, type ManifestOptions, REGISTRY, RELEASES } from "./options.ts";
+import { DEFAULT_MODEL, isPlaceholder, type ManifestOptions, REGISTRY, RELEASES } from "./options.ts";
 
 const ONE_GPU = { tp: 1, pp: 1, attentionDp: 1, moeTp: 1, moeEp: 1, gpus: 1 };
 
 /** A deployment to start from: engines of one GPU, one replica each. */
 export function baseDgd(options: ManifestOptions): KubernetesObject[] {
-  const { backend, dialect, mode, model, namespace } = options;
+  const { backend, dialect, mode, model = DEFAULT_MODEL, namespace } = options;
   const engine = { layout: ONE_GPU, replicas: 1 };
   return renderDeployment({
     version: dialect === "1.0" ? "v1beta1" : "v1alpha1",

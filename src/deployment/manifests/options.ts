@@ -14,7 +14,8 @@ export interface ManifestOptions {
   /** Whose profiler the Job runs: both take the same flags. */
   flavour: "dynamo" | "understudy";
   backend: Backend;
-  model: string;
+  /** Default: what the documents have; of mock workers the profile's. */
+  model?: string;
   mode: "disagg" | "agg";
   /** Targets of the Job that is applied by hand. */
   isl: number;
@@ -25,9 +26,26 @@ export interface ManifestOptions {
   maxGpusPerEngine: number;
   /** Request that a Job is made for; the sample of its dialect where absent. */
   request?: KubernetesObject;
+  /** Of mock workers, and of what stands around them. */
+  serving: ServingOptions;
   /** Of a PVC; what the documents have where absent. */
   claim: { name?: string; size?: string; accessMode?: string; storageClass?: string };
 }
+
+/** A deployment of mock workers with frontend and planner. */
+export interface ServingOptions {
+  /** Of the DynamoGraphDeployment, or of what stands for one. */
+  name: string;
+  /** Name of a shipped profile, or path of another. */
+  profile: string;
+  prefillReplicas: number;
+  /** Decode workers, or those of an aggregated deployment. */
+  decodeReplicas: number;
+  /** Namespace in which Prometheus runs. */
+  monitoringNamespace: string;
+}
+
+export const DEFAULT_MODEL = "Qwen/Qwen3-0.6B";
 
 /** The documents' own targets and ranges. */
 export const MANIFEST_DEFAULTS: Omit<ManifestOptions, "dialect"> = {
@@ -40,7 +58,6 @@ export const MANIFEST_DEFAULTS: Omit<ManifestOptions, "dialect"> = {
   cluster: false,
   flavour: "dynamo",
   backend: "vllm",
-  model: "Qwen/Qwen3-0.6B",
   mode: "disagg",
   isl: 3000,
   osl: 150,
@@ -48,6 +65,13 @@ export const MANIFEST_DEFAULTS: Omit<ManifestOptions, "dialect"> = {
   itlMs: 20,
   minGpusPerEngine: 1,
   maxGpusPerEngine: 8,
+  serving: {
+    name: "mocker",
+    profile: "h200-llama-3.1-8b-fp8-tp1-estimate",
+    prefillReplicas: 1,
+    decodeReplicas: 1,
+    monitoringNamespace: "monitoring",
+  },
   claim: {},
 };
 

@@ -31,3 +31,11 @@ export const unreadableRequest = (file: string, reason: string): UserError =>
     message: `the request can't be read: ${reason}`,
     hint: "expected a DynamoGraphDeploymentRequest as YAML or JSON",
   });
+
+export const notInStream = (name: string): UserError =>
+  new UserError({
+    code: "MANIFESTS_NOT_YAML",
+    where: name,
+    message: "is no Kubernetes object, which a stream of several manifests is made of",
+    hint: "print it alone, or write files with --output-dir",
+  });
