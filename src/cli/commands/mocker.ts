@@ -2,6 +2,7 @@ import { Command, type Option } from "commander";
 import { type MockerFlags, withMockerFlags } from "./mocker/flags.ts";
 import { ignoredFlags, refuseForeignFlags, withForeignFlags } from "./mocker/refused.ts";
 import { serve } from "./mocker/serve.ts";
+import { serveReplicas } from "./mocker/serve-replicas.ts";
 import { mockerSettings } from "./mocker/settings.ts";
 
 /** `understudy mocker`: OpenAI-compatible workers without GPUs, on the wall clock. */
@@ -31,7 +32,8 @@ Examples:
         process.stdout.write(`${JSON.stringify(printable(settings), null, 2)}\n`);
         return;
       }
-      await serve(settings);
+      if (flags.adminPort === undefined) await serve(settings);
+      else await serveReplicas(settings, flags.adminPort);
     });
   return withForeignFlags(withMockerFlags(command));
 }

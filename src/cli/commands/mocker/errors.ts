@@ -53,3 +53,13 @@ export function contradiction(flags: string, message: string, hint?: string): Us
     ...(hint === undefined ? {} : { hint }),
   });
 }
+
+/** A runner's flag without what only a runner gives. */
+export function adminNeedsNonce(variable: string): UserError {
+  return new UserError({
+    code: "MOCKER_ADMIN_NEEDS_NONCE",
+    where: "--admin-port",
+    message: `found no ${variable} in the environment`,
+    hint: "this flag is for `understudy up`, which sets it",
+  });
+}

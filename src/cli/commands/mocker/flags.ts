@@ -82,6 +82,8 @@ export interface MockerFlags {
   logLevel?: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
   json?: true;
   printConfig?: true;
+  /** A runner's: replicas come and go by an API on this port of loopback. */
+  adminPort?: number;
 }
 
 /** Adds every flag, with its environment equivalent, to the command. */
@@ -236,6 +238,7 @@ export function withMockerFlags(command: Command): Command {
     new Option("--log-level <level>", "on stderr (default: warn)").choices(LOG_LEVELS),
     new Option("--json", "a JSON line per ready worker: its card"),
     new Option("--print-config", "print what the flags come to, and end"),
+    new Option("--admin-port <n>", "a runner's").argParser(wholeNumber("--admin-port", 1)).hideHelp(),
   );
   return command;
 }

@@ -3,7 +3,7 @@ import { type RunningWorker, startWorkerHost, type WorkerHost } from "#mocker/wo
 import type { MockerSettings } from "./settings.ts";
 
 /** How shells see a process that a signal ended. */
-const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+export const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 type EndSignal = keyof typeof SIGNAL_EXIT_CODES;
 
 /** Runs the workers until a signal ends them: the first drains, the second ends at once. */
@@ -46,7 +46,8 @@ async function announce(running: RunningWorker, lease: Promise<HeldLease | null>
   process.stdout.write(`${readyLine(running, json)}\n`);
 }
 
-function nextSignal(): Promise<EndSignal> {
+/** Resolves at the next SIGINT or SIGTERM. */
+export function nextSignal(): Promise<EndSignal> {
   return new Promise((resolve) => {
     const signals = Object.keys(SIGNAL_EXIT_CODES) as EndSignal[];
     const onSignal = (signal: NodeJS.Signals) => {

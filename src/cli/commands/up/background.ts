@@ -1,0 +1,33 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { readControlAddress, type StateFolder } from "#src/deployment";
+import { backgroundFailed } from "./errors.ts";
+
+const LOOK_MS = 50;
+
+/**
+ * Starts this command line again as a process that outlives this one and its terminal; resolves when its control API answers.
+ * @param args of the command line, without what made it go to the background
+ * @param input what it finds on its standard input
+ * @throws UserError RUNNER_DID_NOT_START
+ */
+export async function startInBackground(state: StateFolder, args: readonly string[], input: string): Promise<number> {
+  state.make();
+  const log = openSync(state.log, "w", 0o600);
+  const child = spawn(process.execPath, [process.argv[1]!, ...args], { detached: true, stdio: ["pipe", log, log] });
+  closeSync(log);
+  child.stdin!.on("error", () => {}); // It has ended: that is told below.
+  child.stdin!.end(input);
+  const ended = once(child, "exit").catch(() => [1]);
+  let hasEnded = false;
+  void ended.then(() => {
+    hasEnded = true;
+  });
+  while (readControlAddress(state)?.pid !== child.pid) {
+    if (hasEnded) throw backgroundFailed(state.log, readFileSync(state.log, "utf8").trim().replace(/^error: /, ""));
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  child.unref();
+  return child.pid!;
+}
