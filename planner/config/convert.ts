@@ -122,6 +122,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
     },
     service: {
       advisory: document.advisory || document.environment === "none",
+      timeScale: document.time_scale,
       listenHost: document.listen_host,
       dashboardPort: portOf(document.live_dashboard_port),
       controlPort: portOf(document.control_api_port),

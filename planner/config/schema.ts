@@ -276,6 +276,10 @@ const ownFields = {
   leader_election: connector(flag.default(true), "Of several planners for one deployment, one alone acts"),
   identity: connector(orNull, "Name of this planner among them", { preset: "host and process" }),
 
+  time_scale: ownService(
+    z.number().positive().default(1),
+    "The deployment's model time runs so many times as fast as the clock: that of frontends and workers",
+  ),
   listen_host: ownService(text.default("127.0.0.1"), "Address that dashboard, metrics and control API listen on"),
   api_token: ownService(orNull, "Bearer token that the control API asks for", { secret: true }),
   api_token_file: ownService(orNull, "File of that token"),

@@ -161,6 +161,8 @@ export interface PlannerServiceConfig {
 
   service: {
     advisory: boolean;
+    /** Model time per real time: intervals are waited for so many times shorter. */
+    timeScale: number;
     listenHost: string;
     /** Null: none. */
     dashboardPort: number | null;

@@ -62,7 +62,7 @@ async function assembleFor(
   origins: ReadPlannerConfig["origins"],
   { fleet, profile, log }: DeploymentOptions,
 ): Promise<AssembledPlanner> {
-  const clock = wallClock(1);
+  const clock = wallClock(config.service.timeScale);
   const strategy = strategyConfig(config);
   const context = { ...plannerContext(config, profile), ...passModels(config, log.warn) };
   const planner = await withPlugins(
@@ -106,7 +106,7 @@ async function assembleFor(
     source,
     connector,
     ...(leadership === undefined ? {} : { leadership }),
-    settleMs: config.connector.maxWaitMs,
+    settleMs: config.connector.maxWaitMs / clock.timeScale,
     clock,
     sleep: realPace.sleep,
     gpusPerWorker: context.gpusPerWorker,

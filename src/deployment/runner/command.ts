@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { DeploymentPlan, ReplicaTemplate } from "../plan/types.ts";
 import type { Mounts } from "./mounts.ts";
 
@@ -12,6 +13,8 @@ export interface ProcessSurroundings {
   /** The deployment's folder. */
   folder: string;
   leases: string;
+  /** Replicas that the manifest has of the component. */
+  planned: number;
   nonce: string;
   timeScale: number;
   graceSeconds: number;
@@ -61,6 +64,8 @@ export function processCommand(
   if (around.control !== null) {
     env.UNDERSTUDY_CONTROL_URL = around.control.url;
     env.UNDERSTUDY_CONTROL_TOKEN_FILE = around.control.tokenFile;
+    // Of several planners one acts; one alone need not wait for the lease of the one before it to run out.
+    if (around.planned > 1) env.UNDERSTUDY_LEASE_DIR = join(around.folder, "planner-lease");
   }
   if (template.kind === "command") {
     const [program = "", ...args] = argv;

@@ -62,6 +62,7 @@ export class Launcher {
         ...{ plan, nonce, timeScale, mounts, control, ports },
         folder: folder.path,
         leases: folder.leases,
+        planned: component.replicas,
         graceSeconds: template.terminationGraceSeconds,
       },
       process.env,

@@ -66,7 +66,7 @@ function reconcileComponent(wanted: WantedComponent, seen: readonly SeenReplica[
   const tooMany = Math.max(0, current.length - wanted.replicas);
   return [
     ...leaving.map(drain),
-    ...lastFirst(current).slice(0, tooMany).map(drain),
+    ...leastUsefulFirst(current).slice(0, tooMany).map(drain),
     ...starts(wanted, missing, seen),
   ];
 }
@@ -76,12 +76,15 @@ function scale(wanted: WantedComponent, current: readonly SeenReplica[], seen: r
   const leaving = wanted.rollover === "recreate" ? seen.length - current.length : 0;
   const missing = wanted.replicas - current.length - leaving;
   if (missing > 0) return starts(wanted, missing, seen);
-  const tooMany = current.length - wanted.replicas;
-  if (tooMany <= 0) return [];
-  // Those that serve nothing yet go first, then the last that came.
-  const idle = lastFirst(current.filter(({ state }) => state !== "ready"));
-  const serving = lastFirst(current.filter(({ state }) => state === "ready"));
-  return [...idle, ...serving].slice(0, tooMany).map(drain);
+  const tooMany = Math.max(0, current.length - wanted.replicas);
+  return leastUsefulFirst(current).slice(0, tooMany).map(drain);
+}
+
+/** Those that serve nothing, then the last that came. */
+function leastUsefulFirst(replicas: readonly SeenReplica[]): SeenReplica[] {
+  const idle = replicas.filter(({ state }) => state !== "ready");
+  const serving = replicas.filter(({ state }) => state === "ready");
+  return [...lastFirst(idle), ...lastFirst(serving)];
 }
 
 function starts(wanted: WantedComponent, count: number, seen: readonly SeenReplica[]): RunnerAction[] {
