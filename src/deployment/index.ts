@@ -9,6 +9,7 @@ export {
   prefillOnly,
   servedModel,
 } from "./candidates.ts";
+export { type ControlledRunner, readControlAddress, startControlledRunner } from "./control/serve.ts";
 export { type Converted, convertGraph } from "./convert.ts";
 export { backendImage, backendOfImage, plannerImage } from "./images.ts";
 export { MANIFESTS, type Manifest } from "./manifests/catalogue.ts";
@@ -16,14 +17,14 @@ export { MANIFEST_DEFAULTS, type ManifestOptions } from "./manifests/options.ts"
 export { mergeByName } from "./merge.ts";
 export { type PlanOptions, planDeployments } from "./plan/plan-deployments.ts";
 export { type ManifestDocument, readManifests } from "./plan/read-manifests.ts";
+export type { ComponentPlan, DeploymentPlan as RunPlan, ReplicaTemplate } from "./plan/types.ts";
 export { previewDeployment } from "./preview.ts";
 export { renderDeployment } from "./render.ts";
-export type * from "./types.ts";
-export { manifestYaml, yamlStream } from "./yaml.ts";
-export type { ComponentPlan, DeploymentPlan as RunPlan, ReplicaTemplate } from "./plan/types.ts";
 export { NONCE_VARIABLE } from "./runner/command.ts";
+export { endDeployment, leftBehind } from "./runner/end-all.ts";
+export { checkFrontendPort } from "./runner/frontend-port.ts";
 export { serveWorkerHost } from "./runner/host/serve.ts";
-export { startControlledRunner, readControlAddress, type ControlledRunner } from "./control/serve.ts";
 export { holderOf, lockState } from "./runner/lock.ts";
 export { type DeploymentFolder, defaultStateFolder, StateFolder } from "./runner/state-folder.ts";
-export { endDeployment, leftBehind } from "./runner/end-all.ts";
+export type * from "./types.ts";
+export { manifestYaml, yamlStream } from "./yaml.ts";

@@ -1,7 +1,14 @@
 import { rmSync } from "node:fs";
 import { Command } from "commander";
 import type { ControlClient, LocalDeployment } from "#planner/connectors";
-import { type DeploymentFolder, endDeployment, holderOf, leftBehind, lockState, type StateFolder } from "#src/deployment";
+import {
+  type DeploymentFolder,
+  endDeployment,
+  holderOf,
+  leftBehind,
+  lockState,
+  type StateFolder,
+} from "#src/deployment";
 import { progress } from "../progress.ts";
 import { noSuchDeployment, severalDeployments } from "./up/errors.ts";
 import { chosen, labelOf, stateFolder, type TargetFlags, withRunner, withTarget } from "./up/target.ts";
@@ -50,7 +57,11 @@ async function throughRunner(state: StateFolder, client: ControlClient, names: s
 }
 
 /** Null where it is gone, or its runner, which goes when the last one has. */
-async function still(client: ControlClient, state: StateFolder, deployment: LocalDeployment): Promise<LocalDeployment | null> {
+async function still(
+  client: ControlClient,
+  state: StateFolder,
+  deployment: LocalDeployment,
+): Promise<LocalDeployment | null> {
   try {
     return await client.deployment(deployment, { deadlineMs: 0 });
   } catch (error) {

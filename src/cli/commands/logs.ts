@@ -40,7 +40,10 @@ async function follow(client: ControlClient, deployment: LocalDeployment, name: 
     for (const source of sourcesOf(now, name, true)) {
       if (followed.has(source.name)) continue;
       followed.add(source.name);
-      void copy(client, deployment, source, source.name !== name, { follow: true, ...(tail === undefined ? {} : { tail }) })
+      void copy(client, deployment, source, source.name !== name, {
+        follow: true,
+        ...(tail === undefined ? {} : { tail }),
+      })
         .catch(() => {}) // The runner is gone: the next look tells.
         .finally(() => followed.delete(source.name));
     }

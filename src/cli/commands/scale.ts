@@ -15,7 +15,10 @@ interface ScaleFlags extends TargetFlags {
 export function scaleCommand(): Command {
   return withTarget(new Command("scale"))
     .description("change the replicas of components of what `understudy up` runs")
-    .argument("<what...>", "<component>=<replicas>, by name or role; before that the deployment, where there are several")
+    .argument(
+      "<what...>",
+      "<component>=<replicas>, by name or role; before that the deployment, where there are several",
+    )
     .option("--wait", "return when all of it is ready")
     .option("--reason <text>", "why, for the events")
     .option("--json", "the deployment as JSON")

@@ -20,7 +20,10 @@ export function statusCommand(): Command {
     .argument("[name]", "deployment (default: all)")
     .option("-w, --watch", "go on showing it until Ctrl-C")
     .option("--json", 'JSON: { "items": [...] }')
-    .addHelpText("after", "\nExamples:\n  $ understudy status\n  $ understudy status --json\n  $ understudy status --watch")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ understudy status\n  $ understudy status --json\n  $ understudy status --watch",
+    )
     .action(async (name: string | undefined, flags: StatusFlags) => {
       const state = stateFolder(flags);
       if (holderOf(state) === null) return withoutRunner(flags);

@@ -11,7 +11,7 @@ import { stateFolder, withRunner, withStateDir } from "./up/target.ts";
 
 interface UpFlags {
   namespace?: string;
-  port: number;
+  port?: number;
   timeScale: number;
   stateDir?: string;
   detach?: true;
@@ -26,7 +26,9 @@ export function upCommand(): Command {
     .argument("<file...>", "DynamoGraphDeployments with their ConfigMaps and Secrets; -: standard input")
     .option("-n, --namespace <name>", "of objects that name none (default: default)")
     .addOption(
-      new Option("--port <n>", "of the first frontend; 0: any free one").argParser(wholeNumber("--port")).default(8000),
+      new Option("--port <n>", "of the first frontend; 0: any free one (default: the manifest's, or 8000)").argParser(
+        wholeNumber("--port"),
+      ),
     )
     .addOption(
       new Option("--time-scale <k>", "model time runs k times as fast as the clock, in all processes")
@@ -53,7 +55,7 @@ Examples:
       if (flags.detach) return await detached(state, plans, input, flags, self);
       const screen = flags.json ? jsonScreen() : process.stderr.isTTY ? tableScreen() : lineScreen();
       for (const note of plans.flatMap(({ notes }) => notes)) screen.say(`note: ${note}`);
-      const frontendPort = flags.port === 0 ? null : flags.port;
+      const frontendPort = flags.port ?? null;
       await runDeployments({ state, plans, timeScale: flags.timeScale, frontendPort, screen });
     });
 }
@@ -66,7 +68,10 @@ function readPlans(files: readonly string[], namespace: string | undefined): { p
     if (file === "-") input = text;
     return readManifests(text, file === "-" ? "standard input" : file);
   });
-  return { plans: planDeployments(documents, { store: "local", ...(namespace === undefined ? {} : { namespace }) }), input };
+  return {
+    plans: planDeployments(documents, { store: "local", ...(namespace === undefined ? {} : { namespace }) }),
+    input,
+  };
 }
 
 async function detached(

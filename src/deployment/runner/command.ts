@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { rewritePaths } from "../plan/rewrite-paths.ts";
 import type { DeploymentPlan, ReplicaTemplate } from "../plan/types.ts";
-import type { Mounts } from "./mounts.ts";
+import { forReplica } from "../plan/variables.ts";
 
 /** Environment variable that names the deployment's folder in every process of it: how strays are found. */
 export const DEPLOYMENT_VARIABLE = "UNDERSTUDY_DEPLOYMENT";
@@ -18,7 +19,10 @@ export interface ProcessSurroundings {
   nonce: string;
   timeScale: number;
   graceSeconds: number;
-  mounts: Mounts;
+  /** Where each mount lies on this machine. */
+  places: ReadonlyMap<string, string>;
+  /** As a pod's. */
+  replica: { name: string; uid: string };
   control: { url: string; tokenFile: string } | null;
   ports: ProcessPorts;
 }
@@ -32,9 +36,8 @@ export interface ProcessPorts {
   control?: number;
 }
 
+/** A command of this package's own command line. */
 export interface ProcessCommand {
-  /** Null: this package's own command line. */
-  program: string | null;
   args: string[];
   env: Record<string, string>;
 }
@@ -48,13 +51,13 @@ export function processCommand(
   around: ProcessSurroundings,
   inherited: Readonly<Record<string, string | undefined>>,
 ): ProcessCommand {
-  const { mounts } = around;
-  const argv = template.argv.map((argument) => mounts.rewrite(argument));
+  const here = rewritePaths(template, (mount) => around.places.get(mount)!);
+  const own = forReplica(here, around.replica);
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(inherited)) {
     if (value !== undefined && !WITHHELD.test(name)) env[name] = value;
   }
-  for (const [name, value] of Object.entries(template.env)) env[name] = mounts.rewrite(value);
+  Object.assign(env, own.env);
   const { namespace, name } = around.plan;
   env.DYN_PARENT_DGD_K8S_NAME ??= name;
   env.DYN_PARENT_DGD_K8S_NAMESPACE ??= namespace;
@@ -67,11 +70,7 @@ export function processCommand(
     // Of several planners one acts; one alone need not wait for the lease of the one before it to run out.
     if (around.planned > 1) env.UNDERSTUDY_LEASE_DIR = join(around.folder, "planner-lease");
   }
-  if (template.kind === "command") {
-    const [program = "", ...args] = argv;
-    return { program, args, env };
-  }
-  return { program: null, args: [...argv, ...addedFlags(template, around)], env };
+  return { args: [...own.argv, ...addedFlags(template, around)], env };
 }
 
 function addedFlags(template: ReplicaTemplate, around: ProcessSurroundings): string[] {

@@ -13,12 +13,15 @@ import { viewOf } from "./view.ts";
 import { WorkerHosts } from "./worker-hosts.ts";
 
 export interface RunningDeploymentOptions extends LaunchSettings {
-  /** Where a first frontend is to be found; null: anywhere. */
+  /** Where the first frontend is to be found; 0: anywhere; null: as the manifest has it, or anywhere where that is taken. */
   frontendPort: number | null;
   /** Processes of a component's workers while there are few. */
   mostHosts: number;
   onChange(event: LocalEvent | undefined): void;
 }
+
+/** Dynamo's own. */
+const USUAL_FRONTEND_PORT = 8000;
 
 /** From the end of one stage of an end to the next: planners, then frontends, then what they asked. */
 const STAGES: readonly (readonly ComponentPlan["role"][])[] = [["planner", "other"], ["frontend"]];
@@ -40,7 +43,6 @@ export class RunningDeployment {
   #ending: Promise<void> | null = null;
   #left = false;
 
-  /** Takes the plan over; what an earlier runner left of this deployment is adopted where it fits. */
   constructor(plan: DeploymentPlan, options: RunningDeploymentOptions) {
     this.#plan = plan;
     this.#options = options;
@@ -71,6 +73,10 @@ export class RunningDeployment {
       },
     });
     this.#takeOver(plan, before);
+  }
+
+  /** Adopts what fits of what an earlier runner left, and begins. */
+  start(): void {
     this.#adopt();
     this.#soon();
   }
@@ -165,7 +171,9 @@ export class RunningDeployment {
     this.#event("Normal", "Deleting", this.#plan.name, "the deployment is ended");
     for (const replica of this.#replicas) if (replica.process === null) this.#gone(replica);
     for (const roles of [...STAGES, null]) {
-      const left = [...this.#replicas].filter(({ component }) => roles === null || roles.includes(this.#roleOf(component)));
+      const left = [...this.#replicas].filter(
+        ({ component }) => roles === null || roles.includes(this.#roleOf(component)),
+      );
       const hosted = left.filter((replica) => this.#keeperOf(replica) === this.#hosts);
       const own = left.filter((replica) => !hosted.includes(replica));
       await Promise.all([
@@ -192,7 +200,8 @@ export class RunningDeployment {
     const isSame =
       before !== null &&
       JSON.stringify(replicas) === JSON.stringify(this.#desired.replicas) &&
-      JSON.stringify(before.components.map(identityOfComponent)) === JSON.stringify(plan.components.map(identityOfComponent));
+      JSON.stringify(before.components.map(identityOfComponent)) ===
+        JSON.stringify(plan.components.map(identityOfComponent));
     this.#desired.replicas = replicas;
     if (!isSame) this.#desired.generation++;
     this.#options.folder.writePlan(plan);
@@ -270,14 +279,22 @@ export class RunningDeployment {
 
   #crashed(replica: Replica, message: string): void {
     if (this.#left || !this.#replicas.has(replica)) return;
-    if (this.isEnding) return this.#gone(replica);
+    if (this.isEnding) {
+      this.#gone(replica);
+      return;
+    }
     const delayMs = replica.backOff.ended(Date.now() - replica.startedAt.getTime());
     replica.state = message.startsWith("it could not be started") ? "failed" : "back-off";
     replica.message = message;
     replica.url = null;
     replica.restarts++;
     const seconds = Math.round((delayMs * this.#options.timeScale) / 1000);
-    this.#event("Warning", "BackOff", replica.name, `${message}; restarted ${seconds === 0 ? "at once" : `in ${seconds}s`}`);
+    this.#event(
+      "Warning",
+      "BackOff",
+      replica.name,
+      `${message}; restarted ${seconds === 0 ? "at once" : `in ${seconds}s`}`,
+    );
     replica.retryTimer = setTimeout(() => {
       replica.retryTimer = null;
       if (this.#left || this.isEnding || !this.#replicas.has(replica)) return;
@@ -319,9 +336,12 @@ export class RunningDeployment {
   }
 
   #preferredPort(replica: Replica): number | undefined {
+    const kept = this.#desired.ports[replica.name];
+    const component = this.#component(replica.component);
+    if (component?.template.kind !== "frontend" || replica.index > 0) return kept;
     const { frontendPort } = this.#options;
-    const isFirstFrontend = this.#roleOf(replica.component) === "frontend" && replica.index === 0;
-    return isFirstFrontend && frontendPort !== null ? frontendPort : this.#desired.ports[replica.name];
+    if (frontendPort === null) return kept ?? component.template.port ?? USUAL_FRONTEND_PORT;
+    return frontendPort === 0 ? kept : frontendPort;
   }
 
   #isCurrent({ component, revision }: Replica): boolean {

@@ -33,11 +33,3 @@ export const stateUnreadable = (path: string, reason: string): UserError =>
     message: `this is no state that a runner wrote: ${reason}`,
     hint: "`understudy down --all` ends what runs; then remove the folder",
   });
-
-export const sameDeploymentTwice = (key: string): UserError =>
-  new UserError({
-    code: "RUNNER_DEPLOYMENT_TWICE",
-    where: key,
-    message: "two manifests have this namespace and name",
-    hint: "a deployment needs a name of its own in its namespace",
-  });

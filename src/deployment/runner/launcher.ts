@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { ComponentPlan, DeploymentPlan } from "../plan/types.ts";
 import { NONCE_VARIABLE, type ProcessPorts, processCommand } from "./command.ts";
@@ -50,7 +50,7 @@ export class Launcher {
     const { template } = component;
     const revision = this.revision(component);
     const work = folder.work(id);
-    const mounts = materialise(template, {
+    const places = materialise(template, {
       files: folder.files(component.name, revision),
       scratch: `${work}/volumes`,
       claims: folder.claims,
@@ -59,7 +59,8 @@ export class Launcher {
     const command = processCommand(
       template,
       {
-        ...{ plan, nonce, timeScale, mounts, control, ports },
+        ...{ plan, nonce, timeScale, places, control, ports },
+        replica: { name: id, uid: randomUUID() },
         folder: folder.path,
         leases: folder.leases,
         planned: component.replicas,

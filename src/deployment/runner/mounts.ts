@@ -1,88 +1,49 @@
 import { writeFileSync } from "node:fs";
-import { dirname, join, posix } from "node:path";
+import { dirname, join } from "node:path";
 import { makeFolder } from "#common";
+import { mountOf } from "../plan/rewrite-paths.ts";
 import type { ReplicaTemplate } from "../plan/types.ts";
-
-/** Where the paths of a pod lie on this machine. */
-export class Mounts {
-  readonly #places: ReadonlyMap<string, string>;
-  readonly #pattern: RegExp | null;
-  readonly #folders: readonly string[];
-
-  /** @param places absolute paths of the pod → paths here @param folders those of them under which anything may lie */
-  constructor(places: ReadonlyMap<string, string>, folders: readonly string[]) {
-    this.#places = places;
-    this.#folders = folders;
-    const longestFirst = [...places.keys()].sort((a, b) => b.length - a.length);
-    this.#pattern =
-      longestFirst.length === 0
-        ? null
-        : // As a whole path, or the first part of one: what goes before and after can't be a path's.
-          new RegExp(`(?<![\\w./~-])(${longestFirst.map(escaped).join("|")})(?![\\w.-])(/[^\\s"',:;\\])}]*)?`, "g");
-  }
-
-  /** The text with the pod's paths replaced by those here. Paths below a mount that nothing mounts stay as they are. */
-  rewrite(text: string): string {
-    if (this.#pattern === null) return text;
-    return text.replace(this.#pattern, (whole, mount: string, rest: string | undefined) => {
-      const here = this.#places.get(mount)!;
-      if (rest === undefined || rest === "/" || this.#folders.includes(mount)) return here + (rest ?? "");
-      return whole;
-    });
-  }
-}
 
 export interface MountFolders {
   /** For the files of this revision of a component. */
   files: string;
-  /** For what is empty at its start, and for this replica alone. */
+  /** For what is empty at its start, and for this process alone. */
   scratch: string;
   /** For claims, which the deployment's replicas share. */
   claims: string;
 }
 
-/** Where a template's files and folders lie. Pure; `materialise` makes them. */
-export function mountsOf({ files, folders }: ReplicaTemplate, places: MountFolders): Mounts {
-  const map = new Map<string, string>();
-  for (const { mountPath } of files) {
-    const path = posix.normalize(mountPath);
-    map.set(path, join(places.files, path));
-    const parent = posix.dirname(path);
-    // A folder of the system, such as /etc, into which one file is mounted, is not the mount.
-    if (parent.split("/").length > 2) map.set(parent, join(places.files, parent));
+/** Where each mount of a template lies on this machine. Pure. */
+export function placesOf(
+  { mounts, folders }: Pick<ReplicaTemplate, "mounts" | "folders">,
+  { files, scratch, claims }: MountFolders,
+): Map<string, string> {
+  const places = new Map(mounts.map((mount) => [mount, join(files, mount)]));
+  for (const { mountPath, claim, subPath } of folders) {
+    const folder = claim === null ? join(scratch, mountPath) : join(claims, safeName(claim));
+    places.set(mountPath, subPath === null ? folder : join(folder, subPath));
   }
-  const open: string[] = [];
-  for (const { mountPath, claim } of folders) {
-    const path = posix.normalize(mountPath).replace(/\/$/, "");
-    map.set(path, claim === null ? join(places.scratch, path) : join(places.claims, safeName(claim)));
-    open.push(path);
-  }
-  return new Mounts(map, open);
+  return places;
 }
 
-/** Writes the files and makes the folders. Paths that text files name are rewritten in them, too. */
-export function materialise(template: ReplicaTemplate, places: MountFolders): Mounts {
-  const mounts = mountsOf(template, places);
+/** Writes the files and makes the folders; returns where each mount lies. */
+export function materialise(template: ReplicaTemplate, folders: MountFolders): Map<string, string> {
+  const places = placesOf(template, folders);
+  for (const place of places.values()) makeFolder(dirname(place));
+  for (const { mountPath } of template.folders) makeFolder(places.get(mountPath)!);
   for (const { mountPath, content } of template.files) {
-    const path = join(places.files, posix.normalize(mountPath));
+    // A single file may be the mount itself.
+    const mount = mountOf(mountPath, template.mounts)!;
+    const path = join(places.get(mount)!, mountPath.slice(mount.length));
     makeFolder(dirname(path));
-    writeFileSync(path, rewritten(content, mounts), { mode: 0o600 });
+    writeFileSync(path, content, { mode: 0o600 });
   }
-  for (const { mountPath } of template.folders) makeFolder(mounts.rewrite(posix.normalize(mountPath).replace(/\/$/, "")));
-  return mounts;
-}
-
-function rewritten(content: Uint8Array, mounts: Mounts): Uint8Array | string {
-  if (content.includes(0)) return content;
-  try {
-    return mounts.rewrite(new TextDecoder("utf-8", { fatal: true }).decode(content));
-  } catch {
-    return content;
+  for (const mount of template.mounts) {
+    // A volume without a file is an empty folder.
+    const isFile = template.files.some(({ mountPath }) => mountPath === mount);
+    if (!isFile) makeFolder(places.get(mount)!);
   }
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return places;
 }
 
 /** Names come from manifests: none leaves its folder. */

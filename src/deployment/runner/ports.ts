@@ -17,7 +17,8 @@ export class Ports {
 
   /** @param preferred is taken where it is free @throws UserError RUNNER_NO_FREE_PORT */
   async take(preferred?: number): Promise<number> {
-    if (preferred !== undefined && !this.#given.has(preferred) && (await isFree(preferred))) return this.#give(preferred);
+    if (preferred !== undefined && !this.#given.has(preferred) && (await isFree(preferred)))
+      return this.#give(preferred);
     const start = Math.floor(this.#random.next() * PORTS);
     for (let i = 0; i < PORTS; i++) {
       const port = FIRST_PORT + ((start + i) % PORTS);

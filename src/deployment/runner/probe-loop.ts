@@ -18,7 +18,13 @@ export interface ProbeListener {
 
 /** Until it is there, a process is asked often, but may take five minutes; then Kubernetes' own defaults, with more patience. */
 export const DEFAULT_PROBES = {
-  startup: { periodSeconds: 0.1, timeoutSeconds: 5, failureThreshold: 3000, successThreshold: 1, initialDelaySeconds: 0 },
+  startup: {
+    periodSeconds: 0.1,
+    timeoutSeconds: 5,
+    failureThreshold: 3000,
+    successThreshold: 1,
+    initialDelaySeconds: 0,
+  },
   readiness: { periodSeconds: 1, timeoutSeconds: 4, failureThreshold: 3, successThreshold: 1, initialDelaySeconds: 0 },
   liveness: { periodSeconds: 5, timeoutSeconds: 10, failureThreshold: 6, successThreshold: 1, initialDelaySeconds: 0 },
 } as const;

@@ -59,9 +59,12 @@ export class ManagedProcess {
     const log = openSync(record.log, "a", 0o600);
     let child: ChildProcess;
     try {
-      const [program, args] =
-        command.program === null ? [process.execPath, [MAIN, ...command.args]] : [command.program, command.args];
-      child = spawn(program, args, { cwd: folder, env: command.env, detached: true, stdio: ["ignore", log, log] });
+      child = spawn(process.execPath, [MAIN, ...command.args], {
+        cwd: folder,
+        env: command.env,
+        detached: true,
+        stdio: ["ignore", log, log],
+      });
     } finally {
       closeSync(log);
     }
@@ -76,7 +79,8 @@ export class ManagedProcess {
   static adopt(record: ProcessRecord): ManagedProcess {
     const managed = new ManagedProcess(record);
     const look = () => {
-      if (record.identity === null || !isAlive(record.identity)) managed.#gone({ code: null, signal: null, error: null });
+      if (record.identity === null || !isAlive(record.identity))
+        managed.#gone({ code: null, signal: null, error: null });
     };
     managed.#timer = setInterval(look, LOOK_MS);
     look();

@@ -18,7 +18,7 @@ export interface RunnerOptions {
   state: StateFolder;
   /** Model time runs so many times as fast as the clock, in all processes. */
   timeScale: number;
-  /** Where the first frontend of the first deployment is to be found; null: anywhere. */
+  /** Where the first frontend of the first deployment is to be found; 0: anywhere; null: as its manifest has it. */
   frontendPort: number | null;
   /** Where the control API is; null: nobody is told. */
   control: { url: string; tokenFile: string } | null;
@@ -73,12 +73,13 @@ class LocalRunner implements Runner {
     const folder = state.deployment(plan);
     const frontendPort = this.#frontendPort;
     this.#frontendPort = null;
-    const deployment: RunningDeployment = new RunningDeployment(plan, {
+    const deployment = new RunningDeployment(plan, {
       ...{ folder, ports: this.#ports, timeScale, control, frontendPort },
       mostHosts: Math.max(4, availableParallelism()),
       onChange: (event) => this.#tell(deployment, event),
     });
     this.#deployments.set(keyOf(plan), deployment);
+    deployment.start();
   }
 
   async remove(key: DeploymentKey): Promise<void> {

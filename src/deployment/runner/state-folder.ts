@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { makeFolder, writeFileAtomically } from "#common";
 import type { DeploymentKey } from "#planner/connectors";
-import type { ComponentPlan, DeploymentPlan } from "../plan/types.ts";
+import type { DeploymentPlan } from "../plan/types.ts";
 import { stateUnreadable } from "./errors.ts";
 import { safeName } from "./mounts.ts";
 import type { ProcessRecord } from "./process.ts";
@@ -180,11 +180,6 @@ export class DeploymentFolder {
     }
     throw stateUnreadable(path, "fields are missing");
   }
-}
-
-/** Components of a plan by name. */
-export function componentsByName(plan: DeploymentPlan): Map<string, ComponentPlan> {
-  return new Map(plan.components.map((component) => [component.name, component]));
 }
 
 function subfolders(path: string): string[] {

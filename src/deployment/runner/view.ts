@@ -37,7 +37,9 @@ export function viewOf(input: ViewInput): LocalDeployment {
     ({ replicas: wanted, readyReplicas, updatedReplicas, live }) =>
       readyReplicas < wanted || updatedReplicas !== wanted || live !== wanted,
   );
-  const strays = replicas.some(({ component, state }) => state !== "draining" && !plan.components.some(({ name }) => name === component));
+  const strays = replicas.some(
+    ({ component, state }) => state !== "draining" && !plan.components.some(({ name }) => name === component),
+  );
   const ready = isSettled && !isEnding && unready.length === 0 && !strays;
   const failed = replicas.find(({ state }) => state === "failed");
   const frontend = plan.components.find(({ role, template }) => role === "frontend" && template.kind === "frontend");

@@ -112,7 +112,9 @@ export class WorkerHosts implements ReplicaKeeper {
     while (this.#hosts.has(replicaName(replica.component, number))) number++;
     const host = newHost(replicaName(replica.component, number), replica.component, replica.revision);
     this.#hosts.set(host.id, host);
-    host.started = this.#launch(host).catch((error: Error) => this.#lose(host, `it could not be started: ${error.message}`));
+    host.started = this.#launch(host).catch((error: Error) =>
+      this.#lose(host, `it could not be started: ${error.message}`),
+    );
     return host;
   }
 
@@ -260,8 +262,8 @@ export class WorkerHosts implements ReplicaKeeper {
   }
 
   #seen(host: Host, replica: Replica, found: HostedReplica): void {
-    let window = host.readiness.get(replica);
-    if (window === undefined) host.readiness.set(replica, (window = new ProbeWindow(this.#thresholds(replica))));
+    const window = host.readiness.get(replica) ?? new ProbeWindow(this.#thresholds(replica));
+    host.readiness.set(replica, window);
     const passes = window.answered(found.state === "ready");
     const state = passes ? "ready" : replica.state === "starting" ? "starting" : "not-ready";
     if (replica.state === state && replica.url === found.url) return;

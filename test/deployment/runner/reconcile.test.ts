@@ -22,9 +22,7 @@ const drained = (actions: readonly RunnerAction[]) =>
 describe("what the runner does next", () => {
   it("starts what is missing under the lowest free numbers", () => {
     const actions = reconcile([decode({ replicas: 4 })], [replica(1), replica(2, "draining")]);
-    expect(actions).toEqual(
-      [0, 3, 4].map((index) => ({ kind: "start", component: "decode", index, revision: "a" })),
-    );
+    expect(actions).toEqual([0, 3, 4].map((index) => ({ kind: "start", component: "decode", index, revision: "a" })));
   });
 
   it("rests where all is as wanted, whatever drains beside it", () => {

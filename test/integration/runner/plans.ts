@@ -7,7 +7,7 @@ const NO_PROBES = { readiness: null, liveness: null, startup: null };
 
 export function template(kind: ReplicaTemplate["kind"], argv: readonly string[]): ReplicaTemplate {
   return {
-    ...{ kind, argv, env: {}, files: [], folders: [] },
+    ...{ kind, argv, env: {}, mounts: [], files: [], folders: [], port: null, prometheus: null },
     ...{ workersPerReplica: 1, probes: NO_PROBES, terminationGraceSeconds: 30 },
   };
 }
@@ -24,9 +24,14 @@ export function component(
 }
 
 /** A frontend, and prefill and decode workers that take `ttftMs` and `itlMs`. */
-export function disaggregated(
-  { prefill = 1, decode = 1, ttftMs = 20, itlMs = 5, revision = "1", name = "mocker-disagg" } = {},
-): RunPlan {
+export function disaggregated({
+  prefill = 1,
+  decode = 1,
+  ttftMs = 20,
+  itlMs = 5,
+  revision = "1",
+  name = "mocker-disagg",
+} = {}): RunPlan {
   const timing = ["--timing", `fixed:${ttftMs}ms,${itlMs}ms`, "--model-name", MODEL];
   return {
     ...{ namespace: "default", name, apiVersion: "nvidia.com/v1beta1", model: MODEL, notes: [] },

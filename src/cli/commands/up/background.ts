@@ -25,7 +25,13 @@ export async function startInBackground(state: StateFolder, args: readonly strin
     hasEnded = true;
   });
   while (readControlAddress(state)?.pid !== child.pid) {
-    if (hasEnded) throw backgroundFailed(state.log, readFileSync(state.log, "utf8").trim().replace(/^error: /, ""));
+    if (hasEnded)
+      throw backgroundFailed(
+        state.log,
+        readFileSync(state.log, "utf8")
+          .trim()
+          .replace(/^error: /, ""),
+      );
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   child.unref();

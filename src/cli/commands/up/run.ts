@@ -1,5 +1,5 @@
 import type { RunPlan, StateFolder } from "#src/deployment";
-import { endDeployment, leftBehind, lockState, startControlledRunner } from "#src/deployment";
+import { checkFrontendPort, endDeployment, leftBehind, lockState, startControlledRunner } from "#src/deployment";
 import type { Screen } from "./screen.ts";
 
 export interface RunOptions {
@@ -23,6 +23,7 @@ export async function runDeployments({ state, plans, timeScale, frontendPort, sc
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
   try {
     await endStrays(state, plans, screen);
+    if (frontendPort !== null && frontendPort > 0) await checkFrontendPort(state, frontendPort);
     const controlled = await startControlledRunner({
       ...{ state, timeScale, frontendPort },
       onRemoved: () => {

@@ -52,7 +52,7 @@ export function tableScreen(stream: NodeJS.WriteStream = process.stderr): Screen
     const tables = [...deployments.values()].map((deployment) => statusText(deployment, Date.now()));
     const lines = [...tables.join("\n").split("\n"), ...events, "Ctrl-C ends the deployment"]
       .slice(0, (stream.rows ?? 50) - 1)
-      .map((line) => fit(line, stream.columns ?? 120));
+      .map((line) => cut(line, stream.columns ?? 120));
     stream.write(`${drawn > 0 ? `\x1b[${drawn}A` : ""}\x1b[J${lines.join("\n")}\n`);
     drawn = lines.length;
   };
@@ -87,7 +87,7 @@ class Verdicts {
 }
 
 /** Cut to the terminal's width; colours don't count. */
-function fit(line: string, columns: number): string {
+function cut(line: string, columns: number): string {
   let width = 0;
   let out = "";
   // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for

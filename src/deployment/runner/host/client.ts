@@ -1,4 +1,4 @@
-import { type AddReplica, REPLICAS_PATH, type HostedReplica } from "./protocol.ts";
+import { type AddReplica, type HostedReplica, REPLICAS_PATH } from "./protocol.ts";
 
 /** A host on a busy machine takes its time, ms. */
 const TIMEOUT_MS = 10_000;

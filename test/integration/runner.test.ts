@@ -1,0 +1,92 @@
+import { existsSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { waitFor } from "./processes.ts";
+import { ask, Load, manifest, RunningDeployment } from "./runner/running.ts";
+
+const TIMEOUT = 180_000;
+
+const pids = (view: { replicas: { pid: number | null }[] }) => view.replicas.map(({ pid }) => pid);
+
+describe("understudy up", { timeout: TIMEOUT }, () => {
+  it("serves, scales under load without a lost request, and is gone after down", async () => {
+    const running = RunningDeployment.start(manifest(), "--json");
+    const first = await running.ready();
+    expect(await ask(first.frontendUrl!)).toBe("answered");
+    expect(first.components.map(({ role, replicas, readyReplicas }) => [role, replicas, readyReplicas])).toEqual([
+      ["frontend", 1, 1],
+      ["prefill", 1, 1],
+      ["decode", 1, 1],
+    ]);
+
+    const load = new Load(() => first.frontendUrl!);
+    await load.more(10);
+    const up = await running.cli("scale", "prefill=2", "decode=3", "--wait", "--json");
+    expect(JSON.parse(up)).toMatchObject({ ready: true, components: [{}, { readyReplicas: 2 }, { readyReplicas: 3 }] });
+    await load.more(30);
+    await running.cli("scale", "prefill=1", "decode=1");
+    await running.until("the drained replicas to be gone", ({ replicas }) => replicas.length === 3);
+    await load.more(10);
+    await load.stop();
+    expect(load.lost).toEqual([]);
+
+    expect(await running.cli("logs", "decode")).toContain("KV of a token");
+    expect(running.processes()).toHaveLength(3);
+    expect(await running.cli("down")).toContain("mocker-disagg has ended");
+    expect((await running.up.exited).code).toBe(0);
+    expect(running.processes()).toEqual([]);
+    expect(running.state.deployments()).toEqual([]);
+    expect(await running.cli("status")).toBe("nothing runs\n");
+  });
+
+  it("starts again what is killed, and the next runner takes over what one that was killed has left", async () => {
+    const running = RunningDeployment.start(manifest({ decode: 2 }));
+    const first = await running.ready();
+    const victim = first.replicas.find(({ name }) => name === "decode-1")!;
+    process.kill(victim.pid!, "SIGKILL");
+    const healed = await running.until(
+      "the killed worker to be back",
+      ({ ready, replicas }) => ready && replicas.some(({ name, pid }) => name === "decode-1" && pid !== victim.pid),
+    );
+    expect(healed.replicas.find(({ name }) => name === "decode-1")).toMatchObject({ restarts: 1 });
+    await running.cli("scale", "decode=3", "--wait");
+    const before = await running.ready();
+
+    running.up.kill("SIGKILL");
+    await running.up.exited;
+    expect(running.processes()).toHaveLength(5);
+    // Without a runner the deployment serves on.
+    expect(await ask(before.frontendUrl!)).toBe("answered");
+    running.again();
+    const after = await running.ready();
+    expect(pids(after)).toEqual(pids(before));
+    expect(after.frontendUrl).toBe(before.frontendUrl);
+    expect(after.components.map(({ replicas }) => replicas)).toEqual([1, 1, 3]);
+    expect(after.resourceVersion).toBeGreaterThan(before.resourceVersion);
+    expect(await ask(after.frontendUrl!)).toBe("answered");
+
+    // Whom another runner started ends as its own do.
+    process.kill(after.replicas.find(({ name }) => name === "frontend-0")!.pid!, "SIGKILL");
+    const again = await running.until(
+      "the killed frontend to be back",
+      ({ ready, replicas }) => ready && replicas[0]!.pid !== after.replicas[0]!.pid,
+    );
+    expect(again.frontendUrl).toBe(before.frontendUrl);
+    await waitFor("an answer", async () => (await ask(again.frontendUrl!)) === "answered");
+
+    running.up.kill("SIGINT");
+    expect((await running.up.exited).code).toBe(0);
+    expect(running.processes()).toEqual([]);
+  });
+
+  it("down ends what a killed runner has left, without another one", async () => {
+    const running = RunningDeployment.start(manifest());
+    await running.ready();
+    running.up.kill("SIGKILL");
+    await running.up.exited;
+    expect(running.processes()).toHaveLength(3);
+    await expect(running.cli("scale", "decode=2")).rejects.toThrow(/has ended without ending it/);
+    expect(await running.cli("down")).toBe("mocker-disagg has ended: 3 processes were left of it\n");
+    expect(running.processes()).toEqual([]);
+    expect(existsSync(running.state.controlFile)).toBe(false);
+  });
+});
