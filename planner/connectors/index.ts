@@ -56,5 +56,5 @@ export {
 } from "./stores/types.ts";
 export { desiredOf } from "./targets.ts";
 export type * from "./types.ts";
-export { VirtualConnector, type VirtualConnectorOptions, type WorkerDiscovery } from "./virtual/connector.ts";
+export { VirtualConnector, type VirtualConnectorOptions } from "./virtual/connector.ts";
 export { type EnvironmentDecision, VirtualEnvironment } from "./virtual/environment.ts";

@@ -1,13 +1,17 @@
 import type { Role, Targets } from "#planner/core";
-import type { Connector, DeploymentFacts, DeploymentState, RoleState, ScaleOutcome } from "./types.ts";
-import type { WorkerDiscovery } from "./virtual/connector.ts";
+import { desiredOf } from "./targets.ts";
+import type {
+  Connector,
+  DeploymentFacts,
+  DeploymentState,
+  RoleState,
+  ScaleOutcome,
+  TargetDeployment,
+} from "./types.ts";
 
-export interface AdvisoryConnectorOptions {
-  roles: readonly Role[];
-  /** Who counts the workers that serve: without one, `workers` are taken to be there. */
-  discovery?: WorkerDiscovery;
+export interface AdvisoryConnectorOptions extends TargetDeployment {
+  /** Workers that are taken to be there where nobody counts. */
   workers?: Partial<Targets>;
-  gpusPerReplica?: Partial<Targets>;
   model?: string;
 }
 
@@ -46,10 +50,7 @@ export class AdvisoryConnector implements Connector {
   }
 
   async scale(): Promise<ScaleOutcome> {
-    const state = await this.state();
-    const inForce: Partial<Targets> = {};
-    for (const { role, desired } of Object.values(state?.roles ?? {})) inForce[role] = desired;
-    return { status: "refused", inForce, message: "advisory: nothing is changed" };
+    return { status: "refused", inForce: desiredOf(await this.state()), message: "advisory: nothing is changed" };
   }
 
   async close(): Promise<void> {}

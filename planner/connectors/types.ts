@@ -1,4 +1,4 @@
-import type { Role, Targets } from "#planner/core";
+import type { Decision, Role, Targets } from "#planner/core";
 
 /** One role's workers as the platform knows them. */
 export interface RoleState {
@@ -48,6 +48,8 @@ export interface ScaleRequest {
   reason: string;
   /** Number of the decision, ascending within a planner's life. */
   decision: number;
+  /** The load that it plans for, where it forecasts one: for whoever asks why. */
+  forecast?: Decision["forecast"];
   /** Aborted: this planner may act no longer. Nothing is written after that, not even to put something back. */
   signal?: AbortSignal;
 }
@@ -58,6 +60,19 @@ export interface DeploymentFacts {
   model: string | null;
   /** GPUs of one replica by its resources, where they say. */
   gpusPerReplica: Partial<Targets>;
+}
+
+/** Workers that serve, by role, as somebody sees them who is not the platform; null: not known now. */
+export type WorkerDiscovery = () => Promise<Partial<Targets> | null>;
+
+/** What a connector is told of its deployment where the platform need not say it. */
+export interface TargetDeployment {
+  /** Roles of the deployment: `["decode"]` for an aggregated one. */
+  roles: readonly Role[];
+  /** Who counts the workers that serve. Without it the platform's word is taken: what was carried out is there. */
+  discovery?: WorkerDiscovery;
+  /** GPUs of one replica. */
+  gpusPerReplica?: Partial<Targets>;
 }
 
 /**

@@ -228,7 +228,7 @@ export class GlobalPlanner {
     const deployment = await this.deployments.meet(request.address, roles);
     const { id } = deployment.known;
     Object.assign(deployment.gpus, request.gpusPerReplica);
-    this.#intents.note(id, request.targets, nowUnixMs());
+    this.#intents.note(id, request.targets, nowUnixMs(), request.predictedLoad);
     this.#stateFile?.changed();
     const record: Omit<DecisionRecord, "answer" | "reads" | "tookMs"> = {
       number: ++this.#number,

@@ -11,9 +11,16 @@ const NAME = "global-planner.json";
 const GATHER_MS = 200;
 
 const role = z.enum(["prefill", "decode"]);
+const intentSchema = z.object({
+  deployment: z.string(),
+  role,
+  replicas: z.int().min(0),
+  atMs: z.number(),
+  predictedLoad: z.record(z.string(), z.unknown()).exactOptional(),
+});
 const stateSchema = z.object({
   version: z.literal(1),
-  intents: z.array(z.object({ deployment: z.string(), role, replicas: z.int().min(0), atMs: z.number() })),
+  intents: z.array(intentSchema),
   deployments: z.array(
     z.object({
       id: z.string(),

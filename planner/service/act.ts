@@ -39,7 +39,8 @@ export async function act(
   }
   try {
     const reason = decision.reasons.map(({ text }) => text).join("; ");
-    const outcome = await connector.scale({ targets: wanted, reason, decision: decision.tick, signal });
+    const { tick, forecast } = decision;
+    const outcome = await connector.scale({ targets: wanted, reason, decision: tick, forecast, signal });
     return { ...outcome, wanted };
   } catch (error) {
     return { status: "failed", message: `${said}: ${(error as Error).message}`, wanted, inForce };

@@ -1,5 +1,5 @@
 import { randomStream } from "#common";
-import type { Role, Targets } from "#planner/core";
+import type { Decision, Role, Targets } from "#planner/core";
 import { globalPlannerRefuses, globalPlannerUnreachable } from "../errors.ts";
 import { type Pace, realPace } from "../pace.ts";
 import { desiredOf, targetEntries, unfitTargets } from "../targets.ts";
@@ -11,8 +11,8 @@ import type {
   ScaleOutcome,
   ScaleRequest,
   ScaleStatus,
+  TargetDeployment,
 } from "../types.ts";
-import type { WorkerDiscovery } from "../virtual/connector.ts";
 import {
   GlobalPlannerClient,
   type GlobalPlannerClientOptions,
@@ -23,6 +23,7 @@ import {
 import {
   DEPLOYMENT_PATH,
   deploymentAnswerSchema,
+  type PredictedLoad,
   SCALE_PATH,
   scaleAnswerSchema,
   type WireDeploymentAnswer,
@@ -30,23 +31,19 @@ import {
 } from "./protocol.ts";
 
 export interface GlobalPlannerConnectorOptions
-  extends Pick<GlobalPlannerClientOptions, "url" | "token" | "tokenFile" | "timeoutMs" | "deadlineMs"> {
+  extends TargetDeployment,
+    Pick<GlobalPlannerClientOptions, "url" | "token" | "tokenFile" | "timeoutMs" | "deadlineMs" | "pace"> {
   /** Dynamo namespace of this planner. */
   callerNamespace: string;
   graphDeploymentName: string;
   kubernetesNamespace: string;
-  /** Roles of the deployment: `["decode"]` for an aggregated one. */
-  roles: readonly Role[];
-  /** GPUs of a worker, told where the platform does not say. */
-  gpusPerReplica?: Partial<Targets>;
+  /** Seconds of load that a forecast is told of at a time; Dynamo's planners tell of a throughput interval. Default 1. */
+  loadIntervalS?: number;
   /**
    * Who sees the deployment itself: its state is asked there, and wishes alone go to the global planner. Without it, the global planner's
    * sight is taken.
    */
   sight?: Connector;
-  /** Who counts the workers that serve, where nobody sees the deployment itself. */
-  discovery?: WorkerDiscovery;
-  pace?: Pace;
   /** Uniform in [0, 1): jitter. Default: a stream seeded with the namespace. */
   random?: () => number;
 }
@@ -101,14 +98,14 @@ export class GlobalPlannerConnector implements Connector {
     return state;
   }
 
-  async scale({ targets, reason, signal }: ScaleRequest): Promise<ScaleOutcome> {
+  async scale({ targets, reason, forecast = null, signal }: ScaleRequest): Promise<ScaleOutcome> {
     const refusal = unfitTargets(targets, this.#options.roles);
     if (refusal !== null) return this.#refused(refusal);
     const wished = targetEntries(targets);
     if (wished.length === 0) return this.#nothingWished();
     this.#isRepeated = true;
     try {
-      const answer = await this.#ask(targets, reason, signal === undefined ? {} : { signal });
+      const answer = await this.#ask(targets, reason, forecast, signal === undefined ? {} : { signal });
       const status = answer.outcome ?? statusOf(answer);
       const isOpen = status !== "applied" && status !== "unchanged";
       for (const [role, count] of wished) {
@@ -181,7 +178,7 @@ export class GlobalPlannerConnector implements Connector {
     }
     if (targetEntries(back).length === 0) return;
     try {
-      await this.#ask(back, "an earlier wish is taken back", { deadlineMs: STATE_DEADLINE_MS });
+      await this.#ask(back, "an earlier wish is taken back", null, { deadlineMs: STATE_DEADLINE_MS });
       this.#outstanding = {};
     } catch (error) {
       // Tried again at the next look.
@@ -192,9 +189,10 @@ export class GlobalPlannerConnector implements Connector {
   async #ask(
     targets: Partial<Targets>,
     reason: string,
+    forecast: Decision["forecast"],
     limits: { deadlineMs?: number; signal?: AbortSignal },
   ): Promise<WireScaleAnswer> {
-    const { gpusPerReplica = {} } = this.#options;
+    const { gpusPerReplica = {}, loadIntervalS = 1 } = this.#options;
     const answer = await this.#client.ask(SCALE_PATH, {
       ...limits,
       body: {
@@ -206,6 +204,7 @@ export class GlobalPlannerConnector implements Connector {
         })),
         blocking: false,
         timestamp: Date.now() / 1000,
+        predicted_load: forecast === null ? null : predictedLoad(forecast, loadIntervalS),
         reason: reason.slice(0, 2000),
       },
     });
@@ -243,6 +242,10 @@ export class GlobalPlannerConnector implements Connector {
 function statusOf({ status }: WireScaleAnswer): ScaleStatus {
   if (status === "success") return "applied";
   return status === "rejected" ? "refused" : "failed";
+}
+
+function predictedLoad({ requestRate, isl, osl }: NonNullable<Decision["forecast"]>, intervalS: number): PredictedLoad {
+  return { num_requests: requestRate * intervalS, isl, osl, interval_seconds: intervalS };
 }
 
 /** Null where the global planner does not know all roles. */

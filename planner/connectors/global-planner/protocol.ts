@@ -41,6 +41,7 @@ export const scaleRequestSchema = z
     blocking: z.boolean().default(false),
     /** When it was asked, Unix seconds. */
     timestamp: z.number().nullish(),
+    /** What led to the wish: shown, and not judged by. */
     predicted_load: z.record(z.string(), z.unknown()).nullish(),
     /** Ours: why, for events and logs. */
     reason: z.string().max(2000).nullish(),
@@ -49,6 +50,17 @@ export const scaleRequestSchema = z
     ({ target_replicas: targets }) => new Set(targets.map((each) => each.sub_component_type)).size === targets.length,
     { path: ["target_replicas"], error: "expected each sub_component_type once" },
   );
+/** The load that a planner of ours tells of; others' may have other fields. */
+export interface PredictedLoad {
+  /** Requests within the interval. */
+  num_requests: number;
+  /** Tokens. */
+  isl: number;
+  osl: number;
+  /** Ours, s. */
+  interval_seconds: number;
+}
+
 export type WireScaleRequest = z.infer<typeof scaleRequestSchema>;
 
 export const deploymentQuestionSchema = z.object({

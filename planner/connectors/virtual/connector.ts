@@ -11,23 +11,16 @@ import type {
   ScaleOutcome,
   ScaleRequest,
   ScaleStatus,
+  TargetDeployment,
 } from "../types.ts";
 import { type ProtocolKeys, type ProtocolState, protocolKeys, readProtocol } from "./protocol.ts";
 
-/** Workers that serve, by role, as somebody sees them who is not the environment; null: not known now. */
-export type WorkerDiscovery = () => Promise<Partial<Targets> | null>;
-
-export interface VirtualConnectorOptions {
+export interface VirtualConnectorOptions extends TargetDeployment {
   /** Dynamo namespace of the deployment. */
   namespace: string;
   store: KeyValueStore;
-  /** Roles of the deployment: `["decode"]` for an aggregated one. */
-  roles: readonly Role[];
-  /** Who counts the workers that serve. Without it the environment's word is taken: what it has carried out is there. */
-  discovery?: WorkerDiscovery;
   /** Workers that there are where nothing has been decided yet and nobody counts. */
   initial?: Partial<Targets>;
-  gpusPerReplica?: Partial<Targets>;
   model?: string;
   /** A decision that stays unanswered for so long no longer holds up the next, ms. Default: 1 800 000, as in Dynamo. */
   maxWaitMs?: number;

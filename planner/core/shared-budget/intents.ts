@@ -13,9 +13,15 @@ export class IntentCache {
     this.#ttlMs = ttlMs;
   }
 
-  note(deployment: string, targets: Partial<Targets>, nowMs: number): void {
+  note(
+    deployment: string,
+    targets: Partial<Targets>,
+    nowMs: number,
+    predictedLoad: Readonly<Record<string, unknown>> | null = null,
+  ): void {
+    const told = predictedLoad === null ? {} : { predictedLoad };
     for (const [role, replicas] of Object.entries(targets) as [Role, number][]) {
-      this.restore({ deployment, role, replicas, atMs: nowMs });
+      this.restore({ deployment, role, replicas, atMs: nowMs, ...told });
     }
   }
 

@@ -34,6 +34,8 @@ export interface Intent {
   replicas: number;
   /** Unix ms. */
   atMs: number;
+  /** The load that the planner expected, as it told it; absent: it did not. Nothing is decided by it. */
+  predictedLoad?: Readonly<Record<string, unknown>>;
 }
 
 export interface SharedRequest {

@@ -179,7 +179,14 @@ function tokensOf(
 /** One line for people; `--json` has everything. */
 function told({ number, deployment, request, decision, answer }: DecisionRecord): string {
   const wished = Object.entries(request.targets).map(([role, count]) => `${role} ${count}`);
-  return `#${number} ${deployment} wishes ${wished.join(", ")}: ${decision?.verdict ?? "not decided"}, ${answer.status}: ${answer.message}`;
+  return `#${number} ${deployment} wishes ${wished.join(", ")}${expected(request.predictedLoad)}: ${decision?.verdict ?? "not decided"}, ${answer.status}: ${answer.message}`;
+}
+
+/** What the planner expects, in its own words; values of others' planners that are no numbers are left out. */
+function expected(load: DecisionRecord["request"]["predictedLoad"]): string {
+  const numbers = Object.entries(load ?? {}).filter(([, value]) => typeof value === "number");
+  if (numbers.length === 0) return "";
+  return ` (expects ${numbers.map(([name, value]) => `${name} ${Number((value as number).toPrecision(4))}`).join(", ")})`;
 }
 
 function cannotListen({ host, port }: GlobalPlannerFlags, cause: Error): UserError {

@@ -98,7 +98,7 @@ function connectorOf(config: PlannerServiceConfig, identity: string, options: De
 
 /** Where a kubeconfig is given, the deployment is seen in the cluster, and wishes alone go to the global planner. */
 function globalPlannerConnector(
-  { connector: settings, namespace, service }: PlannerServiceConfig,
+  { connector: settings, namespace, service, throughput }: PlannerServiceConfig,
   known: Pick<GlobalPlannerConnectorOptions, "roles" | "gpusPerReplica" | "discovery">,
   sight: () => Connector,
 ): GlobalPlannerConnector {
@@ -109,6 +109,7 @@ function globalPlannerConnector(
     callerNamespace: namespace,
     graphDeploymentName: graphDeploymentName ?? namespace,
     kubernetesNamespace: kubernetesNamespace ?? process.env.POD_NAMESPACE ?? "default",
+    loadIntervalS: throughput.intervalMs / 1000,
     // A tick must not take longer than it may.
     deadlineMs: Math.min(20_000, service.tickMaxDurationMs),
     ...(kubeconfig === null ? {} : { sight: sight() }),

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { GlobalPlannerConnector, type ScaleOutcome } from "#planner/connectors";
+import { GlobalPlannerConnector, type ScaleOutcome, type ScaleRequest } from "#planner/connectors";
 import type { Role, Targets } from "#planner/core";
 import { connectorConformance } from "../connectors/conformance.ts";
 import type { ConnectorFixture } from "../connectors/conformance-claims.ts";
@@ -113,6 +113,7 @@ describe("what a planner makes of the global planner's answers", () => {
       kubernetesNamespace: "llm",
       roles: ["decode"],
       gpusPerReplica: { decode: 2 },
+      loadIntervalS: 60,
       random: () => 0.5,
       pace: {
         nowMs: () => nowMs,
@@ -129,8 +130,8 @@ describe("what a planner makes of the global planner's answers", () => {
     await server?.close();
   });
 
-  const scale = (targets: Partial<Targets>): Promise<ScaleOutcome> =>
-    connector.scale({ targets, reason: "more load", decision: 1 });
+  const scale = (targets: Partial<Targets>, forecast: ScaleRequest["forecast"] = null): Promise<ScaleOutcome> =>
+    connector.scale({ targets, reason: "more load", decision: 1, forecast });
 
   it("asks with Dynamo's fields, and its token", async () => {
     await connect();
@@ -146,6 +147,7 @@ describe("what a planner makes of the global planner's answers", () => {
           k8s_namespace: "llm",
           target_replicas: [{ sub_component_type: "decode", desired_replicas: 3, gpus_per_replica: 2 }],
           blocking: false,
+          predicted_load: null,
           reason: "more load",
         },
       },
@@ -154,6 +156,15 @@ describe("what a planner makes of the global planner's answers", () => {
     expect(server.requests[1]!.path).toBe(
       "/v1/deployment?caller_namespace=llm-chat&graph_deployment_name=chat&k8s_namespace=llm&roles=decode",
     );
+  });
+
+  it("tells of the load that is expected: requests of an interval, and their mean lengths", async () => {
+    await connect();
+    server.answers = [{ status: 200, body: { status: "success", message: "Scaled", current_replicas: { decode: 3 } } }];
+    await scale({ decode: 3 }, { requestRate: 2.5, isl: 3000, osl: 300 });
+    expect(server.requests[0]!.body).toMatchObject({
+      predicted_load: { num_requests: 150, isl: 3000, osl: 300, interval_seconds: 60 },
+    });
   });
 
   it.each([

@@ -411,12 +411,13 @@ describe("after a restart", () => {
     const deployments = { a: three(), b: three() };
     const first = madeGlobalPlanner(deployments, { band: [null, 12], stateFolder });
     await first.planner.start();
-    await first.ask("a", { decode: 4 });
+    await first.ask("a", { decode: 4 }, { predictedLoad: { num_requests: 7 } });
     await first.planner.stop();
 
     const second = madeGlobalPlanner(deployments, { band: [null, 12], stateFolder });
     await second.planner.start();
     expect(second.said[0]).toBe("taken up: 2 deployments, 1 wishes");
+    expect(second.planner.freshIntents).toMatchObject([{ deployment: "a", predictedLoad: { num_requests: 7 } }]);
     expect(await second.ask("b", { decode: 2 })).toMatchObject({ status: "success" });
     expect(second.platform.deployments.a!.desired.decode).toBe(4);
     await second.planner.stop();

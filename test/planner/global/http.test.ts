@@ -142,7 +142,7 @@ describe("what it shows", () => {
 
   it("its state and its decisions, with all that they came from", async () => {
     const { get, post, request } = await made({ band: [4, 14] });
-    await post(request("a", { decode: 4 }));
+    await post(request("a", { decode: 4 }, { predicted_load: { num_requests: 600, isl: 3000 } }));
     await post(request("b", { decode: 2 }));
     expect((await get("/v1/state")).json()).toMatchObject({
       environment: "made",
@@ -154,11 +154,18 @@ describe("what it shows", () => {
         { id: "a", seen: true, roles: { prefill: { desired: 3, gpus_per_replica: 1 }, decode: { desired: 4 } } },
         { id: "b", roles: { decode: { desired: 2, gpus_per_replica: 2 } } },
       ],
-      intents: [{ deployment: "a", role: "decode", replicas: 4 }, { deployment: "b" }],
+      intents: [
+        { deployment: "a", role: "decode", replicas: 4, predictedLoad: { num_requests: 600, isl: 3000 } },
+        { deployment: "b" },
+      ],
+      decisions: [{ request: { predictedLoad: { num_requests: 600 } } }, { request: { predictedLoad: null } }],
     });
     const { decisions } = (await get("/v1/decisions?after=1&limit=5")).json() as { decisions: DecisionRecord[] };
     expect(decisions.map(({ number, decision }) => [number, decision?.verdict])).toEqual([[2, "paired"]]);
     expect((await get("/v1/decisions?limit=x")).statusCode).toBe(400);
+    // A newer wish without a forecast does not keep that of the one before.
+    await post(request("a", { decode: 4 }));
+    expect((await get("/v1/state")).json().intents[0]).not.toHaveProperty("predictedLoad");
   });
 
   it("its health without a token, all else with one alone", async () => {

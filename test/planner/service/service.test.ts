@@ -9,6 +9,7 @@ describe("a planner that runs", () => {
     expect(snapshots).toEqual([]);
     await clock.advance(1);
     expect(connector.requests).toMatchObject([{ targets: { prefill: 2 }, reason: "it was wished", decision: 0 }]);
+    expect(connector.requests[0]).toMatchObject({ forecast: { requestRate: 6, isl: 3000, osl: 300 } });
     expect(connector.requests[0]!.targets).toEqual({ prefill: 2 });
     expect(snapshots[0]).toMatchObject({
       tick: 1,
