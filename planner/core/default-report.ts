@@ -162,7 +162,10 @@ function roleReason(
   const rate = (perS: number) => `${perS.toFixed(1)} req/s`;
   const codeAndText = (): [string, string] => {
     switch (step.code) {
+      case "wake-up":
+        return [step.code, `requests wait and there is no worker: ${step.target}`];
       case "scale-up":
+        if (needUp === null) return [step.code, `${step.target} workers at least, instead of ${current}`];
         return [
           step.code,
           `up to ${rate(upRate)} expected within ${bank.horizonS.toFixed(0)} s: ${needUp} workers instead of ${current}`,

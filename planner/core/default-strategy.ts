@@ -2,7 +2,7 @@ import { ForecastBank } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { raisedToFloor, withinBudget } from "./budget.ts";
 import { describeDecision, type RolePlan } from "./default-report.ts";
-import { AsymmetricHysteresis } from "./hysteresis.ts";
+import { AsymmetricHysteresis, type Step } from "./hysteresis.ts";
 import { IdleWatch } from "./idle.ts";
 import { knownNumbers } from "./known-numbers.ts";
 import type { ResourceLimit } from "./limits.ts";
@@ -206,7 +206,7 @@ class DefaultStrategy implements Planner {
           mayScaleDown ? needDown : Math.max(needDown, current),
           upRate,
         )
-      : { target: Math.max(current, floor), code: "hold" as const, lowerForMs: 0 };
+      : raisedTo(floor, current);
     return { role, current, upRate, downRate, needUp, needDown, step };
   }
 
@@ -298,6 +298,12 @@ class DefaultStrategy implements Planner {
       reasons: [{ code, role: null, text }],
     };
   }
+}
+
+/** What is done where nobody can say what is needed: nothing, but that the fewest are there. */
+function raisedTo(floor: number, current: number): Step {
+  const code = current >= floor ? "hold" : current === 0 ? "wake-up" : "scale-up";
+  return { target: Math.max(current, floor), code, lowerForMs: 0 };
 }
 
 /** Deviations of a Poisson rate counted over the window that the quicker level models average. */

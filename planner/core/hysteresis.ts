@@ -1,7 +1,8 @@
 /** What to do about one role. */
 export interface Step {
   target: number;
-  code: "scale-up" | "scale-down" | "scale-down-waits" | "hold";
+  /** `wake-up`: there is something to do and no worker, though nobody can say what is needed. */
+  code: "scale-up" | "scale-down" | "scale-down-waits" | "hold" | "wake-up";
   /** How long a smaller number has been enough, ms. */
   lowerForMs: number;
 }

@@ -3,67 +3,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { engineConfig, fixedTiming } from "#mocker/engine";
-import { type Frontend, startFrontend } from "#mocker/frontend";
-import { builtinTokenizer } from "#mocker/text";
-import { startWorkerHost, type WorkerHost } from "#mocker/worker";
-import { FileStore, VirtualEnvironment } from "#planner/connectors";
 import type { TickSnapshot } from "#planner/service";
 import { describeWithPrometheus } from "../tools.ts";
+import { LiveEnvironment } from "./live-environment.ts";
 import { CliProcess, waitFor } from "./processes.ts";
 import { PrometheusServer } from "./prometheus-server.ts";
 import { RunningPlanner } from "./running-planner.ts";
 
 const MODEL = "llama";
 const NAMESPACE = "rehearsal";
-
-/** A deployment of mock workers that an environment scales as the planner's decisions say. */
-class LiveEnvironment {
-  readonly frontend: Frontend;
-  readonly host: WorkerHost;
-  readonly environment: VirtualEnvironment;
-  /** Replicas as they were carried out, in order. */
-  readonly replicas: number[] = [];
-  readonly #stopping = new AbortController();
-  #running: Promise<void> = Promise.resolve();
-
-  constructor(frontend: Frontend, host: WorkerHost, environment: VirtualEnvironment) {
-    this.frontend = frontend;
-    this.host = host;
-    this.environment = environment;
-  }
-
-  /** @param changed told of the workers after each change */
-  run(changed: (urls: string[]) => void): void {
-    this.#running = this.#run(changed);
-  }
-
-  async #run(changed: (urls: string[]) => void): Promise<void> {
-    for (;;) {
-      const decision = await this.environment.wait(this.#stopping.signal);
-      if (decision === null) return;
-      const { host, frontend } = this;
-      const wanted = decision.workers.decode ?? host.workers.length;
-      for (const { url } of await host.addWorkers(Math.max(0, wanted - host.workers.length)))
-        frontend.discovery.add(url);
-      for (const { id, url } of host.workers.slice(wanted)) {
-        frontend.discovery.remove(url);
-        await host.drainWorker(id);
-      }
-      changed(host.workers.map(({ url }) => url));
-      this.replicas.push(wanted);
-      await this.environment.complete(decision);
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
-    await this.environment.close();
-    await this.frontend.close();
-    await this.host.close();
-  }
-}
 
 await describeWithPrometheus("a planner that observes by Prometheus", ({ prometheus, promtool }) => {
   let folder: string;
@@ -73,33 +21,20 @@ await describeWithPrometheus("a planner that observes by Prometheus", ({ prometh
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "understudy-store-"));
-    const host = await startWorkerHost({
-      count: 1,
-      settings: {
-        model: MODEL,
-        engine: engineConfig({ timing: fixedTiming({ prefillMs: 10, decodeMs: 2, perPass: false }) }),
-        dpSize: 1,
-        transfer: null,
-        startupMs: 0,
-        tokenizer: builtinTokenizer(),
-        handoffTimeoutMs: 10_000,
-        trustRequestStart: false,
-      },
-      staggerMs: 0,
-    });
-    const frontend = await startFrontend({ discovery: { kind: "manual" }, logLevel: "error" });
-    frontend.discovery.add(host.workers[0]!.url);
-    await frontend.whenReady(1);
-    const environment = new VirtualEnvironment(new FileStore(folder), NAMESPACE);
-    await environment.announce({ decode: 1 });
-    live = new LiveEnvironment(frontend, host, environment);
     const labels = { dynamo_namespace: NAMESPACE };
     const workers = (urls: string[]) => ({ name: "workers", urls, labels });
+    live = await LiveEnvironment.start({
+      model: MODEL,
+      roles: ["decode"],
+      folder,
+      namespace: NAMESPACE,
+      changed: (urls) => server.target(workers(urls)),
+    });
     server = await PrometheusServer.start(prometheus, [
-      { name: "frontends", urls: [frontend.url], labels },
-      workers(host.workers.map(({ url }) => url)),
+      { name: "frontends", urls: [live.frontend.url], labels },
+      workers(live.urls),
     ]);
-    live.run((urls) => server.target(workers(urls)));
+    live.run();
     planner = await RunningPlanner.start({
       mode: "agg",
       environment: "virtual",
@@ -164,13 +99,13 @@ await describeWithPrometheus("a planner that observes by Prometheus", ({ prometh
     expect(busy.observed!.startedRequests).toBeGreaterThan(0);
     expect(Math.abs(busy.observed!.meanIsl! - 1000)).toBeLessThan(100);
     expect(busy.observed!.meanOsl).toBeCloseTo(10, 1);
-    await waitFor("more than one worker", () => Math.max(0, ...live.replicas) > 1, 60_000);
+    await waitFor("more than one worker", () => live.replicas.some(({ decode }) => decode! > 1), 60_000);
     await until("loads of all workers", ({ observed }) => Object.keys(observed?.kvTokens ?? {}).length > 1);
     await until("forward passes of theirs", ({ observed }) => (observed?.passes?.decode ?? 0) > 1);
     expect(await load.exited, load.output).toEqual({ code: 0, signal: null });
     await until("a window without traffic", ({ observed }) => observed?.startedRequests === 0);
-    await waitFor("one worker again", () => live.host.workers.length === 1, 60_000);
-    expect(live.replicas.at(-1)).toBe(1);
+    await waitFor("one worker again", () => live.workers.decode === 1, 60_000);
+    expect(live.replicas.at(-1)).toEqual({ decode: 1 });
   });
 
   it("shows what it observed and decided in metrics that promtool reads", async () => {

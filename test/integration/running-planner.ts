@@ -14,11 +14,14 @@ export interface PlannerStatus {
 export class RunningPlanner {
   readonly process: CliProcess;
   readonly url: string;
+  /** As it was told; another planner begins with the same. */
+  readonly config: Record<string, unknown>;
   readonly #folder: string;
 
-  private constructor(process: CliProcess, url: string, folder: string) {
+  private constructor(process: CliProcess, url: string, folder: string, config: Record<string, unknown>) {
     this.process = process;
     this.url = url;
+    this.config = config;
     this.#folder = folder;
   }
 
@@ -38,7 +41,7 @@ export class RunningPlanner {
       ...config,
     };
     const process = new CliProcess(["planner", "--config", JSON.stringify(whole)], env);
-    return new RunningPlanner(process, `http://127.0.0.1:${port}`, folder);
+    return new RunningPlanner(process, `http://127.0.0.1:${port}`, folder, config);
   }
 
   /** Its log. @throws Error where it has ended */

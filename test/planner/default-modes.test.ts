@@ -136,6 +136,23 @@ describe("default strategy with a minimum of zero", () => {
     expect(record.requests.lastTokenMs.every((atMs) => atMs > 0)).toBe(true);
   });
 
+  it("says that it wakes a role of which it can't tell yet what is needed", () => {
+    const record = loop({
+      workload: traffic({ kind: "constant", rate: 4 }, 1, 10),
+      workers: { prefill: 0, decode: 0 },
+      startupMs: 20_000,
+      settings,
+    });
+    const [first] = record.decisions;
+    expect(first!.targets!.decode).toBe(1);
+    expect(first!.reasons).toContainEqual({
+      code: "wake-up",
+      role: "decode",
+      text: "requests wait and there is no worker: 1",
+    });
+    expect(codes(first!)).not.toContain("hold");
+  });
+
   it("stays where it is while a worker starts that a lone request waits for, and while data lacks", () => {
     const lone: RateShape = {
       kind: "steps",
