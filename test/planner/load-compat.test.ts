@@ -1,15 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import {
-  createPlanner,
-  type ForwardPass,
-  type Observation,
-  type Planner,
-  type PlannerContext,
-  plannerConfigSchema,
-} from "#planner/core";
+import { createPlanner, type Observation, type Planner, type PlannerContext, plannerConfigSchema } from "#planner/core";
 import { LOAD_TEXTS, POWER_TEXTS, THROUGHPUT_TEXTS } from "../../planner/core/load-compat/explain.ts";
-import { active, disagg, observation, testProfile, testSurface } from "./observations.ts";
+import { active, disagg, forwardPass, observation, type PassLoad, testProfile, testSurface } from "./observations.ts";
 
 function planner(config: Record<string, unknown> = {}, context: Partial<PlannerContext> = {}): Planner {
   return createPlanner(
@@ -19,45 +12,14 @@ function planner(config: Record<string, unknown> = {}, context: Partial<PlannerC
   );
 }
 
-interface Load {
-  queuedTokens?: number;
-  prefillTokens?: number;
-  sequences?: number;
-  kvTokens?: number;
-  wallTimeS?: number;
-}
-
-function pass(worker: number, load: Load = {}): ForwardPass {
-  const { queuedTokens = 0, prefillTokens = 0, sequences = 0, kvTokens = 0, wallTimeS = 0.01 } = load;
-  return {
-    workerId: `w${worker}`,
-    dpRank: 0,
-    counterId: 1,
-    wallTimeS,
-    scheduled: {
-      prefillRequests: prefillTokens > 0 ? 1 : 0,
-      prefillTokens,
-      prefillKvTokens: 0,
-      decodeRequests: sequences,
-      decodeKvTokens: kvTokens,
-    },
-    queued: {
-      prefillRequests: queuedTokens > 0 ? 1 : 0,
-      prefillTokens: queuedTokens,
-      decodeRequests: 0,
-      decodeKvTokens: 0,
-    },
-  };
-}
-
 const codes = (reasons: { code: string }[]) => reasons.map(({ code }) => code);
 
-function seen(nowMs: number, prefill: Load[], decode: Load[], more: Partial<Observation> = {}): Observation {
+function seen(nowMs: number, prefill: PassLoad[], decode: PassLoad[], more: Partial<Observation> = {}): Observation {
   return observation(nowMs, 20, {
     workers: { prefill: active(prefill.length), decode: active(decode.length) },
     forwardPasses: {
-      prefill: prefill.map((load, i) => pass(i, load)),
-      decode: decode.map((load, i) => pass(i, load)),
+      prefill: prefill.map((load, i) => forwardPass(`w${i}`, load)),
+      decode: decode.map((load, i) => forwardPass(`w${i}`, load)),
     },
     ...more,
   });

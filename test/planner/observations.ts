@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Observation, PlannerContext, WorkerCounts } from "#planner/core";
+import type { ForwardPass, Observation, PlannerContext, WorkerCounts } from "#planner/core";
 import { buildSurface, type Profile, type Surface } from "#profiles";
 
 /** A small invented engine: 20 ms + 20 µs per prompt token; 4 ms + 0.1 ms per sequence of 3000 tokens. */
@@ -145,5 +145,39 @@ export function linearProfile(engine: LinearEngine): Profile {
       maxKvTokens,
     },
     provenance: {},
+  };
+}
+
+/** What a forward pass does and leaves waiting; what is not named is not there. */
+export interface PassLoad {
+  queuedTokens?: number;
+  prefillTokens?: number;
+  sequences?: number;
+  /** Σ context of the sequences. */
+  kvTokens?: number;
+  wallTimeS?: number;
+}
+
+/** A pass of a worker that has one rank and takes one prompt at a time. */
+export function forwardPass(workerId: string, load: PassLoad = {}): ForwardPass {
+  const { queuedTokens = 0, prefillTokens = 0, sequences = 0, kvTokens = 0, wallTimeS = 0.01 } = load;
+  return {
+    workerId,
+    dpRank: 0,
+    counterId: 1,
+    wallTimeS,
+    scheduled: {
+      prefillRequests: prefillTokens > 0 ? 1 : 0,
+      prefillTokens,
+      prefillKvTokens: 0,
+      decodeRequests: sequences,
+      decodeKvTokens: kvTokens,
+    },
+    queued: {
+      prefillRequests: queuedTokens > 0 ? 1 : 0,
+      prefillTokens: queuedTokens,
+      decodeRequests: 0,
+      decodeKvTokens: 0,
+    },
   };
 }

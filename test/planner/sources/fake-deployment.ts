@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { onTestFinished } from "vitest";
 import type { Clock } from "#common";
 
 /** A clock that the test moves; Unix time 1000 s is its zero. */
@@ -73,6 +74,14 @@ export class FakeServer {
       else response.writeHead(answer.status ?? 200).end(answer.body);
     });
   }
+}
+
+/** A fake server that is closed with the test. */
+export async function fakeServer(answer: FakeServer["answer"]): Promise<FakeServer> {
+  const made = await new FakeServer().listen();
+  made.answer = answer;
+  onTestFinished(() => made.close());
+  return made;
 }
 
 /** A frontend's request feed: a ring of numbered events. */

@@ -1,18 +1,6 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { Fleet } from "#planner/sources";
-import { FakeServer } from "./fake-deployment.ts";
-
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-async function server(answer: FakeServer["answer"]): Promise<FakeServer> {
-  const made = await new FakeServer().listen();
-  made.answer = answer;
-  closers.push(() => made.close());
-  return made;
-}
+import { fakeServer } from "./fake-deployment.ts";
 
 const card = (url: string, role: string, state = "ready") => ({ url, role, state });
 const listing = (...cards: object[]) => ({ body: JSON.stringify({ workers: cards }) });
@@ -20,10 +8,12 @@ const listing = (...cards: object[]) => ({ body: JSON.stringify({ workers: cards
 describe("the fleet", () => {
   it("is what frontends list and what workers say of themselves, each with a number that stays its own", async () => {
     let cards = [card("http://w1", "prefill"), card("http://w2", "decode"), card("http://w3", "decode", "starting")];
-    const frontend = await server(() => listing(...cards));
-    const worker = await server(() => ({ body: JSON.stringify(card("http://elsewhere", "aggregated", "draining")) }));
+    const frontend = await fakeServer(() => listing(...cards));
+    const worker = await fakeServer(() => ({
+      body: JSON.stringify(card("http://elsewhere", "aggregated", "draining")),
+    }));
     const fleet = new Fleet({ frontends: [frontend.url], workers: [worker.url] });
-    closers.push(() => fleet.close());
+    onTestFinished(() => fleet.close());
     expect(await fleet.read()).toEqual({
       counts: {
         prefill: { active: 1, starting: 0, draining: 0 },
@@ -48,13 +38,13 @@ describe("the fleet", () => {
 
   it("keeps the workers of a frontend that does not answer for a while, and says so; not those of a worker", async () => {
     const up = { frontend: true, worker: true };
-    const frontend = await server(() =>
+    const frontend = await fakeServer(() =>
       up.frontend ? listing(card("http://w1", "decode")) : { status: 500, body: "" },
     );
-    const worker = await server(() => (up.worker ? { body: JSON.stringify(card("", "decode")) } : null));
+    const worker = await fakeServer(() => (up.worker ? { body: JSON.stringify(card("", "decode")) } : null));
     let nowMs = 0;
     const fleet = new Fleet({ frontends: [frontend.url], workers: [worker.url], keepMs: 1000, nowMs: () => nowMs });
-    closers.push(() => fleet.close());
+    onTestFinished(() => fleet.close());
     const urls = async () => (await fleet.read())?.workers.map(({ url }) => url) ?? null;
     expect(await urls()).toEqual(["http://w1", worker.url]);
     up.frontend = false;
@@ -72,7 +62,7 @@ describe("the fleet", () => {
 
   it("is not known where nobody is asked", async () => {
     const fleet = new Fleet({ frontends: [], workers: [] });
-    closers.push(() => fleet.close());
+    onTestFinished(() => fleet.close());
     expect(await fleet.read()).toBeNull();
     expect(fleet.problems).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { createPlanner, type ForwardPass, type Planner, type PlannerContext, plannerConfigSchema } from "#planner/core";
 import { buildSurface } from "#profiles";
-import { disagg, testProfile } from "../observations.ts";
+import { disagg, forwardPass, testProfile } from "../observations.ts";
 
 /** Our planner, or the one of 2026, of the invented engine. */
 export function planner(
@@ -16,20 +16,12 @@ export function planner(
 /** A pass of a worker that has nothing to do unless told otherwise. */
 export function pass(workerId: string, prefillTokens = 0, decodeKvTokens = 0): ForwardPass {
   const sequences = Math.round(decodeKvTokens / 3150);
-  return {
-    workerId,
-    dpRank: 0,
-    counterId: 1,
+  return forwardPass(workerId, {
+    prefillTokens,
+    sequences,
+    kvTokens: decodeKvTokens,
     wallTimeS: 0.01 + prefillTokens * 2e-5,
-    scheduled: {
-      prefillRequests: prefillTokens > 0 ? 1 : 0,
-      prefillTokens,
-      prefillKvTokens: 0,
-      decodeRequests: sequences,
-      decodeKvTokens,
-    },
-    queued: { prefillRequests: 0, prefillTokens: 0, decodeRequests: 0, decodeKvTokens: 0 },
-  };
+  });
 }
 
 /** One pass of each worker: prompts of so many tokens, ten sequences that decode. */

@@ -10,7 +10,7 @@ import {
   type Role,
   rolesOf,
 } from "#planner/core";
-import { anyReport, disagg, observation, testProfile, testSurface } from "../../planner/observations.ts";
+import { anyReport, disagg, forwardPass, observation, testProfile, testSurface } from "../../planner/observations.ts";
 import { type Campaign, checkProperty } from "../campaign.ts";
 
 const whole = (max: number, min = 0) => fc.integer({ min, max });
@@ -27,25 +27,7 @@ type Load = typeof anyLoad extends fc.Arbitrary<infer T> ? T : never;
 
 function passes(loads: readonly Load[] | null): ForwardPass[] | null {
   return (
-    loads?.map(({ queuedTokens, prefillTokens, sequences, kvTokens, wallTimeS }, i) => ({
-      workerId: `w${i}`,
-      dpRank: 0,
-      counterId: 1,
-      wallTimeS,
-      scheduled: {
-        prefillRequests: prefillTokens > 0 ? 1 : 0,
-        prefillTokens,
-        prefillKvTokens: 0,
-        decodeRequests: sequences,
-        decodeKvTokens: sequences > 0 ? kvTokens : 0,
-      },
-      queued: {
-        prefillRequests: queuedTokens > 0 ? 1 : 0,
-        prefillTokens: queuedTokens,
-        decodeRequests: 0,
-        decodeKvTokens: 0,
-      },
-    })) ?? null
+    loads?.map((load, i) => forwardPass(`w${i}`, { ...load, kvTokens: load.sequences > 0 ? load.kvTokens : 0 })) ?? null
   );
 }
 

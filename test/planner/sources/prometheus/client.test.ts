@@ -4,25 +4,13 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { PrometheusClient, type PrometheusOptions } from "../../../../planner/sources/prometheus/client.ts";
-import { type Asked, FakeServer } from "../fake-deployment.ts";
-
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-async function server(answer: FakeServer["answer"]): Promise<FakeServer> {
-  const made = await new FakeServer().listen();
-  made.answer = answer;
-  closers.push(() => made.close());
-  return made;
-}
+import { type Asked, fakeServer } from "../fake-deployment.ts";
 
 function client(endpoint: string, options: Partial<PrometheusOptions> = {}): PrometheusClient {
   const made = new PrometheusClient({ endpoint, ...options });
-  closers.push(() => made.close());
+  onTestFinished(() => made.close());
   return made;
 }
 
@@ -32,7 +20,7 @@ const sample = (value: string, metric: Record<string, string> = {}) => ({ metric
 describe("a query", () => {
   it("asks by GET with what was given besides, a long one by POST", async () => {
     const asked: (Asked & { url: URL })[] = [];
-    const { url } = await server((at, request) => {
+    const { url } = await fakeServer((at, request) => {
       asked.push({ ...request, url: at });
       return { body: vector() };
     });
@@ -51,7 +39,7 @@ describe("a query", () => {
 
   it("reads numbers as Prometheus writes them", async () => {
     const values = ["1.5", "0", "NaN", "+Inf", "-Inf", "1e-07"];
-    const { url } = await server(() => ({ body: vector(...values.map((value) => sample(value, { le: value }))) }));
+    const { url } = await fakeServer(() => ({ body: vector(...values.map((value) => sample(value, { le: value }))) }));
     expect((await client(url).query("x")).map(({ value }) => value)).toEqual([
       1.5,
       0,
@@ -60,7 +48,7 @@ describe("a query", () => {
       Number.NEGATIVE_INFINITY,
       1e-7,
     ]);
-    const { url: scalar } = await server(() => ({
+    const { url: scalar } = await fakeServer(() => ({
       body: JSON.stringify({ status: "success", data: { resultType: "scalar", result: [1, "7"] } }),
     }));
     expect(await client(scalar).query("7")).toEqual([{ labels: {}, value: 7 }]);
@@ -88,23 +76,23 @@ describe("a query", () => {
     ["a matrix", { body: '{"status":"success","data":{"resultType":"matrix","result":[]}}' }, "no vector"],
     ["a connection that breaks", null, "other side closed"],
   ])("says why there is no answer: %s", async (_, answer, message) => {
-    const { url } = await server(() => answer);
+    const { url } = await fakeServer(() => answer);
     await expect(client(url).query("x")).rejects.toThrow(message);
   });
 
   it("waits for no answer longer than it was told, and takes none that is too long", async () => {
-    const { url } = await server(() => "never");
+    const { url } = await fakeServer(() => "never");
     await expect(client(url, { timeoutMs: 50 }).query("x")).rejects.toThrow();
-    const { url: long } = await server(() => ({ body: vector(sample("1", { pad: "x".repeat(100_000) })) }));
+    const { url: long } = await fakeServer(() => ({ body: vector(sample("1", { pad: "x".repeat(100_000) })) }));
     await expect(client(long, { maxBytes: 10_000 }).query("x")).rejects.toThrow();
   });
 
   it("reads the token's file anew for every query", async () => {
     const folder = mkdtempSync(join(tmpdir(), "understudy-token-"));
-    closers.push(() => rmSync(folder, { recursive: true }));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
     const tokenFile = join(folder, "token");
     const tokens: unknown[] = [];
-    const { url } = await server((_, { headers }) => {
+    const { url } = await fakeServer((_, { headers }) => {
       tokens.push(headers.authorization);
       return { body: vector() };
     });
@@ -129,7 +117,7 @@ describe("a query", () => {
       if (waiting.length === 3) for (const each of waiting.splice(0)) each.end(vector());
     });
     await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    closers.push(() => http.close());
+    onTestFinished(() => void http.close());
     const prometheus = client(`http://127.0.0.1:${(http.address() as AddressInfo).port}`, { concurrency: 3 });
     await Promise.all(Array.from({ length: 9 }, () => prometheus.query("x")));
     expect(seen).toEqual([1, 2, 3, 1, 2, 3, 1, 2, 3]);
@@ -159,7 +147,7 @@ describe("a query over TLS", () => {
 
   it("checks it with a CA bundle in any case: why else would there be one", async () => {
     const folder = mkdtempSync(join(tmpdir(), "understudy-ca-"));
-    closers.push(() => rmSync(folder, { recursive: true }));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
     writeFileSync(join(folder, "empty.pem"), "");
     await expect(client(url, { caBundle: join(folder, "empty.pem") }).query("x")).rejects.toThrow("self-signed");
     expect(() => client(url, { caBundle: join(folder, "none.pem") })).toThrow(
