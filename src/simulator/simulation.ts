@@ -3,6 +3,7 @@ import {
   type EngineListener,
   effectiveOsl,
   type IdlePrefill,
+  type KvEvent,
   neverFits,
   type RequestColumns,
   transferMs,
@@ -54,6 +55,8 @@ export class Simulation {
   readonly #wakes = new WakeHeap(64);
   readonly #routers: Record<RoleName, Router>;
   readonly #loops: ClosedLoops;
+  /** Changes of caches in passes that have not ended, by engine. */
+  readonly #cacheChanges = new Map<number, KvEvent[]>();
   /** Engines that may begin a pass at this instant. */
   #dirty: number[] = [];
   #isDirty = new Uint8Array(64);
@@ -158,8 +161,9 @@ export class Simulation {
   /** Removes a draining worker whose last request has left. */
   removeIfDrained(worker: SimulatedWorker): void {
     if (worker.state !== "draining" || worker.outstanding > 0) return;
-    if (worker.engines.every((engine) => this.engines[engine]!.isEmpty()))
-      this.pool(worker.role)!.remove(worker, this.nowMs);
+    if (!worker.engines.every((engine) => this.engines[engine]!.isEmpty())) return;
+    this.pool(worker.role)!.remove(worker, this.nowMs);
+    this.spec.routing?.workerRemoved(worker.role, worker.id);
   }
 
   #columnsFor(spec: PoolSpec): RequestColumns {
@@ -259,7 +263,15 @@ export class Simulation {
     this.engines[engine]!.complete();
     this.#markDirty(engine);
     const worker = this.#engineWorker[engine]!;
+    this.#tellCacheChanges(engine, worker);
     if (worker.state === "draining") this.removeIfDrained(worker);
+  }
+
+  #tellCacheChanges(engine: number, worker: SimulatedWorker): void {
+    const changes = this.#cacheChanges.get(engine);
+    if (changes === undefined) return;
+    for (const event of changes) this.spec.routing!.cacheChanged(worker.role, worker.id, event);
+    changes.length = 0;
   }
 
   #startPasses(): void {
@@ -321,7 +333,7 @@ export class Simulation {
       this.#homeless[pool.role].push(request);
       return;
     }
-    const worker = pool.active[this.#routers[pool.role].choose(pool.outstanding, pool.active.length)]!;
+    const worker = pool.active[this.#choose(pool, request)]!;
     const engine = worker.engines[worker.nextRank]!;
     worker.nextRank = (worker.nextRank + 1) % worker.engines.length;
     const { table } = this.outcomes;
@@ -338,11 +350,21 @@ export class Simulation {
       this.#decodeEngineOf[request] = engine;
       this.engines[engine]!.reserve(request, this.nowMs);
     } else if (this.engines[engine]!.submit(request, this.nowMs) !== null) {
+      this.spec.routing?.ended(pool.role, request);
       pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : -WAITING_WEIGHT);
       this.#reject(request);
     } else if (pool.role === "prefill") {
       this.#prefillEngineOf[request] = engine;
     }
+  }
+
+  #choose(pool: Pool, request: number): number {
+    const { routing } = this.spec;
+    if (routing === undefined) return this.#routers[pool.role].choose(pool.outstanding, pool.active.length);
+    const { isl, blockOffset, blockIds } = this.#columnsFor(pool.spec);
+    const blocks = blockIds?.subarray(blockOffset![request], blockOffset![request + 1]) ?? [];
+    const workers = pool.active.map(({ id }) => id);
+    return routing.choose(pool.role, { index: request, isl: isl[request]!, blocks }, workers, this.nowMs);
   }
 
   #passesFirst(): boolean {
@@ -393,6 +415,7 @@ export class Simulation {
         observer.firstToken(request, atMs - table.arrivalMs[request]!);
         if (!aggregated) return;
         pool.addWork(worker, 1 - WAITING_WEIGHT);
+        spec.routing?.prefilled(pool.role, request);
         observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
       },
       secondToken: (request, atMs) => {
@@ -400,6 +423,7 @@ export class Simulation {
       },
       finished: (request, atMs, outputTokens) => {
         pool.addWork(worker, -1);
+        spec.routing?.ended(pool.role, request);
         outcomes.finished(request, atMs, outputTokens);
         observer.finished(request, table, outputTokens);
         this.#ended(request);
@@ -408,6 +432,7 @@ export class Simulation {
         table.preemptions[request]!++;
       },
       rejected: (request) => {
+        spec.routing?.ended(pool.role, request);
         const waits = aggregated && Number.isNaN(table.firstTokenMs[request]!);
         pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : waits ? -WAITING_WEIGHT : -1);
         this.#reject(request);
@@ -418,6 +443,7 @@ export class Simulation {
       },
       held: (request, atMs) => {
         pool.addWork(worker, -table.isl[request]!);
+        spec.routing?.ended(pool.role, request);
         observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
         outcomes.transfer("sourceHeldMs", request, atMs);
         this.#route(this.decodePool, request);
@@ -437,7 +463,13 @@ export class Simulation {
         outcomes.transfer("sourceReleasedMs", request, atMs);
         this.removeIfDrained(worker);
       },
-      kvEvent: (event, atMs) => spec.onKvEvent?.(engine, event, atMs),
+      kvEvent: (event, atMs) => {
+        spec.onKvEvent?.(engine, event, atMs);
+        if (spec.routing === undefined) return;
+        const changes = this.#cacheChanges.get(engine);
+        if (changes === undefined) this.#cacheChanges.set(engine, [event]);
+        else changes.push(event);
+      },
     };
   }
 }

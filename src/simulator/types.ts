@@ -1,7 +1,7 @@
 import type { EngineConfig, KvEvent, TransferModel } from "#mocker/engine";
 import type { Planner } from "#planner/core";
 import type { Workload } from "#scenarios";
-import type { RunRecord } from "#src/record";
+import type { RoleName, RunRecord } from "#src/record";
 
 export type RouterMode = "round-robin" | "least-loaded";
 
@@ -11,6 +11,29 @@ export interface SimulatorQuirks {
   passesBeforeArrivals: boolean;
   /** As DynoSim scales down: the highest ids go, whatever they are doing. Absent: who has least to do. */
   highestIdsDrain?: boolean;
+}
+
+/** A request as a router sees it. */
+export interface RoutedRequest {
+  /** Its place in the workload. */
+  index: number;
+  /** Prompt tokens. */
+  isl: number;
+  /** Names of the prompt's leading full blocks that other requests may share: equal name = equal content and prefix. */
+  blocks: ArrayLike<number>;
+}
+
+/** Chooses workers in place of a router mode, and is told what it must know of them. In aggregated runs the one role is `decode`. */
+export interface Routing {
+  /** @param workers ids of those that take requests, at least one; @returns an index into them */
+  choose(role: RoleName, request: RoutedRequest, workers: readonly number[], nowMs: number): number;
+  /** The prompt is computed. */
+  prefilled(role: RoleName, request: number): void;
+  /** It left its worker, however that came about. */
+  ended(role: RoleName, request: number): void;
+  /** What a worker's cache holds, told at the end of the pass that changed it; of engines whose configuration asks for events. */
+  cacheChanged(role: RoleName, worker: number, event: KvEvent): void;
+  workerRemoved(role: RoleName, worker: number): void;
 }
 
 export interface PoolSpec {
@@ -30,6 +53,8 @@ export interface SimulationSpec {
   prefill: PoolSpec | null;
   decode: PoolSpec;
   router: RouterMode;
+  /** In place of `router`. */
+  routing?: Routing;
   transfer: TransferModel | null;
   sla: { ttftMs: number; itlMs: number };
   /**

@@ -54,6 +54,13 @@ const admission = z.object({
   is_readmission: z.boolean(),
 });
 
+/** Blocks of the prompt that a KV router found cached; null: another router. */
+const routed = z.object({
+  pool: z.enum(["agg", "prefill", "decode"]),
+  selected_overlap_blocks: z.number().nullable(),
+  best_available_overlap_blocks: z.number().nullable(),
+});
+
 const time = z.number().nullable();
 const requestRecord = z.object({
   session_id: z.string().nullable(),
@@ -81,6 +88,7 @@ const requestRecord = z.object({
   decode_admit_ms: time,
   source_released_ms: time,
   decode_reused_input_tokens: z.number().nullable(),
+  routing_history: z.array(routed).default([]),
   admission_history: z.array(admission),
   admission_count: z.number(),
   readmission_count: z.number(),
@@ -122,14 +130,18 @@ const passMetrics = z.object({
     num_decode_requests: z.number(),
     sum_decode_kv_tokens: z.number(),
   }),
-  queued_requests: z.object({ num_prefill_requests: z.number(), sum_prefill_tokens: z.number() }),
+  queued_requests: z.object({
+    num_prefill_requests: z.number(),
+    sum_prefill_tokens: z.number(),
+    num_decode_requests: z.number(),
+    sum_decode_kv_tokens: z.number(),
+  }),
 });
+const passes = z.array(z.object({ worker_id: z.string(), metrics: passMetrics })).nullable();
 const plannerTick = z.object({
   at_ms: z.number(),
   input: z.object({
-    fpm_observations: z
-      .object({ decode: z.array(z.object({ worker_id: z.string(), metrics: passMetrics })).nullable() })
-      .nullable(),
+    fpm_observations: z.object({ prefill: passes.default(null), decode: passes.default(null) }).nullable(),
   }),
   effects: z.object({
     scale_to: z.object({ num_prefill: z.number().nullable(), num_decode: z.number().nullable() }).nullable(),

@@ -71,7 +71,7 @@ function sessions(records: DynosimRecord[]): DynosimRecord[][] {
 
 function fingerprint(session: DynosimRecord[]): string {
   return JSON.stringify(session, (key, value: unknown) => {
-    if (key === "uuid" || key === "session_id") return undefined;
+    if (key === "uuid" || key === "session_id" || key === "routing_history") return undefined;
     return typeof value === "number" && key.endsWith("_ms") ? Math.round(value * 1e6) : value;
   });
 }

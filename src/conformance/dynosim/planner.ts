@@ -104,13 +104,17 @@ export function compareTicks(
       decision.reasons[0]?.code.replaceAll("-", "_") ?? null,
       tick.effects.diagnostics.load_decision_reason,
     );
-    const target = tick.effects.scale_to?.num_decode ?? null;
-    same(`${at}, workers`, decision.targets?.decode ?? null, target);
-    const passes = (seen[i]!.forwardPasses?.decode ?? []).map(ourPass);
-    const expected = (tick.input.fpm_observations?.decode ?? []).map(({ worker_id, metrics }) =>
-      theirPass(worker_id, metrics),
-    );
-    same(`${at}, passes`, passes.join("; "), expected.join("; "));
+    for (const role of ["prefill", "decode"] as const) {
+      const { active, starting } = decision.workers[role];
+      // A role that is left as it is need not be named.
+      const target = tick.effects.scale_to?.[`num_${role}`] ?? active + starting;
+      same(`${at}, ${role} workers`, decision.targets?.[role] ?? active + starting, target);
+      const passes = (seen[i]!.forwardPasses?.[role] ?? []).map(ourPass);
+      const expected = (tick.input.fpm_observations?.[role] ?? []).map(({ worker_id, metrics }) =>
+        theirPass(worker_id, metrics),
+      );
+      same(`${at}, ${role} passes`, passes.join("; "), expected.join("; "));
+    }
   });
   return { largestRelativeError: 0, firstDifference, differences };
 }
@@ -124,6 +128,8 @@ function ourPass({ workerId, scheduled, queued }: ForwardPass): string {
     scheduled.decodeKvTokens,
     queued.prefillRequests,
     queued.prefillTokens,
+    queued.decodeRequests,
+    queued.decodeKvTokens,
   ]);
 }
 
@@ -141,6 +147,8 @@ function theirPass(
     scheduled.sum_decode_kv_tokens,
     queued.num_prefill_requests,
     queued.sum_prefill_tokens,
+    queued.num_decode_requests,
+    queued.sum_decode_kv_tokens,
   ]);
 }
 

@@ -63,6 +63,7 @@ function record(result: SimulationResult, workload: Workload, i: number, admissi
     decode_admit_ms: at(transfers?.decodeAdmitMs),
     source_released_ms: at(transfers?.sourceReleasedMs),
     decode_reused_input_tokens: transfers === null ? null : reused(["decode"]),
+    routing_history: [],
     admission_history: admissions.map(admissionEntry),
     admission_count: admissions.length,
     readmission_count: admissions.filter((a) => a.readmission).length,

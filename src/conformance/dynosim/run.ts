@@ -11,6 +11,7 @@ import { noDynosimCases } from "./errors.ts";
 import { compareTicks, dynosimPlanner } from "./planner.ts";
 import { dynosimDeployment } from "./pools.ts";
 import { dynosimRecords } from "./records.ts";
+import { RecordedRouting } from "./routing.ts";
 import { dynosimSummary } from "./summary.ts";
 import { whyNotYet } from "./support.ts";
 import { dynosimWorkload } from "./workload.ts";
@@ -49,6 +50,8 @@ export interface DynosimReplay {
   result: SimulationResult;
   /** What a planner in the loop saw. */
   seen: Observation[];
+  /** Of a run with the KV router: its choices, as recorded. */
+  routing: RecordedRouting | null;
 }
 
 /** Replays what a case recorded, admissions and transfers captured. @throws UserError for missing or malformed files */
@@ -58,6 +61,7 @@ export function replayDynosimCase(
   quirks: ReplayQuirks = {},
 ): DynosimReplay {
   const workload = dynosimWorkload(run);
+  const routing = run.arguments.router_mode === "kv_router" ? new RecordedRouting(run, workload) : null;
   const deployment = dynosimDeployment(run, quirks.engine ?? DYNOSIM_ENGINE_QUIRKS);
   const loop = dynosimPlanner(run, deployment);
   const { sla_ttft_ms: ttftMs, sla_itl_ms: itlMs } = run.arguments;
@@ -67,13 +71,14 @@ export function replayDynosimCase(
     workload,
     ...deployment,
     router: "round-robin",
+    ...(routing === null ? {} : { routing }),
     sla: { ttftMs: ttftMs ?? Infinity, itlMs: itlMs ?? Infinity },
     quirks: { passesBeforeArrivals: quirks.passesBeforeArrivals ?? true, highestIdsDrain: true },
     engine,
     capture: true,
     ...(loop === null ? {} : { planner: loop.planner }),
   });
-  return { workload, result, seen: loop?.seen ?? [] };
+  return { workload, result, seen: loop?.seen ?? [], routing };
 }
 
 /** The summary of a replay with the goodput fields that the case's own SLA arguments ask for. */
@@ -97,8 +102,9 @@ export function checkDynosimCase(
   const skipped = whyNotYet(run);
   if (skipped !== null) return { ...row, skipped, largestRelativeError: Number.NaN };
   try {
-    const { workload, result, seen } = replayDynosimCase(run, engine);
+    const { workload, result, seen, routing } = replayDynosimCase(run, engine);
     const { largestRelativeError, firstDifference } = joinComparisons(
+      ...(routing === null ? [] : [routing.comparison]),
       compareRecords(dynosimRecords(result, workload), run.records),
       compareSummaries(replaySummary(run, result), run.summary),
       ...(run.ticks === null ? [] : [compareTicks(run.ticks, seen, result.decisions)]),

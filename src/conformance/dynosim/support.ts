@@ -14,12 +14,7 @@ export function whyNotYet(run: DynosimCase): string | null {
   }
   const noPlanner = whyNotPlanner(run);
   if (noPlanner !== null) return noPlanner;
-  const workers =
-    prefill === null ? [call.num_workers ?? 1] : [call.num_prefill_workers ?? 1, call.num_decode_workers ?? 1];
   const router = call.router_mode ?? "round_robin";
-  if (router === "kv_router" && workers.some((count) => count > 1)) {
-    return "not yet: the KV router with a choice of workers (it breaks ties at random)";
-  }
   if (router !== "kv_router" && router !== "round_robin") return `not yet: router mode ${router}`;
   if (call.replay_mode !== undefined && call.replay_mode !== null && call.replay_mode !== "offline") {
     return `not comparable: replay mode ${call.replay_mode} runs on the wall clock`;

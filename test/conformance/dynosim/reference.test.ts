@@ -1,17 +1,18 @@
 import { expect, it } from "vitest";
 import { runDynosimConformance } from "#src/conformance";
 import { readDynosimCase } from "../../../src/conformance/dynosim/case.ts";
-import { checkDynosimCase } from "../../../src/conformance/dynosim/run.ts";
+import { checkDynosimCase, replayDynosimCase } from "../../../src/conformance/dynosim/run.ts";
 import { describeWithReference, referencePath } from "../../reference.ts";
 
 /** Folders in which every case that is not skipped must be reproduced. */
 const EXACT = [
-  ["dynosim", 24, 3],
+  ["dynosim", 25, 2],
   ["dynosim-random/vllm", 30, 0],
   ["dynosim-random/vllmtight", 30, 0],
   ["dynosim-random/prefix", 30, 0],
   ["dynosim-random/sessions", 13, 0],
   ["dynosim-random/disagg", 13, 0],
+  ["dynosim-random/kv", 15, 0],
 ] as const;
 
 for (const engine of ["stepping", "skipping"] as const) {
@@ -30,13 +31,44 @@ for (const engine of ["stepping", "skipping"] as const) {
 
 describeWithReference("cases that wait for later", () => {
   it("are skipped with the reason, and do not count as passed", () => {
-    const rows = runDynosimConformance(referencePath("dynosim-random"), { only: "kv" });
-    expect(rows.length).toBe(15);
-    for (const row of rows) expect([row.passed, row.skipped]).toEqual([false, expect.stringContaining("KV router")]);
+    const rows = runDynosimConformance(referencePath("dynosim-random"), { only: "trtllm" });
+    expect(rows.length).toBe(40);
+    for (const row of rows)
+      expect([row.passed, row.skipped]).toEqual([false, expect.stringContaining("trtllm engine")]);
     const reasons = runDynosimConformance(referencePath("dynosim"))
       .filter((row) => row.skipped !== null)
       .map((row) => row.skipped);
-    expect(new Set(reasons).size).toBe(3);
+    expect(new Set(reasons).size).toBe(2);
+  });
+});
+
+describeWithReference("the KV router", () => {
+  const recorded = () => readDynosimCase(referencePath("dynosim", "kv_4w_trace_mixed.json"));
+
+  it("goes where the recorded one went, and must find that no other place costs less", () => {
+    const run = recorded();
+    const { routing } = replayDynosimCase(run);
+    expect(routing!.comparison.differences).toBe(0);
+    expect(routing!.decisions).toBe(60);
+    const spoilt = structuredClone(run);
+    // Somewhere a worker that was no choice among equals.
+    const found = spoilt.records.filter((record) => {
+      const before = record.decode_worker_idx!;
+      record.decode_worker_idx = (before + 1) % 4;
+      const { comparison } = replayDynosimCase(spoilt).routing!;
+      record.decode_worker_idx = before;
+      return /recorded \d at cost [\d.]+, the least is [\d.]+ of \d/.test(comparison.firstDifference ?? "");
+    });
+    expect(found.length).toBeGreaterThan(20);
+  });
+
+  it("has the recorded one's view of the caches", () => {
+    const run = recorded();
+    const entry = run.records
+      .flatMap((each) => each.routing_history)
+      .find((each) => each.selected_overlap_blocks! > 0)!;
+    entry.selected_overlap_blocks!++;
+    expect(checkDynosimCase(run).firstDifference).toMatch(/, overlap: found \d+ blocks, expected \d+$/);
   });
 });
 
@@ -57,11 +89,11 @@ describeWithReference("a planner in the loop", () => {
       spoilt((ticks) => {
         ticks[3]!.effects.scale_to!.num_decode = 3;
       }),
-    ).toBe("tick 3, workers: found 2, expected 3");
+    ).toBe("tick 3, decode workers: found 2, expected 3");
     expect(
       spoilt((ticks) => {
         ticks[2]!.input.fpm_observations!.decode![0]!.metrics.queued_requests.sum_prefill_tokens++;
       }),
-    ).toMatch(/^tick 2, passes: found 0: 9 /);
+    ).toMatch(/^tick 2, decode passes: found 0: 9 /);
   });
 });

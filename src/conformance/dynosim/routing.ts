@@ -1,0 +1,170 @@
+import { KvRouter } from "#mocker/router";
+import type { Workload } from "#scenarios";
+import type { RoleName } from "#src/record";
+import type { RoutedRequest, Routing } from "#src/simulator";
+import type { DynosimCase, DynosimRecord } from "./case.ts";
+import type { Comparison } from "./compare.ts";
+
+/** Costs that differ by less are equal. */
+const SAME_COST = 1e-9;
+
+/**
+ * DynoSim's KV router, which breaks ties at random: each request goes where it went in the recorded run, and every such choice must be
+ * one of least cost by our router, with the overlap that was recorded.
+ */
+export class RecordedRouting implements Routing {
+  readonly #run: DynosimCase;
+  readonly #workload: Workload;
+  readonly #routers: Record<RoleName, KvRouter>;
+  /** Records that no request was found to be, by what tells requests apart. */
+  readonly #open = new Map<string, DynosimRecord[]>();
+  readonly #recordOf = new Map<number, DynosimRecord>();
+  #decisions = 0;
+  #firstDifference: string | null = null;
+  #differences = 0;
+
+  constructor(run: DynosimCase, workload: Workload) {
+    this.#run = run;
+    this.#workload = workload;
+    const { prefill, decode } = run;
+    const router = (role: "aggregated" | "prefill" | "decode", blockSize: number) =>
+      new KvRouter({ role, blockSize, random: null });
+    this.#routers = {
+      prefill: router("prefill", (prefill ?? decode).engine.block_size),
+      decode: router(prefill === null ? "aggregated" : "decode", decode.engine.block_size),
+    };
+    for (const record of run.records) {
+      const key = keyOfRecord(record);
+      const same = this.#open.get(key);
+      if (same === undefined) this.#open.set(key, [record]);
+      else same.push(record);
+    }
+  }
+
+  /** What came of the choices: each that was not of least cost is a difference. */
+  get comparison(): Comparison {
+    return {
+      largestRelativeError: 0,
+      firstDifference: this.#firstDifference,
+      differences: this.#differences,
+    };
+  }
+
+  /** Choices that were made. */
+  get decisions(): number {
+    return this.#decisions;
+  }
+
+  choose(role: RoleName, request: RoutedRequest, workers: readonly number[], nowMs: number): number {
+    this.#decisions++;
+    const router = this.#routers[role];
+    const { isl, blocks } = request;
+    const cost = (ids: readonly number[]) => {
+      const place = router.choose([], ids.length, { workers: ids, isl, blocks, nowMs });
+      return { place, ...router.last! };
+    };
+    const best = cost(workers);
+    const record = this.#recordOf.get(request.index) ?? this.#partner(role, request, workers, nowMs, best.cost, cost);
+    let place = record === undefined ? -1 : workers.indexOf(workerOf(record, role, this.#run) ?? -1);
+    const at = `routing of request ${request.index} (${isl} tokens) at ${nowMs} ms to a ${role} worker`;
+    if (record === undefined) this.#note(`${at}: no such request in the recorded run`);
+    else if (place < 0)
+      this.#note(`${at}: recorded ${workerOf(record, role, this.#run)}, candidates ${workers.join(", ")}`);
+    else {
+      const recorded = cost([workers[place]!]);
+      if (recorded.cost > best.cost + SAME_COST) {
+        this.#note(
+          `${at}: recorded ${workers[place]} at cost ${recorded.cost}, the least is ${best.cost} of ${workers[best.place]}`,
+        );
+      }
+      this.#compareOverlap(at, record, poolOf(role, this.#run), recorded.overlapBlocks, best.bestOverlapBlocks);
+    }
+    if (place < 0) place = best.place;
+    router.routed(request.index, workers[place]!, { workers, isl, blocks, nowMs });
+    return place;
+  }
+
+  prefilled(role: RoleName, request: number): void {
+    this.#routers[role].prefilled(request);
+  }
+
+  ended(role: RoleName, request: number): void {
+    this.#routers[role].ended(request);
+  }
+
+  cacheChanged(
+    role: RoleName,
+    worker: number,
+    { kind, blockId }: { kind: "stored" | "removed"; blockId: number },
+  ): void {
+    this.#routers[role].index[kind](worker, [blockId]);
+  }
+
+  workerRemoved(role: RoleName, worker: number): void {
+    this.#routers[role].workerRemoved(worker);
+  }
+
+  /** The record of a request that arrives: of several that look the same, one that went where the cost is least. */
+  #partner(
+    role: RoleName,
+    request: RoutedRequest,
+    workers: readonly number[],
+    nowMs: number,
+    least: number,
+    cost: (ids: readonly number[]) => { cost: number },
+  ): DynosimRecord | undefined {
+    const open = this.#open.get(keyOfRequest(this.#run, this.#workload, request.index, nowMs));
+    if (open === undefined || open.length === 0) return undefined;
+    const fits = (record: DynosimRecord) => {
+      const worker = workerOf(record, role, this.#run);
+      return worker !== null && workers.includes(worker) && cost([worker]).cost <= least + SAME_COST;
+    };
+    const found = Math.max(0, open.length === 1 ? 0 : open.findIndex(fits));
+    const [record] = open.splice(found, 1);
+    this.#recordOf.set(request.index, record!);
+    return record;
+  }
+
+  #compareOverlap(at: string, record: DynosimRecord, pool: string, selected: number, most: number): void {
+    // A decode worker's caches are not looked at.
+    if (pool === "decode") return;
+    const entry = record.routing_history.find((each) => each.pool === pool);
+    for (const [what, found, expected] of [
+      ["overlap", selected, entry?.selected_overlap_blocks],
+      ["best overlap", most, entry?.best_available_overlap_blocks],
+    ] as const) {
+      if (expected === undefined || expected === null || expected === found) continue;
+      this.#note(`${at}, ${what}: found ${found} blocks, expected ${expected}`);
+    }
+  }
+
+  #note(text: string): void {
+    this.#differences++;
+    this.#firstDifference ??= text;
+  }
+}
+
+function poolOf(role: RoleName, { prefill }: DynosimCase): DynosimRecord["routing_history"][number]["pool"] {
+  return prefill === null ? "agg" : role;
+}
+
+function workerOf(record: DynosimRecord, role: RoleName, { prefill }: DynosimCase): number | null {
+  return role === "prefill" && prefill !== null ? record.prefill_worker_idx : record.decode_worker_idx;
+}
+
+const NUMBERED = /^0{8}-0{4}-0{4}-0{4}-/;
+
+/** Where DynoSim numbers requests, their number; else session and turn; else arrival (whole ns) and size. */
+function keyOfRecord(record: DynosimRecord): string {
+  if (record.session_id !== null) return `${record.session_id}/${record.turn_index ?? 0}`;
+  if (NUMBERED.test(record.uuid)) return `${Number.parseInt(record.uuid.slice(-12), 16)}`;
+  const { arrival_time_ms: atMs, input_length: isl, requested_output_length: osl } = record;
+  return `${Math.round(atMs * 1e6)} ${isl} ${osl}`;
+}
+
+function keyOfRequest(run: DynosimCase, workload: Workload, index: number, nowMs: number): string {
+  const label = workload.sessionIds?.[index] ?? "";
+  if (label !== "") return `${label}/${workload.turnIndex?.[index] ?? 0}`;
+  if (run.records.every(({ uuid }) => NUMBERED.test(uuid))) return `${index + 1}`;
+  return `${Math.round(nowMs * 1e6)} ${workload.isl[index]} ${workload.osl[index]}`;
+}
