@@ -99,6 +99,7 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 | \`min_gpu_budget\` above \`max_gpu_budget\` | refused |
 | \`prefill_min_endpoint\`, \`decode_min_endpoint\` in mode \`agg\`, or for a role that the mode lacks | refused |
 | \`environment: global-planner\` without \`global_planner_namespace\` | refused |
+| \`kubernetes_selector\` without \`kubernetes_target: deployments\` | refused |
 | \`environment: local\` without \`control_url\` or \`graph_deployment_name\` | refused |
 | \`enable_power_awareness\` without a limit, in mode \`agg\`, or where nothing says what a worker draws | refused |
 | \`aic_perf_model\` without the layout of a role that is scaled | refused |

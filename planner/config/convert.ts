@@ -114,6 +114,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
       checkIntervalMs: milliseconds(document.scaling_check_interval_seconds),
       maxWaitMs: milliseconds(document.scaling_max_wait_seconds),
       graphDeploymentName: document.graph_deployment_name,
+      kubernetesTarget: { kind: document.kubernetes_target, selector: document.kubernetes_selector },
       kubernetesNamespace: document.kubernetes_namespace,
       kubeconfig: document.kubeconfig,
       kubeContext: document.kube_context,

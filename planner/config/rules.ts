@@ -241,6 +241,13 @@ function connectorProblems(document: Document, given: (field: FieldName) => bool
       });
     }
   }
+  if (document.kubernetes_selector !== null && document.kubernetes_target !== "deployments") {
+    problems.push({
+      field: "kubernetes_selector",
+      message: "found labels with kubernetes_target graph, expected deployments",
+      hint: "kubernetes_target: deployments",
+    });
+  }
   for (const [one, other] of [
     ["metric_pulling_prometheus_token", "metric_pulling_prometheus_token_file"],
     ["api_token", "api_token_file"],

@@ -267,6 +267,13 @@ const ownFields = {
   graph_deployment_name: connector(orNull, "`kubernetes`, `local`: name of the DynamoGraphDeployment", {
     env: ["DYN_PARENT_DGD_K8S_NAME"],
   }),
+  kubernetes_target: connector(
+    z.enum(["graph", "deployments"]).default("graph"),
+    "`kubernetes`: what is scaled: components of the DynamoGraphDeployment, or Deployments with its labels",
+  ),
+  kubernetes_selector: connector(orNull, "Target `deployments`: their labels", {
+    preset: "`nvidia.com/dynamo-graph-deployment-name=<graph_deployment_name>`",
+  }),
   kubernetes_namespace: connector(orNull, "`kubernetes`, `local`: namespace of the deployment", {
     preset: "the pod's or the kubeconfig's; `local`: `default`",
     env: ["DYN_PARENT_DGD_K8S_NAMESPACE"],

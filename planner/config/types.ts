@@ -152,6 +152,8 @@ export interface PlannerServiceConfig {
     checkIntervalMs: number;
     maxWaitMs: number;
     graphDeploymentName: string | null;
+    /** `selector` null: Dynamo's label of the deployment's name. */
+    kubernetesTarget: { kind: PlannerDocument["kubernetes_target"]; selector: string | null };
     kubernetesNamespace: string | null;
     kubeconfig: string | null;
     kubeContext: string | null;

@@ -8,12 +8,12 @@ export {
   type WireScaleAnswer,
   type WireScaleRequest,
 } from "./global-planner/protocol.ts";
-export { GLOBAL_PLANNER_LEASE, plannerLease } from "./kubernetes/api.ts";
 export { type ClusterOptions, KubernetesClient } from "./kubernetes/client.ts";
 export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
 export { type EventText, ObjectEvents } from "./kubernetes/events.ts";
 export { ApiFailure, ApiUnavailable } from "./kubernetes/failure.ts";
 export { type KubernetesLeadershipOptions, kubernetesLeadership } from "./kubernetes/leadership.ts";
+export { GLOBAL_PLANNER_LEASE, plannerLease } from "./kubernetes/rights.ts";
 export { type ScalableGraph, scalableGraphs } from "./kubernetes/scalable.ts";
 export {
   type ControlCallOptions,

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { load, loadAll } from "js-yaml";
+import { loadAll } from "js-yaml";
 import { type DeploymentDialect, MANIFEST_DEFAULTS, MANIFESTS } from "#src/deployment";
 import { waitFor } from "../integration/processes.ts";
 import type { ApiUser, KubeApiServer, KubeObject } from "./api-server.ts";
@@ -25,10 +25,21 @@ export function printedRules(
   return objects.find(({ kind, metadata }) => kind === "Role" && metadata?.name === name)!.rules as Rule[];
 }
 
-/** Of the Role that docs/planner-kubernetes.md shows. */
-export function documentedRules(): Rule[] {
-  const yaml = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(readFileSync(DOC, "utf8"))![1]!;
-  return (load(yaml) as { rules: Rule[] }).rules;
+/** Of the Role of this name that a page shows. */
+export function documentedRules(name = "understudy-planner", page: URL = DOC): Rule[] {
+  const roles = objectsIn(page).filter(({ kind }) => kind === "Role") as (KubeObject & { rules: Rule[] })[];
+  return roles.find(({ metadata }) => metadata!.name === name)!.rules;
+}
+
+/** The Deployments of workers that docs/planner-kubernetes.md shows. */
+export function documentedDeployments(): KubeObject[] {
+  return objectsIn(DOC).filter(({ kind, metadata }) => kind === "Deployment" && metadata!.labels !== undefined);
+}
+
+/** All Kubernetes objects in a page's YAML. */
+function objectsIn(page: URL): KubeObject[] {
+  const blocks = [...readFileSync(page, "utf8").matchAll(/^```yaml\n(apiVersion: [\s\S]*?)^```$/gm)];
+  return blocks.flatMap(([, yaml]) => loadAll(yaml!) as KubeObject[]);
 }
 
 /** Of the planner in a pod, as the same page shows them. */

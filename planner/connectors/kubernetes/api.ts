@@ -1,13 +1,7 @@
-import type { RetryTimes } from "../retry.ts";
-import { FIELD_MANAGER, type KubernetesClient } from "./client.ts";
+import { type CallOptions, FIELD_MANAGER, type KubernetesClient } from "./client.ts";
 import { resourceMissing } from "./errors.ts";
 import { ApiFailure } from "./failure.ts";
 import { ADAPTERS, GRAPHS, GROUP, type Graph, type GraphObject, type GraphVersion, graphOf } from "./graph.ts";
-
-export interface CallOptions {
-  retry?: Partial<RetryTimes>;
-  signal?: AbortSignal;
-}
 
 /** The scale subresource of an adapter. */
 export interface AdapterScale {
@@ -122,43 +116,9 @@ export class GraphApi {
   }
 
   /** Ends with the first change of the deployment after `resourceVersion`, or when the watch breaks. */
-  async changed(resourceVersion: string, signal: AbortSignal): Promise<void> {
-    const query = {
-      fieldSelector: `metadata.name=${this.name}`,
-      resourceVersion,
-      allowWatchBookmarks: "true",
-      timeoutSeconds: "300",
-    };
-    for await (const { type, object } of this.client.watch(this.#path(GRAPHS), query, signal)) {
-      if (type === "BOOKMARK") continue;
-      if (type === "ERROR") throw new ApiFailure(object.code ?? 500, object.reason ?? "", object.message ?? "", null);
-      return;
-    }
-  }
-
-  /** Of the rights, those that the account lacks; empty where that can't be asked. */
-  async lacking(rights: readonly Right[], options: CallOptions = {}): Promise<Right[]> {
-    const answers = await Promise.all(rights.map((right) => this.#mayI(right, options)));
-    return rights.filter((_, index) => !answers[index]);
-  }
-
-  async #mayI(right: Right, options: CallOptions): Promise<boolean> {
-    try {
-      const answer = await this.client.request<{ status?: { allowed?: boolean } }>({
-        method: "POST",
-        path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-        body: {
-          apiVersion: "authorization.k8s.io/v1",
-          kind: "SelfSubjectAccessReview",
-          spec: { resourceAttributes: { namespace: this.client.namespace, ...right } },
-        },
-        ...options,
-      });
-      return answer.status?.allowed !== false;
-    } catch (error) {
-      if (error instanceof ApiFailure) return true;
-      throw error;
-    }
+  changed(resourceVersion: string, signal: AbortSignal): Promise<void> {
+    const query = { fieldSelector: `metadata.name=${this.name}`, resourceVersion };
+    return this.client.changed(this.#path(GRAPHS), query, signal);
   }
 
   #scalePath(component: string): string {
@@ -171,59 +131,9 @@ export class GraphApi {
   }
 }
 
-export interface Right {
-  verb: string;
-  group: string;
-  resource: string;
-  subresource?: string;
-  /** Of the one object that it is about; a Role may grant it for that alone. */
-  name?: string;
-}
-
 interface PodObject {
   metadata?: { labels?: Record<string, string>; deletionTimestamp?: string };
   status?: { conditions?: { type?: string; status?: string }[] };
-}
-
-interface RightsOptions {
-  /** Nothing will be changed. */
-  readOnly: boolean;
-  leaderElection: boolean;
-}
-
-const LEASES = "coordination.k8s.io";
-
-/** Name of the Lease by which global planners agree. */
-export const GLOBAL_PLANNER_LEASE = "understudy-global-planner";
-
-/** Name of the Lease by which planners of a deployment agree. */
-export function plannerLease(graphDeploymentName: string): string {
-  return `${graphDeploymentName}-planner`;
-}
-
-/** What the planner of one deployment must be allowed. */
-export function rightsFor(
-  { name, version }: { name: string; version: GraphVersion },
-  { readOnly, leaderElection }: RightsOptions,
-): Right[] {
-  const graph = { group: GROUP, resource: GRAPHS, name };
-  const rights: Right[] = [{ verb: "get", ...graph }];
-  if (version === "v1alpha1") rights.push({ verb: "list", group: "", resource: "pods" });
-  else rights.push({ verb: "get", group: GROUP, resource: ADAPTERS, subresource: "scale" });
-  if (leaderElection) {
-    rights.push({ verb: "create", group: LEASES, resource: "leases" });
-    for (const verb of ["get", "update"]) {
-      rights.push({ verb, group: LEASES, resource: "leases", name: plannerLease(name) });
-    }
-  }
-  if (readOnly) return rights;
-  rights.push({ verb: "patch", ...graph });
-  if (version === "v1beta1") rights.push({ verb: "patch", group: GROUP, resource: ADAPTERS, subresource: "scale" });
-  return rights;
-}
-
-export function describeRight({ verb, group, resource, subresource }: Right): string {
-  return `${verb} ${resource}${group === "" ? "" : `.${group}`}${subresource === undefined ? "" : `/${subresource}`}`;
 }
 
 function scaleOf({ metadata, spec }: ScaleObject): AdapterScale {

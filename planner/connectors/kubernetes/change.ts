@@ -1,7 +1,6 @@
 import type { Role, Targets } from "#planner/core";
 import type { Pace } from "../pace.ts";
 import type { ScaleOutcome, ScaleStatus } from "../types.ts";
-import type { GraphApi } from "./api.ts";
 import { ApiFailure, ApiUnavailable } from "./failure.ts";
 import { desiredOf, type Part, type View } from "./view.ts";
 
@@ -11,7 +10,6 @@ const CONFLICT_WAIT_MS = 100;
 const ENDED = "this planner may act no longer";
 
 export interface ChangeOptions {
-  api: GraphApi;
   look: () => Promise<View>;
   pace: Pace;
   /** Uniform in [0, 1). */
@@ -31,7 +29,7 @@ export interface Changed extends ScaleOutcome {
 
 /**
  * Changes replicas of several roles so that no mixture of old and new is left behind. Components without an adapter change in one
- * request. Adapters change one after the other, each only if it is as last seen, always in the roles' order: of two planners
+ * request. Adapters and Deployments change one after the other, each only if it is as last seen, always in the roles' order: of two planners
  * the one that comes later overrides the earlier, never halves of both. A conflict is looked at anew and rolled forward; a refusal puts back what was
  * changed; a platform that falls silent leaves what is in force, which the outcome says.
  */
@@ -83,7 +81,7 @@ export class Change {
   async #attempt(): Promise<Changed | null> {
     const view = await this.#look();
     if (this.#isEnded) return this.#outcome("failed", this.#interrupted(ENDED));
-    if (view.resolution.problems.length > 0) return this.#withdrawn("refused", view.resolution.problems.join("; "));
+    if (view.problems.length > 0) return this.#withdrawn("refused", view.problems.join("; "));
     const overridden = view.parts.find(
       ({ role, desired }) => this.#written.has(role) && desired !== this.#targets[role],
     );
@@ -97,7 +95,7 @@ export class Change {
         : this.#outcome("unchanged", "these counts are asked for already");
     }
     const isBegun = this.#written.size > 0;
-    if (!view.graph.ready && !isBegun) return this.#outcome("not-ready", view.graph.notReadyReason ?? "not ready");
+    if (!view.ready && !isBegun) return this.#outcome("not-ready", view.notReadyReason ?? "not ready");
     const refusal = wanted.map((part) => tooFew(part, this.#targets[part.role]!)).find((text) => text !== null);
     if (refusal) return this.#withdrawn("refused", refusal);
     for (const { role, desired } of wanted) this.#before[role] ??= desired;
@@ -108,19 +106,8 @@ export class Change {
 
   /** Whether all has been written; not, where somebody else came between. */
   async #write(view: View, wanted: readonly Part[]): Promise<boolean> {
-    const { api } = this.#options;
-    const direct = wanted.filter(({ adapter }) => adapter === null);
     try {
-      if (direct.length > 0) {
-        const counts = new Map(direct.map(({ role, component }) => [component.name, this.#targets[role]!]));
-        await api.scaleComponents(view.graph, counts, this.#call);
-        for (const { role } of direct) this.#wrote(role);
-      }
-      for (const { role, component, adapter } of wanted) {
-        if (adapter === null) continue;
-        await api.scaleAdapter(component.name, adapter, this.#targets[role]!, this.#call);
-        this.#wrote(role);
-      }
+      await this.#scale(view, wanted, this.#targets, (role) => this.#wrote(role));
       return true;
     } catch (error) {
       if (error instanceof ApiFailure && (await this.#isConflict(error, view))) return false;
@@ -128,12 +115,31 @@ export class Change {
     }
   }
 
-  /** A failed test of a JSON patch has the status of an invalid object: only the generation tells them apart. */
+  /** Those that change together first, then each of the others. @param written is told of each role */
+  async #scale(
+    view: View,
+    parts: readonly Part[],
+    counts: Partial<Targets>,
+    written: (role: Role) => void,
+  ): Promise<void> {
+    const together = parts.filter(({ scale }) => scale === null);
+    if (together.length > 0) {
+      await view.together!.scale(new Map(together.map(({ role, name }) => [name, counts[role]!])), this.#call);
+      for (const { role } of together) written(role);
+    }
+    for (const { role, scale } of parts) {
+      if (scale === null) continue;
+      await scale(counts[role]!, this.#call);
+      written(role);
+    }
+  }
+
+  /** A failed test of a JSON patch has the status of an invalid object: another look tells them apart. */
   async #isConflict(error: ApiFailure, view: View): Promise<boolean> {
-    // An adapter that is gone is looked at anew, too.
+    // What is gone is looked at anew, too.
     if (error.status === 409 || error.status === 404) return true;
-    if (error.status !== 422 || this.#written.size > 0) return false;
-    return (await this.#options.api.graph()).generation !== view.graph.generation;
+    if (error.status !== 422 || this.#written.size > 0 || view.together === null) return false;
+    return view.together.hasChanged();
   }
 
   /** Puts back what this change has written, as far as nobody else has changed it since. */
@@ -145,20 +151,7 @@ export class Change {
     try {
       const view = await this.#look();
       const parts = view.parts.filter(({ role, desired }) => written.includes(role) && desired === this.#targets[role]);
-      const direct = parts.filter(({ adapter }) => adapter === null);
-      if (direct.length > 0) {
-        await this.#options.api.scaleComponents(
-          view.graph,
-          new Map(direct.map(({ role, component }) => [component.name, back[role]!])),
-          this.#call,
-        );
-        for (const { role } of direct) this.#putBack(role);
-      }
-      for (const { role, component, adapter } of parts) {
-        if (adapter === null) continue;
-        await this.#options.api.scaleAdapter(component.name, adapter, back[role]!, this.#call);
-        this.#putBack(role);
-      }
+      await this.#scale(view, parts, back, (role) => this.#putBack(role));
       return this.#outcome(status, `${message}; put back: ${written.join(", ")}`, refusal);
     } catch (error) {
       if (!(error instanceof ApiFailure || error instanceof ApiUnavailable)) throw error;
@@ -199,8 +192,7 @@ export class Change {
   }
 }
 
-function tooFew({ role, component }: Part, count: number): string | null {
-  const { minAvailable } = component;
+function tooFew({ role, name, minAvailable }: Part, count: number): string | null {
   if (minAvailable === null || count === 0 || count >= minAvailable) return null;
-  return `found ${count} ${role} workers, expected 0 or at least minAvailable ${minAvailable} of ${component.name}`;
+  return `found ${count} ${role} workers, expected 0 or at least minAvailable ${minAvailable} of ${name}`;
 }

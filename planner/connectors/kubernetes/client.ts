@@ -4,7 +4,7 @@ import { randomStream } from "#common";
 import { type Pace, realPace } from "../pace.ts";
 import { RETRY_TIMES, type RetryTimes, retrying } from "../retry.ts";
 import { clusterUnusable } from "./errors.ts";
-import { apiRetries, failureOf } from "./failure.ts";
+import { ApiFailure, apiRetries, failureOf } from "./failure.ts";
 
 export interface ClusterOptions {
   /** Default: $KUBECONFIG, ~/.kube/config, the pod's own account. */
@@ -32,6 +32,11 @@ export interface ApiRequest {
   signal?: AbortSignal;
   /** Default: as the client was told. */
   retry?: Partial<RetryTimes>;
+}
+
+export interface CallOptions {
+  retry?: Partial<RetryTimes>;
+  signal?: AbortSignal;
 }
 
 export interface WatchEvent {
@@ -127,6 +132,20 @@ export class KubernetesClient {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
       for (const line of lines) if (line.trim() !== "") yield JSON.parse(line) as WatchEvent;
+    }
+  }
+
+  /**
+   * Ends with the first change of what `path` and `query` name, or when the watch ends.
+   * @param query with the `resourceVersion` from which on
+   * @throws ApiFailure, also where the API has forgotten that version (410); an Error where the connection breaks
+   */
+  async changed(path: string, query: Record<string, string>, signal: AbortSignal): Promise<void> {
+    const bounded = { allowWatchBookmarks: "true", timeoutSeconds: "300", ...query };
+    for await (const { type, object } of this.watch(path, bounded, signal)) {
+      if (type === "BOOKMARK") continue;
+      if (type === "ERROR") throw new ApiFailure(object.code ?? 500, object.reason ?? "", object.message ?? "", null);
+      return;
     }
   }
 

@@ -5,18 +5,23 @@ import { type Pace, realPace } from "../pace.ts";
 import type { Backend } from "../roles.ts";
 import { unfitTargets } from "../targets.ts";
 import type { Connector, DeploymentFacts, DeploymentState, ScaleOutcome, ScaleRequest } from "../types.ts";
-import { describeRight, GraphApi, rightsFor } from "./api.ts";
 import { Change, type Changed } from "./change.ts";
-import { type ClusterOptions, FIELD_MANAGER, KubernetesClient } from "./client.ts";
-import { apiUnreachable, deploymentMissing, deploymentUnfit, forbidden } from "./errors.ts";
+import { type CallOptions, type ClusterOptions, FIELD_MANAGER, KubernetesClient } from "./client.ts";
+import { DeploymentsPlatform } from "./deployments-platform.ts";
+import { apiUnreachable, deploymentUnfit, forbidden } from "./errors.ts";
 import { type EventSubject, type EventText, ObjectEvents } from "./events.ts";
 import { ApiFailure, ApiUnavailable } from "./failure.ts";
-import { GROUP, type Graph } from "./graph.ts";
-import { factsOf, stateOf, type View, viewOf } from "./view.ts";
+import { GraphPlatform } from "./graph-platform.ts";
+import { describeRight, lackingRights } from "./rights.ts";
+import { desiredOf, factsOf, type KubernetesPlatform, type View } from "./view.ts";
 
 export interface KubernetesConnectorOptions {
-  /** Name of the DynamoGraphDeployment. */
+  /** Name of the DynamoGraphDeployment, or what Deployments are labelled with. */
   graphDeploymentName: string;
+  /** What is scaled: components of the DynamoGraphDeployment, or Deployments. Default: graph. */
+  target?: "graph" | "deployments";
+  /** Labels of the Deployments. Default: Dynamo's label of the deployment's name. */
+  selector?: string;
   /** Roles to be scaled: `["decode"]` for an aggregated deployment. */
   roles: readonly Role[];
   /** Whose names workers without a type bear. Default: vllm. */
@@ -44,9 +49,16 @@ const STATE_RETRY = { deadlineMs: 3_000 };
 const CHECK_MS = 10_000;
 const WATCH_BACKOFF_MS = 500;
 
+/** An open connection to the cluster. */
+interface Opened {
+  client: KubernetesClient;
+  platform: KubernetesPlatform;
+  events: ObjectEvents;
+}
+
 /**
  * Scales the workers of a DynamoGraphDeployment: by the scale subresource of their adapters where they have one, else by a narrow patch
- * of the deployment. Keeps no state but names: what is asked for and what is there stand in the cluster.
+ * of the deployment; or Deployments by theirs. Keeps no state but names: what is asked for and what is there stand in the cluster.
  */
 export class KubernetesConnector implements Connector {
   readonly kind = "kubernetes";
@@ -54,7 +66,7 @@ export class KubernetesConnector implements Connector {
   readonly #pace: Pace;
   readonly #random: () => number;
   readonly #identity: string;
-  #open: { api: GraphApi; events: ObjectEvents } | null = null;
+  #open: Opened | null = null;
 
   constructor(options: KubernetesConnectorOptions) {
     this.#options = options;
@@ -64,21 +76,19 @@ export class KubernetesConnector implements Connector {
   }
 
   async open(signal?: AbortSignal): Promise<DeploymentFacts> {
-    const { cluster, graphDeploymentName } = this.#options;
+    const { cluster, readOnly = false, leaderElection = false } = this.#options;
     await this.close();
     const client = await KubernetesClient.open({ pace: this.#pace, random: this.#random, ...cluster });
     const call = signal === undefined ? {} : { signal };
     try {
-      const api = await GraphApi.open(client, graphDeploymentName, call);
-      const { readOnly = false, leaderElection = false } = this.#options;
-      const rights = rightsFor(api, { readOnly, leaderElection });
-      const lacking = await api.lacking(rights, call);
-      if (lacking.length > 0) throw forbidden(api.place, lacking.map(describeRight));
-      const view = await this.#view(api, call);
-      if (view.resolution.problems.length > 0) throw deploymentUnfit(api.place, view.resolution.problems);
+      const platform = await this.#platform(client, call);
+      const lacking = await lackingRights(client, platform.rights({ readOnly, leaderElection }), call);
+      if (lacking.length > 0) throw forbidden(platform.place, lacking.map(describeRight));
+      const view = await platform.view(this.#question(), call);
+      if (view.problems.length > 0) throw deploymentUnfit(platform.place, view.problems);
       const reporter = { controller: FIELD_MANAGER, instance: this.#identity, action: "Scaling" };
       const told = (why: string) => this.#warn(`an event can't be sent: ${why}`);
-      this.#open = { api, events: new ObjectEvents(client, reporter, told) };
+      this.#open = { client, platform, events: new ObjectEvents(client, reporter, told) };
       return factsOf(view);
     } catch (error) {
       await client.close();
@@ -94,15 +104,14 @@ export class KubernetesConnector implements Connector {
   }
 
   async scale({ targets, reason, signal }: ScaleRequest): Promise<ScaleOutcome> {
-    const { api, events } = this.#opened();
+    const { platform, events } = this.#opened();
     const problem = unfitTargets(targets, this.#options.roles);
     if (problem !== null) {
       const state = await this.#look();
       return { status: "refused", inForce: state === null ? {} : state.desired, message: problem };
     }
     const change = new Change(targets, {
-      api,
-      look: () => this.#view(api),
+      look: () => platform.view(this.#question(), {}),
       pace: this.#pace,
       random: this.#random,
       ...(signal === undefined ? {} : { signal }),
@@ -110,7 +119,7 @@ export class KubernetesConnector implements Connector {
     const changed = await change.carryOut();
     this.#announce(events, changed, reason);
     if (changed.refusal?.status === 403 || changed.refusal?.status === 401) {
-      throw forbidden(api.place, [`scale it: ${changed.message}`], changed.refusal);
+      throw forbidden(platform.place, [`scale it: ${changed.message}`], changed.refusal);
     }
     const { status, inForce, message } = changed;
     return { status, inForce, message };
@@ -122,7 +131,7 @@ export class KubernetesConnector implements Connector {
    * @returns whether that came within `timeoutMs`
    */
   async settled(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    const { api } = this.#opened();
+    const { platform } = this.#opened();
     const { checkMs = CHECK_MS } = this.#options;
     const endMs = this.#pace.nowMs() + timeoutMs;
     for (let failures = 0; ; ) {
@@ -136,7 +145,7 @@ export class KubernetesConnector implements Connector {
       const timer = this.#pace.sleep(Math.min(checkMs, leftMs), waiting).then(() => ended.abort());
       try {
         if (seen === null) throw new ApiUnavailable("no state to watch from");
-        await api.changed(seen.resourceVersion, waiting);
+        await platform.changed(seen.resourceVersion, waiting);
         failures = 0;
       } catch {
         if (!waiting.aborted) {
@@ -153,10 +162,10 @@ export class KubernetesConnector implements Connector {
     const open = this.#open;
     this.#open = null;
     await open?.events.flush();
-    await open?.api.client.close();
+    await open?.client.close();
   }
 
-  #opened(): { api: GraphApi; events: ObjectEvents } {
+  #opened(): Opened {
     if (this.#open === null) throw new Error("the connector is not open");
     return this.#open;
   }
@@ -167,18 +176,16 @@ export class KubernetesConnector implements Connector {
     desired: Partial<Targets>;
     resourceVersion: string;
   } | null> {
-    const { api } = this.#opened();
+    const { platform } = this.#opened();
     try {
       const call = { retry: STATE_RETRY };
-      const view = await this.#view(api, call);
-      if (view.resolution.problems.length > 0) throw deploymentUnfit(api.place, view.resolution.problems);
-      const pods = api.version === "v1alpha1" ? await api.readyPods(call) : null;
-      const desired = Object.fromEntries(view.parts.map((part) => [part.role, part.desired]));
-      return { state: stateOf(view, pods), desired, resourceVersion: view.graph.resourceVersion };
+      const view = await platform.view(this.#question(), call);
+      if (view.problems.length > 0) throw deploymentUnfit(platform.place, view.problems);
+      return { state: await view.state(call), desired: desiredOf(view), resourceVersion: view.resourceVersion };
     } catch (error) {
       if (error instanceof ApiUnavailable) return null;
       if (error instanceof ApiFailure && (error.status === 401 || error.status === 403)) {
-        throw forbidden(api.place, [`read it: ${error.message}`], error);
+        throw forbidden(platform.place, [`read it: ${error.message}`], error);
       }
       if (error instanceof ApiFailure) {
         this.#warn(`the deployment can't be read: ${error.message}`);
@@ -188,46 +195,37 @@ export class KubernetesConnector implements Connector {
     }
   }
 
-  /** @throws UserError where the deployment is not there or may not be read */
-  async #view(api: GraphApi, call: { signal?: AbortSignal; retry?: { deadlineMs: number } } = {}): Promise<View> {
+  async #platform(client: KubernetesClient, call: CallOptions): Promise<KubernetesPlatform> {
+    const { graphDeploymentName: name, target = "graph", selector } = this.#options;
+    if (target === "graph") return GraphPlatform.open(client, name, call);
+    return new DeploymentsPlatform(client, { name, ...(selector === undefined ? {} : { selector }) });
+  }
+
+  #question() {
     const { roles, backend, model } = this.#options;
-    const question = {
+    return {
       roles,
       ...(backend === undefined ? {} : { backend }),
       ...(model === undefined ? {} : { model }),
     };
-    try {
-      return await viewOf(api, question, call);
-    } catch (error) {
-      if (!(error instanceof ApiFailure && error.status === 404)) throw error;
-      const others = await api.all(call).catch(() => []);
-      throw deploymentMissing(
-        api.place,
-        others.map(({ name }) => name),
-        error,
-      );
-    }
   }
 
   #announce(events: ObjectEvents, changed: Changed, reason: string): void {
     const { view, before, status, message } = changed;
     if (view === null) return;
-    const roles = Object.keys(before) as Role[];
-    if (status === "applied" && roles.length > 0) {
-      events.tell(subjectOf(view.graph), {
-        type: "Normal",
-        reason: scaledReason(changed),
-        note: `${message}: ${reason}`,
-      });
+    const touched = view.parts.filter(({ role }) => before[role] !== undefined);
+    if (status === "applied" && touched.length > 0) {
+      const text: EventText = { type: "Normal", reason: scaledReason(changed), note: `${message}: ${reason}` };
+      for (const subject of subjectsOf(touched)) events.tell(subject, text);
     } else if (status === "refused" || status === "failed") {
-      events.tell(subjectOf(view.graph), { type: "Warning", reason: "ScalingFailed", note: message });
+      const text: EventText = { type: "Warning", reason: "ScalingFailed", note: message };
+      for (const subject of subjectsOf(touched.length > 0 ? touched : view.parts)) events.tell(subject, text);
     }
-    for (const { role, component, adapter } of view.parts) {
-      if (adapter !== null || !component.mayHaveAdapter || before[role] === undefined) continue;
-      const note = `${component.name} has no scaling adapter: its replicas are set in the deployment itself`;
+    for (const { name, lacksAdapter, subject } of touched) {
+      if (!lacksAdapter) continue;
+      const note = `${name} has no scaling adapter: its replicas are set in the deployment itself`;
       this.#warn(note);
-      const text: EventText = { type: "Warning", reason: "ScalingAdapterMissing", note };
-      events.tell(subjectOf(view.graph), text);
+      events.tell(subject, { type: "Warning", reason: "ScalingAdapterMissing", note });
     }
   }
 
@@ -236,8 +234,8 @@ export class KubernetesConnector implements Connector {
   }
 }
 
-function subjectOf({ version, name, namespace, uid }: Graph): EventSubject {
-  return { apiVersion: `${GROUP}/${version}`, kind: "DynamoGraphDeployment", name, namespace, uid };
+function subjectsOf(parts: View["parts"]): Iterable<EventSubject> {
+  return new Set(parts.map(({ subject }) => subject));
 }
 
 function scaledReason({ before, inForce }: Changed): string {

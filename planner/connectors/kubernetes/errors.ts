@@ -33,13 +33,23 @@ export function deploymentMissing(place: string, others: readonly string[], caus
   });
 }
 
+/** No Deployment has the labels. */
+export function noDeployments(namespace: string, selector: string): UserError {
+  return new UserError({
+    code: "PLANNER_KUBERNETES_NO_DEPLOYMENT",
+    where: namespace,
+    message: `found no Deployment with the labels ${selector}`,
+    hint: "set kubernetes_selector (or graph_deployment_name) and kubernetes_namespace",
+  });
+}
+
 /** The cluster doesn't know DynamoGraphDeployments. */
 export function resourceMissing(server: string): UserError {
   return new UserError({
     code: "PLANNER_KUBERNETES_NO_CRD",
     where: server,
     message: "found no resource dynamographdeployments of nvidia.com in v1beta1 or v1alpha1",
-    hint: "install Dynamo's CRDs and operator",
+    hint: "install Dynamo's CRDs and operator, or scale Deployments: kubernetes_target: deployments",
   });
 }
 

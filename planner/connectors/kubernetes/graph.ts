@@ -1,4 +1,5 @@
 /** DynamoGraphDeployments of both versions, as one. */
+import { argumentsOf, type Container, containerGpus, gpusOf, mainContainer } from "./containers.ts";
 
 export type GraphVersion = "v1alpha1" | "v1beta1";
 
@@ -37,13 +38,6 @@ interface ComponentObject {
   minAvailable?: number;
   multinode?: { nodeCount?: number };
   podTemplate?: { spec?: { containers?: Container[] } };
-}
-
-interface Container {
-  name?: string;
-  command?: string[];
-  args?: string[];
-  resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
 }
 
 export interface ComponentStatus {
@@ -142,10 +136,8 @@ function services({ spec }: GraphObject): GraphComponent[] {
 function components({ spec, status }: GraphObject): GraphComponent[] {
   return (spec?.components ?? []).map((component, index) => {
     const { name, multinode, podTemplate } = component;
-    const containers = podTemplate?.spec?.containers ?? [];
-    const main = containers.find((container) => container.name === "main") ?? containers[0];
+    const main = mainContainer(podTemplate?.spec?.containers);
     const nodes = multinode?.nodeCount ?? (multinode === undefined ? 1 : 2);
-    const { limits, requests } = main?.resources ?? {};
     return {
       name,
       type: component.type ?? null,
@@ -153,7 +145,7 @@ function components({ spec, status }: GraphObject): GraphComponent[] {
       replicas: component.replicas ?? 1,
       minAvailable: component.minAvailable ?? null,
       nodes,
-      gpus: gpusOf(gpuResource(limits) ?? gpuResource(requests), nodes),
+      gpus: gpusOf(containerGpus(main), nodes),
       args: argumentsOf(main),
       mayHaveAdapter: true,
       replicasPath: `/spec/components/${index}/replicas`,
@@ -161,21 +153,6 @@ function components({ spec, status }: GraphObject): GraphComponent[] {
       status: status?.components?.[name] ?? null,
     };
   });
-}
-
-/** `nvidia.com/gpu`, or another vendor's: the first that ends so. */
-function gpuResource(resources: Record<string, string> | undefined): string | undefined {
-  const name = Object.keys(resources ?? {}).find((key) => /(^|\/)gpu$/.test(key));
-  return name === undefined ? undefined : resources![name];
-}
-
-function gpusOf(text: string | number | undefined, nodes: number): number | null {
-  const gpus = Number(text);
-  return text === undefined || text === "" || !Number.isFinite(gpus) ? null : gpus * nodes;
-}
-
-function argumentsOf(container: Container | undefined): string[] {
-  return [...(container?.command ?? []), ...(container?.args ?? [])].flatMap((text) => text.split(/\s+/));
 }
 
 /** A part of a JSON pointer (RFC 6901 §3). */

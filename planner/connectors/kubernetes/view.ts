@@ -1,91 +1,74 @@
 import type { Role, Targets } from "#planner/core";
-import { type RoleQuestion, type RoleResolution, resolveRoles } from "../roles.ts";
-import type { DeploymentFacts, DeploymentState, RoleState } from "../types.ts";
-import type { AdapterScale, CallOptions, GraphApi } from "./api.ts";
-import type { Graph, GraphComponent } from "./graph.ts";
+import type { RoleQuestion } from "../roles.ts";
+import type { DeploymentFacts, DeploymentState } from "../types.ts";
+import type { CallOptions } from "./client.ts";
+import type { EventSubject } from "./events.ts";
+import type { Right, RightsOptions } from "./rights.ts";
 
-/** One role's component with its adapter. */
+/** What the platform knows of one role's workers. */
 export interface Part {
   role: Role;
-  component: GraphComponent;
-  adapter: AdapterScale | null;
-  /** Replicas that are asked for: where there is an adapter, it owns them. */
+  /** Of the service, component or Deployment. */
+  name: string;
+  /** Replicas that are asked for. */
   desired: number;
+  /** GPUs of one replica; null where nobody says. */
+  gpus: number | null;
+  /** Fewest replicas but 0 that the platform takes; null: no limit. */
+  minAvailable: number | null;
+  /**
+   * Sets its replicas, where it has an object of its own that says them: a scaling adapter, a Deployment. Fails with 409 where that has changed
+   * since. Null: they are set together with others'.
+   */
+  scale: ((replicas: number, call: CallOptions) => Promise<void>) | null;
+  /** It could have a scaling adapter, and has none. */
+  lacksAdapter: boolean;
+  /** What events about it are about. */
+  subject: EventSubject;
 }
 
-/** The deployment at one moment, as far as the roles concern it. */
+/** A deployment at one moment, as far as the roles concern it. */
 export interface View {
-  graph: Graph;
+  /** Whether it takes changes. */
+  ready: boolean;
+  /** Why not; null where it does. */
+  notReadyReason: string | null;
   /** In the roles' order. */
   parts: readonly Part[];
-  resolution: RoleResolution<GraphComponent>;
+  model: string | null;
+  /** What keeps it from being planned for; one sentence each. */
+  problems: readonly string[];
+  /** Where a watch goes on from. */
+  resourceVersion: string;
+  /** Parts without a scale of their own, all or none; null where every part has one. */
+  together: {
+    /** Fails with 422 where they have changed since. @param counts by the parts' names */
+    scale(counts: ReadonlyMap<string, number>, call: CallOptions): Promise<void>;
+    /** Asks whether they have: a failed test has the status of an invalid object. */
+    hasChanged(): Promise<boolean>;
+  } | null;
+  /** Null where nobody says how many workers serve. */
+  state(call: CallOptions): Promise<DeploymentState | null>;
 }
 
-export async function viewOf(api: GraphApi, question: RoleQuestion, options: CallOptions = {}): Promise<View> {
-  const graph = await api.graph(options);
-  const resolution = resolveRoles(graph.components, question);
-  const found = question.roles.flatMap((role) => {
-    const component = resolution.components[role];
-    return component === undefined ? [] : [{ role, component }];
-  });
-  const parts = await Promise.all(
-    found.map(async ({ role, component }): Promise<Part> => {
-      const adapter = component.mayHaveAdapter ? await api.adapter(component.name, options) : null;
-      return { role, component, adapter, desired: adapter?.replicas ?? component.replicas };
-    }),
-  );
-  return { graph, parts, resolution };
+/** What workers are on a cluster: components of a DynamoGraphDeployment, or Deployments. */
+export interface KubernetesPlatform {
+  /** Of the deployment, for messages. */
+  readonly place: string;
+  /** What a planner must be allowed. */
+  rights(options: RightsOptions): Right[];
+  /** @throws UserError where there is no such deployment; ApiFailure, ApiUnavailable */
+  view(question: RoleQuestion, call: CallOptions): Promise<View>;
+  /** Ends with the first change after `resourceVersion`, or when the watch breaks. */
+  changed(resourceVersion: string, signal: AbortSignal): Promise<void>;
 }
 
 export function desiredOf({ parts }: View): Partial<Targets> {
   return Object.fromEntries(parts.map(({ role, desired }) => [role, desired]));
 }
 
-export function factsOf({ parts, resolution }: View): DeploymentFacts {
+export function factsOf({ parts, model }: View): DeploymentFacts {
   const gpusPerReplica: Partial<Targets> = {};
-  for (const { role, component } of parts) if (component.gpus !== null) gpusPerReplica[role] = component.gpus;
-  return { model: resolution.model, gpusPerReplica };
-}
-
-/** @param readyPods of v1alpha1, whose status counts none. @returns null where nobody says how many workers serve */
-export function stateOf(view: View, readyPods: ReadonlyMap<string, number> | null): DeploymentState | null {
-  const { graph, parts, resolution } = view;
-  const roles: Partial<Record<Role, RoleState>> = {};
-  for (const part of parts) {
-    const state = readyPods === null ? byStatus(part, graph) : byPods(part, graph, readyPods);
-    if (state === null) return null;
-    roles[part.role] = state;
-  }
-  return { ready: graph.ready, notReadyReason: graph.notReadyReason, roles, model: resolution.model };
-}
-
-function byStatus(part: Part, graph: Graph): RoleState | null {
-  const { role, component, desired } = part;
-  const { status } = component;
-  const isCurrent = graph.isStatusFresh && component.replicas === desired;
-  let ready = status?.availableReplicas ?? status?.readyReplicas;
-  // An operator may leave out what has no replicas.
-  if (status === null && isCurrent && graph.ready && desired === 0) ready = 0;
-  if (ready === undefined) return null;
-  const updated = status?.updatedReplicas ?? ready;
-  return {
-    role,
-    component: component.name,
-    desired,
-    ready,
-    stable: isCurrent && updated === desired && ready === desired,
-    gpusPerReplica: component.gpus,
-  };
-}
-
-function byPods({ role, component, desired }: Part, graph: Graph, readyPods: ReadonlyMap<string, number>): RoleState {
-  const ready = Math.floor((readyPods.get(component.name.toLowerCase()) ?? 0) / component.nodes);
-  return {
-    role,
-    component: component.name,
-    desired,
-    ready,
-    stable: graph.ready && graph.isStatusFresh && ready === desired,
-    gpusPerReplica: component.gpus,
-  };
+  for (const { role, gpus } of parts) if (gpus !== null) gpusPerReplica[role] = gpus;
+  return { model, gpusPerReplica };
 }

@@ -118,9 +118,12 @@ function globalPlannerConnector(
 
 function kubernetesConnector(config: PlannerServiceConfig, identity: string, log: ServiceLog): KubernetesConnector {
   const { service } = config;
+  const { kind, selector } = config.connector.kubernetesTarget;
   return new KubernetesConnector({
     ...roleQuestion(config),
     graphDeploymentName: graphName(config),
+    target: kind,
+    ...(selector === null ? {} : { selector }),
     identity,
     cluster: clusterOf(config),
     readOnly: service.advisory || config.environment === "global-planner",

@@ -135,6 +135,7 @@ describe("rules between fields", () => {
       "{environment: global-planner, global_planner_namespace: g, global_planner_token: a, global_planner_token_file: b}",
       /\(global_planner_token\): global_planner_token and global_planner_token_file are both given/,
     ],
+    ["labels have no Deployments", "kubernetes_selector: a=b", /found labels with kubernetes_target graph/],
     ["a local deployment is nowhere", "environment: local", /environment local needs control_url/],
     [
       "a local deployment has no name",
