@@ -14,14 +14,22 @@ import { mountsOf } from "./volumes.ts";
 /** Kubernetes' own preset. */
 const TERMINATION_GRACE_SECONDS = 30;
 
-/** One component as it is to be run, with what its worker says of itself. @throws UserError with the place in the manifest */
-export function componentPlan(scope: Scope): { plan: ComponentPlan; model: string | null } {
+/**
+ * One component as it is to be run, with what its worker says of itself; null where nothing of it needs to run here.
+ * @throws UserError with the place in the manifest
+ */
+export function componentPlan(scope: Scope): { plan: ComponentPlan; model: string | null } | null {
   const { component, note } = scope;
   const variables = variablesOf(scope);
   const program = programOf(scope, variables);
+  const { kind: programKind } = program;
+  if (programKind === "prometheus") {
+    note("not run: the planner scrapes frontend and workers itself");
+    return null;
+  }
   for (const [name, value] of program.assigned) variables.set(name, value);
   const mounts = mountsOf(scope, variables);
-  const translation = translate({ scope, program, variables, mounts });
+  const translation = translate({ scope, program: { ...program, kind: programKind }, variables, mounts });
   noteUnused(component, note);
   const env = processEnvironment(variables, scope);
   for (const name of translation.withoutEnv) delete env[name];
@@ -31,6 +39,7 @@ export function componentPlan(scope: Scope): { plan: ComponentPlan; model: strin
     argv,
     env,
     ...mounts,
+    files: mounts.files.map((file) => translation.files?.find(({ mountPath }) => mountPath === file.mountPath) ?? file),
     workersPerReplica,
     port,
     prometheus,

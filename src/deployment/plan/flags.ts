@@ -1,7 +1,7 @@
 import { ambiguousFlag, badFlagValue, flagRefused, unexpectedWord, unknownFlag } from "./errors.ts";
 
-/** What a flag's value must be; `switch` has none, `toggle` one behind `=` at most. */
-export type ValueKind = "switch" | "toggle" | "text" | "count" | "number" | readonly string[];
+/** What a flag's value must be: `switch` has none, `toggle` one behind `=` at most, `count` is 1 or more, `amount` 0 or more. */
+export type ValueKind = "switch" | "toggle" | "text" | "count" | "amount" | "number" | readonly string[];
 
 /** What becomes of a flag of Dynamo's. */
 export interface FlagRule {
@@ -101,13 +101,19 @@ function fullName(spelled: string, table: FlagTable, program: string, where: str
 function fits(value: string, kind: ValueKind): boolean {
   // What a replica alone knows is checked when it starts.
   if (value.includes("%{")) return true;
-  if (kind === "count") return /^\d+$/.test(value);
-  if (kind === "number") return value.trim() !== "" && Number.isFinite(Number(value));
+  if (kind === "count") return /^0*[1-9]\d*$/.test(value);
+  if (kind === "number") return isNumber(value);
+  if (kind === "amount") return isNumber(value) && Number(value) >= 0;
   return typeof kind === "string" || kind.includes(value);
 }
 
+function isNumber(text: string): boolean {
+  return text.trim() !== "" && Number.isFinite(Number(text));
+}
+
 function expectation(kind: ValueKind): string {
-  if (kind === "count") return "a whole number";
+  if (kind === "count") return "a whole number of at least 1";
   if (kind === "number") return "a number";
+  if (kind === "amount") return "a number of at least 0";
   return typeof kind === "string" ? "a value" : `one of ${kind.join(", ")}`;
 }

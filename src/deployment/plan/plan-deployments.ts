@@ -51,13 +51,14 @@ function planOne(
   const objects = new DataObjects(documents, namespace, options.lookUp);
   const notes = new Map<string, string[]>();
   const models = new Map<string, string>();
-  const components = graph.components().map((component) => {
+  const components = graph.components().flatMap((component) => {
     const note = (text: string) => {
       notes.set(text, [...new Set([...(notes.get(text) ?? []), component.name])]);
     };
-    const { plan, model } = componentPlan({ graph, component, namespace, objects, store: options.store, note });
-    if (model !== null) models.set(component.name, model);
-    return plan;
+    const planned = componentPlan({ graph, component, namespace, objects, store: options.store, note });
+    if (planned === null) return [];
+    if (planned.model !== null) models.set(component.name, planned.model);
+    return [planned.plan];
   });
   if (new Set(models.values()).size > 1) throw modelMismatch(graph.root, models);
   checkRoles(graph, components);

@@ -7,7 +7,7 @@ import { expandReferences, POD_NAME } from "./variables.ts";
 
 /** What a container runs, as far as it has a counterpart here. */
 export interface Program {
-  kind: "mocker" | "frontend" | "planner" | "legacy-planner" | "profiler" | "own";
+  kind: "mocker" | "frontend" | "planner" | "legacy-planner" | "prometheus" | "profiler" | "own";
   /** As the manifest has it, for messages: `dynamo.mocker`. */
   name: string;
   /** What follows it; of `own` our command and its flags. */
@@ -29,13 +29,15 @@ const MODULES: Readonly<Record<string, Program["kind"]>> = {
   "dynamo.planner": "planner",
   "dynamo.planner.planner_sla": "legacy-planner",
   planner_sla: "legacy-planner",
+  // A service of its own in the planner's deployments until 0.5.
+  "dynamo.planner.prometheus": "prometheus",
   "dynamo.profiler": "profiler",
   "dynamo.profiler.profile_sla": "profiler",
   "benchmarks.profiler.profile_sla": "profiler",
   profile_sla: "profiler",
 };
 const ENGINE = /^(dynamo\.(vllm|sglang|trtllm|llama_?cpp|multimodal.*)|vllm|sglang|tensorrt_llm)(\.|$)/;
-const ENGINE_PROGRAM = /^(vllm|sglang|trtllm-\w+|tritonserver|llama-server|mpirun|dynamo-run)$/;
+const ENGINE_PROGRAM = /^(vllm|sglang|trtllm-\w+|tritonserver|llama-server|mpirun)$/;
 /** Options of Python's that take a value. */
 const PYTHON_VALUE_OPTIONS = new Set(["-W", "-X"]);
 const OWN_COMMANDS = new Set(["mocker", "frontend", "planner", "profile", "global-planner", "load", "run", "replay"]);

@@ -158,6 +158,17 @@ describe("the plan of a deployment", () => {
     ]);
   });
 
+  it("goes without the Prometheus of its own that deployments until 0.5 have", () => {
+    const prometheus = { command: ["/bin/sh", "-c"], args: ["python3 -m dynamo.planner.prometheus"] };
+    const components = [
+      worker("decode", "decode"),
+      { name: "Prometheus", podTemplate: { spec: { containers: [{ name: "main", ...prometheus }] } } },
+    ];
+    const [plan] = plansOf(graph(components));
+    expect(plan!.components.map(({ name }) => name)).toEqual(["decode"]);
+    expect(plan!.notes).toEqual(["Prometheus: not run: the planner scrapes frontend and workers itself"]);
+  });
+
   it("has one component of each role where a planner scales", () => {
     const two = [worker("decode", "decode"), worker("more", "decode")];
     expect(plansOf(graph(two))[0]!.components).toHaveLength(2);

@@ -9,12 +9,12 @@ const OVER_HTTP: FlagRule = { value: "text", leave: "workers and frontends meet 
 const ROUTER_MODES = ["round-robin", "random", "least-loaded", "kv"];
 
 /** The flags of `python3 -m dynamo.frontend`. */
-const FLAGS: FlagTable = new Map([
+export const FRONTEND_FLAGS: FlagTable = new Map([
   ...flags({ value: "count" }, "http-port"),
   ...flags({ value: "text", leave: "the runner says where the frontend listens" }, "http-host"),
   ...flags({ value: ROUTER_MODES }, "router-mode"),
-  ...flags({ value: "number" }, "kv-overlap-score-weight", "router-temperature"),
-  ...flags({ value: "number", to: "kv-overlap-score-weight" }, "router-kv-overlap-score-weight"),
+  ...flags({ value: "amount" }, "kv-overlap-score-weight", "router-temperature"),
+  ...flags({ value: "amount", to: "kv-overlap-score-weight" }, "router-kv-overlap-score-weight"),
   ...flags({ value: "switch" }, "no-kv-events"),
   ...flags({ value: "switch", to: "no-kv-events" }, "no-router-kv-events"),
   ...flags({ value: "switch", leave: "that is how it routes" }, "kv-events", "router-kv-events", "enforce-disagg"),
@@ -60,13 +60,13 @@ const VARIABLES: readonly (readonly [variable: string, flag: string])[] = [
 export function translateFrontend({ scope, program, variables }: Source): Translation {
   const where = scope.component.containerPath();
   const words = program.args.map((word) => (word === "-i" ? "--interactive" : word));
-  const given = readFlags(words, FLAGS, program.name, where);
+  const given = readFlags(words, FRONTEND_FLAGS, program.name, where);
   const has = (name: string, all: readonly GivenFlag[]) =>
-    all.some((flag) => (FLAGS.get(flag.name)?.to ?? flag.name) === name);
+    all.some((flag) => (FRONTEND_FLAGS.get(flag.name)?.to ?? flag.name) === name);
   for (const [variable, name] of VARIABLES) {
     const value = variables.get(variable);
     if (value === undefined || value === "" || has(name, given)) continue;
-    given.push(...readFlags([`--${name}=${value}`], FLAGS, `$${variable}`, where));
+    given.push(...readFlags([`--${name}=${value}`], FRONTEND_FLAGS, `$${variable}`, where));
   }
   const usesEvents = variables.get("DYN_ROUTER_USE_KV_EVENTS") ?? variables.get("DYN_KV_EVENTS");
   if (/^(false|0)$/i.test(usesEvents ?? "") && !has("no-kv-events", given)) given.push({ name: "no-kv-events" });
@@ -75,7 +75,7 @@ export function translateFrontend({ scope, program, variables }: Source): Transl
   return {
     ...PLAIN,
     kind: "frontend",
-    argv: ["frontend", ...translated(rest, FLAGS, scope.note)],
+    argv: ["frontend", ...translated(rest, FRONTEND_FLAGS, scope.note)],
     port: port === undefined ? null : Number(port),
   };
 }

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { type FlagRule, type FlagTable, flags, flagValue, type GivenFlag, readFlags, translated } from "../flags.ts";
+import { readEngineArgs } from "./engine-args.ts";
 import { containerPath, mountedProfile } from "./paths.ts";
 import { PLAIN, type Source, type Translation } from "./translation.ts";
 
@@ -19,15 +20,16 @@ const NOT_MODELLED: FlagRule = {
 const OVER_HTTP: FlagRule = { value: "text", leave: "workers and frontends meet over HTTP here" };
 
 /** The flags of `python3 -m dynamo.mocker`, of all its generations. */
-const FLAGS: FlagTable = new Map([
+export const MOCKER_FLAGS: FlagTable = new Map([
   ...flags({ value: "text" }, "model-path", "model-name", "endpoint", "extra-engine-args", "planner-profile-data"),
   ...flags({ value: "text" }, "reasoning", "aic-system", "aic-backend-version"),
   ...flags({ value: "count" }, "num-gpu-blocks-override", "block-size", "max-num-seqs", "max-num-batched-tokens"),
   ...flags({ value: "count" }, "max-model-len", "data-parallel-size", "num-workers", "kv-bytes-per-token"),
   ...flags({ value: "count" }, "aic-tp-size", "aic-moe-tp-size", "aic-moe-ep-size", "aic-attention-dp-size"),
-  ...flags({ value: "number" }, "watermark", "speedup-ratio", "decode-speedup-ratio", "startup-time", "stagger-delay"),
-  ...flags({ value: "number" }, "gpu-memory-utilization", "mem-fraction-static", "free-gpu-memory-fraction"),
-  ...flags({ value: "number" }, "kv-transfer-bandwidth"),
+  ...flags({ value: "amount" }, "watermark", "speedup-ratio", "decode-speedup-ratio", "startup-time"),
+  ...flags({ value: "amount" }, "gpu-memory-utilization", "mem-fraction-static", "free-gpu-memory-fraction"),
+  ...flags({ value: "amount" }, "kv-transfer-bandwidth"),
+  ...flags({ value: "number" }, "stagger-delay"),
   ...flags({ value: "switch" }, "enable-prefix-caching", "no-enable-prefix-caching"),
   ...flags({ value: "switch" }, "enable-chunked-prefill", "no-enable-chunked-prefill"),
   ...flags({ value: "switch" }, "aic-perf-model", "is-prefill-worker", "is-decode-worker"),
@@ -65,10 +67,12 @@ const BLOCK_SIZES: Readonly<Record<string, number>> = { trtllm: 32 };
 export function translateMocker(source: Source): Translation {
   const { scope, program } = source;
   const where = scope.component.containerPath();
-  const given = readFlags(program.args, FLAGS, program.name, where);
-  const kept = withoutRivals(withoutRoleSwitches(given), scope.note).flatMap((flag) => ownFlag(flag, given, source));
-  const argv = ["mocker", ...translated(kept, FLAGS, scope.note)];
-  return { ...workerOf(argv), argv };
+  const given = readFlags(program.args, MOCKER_FLAGS, program.name, where);
+  const engineArgs = readEngineArgs(given, source);
+  const all = withoutRivals([...withoutRoleSwitches(given), ...engineArgs.flags], scope.note);
+  const kept = all.flatMap((flag) => ownFlag(flag, all, source));
+  const argv = ["mocker", ...translated(kept, MOCKER_FLAGS, scope.note)];
+  return { ...workerOf(argv), argv, files: engineArgs.files };
 }
 
 /** What a worker's command line of ours says of it. */

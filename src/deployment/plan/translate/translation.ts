@@ -1,6 +1,6 @@
 import type { Program } from "../program.ts";
 import type { Scope } from "../scope.ts";
-import type { ReplicaKind } from "../types.ts";
+import type { MountedFile, ReplicaKind } from "../types.ts";
 import type { Mounts } from "../volumes.ts";
 
 /** What a program of the manifest is here. */
@@ -12,6 +12,8 @@ export interface Translation {
   worker?: { role: "prefill" | "decode" | "worker"; model: string | null };
   port: number | null;
   prometheus: string | null;
+  /** Files that are other here than the manifest has them, by their paths. */
+  files?: readonly MountedFile[];
   /** Variables that must not reach the process. */
   withoutEnv: readonly string[];
 }
@@ -19,7 +21,7 @@ export interface Translation {
 /** All that a translation is made of. */
 export interface Source {
   scope: Scope;
-  program: Program;
+  program: Program & { kind: Exclude<Program["kind"], "prometheus"> };
   variables: ReadonlyMap<string, string>;
   mounts: Mounts;
 }
