@@ -16,6 +16,7 @@ export { MANIFESTS, type Manifest } from "./manifests/catalogue.ts";
 export { MANIFEST_DEFAULTS, type ManifestOptions } from "./manifests/options.ts";
 export { mergeByName } from "./merge.ts";
 export { type PlanOptions, planDeployments } from "./plan/plan-deployments.ts";
+export { planToJson } from "./plan/plan-json.ts";
 export { type ManifestDocument, readManifests } from "./plan/read-manifests.ts";
 export type { ComponentPlan, DeploymentPlan as RunPlan, ReplicaTemplate } from "./plan/types.ts";
 export { previewDeployment } from "./preview.ts";

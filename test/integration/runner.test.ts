@@ -78,6 +78,23 @@ describe("understudy up", { timeout: TIMEOUT }, () => {
     expect(running.processes()).toEqual([]);
   });
 
+  it("rolls a changed manifest over under load without a lost request", async () => {
+    const running = RunningDeployment.start(manifest({ decode: 2 }));
+    const first = await running.ready();
+    const load = new Load(() => first.frontendUrl!);
+    await load.more(10);
+    const changed = running.changed(manifest({ decode: 2, timing: "fixed:10ms,4ms" }));
+    expect(await running.cli("up", changed, "--wait-ready")).toMatch(/decode +decode +2\/2 +2/);
+    await running.until("the old replicas to be gone", ({ replicas }) => replicas.length === 4);
+    const after = await running.ready();
+    const kept = pids(after).filter((pid) => pids(first).includes(pid));
+    expect(kept).toEqual([first.replicas.find(({ name }) => name === "frontend-0")!.pid]);
+    await load.more(10);
+    await load.stop();
+    expect(load.lost).toEqual([]);
+    await expect(running.cli("up", changed, "--time-scale", "2")).rejects.toThrow(/keeps what it was started with/);
+  });
+
   it("down ends what a killed runner has left, without another one", async () => {
     const running = RunningDeployment.start(manifest());
     await running.ready();

@@ -1,18 +1,18 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { planDeployments, type RunPlan, readManifests, type StateFolder } from "#src/deployment";
-import { progress } from "../progress.ts";
+import { holderOf, planDeployments, type RunPlan, readManifests, type StateFolder } from "#src/deployment";
 import { positiveNumber, wholeNumber } from "../values.ts";
 import { startInBackground } from "./up/background.ts";
+import { ofTheRunner } from "./up/errors.ts";
+import { handOver, showPlanned } from "./up/hand-over.ts";
 import { runDeployments } from "./up/run.ts";
 import { jsonScreen, lineScreen, tableScreen } from "./up/screen.ts";
-import { statusText } from "./up/status-text.ts";
 import { stateFolder, withRunner, withStateDir } from "./up/target.ts";
 
 interface UpFlags {
   namespace?: string;
   port?: number;
-  timeScale: number;
+  timeScale?: number;
   stateDir?: string;
   detach?: true;
   waitReady?: true;
@@ -31,18 +31,20 @@ export function upCommand(): Command {
       ),
     )
     .addOption(
-      new Option("--time-scale <k>", "model time runs k times as fast as the clock, in all processes")
-        .argParser(positiveNumber("--time-scale"))
-        .default(1),
+      new Option(
+        "--time-scale <k>",
+        "model time runs k times as fast as the clock, in all processes (default: 1)",
+      ).argParser(positiveNumber("--time-scale")),
     )
     .option("-d, --detach", "leave it running in the background")
-    .option("--wait-ready", "with --detach: return when all of it is ready")
+    .option("--wait-ready", "with --detach, or a runner that lives: return when all of it is ready")
     .option("--json", "a JSON line for each event and each change of the verdict")
     .addHelpText(
       "after",
       `
-Shows the state until Ctrl-C, which drains and ends all of it; a second one ends it at once. What a runner that was killed has left
-behind is taken over where the same deployments are asked for, else ended.
+Shows the state until Ctrl-C, which drains and ends all of it; a second one ends it at once. Where a runner has the state folder
+already, it takes the manifests over, and this command returns: what has changed of them rolls over. What a runner that was killed has
+left behind is taken over where the same deployments are asked for, else ended.
 
 Examples:
   $ understudy up mocker-dgd.yaml
@@ -52,11 +54,13 @@ Examples:
     .action(async (files: string[], flags: UpFlags, self: Command) => {
       const { plans, input } = readPlans(files, flags.namespace);
       const state = stateFolder(flags);
+      const holder = holderOf(state);
+      if (holder !== null) return await toRunner(state, holder.pid, plans, flags);
       if (flags.detach) return await detached(state, plans, input, flags, self);
       const screen = flags.json ? jsonScreen() : process.stderr.isTTY ? tableScreen() : lineScreen();
       for (const note of plans.flatMap(({ notes }) => notes)) screen.say(`note: ${note}`);
       const frontendPort = flags.port ?? null;
-      await runDeployments({ state, plans, timeScale: flags.timeScale, frontendPort, screen });
+      await runDeployments({ state, plans, timeScale: flags.timeScale ?? 1, frontendPort, screen });
     });
 }
 
@@ -74,29 +78,29 @@ function readPlans(files: readonly string[], namespace: string | undefined): { p
   };
 }
 
+/** A runner has the state folder: it takes the plans over. */
+async function toRunner(state: StateFolder, pid: number, plans: readonly RunPlan[], flags: UpFlags): Promise<void> {
+  if (flags.port !== undefined) throw ofTheRunner("--port", pid);
+  if (flags.timeScale !== undefined) throw ofTheRunner("--time-scale", pid);
+  await withRunner(state, async (client) => {
+    await handOver(state, plans);
+    await showPlanned(client, plans, { waitReady: flags.waitReady ?? false, json: flags.json ?? false });
+  });
+  if (!flags.json) process.stderr.write(`process ${pid} has taken it over; \`understudy down\` ends it\n`);
+}
+
 async function detached(
   state: StateFolder,
   plans: readonly RunPlan[],
   input: string,
-  { waitReady, json }: UpFlags,
+  flags: UpFlags,
   self: Command,
 ): Promise<void> {
-  const args = ["up", ...self.args, ...flagsOf(self)];
-  const pid = await startInBackground(state, args, input);
-  await withRunner(state, async (client) => {
-    const bar = progress();
-    for (const plan of plans) {
-      let now = await client.deployment(plan);
-      while (waitReady && now !== null && !now.ready) {
-        bar.update(`${plan.name}: ${now.message}`);
-        now = await client.changed(plan, now.resourceVersion, 1000);
-      }
-      bar.done();
-      if (now === null) continue;
-      process.stdout.write(json ? `${JSON.stringify(now)}\n` : `${statusText(now, Date.now())}`);
-    }
-  });
-  if (!json) process.stderr.write(`process ${pid} runs it; \`understudy down\` ends it\n`);
+  const pid = await startInBackground(state, ["up", ...self.args, ...flagsOf(self)], input);
+  await withRunner(state, (client) =>
+    showPlanned(client, plans, { waitReady: flags.waitReady ?? false, json: flags.json ?? false }),
+  );
+  if (!flags.json) process.stderr.write(`process ${pid} runs it; \`understudy down\` ends it\n`);
 }
 
 /** The flags as they were given, for the process in the background, which has no terminal to show things on. */

@@ -9,11 +9,14 @@ import {
   type LocalDeployment,
   scaleBodySchema,
 } from "#planner/connectors";
+import { planFromJson } from "../plan/plan-json.ts";
 import { readLog } from "../runner/logs.ts";
 import type { Runner } from "../runner/runner.ts";
 import { ScaleRefused, UNKNOWN_COMPONENT } from "../runner/scale.ts";
 
 const BODY_LIMIT_BYTES = 262_144;
+/** A plan carries its files: ConfigMaps have 1 MiB at most each. */
+const PLAN_LIMIT_BYTES = 64 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 10_000;
 const MOST_TAIL_LINES = 1_000_000;
 
@@ -89,6 +92,17 @@ export function controlApp({ runner, tokens, onRemoved }: ControlAppOptions): Fa
     }
     const { replicas, reason = "", resourceVersion } = body.data;
     return found(runner.scale(key, { replicas, reason, resourceVersion }), key);
+  });
+
+  // Of our own command line: a manifest is planned where its files are.
+  app.put<Key>(ONE, { bodyLimit: PLAN_LIMIT_BYTES }, async (request) => {
+    const key = keyOf(request.params);
+    const plan = planFromJson(request.body);
+    if (plan === null || plan.namespace !== key.namespace || plan.name !== key.name) {
+      throw new Refused(422, "bad-plan", "the body is no plan of this deployment", "`understudy up FILE` makes one");
+    }
+    await runner.apply(plan);
+    return found(runner.view(key), key);
   });
 
   app.get<Key & { Querystring: { since?: string } }>(`${ONE}/events`, (request) => {
@@ -180,7 +194,7 @@ function faultOf(error: Error): Refused {
   }
   const { code, statusCode = 500 } = error as FastifyError;
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return new Refused(413, "too-large", `the body is larger than ${BODY_LIMIT_BYTES} bytes`);
+    return new Refused(413, "too-large", "the body is too large");
   }
   if (statusCode < 500) return new Refused(statusCode, "bad-request", "the request is not well formed");
   return new Refused(500, "internal", "the runner failed to answer");

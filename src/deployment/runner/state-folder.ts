@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { makeFolder, writeFileAtomically } from "#common";
 import type { DeploymentKey } from "#planner/connectors";
+import { planFromJson, planToJson } from "../plan/plan-json.ts";
 import type { DeploymentPlan } from "../plan/types.ts";
 import { stateUnreadable } from "./errors.ts";
 import { safeName } from "./mounts.ts";
@@ -121,22 +122,12 @@ export class DeploymentFolder {
   }
 
   writePlan(plan: DeploymentPlan): void {
-    const components = plan.components.map((component) => {
-      const files = component.template.files.map(({ mountPath, content }) => ({
-        mountPath,
-        content: { base64: Buffer.from(content).toString("base64") },
-      }));
-      return { ...component, template: { ...component.template, files } };
-    });
-    this.#write("plan.json", { ...plan, components });
+    this.#write("plan.json", planToJson(plan));
   }
 
   /** Null where there is none. @throws UserError RUNNER_STATE_UNREADABLE */
   readPlan(): DeploymentPlan | null {
-    return this.#read<DeploymentPlan>("plan.json", base64AsBytes, (plan) => {
-      const { namespace, name, components } = plan as Partial<DeploymentPlan>;
-      return typeof namespace === "string" && typeof name === "string" && Array.isArray(components);
-    });
+    return this.#read("plan.json", planFromJson);
   }
 
   writeDesired(state: DesiredState): void {
@@ -144,9 +135,9 @@ export class DeploymentFolder {
   }
 
   readDesired(): DesiredState | null {
-    return this.#read<DesiredState>("desired.json", undefined, (state) => {
-      const { generation, replicas } = state as Partial<DesiredState>;
-      return typeof generation === "number" && typeof replicas === "object";
+    return this.#read("desired.json", (value) => {
+      const { generation, replicas } = value as Partial<DesiredState>;
+      return typeof generation === "number" && typeof replicas === "object" ? (value as DesiredState) : null;
     });
   }
 
@@ -155,30 +146,29 @@ export class DeploymentFolder {
   }
 
   readProcesses(): ProcessRecord[] {
-    const read = this.#read<{ processes: ProcessRecord[] }>("processes.json", undefined, (state) =>
-      Array.isArray((state as { processes?: unknown }).processes),
-    );
-    return read?.processes ?? [];
+    const read = this.#read("processes.json", (value) => {
+      const { processes } = value as { processes?: ProcessRecord[] };
+      return Array.isArray(processes) ? processes : null;
+    });
+    return read ?? [];
   }
 
   #write(name: string, value: unknown): void {
     writeFileAtomically(join(this.path, name), `${JSON.stringify(value, null, 1)}\n`);
   }
 
-  #read<Value>(
-    name: string,
-    reviver: ((key: string, value: unknown) => unknown) | undefined,
-    isOne: (value: object) => boolean,
-  ): Value | null {
+  #read<Value>(name: string, parse: (value: object) => Value | null): Value | null {
     const path = join(this.path, name);
     if (!existsSync(path)) return null;
+    let value: unknown;
     try {
-      const value: unknown = JSON.parse(readFileSync(path, "utf8"), reviver);
-      if (typeof value === "object" && value !== null && isOne(value)) return value as Value;
+      value = JSON.parse(readFileSync(path, "utf8"));
     } catch (error) {
       throw stateUnreadable(path, (error as Error).message);
     }
-    throw stateUnreadable(path, "fields are missing");
+    const read = typeof value === "object" && value !== null ? parse(value) : null;
+    if (read === null) throw stateUnreadable(path, "fields are missing");
+    return read;
   }
 }
 
@@ -187,10 +177,4 @@ function subfolders(path: string): string[] {
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
-}
-
-function base64AsBytes(_key: string, value: unknown): unknown {
-  const text = (value as { base64?: unknown } | null)?.base64;
-  const isBytes = typeof text === "string" && Object.keys(value as object).length === 1;
-  return isBytes ? new Uint8Array(Buffer.from(text, "base64")) : value;
 }

@@ -64,9 +64,15 @@ export class RunningDeployment {
   }
 
   /** Again, after its end. */
-  again(text?: string): void {
-    if (text !== undefined) writeFileSync(this.file, text);
+  again(): void {
     this.up = this.#start();
+  }
+
+  /** The same deployment changed; its file. */
+  changed(text: string): string {
+    const file = `${this.file}.changed`;
+    writeFileSync(file, text);
+    return file;
   }
 
   #start(): CliProcess {

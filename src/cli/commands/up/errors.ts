@@ -52,6 +52,25 @@ export function badCount(text: string): UserError {
   });
 }
 
+export function planRefused(name: string, message: string): UserError {
+  return new UserError({
+    code: "RUNNER_REFUSED",
+    where: name,
+    message: `the runner refuses the deployment: ${message}`,
+    exitCode: 1,
+  });
+}
+
+/** What all processes of a runner have in common can't be changed by one more manifest. */
+export function ofTheRunner(flag: string, pid: number): UserError {
+  return new UserError({
+    code: "RUNNER_LIVES",
+    where: flag,
+    message: `a runner (process ${pid}) has this state folder, and keeps what it was started with`,
+    hint: `leave ${flag} away, or end the runner first: understudy down --all`,
+  });
+}
+
 export function backgroundFailed(log: string, words: string): UserError {
   return new UserError({
     code: "RUNNER_DID_NOT_START",
