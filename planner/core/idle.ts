@@ -2,13 +2,19 @@ import type { Observation, Role } from "./types.ts";
 
 /**
  * How long a deployment has had nothing at all to do: no request came or ended, none runs or waits, and no worker is starting
- * (one that was called for must not be called off before it could serve). What is not known counts as work.
+ * (one that was called for must not be called off before it could serve). What is not known counts as work, and so does a request
+ * that came when a role had no worker, until all have: it waits where no worker can tell of it, and whoever starts workers may be slow or
+ * refuse for a while.
  */
 export class IdleWatch {
   #busyUntilMs: number | null = null;
+  #isWaitedFor = false;
 
   update(observation: Observation, roles: readonly Role[]): void {
-    if (this.#busyUntilMs === null || isBusy(observation, roles)) this.#busyUntilMs = observation.nowMs;
+    const { startedRequests, workers, nowMs } = observation;
+    if (roles.every((role) => workers[role].active > 0)) this.#isWaitedFor = false;
+    else if ((startedRequests ?? 0) > 0) this.#isWaitedFor = true;
+    if (this.#busyUntilMs === null || this.#isWaitedFor || isBusy(observation, roles)) this.#busyUntilMs = nowMs;
   }
 
   /** Time since the last sign of work, ms. */

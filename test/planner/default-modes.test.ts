@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Decision, Planner } from "#planner/core";
+import { createPlanner, type Decision, type Planner, plannerConfigSchema } from "#planner/core";
 import type { RateShape } from "#scenarios";
 import type { RunRecord } from "#src/record";
 import { attainment, cost } from "#src/report";
+import { active, disagg, none, observation, testSurface } from "./observations.ts";
 import { loop, traffic } from "./simulated.ts";
 
 const wave: RateShape = { kind: "sinusoid", min: 5, max: 30, periodMs: 600_000, phase: 0 };
@@ -151,6 +152,35 @@ describe("default strategy with a minimum of zero", () => {
       text: "requests wait and there is no worker: 1",
     });
     expect(codes(first!)).not.toContain("hold");
+  });
+
+  it("asks for workers until they are there, however long nobody starts them for a request that waits", () => {
+    const config = plannerConfigSchema.parse({
+      strategy: "default",
+      minWorkers: 0,
+      scaleToZeroDelay: "10s",
+      maxGpus: 4,
+    });
+    const planner = createPlanner(config, disagg, testSurface());
+    const counts = { none: { prefill: none, decode: none }, one: { prefill: active(1), decode: active(1) } };
+    const idle = { prefillLoad: [], decodeLoad: [], prefillMeasuredS: 0, prefillProfiledS: 0, prefillCount: 0 };
+    let nowMs = 0;
+    const tick = (rate: number, workers: keyof typeof counts) =>
+      planner.tick(observation((nowMs += 5000), rate, { ...idle, workers: counts[workers] }));
+    const untilZero = () => {
+      for (let ticks = 1; ticks <= 60; ticks++) if (tick(0, "one").targets?.decode === 0) return ticks;
+      return Number.POSITIVE_INFINITY;
+    };
+    tick(1, "one");
+    expect(untilZero()).toBeLessThan(60);
+    tick(0, "none");
+    // One request, and nobody does what is decided for ten minutes.
+    expect(tick(0.2, "none").targets).toEqual({ prefill: 1, decode: 1 });
+    for (let i = 0; i < 120; i++) expect(tick(0, "none").targets).toEqual({ prefill: 1, decode: 1 });
+    const served = untilZero();
+    expect(served).toBeGreaterThan(2);
+    expect(served).toBeLessThan(60);
+    expect(tick(0, "none").targets).toEqual({ prefill: 0, decode: 0 });
   });
 
   it("stays where it is while a worker starts that a lone request waits for, and while data lacks", () => {
