@@ -11,6 +11,7 @@ export {
 } from "./candidates.ts";
 export { type ControlledRunner, readControlAddress, startControlledRunner } from "./control/serve.ts";
 export { type Converted, convertGraph } from "./convert.ts";
+export { deploymentGpus } from "./gpus.ts";
 export { backendImage, backendOfImage, plannerImage } from "./images.ts";
 export { MANIFESTS, type Manifest } from "./manifests/catalogue.ts";
 export { MANIFEST_DEFAULTS, type ManifestOptions } from "./manifests/options.ts";

@@ -2,6 +2,7 @@ import type { Profile } from "#profiles";
 import {
   type DeploymentPlan,
   decodeOnly,
+  deploymentGpus,
   type KubernetesObject,
   prefillOnly,
   renderDeployment,
@@ -10,6 +11,7 @@ import {
 import type { EngineLayout } from "#src/estimator";
 import type { SweepPhase } from "../space/mapping.ts";
 import type { Mapping, Pick } from "../types.ts";
+import { tooManyGpusWithOverrides } from "./errors.ts";
 import { imagesOf } from "./images.ts";
 import { plannerSettings } from "./planner-settings.ts";
 import type { Run } from "./run-context.ts";
@@ -52,6 +54,18 @@ export function enginesOf({ prefill, decode, agg }: Pick): Engines {
 /** The documents of a deployment, ConfigMaps first, as one YAML stream in the style of the dialect. */
 export function deploymentYaml(run: Run, engines: Engines, parts: DocumentParts): string {
   return yamlStream(renderDeployment(deploymentPlan(run, engines, parts)), run.request.dialect);
+}
+
+/**
+ * The same, to be applied: not beyond the GPUs that there are, whatever the user's base and overrides add.
+ * @throws UserError PROFILER_TOO_MANY_GPUS
+ */
+export function finalYaml(run: Run, engines: Engines, parts: DocumentParts): string {
+  const documents = renderDeployment(deploymentPlan(run, engines, parts));
+  const { totalGpus } = run.request.hardware;
+  const asked = totalGpus === undefined ? 0 : deploymentGpus(documents.at(-1)!);
+  if (totalGpus !== undefined && asked > totalGpus) throw tooManyGpusWithOverrides(asked, totalGpus);
+  return yamlStream(documents, run.request.dialect);
 }
 
 /** The deployment that candidates are made of: both engines, without planner. */

@@ -32,6 +32,14 @@ export const tooManyGpus = (engines: string, needed: number, there: number): Use
     hint: "allow smaller engines (--max-num-gpus-per-engine), plan for more GPUs, or take a smaller or quantized model",
   });
 
+export const tooManyGpusWithOverrides = (asked: number, there: number): UserError =>
+  new UserError({
+    code: "PROFILER_TOO_MANY_GPUS",
+    where: "overrides.dgd",
+    message: `with what the base and the overrides add, the deployment asks for ${asked} GPUs, and there are ${there}`,
+    hint: "lower the replicas or GPUs there, or plan for more GPUs (hardware.totalGpus, --total-gpus)",
+  });
+
 export const interrupted = (): UserError =>
   new UserError({
     code: "PROFILER_INTERRUPTED",

@@ -12,7 +12,7 @@ import type { Mapping, Pick, SweepResults } from "../types.ts";
 import { capacityOf } from "./capacity.ts";
 import type { Chosen } from "./choose.ts";
 import { buildCurves, checkContext } from "./curves.ts";
-import { deploymentYaml, enginesOf } from "./documents.ts";
+import { enginesOf, finalYaml } from "./documents.ts";
 import { noDgd } from "./errors.ts";
 import { estimatedPick } from "./estimated-pick.ts";
 import { withinGpus } from "./gpus-there.ts";
@@ -76,12 +76,12 @@ export async function pickedRun(run: Run): Promise<Outcome> {
   if (reads) {
     run.folder.write(
       "picked_dgd_config.yaml",
-      deploymentYaml(run, engines, { planner: false, mocker: false, sla, ...version }),
+      finalYaml(run, engines, { planner: false, mocker: false, sla, ...version }),
     );
   }
   run.folder.write(
     FINAL,
-    deploymentYaml(run, engines, {
+    finalYaml(run, engines, {
       planner: request.planner !== undefined,
       mocker: request.mocker.enabled,
       sla,

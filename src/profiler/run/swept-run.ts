@@ -11,7 +11,7 @@ import type { SweepResults } from "../types.ts";
 import { capacityOf } from "./capacity.ts";
 import { choose } from "./choose.ts";
 import { buildCurves, checkContext, copyUnderOldNames, DECODE_FOLDER, PREFILL_FOLDER } from "./curves.ts";
-import { baseDeployment, candidateYaml, deploymentYaml, pairOf } from "./documents.ts";
+import { baseDeployment, candidateYaml, deploymentYaml, finalYaml, pairOf } from "./documents.ts";
 import { withinGpus } from "./gpus-there.ts";
 import { drawCurves, drawSweep } from "./pictures.ts";
 import type { Run } from "./run-context.ts";
@@ -99,8 +99,8 @@ export async function sweptRun(run: Run): Promise<Outcome> {
   const rated = request.workload.requestRate === undefined ? undefined : capacity;
   const engines = withinGpus(run, pairOf(mappings.prefill, mappings.decode, rated));
   const parts = { planner: true, sla, ...(profile === undefined ? {} : { profile }) };
-  run.folder.write(REAL, deploymentYaml(run, engines, { ...parts, mocker: false }));
-  if (request.dialect === "0.8") run.folder.write(MOCK, deploymentYaml(run, engines, { ...parts, mocker: true }));
+  run.folder.write(REAL, finalYaml(run, engines, { ...parts, mocker: false }));
+  if (request.dialect === "0.8") run.folder.write(MOCK, finalYaml(run, engines, { ...parts, mocker: true }));
   const deployment = request.dialect === "0.8" && request.mocker.enabled ? MOCK : REAL;
   return {
     sweep,

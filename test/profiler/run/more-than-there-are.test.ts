@@ -108,6 +108,34 @@ describe("a profiler on a cluster of 32 GPUs", () => {
   });
 });
 
+describe("overrides of the deployment", () => {
+  const overridden = (replicas: number) => ({
+    overrides: {
+      dgd: {
+        apiVersion: "nvidia.com/v1beta1",
+        kind: "DynamoGraphDeployment",
+        spec: { components: [{ name: "decode", replicas }] },
+      },
+    },
+  });
+
+  it("[D15d held] are refused where they ask for more than there are, and nothing is left that could be applied", async () => {
+    const { folder, result } = madeRun({ config: spec(overridden(50)) });
+    await expect(result).rejects.toMatchObject({
+      code: "PROFILER_TOO_MANY_GPUS",
+      where: "overrides.dgd",
+      message: expect.stringMatching(/asks for \d\d+ GPUs, and there are 32$/),
+    });
+    expect(() => read(folder, "final_config.yaml")).toThrow();
+  });
+
+  it("are taken where they don't", async () => {
+    const { folder, result } = madeRun({ config: spec(overridden(1)) });
+    await result;
+    claim(asked(folder, "final_config.yaml"));
+  });
+});
+
 describe("a sweep of 0.8", () => {
   const flags = {
     model: "Qwen/Qwen3-32B",
