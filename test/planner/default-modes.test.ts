@@ -165,8 +165,10 @@ describe("default strategy with a minimum of zero", () => {
     const counts = { none: { prefill: none, decode: none }, one: { prefill: active(1), decode: active(1) } };
     const idle = { prefillLoad: [], decodeLoad: [], prefillMeasuredS: 0, prefillProfiledS: 0, prefillCount: 0 };
     let nowMs = 0;
-    const tick = (rate: number, workers: keyof typeof counts) =>
-      planner.tick(observation((nowMs += 5000), rate, { ...idle, workers: counts[workers] }));
+    const tick = (rate: number, workers: keyof typeof counts) => {
+      nowMs += 5000;
+      return planner.tick(observation(nowMs, rate, { ...idle, workers: counts[workers] }));
+    };
     const untilZero = () => {
       for (let ticks = 1; ticks <= 60; ticks++) if (tick(0, "one").targets?.decode === 0) return ticks;
       return Number.POSITIVE_INFINITY;
