@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import { stringify } from "yaml";
 import { ControlClient, type LocalDeployment } from "#planner/connectors";
@@ -15,8 +15,8 @@ const KEY = { namespace: "default", name: "mocker-disagg" };
 /** Model that the manifest below serves. */
 export const MODEL = "mock";
 
-/** A DGD of ours: a frontend, prefill and decode workers. */
-export function manifest({ prefill = 1, decode = 1, timing = "fixed:20ms,5ms" } = {}): string {
+/** A DGD of ours: a frontend, prefill and decode workers, a planner where it is given flags. */
+export function manifest({ prefill = 1, decode = 1, timing = "fixed:20ms,5ms", planner = [] as string[] } = {}): string {
   const component = (name: string, type: string, replicas: number, args: string[]) => ({
     ...{ name, type, replicas },
     podTemplate: { spec: { containers: [{ name: "main", command: ["understudy"], args }] } },
@@ -31,6 +31,7 @@ export function manifest({ prefill = 1, decode = 1, timing = "fixed:20ms,5ms" } 
         component("Frontend", "frontend", 1, ["frontend"]),
         component("prefill", "prefill", prefill, worker("prefill")),
         component("decode", "decode", decode, worker("decode")),
+        ...(planner.length === 0 ? [] : [component("Planner", "planner", 1, ["planner", ...planner])]),
       ],
     },
   });
@@ -53,14 +54,21 @@ export class RunningDeployment {
 
   /** Within a test: whatever is left of it ends with the test. */
   static start(text: string, ...flags: string[]): RunningDeployment {
-    const folder = mkdtempSync(join(tmpdir(), "understudy-runner-"));
-    const running = new RunningDeployment(folder, text, flags);
-    onTestFinished(async () => {
-      await running.up.end();
-      for (const left of running.state.deployments()) await endDeployment(left, leftBehind(left), 0);
-      rmSync(folder, { recursive: true, force: true });
-    });
+    const running = RunningDeployment.create(text, ...flags);
+    onTestFinished(() => running.close());
     return running;
+  }
+
+  /** Ended by `close`. */
+  static create(text: string, ...flags: string[]): RunningDeployment {
+    return new RunningDeployment(mkdtempSync(join(tmpdir(), "understudy-runner-")), text, flags);
+  }
+
+  /** Ends the runner and whatever is left of the deployment, at once. */
+  async close(): Promise<void> {
+    await this.up.end();
+    for (const left of this.state.deployments()) await endDeployment(left, leftBehind(left), 0);
+    rmSync(dirname(this.file), { recursive: true, force: true });
   }
 
   /** Again, after its end. */
@@ -77,6 +85,16 @@ export class RunningDeployment {
 
   #start(): CliProcess {
     return new CliProcess(["up", this.file, "--port", "0", "--state-dir", this.state.path, ...this.#flags]);
+  }
+
+  /** Asks for other counts through the control API; resolves when that has been acknowledged. */
+  async scale(replicas: Record<string, number>): Promise<void> {
+    const client = new ControlClient(readControlAddress(this.state)!);
+    try {
+      await client.scale(KEY, { replicas });
+    } finally {
+      await client.close();
+    }
   }
 
   /** A command of ours about it; its output. @throws where it fails */
