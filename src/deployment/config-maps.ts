@@ -1,5 +1,5 @@
 import { encodeJsonPair, type Profile } from "#profiles";
-import type { DeploymentPlan, KubernetesObject } from "./types.ts";
+import type { KubernetesObject, RenderPlan } from "./types.ts";
 
 /** Where planner and mockers find the profile. */
 export const PROFILE_MOUNT = "/workspace/profiling_results";
@@ -9,11 +9,11 @@ const PLANNER_CONFIG_FILE = "planner_config.json";
 export const PLANNER_CONFIG_PATH = `${PLANNER_CONFIG_MOUNT}/${PLANNER_CONFIG_FILE}`;
 
 /** Fixed in 0.8; told apart by four hex digits in 1.0. */
-export function profileDataName(plan: DeploymentPlan, dialect: string): string {
+export function profileDataName(plan: RenderPlan, dialect: string): string {
   return dialect === "1.0" ? `planner-profile-data-${plan.suffix.profileData}` : "planner-profile-data";
 }
 
-export function plannerConfigName(plan: DeploymentPlan): string {
+export function plannerConfigName(plan: RenderPlan): string {
   return `planner-config-${plan.suffix.plannerConfig}`;
 }
 

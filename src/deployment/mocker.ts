@@ -2,7 +2,7 @@ import type { EngineLayout } from "#src/estimator";
 import { addPart, emptyGraph, frontendPart, type GraphStyle, HF_SECRET, type Part } from "./blueprints.ts";
 import type { ServedModel } from "./engines/engine.ts";
 import type { Graph } from "./graph/graph.ts";
-import type { DeploymentPlan, EnginePlan, MockerPlan } from "./types.ts";
+import type { EnginePlan, MockerPlan, RenderPlan } from "./types.ts";
 
 /** Port on which operators look for a worker's health and metrics. */
 const SYSTEM_PORT = 9090;
@@ -20,7 +20,7 @@ interface MockerWorker {
  */
 export function mockerGraph(
   style: GraphStyle,
-  plan: DeploymentPlan,
+  plan: RenderPlan,
   mocker: MockerPlan,
   model: ServedModel,
   profileDir: string | undefined,
@@ -66,7 +66,7 @@ export function mockerGraph(
   return graph;
 }
 
-function mockerWorkers({ mode, prefill, decode, agg }: DeploymentPlan): MockerWorker[] {
+function mockerWorkers({ mode, prefill, decode, agg }: RenderPlan): MockerWorker[] {
   if (mode === "agg") return agg ? [{ name: "decode", role: "worker", engine: agg }] : [];
   return [
     ...(decode ? [{ name: "decode", role: "decode", engine: decode } as const] : []),

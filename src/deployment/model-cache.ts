@@ -1,12 +1,12 @@
 import type { Graph } from "./graph/graph.ts";
-import type { DeploymentPlan } from "./types.ts";
+import type { RenderPlan } from "./types.ts";
 import { editArguments } from "./workers.ts";
 
 /**
  * Where a model lies in a mounted volume: a path in the volume is put behind the mount point, unless it is there already; none
  * is the mount point itself.
  */
-export function cachedModelPath(cache: NonNullable<DeploymentPlan["modelCache"]>): string {
+export function cachedModelPath(cache: NonNullable<RenderPlan["modelCache"]>): string {
   const mount = cache.mountPath.replace(/\/+$/, "");
   const path = cache.pvcPath;
   if (path === "") return mount;
@@ -31,7 +31,7 @@ export function setFrontendModel(graph: Graph, model: { path: string; name: stri
 }
 
 /** Mounts the volume into every component. */
-export function mountModelCache(graph: Graph, cache: NonNullable<DeploymentPlan["modelCache"]>): void {
+export function mountModelCache(graph: Graph, cache: NonNullable<RenderPlan["modelCache"]>): void {
   const mountPath = cache.mountPath.replace(/\/+$/, "");
   for (const component of graph.components()) graph.mountClaim(component, cache.pvcName, mountPath);
 }

@@ -11,7 +11,7 @@ import { applyOverrides } from "./merge.ts";
 import { mockerGraph } from "./mocker.ts";
 import { cachedModelPath, isFilePath, mountModelCache, setFrontendModel } from "./model-cache.ts";
 import { addPlanner } from "./planner/service.ts";
-import type { DeploymentDialect, DeploymentPlan, KubernetesObject } from "./types.ts";
+import type { DeploymentDialect, KubernetesObject, RenderPlan } from "./types.ts";
 import { setEngineLayout, setEngineModel } from "./workers.ts";
 
 /** Longest name of a deployment and a component of it together; the operator derives longer ones from both. */
@@ -23,7 +23,7 @@ const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
  * DynamoGraphDeployment last.
  * @throws UserError for plans that lack something, bases without the workers that the plan is about, impossible names
  */
-export function renderDeployment(plan: DeploymentPlan): KubernetesObject[] {
+export function renderDeployment(plan: RenderPlan): KubernetesObject[] {
   const dialect = plan.dialect ?? plan.planner?.dialect ?? (plan.version === "v1beta1" ? "1.0" : "0.8");
   const style: GraphStyle = { version: plan.version, dialect, name: finalName(plan) };
   const mountsProfile = plan.profile !== undefined && hasProfileReader(plan, dialect);
@@ -55,7 +55,7 @@ export function renderDeployment(plan: DeploymentPlan): KubernetesObject[] {
 }
 
 /** Workers of the base, or of a blueprint, laid out and scaled as the plan has them. */
-function engines(style: GraphStyle, plan: DeploymentPlan, model: ServedModel): Graph {
+function engines(style: GraphStyle, plan: RenderPlan, model: ServedModel): Graph {
   const graph = plan.base ? baseGraph(plan.base, style) : blueprint(style, plan, model);
   if (plan.image !== "") {
     for (const component of graph.components()) if (component.findContainer()) component.container().image = plan.image;
@@ -72,7 +72,7 @@ function engines(style: GraphStyle, plan: DeploymentPlan, model: ServedModel): G
   return graph;
 }
 
-function blueprint(style: GraphStyle, plan: DeploymentPlan, model: ServedModel): Graph {
+function blueprint(style: GraphStyle, plan: RenderPlan, model: ServedModel): Graph {
   if (plan.image === "") throw incompletePlan("image", "an image for frontend and workers");
   return engineGraph(style, plan.backend, plan.mode, plan.image, model);
 }
@@ -85,7 +85,7 @@ function baseGraph(base: KubernetesObject, style: GraphStyle): Graph {
 }
 
 /** A path of the volume; else the folder that the base's workers have; else what the plan says. */
-function servedModelOf({ model, modelCache, base, backend, mocker }: DeploymentPlan): ServedModel {
+function servedModelOf({ model, modelCache, base, backend, mocker }: RenderPlan): ServedModel {
   if (modelCache) return { path: cachedModelPath(modelCache), name: model };
   if (!base || mocker || isFilePath(model)) return { path: model, name: model };
   for (const worker of readGraph(base, "base").workers()) {
@@ -95,7 +95,7 @@ function servedModelOf({ model, modelCache, base, backend, mocker }: DeploymentP
   return { path: model, name: model };
 }
 
-function hasProfileReader({ planner, mocker }: DeploymentPlan, dialect: DeploymentDialect): boolean {
+function hasProfileReader({ planner, mocker }: RenderPlan, dialect: DeploymentDialect): boolean {
   // The planner of 0.6 finds its samples on the PVC that the profiling Job wrote.
   if (dialect === "0.3" || dialect === "0.6") return false;
   return planner !== undefined || mocker !== undefined;
@@ -109,14 +109,14 @@ function setBenchmarkMode(graph: Graph): void {
   }
 }
 
-function finalName({ name, overrides }: DeploymentPlan): string {
+function finalName({ name, overrides }: RenderPlan): string {
   const theirs = isObject(overrides?.metadata) ? overrides.metadata.name : undefined;
   return typeof theirs === "string" ? theirs : name;
 }
 
 function metadata(
   base: KubernetesObject["metadata"],
-  { namespace, labels, annotations }: DeploymentPlan,
+  { namespace, labels, annotations }: RenderPlan,
   name: string,
 ): NonNullable<KubernetesObject["metadata"]> {
   const merge = (key: "labels" | "annotations", own: Record<string, string> | undefined) =>

@@ -27,7 +27,7 @@ export interface EnginePlan {
 }
 
 /** Everything a DynamoGraphDeployment is rendered from. */
-export interface DeploymentPlan {
+export interface RenderPlan {
   version: DgdVersion;
   /** Whose flags the engines get; the planner's, else what fits the version: 0.8 or 1.0. */
   dialect?: DeploymentDialect;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type DeploymentPlan, type MockerPlan, renderDeployment } from "#src/deployment";
+import { type MockerPlan, type RenderPlan, renderDeployment } from "#src/deployment";
 import { engineLayout } from "#src/estimator";
 import { components, disaggPlan, flagValue, PROFILE } from "./plans.ts";
 
@@ -9,9 +9,9 @@ const mocker = (plan: Partial<MockerPlan> = {}): MockerPlan => ({
   speedupRatio: 1,
   ...plan,
 });
-const documents = (plan: Partial<DeploymentPlan> = {}) =>
+const documents = (plan: Partial<RenderPlan> = {}) =>
   renderDeployment(disaggPlan({ name: "mocker-disagg", mocker: mocker(), ...plan }));
-const rendered = (plan: Partial<DeploymentPlan> = {}) => components(documents(plan).at(-1)!);
+const rendered = (plan: Partial<RenderPlan> = {}) => components(documents(plan).at(-1)!);
 
 describe("Dynamo's mocker", () => {
   it("[R116] in 0.8 has old role flags, the profile, and the planner told that it is mockers", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type DeploymentPlan, type PlannerPlan, renderDeployment, yamlStream } from "#src/deployment";
+import { type PlannerPlan, type RenderPlan, renderDeployment, yamlStream } from "#src/deployment";
 import { engineLayout } from "#src/estimator";
 import { components, disaggPlan, PROFILE } from "./plans.ts";
 
@@ -11,7 +11,7 @@ const planner = (plan: Partial<PlannerPlan> = {}): PlannerPlan => ({
   ...plan,
 });
 
-const old = (dialect: "0.6" | "0.8", settings: Record<string, unknown>, plan: Partial<DeploymentPlan> = {}) =>
+const old = (dialect: "0.6" | "0.8", settings: Record<string, unknown>, plan: Partial<RenderPlan> = {}) =>
   renderDeployment(
     disaggPlan({ version: "v1alpha1", profile: PROFILE, planner: planner({ dialect, settings }), ...plan }),
   );
@@ -107,7 +107,7 @@ describe("the planner of 0.6 and 0.8", () => {
 
 describe("the planner of 1.0", () => {
   const settings = { enable_throughput_scaling: true, pre_deployment_sweeping_mode: "rapid", ttft_ms: 200 };
-  const documents = (plan: Partial<DeploymentPlan> = {}) =>
+  const documents = (plan: Partial<RenderPlan> = {}) =>
     renderDeployment(disaggPlan({ planner: planner({ settings }), profile: PROFILE, ...plan }));
 
   it("[R109] [R111] [R202] its settings, the profile's samples, then the deployment", () => {

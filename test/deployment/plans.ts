@@ -1,4 +1,4 @@
-import type { DeploymentPlan, KubernetesObject } from "#src/deployment";
+import type { KubernetesObject, RenderPlan } from "#src/deployment";
 import { engineLayout } from "#src/estimator";
 
 export const PROFILE = {
@@ -15,7 +15,7 @@ export const PROFILE = {
 };
 
 /** A plan for two engines of one backend; what a test is about goes on top. */
-export function disaggPlan(plan: Partial<DeploymentPlan> = {}): DeploymentPlan {
+export function disaggPlan(plan: Partial<RenderPlan> = {}): RenderPlan {
   return {
     version: "v1beta1",
     name: "vllm-disagg",

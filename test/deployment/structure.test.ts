@@ -4,12 +4,12 @@ import { expect, it } from "vitest";
 import { parse } from "yaml";
 import {
   convertGraph,
-  type DeploymentPlan,
   decodeOnly,
   type KubernetesObject,
   MANIFEST_DEFAULTS,
   MANIFESTS,
   prefillOnly,
+  type RenderPlan,
   renderDeployment,
   yamlStream,
 } from "#src/deployment";
@@ -28,7 +28,7 @@ const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,10}[a-z0-9]$/);
 const text = fc.string({ maxLength: 20 });
 
 /** Any plan that makes sense; `dialect` and `version` as they occur together. */
-const anyPlan: fc.Arbitrary<DeploymentPlan> = fc
+const anyPlan: fc.Arbitrary<RenderPlan> = fc
   .record({
     generation: fc.constantFrom(["0.6", "v1alpha1"], ["0.8", "v1alpha1"], ["1.0", "v1alpha1"], ["1.0", "v1beta1"]),
     backend: fc.constantFrom(...BACKENDS),

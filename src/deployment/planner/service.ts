@@ -8,7 +8,7 @@ import {
 } from "../config-maps.ts";
 import type { Graph } from "../graph/graph.ts";
 import { textAt } from "../graph/json.ts";
-import type { DeploymentPlan, KubernetesObject, PlannerPlan } from "../types.ts";
+import type { KubernetesObject, PlannerPlan, RenderPlan } from "../types.ts";
 import { plannerArguments, plannerConfig } from "./settings.ts";
 
 const WORK_DIR = "/workspace/components/src/dynamo/planner";
@@ -25,7 +25,7 @@ const DEFAULT_NAMESPACE = "dynamo";
 export function addPlanner(
   graph: Graph,
   style: GraphStyle,
-  plan: DeploymentPlan,
+  plan: RenderPlan,
   planner: PlannerPlan,
 ): KubernetesObject[] {
   for (const component of graph.components()) if (component.role() === "planner") graph.remove(component.name);

@@ -1,4 +1,4 @@
-import type { DeploymentPlan, PlannerPlan } from "../types.ts";
+import type { PlannerPlan, RenderPlan } from "../types.ts";
 
 /** Settings that profiler and planner both have as flags; they come first. */
 const SHARED = ["backend", "itl", "namespace", "ttft"];
@@ -20,7 +20,7 @@ const FLOATS = ["itl", "ttft"];
 const FLAG_NAMES: Record<string, string> = { itl_ms: "itl", ttft_ms: "ttft" };
 
 /** GPUs of one engine of each kind. */
-function engineGpus({ prefill, decode, agg }: DeploymentPlan): { prefill?: number; decode?: number } {
+function engineGpus({ prefill, decode, agg }: RenderPlan): { prefill?: number; decode?: number } {
   const whole = agg?.layout.gpus;
   return {
     ...(prefill && { prefill: prefill.layout.gpus }),
@@ -33,7 +33,7 @@ function engineGpus({ prefill, decode, agg }: DeploymentPlan): { prefill?: numbe
  * profiling found. Without a value, or false, a setting has no flag.
  */
 export function plannerArguments(
-  plan: DeploymentPlan,
+  plan: RenderPlan,
   planner: PlannerPlan,
   resultsDir: string,
   dynamoNamespace: string | undefined,
@@ -74,7 +74,7 @@ function flag(key: string, value: unknown): string[] {
 }
 
 /** `planner_config.json` of 1.0: all settings, what the deployment is, and what profiling found. */
-export function plannerConfig(plan: DeploymentPlan, planner: PlannerPlan, resultsDir: string): Record<string, unknown> {
+export function plannerConfig(plan: RenderPlan, planner: PlannerPlan, resultsDir: string): Record<string, unknown> {
   const { pre_deployment_sweeping_mode: sweeping, backend, mode, ...settings } = planner.settings;
   const gpus = engineGpus(plan);
   return {

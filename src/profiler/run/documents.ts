@@ -1,10 +1,10 @@
 import type { Profile } from "#profiles";
 import {
-  type DeploymentPlan,
   decodeOnly,
   deploymentGpus,
   type KubernetesObject,
   prefillOnly,
+  type RenderPlan,
   renderDeployment,
   yamlStream,
 } from "#src/deployment";
@@ -95,7 +95,7 @@ export function candidateYaml(run: Run, base: KubernetesObject, phase: SweepPhas
   return yamlStream([candidateDeployment(run, base, phase, mapping)], run.request.dialect);
 }
 
-function deploymentPlan(run: Run, engines: Engines, parts: DocumentParts): DeploymentPlan {
+function deploymentPlan(run: Run, engines: Engines, parts: DocumentParts): RenderPlan {
   const { request, backend, services } = run;
   const { deployment, hardware, planner } = request;
   const mode = engines.agg === undefined ? "disagg" : "agg";
