@@ -9,6 +9,7 @@ import { compareSummaries } from "#src/conformance";
 import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
 import { runLiveBench } from "./live/run.ts";
 import { runPlannerBench } from "./planner/run.ts";
+import { runAccuracyBench } from "./predictor-accuracy.ts";
 import { runPredictorsBench } from "./predictors.ts";
 import {
   type Measurement,
@@ -33,6 +34,8 @@ const { values: flags } = parseArgs({
     live: { type: "boolean", default: false },
     profiling: { type: "boolean", default: false },
     predictors: { type: "boolean", default: false },
+    accuracy: { type: "boolean", default: false },
+    seeds: { type: "string", default: "12" },
     "round-trip": { type: "boolean", default: false },
     planner: { type: "boolean", default: false },
     days: { type: "string", default: "30" },
@@ -53,6 +56,8 @@ if (flags.help) {
   --live             the live mocker instead: streams, accuracy, first tokens, many workers, and comparable servers
   --profiling        rapid profiling instead: the whole pipeline with its pictures
   --predictors       the planner's predictors instead: ms per forecast (the plain run ends with them, too)
+  --accuracy         the ensemble's forecasts instead: errors beside those of the other predictors, by kind of series
+  --seeds N          draws of each kind of series (12)
   --round-trip       profile-endpoint against a live mocker instead: does it give the mocker's profile back?
   --planner          the planner instead: a tick, a simulated day, memory over a month of ticks
   --days N           days of ticks over which memory is watched (30)
@@ -68,11 +73,18 @@ if (flags.help) {
           ? await planner()
           : flags.predictors
             ? await predictors()
-            : await main();
+            : flags.accuracy
+              ? await accuracy()
+              : await main();
 }
 
 async function predictors(): Promise<number> {
   return (await runPredictorsBench({ only: flags.only ?? "", json: flags.json ?? null, progress })) ? 0 : 1;
+}
+
+async function accuracy(): Promise<number> {
+  const options = { only: flags.only ?? "", seeds: positive("seeds"), json: flags.json ?? null, progress };
+  return (await runAccuracyBench(options)) ? 0 : 1;
 }
 
 async function roundTrip(): Promise<number> {
@@ -148,7 +160,7 @@ async function dynosimPython(): Promise<string> {
   }
 }
 
-function positive(flag: "requests" | "repeat" | "days"): number {
+function positive(flag: "requests" | "repeat" | "days" | "seeds"): number {
   const value = Number(flags[flag]);
   if (Number.isInteger(value) && value > 0) return value;
   console.error(`error: --${flag}: found ${flags[flag]}, expected a whole number above 0`);

@@ -1,4 +1,5 @@
 import { solveCholesky } from "./least-squares.ts";
+import { median } from "./median.ts";
 
 /** One order of the ARIMA family: what it forecasts after `values`, or null where they are too few or too alike to fit it. */
 export interface ArimaModel {
@@ -12,7 +13,7 @@ export interface ArimaModel {
 export const arimaModels: readonly ArimaModel[] = [
   { name: "(0,1,0)", parameters: 0, forecast: (values) => values.at(-1) ?? null },
   { name: "(0,0,0)", parameters: 1, forecast: mean },
-  { name: "(0,0,0) by least absolute deviations", parameters: 1, forecast: median },
+  { name: "(0,0,0) by least absolute deviations", parameters: 1, forecast: middle },
   { name: "(0,1,0)+c", parameters: 1, forecast: drift },
   { name: "(0,1,1)", parameters: 1, forecast: exponentialSmoothing },
   ...[1, 2, 3, 4, 5, 6].map((order) => autoregression(order, 0)),
@@ -24,11 +25,8 @@ function mean(values: readonly number[]): number | null {
   return values.length < 2 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function median(values: readonly number[]): number | null {
-  if (values.length < 3) return null;
-  const ascending = [...values].sort((a, b) => a - b);
-  const middle = ascending.length >> 1;
-  return ascending.length % 2 === 1 ? ascending[middle]! : (ascending[middle - 1]! + ascending[middle]!) / 2;
+function middle(values: readonly number[]): number | null {
+  return values.length < 3 ? null : median(values);
 }
 
 function drift(values: readonly number[]): number | null {

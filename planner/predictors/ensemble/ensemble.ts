@@ -2,6 +2,7 @@ import { logLoss } from "../log-loss.ts";
 import { acceptedValue, type Predictor } from "../types.ts";
 import { type Expert, ensembleExperts } from "./experts.ts";
 import { JumpWatch } from "./jumps.ts";
+import { LevelEvidence } from "./level-evidence.ts";
 import { Scoreboard } from "./scoreboard.ts";
 
 /** What the ensemble goes by now. */
@@ -13,87 +14,97 @@ export interface EnsembleChoice {
 
 /** With fewer values the last one is the forecast, as in the reference planner's predictors. */
 const MIN_VALUES = 5;
+/** With fewer values there is no mixture to judge. */
+const MIN_MIXED = 3;
 /** An expert must have been judged that often before it is believed: one that was exact, and any other. */
 const MIN_JUDGED_EXACT = 2;
-const MIN_JUDGED = 4;
-/** Weights fall with this power of the loss: twice the loss of the best is as good as nothing. */
-const POWER = 16;
+const MIN_JUDGED = 3;
 /** An expert with less loss than this foretells the series exactly. */
 const EXACT = 1e-5;
-/** Where the mixture has lately lost this many times what the last value would have, the last value is the forecast. */
-const MOST_BEHIND = 1.15;
-const BEHIND_FADE = 0.95;
+/** Memories of the losses: one that follows the series, one that is sure. */
+const FADES = [0.97, 0.85] as const;
+/** Forecasts for which an expert is left out that foretold a jump where there was none. */
+const DISPROVED_FOR = 8;
+/** The mixture must be ahead of the last value by so many nats (n log of the ratio of their mean losses) to be the forecast. */
+const LEAD = 0.5;
+const LEAD_FADE = 0.97;
 /** The expert that comes first repeats the last value. */
 const LAST_VALUE = 0;
 
 /**
- * Many small forecasters, weighted by how well each has forecast lately (exponential weights on a fading loss; Cesa-Bianchi &
- * Lugosi 2006, ch. 2). The loss is |log1p(forecast) − log1p(value)|, the measure by which Dynamo's replay ranks predictors.
- * A jump says nothing about who forecasts well in quiet times, so losses are capped there; and what follows a jump (a
- * new level, or the old one again) is learnt apart: until it is known, the last value is believed. The last value also stands in
- * while the mixture is behind it.
+ * Many small forecasters, weighted by how well each has forecast lately (Cesa-Bianchi & Lugosi 2006, ch. 2), on two memories at
+ * once. The loss is |log1p(forecast) − log1p(value)|, the measure by which Dynamo's replay ranks predictors, and capped: a jump says
+ * nothing about who forecasts well in quiet times. The mixture is the forecast only where it has been ahead of the last value, or
+ * where the series shows itself to be noise about a level; otherwise the last value is, than which nothing is better on a random walk.
+ * After a jump the last value is believed, too, unless earlier jumps of that size have passed.
  */
 export function ensemblePredictor(): Predictor & { choices(): EnsembleChoice[] } {
   const experts: Expert[] = ensembleExperts();
-  const usual = new Scoreboard(experts);
-  const afterJump = new Scoreboard(experts);
+  const boards = FADES.map((fade) => new Scoreboard(experts, fade));
   const jumps = new JumpWatch();
+  const levelEvidence = new LevelEvidence();
+  const lead = new Lead();
   const onlyLastValue = experts.map((_, i) => (i === LAST_VALUE ? 1 : 0));
-  /** An expert that was a jump off where the last value was not is not believed for the next forecast. */
-  const disproved = experts.map(() => false);
+  const disprovedUntil = experts.map(() => 0);
   let forecasts: (number | null)[] = experts.map(() => null);
-  let weights: number[] = experts.map(() => 0);
+  let choices: EnsembleChoice[] = [];
   let count = 0;
+  let beforeLast = 0;
+  let last = 0;
   let mixture = 0;
   let forecast = 0;
-  let mixtureLoss = 0;
-  let lastValueLoss = 0;
 
   function judge(value: number): void {
     const isEarly = count < MIN_VALUES - 1;
-    const jumpLoss = jumps.jumpLoss();
-    const losses = forecasts.map((made) => (made === null ? null : logLoss(made, value)));
-    const repeated = losses[LAST_VALUE] ?? 0;
-    losses.forEach((loss, i) => {
-      disproved[i] = loss !== null && loss > jumpLoss && repeated <= jumpLoss;
-      if (loss === null) return;
-      usual.book(i, isEarly ? loss : Math.min(jumps.quietCap(), loss));
-      if (jumps.isJustAfter) afterJump.book(i, loss);
+    const { limit, cap, isAway } = jumps;
+    const repeated = logLoss(last, value);
+    forecasts.forEach((made, i) => {
+      if (made === null) return;
+      const loss = logLoss(made, value);
+      if (loss > limit && repeated <= limit) disprovedUntil[i] = count + DISPROVED_FOR;
+      for (const board of boards) board.book(i, isEarly ? loss : Math.min(cap, loss));
     });
-    if (count >= MIN_VALUES) {
-      mixtureLoss = mixtureLoss * BEHIND_FADE + Math.min(jumpLoss, logLoss(mixture, value));
-      lastValueLoss = lastValueLoss * BEHIND_FADE + Math.min(jumpLoss, repeated);
-    }
-    jumps.step(logLoss(forecast, value), isEarly);
+    const phase = jumps.add(Math.log1p(value), logLoss(forecast, value), isEarly);
+    if (phase === "shift") for (const expert of experts) expert.restart?.([beforeLast, last]);
+    const isQuiet = phase === "quiet" && !isAway;
+    if (isQuiet && count >= MIN_MIXED) lead.add(Math.min(cap, repeated), Math.min(cap, logLoss(mixture, value)));
   }
 
-  function scores(least: number): number[] {
-    return experts.map((_, i) => {
-      if (forecasts[i] === null) return Number.POSITIVE_INFINITY;
-      if (jumps.isJustAfter) return afterJump.score(i, 1);
-      return disproved[i] ? Number.POSITIVE_INFINITY : usual.score(i, least);
-    });
+  function weigh(): { weights: readonly number[]; isExact: boolean } {
+    if (count < MIN_MIXED) return { weights: onlyLastValue, isExact: false };
+    const speaks = forecasts.map((made, i) => made !== null && disprovedUntil[i]! <= count - 1);
+    const exact = simplestExact(speaks);
+    if (exact >= 0) return { weights: experts.map((_, i) => (i === exact ? 1 : 0)), isExact: true };
+    const all = boards.flatMap((board) => board.weigh(speaks, MIN_JUDGED) ?? []);
+    if (all.length === 0) return { weights: onlyLastValue, isExact: false };
+    const weights = experts.map((_, i) => boards.reduce((sum, _, b) => sum + all[b * experts.length + i]!, 0));
+    return { weights: weights.map((weight) => weight / boards.length), isExact: false };
   }
 
-  function weigh(): number[] {
-    if (jumps.isJustAfter && (afterJump.isEmpty || jumps.isNovel)) return onlyLastValue;
-    const exact = simplestExact(scores(MIN_JUDGED_EXACT));
-    if (exact >= 0) return experts.map((_, i) => (i === exact ? 1 : 0));
-    const all = scores(MIN_JUDGED);
-    const best = Math.min(...all);
-    if (best === Number.POSITIVE_INFINITY) return onlyLastValue;
-    const raw = all.map((score) => (best / score) ** POWER);
-    const total = raw.reduce((sum, weight) => sum + weight, 0);
-    return raw.map((weight) => weight / total);
-  }
-
-  function simplestExact(all: readonly number[]): number {
+  function simplestExact(speaks: readonly boolean[]): number {
     let simplest = -1;
-    all.forEach((score, i) => {
-      const isSimpler = simplest < 0 || experts[i]!.parameters < experts[simplest]!.parameters;
-      if (score < EXACT && isSimpler) simplest = i;
+    experts.forEach(({ parameters }, i) => {
+      const isSimpler = simplest < 0 || parameters < experts[simplest]!.parameters;
+      if (isSimpler && speaks[i]! && boards[0]!.score(i, MIN_JUDGED_EXACT) < EXACT) simplest = i;
     });
     return simplest;
+  }
+
+  function decide(value: number): void {
+    const { weights, isExact } = weigh();
+    mixture = weights.reduce((sum, weight, i) => (weight > 0 ? sum + weight * forecasts[i]! : sum), 0);
+    const level = jumps.returnLevel();
+    const isMixture = levelEvidence.isLevel || lead.nats > LEAD || (isExact && lead.nats > 0);
+    if (count < MIN_VALUES || (jumps.isAway && level === null) || (!jumps.isAway && !isMixture)) {
+      forecast = value;
+      choices = [{ name: experts[LAST_VALUE]!.name, weight: 1 }];
+    } else if (level !== null) {
+      forecast = Math.expm1(level);
+      choices = [{ name: "level before the jump", weight: 1 }];
+    } else {
+      forecast = mixture;
+      choices = experts.map(({ name }, i) => ({ name, weight: weights[i]! }));
+    }
   }
 
   return {
@@ -101,19 +112,33 @@ export function ensemblePredictor(): Predictor & { choices(): EnsembleChoice[] }
       const accepted = acceptedValue(value, count === 0);
       if (accepted === null) return;
       if (count > 0) judge(accepted);
+      else jumps.add(Math.log1p(accepted), 0, true);
+      levelEvidence.add(accepted);
       for (const expert of experts) expert.add(accepted);
+      beforeLast = last;
+      last = accepted;
       count++;
       forecasts = experts.map((expert) => expert.forecast());
-      weights = count < MIN_VALUES ? onlyLastValue : weigh();
-      mixture = weights.reduce((sum, weight, i) => (weight > 0 ? sum + weight * forecasts[i]! : sum), 0);
-      if (mixtureLoss > MOST_BEHIND * lastValueLoss) weights = onlyLastValue;
-      forecast = weights === onlyLastValue ? accepted : mixture;
+      decide(accepted);
     },
     predict: () => forecast,
-    choices: () =>
-      experts
-        .map(({ name }, i) => ({ name, weight: weights[i]! }))
-        .filter(({ weight }) => weight > 0.01)
-        .sort((a, b) => b.weight - a.weight),
+    choices: () => choices.filter(({ weight }) => weight > 0.01).sort((a, b) => b.weight - a.weight),
   };
+}
+
+/** How far the mixture has lately been ahead of the last value. */
+class Lead {
+  #lastValueLoss = 0;
+  #mixtureLoss = 0;
+  #count = 0;
+
+  add(lastValueLoss: number, mixtureLoss: number): void {
+    this.#lastValueLoss = this.#lastValueLoss * LEAD_FADE + lastValueLoss;
+    this.#mixtureLoss = this.#mixtureLoss * LEAD_FADE + mixtureLoss;
+    this.#count = this.#count * LEAD_FADE + 1;
+  }
+
+  get nats(): number {
+    return this.#count * Math.log((this.#lastValueLoss + 1e-9) / (this.#mixtureLoss + 1e-9));
+  }
 }

@@ -1,8 +1,9 @@
-import { type ArimaModel, arimaModels } from "../arima-models.ts";
+import { arimaModels } from "../arima-models.ts";
 import { fitHarmonics, harmonicValue } from "../bank/harmonic-fit.ts";
-import { kalmanPredictor } from "../kalman.ts";
+import { nextOfDampedTrend } from "../damped-trend.ts";
 import { nextOnLine } from "../linear.ts";
-import type { Predictor } from "../types.ts";
+import { median } from "../median.ts";
+import { nextOfShrunk, type Shrinkage } from "../shrunk-autoregression.ts";
 
 /** One voice of the ensemble: forecasts the next value after each `add`, or null while it has nothing to say. */
 export interface Expert {
@@ -11,6 +12,8 @@ export interface Expert {
   readonly parameters: number;
   add(value: number): void;
   forecast(): number | null;
+  /** There is a new level, and these are its first values. */
+  restart?(values: readonly number[]): void;
 }
 
 /** Values that the window experts fit to. */
@@ -21,22 +24,80 @@ const FIRST_SEASON_VALUES = 14;
 const SHORTEST_PERIOD = 5;
 const USEFUL_BIC_GAIN = 5;
 
+/** Orders that foretell a series without noise exactly, and the levels; with noise, autoregressions that are shrunk do better. */
+const arimaOrders = [
+  "(0,1,0)",
+  "(0,0,0)",
+  "(0,0,0) by least absolute deviations",
+  "(0,1,0)+c",
+  "(0,1,1)",
+  "(2,0,0)",
+  "(3,0,0)",
+  "(2,1,0)+c",
+];
+
+const shrunk: readonly Shrinkage[] = [
+  { order: 8, strength: 16, decay: 1, reverts: false },
+  { order: 8, strength: 16, decay: 1, reverts: true },
+  { order: 8, strength: 4, decay: 0, reverts: true },
+  { order: 8, strength: 1, decay: 0, reverts: true },
+];
+
 /** The last value comes first: it is what is believed while nothing is known. */
 export function ensembleExperts(): Expert[] {
-  const logOrders = ["(0,0,0)", "(1,0,0)", "(2,0,0)", "(2,1,0)+c"];
   return [
-    ...arimaModels.map((model) => windowExpert(model.name, model.parameters, (values) => model.forecast(values))),
-    ...arimaModels
-      .filter(({ name }) => logOrders.includes(name))
-      .map((model) => windowExpert(`log ${model.name}`, model.parameters, (values) => onLogScale(model, values))),
+    ...arimaOrders.map((order) => arimaExpert(order)),
+    ...shrunk.map((options) =>
+      windowExpert(`(8,1,0) shrunk by ${options.strength}${options.reverts ? ", reverting" : ""}`, 2, (values) =>
+        nextOfShrunk(values, options),
+      ),
+    ),
     windowExpert("line", 2, nextOnLine),
     windowExpert("line of 10", 2, (values) => nextOnLine(values.slice(-10))),
+    windowExpert("trend", 2, (values) => nextOfDampedTrend(values, [0.98])),
+    windowExpert("damped trend", 3, (values) => nextOfDampedTrend(values, [0.8, 0.9])),
     windowExpert("season", 4, seasonal, SEASON_WINDOW),
-    steady("level 0.3", exponentialLevel(0.3)),
-    steady("level 0.6", exponentialLevel(0.6)),
-    steady("damped trend", dampedTrend(0.5, 0.3, 0.9)),
-    steady("kalman", kalmanPredictor({ qLevel: 10, qTrend: 1, r: 1, minPoints: 3 })),
+    windowExpert("mean of 10", 1, (values) => mean(values.slice(-10))),
+    windowExpert("mean of 20", 1, (values) => mean(values.slice(-20))),
+    windowExpert("median of 9", 1, (values) => (values.length < 3 ? null : median(values.slice(-9)))),
+    exponentialLevel(0.3),
+    exponentialLevel(0.6),
+    sinceShift("mean since", mean),
+    sinceShift("median since", median),
+    sinceShift("level 0.2 since", (values) => {
+      let level = 0;
+      values.forEach((value, i) => {
+        level += Math.max(0.2, 1 / (i + 1)) * (value - level);
+      });
+      return level;
+    }),
   ];
+}
+
+function arimaExpert(order: string): Expert {
+  const model = arimaModels.find(({ name }) => name === order)!;
+  return windowExpert(model.name, model.parameters, (values) => model.forecast(values));
+}
+
+/** What is fitted to the values since the last new level only. */
+function sinceShift(name: string, next: (values: readonly number[]) => number): Expert {
+  let values: number[] = [];
+  return {
+    name,
+    parameters: 1,
+    add(value) {
+      values.push(value);
+      if (values.length > WINDOW) values.shift();
+    },
+    forecast: () => (values.length < 3 ? (values.at(-1) ?? null) : next(values)),
+    restart(first) {
+      values = [...first];
+    },
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /**
@@ -67,11 +128,6 @@ function windowExpert(
   };
 }
 
-function onLogScale(model: ArimaModel, values: readonly number[]): number | null {
-  const forecast = model.forecast(values.map(Math.log1p));
-  return forecast === null ? null : Math.expm1(forecast);
-}
-
 /** Mean and harmonics of the period with the best BIC, and what they missed last, fading as it has faded so far. */
 function seasonal(values: readonly number[]): number | null {
   const n = values.length;
@@ -89,44 +145,14 @@ function seasonal(values: readonly number[]): number | null {
   return harmonicValue(fit, n) + Math.max(0, Math.min(0.95, products / squares)) * misses[n - 1]!;
 }
 
-function steady(name: string, predictor: Predictor): Expert {
-  let seen = false;
-  return {
-    name,
-    parameters: 1,
-    add(value) {
-      seen = true;
-      predictor.add(value);
-    },
-    forecast: () => (seen ? predictor.predict() : null),
-  };
-}
-
-function exponentialLevel(weight: number): Predictor {
+function exponentialLevel(weight: number): Expert {
   let level: number | null = null;
   return {
+    name: `level ${weight}`,
+    parameters: 1,
     add(value) {
       level = level === null ? value : level + weight * (value - level);
     },
-    predict: () => level ?? 0,
-  };
-}
-
-/** Holt's linear trend with damping (Gardner & McKenzie 1985). */
-function dampedTrend(levelWeight: number, trendWeight: number, damping: number): Predictor {
-  let level: number | null = null;
-  let trend = 0;
-  return {
-    add(value) {
-      if (level === null) {
-        level = value;
-        return;
-      }
-      const expected: number = level + damping * trend;
-      const next: number = expected + levelWeight * (value - expected);
-      trend = damping * trend + trendWeight * (next - level - damping * trend);
-      level = next;
-    },
-    predict: () => Math.max(0, (level ?? 0) + damping * trend),
+    forecast: () => level,
   };
 }
