@@ -82,7 +82,10 @@ export async function startFrontend(options: FrontendOptions): Promise<Frontend>
   const workers = () => [...fleet.backends()].map((backend) => viewOf(fleet, backend));
   const app = frontendApp(context, { limits, logLevel: options.logLevel ?? "warn", workers });
   const followers = new KvFollowers(fleet, workerHeaders);
-  const discovery = await discoveryOf(options.discovery);
+  const discovery = await discoveryOf(options.discovery, (problem) => {
+    if (problem === null) app.log.info("workers are discovered again");
+    else app.log.warn(`workers can't be discovered now: ${problem}`);
+  });
   const url = await listen(app, options.host ?? "127.0.0.1", options.port ?? 0);
 
   let ending: Promise<void> | null = null;
@@ -141,7 +144,7 @@ function routerOf(mode: RouterMode, role: EngineRole, card: WorkerCard, options:
   });
 }
 
-async function discoveryOf(options: DiscoveryOptions): Promise<Discovery> {
+async function discoveryOf(options: DiscoveryOptions, told: (problem: string | null) => void): Promise<Discovery> {
   switch (options.kind) {
     case "static":
       return new StaticDiscovery(options.workers);
@@ -154,7 +157,7 @@ async function discoveryOf(options: DiscoveryOptions): Promise<Discovery> {
     case "kubernetes": {
       // Its client takes half a second to load.
       const { KubernetesDiscovery } = await import("./discovery/kubernetes.ts");
-      return new KubernetesDiscovery(options.kubernetes);
+      return new KubernetesDiscovery(options.kubernetes, told);
     }
   }
 }

@@ -33,11 +33,19 @@ export class KubernetesDiscovery implements Discovery {
   #backoffMs = FIRST_BACKOFF_MS;
   #timer: NodeJS.Timeout | null = null;
   #looks = false;
-  /** Reason of the last failure; null while it is well. */
-  lastError: string | null = null;
+  #failures = 0;
+  #lastError: string | null = null;
+  readonly #told: (problem: string | null) => void;
 
-  constructor(options: KubernetesDiscoveryOptions) {
+  /** @param told of each problem when it begins, and of null when all is well again */
+  constructor(options: KubernetesDiscoveryOptions, told: (problem: string | null) => void = () => {}) {
     this.#options = options;
+    this.#told = told;
+  }
+
+  /** Reason of the last failure; null while it is well. */
+  get lastError(): string | null {
+    return this.#lastError;
   }
 
   /** @throws UserError FRONTEND_KUBERNETES where there is no configuration */
@@ -46,13 +54,9 @@ export class KubernetesDiscovery implements Discovery {
     const config = loadConfig(this.#options.kubeconfig);
     const informer = this.#makeInformer(config);
     this.#informer = informer;
-    for (const verb of ["add", "update", "delete"] as const) informer.on(verb, () => this.#lookSoon());
-    informer.on("connect", () => {
-      this.lastError = null;
-      this.#lookSoon();
-    });
+    for (const verb of ["add", "update", "delete"] as const) informer.on(verb, () => this.#seen());
     informer.on("error", (error: unknown) => this.#failed(error));
-    await informer.start();
+    await this.#begin(informer);
     this.#look();
   }
 
@@ -79,21 +83,39 @@ export class KubernetesDiscovery implements Discovery {
 
   async #listed<T extends Watched>(list: Promise<KubernetesListObject<T>>): Promise<KubernetesListObject<T>> {
     const found = await list;
-    this.#backoffMs = FIRST_BACKOFF_MS;
-    this.lastError = null;
-    this.#lookSoon();
+    this.#seen();
     return found;
   }
 
+  #seen(): void {
+    this.#backoffMs = FIRST_BACKOFF_MS;
+    this.#lookSoon();
+  }
+
+  /** Where it failed, it has told so by the time it has begun; else it watches now. */
+  async #begin(informer: Informer<Watched>): Promise<void> {
+    const before = this.#failures;
+    await informer.start();
+    if (this.#failures === before) this.#tell(null);
+  }
+
   #failed(error: unknown): void {
-    this.lastError = error instanceof Error ? error.message : String(error);
+    this.#failures++;
+    this.#tell(reasonOf(error));
     if (this.#sink === null || this.#timer !== null) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (this.#sink !== null) void this.#informer?.start().catch((failure: unknown) => this.#failed(failure));
+      if (this.#sink === null || this.#informer === null) return;
+      void this.#begin(this.#informer).catch((failure: unknown) => this.#failed(failure));
     }, this.#backoffMs);
     this.#timer.unref();
     this.#backoffMs = Math.min(MAX_BACKOFF_MS, this.#backoffMs * 2);
+  }
+
+  #tell(problem: string | null): void {
+    if (problem === this.#lastError) return;
+    this.#lastError = problem;
+    this.#told(problem);
   }
 
   /** Once for all changes of a turn. */
@@ -129,6 +151,20 @@ export class KubernetesDiscovery implements Discovery {
       sink.add(url);
     }
   }
+}
+
+/** What the API server says of it, where it says anything. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { body, cause } = error as { body?: unknown; cause?: unknown };
+  try {
+    const { message } = (typeof body === "string" ? JSON.parse(body) : body) as { message?: unknown };
+    if (typeof message === "string") return message;
+  } catch {
+    // No Status object: there is the error's own message.
+  }
+  const why = cause instanceof Error && cause.message !== "" ? `: ${cause.message}` : "";
+  return `${error.message.split("\n", 1)[0]}${why}`;
 }
 
 /** As kubectl has it: the file, $KUBECONFIG, ~/.kube/config; then the pod's own service account. */
