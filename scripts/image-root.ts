@@ -18,6 +18,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Instruction, parseDockerfile, words } from "./dockerfile.ts";
+import { findOnPath } from "./tool-cache.ts";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 
@@ -134,7 +135,9 @@ function prepare({ base, root }: Stage): void {
     chmodSync(join(root, NODE), 0o755);
     return;
   }
-  const listed = spawnSync("ldd", [process.execPath], { encoding: "utf8" });
+  const ldd = findOnPath(["ldd"]);
+  if (ldd === undefined) throw new Error("there is no ldd, which tells what Node is linked to");
+  const listed = spawnSync(ldd, [process.execPath], { encoding: "utf8" });
   if (listed.status !== 0) throw new Error(`ldd ${process.execPath}: ${listed.stderr}`);
   const linked = [...listed.stdout.matchAll(/\/[^\s()]+/g)].map(([path]) => path);
   const libc = linked.find((path) => basename(path) === "libc.so.6")!;
