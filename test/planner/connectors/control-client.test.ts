@@ -129,6 +129,18 @@ describe("client of the control API", () => {
     folder.remove();
   });
 
+  it("reads a replica's log, or its end", async () => {
+    server.logs.set("decode-0", "one\ntwo\nthree ✓");
+    const read = async (replica: string, tail?: number) => {
+      let text = "";
+      for await (const part of client.logs(KEY, replica, tail === undefined ? {} : { tail })) text += part;
+      return text;
+    };
+    expect(await read("decode-0")).toBe("one\ntwo\nthree ✓");
+    expect(await read("decode-0", 1)).toBe("three ✓");
+    await expect(read("decode-1")).rejects.toMatchObject({ status: 404, message: "there is no replica decode-1" });
+  });
+
   it("reads events from where it was, and ends a deployment", async () => {
     const event = (seq: number): LocalEvent => ({
       seq,

@@ -60,6 +60,8 @@ export class ControlServer {
   /** Bodies of all changes that were asked for. */
   readonly scaled: unknown[] = [];
   readonly events: LocalEvent[] = [];
+  /** Text of the replicas' logs. */
+  readonly logs = new Map<string, string>();
   /** Answers with these statuses first, whatever is asked. */
   readonly troubles: { status: number; retryAfterS?: number; body?: string }[] = [];
   /** Called before a change is judged. */
@@ -158,6 +160,18 @@ export class ControlServer {
     app.get(`${path}/events`, async (request) => {
       const since = Number((request.query as Record<string, string>).since ?? 0);
       return { items: this.events.filter(({ seq }) => seq >= since), next: (this.events.at(-1)?.seq ?? -1) + 1 };
+    });
+    app.get(`${path}/logs/:replica`, async (request, reply) => {
+      const { replica } = request.params as { replica: string };
+      const text = this.logs.get(replica);
+      if (text === undefined) return fault(reply, 404, "not-found", `there is no replica ${replica}`);
+      const { tail } = request.query as { tail?: string };
+      return reply.type("text/plain").send(
+        text
+          .split("\n")
+          .slice(tail === undefined ? 0 : -Number(tail))
+          .join("\n"),
+      );
     });
     app.delete(path, async (_request, reply) => {
       this.set(null);
