@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: what a rehearsal costs. `--against-dynosim` measures DynoSim 1.6.1 in the same run, the two alternating.
- * With `--live`: what the live mocker can do; with `--planner`: what a planner costs. Prints a table (docs/performance.md explains it); exit code 1 where a promise is
+ * With `--live`: what the live mocker can do; with `--planner`: what a planner costs; with `--runner`: many workers of the local runner. Prints a table (docs/performance.md explains it); exit code 1 where a promise is
  * broken or a summary differs.
  */
 import { writeFileSync } from "node:fs";
@@ -22,6 +22,7 @@ import { runProfilingBench } from "./rapid-profiling.ts";
 import { brokenPromises, type RowResult, resultTable } from "./results.ts";
 import { runRoundTrip } from "./round-trip.ts";
 import { benchRows } from "./rows.ts";
+import { runRunnerBench } from "./runner.ts";
 
 /** What DynoSim's Python package needs for a replay; its own list of dependencies is longer and not all on PyPI. */
 const DYNOSIM_PACKAGES = ["ai-dynamo==1.6.1", "ai-dynamo-runtime==1.6.1", "typing_extensions"];
@@ -38,6 +39,8 @@ const { values: flags } = parseArgs({
     seeds: { type: "string", default: "12" },
     "round-trip": { type: "boolean", default: false },
     planner: { type: "boolean", default: false },
+    runner: { type: "boolean", default: false },
+    workers: { type: "string", default: "500" },
     days: { type: "string", default: "30" },
     scale: { type: "string", default: "1" },
     repeat: { type: "string", default: "3" },
@@ -60,6 +63,8 @@ if (flags.help) {
   --seeds N          draws of each kind of series (12)
   --round-trip       profile-endpoint against a live mocker instead: does it give the mocker's profile back?
   --planner          the planner instead: a tick, a simulated day, memory over a month of ticks
+  --runner           the local runner instead: how long many workers take to come and go, and their memory
+  --workers N        how many of them (500)
   --days N           days of ticks over which memory is watched (30)
   --scale X          length of the live rows; promises are about 1, the default`);
 } else {
@@ -71,11 +76,13 @@ if (flags.help) {
         ? await roundTrip()
         : flags.planner
           ? await planner()
-          : flags.predictors
-            ? await predictors()
-            : flags.accuracy
-              ? await accuracy()
-              : await main();
+          : flags.runner
+            ? await runner()
+            : flags.predictors
+              ? await predictors()
+              : flags.accuracy
+                ? await accuracy()
+                : await main();
 }
 
 async function predictors(): Promise<number> {
@@ -115,6 +122,10 @@ async function profiling(): Promise<number> {
 async function planner(): Promise<number> {
   const options = { only: flags.only ?? "", days: positive("days"), json: flags.json ?? null, progress };
   return (await runPlannerBench(options)) ? 0 : 1;
+}
+
+async function runner(): Promise<number> {
+  return (await runRunnerBench({ workers: positive("workers"), json: flags.json ?? null, progress })) ? 0 : 1;
 }
 
 async function main(): Promise<number> {
@@ -160,7 +171,11 @@ async function dynosimPython(): Promise<string> {
   }
 }
 
+<<<<<<< HEAD
 function positive(flag: "requests" | "repeat" | "days" | "seeds"): number {
+=======
+function positive(flag: "requests" | "repeat" | "workers" | "days"): number {
+>>>>>>> 0ed9689 (Bench: 500 workers of the local runner come and go)
   const value = Number(flags[flag]);
   if (Number.isInteger(value) && value > 0) return value;
   console.error(`error: --${flag}: found ${flags[flag]}, expected a whole number above 0`);

@@ -108,8 +108,19 @@ async function converged(running: RunningDeployment, wanted: Wanted): Promise<Lo
     },
     60_000,
   );
-  await waitFor("an answer", async () => (await ask(view.frontendUrl!)) === "answered", 60_000);
+  await answered(view);
   return view;
+}
+
+/** @throws Error with what came instead, and what the frontend knows of workers */
+async function answered({ frontendUrl }: LocalDeployment): Promise<void> {
+  let outcome = "";
+  try {
+    await waitFor("an answer", async () => (outcome = await ask(frontendUrl!)) === "answered", 60_000);
+  } catch (error) {
+    const workers = await fetch(`${frontendUrl}/workers`).then((response) => response.text(), String);
+    throw new Error(`${(error as Error).message}: ${outcome}; workers: ${workers}`);
+  }
 }
 
 async function down(running: RunningDeployment): Promise<string[]> {
