@@ -16,7 +16,12 @@ const KEY = { namespace: "default", name: "mocker-disagg" };
 export const MODEL = "mock";
 
 /** A DGD of ours: a frontend, prefill and decode workers, a planner where it is given flags. */
-export function manifest({ prefill = 1, decode = 1, timing = "fixed:20ms,5ms", planner = [] as string[] } = {}): string {
+export function manifest({
+  prefill = 1,
+  decode = 1,
+  timing = "fixed:20ms,5ms",
+  planner = [] as string[],
+} = {}): string {
   const component = (name: string, type: string, replicas: number, args: string[]) => ({
     ...{ name, type, replicas },
     podTemplate: { spec: { containers: [{ name: "main", command: ["understudy"], args }] } },

@@ -1,12 +1,18 @@
-import type { LocalDeployment } from "#planner/connectors";
 import { type RandomStream, randomStream } from "#common";
+import type { LocalDeployment } from "#planner/connectors";
 import { waitFor } from "../../integration/processes.ts";
 import { ask, manifest, RunningDeployment } from "../../integration/runner/running.ts";
 import type { Campaign, CampaignControl, CampaignResult } from "../campaign.ts";
 
 const VICTIMS = ["runner", "runner", "worker", "frontend", "planner"] as const;
 /** A planner that looks on: nothing but what the campaign asks for changes the replicas. */
-const PLANNER = ["--environment", "kubernetes", "--advisory", "--profile-results-dir", "h200-llama-3.1-8b-fp8-tp1-estimate"];
+const PLANNER = [
+  "--environment",
+  "kubernetes",
+  "--advisory",
+  "--profile-results-dir",
+  "h200-llama-3.1-8b-fp8-tp1-estimate",
+];
 /** Model time runs so much faster: back-off among others. */
 const TIME_SCALE = "20";
 
@@ -116,7 +122,11 @@ async function converged(running: RunningDeployment, wanted: Wanted): Promise<Lo
 async function answered({ frontendUrl }: LocalDeployment): Promise<void> {
   let outcome = "";
   try {
-    await waitFor("an answer", async () => (outcome = await ask(frontendUrl!)) === "answered", 60_000);
+    const isAnswered = async () => {
+      outcome = await ask(frontendUrl!);
+      return outcome === "answered";
+    };
+    await waitFor("an answer", isAnswered, 60_000);
   } catch (error) {
     const workers = await fetch(`${frontendUrl}/workers`).then((response) => response.text(), String);
     throw new Error(`${(error as Error).message}: ${outcome}; workers: ${workers}`);
@@ -127,5 +137,7 @@ async function down(running: RunningDeployment): Promise<string[]> {
   running.up.kill("SIGTERM");
   const { code } = await running.up.exited;
   const left = running.processes();
-  return code === 0 && left.length === 0 ? [] : [`at the end: exit code ${code}, processes ${left.join(", ")} are left`];
+  return code === 0 && left.length === 0
+    ? []
+    : [`at the end: exit code ${code}, processes ${left.join(", ")} are left`];
 }
