@@ -131,11 +131,16 @@ export function flagLayer(flags: readonly GivenFlag[], problems: ConfigProblem[]
 /** Prefix of the variables that give any field: `UNDERSTUDY_PLANNER_MAX_GPU_BUDGET`. */
 export const ENV_PREFIX = "UNDERSTUDY_PLANNER_";
 
+/** The variable that gives a field, whichever others do so as well. */
+export function plannerVariable(field: FieldName): string {
+  return ENV_PREFIX + field.toUpperCase();
+}
+
 /** What environment variables say; empty ones say nothing. */
 export function envLayer(environment: Readonly<Record<string, string | undefined>>, problems: ConfigProblem[]): Layer {
   const values = new Map<FieldName, Given>();
   for (const name of Object.keys(fieldShape) as FieldName[]) {
-    for (const variable of [ENV_PREFIX + name.toUpperCase(), ...(factsOf(name).env ?? [])]) {
+    for (const variable of [plannerVariable(name), ...(factsOf(name).env ?? [])]) {
       const text = environment[variable]?.trim();
       if (!text) continue;
       // etcd's own variable holds addresses alone.

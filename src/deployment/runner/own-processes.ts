@@ -123,7 +123,8 @@ export class OwnProcesses implements ReplicaKeeper {
       this.#ready(replica, true);
       return null;
     }
-    const asked = port ?? own?.port;
+    // A planner's control API answers probes, and knows when it is ready; its main port is that of its metrics.
+    const asked = managed.record.ports.control ?? port ?? own?.port;
     const preset = (probe: Probe | null, kind: keyof typeof DEFAULT_PROBES, path: string): Probe =>
       probe ?? { ...DEFAULT_PROBES[kind], path, port: asked ?? 0 };
     const set = {

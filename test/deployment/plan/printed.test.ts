@@ -22,9 +22,14 @@ describe("mock deployments as `understudy manifests deployment` prints them", ()
     ),
   )("can be run on one machine, too: $flavour, $dialect, $mode", ({ flavour, dialect, mode }) => {
     const [plan] = plansOf(printed({ flavour, dialect, mode }));
-    const roles = mode === "agg" ? ["frontend", "worker"] : ["frontend", "decode", "prefill"];
-    const isAdapted = mode === "agg" && dialect === "0.8";
-    expect(plan!.components.map(({ role }) => role)).toEqual([...(isAdapted ? ["frontend", "worker"] : roles), "planner"]);
+    const workers = mode === "agg" ? ["worker"] : ["decode", "prefill"];
+    expect(plan!.components.map(({ role }) => role)).toEqual(["frontend", ...workers, "planner"]);
+    const { env } = plan!.components.at(-1)!.template;
+    const ofTheCluster = ["FRONTEND_URLS", "LISTEN_HOST", "CONTROL_API_PORT", "LIVE_DASHBOARD_PORT"];
+    for (const name of ofTheCluster) expect(env).not.toHaveProperty(`UNDERSTUDY_PLANNER_${name}`);
+    if (flavour === "understudy") {
+      expect(plan!.notes.join("\n")).toMatch(/UNDERSTUDY_PLANNER_FRONTEND_URLS.* left aside: the runner says it/);
+    }
     const profiled = plan!.components.filter(({ template }) => template.kind === "worker");
     expect(profiled.length).toBe(mode === "agg" ? 1 : 2);
     for (const { template } of profiled) {

@@ -1,5 +1,5 @@
 import { UserError } from "#common";
-import { PLANNER_FLAGS, type ReadPlannerConfig, readPlannerConfig } from "#planner/config";
+import { PLANNER_FLAGS, plannerVariable, type ReadPlannerConfig, readPlannerConfig } from "#planner/config";
 import { notMounted } from "../errors.ts";
 import { type FlagRule, type FlagTable, type GivenFlag, readFlags } from "../flags.ts";
 import { mountOf } from "../rewrite-paths.ts";
@@ -54,6 +54,8 @@ export function translatePlanner(source: Source, words: readonly string[]): Tran
   if (isLegacy && !kept.some(({ name }) => OUTDATED.includes(name))) kept.push(OUTDATED_MARK);
   const profile = profileFlag(read, source);
   const endpoint = prometheusOf(read, source);
+  const ofRunner = [...OF_THE_RUNNER].map(plannerVariable).filter((name) => variables.has(name));
+  if (ofRunner.length > 0) scope.note(`${ofRunner.join(", ")} left aside: the runner says it`);
   const argv = [
     "planner",
     ...kept.filter(({ name }) => profile === undefined || FIELDS.get(name) !== "profile_results_dir").flatMap(written),
@@ -67,10 +69,11 @@ export function translatePlanner(source: Source, words: readonly string[]): Tran
     argv,
     port: read.config.metrics.reportingPort,
     prometheus: endpoint,
-    withoutEnv:
-      endpoint === null && variables.has("PROMETHEUS_ENDPOINT")
-        ? ["PROMETHEUS_ENDPOINT", "PROMETHEUS_PORT"]
-        : ["PROMETHEUS_PORT"],
+    withoutEnv: [
+      ...ofRunner,
+      "PROMETHEUS_PORT",
+      ...(endpoint === null && variables.has("PROMETHEUS_ENDPOINT") ? ["PROMETHEUS_ENDPOINT"] : []),
+    ],
   };
 }
 
