@@ -171,11 +171,7 @@ async function dynosimPython(): Promise<string> {
   }
 }
 
-<<<<<<< HEAD
-function positive(flag: "requests" | "repeat" | "days" | "seeds"): number {
-=======
-function positive(flag: "requests" | "repeat" | "workers" | "days"): number {
->>>>>>> 0ed9689 (Bench: 500 workers of the local runner come and go)
+function positive(flag: "requests" | "repeat" | "workers" | "days" | "seeds"): number {
   const value = Number(flags[flag]);
   if (Number.isInteger(value) && value > 0) return value;
   console.error(`error: --${flag}: found ${flags[flag]}, expected a whole number above 0`);
