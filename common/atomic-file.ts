@@ -2,9 +2,12 @@ import { closeSync, openSync, renameSync, rmSync, writeFileSync, writeSync } fro
 import { basename, dirname, join } from "node:path";
 import { makeFolder } from "./make-folder.ts";
 
-/** Writes to a temporary name beside the target, then renames: a reader sees the old file or the new one, never half. */
-export function writeFileAtomically(path: string, data: string | Uint8Array): void {
-  replaceFile(path, (temporary) => writeFileSync(temporary, data));
+/**
+ * Writes to a temporary name beside the target, then renames: a reader sees the old file or the new one, never half.
+ * @param options.mode permissions of a new file, such as 0o600 for a secret
+ */
+export function writeFileAtomically(path: string, data: string | Uint8Array, options: { mode?: number } = {}): void {
+  replaceFile(path, (temporary) => writeFileSync(temporary, data, options));
 }
 
 /** The same for files too large to hold: `produce` hands them over piece by piece. */

@@ -185,7 +185,9 @@ function globalPlanner(document: PlannerDocument): PlannerServiceConfig["connect
 }
 
 function local(document: PlannerDocument): PlannerServiceConfig["connector"]["local"] {
-  if (document.environment !== "local" || document.control_url === null) return null;
+  // A planner that scales by an API server, and that a runner runs, is told by that runner what there is to observe.
+  const isPlayed = document.environment === "local" || document.environment === "kubernetes";
+  if (!isPlayed || document.control_url === null) return null;
   return {
     url: document.control_url,
     token: document.control_token,

@@ -102,3 +102,36 @@ function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
+
+export const clusterLacksDynamo = (server: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_CLUSTER_LACKS_DYNAMO",
+    where: server,
+    message: "found no DynamoGraphDeployments in its API, expected nvidia.com/v1beta1 or nvidia.com/v1alpha1",
+    hint: "install Dynamo's CustomResourceDefinitions first (the chart dynamo-crds has them); its operator is not needed",
+  });
+
+export const accountMissing = (namespace: string, account: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_ACCOUNT_MISSING",
+    message: `there is no service account ${account} in ${namespace}: pods of it would not start`,
+    hint: "create it, or leave serviceAccountName out",
+  });
+
+export const clusterUnreachable = (server: string, error: Error): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_CLUSTER_UNREACHABLE",
+    where: server,
+    message: error.message,
+    hint: "kubectl with the same kubeconfig shows whether the server answers and what the account may do",
+    exitCode: 1,
+    cause: error,
+  });
+
+export const namespacePlayed = (node: string, holder: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_NAMESPACE_PLAYED",
+    where: `node ${node}`,
+    message: `another runner plays this namespace: ${holder}`,
+    hint: "end that one, or wait 40 s where it is gone; --namespace names another",
+  });

@@ -9,6 +9,8 @@ export {
   prefillOnly,
   servedModel,
 } from "./candidates.ts";
+export { ClusterStore, type ClusterStoreOptions } from "./cluster/cluster.ts";
+export { planGraph } from "./cluster/plan-graph.ts";
 export { type ControlledRunner, readControlAddress, startControlledRunner } from "./control/serve.ts";
 export { type Converted, convertGraph } from "./convert.ts";
 export { deploymentGpus } from "./gpus.ts";
@@ -27,6 +29,7 @@ export { endDeployment, leftBehind } from "./runner/end-all.ts";
 export { checkFrontendPort } from "./runner/frontend-port.ts";
 export { serveWorkerHost } from "./runner/host/serve.ts";
 export { holderOf, lockState } from "./runner/lock.ts";
+export type { Runner } from "./runner/runner.ts";
 export { type DeploymentFolder, defaultStateFolder, StateFolder } from "./runner/state-folder.ts";
 export type * from "./types.ts";
 export { manifestYaml, yamlStream } from "./yaml.ts";

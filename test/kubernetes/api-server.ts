@@ -33,15 +33,17 @@ export interface AuditEvent {
   objectRef?: { apiGroup?: string; resource: string; subresource?: string; namespace?: string; name?: string };
   responseStatus?: { code: number };
   annotations?: Record<string, string>;
+  /** What was sent, of Dynamo's objects. */
+  requestObject?: unknown;
 }
 
 const START_MS = 120_000;
-/** Who asked for what, and what came of it; not what was sent. */
+/** Who asked for what, and what came of it; what was sent of Dynamo's objects alone. */
 const AUDIT_POLICY = {
   apiVersion: "audit.k8s.io/v1",
   kind: "Policy",
   omitStages: ["RequestReceived"],
-  rules: [{ level: "Metadata" }],
+  rules: [{ level: "Request", resources: [{ group: "nvidia.com" }] }, { level: "Metadata" }],
 };
 
 /** A real kube-apiserver on a real etcd, on loopback; no controllers: nothing happens that a test doesn't do. */
@@ -138,7 +140,7 @@ export class KubeApiServer {
   }
 
   /** What a user has asked for so far; a watch that runs counts. */
-  audit(user: ApiUser): AuditEvent[] {
+  audit(user: string): AuditEvent[] {
     const path = join(this.#folder, "audit.log");
     if (!existsSync(path)) return [];
     const lines = readFileSync(path, "utf8").split("\n");

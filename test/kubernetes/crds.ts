@@ -24,6 +24,11 @@ export async function installGraphCrds(server: KubeApiServer, version: keyof typ
   for (const plural of GRAPHS[version]) await installDynamoCrd(server, plural, version, [version]);
 }
 
+/** The same of requests for graphs. */
+export async function installRequestCrd(server: KubeApiServer, version: keyof typeof GRAPHS): Promise<void> {
+  await installDynamoCrd(server, REQUESTS, version, [version]);
+}
+
 /** All of Dynamo's definitions of a folder; of v1beta1 both versions, unconverted: good for dry runs alone. */
 export async function installDynamoCrds(server: KubeApiServer, folder: keyof typeof GRAPHS): Promise<void> {
   const versions = folder === "v1beta1" ? ["v1alpha1", "v1beta1"] : [folder];

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { ApiUser, AuditEvent, KubeApiServer } from "./api-server.ts";
+import type { AuditEvent, KubeApiServer } from "./api-server.ts";
 import type { Rule } from "./documented.ts";
 
 /** The API server's audit log as the witness of what a program asked of it. */
@@ -41,16 +41,22 @@ function rightsUsed(rules: readonly Rule[], { verb, objectRef }: AuditEvent): st
 }
 
 /**
- * All that a user asked for in a namespace was allowed, by the Role of its name, and by these rules of the Role each right was
+ * All that a user asked for in a namespace was allowed, by the Role of that name, and by these rules of the Role each right was
  * needed.
  */
-export function expectExactly(server: KubeApiServer, user: ApiUser, namespace: string, rules: readonly Rule[]): void {
+export function expectExactly(
+  server: KubeApiServer,
+  user: string,
+  namespace: string,
+  rules: readonly Rule[],
+  role = user,
+): void {
   const events = server.audit(user).filter(({ objectRef }) => [undefined, namespace].includes(objectRef?.namespace));
   const refused = events.filter(({ annotations }) => annotations?.[DECISION] !== "allow");
   expect(refused.map(({ verb, requestURI }) => `${verb} ${requestURI}`)).toEqual([]);
   const byRole = events.filter(({ annotations }) => !OF_EVERYBODY.test(annotations?.[REASON] ?? ""));
   expect(byRole.length).toBeGreaterThan(0);
-  for (const { annotations } of byRole) expect(annotations?.[REASON]).toContain(`of Role "${user}"`);
+  for (const { annotations } of byRole) expect(annotations?.[REASON]).toContain(`of Role "${role}"`);
   const used = new Set(byRole.flatMap((event) => rightsUsed(rules, event)));
   expect(rules.flatMap(rightsOf).filter((right) => !used.has(right))).toEqual([]);
 }

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type Dispatcher, request as httpRequest } from "undici";
 import { randomStream } from "#common";
@@ -147,6 +148,18 @@ export class KubernetesClient {
       if (type === "ERROR") throw new ApiFailure(object.code ?? 500, object.reason ?? "", object.message ?? "", null);
       return;
     }
+  }
+
+  /** How the server is reached and known, as a kubeconfig's `cluster` has it; without credentials. */
+  clusterEntry(): Record<string, unknown> {
+    const cluster = this.#config.getCurrentCluster()!;
+    return {
+      server: cluster.server,
+      ...(cluster.caData ? { "certificate-authority-data": cluster.caData } : {}),
+      ...(cluster.caFile ? { "certificate-authority": resolve(cluster.caFile) } : {}),
+      ...(cluster.skipTLSVerify ? { "insecure-skip-tls-verify": true } : {}),
+      ...(cluster.tlsServerName ? { "tls-server-name": cluster.tlsServerName } : {}),
+    };
   }
 
   async close(): Promise<void> {

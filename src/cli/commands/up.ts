@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import type { ClusterOptions } from "#planner/connectors";
 import { holderOf, planDeployments, type RunPlan, readManifests, type StateFolder } from "#src/deployment";
+import { flagsExclude } from "../errors.ts";
 import { positiveNumber, wholeNumber } from "../values.ts";
 import { startInBackground } from "./up/background.ts";
-import { ofTheRunner } from "./up/errors.ts";
+import { clusterSource } from "./up/cluster.ts";
+import { nothingToRun, ofTheRunner, stateFolderTaken } from "./up/errors.ts";
 import { handOver, showPlanned } from "./up/hand-over.ts";
-import { runDeployments } from "./up/run.ts";
+import { planSource, runDeployments } from "./up/run.ts";
 import { jsonScreen, lineScreen, tableScreen } from "./up/screen.ts";
 import { stateFolder, withRunner, withStateDir } from "./up/target.ts";
 
@@ -17,14 +20,18 @@ interface UpFlags {
   detach?: true;
   waitReady?: true;
   json?: true;
+  kubeconfig?: string;
+  kubeContext?: string;
 }
 
 /** `understudy up`: runs DynamoGraphDeployments on this machine. */
 export function upCommand(): Command {
   return withStateDir(new Command("up"))
     .description("run the deployments of manifests on this machine: frontend, workers, planner as processes")
-    .argument("<file...>", "DynamoGraphDeployments with their ConfigMaps and Secrets; -: standard input")
-    .option("-n, --namespace <name>", "of objects that name none (default: default)")
+    .argument("[file...]", "DynamoGraphDeployments with their ConfigMaps and Secrets; -: standard input")
+    .option("-n, --namespace <name>", "of objects that name none (default: default); of a cluster: the kubeconfig's")
+    .option("--kubeconfig <file>", "run what is applied to this API server instead of files, and write its status")
+    .option("--kube-context <name>", "of the kubeconfig (default: the current one)")
     .addOption(
       new Option("--port <n>", "of the first frontend; 0: any free one (default: the manifest's, or 8000)").argParser(
         wholeNumber("--port"),
@@ -49,19 +56,38 @@ left behind is taken over where the same deployments are asked for, else ended.
 Examples:
   $ understudy up mocker-dgd.yaml
   $ understudy up planner-config.yaml dgd.yaml --time-scale 10
-  $ understudy up dgd.yaml --detach --wait-ready && understudy scale decode=3 && understudy down`,
+  $ understudy up dgd.yaml --detach --wait-ready && understudy scale decode=3 && understudy down
+  $ understudy up --kubeconfig ~/.kube/config --namespace mocker   # plays Dynamo's operator: kubectl apply -f dgd.yaml`,
     )
     .action(async (files: string[], flags: UpFlags, self: Command) => {
-      const { plans, input } = readPlans(files, flags.namespace);
+      const cluster = clusterOf(files, flags);
+      const { plans, input } = cluster === null ? readPlans(files, flags.namespace) : { plans: [], input: "" };
       const state = stateFolder(flags);
       const holder = holderOf(state);
+      if (holder !== null && cluster !== null) throw stateFolderTaken(state.path, holder.pid);
       if (holder !== null) return await toRunner(state, holder.pid, plans, flags);
       if (flags.detach) return await detached(state, plans, input, flags, self);
       const screen = flags.json ? jsonScreen() : process.stderr.isTTY ? tableScreen() : lineScreen();
       for (const note of plans.flatMap(({ notes }) => notes)) screen.say(`note: ${note}`);
       const frontendPort = flags.port ?? null;
-      await runDeployments({ state, plans, timeScale: flags.timeScale ?? 1, frontendPort, screen });
+      const source = cluster === null ? planSource(plans) : clusterSource(cluster, state, screen);
+      await runDeployments({ state, source, timeScale: flags.timeScale ?? 1, frontendPort, screen });
     });
+}
+
+/** The cluster that is to be played; null where files are to be run. @throws UserError for both, or neither */
+function clusterOf(files: readonly string[], { kubeconfig, kubeContext, namespace }: UpFlags): ClusterOptions | null {
+  if (kubeconfig === undefined && kubeContext === undefined) {
+    if (files.length === 0) throw nothingToRun();
+    return null;
+  }
+  if (files.length > 0)
+    throw flagsExclude("--kubeconfig", files[0]!, "what is applied to the API server runs: kubectl apply -f");
+  return {
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(kubeContext === undefined ? {} : { context: kubeContext }),
+    ...(namespace === undefined ? {} : { namespace }),
+  };
 }
 
 /** All files together: what one declares another may use. */

@@ -24,8 +24,8 @@ export interface SourceParts {
 }
 
 /**
- * What the planner observes its deployment by: frontends where some are named, else Prometheus where it is, else in a local deployment the
- * frontends that its runner tells of; and the workers that frontends, the configuration, Prometheus or the runner name, for their loads
+ * What the planner observes its deployment by: frontends where some are named, else Prometheus where it is, else the frontends that the runner of
+ * a local deployment tells of; and the workers that frontends, the configuration, Prometheus or the runner name, for their loads
  * and forward passes.
  * @throws UserError PLANNER_NO_SOURCE where there is nothing to observe; those of the sources
  */
@@ -37,7 +37,7 @@ export function sourceOf(
   if (metrics.frontendUrls.length > 0) return told(namedFrontends(config, parts), parts.log);
   // The preset is the address of a service in a cluster.
   const isNamed = origins.get("metric_pulling_prometheus_endpoint") !== "default";
-  if (!isNamed && environment === "local") return told(localSource(config, parts), parts.log);
+  if (!isNamed && config.connector.local !== null) return told(localSource(config, parts), parts.log);
   if (!isNamed && (environment === "virtual" || environment === "none")) throw nothingToObserve(environment);
   return told(clusterSource(config, parts), parts.log);
 }

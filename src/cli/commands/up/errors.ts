@@ -3,6 +3,24 @@ import { ControlFailure } from "#planner/connectors";
 
 /** Mistakes in the flags and arguments of `understudy up`, `status`, `scale`, `logs` and `down`. */
 
+export function nothingToRun(): UserError {
+  return new UserError({
+    code: "RUNNER_NOTHING_TO_RUN",
+    where: "up",
+    message: "found neither a file nor --kubeconfig, expected manifests or the API server that holds them",
+    hint: "understudy up mocker-dgd.yaml",
+  });
+}
+
+export function stateFolderTaken(stateDir: string, pid: number): UserError {
+  return new UserError({
+    code: "RUNNER_STATE_TAKEN",
+    where: stateDir,
+    message: `process ${pid} is a runner with this state folder, and can't play a cluster beside what it runs`,
+    hint: "--state-dir names another folder; `understudy down --all` ends what runs",
+  });
+}
+
 export function nothingRuns(stateDir: string): UserError {
   return new UserError({
     code: "RUNNER_NOTHING_RUNS",
