@@ -11,11 +11,11 @@ import {
   realPace,
 } from "#planner/connectors";
 import { clusterLacksDynamo, clusterUnreachable } from "../errors.ts";
+import { ProfilingRuns } from "../requests/profiling-runs.ts";
 import { Credentials } from "./credentials.ts";
 import { GraphController } from "./graph-controller.ts";
 import { VirtualNode } from "./node.ts";
 import { ADAPTERS, type ApiObject, dynamoPath, GRAPHS, GROUP, REQUESTS, type ResourceVersionName } from "./objects.ts";
-import { ProfilingRuns } from "./profiling-runs.ts";
 import { RequestController } from "./request-controller.ts";
 import type { GraphPlanner, GraphRunner, TellEvent } from "./types.ts";
 import { ClusterWrites } from "./writes.ts";
@@ -97,7 +97,7 @@ export class ClusterStore {
         changed: (name) => requests?.look(name),
       });
       const changed = (name: string) => requests?.look(name);
-      const runs = new ProfilingRuns({ folder: join(folder, "requests"), program, version, changed });
+      const runs = new ProfilingRuns({ folder: join(folder, "requests"), program, changed });
       if (resources.has(REQUESTS)) {
         requests = new RequestController({
           ...shared,

@@ -1,4 +1,7 @@
 import type { KubernetesClient, LocalDeployment, Pace } from "#planner/connectors";
+import { generatedDeployment } from "../requests/generated.ts";
+import type { ProfilingRuns } from "../requests/profiling-runs.ts";
+import type { GeneratedObject } from "../requests/types.ts";
 import { covers } from "./covers.ts";
 import {
   type ApiObject,
@@ -13,7 +16,6 @@ import {
   REQUESTS,
   type ResourceVersionName,
 } from "./objects.ts";
-import type { ProfilingRuns } from "./profiling-runs.ts";
 import { Reflector } from "./reflector.ts";
 import {
   isEstimatedRequest,
@@ -24,7 +26,6 @@ import {
 } from "./request-objects.ts";
 import {
   deleted,
-  type GeneratedObject,
   isAutoApplied,
   nextStep,
   type RequestFacts,
@@ -56,10 +57,6 @@ export interface RequestControllerOptions {
   log: (line: string) => void;
 }
 
-/** Marks the deployment of a request, as Dynamo's operator does. */
-const REQUEST_NAME_LABEL = "dgdr.nvidia.com/name";
-const REQUEST_NAMESPACE_LABEL = "dgdr.nvidia.com/namespace";
-const OPERATOR_LABEL = { "nvidia.com/managed-by": "dynamo-operator" } as const;
 /** Where v1beta1 keeps what was generated. */
 const GENERATED_ANNOTATION = "nvidia.com/generated-dgd-spec";
 const BESIDE_ANNOTATION = "dgdr.nvidia.com/additional-resources";
@@ -199,35 +196,10 @@ export class RequestController {
   #generated(request: ApiObject): GeneratedObject | null {
     const { runs, version } = this.#options;
     const run = runs.facts(request);
-    if (run?.state === "succeeded") return this.#named(request, run.graph);
+    if (run?.state === "succeeded") return generatedDeployment(request, run.graph);
     if (version === "v1alpha1") return (request.status?.generatedDeployment as GeneratedObject | undefined) ?? null;
     const kept = request.metadata.annotations?.[GENERATED_ANNOTATION];
     return kept === undefined ? null : (JSON.parse(kept) as GeneratedObject);
-  }
-
-  /** With the names and labels that the request wishes for its deployment. */
-  #named(request: ApiObject, graph: GeneratedObject): GeneratedObject {
-    const { name, namespace } = request.metadata;
-    const { deploymentOverrides: wishes = {} } = request.spec as {
-      deploymentOverrides?: { name?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
-    };
-    return {
-      ...graph,
-      metadata: {
-        ...graph.metadata,
-        name: wishes.name ?? graph.metadata.name,
-        labels: {
-          ...graph.metadata.labels,
-          ...wishes.labels,
-          [REQUEST_NAME_LABEL]: name,
-          [REQUEST_NAMESPACE_LABEL]: namespace,
-          ...OPERATOR_LABEL,
-        },
-        ...(wishes.annotations === undefined
-          ? {}
-          : { annotations: { ...graph.metadata.annotations, ...wishes.annotations } }),
-      },
-    };
   }
 
   /** The condition is written when it has been created, and stays. */
@@ -257,7 +229,7 @@ export class RequestController {
     const { isNew } = await writes.create(configMaps, results);
     if (!isNew) await writes.merge(`${configMaps}/${results.metadata.name}`, { data: results.data });
     if (version === "v1alpha1") return;
-    const generated = JSON.stringify(this.#named(request, graph));
+    const generated = JSON.stringify(generatedDeployment(request, graph));
     const additional = JSON.stringify(beside);
     const annotations = {
       ...(generated.length < LONGEST_ANNOTATION ? { [GENERATED_ANNOTATION]: generated } : {}),

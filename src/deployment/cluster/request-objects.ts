@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import { ApiFailure, type KubernetesClient } from "#planner/connectors";
 import { MANIFEST_DEFAULTS } from "../manifests/options.ts";
 import { requestJob } from "../manifests/request-job.ts";
+import type { GeneratedObject } from "../requests/types.ts";
 import type { KubernetesObject } from "../types.ts";
 import {
   type ApiObject,
@@ -11,7 +12,6 @@ import {
   type ownerOf,
   type ResourceVersionName,
 } from "./objects.ts";
-import type { GeneratedObject } from "./request-stages.ts";
 import { resultsName } from "./request-status.ts";
 
 type Owner = ReturnType<typeof ownerOf>;

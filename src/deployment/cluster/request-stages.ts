@@ -1,4 +1,5 @@
 import type { EventText } from "#planner/connectors";
+import type { RunFacts } from "../requests/types.ts";
 import { type ApiObject, type Condition, conditionsOf, type ResourceVersionName } from "./objects.ts";
 
 /**
@@ -14,20 +15,6 @@ export type RequestStage =
   | "deployed"
   | "deleted"
   | "failed";
-
-/** A document that the profiler has written. */
-export interface GeneratedObject {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
-  [field: string]: unknown;
-}
-
-/** The profiler's run for a request; `beside`: ConfigMaps that its deployment needs. */
-export type RunFacts =
-  | { state: "running"; phase: string; message: string }
-  | { state: "succeeded"; graph: GeneratedObject; beside: readonly GeneratedObject[] }
-  | { state: "failed"; message: string };
 
 export interface RequestFacts {
   /** Why it can't be taken; null where it can. */

@@ -4,15 +4,13 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, unwatchFile, watc
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, parseAllDocuments } from "yaml";
-import type { ApiObject, ResourceVersionName } from "./objects.ts";
-import type { GeneratedObject, RunFacts } from "./request-stages.ts";
+import type { GeneratedObject, ProfiledRequest, RunFacts } from "./types.ts";
 
 export interface ProfilingRunsOptions {
   /** Where the runs' folders go. */
   folder: string;
   /** This program: executable and leading arguments. */
   program: readonly [string, ...string[]];
-  version: ResourceVersionName;
   /** There is news of the run for the request of that name. */
   changed: (request: string) => void;
 }
@@ -51,12 +49,12 @@ export class ProfilingRuns {
     this.#options = options;
   }
 
-  facts(request: ApiObject): RunFacts | null {
+  facts(request: ProfiledRequest): RunFacts | null {
     return this.#runs.get(request.metadata.uid)?.facts ?? null;
   }
 
   /** @throws the file system's error where its folder can't be made */
-  begin(request: ApiObject): void {
+  begin(request: ProfiledRequest): void {
     const { uid, name } = request.metadata;
     if (this.#runs.has(uid)) return;
     const folder = this.#folder(request);
@@ -72,7 +70,7 @@ export class ProfilingRuns {
     writeFileSync(document, JSON.stringify(documentOf(request)), { mode: 0o600 });
     const [program, ...leading] = this.#options.program;
     // The deployment is played here: there are no engines to run a real one. 0.8 is the first generation that knows mockers.
-    const era = this.#options.version === "v1alpha1" ? ["--dialect", "0.8"] : [];
+    const era = request.apiVersion === "nvidia.com/v1alpha1" ? ["--dialect", "0.8"] : [];
     const log = openSync(join(folder, "profiler.log"), "a", 0o600);
     const child = spawn(
       program,
@@ -122,7 +120,7 @@ export class ProfilingRuns {
   }
 
   /** Ends the run, if it is still under way, and deletes what it left. */
-  async forget(request: ApiObject): Promise<void> {
+  async forget(request: ProfiledRequest): Promise<void> {
     const run = this.#runs.get(request.metadata.uid);
     this.#runs.delete(request.metadata.uid);
     if (run?.process) await endProcess(run.process);
@@ -136,13 +134,14 @@ export class ProfilingRuns {
     await Promise.all(running.map(endProcess));
   }
 
-  #folder({ metadata }: ApiObject): string {
+  #folder({ metadata }: ProfiledRequest): string {
     return join(this.#options.folder, metadata.namespace, `${metadata.name}-${metadata.uid}`);
   }
 }
 
 /** What the profiler needs of a request: what an API server adds would only confuse it. */
-function documentOf({ apiVersion, kind, metadata, spec }: ApiObject): unknown {
+function documentOf({ apiVersion, metadata, spec }: ProfiledRequest): unknown {
+  const kind = "DynamoGraphDeploymentRequest";
   return { apiVersion, kind, metadata: { name: metadata.name, namespace: metadata.namespace }, spec };
 }
 
