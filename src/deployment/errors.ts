@@ -135,3 +135,12 @@ export const namespacePlayed = (node: string, holder: string): UserError =>
     message: `another runner plays this namespace: ${holder}`,
     hint: "end that one, or wait 40 s where it is gone; --namespace names another",
   });
+
+export const requestFailed = (where: string, name: string, message: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_REQUEST_FAILED",
+    where,
+    message: `${name} could not be profiled: ${message}`,
+    hint: "understudy profile FILE shows what the profiler does; --dry-run checks a request",
+    exitCode: 1,
+  });

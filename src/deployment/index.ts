@@ -24,6 +24,7 @@ export { type ManifestDocument, readManifests } from "./plan/read-manifests.ts";
 export type { ComponentPlan, DeploymentPlan as RunPlan, ReplicaTemplate } from "./plan/types.ts";
 export { previewDeployment } from "./preview.ts";
 export { renderDeployment } from "./render.ts";
+export { hasRequests, profileRequests } from "./requests/profile-requests.ts";
 export { NONCE_VARIABLE } from "./runner/command.ts";
 export { endDeployment, leftBehind } from "./runner/end-all.ts";
 export { checkFrontendPort } from "./runner/frontend-port.ts";

@@ -1,13 +1,13 @@
-import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import type { ClusterOptions } from "#planner/connectors";
-import { holderOf, planDeployments, type RunPlan, readManifests, type StateFolder } from "#src/deployment";
+import { holderOf, type RunPlan, type StateFolder } from "#src/deployment";
 import { flagsExclude } from "../errors.ts";
 import { positiveNumber, wholeNumber } from "../values.ts";
 import { startInBackground } from "./up/background.ts";
 import { clusterSource } from "./up/cluster.ts";
 import { nothingToRun, ofTheRunner, stateFolderTaken } from "./up/errors.ts";
 import { handOver, showPlanned } from "./up/hand-over.ts";
+import { readPlans } from "./up/read-plans.ts";
 import { planSource, runDeployments } from "./up/run.ts";
 import { jsonScreen, lineScreen, tableScreen } from "./up/screen.ts";
 import { stateFolder, withRunner, withStateDir } from "./up/target.ts";
@@ -28,7 +28,10 @@ interface UpFlags {
 export function upCommand(): Command {
   return withStateDir(new Command("up"))
     .description("run the deployments of manifests on this machine: frontend, workers, planner as processes")
-    .argument("[file...]", "DynamoGraphDeployments with their ConfigMaps and Secrets; -: standard input")
+    .argument(
+      "[file...]",
+      "DynamoGraphDeployments with their ConfigMaps and Secrets, or requests for some; -: standard input",
+    )
     .option("-n, --namespace <name>", "of objects that name none (default: default); of a cluster: the kubeconfig's")
     .option("--kubeconfig <file>", "run what is applied to this API server instead of files, and write its status")
     .option("--kube-context <name>", "of the kubeconfig (default: the current one)")
@@ -56,13 +59,14 @@ left behind is taken over where the same deployments are asked for, else ended.
 Examples:
   $ understudy up mocker-dgd.yaml
   $ understudy up planner-config.yaml dgd.yaml --time-scale 10
+  $ understudy up dgdr.yaml                    # profiles first, then runs the deployment that comes of it
   $ understudy up dgd.yaml --detach --wait-ready && understudy scale decode=3 && understudy down
   $ understudy up --kubeconfig ~/.kube/config --namespace mocker   # plays Dynamo's operator: kubectl apply -f dgd.yaml`,
     )
     .action(async (files: string[], flags: UpFlags, self: Command) => {
       const cluster = clusterOf(files, flags);
-      const { plans, input } = cluster === null ? readPlans(files, flags.namespace) : { plans: [], input: "" };
       const state = stateFolder(flags);
+      const { plans, input } = cluster === null ? await readPlans(files, flags, state) : { plans: [], input: "" };
       const holder = holderOf(state);
       if (holder !== null && cluster !== null) throw stateFolderTaken(state.path, holder.pid);
       if (holder !== null) return await toRunner(state, holder.pid, plans, flags);
@@ -87,20 +91,6 @@ function clusterOf(files: readonly string[], { kubeconfig, kubeContext, namespac
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(kubeContext === undefined ? {} : { context: kubeContext }),
     ...(namespace === undefined ? {} : { namespace }),
-  };
-}
-
-/** All files together: what one declares another may use. */
-function readPlans(files: readonly string[], namespace: string | undefined): { plans: RunPlan[]; input: string } {
-  let input = "";
-  const documents = files.flatMap((file) => {
-    const text = readFileSync(file === "-" ? 0 : file, "utf8");
-    if (file === "-") input = text;
-    return readManifests(text, file === "-" ? "standard input" : file);
-  });
-  return {
-    plans: planDeployments(documents, { store: "local", ...(namespace === undefined ? {} : { namespace }) }),
-    input,
   };
 }
 

@@ -16,6 +16,7 @@ import {
   REQUESTS,
   type ResourceVersionName,
 } from "./objects.ts";
+import { readReferences, referencesIn } from "./references.ts";
 import { Reflector } from "./reflector.ts";
 import {
   isEstimatedRequest,
@@ -140,7 +141,8 @@ export class RequestController {
   async #act(request: ApiObject, step: StageStep, facts: RequestFacts): Promise<void> {
     if (step.action === "start-run") {
       await this.#createJob(request);
-      this.#options.runs.begin(request);
+      const { client, namespace, runs } = this.#options;
+      runs.begin(request, await readReferences(client, namespace, referencesIn(request.spec)));
     }
     if (step.stage === "failed" || facts.run?.state === "succeeded") await this.#finishJob(request, facts);
     if (facts.run?.state === "succeeded") await this.#keepResults(request, facts.run.graph, facts.run.beside);

@@ -53,8 +53,11 @@ export class ProfilingRuns {
     return this.#runs.get(request.metadata.uid)?.facts ?? null;
   }
 
-  /** @throws the file system's error where its folder can't be made */
-  begin(request: ProfiledRequest): void {
+  /**
+   * @param beside ConfigMaps that it refers to
+   * @throws the file system's error where its folder can't be made
+   */
+  begin(request: ProfiledRequest, beside: readonly object[] = []): void {
     const { uid, name } = request.metadata;
     if (this.#runs.has(uid)) return;
     const folder = this.#folder(request);
@@ -66,8 +69,9 @@ export class ProfilingRuns {
       this.#options.changed(name);
       return;
     }
-    const document = join(folder, "request.json");
-    writeFileSync(document, JSON.stringify(documentOf(request)), { mode: 0o600 });
+    const document = join(folder, "request.yaml");
+    const stream = [documentOf(request), ...beside].map((object) => JSON.stringify(object)).join("\n---\n");
+    writeFileSync(document, stream, { mode: 0o600 });
     const [program, ...leading] = this.#options.program;
     // The deployment is played here: there are no engines to run a real one. 0.8 is the first generation that knows mockers.
     const era = request.apiVersion === "nvidia.com/v1alpha1" ? ["--dialect", "0.8"] : [];
