@@ -9,7 +9,7 @@ import { EtcdServer } from "../etcd.ts";
 import { freePort, waitFor } from "../integration/processes.ts";
 
 /** Those whom the server knows; `admin` may do all, the others what a Role lets them. */
-export type ApiUser = "admin" | "planner" | "frontend" | "stranger";
+export type ApiUser = "admin" | "planner" | "frontend" | "runner" | "stranger";
 
 export interface KubeObject {
   apiVersion?: string;
@@ -66,7 +66,7 @@ export class KubeApiServer {
     this.#write("sa.pub", publicKey.export({ type: "spki", format: "pem" }).toString());
     this.#write("sa.key", privateKey.export({ type: "pkcs1", format: "pem" }).toString());
     this.#write("audit-policy.yaml", JSON.stringify(AUDIT_POLICY));
-    const users: ApiUser[] = ["admin", "planner", "frontend", "stranger"];
+    const users: ApiUser[] = ["admin", "planner", "frontend", "runner", "stranger"];
     this.#write(
       "tokens.csv",
       users.map((user) => `${user}-token,${user},${user},"${user === "admin" ? "system:masters" : ""}"\n`).join(""),

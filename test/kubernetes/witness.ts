@@ -4,13 +4,13 @@ import type { Rule } from "./documented.ts";
 
 /** The API server's audit log as the witness of what a program asked of it. */
 
-const DECISION = "authorization.k8s.io/decision";
+export const DECISION = "authorization.k8s.io/decision";
 const REASON = "authorization.k8s.io/reason";
 /** What every account may ask: what it may do, and what the server serves. */
 const OF_EVERYBODY = /ClusterRole "system:(basic-user|discovery)"/;
 
 /** A rule's rights one by one. */
-function rightsOf({ apiGroups, resources, resourceNames, verbs }: Rule): string[] {
+export function rightsOf({ apiGroups, resources, resourceNames, verbs }: Rule): string[] {
   return apiGroups.flatMap((group) =>
     resources.flatMap((resource) =>
       verbs.flatMap((verb) =>
@@ -21,7 +21,7 @@ function rightsOf({ apiGroups, resources, resourceNames, verbs }: Rule): string[
 }
 
 /** The rights of these rules that a request took. */
-function rightsUsed(rules: readonly Rule[], { verb, objectRef }: AuditEvent): string[] {
+export function rightsUsed(rules: readonly Rule[], { verb, objectRef }: AuditEvent): string[] {
   if (objectRef === undefined) return [];
   const { apiGroup = "", resource, subresource, name } = objectRef;
   const full = subresource === undefined ? resource : `${resource}/${subresource}`;

@@ -18,6 +18,7 @@ import { mockDeployment } from "./serving/dgd.ts";
 import { disruptionBudgets } from "./serving/disruption.ts";
 import { kustomizeTree, type TreeFile } from "./serving/kustomize.ts";
 import { networkPolicies } from "./serving/network.ts";
+import { runnerAccess } from "./serving/runner-access.ts";
 import { standaloneObjects } from "./serving/standalone.ts";
 import { accessPod, persistentVolumeClaim } from "./storage.ts";
 
@@ -212,6 +213,14 @@ export const MANIFESTS: readonly Manifest[] = [
     dialects: SERVING,
     set: [],
     build: (options) => access(options, "frontend", frontendRules("pods")),
+  },
+  {
+    name: "runner-rbac",
+    file: "runner_rbac.yaml",
+    what: "account and Roles of `understudy up --kubeconfig`, which plays operator and node",
+    dialects: ["1.0"],
+    set: [],
+    build: runnerAccess,
   },
   {
     name: "network-policy",

@@ -16,12 +16,14 @@ type Component = "frontend" | "planner" | "global-planner" | "worker";
 const CORE = "";
 const DYNAMO = "nvidia.com";
 
-const rule = (group: string, resource: string, verbs: string[], names?: string[]): Rule => ({
-  apiGroups: [group],
-  resources: [resource],
-  ...(names === undefined ? {} : { resourceNames: names }),
-  verbs,
-});
+export function rule(group: string, resource: string, verbs: string[], names?: string[]): Rule {
+  return {
+    apiGroups: [group],
+    resources: [resource],
+    ...(names === undefined ? {} : { resourceNames: names }),
+    verbs,
+  };
+}
 
 /** Events, and the Lease by which several planners agree. */
 function commonPlannerRules(lease: string): Rule[] {
