@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { LocalDeployment } from "#planner/connectors";
 import { waitFor } from "./processes.ts";
 import { ask, Load, manifest, RunningDeployment } from "./runner/running.ts";
 
@@ -93,6 +94,25 @@ describe("understudy up", { timeout: TIMEOUT }, () => {
     await load.stop();
     expect(load.lost).toEqual([]);
     await expect(running.cli("up", changed, "--time-scale", "2")).rejects.toThrow(/keeps what it was started with/);
+  });
+
+  it("a planner of the deployment scales it through the runner, also after it was killed", async () => {
+    const flags = ["--environment", "kubernetes", "--profile-results-dir", "h200-llama-3.1-8b-fp8-tp1-estimate"];
+    const planner = [...flags, "--strategy", "default", "--min-endpoint", "2", "--max-gpu-budget", "8"];
+    const running = RunningDeployment.start(manifest({ planner }), "--time-scale", "20");
+    const { frontendUrl } = await running.ready();
+    const load = new Load(() => frontendUrl!, 1);
+    const isDoubled = ({ ready, components }: LocalDeployment) =>
+      ready && components.slice(1, 3).every(({ replicas }) => replicas === 2);
+    const scaled = await running.until("the planner to have its least workers", isDoubled);
+    const found = scaled.replicas.find(({ component }) => component === "Planner")!;
+    expect((await fetch(found.url!)).status).toBe(200);
+    process.kill(found.pid!, "SIGKILL");
+    await running.cli("scale", "decode=1");
+    await running.until("another planner to have them again", isDoubled);
+    expect(await running.cli("logs", "planner")).toContain("decode 1 → 2");
+    await load.stop();
+    expect(load.lost).toEqual([]);
   });
 
   it("down ends what a killed runner has left, without another one", async () => {

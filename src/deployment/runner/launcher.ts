@@ -31,6 +31,11 @@ export class Launcher {
     this.#settings = settings;
   }
 
+  /** Folder by which workers and frontends find each other. */
+  get leases(): string {
+    return this.#settings.folder.leases;
+  }
+
   /** What makes processes of a component differ: its own revision, and what the runner adds. */
   revision({ revision }: ComponentPlan): string {
     const { timeScale, control } = this.#settings;

@@ -1,3 +1,4 @@
+import { removeDeadLeases } from "./dead-leases.ts";
 import { HostClient } from "./host/client.ts";
 import type { HostedReplica } from "./host/protocol.ts";
 import { lastWords } from "./launcher.ts";
@@ -142,6 +143,9 @@ export class WorkerHosts implements ReplicaKeeper {
   /** The host is no more, and what it held is to go elsewhere. */
   #lose(host: Host, message: string): void {
     this.#hosts.delete(host.id);
+    const names = [...host.replicas].map(({ name }) => name);
+    // Where it fails they run out.
+    removeDeadLeases(this.#supervisor.launcher.leases, names, Date.now()).catch(() => {});
     for (const replica of host.replicas) {
       replica.process = null;
       replica.url = null;
