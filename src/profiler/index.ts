@@ -33,6 +33,7 @@ export { type ConsoleLine, type LogLevel, minutesSeconds } from "./run/log.ts";
 export type {
   ChoiceContent,
   ChoicePage,
+  ProfilingCluster,
   ProfilingResult,
   RunServices,
   SourceContext,
@@ -66,6 +67,7 @@ export type { CandidateStore, PipelineContext, PipelineLog } from "./sweep/hooks
 export { type PrefillSweep, sweepPrefill } from "./sweep/prefill.ts";
 export { prefillThroughputPerGpu } from "./sweep/throughput.ts";
 export type { DeploymentDriver, PlannedWork, TrialDeployment } from "./thorough/driver.ts";
+export { filledTemplate } from "./thorough/kubernetes/template.ts";
 export {
   type EndpointOptions,
   type EndpointProgress,

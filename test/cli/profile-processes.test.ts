@@ -147,3 +147,22 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+describe("a cluster to deploy candidates to", () => {
+  it("is asked for by --deploy-to, without which what says more of it is refused, and not touched by a dry run", async () => {
+    const nobody = ["--kubeconfig", join(folder, "no-such-kubeconfig")];
+    const refused = await start("no-cluster", [...small, ...nobody]).ended;
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("give --deploy-to kubernetes, too");
+    const bad = await start("bad-url", [...small, "--deploy-to", "kubernetes", "--endpoint-url-template", "{name}"])
+      .ended;
+    expect(bad.code).toBe(2);
+    expect(bad.stderr).toContain('--endpoint-url-template: found "{name}"');
+    const dry = await start("dry", [...small, ...nobody, "--deploy-to", "kubernetes", "--dry-run"]).ended;
+    expect(dry.code).toBe(0);
+    const none = await start("no-kubeconfig", [...small, ...nobody, "--deploy-to", "kubernetes"]).ended;
+    expect(none.code).toBe(2);
+    expect(none.stderr).toContain("no-such-kubeconfig");
+    expect(status(none.out)).toMatchObject({ status: "failed" });
+  });
+});

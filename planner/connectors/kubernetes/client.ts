@@ -45,6 +45,8 @@ export interface WatchEvent {
   object: { metadata?: { resourceVersion?: string }; code?: number; message?: string; reason?: string };
 }
 
+type BodyReader<Body> = (body: Dispatcher.ResponseData["body"]) => Promise<Body>;
+
 /** Name under which changes of ours are kept in managedFields. */
 export const FIELD_MANAGER = "understudy-planner";
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -112,7 +114,16 @@ export class KubernetesClient {
 
   /** @throws ApiFailure for what the server refuses, ApiUnavailable where it can't be asked */
   async request<Body>(request: ApiRequest): Promise<Body> {
-    return retrying(() => this.#once<Body>(request), {
+    return this.#retrying(request, async (body) => (await body.json()) as Body);
+  }
+
+  /** As `request`, for what is no JSON: logs. */
+  async text(request: ApiRequest): Promise<string> {
+    return this.#retrying(request, (body) => body.text());
+  }
+
+  async #retrying<Body>(request: ApiRequest, read: BodyReader<Body>): Promise<Body> {
+    return retrying(() => this.#once(request, read), {
       ...apiRetries,
       times: { ...this.#retry, ...request.retry },
       pace: this.#pace,
@@ -168,11 +179,11 @@ export class KubernetesClient {
     await connection?.dispatcher?.close();
   }
 
-  async #once<Body>(request: ApiRequest): Promise<Body> {
+  async #once<Body>(request: ApiRequest, read: BodyReader<Body>): Promise<Body> {
     const timeout = AbortSignal.timeout(Math.ceil(this.#timeoutMs));
     const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
     const response = await this.#send(request, signal, this.#timeoutMs);
-    return (await response.body.json()) as Body;
+    return read(response.body);
   }
 
   async #send(request: ApiRequest, signal: AbortSignal, bodyTimeout: number): Promise<Dispatcher.ResponseData> {

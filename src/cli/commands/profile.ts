@@ -14,6 +14,7 @@ import {
   writeConfigFailure,
 } from "#src/profiler";
 import type { WebUiContentOptions } from "#src/web";
+import { type ClusterFlags, idleCluster, profilingCluster, withClusterFlags } from "../profile/cluster.ts";
 import { consoleWriter } from "../profile/console.ts";
 import { resultJson } from "../profile/result-json.ts";
 import { summaryText } from "../profile/summary.ts";
@@ -23,7 +24,7 @@ import { packageVersion } from "../version.ts";
 /** Nobody waits for a mock in real time; the driver slows down where it could not be measured any more. */
 const DEFAULT_SPEEDUP = 50;
 
-interface OwnFlags {
+interface OwnFlags extends ClusterFlags {
   json?: boolean;
   quiet?: boolean;
   python?: string;
@@ -38,7 +39,7 @@ export function profileCommand(): Command {
   const command = new Command("profile")
     .description("find the parallel mappings that keep TTFT and ITL targets, and write profile, plots and manifests")
     .argument("[config]", "a DGDR (v1alpha1, v1beta1), its spec or a profiling config; as --config");
-  return addProfileOptions(command)
+  return withClusterFlags(addProfileOptions(command))
     .optionsGroup("Output:")
     .option("--refine <n>", "loads to add for each context length where ITL bends most", wholeNumber("--refine"), 0)
     .option(
@@ -64,9 +65,10 @@ Examples:
   $ understudy profile --config dgdr.yaml --output-dir profiling_results
   $ understudy profile --model Qwen/Qwen3-32B-FP8 --backend trtllm --use-ai-configurator --aic-system h200_sxm --ttft 200 --itl 15 --pick-with-webui
   $ understudy profile dgdr.yaml --dry-run
+  $ understudy profile dgdr.yaml --strategy thorough --deploy-to kubernetes --namespace llm
   $ understudy profile dgdr.yaml --skip-existing-results       # goes on where an interrupted run stopped
 
-Without --use-ai-configurator, --gpu or searchStrategy: rapid, candidates are deployed (to local mockers) and measured.
+Without --use-ai-configurator, --gpu or searchStrategy: rapid, candidates are deployed (as local mockers, or to a cluster) and measured.
 Exit code 1 where no engine could be had, 130 where the run was interrupted.`,
     )
     .action(async (config: string | undefined, _flags: unknown, self: Command) => {
@@ -77,7 +79,9 @@ Exit code 1 where no engine could be had, 130 where the run was interrupted.`,
 async function runProfile(config: string | undefined, flags: OwnFlags & Record<string, unknown>): Promise<void> {
   const input = profileInputFrom(flags);
   if (config !== undefined) takeConfig(input, config);
+  const cluster = profilingCluster(flags);
   const request = await readRequest(input);
+  if (cluster !== null) process.stderr.write(idleCluster(request) ?? "");
   const interrupted = new AbortController();
   // Once: a second Ctrl-C ends the process at once.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
@@ -93,6 +97,7 @@ async function runProfile(config: string | undefined, flags: OwnFlags & Record<s
     tool: `llm-understudy ${packageVersion()}`,
     refine: flags.refine,
     speedup: flags.speedupRatio,
+    ...(cluster === null ? {} : { cluster }),
     ...(flags.gpuCostPerHour === undefined ? {} : { gpuHourPrice: flags.gpuCostPerHour }),
     ...(flags.quiet ? {} : { console: consoleWriter(request.dialect) }),
     ...(page === undefined ? {} : { page }),

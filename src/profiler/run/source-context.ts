@@ -24,5 +24,6 @@ export function sourceContext(run: Run): SourceContext {
     facts,
     ...(services.python === undefined ? {} : { python: services.python }),
     ...(services.speedup === undefined ? {} : { speedup: services.speedup }),
+    ...(services.cluster === undefined ? {} : { cluster: services.cluster }),
   };
 }

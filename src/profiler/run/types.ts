@@ -46,6 +46,17 @@ export interface ChoicePage {
   ): Promise<{ prefill: number; decode: number }>;
 }
 
+/** The cluster that candidates are deployed to. */
+export interface ProfilingCluster {
+  /** Default: $KUBECONFIG, ~/.kube/config, the pod's own account. */
+  kubeconfig?: string;
+  context?: string;
+  /** Where a candidate answers, with `{name}`, `{namespace}` and `{port}`; default: its service within the cluster, its frontend's pod outside. */
+  endpointUrlTemplate?: string;
+  /** Tells the request that the run works for (DGDR_NAME, DGDR_NAMESPACE, DGDR_UID), and whether this is a pod. */
+  environment: Readonly<Record<string, string | undefined>>;
+}
+
 /** What a run needs from outside. */
 export interface RunServices {
   /** Ends the run: what is deployed is cleaned up, and the status file says so. */
@@ -68,6 +79,8 @@ export interface RunServices {
   gpuHourPrice?: number;
   /** Times as fast as real engines that local mockers play, at most. */
   speedup?: number;
+  /** Candidates are deployed to it instead of local mockers. */
+  cluster?: ProfilingCluster;
   /** Makes the engines to ask, instead of the built-in estimator or local mockers: another driver, or a test's. */
   openSource?: (kind: SearchStrategy, context: SourceContext) => EngineSource | Promise<EngineSource>;
 }
@@ -87,6 +100,7 @@ export interface SourceContext {
   facts: ModelFacts | null;
   python?: string;
   speedup?: number;
+  cluster?: ProfilingCluster;
 }
 
 /** What came of a run. */

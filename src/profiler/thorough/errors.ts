@@ -18,7 +18,8 @@ const OUT_OF_MEMORY_REMEDY =
 const OUT_OF_MEMORY =
   /out of memory|OutOfMemoryError|No available memory for the cache blocks|Not enough memory|not enough GPU memory|OOMKilled/i;
 
-function lastWords(log: string): string {
+/** What a log ends with, to be put behind a message; empty where it is. */
+export function lastWords(log: string): string {
   const lines = log
     .trim()
     .split("\n")

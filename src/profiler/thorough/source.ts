@@ -59,9 +59,12 @@ export function thoroughSource(options: ThoroughOptions): EngineSource {
     },
     async close() {
       await Promise.all([...open].map((engine) => engine.close()));
-      const orphans = await driver.remaining();
-      if (orphans.length > 0) options.onWarning?.(`deleting what is left of ${driver.name}: ${orphans.join(", ")}`);
-      await driver.close();
+      try {
+        const orphans = await driver.remaining();
+        if (orphans.length > 0) options.onWarning?.(`deleting what is left of ${driver.name}: ${orphans.join(", ")}`);
+      } finally {
+        await driver.close();
+      }
     },
   };
 }
@@ -91,7 +94,7 @@ class DeployedEngine implements OpenEngine {
     signal.throwIfAborted();
     const dgd = named(await this.#options.candidate(this.#phase, this.mapping));
     writeFileAtomically(join(this.#folder, "config.yaml"), stringify(dgd, { aliasDuplicateObjects: false }));
-    onInfo?.(`Deploying ${dgd.metadata!.name} with ${driver.name}`);
+    onInfo?.(`Deploying ${dgd.metadata!.name} to ${driver.name}`);
     this.#deployment = await driver.apply(dgd, { workFolder: this.#folder });
     // Preparations took time, in which it may have come.
     signal.throwIfAborted();
