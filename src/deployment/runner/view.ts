@@ -50,7 +50,13 @@ export function viewOf(input: ViewInput): LocalDeployment {
     resourceVersion: input.resourceVersion,
     generation: input.generation,
     observedGeneration: input.observedGeneration,
-    state: ready ? "successful" : failed !== undefined ? "failed" : replicas.length === 0 ? "initializing" : "pending",
+    state: ready
+      ? "successful"
+      : failed !== undefined
+        ? "failed"
+        : input.observedGeneration === 0
+          ? "initializing"
+          : "pending",
     ready,
     message: ready
       ? "All resources are ready"
