@@ -26,12 +26,16 @@ export function processesWith(name: string, value: string): ProcessIdentity[] {
   return pids.flatMap((pid) => identityOf(pid) ?? []);
 }
 
-/** Fields 3 (state) and 22 (start) of proc(5)'s `stat`; the name before them may hold anything. */
+/**
+ * Fields 3 (state), 20 (threads) and 22 (start) of proc(5)'s `stat`; the name before them may hold anything. A first thread that is
+ * over is shown as a zombie while others still end, and hold what the process had open.
+ */
 function linuxStartTime(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" || fields[0] === "X" ? null : `${bootId()}:${fields[19]}`;
+    const isOver = fields[0] === "X" || (fields[0] === "Z" && Number(fields[17]) <= 1);
+    return isOver ? null : `${bootId()}:${fields[19]}`;
   } catch {
     return null;
   }

@@ -5,6 +5,9 @@ import { noFreePort } from "./errors.ts";
 /** Below what systems give to outgoing connections, which could take a port between its choice and its use. */
 const FIRST_PORT = 20_000;
 const PORTS = 12_000;
+/** How long a wanted port may still be somebody's: of a process that has just ended, ms. */
+const PATIENCE_MS = 3000;
+const LOOK_MS = 50;
 
 /** Ports on loopback for processes that are told theirs. One that was given is not given again. */
 export class Ports {
@@ -15,14 +18,13 @@ export class Ports {
     this.#random = randomStream(seed, "ports");
   }
 
-  /** @param preferred is taken where it is free @throws UserError RUNNER_NO_FREE_PORT */
+  /** @param preferred is taken where it is free, or soon will be @throws UserError RUNNER_NO_FREE_PORT */
   async take(preferred?: number): Promise<number> {
-    if (preferred !== undefined && !this.#given.has(preferred) && (await isFree(preferred)))
-      return this.#give(preferred);
-    const start = Math.floor(this.#random.next() * PORTS);
+    if (preferred !== undefined && (await this.#comesFree(preferred))) return preferred;
+    const start = this.#random.integer(PORTS);
     for (let i = 0; i < PORTS; i++) {
       const port = FIRST_PORT + ((start + i) % PORTS);
-      if (!this.#given.has(port) && (await isFree(port))) return this.#give(port);
+      if (await this.#tryTaking(port)) return port;
     }
     throw noFreePort(FIRST_PORT, FIRST_PORT + PORTS - 1);
   }
@@ -36,9 +38,22 @@ export class Ports {
     this.#given.delete(port);
   }
 
-  #give(port: number): number {
+  async #comesFree(port: number): Promise<boolean> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!(await this.#tryTaking(port))) {
+      if (performance.now() > deadline) return false;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+    return true;
+  }
+
+  /** Taken before it is looked at, so that nobody else takes it meanwhile. */
+  async #tryTaking(port: number): Promise<boolean> {
+    if (this.#given.has(port)) return false;
     this.#given.add(port);
-    return port;
+    if (await isFree(port)) return true;
+    this.#given.delete(port);
+    return false;
   }
 }
 

@@ -59,7 +59,8 @@ async function killed(
       await kill(running, victim, last, random);
       last = await converged(running, wanted);
     } catch (error) {
-      return { runs, failures: [`${told}: ${(error as Error).message}`] };
+      const view = JSON.stringify(await running.view());
+      return { runs, failures: [`${told}: ${(error as Error).message}\n${view}\n${running.up.output.slice(-4000)}`] };
     }
     onProgress?.(runs);
   }
