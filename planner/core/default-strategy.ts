@@ -4,8 +4,10 @@ import { raisedToFloor, withinBudget } from "./budget.ts";
 import { describeDecision, type RolePlan } from "./default-report.ts";
 import { AsymmetricHysteresis, type Step } from "./hysteresis.ts";
 import { IdleWatch } from "./idle.ts";
+import type { Load } from "./known-need.ts";
 import { knownNumbers } from "./known-numbers.ts";
 import type { ResourceLimit } from "./limits.ts";
+import type { Arrivals } from "./load-watch.ts";
 import { PressureIntegrators, type SafetyMargins } from "./pressure.ts";
 import { type Degradation, RequestShapes } from "./request-shapes.ts";
 import { rolesOf } from "./roles.ts";
@@ -141,8 +143,9 @@ class DefaultStrategy implements Planner {
     const margins = this.#pressure.margins();
     const reserve = this.#bank.reserve(margins.errorQuantile);
     const mayScaleDown = observation.startedRequests !== null;
+    const arrivals = { rate, seconds: dtS };
     const plans = this.#roles.map((role) =>
-      this.#planRole(role, observation, needs, margins, reserve, mayScaleDown, floor[role]),
+      this.#planRole(role, observation, arrivals, needs, margins, reserve, mayScaleDown, floor[role]),
     );
     const wanted = { prefill: 0, decode: 0 };
     for (const plan of plans) wanted[plan.role] = plan.step.target;
@@ -176,6 +179,7 @@ class DefaultStrategy implements Planner {
   #planRole(
     role: Role,
     observation: Observation,
+    arrivals: Arrivals,
     needs: WorkerNeeds,
     margins: SafetyMargins,
     reserve: number,
@@ -184,7 +188,7 @@ class DefaultStrategy implements Planner {
   ): RolePlan {
     const { active, starting } = observation.workers[role];
     const current = active + starting;
-    if (floor === 0) return this.#planNone(role, observation.nowMs, current);
+    if (floor === 0) return this.#planNone(role, observation.nowMs, current, arrivals);
     const startupS = this.#context.startupMs[role] / 1000;
     const horizonS = startupS + this.#tickS;
     const upRate = Math.max(this.#bank.upper(startupS, reserve), this.#bank.upper(horizonS, reserve));
@@ -204,16 +208,25 @@ class DefaultStrategy implements Planner {
           current,
           needUp,
           mayScaleDown ? needDown : Math.max(needDown, current),
-          upRate,
+          this.#load(upRate, arrivals),
         )
       : raisedTo(floor, current);
     return { role, current, upRate, downRate, needUp, needDown, step };
   }
 
   /** Nothing is asked of the role, and it may go to zero: what forecasts hold in reserve does not keep it. */
-  #planNone(role: Role, nowMs: number, current: number): RolePlan {
-    const step = this.#hysteresis[role].step(nowMs, current, 0, 0, 0);
+  #planNone(role: Role, nowMs: number, current: number, arrivals: Arrivals): RolePlan {
+    const step = this.#hysteresis[role].step(nowMs, current, 0, 0, this.#load(0, arrivals));
     return { role, current, upRate: 0, downRate: 0, needUp: 0, needDown: 0, step };
+  }
+
+  #load(upperRate: number, arrivals: Arrivals): Load {
+    return {
+      upperRate,
+      forecast: this.#bank.forecast(this.#bank.horizonS),
+      arrivals,
+      seasonalShare: this.#bank.seasonalShare,
+    };
   }
 
   /** The fewest workers of each role now: its minimum, but one where there is anything to do or a request is expected. */

@@ -1,3 +1,5 @@
+import { KnownNeed, type Load } from "./known-need.ts";
+
 /** What to do about one role. */
 export interface Step {
   target: number;
@@ -11,11 +13,8 @@ export interface Step {
 const MISTAKE_MS = 300_000;
 /** For this long it is not made again at the load at which it was one, ms. */
 const MISTAKE_REMEMBERED_MS = 3_600_000;
-/** For this long a step up stands while its load does, ms. */
+/** For this long a step up stands while its load does, ms: no role changes direction twice in this time under constant load. */
 const NEED_REMEMBERED_MS = 900_000;
-/** Load that is less by no more than so many deviations of a Poisson rate, as forecasts smooth it over this window, is the same. */
-const SAME_DEVIATIONS = 3;
-const SMOOTHED_OVER_S = 50;
 
 /**
  * Up at once, down late: fewer workers must have been enough for a while, and then the most that was needed in that while
@@ -28,21 +27,22 @@ export class AsymmetricHysteresis {
   #lowerSinceMs: number | null = null;
   #mostNeeded = 0;
   #lastDownMs = Number.NEGATIVE_INFINITY;
-  #known: { workers: number; rate: number; untilMs: number } | null = null;
+  #known: KnownNeed | null = null;
 
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
   }
 
   /**
-   * @param current active + starting @param needUp workers for the upper forecast @param needDown workers that suffice
-   * @param rate the load that needs them, requests/s
+   * @param current active + starting @param needUp workers for the upper forecast @param needToStay workers that suffice
+   * @param load the load that needs them
    */
-  step(nowMs: number, current: number, needUp: number, needToStay: number, rate: number): Step {
-    const needDown = Math.max(needToStay, this.#knownNeed(nowMs, rate));
+  step(nowMs: number, current: number, needUp: number, needToStay: number, load: Load): Step {
+    const isKnown = this.#known?.holds(nowMs, needToStay, load) ?? false;
+    const needDown = isKnown ? Math.max(needToStay, this.#known!.workers) : needToStay;
     if (needUp > current) {
       const rememberedMs = nowMs - this.#lastDownMs <= MISTAKE_MS ? MISTAKE_REMEMBERED_MS : NEED_REMEMBERED_MS;
-      this.#known = { workers: needUp, rate, untilMs: nowMs + rememberedMs };
+      this.#known = new KnownNeed(needUp, load, nowMs + rememberedMs);
       this.reset();
       return { target: needUp, code: "scale-up", lowerForMs: 0 };
     }
@@ -58,14 +58,6 @@ export class AsymmetricHysteresis {
     this.#lastDownMs = nowMs;
     this.reset();
     return { target, code: "scale-down", lowerForMs };
-  }
-
-  /** Workers that this load is known to need. */
-  #knownNeed(nowMs: number, rate: number): number {
-    // No load at all is none that was known, however little that was.
-    if (this.#known === null || nowMs > this.#known.untilMs || rate <= 0) return 0;
-    const least = this.#known.rate - SAME_DEVIATIONS * Math.sqrt(this.#known.rate / SMOOTHED_OVER_S);
-    return rate < least ? 0 : this.#known.workers;
   }
 
   /** Forgets how long less was enough: called where data is missing, for its absence proves nothing. */

@@ -250,6 +250,11 @@ export class ForecastBank {
     return { reserve: learnt * Math.min(1, Math.max(0, burstiness)), ceiling: mix.ceiling };
   }
 
+  /** Weight of the models of a period, 0 to 1. */
+  get seasonalShare(): number {
+    return this.#entries.reduce((sum, { model }, i) => sum + (model.seasonal ? (this.#weights[i] ?? 0) : 0), 0);
+  }
+
   /** Models in use, heaviest first. */
   heaviest(): BankWeight[] {
     return this.#entries
