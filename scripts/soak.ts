@@ -1,8 +1,4 @@
-/**
- * Runs the random searches of test/soak/campaigns at full length, and says what came of them:
- * `npm run soak [-- --only planner --count 1000 --seed 7 --write --list]`. `--write` puts the results into docs/reliability.md.
- * Exits with 1 where a case broke a promise, with 130 after Ctrl-C (what was done until then is printed, not written).
- */
+/** Runs the random searches of test/soak/campaigns at full length, and says what came of them: `npm run soak -- --help`. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -20,18 +16,26 @@ interface Row {
   text: string;
 }
 
-const { values } = parseArgs({
-  options: {
-    only: { type: "string", default: "" },
-    count: { type: "string" },
-    seed: { type: "string" },
-    write: { type: "boolean", default: false },
-    list: { type: "boolean", default: false },
-  },
-});
-const campaigns = (await loadCampaigns()).filter(({ name }) => name.includes(values.only));
+const HELP = `npm run soak -- [options]: random searches for cases that break a promise (docs/reliability.md)
+  --only TEXT  campaigns whose name contains TEXT
+  --count N    cases a campaign (each has its own full length)
+  --seed N     the same seed draws the same cases (new ones each time)
+  --write      put the results into docs/reliability.md
+  --list       what there is: name, full length, what is proven
+  --help       this text
+
+Exit code 1 where a case broke a promise, 2 for mistakes in options, 130 after Ctrl-C (printed, but not written).
+
+  npm run soak -- --only planner --count 5000 --seed 7`;
+
+const values = options();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
 const seed = whole("seed", values.seed) ?? Date.now() % 1_000_000_000;
 const count = whole("count", values.count);
+const campaigns = (await loadCampaigns()).filter(({ name }) => name.includes(values.only));
 if (campaigns.length === 0) refuse(`--only ${values.only}: no campaign has this in its name; --list shows them all`);
 if (values.list) {
   for (const { name, proves, cases, soakRuns } of campaigns)
@@ -100,6 +104,24 @@ function writePage(rows: Row[]): void {
   const sorted = [...known].sort(([a], [b]) => a.localeCompare(b)).map(([, text]) => text);
   const lines = [BEGIN, ...table.slice(0, 2), ...sorted, END];
   writeFileAtomically(PAGE, page.slice(0, begin) + lines.join("\n") + page.slice(end + END.length));
+}
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: "string", default: "" },
+        count: { type: "string" },
+        seed: { type: "string" },
+        write: { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    // All that parseArgs throws is about what was typed.
+    refuse(`${(error as Error).message.split(". ")[0]}; --help shows all options`);
+  }
 }
 
 function whole(flag: string, text: string | undefined): number | undefined {
