@@ -91,6 +91,13 @@ export const invalidOverrideJson = (where: string, flag: string, found: string):
 export const incompletePlan = (where: string, expected: string): UserError =>
   new UserError({ code: "DEPLOYMENT_INCOMPLETE_PLAN", where, message: `expected ${expected}` });
 
+export const badEngine = (where: string, found: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_BAD_ENGINE",
+    where,
+    message: `found ${found}, expected the command line of a vLLM, SGLang or TensorRT-LLM worker`,
+  });
+
 export const unsupportedLayout = (backend: string, label: string, reason: string): UserError =>
   new UserError({
     code: "DEPLOYMENT_UNSUPPORTED_LAYOUT",

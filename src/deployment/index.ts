@@ -10,9 +10,12 @@ export {
   servedModel,
 } from "./candidates.ts";
 export { ClusterStore, type ClusterStoreOptions } from "./cluster/cluster.ts";
+export { TIME_SCALE_ANNOTATION } from "./cluster/objects.ts";
 export { planGraph } from "./cluster/plan-graph.ts";
 export { type ControlledRunner, readControlAddress, startControlledRunner } from "./control/serve.ts";
 export { type Converted, convertGraph } from "./convert.ts";
+export { capacityLines, type LoggedCapacity, outOfMemoryLine } from "./engines/log-lines.ts";
+export { MOST_SEQUENCES, type WorkerEngine, workerEngine } from "./engines/worker-engine.ts";
 export { deploymentGpus } from "./gpus.ts";
 export { backendImage, backendOfImage, plannerImage } from "./images.ts";
 export { MANIFESTS, type Manifest } from "./manifests/catalogue.ts";

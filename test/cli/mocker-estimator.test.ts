@@ -116,3 +116,47 @@ describe("the layout of Dynamo's sizes", () => {
     expect(() => parallelismOf({ aicTpSize: 4, aicMoeTpSize: 4, aicMoeEpSize: 2 })).toThrow(/= 4/);
   });
 });
+
+describe("the log of the engine that is played", () => {
+  it.each([
+    ["vllm", /GPU KV cache size: ([\d,]+) tokens/],
+    ["sglang", /KV Cache is allocated\. #tokens: (\d+)/],
+    ["trtllm", /paged KV cache \((\d+)\)\.\n$/],
+  ])("has the capacity of its cache in %s's words", async (backend, pattern) => {
+    const args = [...QWEN, "--aic-backend", backend, "--aic-tp-size", "2", "--block-size", "16"];
+    const { stdout, stderr } = await printed(...args, "--engine-log");
+    const { numGpuBlocks } = JSON.parse(stdout).worker.engine as { numGpuBlocks: number };
+    expect(Number(pattern.exec(stderr)![1]!.replaceAll(",", ""))).toBe(numGpuBlocks * 16);
+    expect((await printed(...args)).stderr).not.toMatch(pattern);
+  });
+
+  it("ends in its words where the model leaves no room, and plays layouts that split heads far", async () => {
+    const written: string[] = [];
+    vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+      written.push(String(text));
+      return true;
+    });
+    const small = ["--aic-perf-model", "--model-path", "Qwen/Qwen3-32B", "--aic-system", "l40s", "--engine-log"];
+    const program = buildProgram([mockerCommand()]);
+    await expect(program.parseAsync(["mocker", ...small, "--print-config"], { from: "user" })).rejects.toThrow(
+      "leaves no GPU memory",
+    );
+    vi.restoreAllMocks();
+    expect(written.join("")).toContain("No available memory for the cache blocks");
+    const wide = [
+      "--aic-perf-model",
+      "--model-path",
+      "Qwen/Qwen3-0.6B",
+      "--aic-system",
+      "h200_sxm",
+      "--aic-tp-size",
+      "8",
+    ];
+    await expect(config(...wide)).rejects.toThrow();
+    expect(await config(...wide, "--engine-log")).toMatchObject({ dpSize: 1 });
+  });
+
+  it("is the estimator's alone", async () => {
+    expect(await refusal("--timing", "polynomial", "--engine-log")).toContain("--engine-log");
+  });
+});

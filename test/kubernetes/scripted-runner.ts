@@ -38,6 +38,11 @@ export class ScriptedRunner implements GraphRunner {
     for (const listener of this.#listeners) listener({ deployment, ...full });
   }
 
+  /** Nothing runs that could write one. */
+  logOf(): null {
+    return null;
+  }
+
   view({ name }: DeploymentKey): LocalDeployment | null {
     const plan = this.plans.get(name);
     if (plan === undefined) return null;

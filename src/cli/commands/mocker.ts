@@ -28,6 +28,7 @@ Examples:
       const ignored = ignoredFlags(self);
       if (ignored.length > 0) settings.notices.push(`without effect on a mock engine: ${ignored.join(", ")}`);
       for (const notice of settings.notices) process.stderr.write(`note: ${notice}\n`);
+      for (const line of settings.engineLog) process.stderr.write(`${line}\n`);
       if (flags.printConfig) {
         process.stdout.write(`${JSON.stringify(printable(settings), null, 2)}\n`);
         return;

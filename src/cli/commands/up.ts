@@ -22,6 +22,7 @@ interface UpFlags {
   json?: true;
   kubeconfig?: string;
   kubeContext?: string;
+  playEngines?: string;
 }
 
 /** `understudy up`: runs DynamoGraphDeployments on this machine. */
@@ -46,6 +47,10 @@ export function upCommand(): Command {
         "model time runs k times as fast as the clock, in all processes (default: 1)",
       ).argParser(positiveNumber("--time-scale")),
     )
+    .option(
+      "--play-engines <gpu>",
+      "mockers play vLLM, SGLang and TensorRT-LLM workers as on this GPU, such as h200_sxm (default: they are refused)",
+    )
     .option("-d, --detach", "leave it running in the background")
     .option("--wait-ready", "with --detach, or a runner that lives: return when all of it is ready")
     .option("--json", "a JSON line for each event and each change of the verdict")
@@ -60,11 +65,13 @@ Examples:
   $ understudy up mocker-dgd.yaml
   $ understudy up planner-config.yaml dgd.yaml --time-scale 10
   $ understudy up dgdr.yaml                    # profiles first, then runs the deployment that comes of it
+  $ understudy up vllm-disagg.yaml --play-engines h200_sxm
   $ understudy up dgd.yaml --detach --wait-ready && understudy scale decode=3 && understudy down
   $ understudy up --kubeconfig ~/.kube/config --namespace mocker   # plays Dynamo's operator: kubectl apply -f dgd.yaml`,
     )
     .action(async (files: string[], flags: UpFlags, self: Command) => {
       const cluster = clusterOf(files, flags);
+      if (flags.playEngines !== undefined) await checkSystem(flags.playEngines);
       const state = stateFolder(flags);
       const { plans, input } = cluster === null ? await readPlans(files, flags, state) : { plans: [], input: "" };
       const holder = holderOf(state);
@@ -74,7 +81,7 @@ Examples:
       const screen = flags.json ? jsonScreen() : process.stderr.isTTY ? tableScreen() : lineScreen();
       for (const note of plans.flatMap(({ notes }) => notes)) screen.say(`note: ${note}`);
       const frontendPort = flags.port ?? null;
-      const source = cluster === null ? planSource(plans) : clusterSource(cluster, state, screen);
+      const source = cluster === null ? planSource(plans) : clusterSource(cluster, state, screen, flags);
       await runDeployments({ state, source, timeScale: flags.timeScale ?? 1, frontendPort, screen });
     });
 }
@@ -92,6 +99,12 @@ function clusterOf(files: readonly string[], { kubeconfig, kubeContext, namespac
     ...(kubeContext === undefined ? {} : { context: kubeContext }),
     ...(namespace === undefined ? {} : { namespace }),
   };
+}
+
+/** @throws UserError where the estimator does not know it */
+async function checkSystem(name: string): Promise<void> {
+  const { gpuSystem } = await import("#src/estimator");
+  gpuSystem(name);
 }
 
 /** A runner has the state folder: it takes the plans over. */

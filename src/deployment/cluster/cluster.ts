@@ -16,6 +16,7 @@ import { Credentials } from "./credentials.ts";
 import { GraphController } from "./graph-controller.ts";
 import { VirtualNode } from "./node.ts";
 import { ADAPTERS, type ApiObject, dynamoPath, GRAPHS, GROUP, REQUESTS, type ResourceVersionName } from "./objects.ts";
+import { podName } from "./pods.ts";
 import { RequestController } from "./request-controller.ts";
 import type { GraphPlanner, GraphRunner, TellEvent } from "./types.ts";
 import { ClusterWrites } from "./writes.ts";
@@ -32,6 +33,8 @@ export interface ClusterStoreOptions {
   log: (line: string) => void;
   /** Who plays: one that comes back under the same name goes on at once, another has to wait until this one is gone. */
   holder: string;
+  /** How many times as fast as the clock model time runs: pods say it, so that whoever measures them can count with it. Default 1. */
+  timeScale?: number;
   pace?: Pace;
   /** Unix ms. */
   now?: () => number;
@@ -80,6 +83,7 @@ export class ClusterStore {
         writes,
         name: `understudy-${namespace}`.slice(0, 63),
         holder: `${hostname()}:${options.holder}`,
+        logOf: (place, pod) => logOf(runner, place, pod),
         pace,
         now,
         trouble: (why) => log(`the node's lease can't be renewed: ${why}`),
@@ -93,6 +97,7 @@ export class ClusterStore {
         plan,
         credentials,
         node: node.name,
+        timeScale: options.timeScale ?? 1,
         hasAdapters: resources.has(ADAPTERS),
         changed: (name) => requests?.look(name),
       });
@@ -160,6 +165,16 @@ interface Parts {
   graphs: GraphController;
   runs: ProfilingRuns;
   requests: RequestController | null;
+}
+
+/** File of the replica that a pod stands for. */
+function logOf(runner: GraphRunner, namespace: string, pod: string): string | null {
+  for (const running of runner.views()) {
+    if (running.namespace !== namespace) continue;
+    const replica = running.replicas.find(({ name }) => podName(running.name, name) === pod);
+    if (replica !== undefined) return runner.logOf({ namespace, name: running.name }, replica.name);
+  }
+  return null;
 }
 
 /** The newest version that the cluster serves deployments in, and what else it serves of it. */

@@ -20,6 +20,8 @@ export interface GraphControllerOptions {
   /** Whether the cluster knows scaling adapters. */
   hasAdapters: boolean;
   node: string;
+  /** Model time over the clock's. */
+  timeScale: number;
   runner: GraphRunner;
   plan: GraphPlanner;
   credentials: Credentials;
@@ -93,6 +95,7 @@ export class GraphController {
       version,
       namespace,
       node: options.node,
+      timeScale: options.timeScale,
       pace,
       trouble: trouble("pods"),
       changed: (graph) => this.#queue.add(graph),

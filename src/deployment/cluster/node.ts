@@ -1,5 +1,6 @@
 import type { Pace } from "#planner/connectors";
 import { namespacePlayed } from "../errors.ts";
+import { type Kubelet, startKubelet } from "./kubelet/kubelet.ts";
 import { apiTime, MANAGED_BY } from "./objects.ts";
 import type { ClusterWrites } from "./writes.ts";
 
@@ -9,6 +10,8 @@ export interface NodeOptions {
   name: string;
   /** Who plays it. */
   holder: string;
+  /** File of what a pod's container writes; null where there is no such pod here. */
+  logOf: (namespace: string, pod: string) => string | null;
   pace: Pace;
   /** Unix ms. */
   now: () => number;
@@ -30,6 +33,7 @@ export class VirtualNode {
   readonly #options: NodeOptions;
   readonly #stop = new AbortController();
   #renewing: Promise<void> | null = null;
+  #kubelet: Kubelet | null = null;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -41,8 +45,10 @@ export class VirtualNode {
 
   /** @throws UserError DEPLOYMENT_NAMESPACE_PLAYED where somebody else keeps its lease */
   async start(): Promise<void> {
-    const { writes, name, now } = this.#options;
+    const { writes, name, now, logOf } = this.#options;
     await this.#renew(true);
+    this.#kubelet = await startKubelet({ name, logOf, now });
+    const { address, port } = this.#kubelet;
     await writes.create("/api/v1/nodes", {
       apiVersion: "v1",
       kind: "Node",
@@ -61,6 +67,8 @@ export class VirtualNode {
           lastTransitionTime: time,
         },
       ],
+      addresses: [{ type: "InternalIP", address }],
+      daemonEndpoints: { kubeletEndpoint: { Port: port } },
       nodeInfo: { ...NODE_INFO },
     });
     this.#renewing = this.#keepRenewing();
@@ -69,6 +77,7 @@ export class VirtualNode {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#renewing;
+    await this.#kubelet?.close();
   }
 
   async remove(): Promise<void> {
@@ -105,7 +114,7 @@ export class VirtualNode {
   }
 }
 
-/** All required of a node's status; there is no kubelet to tell the truth about. */
+/** All required of a node's status; of a kubelet there is no more than its logs. */
 const NODE_INFO = {
   machineID: "",
   systemUUID: "",

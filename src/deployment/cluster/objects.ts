@@ -49,6 +49,9 @@ export const COMPONENT_TYPE_LABEL = "nvidia.com/dynamo-component-type";
 export const SUB_COMPONENT_TYPE_LABEL = "nvidia.com/dynamo-sub-component-type";
 export const NAMESPACE_LABEL = "nvidia.com/dynamo-namespace";
 
+/** How many times as fast as the clock model time runs in a pod; absent where it is the clock's. */
+export const TIME_SCALE_ANNOTATION = "understudy.dev/time-scale";
+
 /** Path of a collection, or of one of its objects. */
 export function dynamoPath(version: string, namespace: string, resource: string, name?: string): string {
   return withName(`/apis/${GROUP}/${version}/namespaces/${namespace}/${resource}`, name);

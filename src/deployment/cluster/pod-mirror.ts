@@ -12,6 +12,8 @@ export interface PodMirrorOptions {
   namespace: string;
   /** Name of the node that pods are bound to. */
   node: string;
+  /** Model time over the clock's. */
+  timeScale: number;
   pace: Pace;
   /** Something about a deployment's pods changed that was not of our doing. */
   changed: (graph: string) => void;
@@ -54,8 +56,8 @@ export class PodMirror {
     running: LocalDeployment,
     image: (component: string) => string | undefined,
   ): Promise<void> {
-    const { version, node } = this.#options;
-    const pictures = podPictures(graph, version, running, node, image);
+    const { version, node, timeScale } = this.#options;
+    const pictures = podPictures(graph, version, running, { node, timeScale }, image);
     const wanted = new Set(pictures.map(({ name }) => name));
     const extra = this.#of(graph.metadata.name).filter(
       (pod) => !wanted.has(pod.metadata.name) || !isOwnedBy(pod, graph),

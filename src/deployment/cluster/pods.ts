@@ -11,6 +11,7 @@ import {
   ownerOf,
   type ResourceVersionName,
   SUB_COMPONENT_TYPE_LABEL,
+  TIME_SCALE_ANNOTATION,
 } from "./objects.ts";
 
 /** What a replica on this machine looks like as a pod. */
@@ -72,7 +73,7 @@ export function podPictures(
   graph: ApiObject,
   version: ResourceVersionName,
   running: LocalDeployment,
-  node: string,
+  { node, timeScale }: { node: string; timeScale: number },
   image: (component: string) => string | undefined,
 ): PodPicture[] {
   const owner = ownerOf(graph, { apiVersion: `${GROUP}/${version}`, kind: "DynamoGraphDeployment" });
@@ -95,6 +96,7 @@ export function podPictures(
           [NAMESPACE_LABEL]: running.namespace,
           ...typeLabels(component.role),
         },
+        ...(timeScale === 1 ? {} : { annotations: { [TIME_SCALE_ANNOTATION]: String(timeScale) } }),
         ownerReferences: [owner],
       },
       spec: {

@@ -10,6 +10,8 @@ export interface GraphRunner {
   remove(key: DeploymentKey): Promise<void>;
   view(key: DeploymentKey): LocalDeployment | null;
   views(): LocalDeployment[];
+  /** File of what a replica writes; null where there is no such replica. */
+  logOf(key: DeploymentKey, replica: string): string | null;
   subscribe(listener: (change: { deployment: LocalDeployment; event?: LocalEvent }) => void): () => void;
 }
 

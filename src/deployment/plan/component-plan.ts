@@ -2,6 +2,7 @@ import { wrongType } from "../errors.ts";
 import type { Component } from "../graph/component.ts";
 import { countAt, type JsonObject, objectAt, objectsAt } from "../graph/json.ts";
 import { processEnvironment, variablesOf } from "./environment.ts";
+import { realEngine } from "./errors.ts";
 import { probesOf } from "./probes.ts";
 import { programOf } from "./program.ts";
 import { revisionOf } from "./revision.ts";
@@ -27,6 +28,8 @@ export function componentPlan(scope: Scope): { plan: ComponentPlan; model: strin
     note("not run: the planner scrapes frontend and workers itself");
     return null;
   }
+  if (programKind === "engine" && scope.playEngines === null)
+    throw realEngine(component.containerPath(), program.name, true);
   for (const [name, value] of program.assigned) variables.set(name, value);
   const mounts = mountsOf(scope, variables);
   const translation = translate({ scope, program: { ...program, kind: programKind }, variables, mounts });

@@ -47,12 +47,15 @@ export const deployedTwice = (where: string, namespace: string, name: string): U
     hint: "give one of them another name",
   });
 
-export const realEngine = (where: string, program: string): UserError =>
+/** @param isPlayable mockers could play it */
+export const realEngine = (where: string, program: string, isPlayable: boolean): UserError =>
   new UserError({
     code: "DEPLOYMENT_REAL_ENGINE",
     where,
     message: `found ${program}, a real engine, which needs its image and GPUs: it can't be run here`,
-    hint: MOCKER_HINT,
+    hint: isPlayable
+      ? `--play-engines h200_sxm has a mocker play it with estimated times; or ${MOCKER_HINT}`
+      : MOCKER_HINT,
   });
 
 export const noCounterpart = (where: string, program: string): UserError =>

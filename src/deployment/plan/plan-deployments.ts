@@ -11,6 +11,8 @@ export interface PlanOptions {
   store: "local" | "kubernetes";
   /** Namespace of objects that name none; `default`. */
   namespace?: string;
+  /** GPU system on which mockers play real engines, with the estimator's times; they are refused where absent. */
+  playEngines?: string;
   /** Asks for ConfigMaps and Secrets that are not among the documents. */
   lookUp?: LookUp;
 }
@@ -49,13 +51,14 @@ function planOne(
   if (name === "") throw noName("metadata.name");
   const namespace = namespaceOf(graph) ?? options.namespace ?? "default";
   const objects = new DataObjects(documents, namespace, options.lookUp);
+  const playEngines = options.playEngines ?? null;
   const notes = new Map<string, string[]>();
   const models = new Map<string, string>();
   const components = graph.components().flatMap((component) => {
     const note = (text: string) => {
       notes.set(text, [...new Set([...(notes.get(text) ?? []), component.name])]);
     };
-    const planned = componentPlan({ graph, component, namespace, objects, store: options.store, note });
+    const planned = componentPlan({ graph, component, namespace, objects, store: options.store, playEngines, note });
     if (planned === null) return [];
     if (planned.model !== null) models.set(component.name, planned.model);
     return [planned.plan];

@@ -7,7 +7,7 @@ import { expandReferences, POD_NAME } from "./variables.ts";
 
 /** What a container runs, as far as it has a counterpart here. */
 export interface Program {
-  kind: "mocker" | "frontend" | "planner" | "legacy-planner" | "prometheus" | "profiler" | "own";
+  kind: "mocker" | "frontend" | "planner" | "legacy-planner" | "prometheus" | "profiler" | "engine" | "own";
   /** As the manifest has it, for messages: `dynamo.mocker`. */
   name: string;
   /** What follows it; of `own` our command and its flags. */
@@ -36,6 +36,8 @@ const MODULES: Readonly<Record<string, Program["kind"]>> = {
   "benchmarks.profiler.profile_sla": "profiler",
   profile_sla: "profiler",
 };
+/** Workers whose command lines can be read: mockers can play them. */
+const PLAYABLE = /^dynamo\.(vllm|sglang|trtllm)(\.|$)/;
 const ENGINE = /^(dynamo\.(vllm|sglang|trtllm|llama_?cpp|multimodal.*)|vllm|sglang|tensorrt_llm)(\.|$)/;
 const ENGINE_PROGRAM = /^(vllm|sglang|trtllm-\w+|tritonserver|llama-server|mpirun)$/;
 /** Options of Python's that take a value. */
@@ -44,7 +46,7 @@ const OWN_COMMANDS = new Set(["mocker", "frontend", "planner", "profile", "globa
 
 /**
  * Reads command and arguments as a container's start would: references to variables, a shell's script, Python's `-m`.
- * @throws UserError for engines, for what has no counterpart, for scripts that can't be followed
+ * @throws UserError for engines that can't be played, for what has no counterpart, for scripts that can't be followed
  */
 export function programOf(scope: Scope, variables: ReadonlyMap<string, string>): Program {
   const { component, note } = scope;
@@ -116,7 +118,7 @@ function identified(words: readonly string[], where: string): Found {
     return ours(rest.slice(1), where);
   if (name === "understudy" || name === "llm-understudy" || name === "understudy.mjs") return ours(rest, where);
   if (isOwn(words)) return ours(words, where);
-  if (ENGINE_PROGRAM.test(name)) throw realEngine(where, name);
+  if (ENGINE_PROGRAM.test(name)) throw realEngine(where, name, false);
   if (name.endsWith(".py")) return ofModule(name.slice(0, -3), rest, where);
   throw noCounterpart(where, words.slice(0, 4).join(" "));
 }
@@ -141,7 +143,8 @@ function ofModule(module: string, args: readonly string[], where: string): Found
   const name = module.replace(/\.__main__$/, "");
   const kind = Object.hasOwn(MODULES, name) ? MODULES[name] : undefined;
   if (kind !== undefined) return { kind, name, args };
-  if (ENGINE.test(name)) throw realEngine(where, name);
+  if (PLAYABLE.test(name)) return { kind: "engine", name, args };
+  if (ENGINE.test(name)) throw realEngine(where, name, false);
   throw noCounterpart(where, `python3 -m ${module}`);
 }
 

@@ -10,6 +10,8 @@ export interface Scope {
   objects: DataObjects;
   /** `local`: the runner's own deployments; `kubernetes`: those of an API server. */
   store: "local" | "kubernetes";
+  /** GPU system on which mockers play real engines, such as `h200_sxm`; null: they are refused. */
+  playEngines: string | null;
   /** Something for the user to read; the component's name goes before it. */
   note(text: string): void;
 }

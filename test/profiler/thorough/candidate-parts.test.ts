@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { decodeOnly, type KubernetesObject, prefillOnly, renderDeployment } from "#src/deployment";
+import { decodeOnly, type KubernetesObject, prefillOnly, renderDeployment, workerEngine } from "#src/deployment";
 import { type Backend, engineLayout } from "#src/estimator";
-import { candidateParts, workerEngine } from "../../../src/profiler/thorough/candidate-parts.ts";
+import { candidateParts } from "../../../src/profiler/thorough/candidate-parts.ts";
 import { disaggPlan } from "../../deployment/plans.ts";
 
 const DIALECTS = ["0.6", "0.8", "1.0"] as const;
@@ -22,7 +22,7 @@ function base(backend: Backend, dialect: (typeof DIALECTS)[number]): KubernetesO
 const workerOf = (dgd: KubernetesObject) => {
   const parts = candidateParts(dgd);
   expect(parts.map(({ role }) => role).sort()).toEqual(["frontend", "worker"]);
-  return workerEngine(parts.find(({ role }) => role === "worker")!);
+  return workerEngine(parts.find(({ role }) => role === "worker")!.words, "w");
 };
 
 describe("the engine that a candidate describes", () => {
@@ -62,7 +62,7 @@ describe("the engine that a candidate describes", () => {
   it("a shell's script and --flag=value are read, too; the last one counts", () => {
     const script =
       "python3 -m dynamo.vllm --model org/name --max-model-len=4096 --tensor-parallel-size 2 -tp 4 2>&1 | tee log";
-    const engine = workerEngine({ name: "w", role: "worker", replicas: 1, words: ["sh", "-c", ...script.split(" ")] });
+    const engine = workerEngine(["sh", "-c", ...script.split(" ")], "w");
     expect(engine).toMatchObject({ model: "org/name", servedModel: "org/name", maxModelLen: 4096, parallelism: "tp4" });
   });
 
@@ -75,6 +75,6 @@ describe("the engine that a candidate describes", () => {
     };
     expect(() => candidateParts(dgd)).toThrow(/found no worker/);
     const words = ["python3", "-m", "dynamo.mocker"];
-    expect(() => workerEngine({ name: "w", role: "worker", replicas: 1, words })).toThrow(/none of dynamo.vllm/);
+    expect(() => workerEngine(words, "w")).toThrow(/none of dynamo.vllm/);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { capacityLines, outOfMemoryLine } from "#src/deployment";
 import { deploymentDied } from "../../../src/profiler/thorough/errors.ts";
 import { kvCapacityOf } from "../../../src/profiler/thorough/kv-capacity.ts";
-import { capacityLines, outOfMemoryLine } from "../../../src/profiler/thorough/local/log-lines.ts";
 
 const VLLM = `INFO 11-24 10:00:00 [gpu_worker.py:298] Available KV cache memory: 68.77 GiB
 INFO 11-24 10:00:00 [kv_cache_utils.py:1087] GPU KV cache size: 643,888 tokens

@@ -1,4 +1,6 @@
-import { type NativeEngine, openNativeEngine } from "#src/estimator";
+import { UserError } from "#common";
+import { capacityLines, outOfMemoryLine } from "#src/deployment";
+import { type EngineSpec, modelFacts, type NativeEngine, openNativeEngine } from "#src/estimator";
 import { badFlag, contradiction, notHonoured } from "./errors.ts";
 import type { MockerFlags } from "./flags.ts";
 
@@ -32,7 +34,7 @@ export function estimatedEngine(flags: MockerFlags): NativeEngine | null {
   }
   const backend = flags.aicBackend ?? "vllm";
   const memoryFraction = flags[MEMORY_FLAGS[backend][0]];
-  return openNativeEngine({
+  return opened(flags, {
     model,
     system: aicSystem,
     backend,
@@ -40,7 +42,30 @@ export function estimatedEngine(flags: MockerFlags): NativeEngine | null {
     ...(aicBackendVersion === undefined ? {} : { backendVersion: aicBackendVersion }),
     ...(memoryFraction === undefined ? {} : { memoryFraction }),
     ...(flags.maxNumBatchedTokens === undefined ? {} : { maxBatchedTokens: flags.maxNumBatchedTokens }),
+    // One that runs splits heads as far as its command line says.
+    ...(flags.engineLog ? { leastHeadsPerGpu: 1 } : {}),
   });
+}
+
+/** A real engine that has no room for its KV cache says so before it ends. */
+function opened(flags: MockerFlags, spec: EngineSpec): NativeEngine {
+  try {
+    return openNativeEngine(spec);
+  } catch (error) {
+    const isFull = error instanceof UserError && error.code === "ESTIMATOR_DOES_NOT_FIT";
+    if (flags.engineLog && isFull) process.stderr.write(`${outOfMemoryLine(spec.backend)}\n`);
+    throw error;
+  }
+}
+
+/** Longest prompt + output where neither flags nor the model say it, tokens. */
+const DEFAULT_CONTEXT = 40_960;
+
+/** What the backend would log of its KV cache. @param tokens of one attention rank */
+export function engineLog(flags: MockerFlags, { spec, memory }: NativeEngine, tokens: number): string[] {
+  const contextLength = flags.maxModelLen ?? modelFacts(spec.model).maxContextLength ?? DEFAULT_CONTEXT;
+  const { backend } = spec;
+  return capacityLines({ backend, tokens, bytesPerToken: memory.kvBytesPerToken, contextLength }, new Date());
 }
 
 /** The layout that the sizes add up to: GPUs of attention and of experts are the same. */
@@ -77,6 +102,7 @@ function refuseWithoutPerfModel(flags: MockerFlags): void {
       ["--aic-moe-tp-size", flags.aicMoeTpSize],
       ["--aic-moe-ep-size", flags.aicMoeEpSize],
       ["--aic-attention-dp-size", flags.aicAttentionDpSize],
+      ["--engine-log", flags.engineLog],
     ] as const
   ).find(([, value]) => value !== undefined);
   if (given !== undefined) {

@@ -33,6 +33,7 @@ export interface MockerFlags {
   gpuMemoryUtilization?: number;
   memFractionStatic?: number;
   freeGpuMemoryFraction?: number;
+  engineLog?: true;
   speedupRatio?: number;
   decodeSpeedupRatio?: number;
   startupTime?: number;
@@ -152,6 +153,10 @@ export function withMockerFlags(command: Command): Command {
     new Option("--mem-fraction-static <share>", "SGLang's: the same").argParser(share("--mem-fraction-static")),
     new Option("--free-gpu-memory-fraction <share>", "TensorRT-LLM's: of what the weights leave").argParser(
       share("--free-gpu-memory-fraction"),
+    ),
+    new Option(
+      "--engine-log",
+      "say on stderr what the backend logs of its KV cache, in its words, as profilers read it",
     ),
   );
   add(

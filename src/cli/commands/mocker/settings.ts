@@ -15,6 +15,7 @@ import { builtinTokenizer, loadTokenizer, type Tokenizer } from "#mocker/text";
 import type { ReasoningOptions, StartWorkerHostOptions } from "#mocker/worker";
 import { packageVersion } from "../../version.ts";
 import { badFlag, contradiction, notHonoured } from "./errors.ts";
+import { engineLog } from "./estimated-engine.ts";
 import { readEngineArgs } from "./extra-args.ts";
 import type { MockerFlags } from "./flags.ts";
 import { kvBytesPerToken } from "./kv-bytes.ts";
@@ -35,6 +36,8 @@ export interface MockerSettings {
   json: boolean;
   /** What the user should know of these settings. */
   notices: string[];
+  /** Lines of the engine that is played. */
+  engineLog: string[];
 }
 
 /** @throws UserError for what is wrong, contradictory or can't be honoured */
@@ -61,6 +64,10 @@ export async function mockerSettings(given: MockerFlags): Promise<MockerSettings
     drainTimeoutMs: flags.drainTimeout ?? 30_000,
     json: flags.json ?? false,
     notices,
+    engineLog:
+      flags.engineLog && source.kind === "estimator"
+        ? engineLog(flags, source.engine, engine.numGpuBlocks * engine.blockSize)
+        : [],
     host: {
       count,
       host: flags.host ?? "127.0.0.1",

@@ -5,12 +5,18 @@ import type { RunOptions } from "./run.ts";
 import type { Screen } from "./screen.ts";
 
 /** The deployments of an API server, and of the requests for some. */
-export function clusterSource(cluster: ClusterOptions, state: StateFolder, screen: Screen): RunOptions["source"] {
+export function clusterSource(
+  cluster: ClusterOptions,
+  state: StateFolder,
+  screen: Screen,
+  { playEngines, timeScale = 1 }: { playEngines?: string; timeScale?: number },
+): RunOptions["source"] {
   return async (runner) => {
     const store = await ClusterStore.open({
       cluster,
       runner,
-      plan: planGraph,
+      plan: (graph, referred) => planGraph(graph, referred, playEngines),
+      timeScale,
       folder: join(state.path, "cluster"),
       holder: state.path,
       program: [process.execPath, process.argv[1]!],

@@ -14,7 +14,7 @@ import { progress } from "../../progress.ts";
 /** All files together: what one declares another may use. Requests are profiled, and the deployments that come of it planned. */
 export async function readPlans(
   files: readonly string[],
-  { namespace }: { namespace?: string },
+  { namespace, playEngines }: { namespace?: string; playEngines?: string },
   state: StateFolder,
 ): Promise<{ plans: RunPlan[]; input: string }> {
   let input = "";
@@ -23,7 +23,11 @@ export async function readPlans(
     if (file === "-") input = text;
     return readManifests(text, file === "-" ? "standard input" : file);
   });
-  const options = { store: "local", ...(namespace === undefined ? {} : { namespace }) } as const;
+  const options = {
+    store: "local",
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(playEngines === undefined ? {} : { playEngines }),
+  } as const;
   if (!hasRequests(documents)) return { plans: planDeployments(documents, options), input };
   return { plans: planDeployments(await profiled(documents, namespace ?? "default", state), options), input };
 }

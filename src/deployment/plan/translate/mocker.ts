@@ -123,13 +123,15 @@ function ownFlag(flag: GivenFlag, all: readonly GivenFlag[], source: Source): Gi
   }
   if (name === "planner-profile-data") return [{ name, value: mountedProfile(value!, `--${name}`, source) }];
   if (name === "extra-engine-args") return [{ name, value: containerPath(value!, source) }];
-  if (name === "model-path") return [{ name, value: modelPath(value!, all, source) }];
+  if (name === "model-path") {
+    const known = all.find((other) => other.name === "model-name")?.value;
+    return [{ name, value: modelPath(value!, known, source) }];
+  }
   return [flag];
 }
 
 /** Weights on a claim are not here: the model's name says as much of it. */
-function modelPath(path: string, all: readonly GivenFlag[], { scope, mounts }: Source): string {
-  const name = all.find((flag) => flag.name === "model-name")?.value;
+export function modelPath(path: string, name: string | undefined, { scope, mounts }: Source): string {
   const isOnClaim = mounts.folders.some(({ mountPath }) => path === mountPath || path.startsWith(`${mountPath}/`));
   if (name === undefined || !isOnClaim) return path;
   scope.note(`--model-path ${path} is ${name} here: what its volume holds is not at hand`);

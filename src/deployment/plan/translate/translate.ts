@@ -1,3 +1,4 @@
+import { translateEngine } from "./engine.ts";
 import { translateFrontend } from "./frontend.ts";
 import { translateMocker } from "./mocker.ts";
 import { translateOwn, translateProfiler } from "./own.ts";
@@ -15,6 +16,8 @@ export function translate(source: Source): Translation {
     case "planner":
     case "legacy-planner":
       return translatePlanner(source, program.args);
+    case "engine":
+      return translateEngine(source);
     case "profiler":
       return translateProfiler(source);
     case "own":

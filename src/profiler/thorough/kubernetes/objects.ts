@@ -36,8 +36,6 @@ export const GRAPH_LABEL = "nvidia.com/dynamo-graph-deployment-name";
 export const COMPONENT_LABEL = "nvidia.com/dynamo-component";
 /** Of operators until 0.5: `<deployment>-<component>`, in lower case. */
 export const SELECTOR_LABEL = "nvidia.com/selector";
-/** How many times as fast as the clock model time runs in a pod that a runner plays. */
-export const TIME_SCALE_ANNOTATION = "understudy.dev/time-scale";
 /** As v1beta1 demands it; what operators make of v1alpha1 is called so, too. */
 export const MAIN_CONTAINER = "main";
 

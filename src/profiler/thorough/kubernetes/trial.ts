@@ -1,21 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApiFailure, type KubernetesClient, type Pace } from "#planner/connectors";
-import type { KubernetesObject } from "#src/deployment";
+import { type KubernetesObject, TIME_SCALE_ANNOTATION } from "#src/deployment";
 import { CandidateFailed } from "../../errors.ts";
 import { type CandidatePart, candidateParts } from "../candidate-parts.ts";
 import type { PlannedWork, TrialDeployment } from "../driver.ts";
 import { lastWords, notReadyInTime } from "../errors.ts";
 import { endpointUrl, untilServed } from "./endpoint.ts";
 import { crashLoop, deletedByOthers, deploymentFailed } from "./errors.ts";
-import {
-  type GraphObject,
-  graphsPath,
-  mainStatus,
-  type PodObject,
-  TIME_SCALE_ANNOTATION,
-  verdictOf,
-} from "./objects.ts";
+import { type GraphObject, graphsPath, mainStatus, type PodObject, verdictOf } from "./objects.ts";
 import { podsByComponent, savePodLogs } from "./pods.ts";
 
 /** As Dynamo's profiler looks, ms; a watch tells sooner. */

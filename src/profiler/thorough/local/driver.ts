@@ -2,10 +2,10 @@ import { appendFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatUserError, makeFolder, UserError } from "#common";
-import type { KubernetesObject } from "#src/deployment";
+import { type KubernetesObject, type WorkerEngine, workerEngine } from "#src/deployment";
 import { type Calls, Child } from "#src/live";
 import { CandidateFailed } from "../../errors.ts";
-import { type CandidatePart, candidateParts, type WorkerEngine, workerEngine } from "../candidate-parts.ts";
+import { type CandidatePart, candidateParts } from "../candidate-parts.ts";
 import type { ApplyOptions, DeploymentDriver, PlannedWork, TrialDeployment } from "../driver.ts";
 import { deploymentDied, notReadyInTime } from "../errors.ts";
 import type { LocalFrontendCalls, LocalTiming, LocalWorkerCalls } from "./child/protocol.ts";
@@ -137,7 +137,7 @@ class LocalDeployment implements TrialDeployment {
     const frontend = this.#child<LocalFrontendCalls>(frontends[0]!, 0, "frontend");
     const cards = await Promise.all(
       workers.flatMap((part) => {
-        const engine = workerEngine(part);
+        const engine = workerEngine(part.words, part.name);
         return Array.from({ length: part.replicas }, async (_, replica) => {
           const child = await this.#child<LocalWorkerCalls>(part, replica, "worker");
           this.#workers.push(child);

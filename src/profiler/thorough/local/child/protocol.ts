@@ -1,6 +1,6 @@
 import type { WorkerCard } from "#mocker/protocol";
+import type { WorkerEngine } from "#src/deployment";
 import type { EngineSpec } from "#src/estimator";
-import type { WorkerEngine } from "../../candidate-parts.ts";
 import type { PlannedWork } from "../../driver.ts";
 
 /** Where the times of local engines come from. */

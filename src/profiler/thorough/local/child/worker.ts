@@ -2,15 +2,11 @@ import { ENGINE_DEFAULTS, engineConfig, profileTiming, type TimingModel } from "
 import { builtinTokenizer } from "#mocker/text";
 import { startWorkerHost } from "#mocker/worker";
 import { buildSurface, loadProfile } from "#profiles";
+import { capacityLines, MOST_SEQUENCES, outOfMemoryLine } from "#src/deployment";
 import { engineTiming } from "../engine-timing.ts";
-import { capacityLines, outOfMemoryLine } from "../log-lines.ts";
 import { PacedEngine } from "../pace.ts";
 import type { LocalTiming, LocalWorkerCalls, LocalWorkerStart } from "./protocol.ts";
 
-/** vLLM's: what is recomputed of a cached prompt is at most that. SGLang's pages hold one token, TensorRT-LLM's blocks 32. */
-const BLOCK_TOKENS = { vllm: 16, sglang: 1, trtllm: 32 } as const;
-/** More sequences at once than profiling ever asks for. */
-const MAX_SEQUENCES = 4096;
 /** What lies between a client and the engine on this machine, real ms. */
 const SETTLE_MS = 5;
 const HANDOFF_TIMEOUT_MS = 300_000;
@@ -53,12 +49,12 @@ export function localWorkerCalls(): LocalWorkerCalls {
 }
 
 function configOf({ engine }: LocalWorkerStart, tokensPerRank: number, timing: TimingModel) {
-  const blockSize = BLOCK_TOKENS[engine.backend];
+  const blockSize = engine.blockTokens;
   return engineConfig({
     role: "aggregated",
     blockSize,
     numGpuBlocks: Math.max(1, Math.floor(tokensPerRank / blockSize)),
-    maxNumSeqs: engine.maxNumSeqs ?? MAX_SEQUENCES,
+    maxNumSeqs: engine.maxNumSeqs ?? MOST_SEQUENCES,
     maxNumBatchedTokens: engine.maxNumBatchedTokens ?? ENGINE_DEFAULTS.maxNumBatchedTokens,
     maxModelLen: engine.maxModelLen,
     prefixCaching: engine.prefixCaching,
