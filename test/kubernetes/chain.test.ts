@@ -10,7 +10,8 @@ import { ensureEtcd } from "../../scripts/test-tools.ts";
 import { plannerRules } from "../../src/deployment/manifests/serving/access.ts";
 import { DEPLOYMENT_VARIABLE } from "../../src/deployment/runner/command.ts";
 import { processesWith } from "../../src/deployment/runner/identity.ts";
-import { CliProcess, waitFor } from "../integration/processes.ts";
+import { CliProcess } from "../integration/processes.ts";
+import { STORY_SCALE, storyRequest, tellScalingStory, until } from "../integration/scaling-story.ts";
 import { describeWithTool } from "../tools.ts";
 import { KubeApiServer } from "./api-server.ts";
 import { installGraphCrds, installRequestCrd } from "./crds.ts";
@@ -19,41 +20,6 @@ import { expectExactly } from "./witness.ts";
 const NAMESPACE = "chain";
 const NAME = "wish";
 const GRAPH = `${NAME}-dgd`;
-const MODEL = "meta-llama/Llama-3.1-8B-Instruct";
-/** With these one prefill worker of what the profiler picks serves about 13 requests a second, one decode worker about 24. */
-const ISL = 5500;
-const OSL = 120;
-/** Model time over the wall's. */
-const SCALE = 6;
-const PATIENCE_MS = 120_000;
-
-const REQUEST = {
-  apiVersion: "nvidia.com/v1beta1",
-  kind: "DynamoGraphDeploymentRequest",
-  metadata: { name: NAME },
-  spec: {
-    model: MODEL,
-    backend: "vllm",
-    image: "example.invalid/profiler:1.0.0",
-    searchStrategy: "rapid",
-    autoApply: true,
-    hardware: { gpuSku: "h200_sxm", vramMb: 144384, numGpusPerNode: 1, totalGpus: 4 },
-    workload: { isl: ISL, osl: OSL },
-    sla: { ttft: 200, itl: 12 },
-    features: {
-      mocker: { enabled: true },
-      planner: {
-        optimization_target: "sla",
-        // By rates and the profile alone: a machine on which much else goes on must not look like engines that are slow.
-        strategy: "sla-compat",
-        no_correction: true,
-        load_predictor: "constant",
-        throughput_adjustment_interval_seconds: 60,
-      },
-    },
-  },
-};
-
 interface GraphObject {
   status?: { state?: string; components?: Record<string, { replicas: number; readyReplicas?: number }> };
 }
@@ -91,7 +57,7 @@ await describeWithTool("a request applied with kubectl", tools, (found) => {
     const state = new StateFolder(join(folder, "state"));
     const up = new CliProcess([
       ...["up", "--kubeconfig", server.kubeconfig("admin", NAMESPACE), "--namespace", NAMESPACE],
-      ...["--state-dir", state.path, "--time-scale", String(SCALE), "--port", "0", "--json"],
+      ...["--state-dir", state.path, "--time-scale", String(STORY_SCALE), "--port", "0", "--json"],
     ]);
     onTestFinished(async () => {
       await up.end();
@@ -99,7 +65,7 @@ await describeWithTool("a request applied with kubectl", tools, (found) => {
       rmSync(folder, { recursive: true, force: true });
     });
     const manifest = join(folder, "dgdr.yaml");
-    writeFileSync(manifest, stringify(REQUEST));
+    writeFileSync(manifest, stringify(storyRequest(NAME)));
     kubectl("apply", "-f", manifest);
 
     const phase = () => kubectl("get", "dgdr", NAME, "-o", "jsonpath={.status.phase}");
@@ -108,42 +74,11 @@ await describeWithTool("a request applied with kubectl", tools, (found) => {
       if (now === "Failed") throw new Error(kubectl("get", "dgdr", NAME, "-o", "yaml"));
       return now === "Deployed";
     });
-    expect(serving(graph())).toEqual({ prefill: 1, decode: 1 });
     const port = kubectl(
       ...["get", "pods", "-l", "nvidia.com/dynamo-component=frontend"],
       ...["-o", "jsonpath={.items[0].spec.containers[0].ports[0].containerPort}"],
     );
-    const load = (rate: number, seconds: number) =>
-      new CliProcess([
-        ...[
-          "load",
-          "--url",
-          `http://127.0.0.1:${port}`,
-          "--request-rate",
-          String(rate),
-          "--isl",
-          String(ISL),
-          "--osl",
-          String(OSL),
-        ],
-        ...["--benchmark-duration", `${seconds}s`, "--time-scale", String(SCALE), "--no-report", "--json", "--quiet"],
-      ]);
-
-    const light = load(8, 90);
-    const lightEnd = await light.exited;
-    expect(lightEnd.code, light.output).toBe(0);
-    expect(serving(graph())).toEqual({ prefill: 1, decode: 1 });
-
-    const heavy = load(18, 150);
-    await until("a second prefill worker", () => serving(graph()).prefill === 2);
-    expect(serving(graph()).decode).toBe(1);
-    const heavyEnd = await heavy.exited;
-    // A request that was lost, when it scaled up or later down, would have failed here.
-    expect(heavyEnd.code, heavy.output).toBe(0);
-    await until("one prefill worker again", () => {
-      const { prefill, decode } = serving(graph());
-      return prefill === 1 && decode === 1;
-    });
+    await tellScalingStory(`http://127.0.0.1:${port}`, () => serving(graph()));
 
     // The API server's own record: what the planner asked for, in what order, and by what right.
     const planner = `system:serviceaccount:${NAMESPACE}:${GRAPH}-planner`;
@@ -175,7 +110,3 @@ await describeWithTool("a request applied with kubectl", tools, (found) => {
     expect((await up.exited).code, up.output).toBe(0);
   }, 300_000);
 });
-
-function until(what: string, check: () => boolean): Promise<unknown> {
-  return waitFor(what, () => check(), PATIENCE_MS);
-}

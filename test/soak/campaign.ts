@@ -12,6 +12,8 @@ export interface Campaign {
   /** Cases in the seeded slice that the test suite runs, and in a whole soak. */
   sliceRuns: number;
   soakRuns: number;
+  /** Gets the tools that it can't do without. @throws ToolMissing */
+  needs?(): Promise<void>;
   /** @param seed the same seed draws the same cases @throws only where the campaign itself is broken */
   run(count: number, seed: number, control?: CampaignControl): Promise<CampaignResult>;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { loadCampaigns } from "./campaign.ts";
+import { describeWithTool } from "../tools.ts";
+import { type Campaign, loadCampaigns } from "./campaign.ts";
 
 const SEED = 20_261_129;
 /** A thousand closed loops take a while on a busy machine, ms. */
@@ -12,7 +13,13 @@ it("has campaigns of different names, each with a slice smaller than the whole",
   for (const { sliceRuns, soakRuns } of campaigns) expect(sliceRuns).toBeLessThanOrEqual(soakRuns);
 });
 
-describe.each(campaigns)("campaign $name", (campaign) => {
+for (const campaign of campaigns) {
+  const title = `campaign ${campaign.name}`;
+  if (campaign.needs === undefined) describe(title, () => slice(campaign));
+  else await describeWithTool(title, campaign.needs, () => slice(campaign));
+}
+
+function slice(campaign: Campaign): void {
   it(
     `${campaign.proves}: ${campaign.sliceRuns} ${campaign.cases}`,
     async () => {
@@ -22,4 +29,4 @@ describe.each(campaigns)("campaign $name", (campaign) => {
     },
     SLICE_TIMEOUT_MS,
   );
-});
+}

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import { stringify } from "yaml";
-import { ControlClient, type LocalDeployment } from "#planner/connectors";
+import { ControlClient, type DeploymentKey, type LocalDeployment } from "#planner/connectors";
 import { endDeployment, leftBehind, readControlAddress, StateFolder } from "#src/deployment";
 import { processesWith } from "../../../src/deployment/runner/identity.ts";
 import { CliProcess, waitFor } from "../processes.ts";
@@ -15,22 +15,36 @@ const KEY = { namespace: "default", name: "mocker-disagg" };
 /** Model that the manifest below serves. */
 export const MODEL = "mock";
 
+interface GraphOptions {
+  name?: string;
+  prefill?: number;
+  decode?: number;
+  timing?: string;
+  planner?: readonly string[];
+}
+
 /** A DGD of ours: a frontend, prefill and decode workers, a planner where it is given flags. */
-export function manifest({
+export function manifest(options: GraphOptions = {}): string {
+  return stringify(graphOf(options));
+}
+
+/** The same as an object. */
+export function graphOf({
+  name = KEY.name,
   prefill = 1,
   decode = 1,
   timing = "fixed:20ms,5ms",
-  planner = [] as string[],
-} = {}): string {
+  planner = [],
+}: GraphOptions = {}) {
   const component = (name: string, type: string, replicas: number, args: string[]) => ({
     ...{ name, type, replicas },
     podTemplate: { spec: { containers: [{ name: "main", command: ["understudy"], args }] } },
   });
   const worker = (role: string) => ["mocker", "--disaggregation-mode", role, "--timing", timing, "--model-name", MODEL];
-  return stringify({
+  return {
     apiVersion: "nvidia.com/v1beta1",
     kind: "DynamoGraphDeployment",
-    metadata: { name: KEY.name },
+    metadata: { name },
     spec: {
       components: [
         component("Frontend", "frontend", 1, ["frontend"]),
@@ -39,7 +53,21 @@ export function manifest({
         ...(planner.length === 0 ? [] : [component("Planner", "planner", 1, ["planner", ...planner])]),
       ],
     },
-  });
+  };
+}
+
+/** A deployment as the control API of the living runner has it; null while there is none. */
+export async function viewOf(state: StateFolder, up: CliProcess, key: DeploymentKey): Promise<LocalDeployment | null> {
+  const address = readControlAddress(state);
+  if (address === null || address.pid !== up.child.pid) return null;
+  const client = new ControlClient(address);
+  try {
+    return await client.deployment(key, { deadlineMs: 0 });
+  } catch {
+    return null;
+  } finally {
+    await client.close();
+  }
 }
 
 /** `understudy up` of one deployment in a state folder of its own, asked through its control API. */
@@ -111,17 +139,8 @@ export class RunningDeployment {
   }
 
   /** The deployment as the control API of the living runner has it; null while there is none. */
-  async view(): Promise<LocalDeployment | null> {
-    const address = readControlAddress(this.state);
-    if (address === null || address.pid !== this.up.child.pid) return null;
-    const client = new ControlClient(address);
-    try {
-      return await client.deployment(KEY, { deadlineMs: 0 });
-    } catch {
-      return null;
-    } finally {
-      await client.close();
-    }
+  view(): Promise<LocalDeployment | null> {
+    return viewOf(this.state, this.up, KEY);
   }
 
   /** Waits until the view is as `matches` has it. */
