@@ -129,6 +129,11 @@ export class ClusterStore {
     await requests?.start();
   }
 
+  /** The processes are about to end: nothing begins or changes any more, and their end is told. */
+  end(): void {
+    this.#parts.graphs.end();
+  }
+
   /** Lets the cluster alone as it is, as a runner does that is going to come back. What runs goes on. Once closed, closed. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -53,6 +53,7 @@ export class GraphController {
   readonly #queue: WorkQueue;
   readonly #planned = new Map<string, Planned>();
   #unsubscribe: (() => void) | null = null;
+  #isEnding = false;
 
   constructor(options: GraphControllerOptions) {
     this.#options = options;
@@ -129,6 +130,11 @@ export class GraphController {
     this.#queue.add(graph.metadata.name);
   }
 
+  /** From now on it only tells what becomes of what runs: nothing begins or changes. */
+  end(): void {
+    this.#isEnding = true;
+  }
+
   /** Says of all deployments that nobody runs them, and lets them go. */
   async leave(): Promise<void> {
     await this.close();
@@ -150,6 +156,7 @@ export class GraphController {
 
   async #reconcile(name: string): Promise<void> {
     const { runner, namespace, writes } = this.#options;
+    if (this.#isEnding) return this.#show(name);
     const found = this.#graphs.get(name);
     if (found === undefined) {
       this.#planned.delete(name);

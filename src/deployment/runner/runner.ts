@@ -55,6 +55,7 @@ class LocalRunner implements Runner {
   readonly #deployments = new Map<string, RunningDeployment>();
   readonly #listeners = new Set<(change: RunnerChange) => void>();
   #frontendPort: number | null;
+  #isClosing = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -63,12 +64,15 @@ class LocalRunner implements Runner {
   }
 
   async apply(plan: DeploymentPlan): Promise<void> {
+    // Whoever asks has not heard yet: what would begin now nobody would end.
+    if (this.#isClosing) return;
     const known = this.#deployments.get(keyOf(plan));
     if (known !== undefined && !known.isEnding) {
       known.apply(plan);
       return;
     }
     if (known !== undefined) await known.end(null);
+    if (this.#isClosing) return;
     const { state, timeScale, control } = this.#options;
     const folder = state.deployment(plan);
     const frontendPort = this.#frontendPort;
@@ -116,6 +120,7 @@ class LocalRunner implements Runner {
   }
 
   async close(mode: "leave" | "end" | "kill"): Promise<void> {
+    this.#isClosing = true;
     const deployments = [...this.#deployments.values()];
     if (mode === "leave") for (const deployment of deployments) deployment.leave();
     else await Promise.all(deployments.map((deployment) => this.#end(deployment, mode === "kill" ? 0 : null)));

@@ -27,6 +27,7 @@ export function clusterSource(
       wanted: store.deployments,
       endsWithLast: false,
       start: () => store.start(),
+      end: () => store.end(),
       // Its objects say what becomes of the processes until the last one has ended.
       close: () => store.leave(),
     };

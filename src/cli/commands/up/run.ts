@@ -10,7 +10,9 @@ export interface RunSource {
   /** Whether there is nothing left to do when the last one has been removed. */
   readonly endsWithLast: boolean;
   start(): Promise<void>;
-  /** After the processes have ended. */
+  /** Before the processes end: nothing begins any more. */
+  end?(): void;
+  /** After they have. */
   close?(): Promise<void>;
 }
 
@@ -64,6 +66,7 @@ export async function runDeployments({ state, source, timeScale, frontendPort, s
       throw error;
     }
     if ((await end.promise) === "signal") screen.say("ending; a second signal ends at once");
+    deployments.end?.();
     const closed = controlled.close("end");
     const killed = kill.promise.then(() => controlled.close("kill"));
     await Promise.race([closed, killed]);
