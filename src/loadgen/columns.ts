@@ -40,3 +40,16 @@ export function loadColumns(count: number, shared: boolean): LoadColumns {
     },
   };
 }
+
+/** All that is known of one request, over what is known of another. */
+export function copyRow(from: LoadColumns, row: number, to: LoadColumns, target: number): void {
+  for (const table of ["requests", "details"] as const) {
+    const source = from[table] as unknown as Record<string, Column | number>;
+    const destination = to[table] as unknown as Record<string, Column | number>;
+    for (const [name, column] of Object.entries(source)) {
+      if (typeof column !== "number") (destination[name] as Column)[target] = column[row]!;
+    }
+  }
+}
+
+type Column = Float64Array | Int32Array | Uint8Array;

@@ -87,3 +87,13 @@ export function badOption(name: string, found: unknown, expected: string): UserE
     message: `found ${String(found)}, expected ${expected}`,
   });
 }
+
+export function partUnreadable(found: string, cause?: unknown): UserError {
+  return new UserError({
+    code: "LOADGEN_PART_UNREADABLE",
+    message: `what a generator measured can't be merged: found ${found}`,
+    hint: "are all generators of the same version?",
+    exitCode: 1,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

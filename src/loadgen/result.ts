@@ -1,7 +1,6 @@
-import type { Clock } from "#common";
 import type { Workload } from "#scenarios";
 import { GapSketch, RequestStatus } from "#src/record";
-import type { LoadColumns } from "./columns.ts";
+import { copyRow, type LoadColumns, loadColumns } from "./columns.ts";
 import type { DriverResult } from "./driver-result.ts";
 import type { LoadCounts, LoadOptions, LoadResult, LoadWarning } from "./types.ts";
 
@@ -10,45 +9,77 @@ const LATE_P99_MS = 10;
 /** Wait of tokens for the event loop above which the same holds, real ms: a pass of a few hundred streams takes some. */
 const BUSY_P99_MS = 25;
 
-/** Puts together what the threads of a run measured. */
-export function loadResult(
-  options: LoadOptions,
-  columns: LoadColumns,
-  parts: DriverResult[],
-  run: { startMs: number; clock: Clock; runId: string; aborted: boolean },
+/** What one generator measured; generators of one workload merge. */
+export interface LoadPart {
+  /** Of the whole workload; requests of other generators were never sent here. */
+  columns: LoadColumns;
+  /** Of each thread. */
+  drivers: DriverResult[];
+  model: string;
+  runId: string;
+  /** Model time of its clock at the start, and the same as Unix ms. */
+  startMs: number;
+  startUnixMs: number;
+  timeScale: number;
+  aborted: boolean;
+}
+
+/**
+ * One run of what several generators measured from a common start. Request by request: percentiles are those of all requests.
+ * @param parts at least one; no request was sent by two of them
+ */
+export function mergeLoadParts(
+  options: Pick<LoadOptions, "workload" | "target">,
+  parts: readonly [LoadPart, ...LoadPart[]],
 ): LoadResult {
+  const [first] = parts;
+  const { runId, startMs, startUnixMs, timeScale } = first;
+  const columns = mergedColumns(parts);
+  const drivers = parts.flatMap((part) => part.drivers);
   const gaps = new GapSketch();
   const lateness = new GapSketch();
-  for (const part of parts) {
-    gaps.merge(part.gaps);
-    lateness.merge(part.lateness);
+  for (const driver of drivers) {
+    gaps.merge(driver.gaps);
+    lateness.merge(driver.lateness);
   }
   const { count, meanMs, maxMs, quantileMs } = lateness.statistics();
-  const { timeScale } = run.clock;
   const result: Omit<LoadResult, "warnings"> = {
     workload: options.workload,
-    runId: run.runId,
+    runId,
     ...columns,
     gaps: gaps.statistics(),
     counts: counted(columns),
-    failures: parts
-      .flatMap((part) => part.failures)
+    failures: drivers
+      .flatMap((driver) => driver.failures)
       .sort((a, b) => columns.details.endedMs[a.request]! - columns.details.endedMs[b.request]!),
     lateness: {
       count,
       meanMs,
       p99Ms: quantileMs(0.99),
       maxMs,
-      loopDelayMs: Math.max(0, ...parts.map((part) => part.loopDelayMs)) * timeScale,
+      loopDelayMs: Math.max(0, ...drivers.map((driver) => driver.loopDelayMs)) * timeScale,
     },
     endMs: latest(columns.details.endedMs),
-    startMs: run.startMs,
-    startUnixMs: run.clock.toUnixMs(run.startMs),
+    startMs,
+    startUnixMs,
     timeScale,
-    connections: parts.reduce((sum, part) => sum + part.connections, 0),
-    aborted: run.aborted,
+    connections: drivers.reduce((sum, driver) => sum + driver.connections, 0),
+    aborted: parts.some((part) => part.aborted),
   };
   return { ...result, warnings: warnings(result, options) };
+}
+
+/** Each request's row from who sent it. */
+function mergedColumns(parts: readonly [LoadPart, ...LoadPart[]]): LoadColumns {
+  const [first, ...others] = parts;
+  if (others.length === 0) return first.columns;
+  const { count } = first.columns.requests;
+  const merged = loadColumns(count, false);
+  for (const { columns } of parts) {
+    const { arrivalMs } = columns.requests;
+    for (let i = 0; i < count; i++) if (!Number.isNaN(arrivalMs[i]!)) copyRow(columns, i, merged, i);
+  }
+  return merged;
 }
 
 function counted({ requests, details }: LoadColumns): LoadCounts {
@@ -71,7 +102,7 @@ function latest(times: Float64Array): number {
   return last;
 }
 
-function warnings(result: Omit<LoadResult, "warnings">, options: LoadOptions): LoadWarning[] {
+function warnings(result: Omit<LoadResult, "warnings">, options: Pick<LoadOptions, "target">): LoadWarning[] {
   const { lateness, timeScale, requests, details, workload } = result;
   const found: LoadWarning[] = [];
   const real = (modelMs: number) => `${(modelMs / timeScale).toFixed(1)} ms`;

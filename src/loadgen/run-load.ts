@@ -7,7 +7,7 @@ import { Driver, type DriverPlan } from "./driver.ts";
 import { type DriverResult, runDriver } from "./driver-result.ts";
 import { badOption, idsNeedCompletions, nothingToSend, threadsNeedFile, warmupFailed } from "./errors.ts";
 import { requestParts } from "./requests.ts";
-import { loadResult } from "./result.ts";
+import { type LoadPart, mergeLoadParts } from "./result.ts";
 import { split } from "./split.ts";
 import { type FromThread, sharedClock, type ThreadTask, type ToThread } from "./thread.ts";
 import type { LoadOptions, LoadResult } from "./types.ts";
@@ -24,8 +24,24 @@ const PROGRESS_MS = 200;
  * @throws UserError LOADGEN_… where the run cannot begin
  */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  const { workload, clock = wallClock(), threads = 1, warmupRequests = 0 } = options;
   check(options);
+  return mergeLoadParts(options, [await measure(options)]);
+}
+
+/**
+ * Sends the part of a workload that is generator `index`'s of `generators`; what it measured merges with what the others did.
+ * @param options with the `startMs` and `runId` that all have in common
+ * @throws UserError LOADGEN_… where the run cannot begin
+ */
+export async function runLoadPart(options: LoadOptions, index: number, generators: number): Promise<LoadPart> {
+  check(options);
+  const own = split(options.workload, generators)[index];
+  if (own === undefined) throw badOption("generator", index, `a whole number from 0 to ${generators - 1}`);
+  return measure({ ...options, workload: { ...options.workload, ...own } });
+}
+
+async function measure(options: LoadOptions): Promise<LoadPart> {
+  const { workload, clock = wallClock(), threads = 1, warmupRequests = 0 } = options;
   const tokenizer = options.prompts?.tokenizer ?? builtinTokenizer();
   const columns = loadColumns(workload.count, threads > 1);
   const plan: DriverPlan = {
@@ -34,7 +50,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     closedLoops: workload.closedLoops,
     target: options.target,
     prompts: { ...options.prompts, tokenizer },
-    runId: randomUUID(),
+    runId: options.runId ?? randomUUID(),
     sendRequestStart: options.sendRequestStart ?? false,
     cancelShare: options.cancelShare ?? 0,
     requestTimeoutMs: options.requestTimeoutMs ?? null,
@@ -52,18 +68,22 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   try {
     if (options.signal?.aborted) cut();
     else if (warmupRequests > 0) await warmUp(plan, warmupRequests, clock, options);
-    const startMs = options.startMs ?? clock.nowMs() + LEAD_MS * clock.timeScale;
+    const startMs = options.startMs ?? (await options.beginsAt?.()) ?? clock.nowMs() + LEAD_MS * clock.timeScale;
     if (options.onProgress !== undefined) {
       const { onProgress } = options;
       progress = setInterval(() => onProgress({ nowMs: clock.nowMs() - startMs, ...run.progress() }), PROGRESS_MS);
     }
     const parts = await run.start(startMs);
-    return loadResult(options, columns, parts, {
-      startMs,
-      clock,
+    return {
+      columns,
+      drivers: parts,
+      model: options.target.model,
       runId: plan.runId,
+      startMs,
+      startUnixMs: clock.toUnixMs(startMs),
+      timeScale: clock.timeScale,
       aborted: options.signal?.aborted ?? false,
-    });
+    };
   } finally {
     clearInterval(progress);
     options.signal?.removeEventListener("abort", cut);

@@ -1,13 +1,13 @@
 import type { ClosedLoop, Workload } from "#scenarios";
 
-/** The traffic of one of several threads. */
+/** The traffic of one of several threads or generators. */
 export interface Part {
   openHeads: Int32Array;
   closedLoops: ClosedLoop[];
 }
 
 /**
- * Shares the sessions of a workload out to threads by turns. A closed loop's places are shared out, too: all threads together
+ * Shares the sessions of a workload out to threads (or generators) by turns. A closed loop's places are shared out, too: all threads together
  * never have more sessions in flight than the loop allows.
  */
 export function split(workload: Pick<Workload, "openHeads" | "closedLoops">, threads: number): Part[] {

@@ -41,6 +41,10 @@ export interface LoadOptions {
   clock?: Clock;
   /** Model time of `clock` at which the workload begins; default: when warm-up is over. Requests are due at start + arrival. */
   startMs?: number;
+  /** Asked for the same when warm-up is over, where `startMs` is not given: when all generators of a run begin. */
+  beginsAt?: () => Promise<number>;
+  /** Opens the ids of the requests; default: a random one. */
+  runId?: string;
   /** Stop here, ms from the start: what is under way then is cut off and counts as unfinished. */
   endMs?: number;
   /** A request that takes longer has failed, ms from its dispatch; default: no limit. */
