@@ -20,6 +20,15 @@ export { deploymentGpus } from "./gpus.ts";
 export { backendImage, backendOfImage, plannerImage } from "./images.ts";
 export { MANIFESTS, type Manifest } from "./manifests/catalogue.ts";
 export { MANIFEST_DEFAULTS, type ManifestOptions } from "./manifests/options.ts";
+export { SHARD_ACCOUNT } from "./manifests/serving/access.ts";
+export { ownLabels } from "./manifests/serving/labels.ts";
+export {
+  CONTAINER_SECURITY,
+  POD_SECURITY,
+  resources,
+  SCRATCH_MOUNT,
+  SCRATCH_VOLUME,
+} from "./manifests/serving/pod.ts";
 export { mergeByName } from "./merge.ts";
 export { type PlanOptions, planDeployments } from "./plan/plan-deployments.ts";
 export { planToJson } from "./plan/plan-json.ts";

@@ -13,6 +13,7 @@ import {
   globalPlannerRules,
   plannerOfDeploymentsRules,
   plannerRules,
+  shardAccess,
 } from "./serving/access.ts";
 import { mockDeployment } from "./serving/dgd.ts";
 import { disruptionBudgets } from "./serving/disruption.ts";
@@ -221,6 +222,14 @@ export const MANIFESTS: readonly Manifest[] = [
     dialects: ["1.0"],
     set: [],
     build: runnerAccess,
+  },
+  {
+    name: "shard-rbac",
+    file: "shard_rbac.yaml",
+    what: "accounts and Roles of shards, and of who runs them (--executor kubernetes)",
+    dialects: SERVING,
+    set: [],
+    build: shardAccess,
   },
   {
     name: "network-policy",

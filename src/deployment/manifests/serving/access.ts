@@ -11,7 +11,7 @@ export interface Rule {
 }
 
 /** Who acts, in whose name: the account, its Role and the binding are called `<deployment>-<component>`. */
-type Component = "frontend" | "planner" | "global-planner" | "worker";
+type Component = "frontend" | "planner" | "global-planner" | "worker" | "shard" | "executor";
 
 const CORE = "";
 const DYNAMO = "nvidia.com";
@@ -69,6 +69,32 @@ export function plannerOfDeploymentsRules(name: string): Rule[] {
 /** How the frontend finds workers: as running pods under the operator, by EndpointSlices of Services without it. */
 export function frontendRules(by: "pods" | "endpointslices"): Rule[] {
   return [rule(by === "pods" ? CORE : "discovery.k8s.io", by, ["list", "watch"])];
+}
+
+/** Whose accounts those of shards and their executor are, in the place of a deployment's. */
+const OWN_NAME = "understudy";
+export const SHARD_ACCOUNT = `${OWN_NAME}-shard`;
+
+/** What a shard does: it hands its result in, and asks when to begin. It reads no ConfigMap and no Secret by the API. */
+export function shardRules(): Rule[] {
+  return [rule(CORE, "configmaps", ["create"]), rule("coordination.k8s.io", "leases", ["get"])];
+}
+
+/** What `--executor kubernetes` does: a Job with its input, and what comes back. All of it belongs to the Job, and goes with it. */
+export function executorRules(): Rule[] {
+  return [
+    rule("batch", "jobs", ["create", "get", "delete"]),
+    rule(CORE, "configmaps", ["create", "list", "delete"]),
+    rule(CORE, "secrets", ["create"]),
+    rule("coordination.k8s.io", "leases", ["create"]),
+    rule(CORE, "pods", ["list"]),
+  ];
+}
+
+/** Accounts, Roles and bindings of both. */
+export function shardAccess(options: ManifestOptions): KubernetesObject[] {
+  const own = { ...options, serving: { ...options.serving, name: OWN_NAME } };
+  return [...access(own, "shard", shardRules()), ...access(own, "executor", executorRules())];
 }
 
 /** An account; pods whose programs ask no API get no token of it. */

@@ -29,11 +29,13 @@ export const SCRATCH_MOUNT = SCRATCH;
  * Requests and limits. A mock worker was measured at 150 MB when idle; all of them compute little, but late tokens would be
  * wrong tokens: there is no CPU limit that could throttle them.
  */
-export function resources(kind: "frontend" | "worker" | "planner"): JsonObject {
+export function resources(kind: "frontend" | "worker" | "planner" | "shard"): JsonObject {
   const [cpu, memory, most] = {
     frontend: ["500m", "256Mi", "1Gi"],
     worker: ["250m", "256Mi", "768Mi"],
     planner: ["250m", "384Mi", "1Gi"],
+    // It computes all the time: a simulation, or a load generator.
+    shard: ["1", "512Mi", "2Gi"],
   }[kind];
   return { requests: { cpu, memory }, limits: { memory: most } };
 }

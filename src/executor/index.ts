@@ -1,0 +1,8 @@
+export { absolutePath, noSuchShard, otherVersion } from "./errors.ts";
+export { collectFiles, unpackFiles } from "./files.ts";
+export { KubernetesExecutor } from "./kubernetes/executor.ts";
+export { kubernetesShardSide } from "./kubernetes/side.ts";
+export { LocalExecutor } from "./local/executor.ts";
+export { folderShardSide } from "./local/side.ts";
+export { readJob } from "./pack.ts";
+export type * from "./types.ts";
