@@ -24,5 +24,6 @@ export const COMMAND_TABLE: CommandTable = {
   profiles: async () => (await import("./commands/profiles.ts")).profilesCommand(),
   manifests: async () => (await import("./commands/manifests.ts")).manifestsCommand(),
   trace: async () => (await import("./commands/trace.ts")).traceCommand(),
+  shard: async () => (await import("./commands/shard.ts")).shardCommand(),
   conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand(),
 };

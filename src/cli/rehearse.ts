@@ -14,7 +14,7 @@ import {
   type RunnableScenario,
   staticCacheKey,
 } from "#src/rehearsal";
-import { formatRun, reportJson, terminalOptions, writeReports } from "#src/report";
+import { formatRun, type RunSummary, reportJson, terminalOptions, type WrittenReport, writeReports } from "#src/report";
 import { predictorOf, predictorTools } from "./predictors.ts";
 import { progress, virtualTime } from "./progress.ts";
 import { packageVersion } from "./version.ts";
@@ -54,25 +54,46 @@ export function scenarioOf(document: object, name: string): RunnableScenario {
   return parseScenario(JSON.stringify(document), name, { plannerSchema: plannerConfigSchema });
 }
 
+/** What of the flags bears on the run itself. */
+export type PlayFlags = Pick<RehearseFlags, "engine" | "bestStatic">;
+
+/** A run, and what run.json says of how it came about. */
+interface Played {
+  record: RunRecord;
+  startedAt: Date;
+  runSeconds: number;
+  metadata: Record<string, unknown>;
+}
+
 /** Runs a scenario, prints and writes what came of it. Returns whether all its expectations held. */
 export async function rehearse(scenario: RunnableScenario, flags: RehearseFlags): Promise<boolean> {
+  const bar = progress();
+  const { record, ...when } = await play(scenario, flags, bar.update).finally(() => bar.done());
+  return presentRun(scenario, record, flags, when);
+}
+
+/** Runs a scenario. */
+export async function play(
+  scenario: RunnableScenario,
+  flags: PlayFlags,
+  update: (text: string) => void,
+): Promise<Played> {
   const startedAt = new Date();
   const started = performance.now();
-  const bar = progress();
   const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
   const horizonMs = rehearsal.workload.horizonMs;
   const record = rehearsal.run({
     engine: flags.engine,
-    onProgress: (nowMs, done) => bar.update(virtualTime(nowMs, horizonMs, done)),
+    onProgress: (nowMs, done) => update(virtualTime(nowMs, horizonMs, done)),
   });
   const runSeconds = (performance.now() - started) / 1000;
-  const best = staticComparison(rehearsal, flags, bar.update);
-  bar.done();
-  return presentRun(scenario, best === null ? record : { ...record, bestStatic: best }, flags, {
+  const best = staticComparison(rehearsal, flags, update);
+  return {
+    record: best === null ? record : { ...record, bestStatic: best },
     startedAt,
     runSeconds,
     metadata: { engine: flags.engine },
-  });
+  };
 }
 
 export interface Presentation {
@@ -102,17 +123,7 @@ export function presentRun(
   }
   if (flags.report) {
     const dir = flags.outputDir ?? resolve("understudy-results", scenario.name);
-    const files = writeReports(judged, dir, {
-      summary,
-      metadata: {
-        startedAt: startedAt.toISOString(),
-        runSeconds,
-        version: packageVersion(),
-        node: process.version,
-        scenario: scenario.file,
-        ...metadata,
-      },
-    });
+    const files = writeRunReports(scenario, judged, dir, summary, { startedAt, runSeconds, metadata });
     if (!flags.quiet) {
       const html = files.find((file) => file.kind === "html")?.path;
       process.stderr.write(`\nRan in ${runSeconds.toFixed(2)} s. Reports in ${dir}${html ? `; open ${html}` : ""}\n`);
@@ -121,12 +132,29 @@ export function presentRun(
   return judged.expectations?.every((expectation) => expectation.passed) ?? true;
 }
 
+/** All report files of a judged run. */
+export function writeRunReports(
+  scenario: RunnableScenario,
+  judged: RunRecord,
+  dir: string,
+  summary: RunSummary,
+  { startedAt, runSeconds, metadata }: Omit<Played, "record">,
+): WrittenReport[] {
+  return writeReports(judged, dir, {
+    summary,
+    metadata: {
+      startedAt: startedAt.toISOString(),
+      runSeconds,
+      version: packageVersion(),
+      node: process.version,
+      scenario: scenario.file,
+      ...metadata,
+    },
+  });
+}
+
 /** What static deployments would have reached: from an earlier search of the same traffic, or searched now if wanted. */
-function staticComparison(
-  rehearsal: Rehearsal,
-  flags: RehearseFlags,
-  update: (text: string) => void,
-): BestStatic | null {
+function staticComparison(rehearsal: Rehearsal, flags: PlayFlags, update: (text: string) => void): BestStatic | null {
   const key = staticCacheKey(rehearsal);
   const known = cachedBestStatic(key);
   if (known !== null || !flags.bestStatic) return known;

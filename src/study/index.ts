@@ -5,3 +5,4 @@ export {
   type ComparePredictorsOptions,
   comparePredictors,
 } from "./compare-predictors.ts";
+export { type OverSeeds, overSeeds } from "./over-seeds.ts";

@@ -1,13 +1,11 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { formatDuration, wallClock } from "#common";
-import { builtinTokenizer, loadTokenizer } from "#mocker/text";
+import { formatDuration } from "#common";
 import {
   aiperfJson,
   type Goodput,
   type GoodputLimit,
   goodRequests,
-  type LoadOptions,
   type LoadProgress,
   type LoadResult,
   loadRecord,
@@ -20,16 +18,18 @@ import {
 } from "#src/loadgen";
 import { metricsTable, type RunSummary, summarize, terminalOptions } from "#src/report";
 import { type LoadFlags, withLoadFlags } from "../load/flags.ts";
-import { parseExtraInputs, parseHeaders } from "../load/target.ts";
+import { loadOptions, loadTarget, openTokenizer } from "../load/options.ts";
+import { loadSharded } from "../load/sharded.ts";
 import { type LoadPlan, loadPlan } from "../load/workload.ts";
 import { progress } from "../progress.ts";
+import { EXIT_INTERRUPTED } from "../sharding/execute.ts";
+import { checkExecutorFlags, type ExecutorFlags, withExecutorFlags } from "../sharding/flags.ts";
 
-/** What a shell reports for a process that Ctrl-C ended. */
-const EXIT_INTERRUPTED = 130;
+type Flags = LoadFlags & ExecutorFlags;
 
 /** `understudy load`: sends load to a server and measures it. */
 export function loadCommand(): Command {
-  return withLoadFlags(new Command("load"))
+  return withExecutorFlags(withLoadFlags(new Command("load")))
     .description("send load to an OpenAI-compatible server and measure what comes back")
     .addHelpText(
       "after",
@@ -40,55 +40,43 @@ Examples:
   $ understudy load --url http://127.0.0.1:8000 --input-file trace.jsonl --fixed-schedule --speedup 2
   $ understudy load --url http://127.0.0.1:8000 --scenario scenarios/library/flash-crowd.yaml --workers 2
   $ understudy load --url http://127.0.0.1:8000 --traffic 'ramp: { requestRate: { from: 1, to: 20 }, isl: 3000, osl: 300, duration: 2m }'
+  $ understudy load --url http://frontend.llm:8000 --request-rate 2000 --executor kubernetes --shards 8 --image understudy:0.1.0
 
 Exit code 1 where requests failed.`,
     )
-    .action(async (flags: LoadFlags) => {
+    .action(async (flags: Flags, self: Command) => {
+      checkExecutorFlags(flags, self);
       process.exitCode = await load(flags);
     });
 }
 
-async function load(flags: LoadFlags): Promise<number> {
-  const tokenizer = flags.tokenizer === "builtin" ? builtinTokenizer() : await loadTokenizer(flags.tokenizer);
+async function load(flags: Flags): Promise<number> {
+  const tokenizer = await openTokenizer(flags);
   const limits = goodputLimits(flags);
   const plan = loadPlan(flags, tokenizer);
-  const target = {
-    url: flags.url,
-    endpoint: flags.endpointType,
-    streaming: flags.streaming,
-    headers: parseHeaders(flags.header ?? []),
-    extraInputs: parseExtraInputs(flags.extraInputs ?? []),
-    ...(flags.apiKey === undefined ? {} : { apiKey: flags.apiKey }),
-    ...(flags.maxCompletionTokens ? { maxTokensField: "max_completion_tokens" as const } : {}),
+  const target = loadTarget(flags);
+  const told = (result: LoadResult, model: string): number => {
+    report(result, model, plan, [...limits, ...scenarioLimits(plan, limits)], flags);
+    if (result.aborted) return EXIT_INTERRUPTED;
+    return result.failures.length > 0 ? 1 : 0;
   };
+  // What pods can reach is not always in reach of who asks for them.
+  if (flags.executor === "kubernetes" || (flags.shards ?? 1) > 1) {
+    const model = flags.executor === "kubernetes" ? flags.model : await resolveModel(target, flags.model);
+    const merged = await loadSharded(flags, plan, model);
+    return merged === null ? EXIT_INTERRUPTED : told(merged.result, merged.model);
+  }
   const model = await resolveModel(target, flags.model);
   const interrupted = new AbortController();
   // Once: a second Ctrl-C ends the process at once.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
   const bar = progress();
-  const options: LoadOptions = {
-    workload: plan.workload,
-    target: { ...target, model },
-    prompts: {
-      tokenizer,
-      seed: plan.seed,
-      format: flags.promptFormat,
-      ...(plan.texts === undefined ? {} : { texts: plan.texts }),
-    },
-    clock: wallClock(flags.timeScale),
-    requestTimeoutMs: flags.requestTimeout,
-    warmupRequests: flags.warmupRequestCount,
-    cancelShare: flags.cancelShare,
-    threads: flags.workers,
-    sendRequestStart: flags.requestStartHeader ?? false,
+  const result = await runLoad({
+    ...loadOptions(flags, plan, tokenizer, { ...target, model }),
     signal: interrupted.signal,
     onProgress: (now) => bar.update(progressText(now, plan)),
-    ...(plan.endMs === undefined ? {} : { endMs: plan.endMs }),
-  };
-  const result = await runLoad(options).finally(() => bar.done());
-  report(result, model, plan, [...limits, ...scenarioLimits(plan, limits)], flags);
-  if (result.aborted) return EXIT_INTERRUPTED;
-  return result.failures.length > 0 ? 1 : 0;
+  }).finally(() => bar.done());
+  return told(result, model);
 }
 
 /** --ttft and --itl are limits like those of --goodput. */

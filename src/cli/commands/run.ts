@@ -2,10 +2,13 @@ import { Command, Option } from "commander";
 import { flagNeeds, flagsExclude } from "../errors.ts";
 import type { LiveFlags } from "../live-run/live-run.ts";
 import { loadScenario, rehearse, withRehearseFlags } from "../rehearse.ts";
+import { seedList } from "../run/seed-list.ts";
+import { checkExecutorFlags, type ExecutorFlags, withExecutorFlags } from "../sharding/flags.ts";
 import { positiveNumber, wholeNumber } from "../values.ts";
 
-interface RunFlags extends LiveFlags {
+interface RunFlags extends LiveFlags, ExecutorFlags {
   live?: true;
+  seeds?: number[];
 }
 
 /** `understudy run`: a scenario file in virtual time, or with real processes. */
@@ -14,6 +17,7 @@ export function runCommand(): Command {
     .description("rehearse a scenario and report what came of it: in virtual time, or live with --live")
     .argument("<scenario...>", "scenario files (YAML)")
     .option("--seed <n>", "another seed than the scenario's", wholeNumber("--seed"))
+    .option("--seeds <list>", "several seeds, such as 1..20 or 1,2,5: one table with means and intervals", seedList)
     .addHelpText(
       "after",
       `
@@ -24,11 +28,18 @@ Examples:
   $ understudy run scenarios/library/sin-5-45-i3000-o300.yaml
   $ understudy run my.yaml --seed 7 --best-static -o results/my
   $ understudy run scenarios/library/*.yaml --quiet
+  $ understudy run my.yaml --seeds 1..20
+  $ understudy run my.yaml --seeds 1..200 --executor kubernetes --shards 20 --image understudy:0.1.0
   $ understudy run my.yaml --live --time-scale 5 --compare
   $ understudy run my.yaml --live --url http://127.0.0.1:8000`,
     )
     .action(async (files: string[], flags: RunFlags, self: Command) => {
       checkFlags(flags, self);
+      checkExecutorFlags(flags, self);
+      if (flags.seeds !== undefined || flags.executor !== undefined || flags.shards !== undefined) {
+        process.exitCode = await runShards(files, flags);
+        return;
+      }
       const codes: number[] = [];
       for (const file of files) {
         const scenario = loadScenario(file, flags.seed);
@@ -40,7 +51,13 @@ Examples:
       }
       process.exitCode = Math.max(...codes);
     });
-  return withLiveFlags(withRehearseFlags(command));
+  return withExecutorFlags(withLiveFlags(withRehearseFlags(command)));
+}
+
+/** What runs elsewhere is loaded only by who wants it. */
+async function runShards(files: string[], flags: RunFlags): Promise<number> {
+  const { runInShards } = await import("../run/shards.ts");
+  return runInShards(files, flags);
 }
 
 /** Servers are loaded only by who wants them. */
@@ -68,6 +85,12 @@ function withLiveFlags(command: Command): Command {
 /** Flags that mean nothing without others, or beside them. */
 function checkFlags(flags: RunFlags, command: Command): void {
   const given = (name: string) => command.getOptionValueSource(name) === "cli";
+  if (flags.seed !== undefined && flags.seeds !== undefined)
+    throw flagsExclude("--seed", "--seeds", "give one of them");
+  if (flags.live) {
+    const why = "a live run is one run, on this machine";
+    for (const name of ["seeds", "executor", "shards"]) if (given(name)) throw flagsExclude("--live", `--${name}`, why);
+  }
   if (!flags.live) {
     for (const name of ["timeScale", "processes", "compare", "url"]) if (given(name)) throw flagNeeds(name, "--live");
   }

@@ -1,0 +1,108 @@
+import { type Command, Option } from "commander";
+import { parseDurationMs } from "#common";
+import { KubernetesClient } from "#planner/connectors";
+import { SHARD_ACCOUNT } from "#src/deployment";
+import { type Executor, KubernetesExecutor, LocalExecutor } from "#src/executor";
+import { flagNeeds } from "../errors.ts";
+import { duration, wholeNumber } from "../values.ts";
+import { imageNeeded } from "./errors.ts";
+
+/** Where shards run, and how many there are. */
+export interface ExecutorFlags {
+  executor?: "local" | "kubernetes";
+  shards?: number;
+  image?: string;
+  kubeconfig?: string;
+  kubeContext?: string;
+  namespace?: string;
+  serviceAccount?: string;
+  readyTimeout?: string;
+  jobDeadline?: string;
+  keep?: true;
+}
+
+const READY = "5m";
+const DEADLINE = "1h";
+/** An API server that restarts is waited for, s. */
+const OUTAGE_MS = 120_000;
+const OF_KUBERNETES = [
+  "image",
+  "kubeconfig",
+  "kubeContext",
+  "namespace",
+  "serviceAccount",
+  "readyTimeout",
+  "jobDeadline",
+  "keep",
+] as const;
+
+export function withExecutorFlags(command: Command): Command {
+  return command
+    .optionsGroup("Where it runs:")
+    .addOption(
+      new Option("--executor <where>", "processes of this machine, or pods of an Indexed Job").choices([
+        "local",
+        "kubernetes",
+      ]),
+    )
+    .option("--shards <n>", "processes, or pods, that share the work", wholeNumber("--shards", 1))
+    .addOption(new Option("--image <image>", "kubernetes: of understudy, of this version").env("UNDERSTUDY_IMAGE"))
+    .option("--kubeconfig <file>", "kubernetes: default $KUBECONFIG, ~/.kube/config, the pod's own account")
+    .option("--kube-context <name>", "kubernetes: default the current one")
+    .option("--namespace <name>", "kubernetes: default the context's")
+    .option("--service-account <name>", `kubernetes: of the pods (default: ${SHARD_ACCOUNT})`)
+    .option(
+      "--ready-timeout <duration>",
+      `kubernetes: until all generators of a load are there (default: ${READY})`,
+      duration("--ready-timeout"),
+    )
+    .option(
+      "--job-deadline <duration>",
+      `kubernetes: of the whole Job (default: ${DEADLINE})`,
+      duration("--job-deadline"),
+    )
+    .option("--keep", "kubernetes: leave the Job and what belongs to it");
+}
+
+/** @throws UserError CLI_FLAG_NEEDS */
+export function checkExecutorFlags(flags: ExecutorFlags, command: Command): void {
+  if (flags.executor === "kubernetes") {
+    if (flags.image === undefined) throw imageNeeded();
+    return;
+  }
+  for (const name of OF_KUBERNETES) {
+    if (command.getOptionValueSource(name) === "cli") throw flagNeeds(name, "--executor kubernetes");
+  }
+}
+
+/** @throws UserError where no cluster can be found */
+export async function withExecutor<Result>(
+  flags: ExecutorFlags & { quiet?: true },
+  use: (executor: Executor) => Promise<Result>,
+): Promise<Result> {
+  if (flags.executor !== "kubernetes") return use(new LocalExecutor());
+  const seconds = (text: string) => Math.max(1, Math.ceil(parseDurationMs(text, "duration") / 1000));
+  const client = await KubernetesClient.open({
+    retry: { deadlineMs: OUTAGE_MS },
+    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    ...(flags.kubeContext === undefined ? {} : { context: flags.kubeContext }),
+    ...(flags.namespace === undefined ? {} : { namespace: flags.namespace }),
+  });
+  try {
+    return await use(
+      new KubernetesExecutor({
+        client,
+        image: flags.image!,
+        serviceAccount: flags.serviceAccount ?? SHARD_ACCOUNT,
+        readySeconds: seconds(flags.readyTimeout ?? READY),
+        deadlineSeconds: seconds(flags.jobDeadline ?? DEADLINE),
+        keep: flags.keep ?? false,
+        onJob: (name) => {
+          if (!flags.quiet) process.stderr.write(`Job ${client.namespace}/${name}\n`);
+        },
+      }),
+    );
+  } finally {
+    await client.close();
+  }
+}
