@@ -9,7 +9,7 @@ import { EtcdServer } from "../etcd.ts";
 import { freePort, waitFor } from "../integration/processes.ts";
 
 /** Those whom the server knows; `admin` may do all, the others what a Role lets them. */
-export type ApiUser = "admin" | "planner" | "frontend" | "runner" | "stranger";
+export type ApiUser = "admin" | "planner" | "frontend" | "executor" | "shard" | "runner" | "stranger";
 
 export interface KubeObject {
   apiVersion?: string;
@@ -20,6 +20,9 @@ export interface KubeObject {
     generation?: number;
     resourceVersion?: string;
     labels?: Record<string, string>;
+    uid?: string;
+    deletionTimestamp?: string;
+    ownerReferences?: { uid: string }[];
   };
   [field: string]: unknown;
 }
@@ -66,7 +69,7 @@ export class KubeApiServer {
     this.#write("sa.pub", publicKey.export({ type: "spki", format: "pem" }).toString());
     this.#write("sa.key", privateKey.export({ type: "pkcs1", format: "pem" }).toString());
     this.#write("audit-policy.yaml", JSON.stringify(AUDIT_POLICY));
-    const users: ApiUser[] = ["admin", "planner", "frontend", "runner", "stranger"];
+    const users: ApiUser[] = ["admin", "planner", "frontend", "executor", "shard", "runner", "stranger"];
     this.#write(
       "tokens.csv",
       users.map((user) => `${user}-token,${user},${user},"${user === "admin" ? "system:masters" : ""}"\n`).join(""),

@@ -16,7 +16,7 @@ export interface Rule {
 /** Of the Role of a component that `understudy manifests` prints. */
 export function printedRules(
   manifest: string,
-  component: "planner" | "global-planner" | "frontend",
+  component: "planner" | "global-planner" | "frontend" | "shard" | "executor",
   { dialect = "1.0", deployment = "mocker" }: { dialect?: DeploymentDialect; deployment?: string } = {},
 ): Rule[] {
   const serving = { ...MANIFEST_DEFAULTS.serving, name: deployment };
