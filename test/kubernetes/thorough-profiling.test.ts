@@ -1,12 +1,15 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
 import { endDeployment, leftBehind, MANIFEST_DEFAULTS, StateFolder } from "#src/deployment";
+import { ensureKubeApiserver, ensureKubectl } from "../../scripts/kube-apiserver.ts";
+import { ensureEtcd } from "../../scripts/test-tools.ts";
 import { role } from "../../src/deployment/manifests/rbac.ts";
 import { CliProcess, waitFor } from "../integration/processes.ts";
-import { describeWithKubernetes } from "../tools.ts";
+import { describeWithTool } from "../tools.ts";
 import { KubeApiServer, type KubeObject } from "./api-server.ts";
 import { installGraphCrds } from "./crds.ts";
 
@@ -27,14 +30,20 @@ const SMALL = [
 /** What a request's Job is told. */
 const REQUEST = { DGDR_NAME: "wish", DGDR_NAMESPACE: NAMESPACE, DGDR_UID: "3f0c8f0e-7d7c-4d7b-9d55-4a5c0d3c7a10" };
 
-await describeWithKubernetes("thorough profiling in a cluster that a runner plays", (tools) => {
+const tools = async () => ({
+  etcd: await ensureEtcd(),
+  kubeApiserver: await ensureKubeApiserver(),
+  kubectl: await ensureKubectl(),
+});
+
+await describeWithTool("thorough profiling in a cluster that a runner plays", tools, (found) => {
   const folder = mkdtempSync(join(tmpdir(), "understudy-profiling-"));
   const state = new StateFolder(join(folder, "state"));
   let server: KubeApiServer;
   let up: CliProcess;
 
   beforeAll(async () => {
-    server = await KubeApiServer.start(tools);
+    server = await KubeApiServer.start(found);
     await installGraphCrds(server, "v1alpha1");
     await server.namespace(NAMESPACE);
     // No more rights than our manifests give a request's Job.
@@ -92,6 +101,12 @@ await describeWithKubernetes("thorough profiling in a cluster that a runner play
         blockOwnerDeletion: true,
       },
     ]);
+    const worker = `${metadata.name}-vllmdecodeworker-0`;
+    const kubeconfig = server.kubeconfig("admin", NAMESPACE);
+    const logs = ["--kubeconfig", kubeconfig, "-n", NAMESPACE, "logs", worker, "--tail", "1"];
+    const lastLine = () => execFileSync(found.kubectl, logs, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const said = await waitFor("kubectl to show a log", async () => attempted(lastLine), PATIENCE_MS);
+    expect(said).toMatch(/^INFO .* Maximum concurrency for [\d,]+ tokens per request: [\d.]+x\n$/);
     interrupted.kill("SIGINT");
     expect((await interrupted.exited).code).toBe(130);
     expect(await items(GRAPHS)).toEqual([]);
@@ -130,3 +145,12 @@ await describeWithKubernetes("thorough profiling in a cluster that a runner play
     expect((await up.exited).code, up.output).toBe(0);
   }, 300_000);
 });
+
+/** Null where it fails, or there is nothing yet. */
+function attempted(ask: () => string): string | null {
+  try {
+    return ask() || null;
+  } catch {
+    return null;
+  }
+}
