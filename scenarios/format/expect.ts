@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseDurationMs, UserError } from "#common";
-import type { Comparator, Expectation } from "../expect.ts";
+import type { Comparator, Expectation, ReplicasWhen } from "../expect.ts";
 import { duration } from "./values.ts";
 
 /** What may be asserted, by name. Times are written as durations and compared in ms. */
@@ -81,18 +81,45 @@ const latency = z.strictObject(
   >,
 );
 
+const runTime = (description: string) =>
+  z
+    .union([z.literal("end").transform(() => Number.POSITIVE_INFINITY), duration(description)])
+    .optional()
+    .meta({ description: `${description}, or end: the end of the run` });
+
 const replicas = z.array(
   z
     .strictObject({
-      at: duration("When, from the start of the run"),
+      at: runTime("At this time, from the start of the run"),
+      from: runTime("From this time on; the start of the run by default"),
+      until: runTime("At all times up to this one"),
+      by: runTime("At some time up to this one"),
       prefill: numeric("Prefill workers that are ready"),
       decode: numeric("Decode workers that are ready"),
       agg: numeric("Workers that are ready, in aggregated mode"),
     })
     .refine((row) => row.prefill !== undefined || row.decode !== undefined || row.agg !== undefined, {
       error: "expected at least one of prefill, decode and agg",
+    })
+    .refine((row) => [row.at, row.until, row.by].filter((given) => given !== undefined).length === 1, {
+      error: "expected exactly one of at, until and by",
+    })
+    .refine((row) => row.at === undefined || row.from === undefined, {
+      error: "expected no from beside at, which is one time",
+      path: ["from"],
+    })
+    .refine((row) => (row.from ?? 0) <= (row.until ?? row.by ?? Number.POSITIVE_INFINITY), {
+      error: "expected from to be no later than until or by",
+      path: ["from"],
     }),
 );
+
+function whenOf({ at, from = 0, until, by }: z.output<typeof replicas>[number]): ReplicasWhen {
+  if (at !== undefined) return { when: "at", fromMs: at, untilMs: at };
+  return until === undefined
+    ? { when: "by", fromMs: from, untilMs: by! }
+    : { when: "throughout", fromMs: from, untilMs: until };
+}
 
 export const expectSchema = z
   .strictObject({
@@ -103,7 +130,9 @@ export const expectSchema = z
     ...(Object.fromEntries(
       Object.entries(LATENCIES).map(([name, text]) => [name, latency.optional().meta({ description: text })]),
     ) as Record<keyof typeof LATENCIES, z.ZodOptional<typeof latency>>),
-    replicas: replicas.optional().meta({ description: "Workers at given times" }),
+    replicas: replicas
+      .optional()
+      .meta({ description: "Workers over time: at a time, at all times until one, or by one" }),
   })
   .transform((written): Expectation[] => {
     const made: Expectation[] = [];
@@ -121,7 +150,7 @@ export const expectSchema = z
       for (const key of ["prefill", "decode", "agg"] as const) {
         for (const condition of row[key] ?? []) {
           const role = key === "prefill" ? "prefill" : "decode";
-          made.push({ kind: "replicas", role, atMs: row.at, path: ["replicas", i, key], ...condition });
+          made.push({ kind: "replicas", role, ...whenOf(row), path: ["replicas", i, key], ...condition });
         }
       }
     }

@@ -162,8 +162,8 @@ describe("measured values", () => {
       worker("decode", 1, { createdMs: 1000, readyMs: 4000, drainingMs: 8000, removedMs: 9000 }),
     ];
     const record = recordOf([GOOD], { endMs: 10_000, workers });
-    const { replicasAt } = measuredValues(record, summarize(record));
-    expect([0, 3999, 4000, 7999, 8000, 9500].map((at) => replicasAt("decode", at))).toEqual([1, 1, 2, 2, 1, 1]);
-    expect(replicasAt("decode", 10_001)).toBeUndefined();
+    const { replicas } = measuredValues(record, summarize(record));
+    expect(replicas("decode")).toEqual({ atMs: [0, 4000, 8000], ready: [1, 2, 1], endMs: 10_000 });
+    expect(replicas("prefill")).toEqual({ atMs: [0], ready: [0], endMs: 10_000 });
   });
 });

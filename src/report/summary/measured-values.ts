@@ -6,8 +6,8 @@ import type { RunSummary } from "./summarize.ts";
 /** What a scenario's `expect:` may ask of a run, by its names. Latencies in ms; NaN where there is no sample. */
 export interface Measured {
   values: Record<string, number>;
-  /** Ready workers of a role at a time, ms; undefined beyond the run. */
-  replicasAt(role: RoleName, atMs: number): number | undefined;
+  /** Ready workers of a role: `ready[i]` from `atMs[i]` on, up to the end of the run. */
+  replicas(role: RoleName): { atMs: number[]; ready: number[]; endMs: number };
 }
 
 export function measuredValues(record: RunRecord, summary: RunSummary): Measured {
@@ -35,7 +35,7 @@ export function measuredValues(record: RunRecord, summary: RunSummary): Measured
       ...statistics("itl", metrics.itlMs),
       ...statistics("e2e", metrics.latencyMs),
     },
-    replicasAt: (role, atMs) => (atMs < 0 || atMs > record.endMs ? undefined : readyAt(record, role, atMs)),
+    replicas: (role) => readyOverTime(record, role),
   };
 }
 
@@ -57,12 +57,25 @@ function prefixHitRate({ requests: table }: RunRecord): number {
   return prompts === 0 ? Number.NaN : cached / prompts;
 }
 
-function readyAt(record: RunRecord, role: RoleName, atMs: number): number {
-  return record.workers.filter((worker) => {
-    const leavesMs = Math.min(
-      worker.drainingMs ?? Number.POSITIVE_INFINITY,
-      worker.removedMs ?? Number.POSITIVE_INFINITY,
-    );
-    return worker.role === role && worker.readyMs <= atMs && atMs < leavesMs;
-  }).length;
+/** One entry for each time at which the number changes, after all that happens at that time. */
+function readyOverTime({ workers, endMs }: RunRecord, role: RoleName): ReturnType<Measured["replicas"]> {
+  const changes = new Map<number, number>([[0, 0]]);
+  const change = (atMs: number, by: number) =>
+    changes.set(Math.max(0, atMs), (changes.get(Math.max(0, atMs)) ?? 0) + by);
+  for (const { role: its, readyMs, drainingMs, removedMs } of workers) {
+    const leavesMs = Math.min(drainingMs ?? Number.POSITIVE_INFINITY, removedMs ?? Number.POSITIVE_INFINITY);
+    if (its !== role || readyMs > endMs || leavesMs <= readyMs) continue;
+    change(readyMs, 1);
+    if (leavesMs <= endMs) change(leavesMs, -1);
+  }
+  const atMs: number[] = [];
+  const ready: number[] = [];
+  let count = 0;
+  for (const [time, by] of [...changes].sort(([a], [b]) => a - b)) {
+    if (time > 0 && by === 0) continue;
+    count += by;
+    atMs.push(time);
+    ready.push(count);
+  }
+  return { atMs, ready, endMs };
 }
