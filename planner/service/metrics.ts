@@ -152,12 +152,18 @@ export class PlannerMetrics {
     const lag = metrics.gauge(name("tick_lag_seconds"), "How late the last tick began, seconds");
     const took = metrics.histogram(name("tick_duration_seconds"), "Duration of ticks, seconds", [], TICK_SECONDS);
     const leads = metrics.gauge(name("is_leader"), "1 where this planner acts");
+    const nextTick = metrics.gauge(
+      name("next_tick_timestamp_seconds"),
+      "When the next tick is due, Unix time in seconds",
+    );
     const problems = metrics.gauge(name("source_problems"), "What the last observation could not get");
     for (const state of LOAD_STATES) loadState.labels(state).set(state === "unset" ? 1 : 0);
     for (const state of THROUGHPUT_STATES) throughputState.labels(state).set(state === "unset" ? 1 : 0);
     for (const action of ACTIONS) actions.labels(action).inc(0);
     metrics.collect(() => {
-      const { counters, gpuHours: hours, isLeader } = service();
+      const { counters, gpuHours: hours, isLeader, nextTickUnixMs } = service();
+      nextTick.clear();
+      if (nextTickUnixMs !== null) nextTick.set(nextTickUnixMs / 1000);
       ticks.setTotal(counters.ticks);
       skipped.setTotal(counters.skipped);
       timeouts.setTotal(counters.timeouts);

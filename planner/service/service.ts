@@ -38,6 +38,8 @@ export class PlannerService {
   #isTicking = false;
   #stopped: Promise<void> | null = null;
   #startMs = 0;
+  /** Number of the tick that is waited for, or under way. */
+  #nextTick = 0;
   #gpuHours = 0;
   #lastCountedMs: number | null = null;
   #lastStatus = "";
@@ -57,6 +59,12 @@ export class PlannerService {
 
   get isLeader(): boolean {
     return this.#options.leadership?.isLeader ?? true;
+  }
+
+  /** Unix ms at which the next tick is due; null before the first start. */
+  get nextTickUnixMs(): number | null {
+    const { clock, planner } = this.#options;
+    return this.#nextTick === 0 ? null : clock.toUnixMs(this.#startMs + this.#nextTick * planner.intervalMs);
   }
 
   get gpuHours(): number {
@@ -115,6 +123,7 @@ export class PlannerService {
     const { clock, planner, sleep } = this.#options;
     const { signal } = this.#stopping;
     for (let number = 1; ; number++) {
+      this.#nextTick = number;
       const plannedMs = this.#startMs + number * planner.intervalMs;
       await sleep(clock.waitMs(plannedMs), signal);
       if (signal.aborted) return;

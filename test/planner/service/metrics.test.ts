@@ -87,6 +87,8 @@ describe("the planner's metrics", () => {
     expect(value("load_scaling_decision", { state: "unset" })).toBe(0);
     expect(value("actions_total", { status: "applied" })).toBe(1);
     expect(value("ticks_total")).toBe(2);
+    // Ticks are due every 5 s of a clock that began at 1.7e9 s, and 10 s have passed.
+    expect(value("next_tick_timestamp_seconds")).toBe(1_700_000_015);
     expect(value("source_problems")).toBe(0);
   });
 
