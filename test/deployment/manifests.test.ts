@@ -72,10 +72,10 @@ describe("the Job of 0.3", () => {
     );
   });
 
-  it("runs our profiler as well, with the same flags", () => {
+  it("runs our profiler as well, with the same flags, told to measure in the cluster", () => {
     const [ours] = build("profiling-job", { flavour: "understudy" });
     expect(podOf(ours!).containers[0]!.command).toEqual(["understudy", "profile"]);
-    expect(podOf(ours!).containers[0]!.args).toEqual(pod.containers[0]!.args);
+    expect(podOf(ours!).containers[0]!.args).toEqual([...pod.containers[0]!.args, "--deploy-to", "kubernetes"]);
   });
 });
 

@@ -55,8 +55,9 @@ export function profilingCluster(flags: ClusterFlags): ProfilingCluster | null {
   };
 }
 
-/** A cluster was named, and nothing is going to be deployed to it: why. */
+/** A cluster was named, and nothing is going to be deployed to it: why. A request's Job names it whatever the request says. */
 export function idleCluster({ strategy, sweep }: ProfilingRequest): string | null {
-  if (sweep.dryRun || strategy === "thorough" || sweep.interpolation === "thorough") return null;
+  if (process.env.DGDR_NAME || sweep.dryRun || strategy === "thorough" || sweep.interpolation === "thorough")
+    return null;
   return "note: --deploy-to kubernetes has no effect: the search is rapid, which estimates; --strategy thorough measures\n";
 }

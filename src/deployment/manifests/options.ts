@@ -47,6 +47,11 @@ export interface ServingOptions {
 
 export const DEFAULT_MODEL = "Qwen/Qwen3-0.6B";
 
+/** Dynamo's profiler measures in the cluster anyway; ours has to be told to. */
+export function deployTo({ flavour }: ManifestOptions): string[] {
+  return flavour === "understudy" ? ["--deploy-to", "kubernetes"] : [];
+}
+
 /** The documents' own targets and ranges. */
 export const MANIFEST_DEFAULTS: Omit<ManifestOptions, "dialect"> = {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: for envsubst

@@ -3,7 +3,7 @@ import { wrongType } from "../errors.ts";
 import { isObject, type JsonObject, objectAt, textAt } from "../graph/json.ts";
 import { mergeByName } from "../merge.ts";
 import type { KubernetesObject } from "../types.ts";
-import { isPlaceholder, type ManifestOptions, PULL_SECRET } from "./options.ts";
+import { deployTo, isPlaceholder, type ManifestOptions, PULL_SECRET } from "./options.ts";
 import { REQUEST_ACCOUNT } from "./rbac.ts";
 import { sampleRequest } from "./requests.ts";
 import { hfToken, JOB_RESOURCES, messageBus } from "./script-job.ts";
@@ -88,7 +88,7 @@ function configJob(parts: RequestParts, options: ManifestOptions): KubernetesObj
           options.flavour === "understudy"
             ? ["understudy", "profile"]
             : ["python", "-m", "benchmarks.profiler.profile_sla"],
-        args: ["--profile-config", stringify(config, { version: "1.1" }), ...discovery],
+        args: ["--profile-config", stringify(config, { version: "1.1" }), ...discovery, ...deployTo(options)],
         resources: profiling.resources ?? JOB_RESOURCES,
         env: [...requestEnv(parts), hfToken(), ...messageBus("$(DGDR_NAMESPACE)")],
         volumeMounts: [
@@ -133,7 +133,7 @@ function specJob(parts: RequestParts, options: ManifestOptions): KubernetesObjec
         image,
         workingDir: "/workspace",
         command: options.flavour === "understudy" ? ["understudy", "profile"] : ["python", "-m", "dynamo.profiler"],
-        args: ["--config", JSON.stringify(spec), "--output-dir", OUTPUT],
+        args: ["--config", JSON.stringify(spec), "--output-dir", OUTPUT, ...deployTo(options)],
         resources: JOB_RESOURCES,
         env: [...requestEnv(parts), hfToken()],
         volumeMounts: [

@@ -1,6 +1,6 @@
 import { HF_SECRET } from "../blueprints.ts";
 import type { KubernetesObject } from "../types.ts";
-import type { ManifestOptions } from "./options.ts";
+import { deployTo, type ManifestOptions } from "./options.ts";
 import { SCRIPT_ACCOUNT } from "./rbac.ts";
 import { resultsClaim } from "./storage.ts";
 
@@ -35,7 +35,7 @@ export function scriptJob(options: ManifestOptions): KubernetesObject[] {
                   options.flavour === "understudy"
                     ? ["understudy", "profile"]
                     : ["python", "benchmarks/profiler/profile_sla.py"],
-                args: scriptArguments(options),
+                args: [...scriptArguments(options), ...deployTo(options)],
                 volumeMounts: [{ name: volume, mountPath: RESULTS }],
               },
             ],
