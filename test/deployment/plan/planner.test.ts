@@ -66,6 +66,36 @@ describe("Dynamo's planner", () => {
     ]);
   });
 
+  it("reads a configuration without what only a cluster knows, and what the runner says", () => {
+    const { template, notes } = configured({
+      backend: "mocker",
+      frontend_urls: ["http://mocker-frontend:8000"],
+      live_dashboard_port: 9999,
+      control_api_port: 0,
+      metric_pulling_prometheus_endpoint: "http://prometheus.monitoring.svc:9090",
+      ttft_ms: 300,
+    });
+    const [file] = template.files.filter(({ mountPath }) => mountPath.endsWith("planner_config.json"));
+    const text = new TextDecoder().decode(file!.content);
+    expect(text).toContain("ttft_ms: 300");
+    expect(text).not.toMatch(/frontend_urls|live_dashboard_port|prometheus/);
+    expect(template.prometheus).toBeNull();
+    expect(notes).toEqual([
+      "Planner: frontend_urls, live_dashboard_port of its configuration left aside: the runner says it",
+      "Planner: the planner scrapes frontend and workers: http://prometheus.monitoring.svc:9090 is within a cluster",
+      "Planner: the planner's environment is local: it scales by the runner",
+    ]);
+    const inline = planned(
+      {
+        command: ["understudy", "planner"],
+        args: ["--config", '{"frontend_urls": ["http://mocker-frontend:8000"], "ttft_ms": 300}'],
+      },
+      { component: { name: "Planner", type: "planner" } },
+    );
+    expect(inline.template.argv.join(" ")).not.toContain("frontend_urls");
+    expect(inline.template.argv.join(" ")).toContain("ttft_ms: 300");
+  });
+
   it("keeps an environment that is not the cluster's, and says so", () => {
     const virtual = configured({ environment: "virtual" });
     expect(virtual.template.argv.slice(-2)).toEqual(["--environment", "virtual"]);

@@ -1,5 +1,7 @@
+import { parse, stringify } from "yaml";
 import { UserError } from "#common";
 import { PLANNER_FLAGS, plannerVariable, type ReadPlannerConfig, readPlannerConfig } from "#planner/config";
+import { isObject } from "../../graph/json.ts";
 import { notMounted } from "../errors.ts";
 import { type FlagRule, type FlagTable, type GivenFlag, readFlags } from "../flags.ts";
 import { mountOf } from "../rewrite-paths.ts";
@@ -101,13 +103,42 @@ function configOf(given: GivenFlag[], source: Source): Config | undefined {
   const flag = given.findLast(({ name }) => name === "config");
   const argument = flag?.value;
   if (flag === undefined || argument === undefined) return undefined;
-  if (/^\s*\{/.test(argument) || argument.includes("\n") || /^[a-z_]+:\s/.test(argument)) return { argument };
   const { scope, mounts } = source;
+  if (/^\s*\{/.test(argument) || argument.includes("\n") || /^[a-z_]+:\s/.test(argument)) {
+    flag.value = withoutSurroundings(argument, scope);
+    return { argument };
+  }
   const path = containerPath(argument, source);
   const file = mounts.files.find(({ mountPath }) => mountPath === path);
   if (file === undefined) throw notMounted(scope.component.containerPath(), "--config", argument);
   flag.value = path;
-  return { argument: path, text: new TextDecoder().decode(file.content) };
+  const text = new TextDecoder().decode(file.content);
+  // It is this component's own copy.
+  file.content = new TextEncoder().encode(withoutSurroundings(text, scope));
+  return { argument: path, text };
+}
+
+/** A configuration without what the runner says, and without a Prometheus that only a cluster knows; as it is where there is none of it. */
+function withoutSurroundings(text: string, scope: Source["scope"]): string {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch {
+    // The planner's own reader says what is wrong with it.
+    return text;
+  }
+  if (!isObject(document)) return text;
+  const dropped = Object.entries(document).filter(([key, value]) => {
+    const field = FIELDS.get(key.replaceAll("_", "-"));
+    if (field === undefined) return false;
+    const isElsewhere = field === "metric_pulling_prometheus_endpoint" && isOfCluster(String(value));
+    return isElsewhere || (OF_THE_RUNNER.has(field) && value !== 0 && value !== null);
+  });
+  if (dropped.length === 0) return text;
+  const names = dropped.map(([key]) => key);
+  const own = names.filter((name) => FIELDS.get(name.replaceAll("_", "-")) !== "metric_pulling_prometheus_endpoint");
+  if (own.length > 0) scope.note(`${own.join(", ")} of its configuration left aside: the runner says it`);
+  return stringify(Object.fromEntries(Object.entries(document).filter(([key]) => !names.includes(key))));
 }
 
 function keptFlag(flag: GivenFlag, { scope }: Source): GivenFlag[] {
@@ -134,7 +165,13 @@ function profileFlag({ document, origins }: ReadPlannerConfig, source: Source): 
 function pathFlags({ document, origins }: ReadPlannerConfig, { mounts }: Source): GivenFlag[] {
   return PLANNER_FLAGS.flatMap(({ name, field }) => {
     const value: unknown = document[field];
-    if (field === "profile_results_dir" || origins.get(field) !== "file" || typeof value !== "string") return [];
+    if (
+      field === "profile_results_dir" ||
+      OF_THE_RUNNER.has(field) ||
+      origins.get(field) !== "file" ||
+      typeof value !== "string"
+    )
+      return [];
     return mountOf(value, mounts.mounts) === undefined ? [] : [{ name, value }];
   });
 }
