@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { UserError } from "#common";
 import type { ClusterOptions } from "#planner/connectors";
 import { holderOf, type RunPlan, type StateFolder } from "#src/deployment";
 import { flagsExclude } from "../errors.ts";
@@ -104,7 +105,13 @@ function clusterOf(files: readonly string[], { kubeconfig, kubeContext, namespac
 /** @throws UserError where the estimator does not know it */
 async function checkSystem(name: string): Promise<void> {
   const { gpuSystem } = await import("#src/estimator");
-  gpuSystem(name);
+  try {
+    gpuSystem(name);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { code, message, hint } = error;
+    throw new UserError({ code, where: "--play-engines", message, ...(hint === undefined ? {} : { hint }) });
+  }
 }
 
 /** A runner has the state folder: it takes the plans over. */
