@@ -17,4 +17,12 @@ export const kvTooSmall = (found: number, needed: number): UserError =>
   });
 
 /** Why one candidate gives no result: it is left out with this reason, and the run goes on. */
-export class CandidateFailed extends Error {}
+export class CandidateFailed extends Error {
+  /** What the user can do about it, where that is known. */
+  readonly remedy: string | undefined;
+
+  constructor(message: string, remedy?: string) {
+    super(message);
+    this.remedy = remedy;
+  }
+}

@@ -163,6 +163,8 @@ export interface SkippedCandidate {
   phase: "prefill" | "decode";
   label: string;
   reason: string;
+  /** What the user can do about it, where the reason itself does not say. */
+  remedy?: string;
 }
 
 export interface SweepResults {

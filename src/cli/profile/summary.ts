@@ -114,14 +114,14 @@ function known(value: number): string {
   return value > 0 ? value.toFixed(2) : "–";
 }
 
-function capacityText({ capacity, request }: ProfilingResult): string[] {
+function capacityText(result: ProfilingResult): string[] {
+  const { capacity, request } = result;
   if (capacity === undefined) return [];
+  const within = missedTargets(result).length === 0 ? " within the targets" : "";
   const { prefillReplicas, decodeReplicas, gpus, requestRate } = capacity;
   const wanted = request.workload.requestRate;
   const serves = `serve ${requestRate.toFixed(2)} requests/s${wanted === undefined ? "" : ` (wanted ${wanted})`}`;
-  return [
-    `${prefillReplicas} prefill and ${decodeReplicas} decode replicas (${gpus} GPUs) ${serves} within the targets.\n`,
-  ];
+  return [`${prefillReplicas} prefill and ${decodeReplicas} decode replicas (${gpus} GPUs) ${serves}${within}.\n`];
 }
 
 /** Of the chosen pair. */
@@ -134,14 +134,19 @@ function costText({ chosen, request, gpuHourPrice }: ProfilingResult): string[] 
   return [`1000 requests take ${total.toFixed(3)} GPU-hours ($${price} at $${gpuHourPrice} a GPU-hour).\n`];
 }
 
-function targetText({ request, sla, chosen, pick }: ProfilingResult): string {
+/** The targets that the choice does not keep. */
+function missedTargets({ request, sla, chosen, pick }: ProfilingResult): string[] {
   const ttft = chosen.prefill?.ttftMs ?? pick?.ttftMs;
   const itl = chosen.decode?.itlMs ?? pick?.itlMs;
-  const missed = [
+  return [
     (ttft ?? 0) > request.sla.ttftMs || sla.ttftMs > request.sla.ttftMs ? "TTFT" : [],
     (itl ?? 0) > request.sla.itlMs || sla.itlMs > request.sla.itlMs ? "ITL" : [],
   ].flat();
-  if (missed.length === 0 || request.sweep.dryRun) return "";
+}
+
+function targetText(result: ProfilingResult): string {
+  const missed = missedTargets(result);
+  if (missed.length === 0 || result.request.sweep.dryRun) return "";
   return `The ${missed.join(" and ")} target is not kept: ${SLA_REMEDIES}.\n`;
 }
 

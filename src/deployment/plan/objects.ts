@@ -1,6 +1,7 @@
 import { wrongType } from "../errors.ts";
 import { isObject, type JsonObject, objectAt, textAt } from "../graph/json.ts";
 import { badPath, objectMissing } from "./errors.ts";
+import { namedNamespace } from "./namespace.ts";
 import { type ManifestDocument, placed } from "./read-manifests.ts";
 
 /** Kinds whose contents deployments refer to. */
@@ -47,8 +48,9 @@ export class DataObjects {
 
   #names(value: unknown, kind: DataKind): string[] {
     if (!isObject(value) || value.kind !== kind || !isObject(value.metadata)) return [];
-    const { name, namespace } = value.metadata;
-    const isHere = namespace === undefined || namespace === null || namespace === this.#namespace;
+    const { name } = value.metadata;
+    const namespace = namedNamespace(value.metadata);
+    const isHere = namespace === undefined || namespace === this.#namespace;
     return isHere && typeof name === "string" ? [name] : [];
   }
 }

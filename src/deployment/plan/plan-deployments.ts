@@ -2,6 +2,7 @@ import { type Graph, readGraph } from "../graph/graph.ts";
 import { isObject } from "../graph/json.ts";
 import { componentPlan } from "./component-plan.ts";
 import { deployedTwice, modelMismatch, noName, notAnObject, nothingToRun, roleTwice } from "./errors.ts";
+import { namedNamespace } from "./namespace.ts";
 import { DataObjects, type LookUp } from "./objects.ts";
 import { type ManifestDocument, placed, placeOf } from "./read-manifests.ts";
 import type { ComponentPlan, DeploymentPlan } from "./types.ts";
@@ -49,7 +50,7 @@ function planOne(
   const graph = readGraph(value);
   const name = graph.name();
   if (name === "") throw noName("metadata.name");
-  const namespace = namespaceOf(graph) ?? options.namespace ?? "default";
+  const namespace = namedNamespace(graph.object.metadata) ?? options.namespace ?? "default";
   const objects = new DataObjects(documents, namespace, options.lookUp);
   const playEngines = options.playEngines ?? null;
   const notes = new Map<string, string[]>();
@@ -89,11 +90,6 @@ function unusedDocuments(documents: readonly ManifestDocument[]): string[] {
   const used = ["DynamoGraphDeployment", "ConfigMap", "Secret"];
   const kinds = [...new Set(documents.map(({ value }) => kindOf(value)))].filter((kind) => !used.includes(kind));
   return kinds.length === 0 ? [] : [`beside the deployment left aside: ${kinds.join(", ")}`];
-}
-
-function namespaceOf(graph: Graph): string | undefined {
-  const namespace: unknown = graph.object.metadata?.namespace;
-  return typeof namespace === "string" && namespace !== "" ? namespace : undefined;
 }
 
 function kindOf(value: unknown): string {

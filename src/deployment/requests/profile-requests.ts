@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { requestFailed } from "../errors.ts";
 import { isObject } from "../graph/json.ts";
+import { namedNamespace } from "../plan/namespace.ts";
 import { type ManifestDocument, placeOf } from "../plan/read-manifests.ts";
 import { generatedDeployment } from "./generated.ts";
 import { ProfilingRuns } from "./profiling-runs.ts";
@@ -79,7 +80,8 @@ function isRequest(value: unknown): boolean {
 
 /** What an API server would add: a name of its own, which is that of its contents here. */
 function requestOf(value: Record<string, unknown>, preset: string): ProfiledRequest {
-  const { name = "request", namespace = preset } = (value.metadata ?? {}) as { name?: string; namespace?: string };
+  const { name = "request" } = (value.metadata ?? {}) as { name?: string };
+  const namespace = namedNamespace(value.metadata) ?? preset;
   const uid = createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 12);
   return { ...value, metadata: { name, namespace, uid } };
 }

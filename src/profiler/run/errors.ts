@@ -12,7 +12,7 @@ export const nothingToPick = (phases: readonly string[], skipped: readonly Skipp
     code: "PROFILER_NOTHING_TO_PICK",
     exitCode: 1,
     message: `no candidate gave a ${phases.join(" or a ")} result${reasons(skipped)}`,
-    hint: SLA_REMEDIES,
+    hint: remediesFor(skipped),
   });
 
 export const noDgd = (skipped: readonly SkippedCandidate[]): UserError =>
@@ -20,7 +20,7 @@ export const noDgd = (skipped: readonly SkippedCandidate[]): UserError =>
     code: "PROFILER_NO_DGD",
     exitCode: 1,
     message: `Profiler did not produce a DGD config.${skipped.length === 0 ? " No mapping of this model fits the hardware" : reasons(skipped)}`,
-    hint: SLA_REMEDIES,
+    hint: remediesFor(skipped),
   });
 
 export const tooManyGpus = (engines: string, needed: number, there: number): UserError =>
@@ -78,4 +78,11 @@ function reasons(skipped: readonly SkippedCandidate[]): string {
   ];
   const shown = distinct.slice(0, 4).join("; ");
   return `: ${shown}${distinct.length > 4 ? `; and ${distinct.length - 4} more` : ""}`;
+}
+
+/** What the reasons themselves suggest where all of them do, else what helps in general. */
+function remediesFor(skipped: readonly SkippedCandidate[]): string {
+  const own = [...new Set(skipped.map(({ remedy }) => remedy))];
+  const isKnown = own.length > 0 && own.length <= 2 && own.every((remedy) => remedy !== undefined);
+  return isKnown ? own.join("; ") : SLA_REMEDIES;
 }

@@ -35,7 +35,7 @@ export function rapidSource(options: RapidSourceOptions): EngineSource {
         return { ...engine, mapping };
       } catch (error) {
         if (!(error instanceof UserError) || FATAL.has(error.code)) throw error;
-        throw new CandidateFailed(error.message);
+        throw new CandidateFailed(error.message, error.hint);
       }
     },
     close: async () => {

@@ -39,7 +39,8 @@ export async function withCandidate<Result>(
     signal.throwIfAborted();
     if (!(error instanceof CandidateFailed)) throw error;
     log.warning(`Skipping ${phase} candidate ${mapping.label} (${mapping.layout.gpus} GPUs): ${error.message}`);
-    return { skipped: { phase, label: mapping.label, reason: error.message } };
+    const { message: reason, remedy } = error;
+    return { skipped: { phase, label: mapping.label, reason, ...(remedy !== undefined && { remedy }) } };
   } finally {
     await engine?.close();
   }

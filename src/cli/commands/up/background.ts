@@ -25,15 +25,18 @@ export async function startInBackground(state: StateFolder, args: readonly strin
     hasEnded = true;
   });
   while (readControlAddress(state)?.pid !== child.pid) {
-    if (hasEnded)
-      throw backgroundFailed(
-        state.log,
-        readFileSync(state.log, "utf8")
-          .trim()
-          .replace(/^error: /, ""),
-      );
+    if (hasEnded) {
+      const [code] = (await ended) as [number | null];
+      throw backgroundFailed(state.log, lastError(readFileSync(state.log, "utf8")), code === 2 ? 2 : 1);
+    }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   child.unref();
   return child.pid!;
+}
+
+/** What it said at its end: the error, without the notes before it. */
+function lastError(log: string): string {
+  const begin = /^error: (?![\s\S]*^error: )/m.exec(log);
+  return begin === null ? log.trim() : log.slice(begin.index + begin[0].length).trim();
 }

@@ -89,12 +89,12 @@ export function ofTheRunner(flag: string, pid: number): UserError {
   });
 }
 
-export function backgroundFailed(log: string, words: string): UserError {
+export function backgroundFailed(log: string, words: string, exitCode: 1 | 2): UserError {
   return new UserError({
     code: "RUNNER_DID_NOT_START",
     where: log,
     message: `the runner in the background ended: ${words || "it said nothing"}`,
-    exitCode: 1,
+    exitCode,
   });
 }
 
