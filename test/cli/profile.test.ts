@@ -117,6 +117,34 @@ describe("understudy profile with flags", () => {
     expect(stdout).toMatch(/The TTFT and ITL target is not kept: relax the SLA, .*smaller or quantized model\./);
   });
 
+  it("says of a load within the targets only where they are kept", () => {
+    const within = /serve [\d.]+ requests\/s within the targets\./;
+    expect(profile(...qwen, ...targets).stdout).toMatch(within);
+    const { stdout } = profile(...qwen, "--isl", "3000", "--osl", "150", "--ttft", "5", "--itl", "1");
+    expect(stdout).toMatch(/serve [\d.]+ requests\/s\.\n/);
+    expect(stdout).not.toMatch(within);
+  });
+
+  it("[R167] tells how many GPUs the heads allow where every candidate has too many", () => {
+    const gpus = ["--min-num-gpus-per-engine", "8", "--max-num-gpus-per-engine", "8"];
+    const small = [
+      "--model",
+      "Qwen/Qwen3-0.6B",
+      "--backend",
+      "vllm",
+      "--gpu",
+      "h200_sxm",
+      "--search-strategy",
+      "rapid",
+    ];
+    const { status, stderr } = profile(...small, ...gpus, "--isl", "1000", "--osl", "100");
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      "AssertionError: num_heads 16 should be divisible by tp_size 8 and the division result should be >= 4",
+    );
+    expect(stderr).toMatch(/hint: 16 attention heads allow at most 4 GPUs an engine .* or profile online/);
+  });
+
   it("[R129] writes to profiling_results where nothing else is said", () => {
     runUnderstudy(folder, "profile", ...qwen, ...targets, "--dry-run", "--quiet");
     expect(readdirSync(join(folder, "profiling_results"))).toContain("config_with_planner.yaml");

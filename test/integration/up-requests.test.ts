@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -78,6 +80,25 @@ it(
     expect(output).toContain("dgdr.yaml:1:1");
     expect(output).toContain("Only one of 'concurrency' or 'requestRate' can be provided, not both.");
     expect(state.deployments()).toEqual([]);
+  },
+  PATIENCE_MS,
+);
+
+it(
+  "in the background ends with its own error and exit code, without the notes before it",
+  async () => {
+    const { folder, state } = folderOfTest();
+    const file = join(folder, "dgdr.yaml");
+    writeFileSync(file, stringify(REQUEST));
+    const other = createServer();
+    other.listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as AddressInfo;
+    const { code, output } = await up(file, state, "--port", String(port), "--detach");
+    other.close();
+    expect(code).toBe(2);
+    expect(output).toContain(`the runner in the background ended: --port: port ${port} is taken by another process`);
+    expect(output).not.toMatch(/ended: note/);
   },
   PATIENCE_MS,
 );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { placeOf } from "../../../src/deployment/plan/read-manifests.ts";
-import { configMap, mocker, planned, plansOf, refusal } from "./support.ts";
+import { configMap, mocker, oneComponent, planned, plansOf, refusal } from "./support.ts";
 
 const worker = (name: string, mode: string, model = "m") => ({
   name,
@@ -146,6 +146,22 @@ describe("the plan of a deployment", () => {
     );
     expect(plans.map(({ namespace, name }) => `${namespace}/${name}`)).toEqual(["mine/d", "n/b"]);
     expect(plans[0]!.notes).toEqual(["beside the deployment left aside: PersistentVolumeClaim"]);
+  });
+
+  it("takes a namespace that nothing has filled in for none, in ConfigMaps beside it, too", () => {
+    const namespace = "$" + "{NAMESPACE}";
+    const mounting = {
+      ...mocker("--model-name", "m"),
+      volumeMounts: [{ name: "v", mountPath: "/m" }],
+    };
+    const pod = { volumes: [{ name: "v", configMap: { name: "c" } }] };
+    const unfilled = JSON.parse(oneComponent(mounting, { pod })) as { metadata: object };
+    const beside = configMap("c", { k: "data" }) as { metadata: object };
+    const text = [unfilled, beside]
+      .map((object) => JSON.stringify({ ...object, metadata: { ...object.metadata, namespace } }))
+      .join("\n---\n");
+    expect(plansOf(text)[0]!.namespace).toBe("default");
+    expect(plansOf(text, { namespace: "mine" })[0]!.namespace).toBe("mine");
   });
 
   it("serves one model", () => {

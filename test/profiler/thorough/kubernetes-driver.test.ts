@@ -133,6 +133,40 @@ describe("candidates in a cluster", () => {
     expect(cluster.graphs.size).toBe(0);
   });
 
+  it("say at once, and once, what pods can't start for, with what helps, and again where they are given up", async () => {
+    const { cluster, driver, warnings, workFolder } = await made({ pollMs: 20 });
+    const pull = (reason: string) => ({
+      name: "main",
+      ready: false,
+      restartCount: 0,
+      state: { waiting: { reason, message: "failed to authorize: 401 Unauthorized" } },
+    });
+    const wait = (name: string, reason: string) =>
+      cluster.addPod(name, "VllmDecodeWorker", { status: { containerStatuses: [pull(reason)] } });
+    cluster.created = ({ metadata: { name } }) => {
+      const conditions = [
+        { type: "PodScheduled", status: "False", reason: "Unschedulable", message: "3 Insufficient nvidia.com/gpu" },
+      ];
+      cluster.addPod(name, "Frontend", { status: { containerStatuses: [], conditions } });
+      wait(name, "ErrImagePull");
+      cluster.setStatus(name, PENDING);
+    };
+    const trial = await driver.apply(named("trial-1"), { workFolder });
+    const failure = trial.waitReady(1_500, signal()).catch((error: unknown) => error as Error);
+    const pulling =
+      /^pod trial-1-vllmdecodeworker-0: ErrImagePull: failed to authorize: 401 Unauthorized \(.*image-pull-secret/;
+    await vi.waitFor(() => expect(warnings).toContainEqual(expect.stringMatching(pulling)));
+    wait("trial-1", "ImagePullBackOff");
+    expect((await failure) as Error).toMatchObject({
+      message: expect.stringMatching(
+        /^Deployment failed to become ready within 1\.5s \(Resources not ready: .*; pod trial-1-frontend-0: Unschedulable: 3 Insufficient nvidia\.com\/gpu \(fewer GPUs.*; pod trial-1-vllmdecodeworker-0: ImagePullBackOff: /,
+      ),
+    });
+    expect(warnings.filter((text) => /Image/.test(text))).toHaveLength(1);
+    expect(warnings.filter((text) => /Unschedulable/.test(text))).toHaveLength(1);
+    await driver.close();
+  });
+
   it("that fail, that crash again and again, or that somebody deletes are given up at once", async () => {
     const { cluster, driver, workFolder } = await made();
     cluster.created = ({ metadata: { name } }) =>

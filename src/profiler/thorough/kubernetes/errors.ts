@@ -45,3 +45,20 @@ export const crashLoop = (pod: string, restarts: number, reason: string): string
   `pod ${pod} was restarted ${restarts} times${reason === "" ? "" : ` (${reason})`}`;
 
 export const deletedByOthers = (name: string): string => `${name} was deleted by somebody else`;
+
+/** A pod that can't start, in the cluster's words, and what helps. */
+export function podStuck(pod: string, reason: string, message: string): string {
+  const remedy = stuckRemedy(reason);
+  return `pod ${pod}: ${reason}${message === "" ? "" : `: ${message.trim()}`}${remedy === "" ? "" : ` (${remedy})`}`;
+}
+
+function stuckRemedy(reason: string): string {
+  if (/Image/.test(reason)) {
+    return (
+      "the cluster can't pull the image: does it exist, is the pull secret in the namespace, and does the pod's ServiceAccount name it? " +
+      "`understudy manifests image-pull-secret` prints one"
+    );
+  }
+  if (reason === "Unschedulable") return "fewer GPUs an engine (--max-num-gpus-per-engine), or more nodes";
+  return reason === "CreateContainerConfigError" ? "a Secret or ConfigMap that it names is missing" : "";
+}

@@ -19,11 +19,12 @@ export interface PodObject {
   status?: {
     phase?: string;
     podIP?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
     containerStatuses?: {
       name: string;
       ready?: boolean;
       restartCount?: number;
-      state?: { waiting?: { reason?: string }; terminated?: { reason?: string } };
+      state?: { waiting?: { reason?: string; message?: string }; terminated?: { reason?: string } };
       lastState?: { terminated?: { reason?: string } };
     }[];
   };
@@ -72,4 +73,27 @@ export function mainContainer({ spec }: PodObject) {
 /** By their names, `decode-10` after `decode-9`. */
 export function byName(a: PodObject, b: PodObject): number {
   return a.metadata.name.localeCompare(b.metadata.name, "en", { numeric: true });
+}
+
+/** kubelet's words for a container that can't be started as it is. */
+const STUCK = new Set([
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "InvalidImageName",
+  "ErrImageNeverPull",
+  "CreateContainerConfigError",
+  "CreateContainerError",
+]);
+
+/** What keeps a pod from starting that does not pass by itself, in the words of scheduler and kubelet; null where nothing does. */
+export function hindranceOf({ status }: PodObject): { reason: string; message: string } | null {
+  const unplaced = status?.conditions?.find(
+    ({ type, reason }) => type === "PodScheduled" && reason === "Unschedulable",
+  );
+  if (unplaced?.status === "False") return { reason: "Unschedulable", message: unplaced.message ?? "" };
+  for (const { state } of status?.containerStatuses ?? []) {
+    const { reason = "", message = "" } = state?.waiting ?? {};
+    if (STUCK.has(reason)) return { reason, message };
+  }
+  return null;
 }

@@ -7,8 +7,8 @@ import { type CandidatePart, candidateParts } from "../candidate-parts.ts";
 import type { PlannedWork, TrialDeployment } from "../driver.ts";
 import { lastWords, notReadyInTime } from "../errors.ts";
 import { endpointUrl, untilServed } from "./endpoint.ts";
-import { crashLoop, deletedByOthers, deploymentFailed } from "./errors.ts";
-import { type GraphObject, graphsPath, mainStatus, type PodObject, verdictOf } from "./objects.ts";
+import { crashLoop, deletedByOthers, deploymentFailed, podStuck } from "./errors.ts";
+import { type GraphObject, graphsPath, hindranceOf, mainStatus, type PodObject, verdictOf } from "./objects.ts";
 import { podsByComponent, savePodLogs } from "./pods.ts";
 
 /** As Dynamo's profiler looks, ms; a watch tells sooner. */
@@ -43,6 +43,9 @@ export class KubernetesTrial implements TrialDeployment {
   readonly #path: string;
   readonly #parts: CandidatePart[];
   readonly #logs = new Map<string, string[]>();
+  /** What pods can't start for, as last seen. */
+  #stuck: readonly string[] = [];
+  readonly #told = new Set<string>();
   #mayWatch = true;
   #deleting: Promise<void> | null = null;
 
@@ -68,7 +71,7 @@ export class KubernetesTrial implements TrialDeployment {
         if (found.verdict === "ready") break;
         if (found.verdict === "failed")
           throw new CandidateFailed(deploymentFailed(this.name, message, await this.#tail()));
-        await this.#checkRestarts();
+        await this.#checkPods();
         await this.#changed(graph.metadata.resourceVersion, both);
       }
       const pods = await this.#pods();
@@ -79,8 +82,10 @@ export class KubernetesTrial implements TrialDeployment {
       signal.throwIfAborted();
       if (!late.signal.aborted) throw error;
       const seconds = Number((timeoutMs / 1000).toPrecision(6));
-      const what = message === "" ? "" : ` (${message})`;
-      throw new CandidateFailed(`${notReadyInTime(seconds, "")}${what}${await this.#tail()}`);
+      const what = [message, ...this.#stuck].filter((text) => text !== "").join("; ");
+      throw new CandidateFailed(
+        `${notReadyInTime(seconds, "")}${what === "" ? "" : ` (${what})`}${await this.#tail()}`,
+      );
     } finally {
       clearTimeout(timer);
     }
@@ -152,8 +157,21 @@ export class KubernetesTrial implements TrialDeployment {
     }
   }
 
-  async #checkRestarts(): Promise<void> {
-    for (const pod of [...(await this.#pods()).values()].flat()) {
+  /** Gives up what crashes again and again; what can't start may be mended while it is waited for, so that is only told, once. */
+  async #checkPods(): Promise<void> {
+    const pods = [...(await this.#pods()).values()].flat();
+    const stuck = pods.flatMap((pod) => {
+      const found = hindranceOf(pod);
+      return found === null ? [] : [{ ...found, pod: pod.metadata.name }];
+    });
+    this.#stuck = stuck.map(({ pod, reason, message }) => podStuck(pod, reason, message));
+    for (const { pod, reason, message } of stuck) {
+      // ErrImagePull and ImagePullBackOff take turns.
+      const kind = `${pod} ${/Image/.test(reason) ? "image" : reason}`;
+      if (!this.#told.has(kind)) this.#options.warn(podStuck(pod, reason, message));
+      this.#told.add(kind);
+    }
+    for (const pod of pods) {
       const status = mainStatus(pod);
       const restarts = status?.restartCount ?? 0;
       if (restarts < MOST_RESTARTS || status?.ready) continue;
