@@ -66,7 +66,7 @@ describe.each([...new Set(blocks.map((block) => block.file))])("commands in %s",
     clearTimeout(timeout);
     killGroup();
     closeSync(file);
-    return { status, output: readFileSync(output, "utf8").slice(-3000) };
+    return { status, output: readFileSync(output, "utf8") };
   }
 
   const own = blocks.filter((block) => block.file === file);
@@ -81,7 +81,8 @@ describe.each([...new Set(blocks.map((block) => block.file))])("commands in %s",
       const runnable = hasReference || !block.marks.includes(NEEDS_REFERENCE);
       it.runIf(runnable)(`${place} runs: ${title}`, { timeout: BLOCK_TIMEOUT_MS + 10_000 }, async () => {
         const { status, output } = await bash(block);
-        expect(status, output).toBe(0);
+        expect(status, output.slice(-3000)).toBe(0);
+        for (const line of block.printed) expect(output).toMatch(asPattern(line));
       });
     }
     it(`${place} has only marks that are known`, () => {
@@ -89,3 +90,9 @@ describe.each([...new Set(blocks.map((block) => block.file))])("commands in %s",
     });
   }
 });
+
+/** A line as a page shows it: `…` stands for anything within a line. */
+function asPattern(line: string): RegExp {
+  const parts = line.trim().split("…");
+  return new RegExp(parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(".*"));
+}
