@@ -138,7 +138,7 @@ describe("understudy profile with flags", () => {
       "rapid",
     ];
     const { status, stderr } = profile(...small, ...gpus, "--isl", "1000", "--osl", "100");
-    expect(status).toBe(1);
+    expect(status!.status).toBe("failed");
     expect(stderr).toContain(
       "AssertionError: num_heads 16 should be divisible by tp_size 8 and the division result should be >= 4",
     );
