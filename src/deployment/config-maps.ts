@@ -5,7 +5,7 @@ import type { KubernetesObject, RenderPlan } from "./types.ts";
 export const PROFILE_MOUNT = "/workspace/profiling_results";
 /** Where the planner of 1.0 finds its settings. */
 export const PLANNER_CONFIG_MOUNT = "/workspace/planner_config";
-const PLANNER_CONFIG_FILE = "planner_config.json";
+export const PLANNER_CONFIG_FILE = "planner_config.json";
 export const PLANNER_CONFIG_PATH = `${PLANNER_CONFIG_MOUNT}/${PLANNER_CONFIG_FILE}`;
 
 /** Fixed in 0.8; told apart by four hex digits in 1.0. */
@@ -13,7 +13,7 @@ export function profileDataName(plan: RenderPlan, dialect: string): string {
   return dialect === "1.0" ? `planner-profile-data-${plan.suffix.profileData}` : "planner-profile-data";
 }
 
-export function plannerConfigName(plan: RenderPlan): string {
+export function plannerConfigName(plan: Pick<RenderPlan, "suffix">): string {
   return `planner-config-${plan.suffix.plannerConfig}`;
 }
 

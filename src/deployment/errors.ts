@@ -110,11 +110,11 @@ function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
-export const clusterLacksDynamo = (server: string): UserError =>
+export const clusterLacksDynamo = (server: string, expected = "nvidia.com/v1beta1 or nvidia.com/v1alpha1"): UserError =>
   new UserError({
     code: "DEPLOYMENT_CLUSTER_LACKS_DYNAMO",
     where: server,
-    message: "found no DynamoGraphDeployments in its API, expected nvidia.com/v1beta1 or nvidia.com/v1alpha1",
+    message: `found no DynamoGraphDeployments in its API, expected ${expected}`,
     hint: "install Dynamo's CustomResourceDefinitions first (the chart dynamo-crds has them); its operator is not needed",
   });
 
@@ -133,6 +133,26 @@ export const clusterUnreachable = (server: string, error: Error): UserError =>
     hint: "kubectl with the same kubeconfig shows whether the server answers and what the account may do",
     exitCode: 1,
     cause: error,
+  });
+
+export const alreadyThere = (object: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_ALREADY_THERE",
+    where: object,
+    message: "there is one of this name already",
+    hint: "another run may be under way; what one that was killed has left: kubectl delete dgd,configmap,serviceaccount,role,rolebinding -l understudy.dev/rehearsal=NAME",
+  });
+
+export const deploymentFailed = (place: string, why: string): UserError =>
+  new UserError({ code: "DEPLOYMENT_FAILED", where: place, message: `the deployment has failed: ${why}`, exitCode: 1 });
+
+export const notReadyInTime = (place: string, seconds: number, why: string): UserError =>
+  new UserError({
+    code: "DEPLOYMENT_NOT_READY",
+    where: place,
+    message: `the deployment was not ready within ${seconds} s${why === "" ? "" : `: ${why}`}`,
+    hint: "Dynamo's operator must run there, or understudy up --kubeconfig play it",
+    exitCode: 1,
   });
 
 export const namespacePlayed = (node: string, holder: string): UserError =>

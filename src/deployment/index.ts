@@ -1,3 +1,5 @@
+export { AppliedDeployment, type AppliedOptions, type ReplicaCounts } from "./applied/applied-deployment.ts";
+export { graphName, type RehearsedParts, rehearsedDeployment } from "./applied/rehearsed.ts";
 export {
   type CandidateOptions,
   type CandidateWorker,

@@ -25,3 +25,32 @@ export function notReady(name: string, seconds: number, stderr: string): UserErr
 export function interrupted(signal: string): UserError {
   return new UserError({ code: "LIVE_INTERRUPTED", message: `ended by ${signal}`, exitCode: 1 });
 }
+
+/** A scenario that is to be a deployment in a cluster says something that can't be told there. */
+export function notInCluster(where: string, why: string): UserError {
+  return new UserError({
+    code: "LIVE_NOT_IN_CLUSTER",
+    where,
+    message: why,
+    hint: "without --kubeconfig it runs live with processes of its own",
+  });
+}
+
+export function otherTimeScale(flag: number, found: number): UserError {
+  return new UserError({
+    code: "LIVE_OTHER_TIME_SCALE",
+    where: "--time-scale",
+    message: `found ${flag}, but the deployment's workers run at ${found}`,
+    hint: "who plays the cluster says how fast its clocks go (understudy up --time-scale); leave the flag out to take that",
+  });
+}
+
+export function frontendUnreachable(where: string, why: string): UserError {
+  return new UserError({
+    code: "LIVE_FRONTEND_UNREACHABLE",
+    where,
+    message: `the deployment's frontend can't be reached from here: ${why}`,
+    hint: "kubectl port-forward to it, and --url http://127.0.0.1:PORT",
+    exitCode: 1,
+  });
+}

@@ -165,7 +165,7 @@ function plannerLoop(
 }
 
 /** As the simulator has it: the last request's end, the traffic's end at least, the limit at most. */
-function runEndMs(load: LoadResult, { endMs, minEndMs = 0 }: Rehearsal["simulation"]): number {
+export function runEndMs(load: LoadResult, { endMs, minEndMs = 0 }: Rehearsal["simulation"]): number {
   if (endMs !== undefined && load.counts.unfinished > 0) return endMs;
   return Math.max(load.endMs, minEndMs);
 }
@@ -200,11 +200,11 @@ function liveRecord(
 
 const NO_LAG: Lateness = { count: 0, meanMs: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
 
-function realLateness({ count, meanMs, p99Ms, maxMs }: LoadResult["lateness"], timeScale: number) {
+export function realLateness({ count, meanMs, p99Ms, maxMs }: LoadResult["lateness"], timeScale: number) {
   return { count, meanMs: meanMs / timeScale, p99Ms: p99Ms / timeScale, maxMs: maxMs / timeScale };
 }
 
-function reasonOf(signal: AbortSignal): Error {
+export function reasonOf(signal: AbortSignal): Error {
   return signal.reason instanceof Error && signal.reason.name !== "AbortError"
     ? signal.reason
     : interrupted("its caller");

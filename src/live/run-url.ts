@@ -3,7 +3,7 @@ import type { Expectation } from "#scenarios";
 import { loadRecord, resolveModel, runLoad } from "#src/loadgen";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
-import type { LiveRun, LiveRunOptions } from "./run-live.ts";
+import { type LiveRun, type LiveRunOptions, realLateness } from "./run-live.ts";
 
 export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
   url: string;
@@ -41,9 +41,7 @@ export async function runAtUrl(
     mode: prefill === null ? "agg" : "disagg",
     feasible: feasibleRequests(simulation, workload, idlePrefills(simulation).actual),
   });
-  const { count, meanMs, p99Ms, maxMs } = load.lateness;
-  const inReal = (ms: number) => ms / timeScale;
-  const generator = { count, meanMs: inReal(meanMs), p99Ms: inReal(p99Ms), maxMs: inReal(maxMs) };
+  const generator = realLateness(load.lateness, timeScale);
   return { record: labelled(record), timeScale, lag: { generator }, warnings: load.warnings.map(({ text }) => text) };
 }
 

@@ -102,10 +102,21 @@ describe("understudy run --live", () => {
     [["--live", "--model", "x"], "--model", "--url"],
     [["--live", "--compare", "--url", "http://127.0.0.1:1"], "--compare", "twin"],
     [["--live", "--best-static"], "--best-static", "virtual time"],
+    [["--live", "--kubeconfig", "kc", "--compare"], "--compare", "--kubeconfig"],
+    [["--live", "--kube-context", "kc", "--processes", "2"], "--processes", "--kube-context"],
+    [["--live", "--kubeconfig", "kc", "--url", "http://127.0.0.1:1", "--model", "m"], "--model", "--kubeconfig"],
+    [["--live", "--kubeconfig", "kc", "--keep"], "--keep", "--executor kubernetes"],
+    [["--live", "--namespace", "n"], "--namespace", "--executor kubernetes"],
   ])("refuses flags that mean nothing: %j", async (flags, ...named) => {
     const { status, stderr } = await run("short.yaml", "--no-report", ...flags);
     expect(status).toBe(2);
     for (const name of named) expect(stderr).toContain(name);
+  });
+
+  it("refuses what a deployment in a cluster can't be told, with its place", async () => {
+    const { status, stderr } = await run("short.yaml", "--live", "--kubeconfig", "none", "--no-report");
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/short\.yaml:1:\d+.*plays a profile, and this one has none/s);
   });
 
   it("refuses faults, with their place", async () => {

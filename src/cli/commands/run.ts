@@ -31,11 +31,12 @@ Examples:
   $ understudy run my.yaml --seeds 1..20
   $ understudy run my.yaml --seeds 1..200 --executor kubernetes --shards 20 --image understudy:0.1.0
   $ understudy run my.yaml --live --time-scale 5 --compare
-  $ understudy run my.yaml --live --url http://127.0.0.1:8000`,
+  $ understudy run my.yaml --live --url http://127.0.0.1:8000
+  $ understudy run my.yaml --live --kubeconfig ~/.kube/config --namespace mocker   # as a deployment of that cluster`,
     )
     .action(async (files: string[], flags: RunFlags, self: Command) => {
       checkFlags(flags, self);
-      checkExecutorFlags(flags, self);
+      if (!isInCluster(flags)) checkExecutorFlags(flags, self);
       if (flags.seeds !== undefined || flags.executor !== undefined || flags.shards !== undefined) {
         process.exitCode = await runShards(files, flags);
         return;
@@ -68,11 +69,21 @@ async function runLiveScenario(scenario: ReturnType<typeof loadScenario>, flags:
 
 function withLiveFlags(command: Command): Command {
   return command
-    .option("--live", "on the wall clock, with a frontend and workers as processes of their own")
-    .option("--time-scale <k>", "live: run k times as fast as the wall clock", positiveNumber("--time-scale"), 1)
+    .option(
+      "--live",
+      "on the wall clock, with a frontend and workers as processes of their own; with --kubeconfig as a deployment of that cluster",
+    )
+    .option(
+      "--time-scale <k>",
+      "live: run k times as fast as the wall clock (default: 1; in a cluster what its workers run at)",
+      positiveNumber("--time-scale"),
+    )
     .option("--processes <n>", "live: processes that share the workers of a role", wholeNumber("--processes", 1), 1)
     .option("--compare", "live: run the virtual twin too, and show how they differ")
-    .option("--url <url>", "live: send the traffic to this server; nothing is started, no planner runs")
+    .option(
+      "--url <url>",
+      "live: send the traffic to this server; nothing is started, no planner runs; with --kubeconfig the deployment's frontend",
+    )
     .option("--model <name>", "with --url: the model to ask for (default: the only one there is)")
     .addOption(
       new Option("--endpoint-type <type>", "with --url: which endpoint")
@@ -94,6 +105,10 @@ function checkFlags(flags: RunFlags, command: Command): void {
   if (!flags.live) {
     for (const name of ["timeScale", "processes", "compare", "url"]) if (given(name)) throw flagNeeds(name, "--live");
   }
+  if (isInCluster(flags)) {
+    checkClusterFlags(flags, given);
+    return;
+  }
   if (flags.url === undefined) {
     for (const name of ["model", "endpointType", "apiKey"]) if (given(name)) throw flagNeeds(name, "--url");
     if (flags.live && flags.bestStatic)
@@ -102,4 +117,23 @@ function checkFlags(flags: RunFlags, command: Command): void {
   }
   if (flags.compare) throw flagsExclude("--url", "--compare", "what is behind a URL has no virtual twin");
   if (given("processes")) throw flagsExclude("--url", "--processes", "nothing is started");
+}
+
+/** A live run as a deployment of a cluster; --executor means that cluster by the same flags. */
+function isInCluster({ live, kubeconfig, kubeContext }: RunFlags): boolean {
+  return live === true && (kubeconfig !== undefined || kubeContext !== undefined);
+}
+
+function checkClusterFlags(flags: RunFlags, given: (name: string) => boolean): void {
+  const cluster = flags.kubeconfig === undefined ? "--kube-context" : "--kubeconfig";
+  if (flags.compare) throw flagsExclude(cluster, "--compare", "what the planner in a cluster saw is not known here");
+  if (flags.bestStatic) throw flagsExclude("--live", "--best-static", "deployments are searched in virtual time");
+  if (given("processes")) throw flagsExclude(cluster, "--processes", "the cluster runs the workers");
+  for (const name of ["serviceAccount", "jobDeadline", "keep"]) {
+    if (given(name)) throw flagNeeds(name, "--executor kubernetes");
+  }
+  for (const name of ["model", "endpointType", "apiKey"] as const) {
+    const flag = { model: "--model", endpointType: "--endpoint-type", apiKey: "--api-key" }[name];
+    if (given(name)) throw flagsExclude(cluster, flag, "the deployment is the scenario's own");
+  }
 }

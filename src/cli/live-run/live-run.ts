@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
-import { formatDuration, writeFileAtomically } from "#common";
-import { clientExpectations, compareRuns, runAtUrl, runLive } from "#src/live";
+import { formatDuration, parseDurationMs, writeFileAtomically } from "#common";
+import { clientExpectations, clusterExpectations, compareRuns, runAtUrl, runInCluster, runLive } from "#src/live";
 import { prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
 import { predictorOf, predictorTools } from "../predictors.ts";
 import { progress } from "../progress.ts";
@@ -8,17 +8,27 @@ import { presentRun, type RehearseFlags } from "../rehearse.ts";
 import { comparisonText } from "./comparison-text.ts";
 
 export interface LiveFlags extends RehearseFlags {
-  timeScale: number;
+  /** Default 1; in a cluster what its workers say. */
+  timeScale?: number;
   processes: number;
   compare?: true;
   url?: string;
   model?: string;
   apiKey?: string;
   endpointType: "chat" | "completions";
+  kubeconfig?: string;
+  kubeContext?: string;
+  namespace?: string;
+  image?: string;
+  readyTimeout?: string;
 }
 
 /** Shells report so for a process that a signal ended. */
 const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** What our manifests name where nothing else is named; who plays a cluster takes no notice of it. */
+const IMAGE = "llm-understudy:latest";
+const READY = "5m";
 
 const AT_ONCE_AFTER_MS = 1000;
 
@@ -44,7 +54,7 @@ export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFla
   try {
     const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
     const options = {
-      timeScale: flags.timeScale,
+      ...(flags.timeScale === undefined ? {} : { timeScale: flags.timeScale }),
       processes: flags.processes,
       signal: abort.signal,
       onProgress: (nowMs: number, done: number) =>
@@ -52,13 +62,16 @@ export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFla
           `live ${formatDuration(Math.max(0, nowMs))}${horizonMs(rehearsal.workload.horizonMs)}, ${done} requests done`,
         ),
     };
+    if (isInCluster(flags)) return await inCluster(rehearsal, flags, { ...options, onStage: bar.update }, bar.done);
     return flags.url === undefined
       ? await ownProcesses(rehearsal, flags, options, bar.done)
       : await atUrl(rehearsal, { ...flags, url: flags.url }, options, bar.done);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     bar.done();
-    process.stderr.write(`interrupted: the run's processes have ended, nothing was written\n`);
+    process.stderr.write(
+      `interrupted: ${isInCluster(flags) ? "the deployment was deleted" : "the run's processes have ended"}, nothing was written\n`,
+    );
     return error.exitCode;
   } finally {
     bar.done();
@@ -83,7 +96,7 @@ function interruption(abort: AbortController, signal: keyof typeof EXIT_BY_SIGNA
 
 type Rehearsal = ReturnType<typeof prepareRehearsal>;
 interface RunOptions {
-  timeScale: number;
+  timeScale?: number;
   processes: number;
   signal: AbortSignal;
   onProgress: (nowMs: number, done: number) => void;
@@ -147,7 +160,7 @@ async function atUrl(
   const { judged, left } = clientExpectations(scenario.expect);
   const seen = [
     `the deployment is the one behind ${url}: no workers were started${scenario.planner === null ? "" : ", the planner did not run"}`,
-    ...(left.length === 0 ? [] : [`not judged, since a client can't see it: ${left.map(nameOf).join(", ")}`]),
+    ...(left.length === 0 ? [] : [notJudged("a client can't see it", left)]),
   ];
   warn([...seen, ...warnings], flags);
   const held = presentRun({ ...scenario, expect: judged }, record, flags, {
@@ -156,6 +169,48 @@ async function atUrl(
     metadata: { live: true, url, timeScale, lag, warnings: [...seen, ...warnings] },
   });
   return held ? 0 : 1;
+}
+
+function isInCluster({ kubeconfig, kubeContext }: Pick<LiveFlags, "kubeconfig" | "kubeContext">): boolean {
+  return kubeconfig !== undefined || kubeContext !== undefined;
+}
+
+async function inCluster(
+  rehearsal: Rehearsal,
+  flags: LiveFlags,
+  options: RunOptions & { onStage: (text: string) => void },
+  ended: () => void,
+): Promise<number> {
+  const { scenario } = rehearsal;
+  const startedAt = new Date();
+  const started = performance.now();
+  const { kubeconfig, kubeContext: context, namespace, image = IMAGE, readyTimeout = READY, url } = flags;
+  const { record, timeScale, lag, warnings, ...where } = await runInCluster(rehearsal, {
+    ...options,
+    cluster: {
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+      ...(namespace === undefined ? {} : { namespace }),
+    },
+    image,
+    readyMs: parseDurationMs(readyTimeout, "duration"),
+    ...(url === undefined ? {} : { url }),
+  });
+  ended();
+  const runSeconds = (performance.now() - started) / 1000;
+  const { judged, left } = clusterExpectations(scenario.expect);
+  const all = [...(left.length === 0 ? [] : [notJudged("an API server does not tell it", left)]), ...warnings];
+  warn(all, flags);
+  const held = presentRun({ ...scenario, expect: judged }, record, flags, {
+    startedAt,
+    runSeconds,
+    metadata: { live: true, cluster: where, timeScale, lag, warnings: all },
+  });
+  return held ? 0 : 1;
+}
+
+function notJudged(why: string, left: RunnableScenario["expect"]): string {
+  return `not judged, since ${why}: ${left.map(nameOf).join(", ")}`;
 }
 
 function nameOf(expectation: RunnableScenario["expect"][number]): string {

@@ -46,14 +46,18 @@ export function withExecutorFlags(command: Command): Command {
       ]),
     )
     .option("--shards <n>", "processes, or pods, that share the work", wholeNumber("--shards", 1))
-    .addOption(new Option("--image <image>", "kubernetes: of understudy, of this version").env("UNDERSTUDY_IMAGE"))
+    .addOption(
+      new Option("--image <image>", "kubernetes, or live in a cluster: of understudy, of this version").env(
+        "UNDERSTUDY_IMAGE",
+      ),
+    )
     .option("--kubeconfig <file>", "kubernetes: default $KUBECONFIG, ~/.kube/config, the pod's own account")
     .option("--kube-context <name>", "kubernetes: default the current one")
     .option("--namespace <name>", "kubernetes: default the context's")
     .option("--service-account <name>", `kubernetes: of the pods (default: ${SHARD_ACCOUNT})`)
     .option(
       "--ready-timeout <duration>",
-      `kubernetes: until all generators of a load are there (default: ${READY})`,
+      `kubernetes: until all generators of a load are there, or a live deployment (default: ${READY})`,
       duration("--ready-timeout"),
     )
     .option(

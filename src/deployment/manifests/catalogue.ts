@@ -164,7 +164,7 @@ export const MANIFESTS: readonly Manifest[] = [
     what: "mock workers, frontend and planner for Dynamo's operator (--flavour)",
     dialects: SERVING,
     set: [],
-    build: mockDeployment,
+    build: (options) => mockDeployment(options),
   },
   {
     name: "standalone",

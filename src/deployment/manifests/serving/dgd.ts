@@ -3,7 +3,7 @@ import type { Component } from "../../graph/component.ts";
 import { readGraph } from "../../graph/graph.ts";
 import { ensureList, type JsonObject } from "../../graph/json.ts";
 import { renderDeployment } from "../../render.ts";
-import type { EnginePlan, KubernetesObject } from "../../types.ts";
+import type { EnginePlan, KubernetesObject, RenderPlan } from "../../types.ts";
 import type { ManifestOptions } from "../options.ts";
 import { access, account, frontendRules, plannerRules } from "./access.ts";
 import { frontendContainer, GRACE_SECONDS, plannerContainer, workerContainer } from "./containers.ts";
@@ -11,14 +11,14 @@ import { podsOf, selectorText, WORKER_TYPES } from "./labels.ts";
 import { PORTS, type ServingPlan, servingPlan, type WorkerPool } from "./plan.ts";
 import { POD_SECURITY, SCRATCH_VOLUME } from "./pod.ts";
 
-/** Of the two ConfigMaps that come before the deployment. */
+/** Of the two ConfigMaps that come before the deployment, where nothing tells them apart. */
 const SUFFIX = { plannerConfig: "0000", profileData: "0000" };
 
 /**
  * A DynamoGraphDeployment of mock workers that replay a profile, with frontend and planner, and all that it needs beside Dynamo's
  * operator: Dynamo's own images throughout, or ours with accounts of their own.
  */
-export function mockDeployment(options: ManifestOptions): KubernetesObject[] {
+export function mockDeployment(options: ManifestOptions, suffix: RenderPlan["suffix"] = SUFFIX): KubernetesObject[] {
   const plan = servingPlan(options);
   const objects = renderDeployment({
     version: plan.dialect === "1.0" ? "v1beta1" : "v1alpha1",
@@ -39,7 +39,7 @@ export function mockDeployment(options: ManifestOptions): KubernetesObject[] {
     },
     mocker: { flavour: plan.flavour, image: plan.image, speedupRatio: 1 },
     profile: plan.profile,
-    suffix: SUFFIX,
+    suffix,
   });
   if (plan.flavour === "dynamo") return objects;
   const graph = readGraph(objects.at(-1)!);

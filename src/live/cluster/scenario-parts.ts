@@ -1,0 +1,71 @@
+import { graphName, type RehearsedParts } from "#src/deployment";
+import type { Rehearsal } from "#src/rehearsal";
+import type { PoolSpec } from "#src/simulator";
+import { notInCluster } from "../errors.ts";
+import { plannerSettings } from "./planner-settings.ts";
+
+/**
+ * A scenario's deployment as one of a cluster's: the engines that the simulator would be told of as flags of mock workers.
+ * @throws UserError LIVE_NOT_IN_CLUSTER for what workers in a cluster can't be told
+ */
+export function scenarioParts(rehearsal: Rehearsal, image: string): Omit<RehearsedParts, "namespace"> {
+  const { scenario, simulation } = rehearsal;
+  const { deployment, sla, locate } = scenario;
+  const { profile } = deployment;
+  if (profile === null) {
+    throw notInCluster(locate(["deployment"]), "a deployment in a cluster plays a profile, and this one has none");
+  }
+  const args = (pool: PoolSpec, key: "prefill" | "decode") => {
+    const { timing } = deployment[key]!.engine;
+    if (timing !== undefined && timing.kind !== "profile") {
+      throw notInCluster(
+        locate(["deployment"]),
+        `workers in a cluster play the profile, this one has timing ${timing.kind}`,
+      );
+    }
+    return workerArgs(rehearsal, pool);
+  };
+  return {
+    name: graphName(scenario.name),
+    image,
+    profile,
+    mode: simulation.prefill === null ? "agg" : "disagg",
+    sla,
+    prefill:
+      simulation.prefill === null
+        ? null
+        : { replicas: simulation.prefill.workers, args: args(simulation.prefill, "prefill") },
+    decode: { replicas: simulation.decode.workers, args: args(simulation.decode, "decode") },
+    frontendArgs: ["--router-mode", deployment.router, "--seed", String(simulation.seed)],
+    plannerSettings: plannerSettings(rehearsal),
+  };
+}
+
+function workerArgs({ scenario, simulation }: Rehearsal, { engine, dpSize, startupMs }: PoolSpec): string[] {
+  const { surfaces, quirks } = scenario.deployment;
+  const { transfer } = simulation;
+  return [
+    ...["--surfaces", surfaces],
+    ...["--startup-time", `${startupMs / 1000}s`],
+    ...["--block-size", String(engine.blockSize)],
+    ...["--num-gpu-blocks-override", String(engine.numGpuBlocks)],
+    ...["--max-num-seqs", String(engine.maxNumSeqs)],
+    ...["--max-num-batched-tokens", String(engine.maxNumBatchedTokens)],
+    ...(engine.maxModelLen === null ? [] : ["--max-model-len", String(engine.maxModelLen)]),
+    engine.prefixCaching ? "--enable-prefix-caching" : "--no-enable-prefix-caching",
+    engine.chunkedPrefill ? "--enable-chunked-prefill" : "--no-enable-chunked-prefill",
+    ...["--preemption-mode", engine.preemption],
+    ...["--watermark", String(engine.watermark)],
+    ...["--speedup-ratio", String(engine.speedupRatio)],
+    ...["--decode-speedup-ratio", String(engine.decodeSpeedupRatio)],
+    ...["--data-parallel-size", String(dpSize)],
+    ...(quirks.length === 0 ? [] : ["--quirks", quirks.join(",")]),
+    ...["--kv-transfer-bandwidth", transfer === null ? "0" : String(transfer.bytesPerSecond / 1e9)],
+    ...(transfer === null
+      ? []
+      : [
+          ...["--kv-transfer-timing-mode", transfer.timing],
+          ...["--kv-bytes-per-token", String(transfer.bytesPerToken)],
+        ]),
+  ];
+}
