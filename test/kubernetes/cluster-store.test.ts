@@ -298,7 +298,7 @@ for (const version of ["v1alpha1", "v1beta1"] as const) {
       await server.json("POST", graphs, graph);
       await until("the deployment to be ready", `${graphs}/planned`, (found) => state(found) === "successful");
       const component = runner.plans.get("planned")!.components.find(({ name }) => name === "Planner")!;
-      const client = await KubernetesClient.open({ kubeconfig: component.template.env.KUBECONFIG!, retry: QUICK });
+      const client = await KubernetesClient.open({ kubeconfig: component.template.hostEnv!.KUBECONFIG!, retry: QUICK });
       onTestFinished(() => client.close());
       expect(client.namespace).toBe(namespace);
       const review = await client.request<{ status: { userInfo: { username: string } } }>({

@@ -111,7 +111,7 @@ export class Credentials {
     const { template } = component;
     if (template.env.KUBECONFIG !== undefined) return component;
     const kubeconfig = await this.#kubeconfig(account);
-    return { ...component, template: { ...template, env: { ...template.env, KUBECONFIG: kubeconfig } } };
+    return { ...component, template: { ...template, hostEnv: { KUBECONFIG: kubeconfig } } };
   }
 
   async #kubeconfig(account: string): Promise<string> {

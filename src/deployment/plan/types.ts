@@ -28,6 +28,8 @@ export interface ReplicaTemplate {
   argv: readonly string[];
   /** Environment of the manifest, references to ConfigMaps and Secrets resolved, and what Dynamo's operator adds. */
   env: Readonly<Record<string, string>>;
+  /** Environment of whoever runs it: paths in it are this machine's, whatever is mounted where. */
+  hostEnv?: Readonly<Record<string, string>>;
   /** Places in the container where something is mounted: paths at and under them in `argv` and `env` are the manifest's (`rewritePaths`). */
   mounts: readonly string[];
   files: readonly MountedFile[];

@@ -57,7 +57,7 @@ export function processCommand(
   for (const [name, value] of Object.entries(inherited)) {
     if (value !== undefined && !WITHHELD.test(name)) env[name] = value;
   }
-  Object.assign(env, own.env);
+  Object.assign(env, own.env, template.hostEnv);
   const { namespace, name } = around.plan;
   env.DYN_PARENT_DGD_K8S_NAME ??= name;
   env.DYN_PARENT_DGD_K8S_NAMESPACE ??= namespace;

@@ -46,6 +46,16 @@ describe("the command of a process", () => {
     ]);
   });
 
+  it("has the paths that whoever runs it says as they are, also where something is mounted over them", () => {
+    const made = {
+      ...template("planner", ["planner", "--report-output-dir", "/tmp/reports"]),
+      ...{ mounts: ["/tmp"], hostEnv: { KUBECONFIG: "/tmp/state/kubeconfig" } },
+    };
+    const { args, env } = processCommand(made, around({ places: new Map([["/tmp", "/state/volumes/tmp"]]) }), {});
+    expect(args).toContain("/state/volumes/tmp/reports");
+    expect(env.KUBECONFIG).toBe("/tmp/state/kubeconfig");
+  });
+
   it("has the manifest's environment over the user's, and none of what steers our commands", () => {
     const inherited = {
       PATH: "/bin",
