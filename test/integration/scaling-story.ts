@@ -32,6 +32,8 @@ export function storyRequest(name: string) {
           // By rates and the profile alone: a machine on which much else goes on must not look like engines that are slow.
           strategy: "sla-compat",
           no_correction: true,
+          // One worker completes no more than it can, whatever arrives.
+          request_count: "started",
           load_predictor: "constant",
           throughput_adjustment_interval_seconds: 60,
         },
