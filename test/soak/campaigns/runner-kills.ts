@@ -27,7 +27,7 @@ export const campaign: Campaign = {
   name: "runner-kills",
   proves: "a deployment comes back to what was last acknowledged, and no process is left behind",
   cases: "kills of runner, workers, frontend and planner",
-  sliceRuns: 10,
+  sliceRuns: 5,
   soakRuns: 200,
   async run(count, seed, control = {}) {
     const running = RunningDeployment.create(manifest({ planner: PLANNER }), "--time-scale", TIME_SCALE);
