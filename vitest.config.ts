@@ -8,8 +8,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
-    // Many files wait for servers rather than compute: one worker, as two cores have by default, would be idle for half the time.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Many files wait for servers rather than compute: with a worker a core, two cores would be idle for a third of the time.
+    maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 120_000,
     hookTimeout: 600_000,
     reporters: resultsFile ? ["default", ["json", { outputFile: resultsFile }]] : ["default"],

@@ -74,8 +74,8 @@ await describeWithPrometheus("a planner that observes by Prometheus", ({ prometh
 
   it("knows no traffic from no data before the first request", async () => {
     const { observed, decision, problems } = await until(
-      "a frontend that is scraped and idle",
-      ({ observed: seen }) => seen?.startedRequests === 0,
+      "a frontend that is scraped and idle, and workers that are known",
+      ({ observed: seen, problems: told }) => seen?.startedRequests === 0 && told.length === 0,
     );
     expect(observed).toMatchObject({ completedRequests: 0, meanTtftMs: null });
     expect(decision!.targets).toBeNull();

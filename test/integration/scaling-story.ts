@@ -48,8 +48,8 @@ export interface Serving {
 }
 
 /**
- * 8 requests/s leave one prefill and one decode worker, 18 make it two and one, and when they end it is one and one again; no
- * request fails.
+ * 8 requests/s leave one prefill and one decode worker, 18 make it two and one, and when hardly any come it is one and one again;
+ * no request fails.
  * @param serving workers that serve now
  */
 export async function tellScalingStory(url: string, serving: () => Serving | Promise<Serving>): Promise<void> {
@@ -64,10 +64,14 @@ export async function tellScalingStory(url: string, serving: () => Serving | Pro
   expect((await serving()).decode).toBe(1);
   const heavyEnd = await heavy.exited;
   expect(heavyEnd.code, heavy.output).toBe(0);
+  // This strategy decides nothing while nothing at all arrives.
+  const rest = load(url, 1, 150);
   await until("one prefill worker again", async () => {
     const { prefill, decode } = await serving();
     return prefill === 1 && decode === 1;
   });
+  const restEnd = await rest.exited;
+  expect(restEnd.code, rest.output).toBe(0);
 }
 
 /** Its exit code is 1 where a request failed. */

@@ -124,6 +124,11 @@ await describeWithKubernetes("the runner's printed Roles", (tools) => {
       },
       PATIENCE_MS,
     );
+    await waitFor(
+      "the node's lease to be renewed",
+      () => server.audit("runner").some(({ verb, objectRef }) => verb === "patch" && objectRef?.resource === "leases"),
+      PATIENCE_MS,
+    );
     up.kill("SIGTERM");
     await up.exited;
     const asked = server.audit("runner");
