@@ -103,6 +103,32 @@ it(
   PATIENCE_MS,
 );
 
+it(
+  "measures where the request asks for it, with engines that this machine plays",
+  async () => {
+    const { folder, state } = folderOfTest();
+    const file = join(folder, "dgdr.yaml");
+    const config = {
+      hardware: { min_num_gpus_per_engine: 1, max_num_gpus_per_engine: 1, num_gpus_per_node: 1 },
+      sweep: { prefill_interpolation_granularity: 3, decode_interpolation_granularity: 2 },
+      engine: { max_context_length: 4096 },
+      sla: { isl: 500, osl: 20, ttft: 500, itl: 30 },
+    };
+    const spec = {
+      model: "Qwen/Qwen3-0.6B",
+      backend: "vllm",
+      profilingConfig: { profilerImage: "example.invalid/profiler:0.8.0", config },
+    };
+    const metadata = { name: "measured" };
+    const request = { apiVersion: "nvidia.com/v1alpha1", kind: "DynamoGraphDeploymentRequest", metadata, spec };
+    writeFileSync(file, stringify(request));
+    const { code, stdout, output } = await up(file, state, "--port", "0", "--detach", "--wait-ready", "--json");
+    expect(code, output).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ name: "mocker-disagg", ready: true, model: "Qwen/Qwen3-0.6B" });
+  },
+  PATIENCE_MS,
+);
+
 describeWithReference("the given request for the estimator", () => {
   it(
     "runs here",

@@ -27,7 +27,7 @@ export interface ClusterStoreOptions {
   plan: GraphPlanner;
   /** Where profiling runs keep what they find, and the service accounts' kubeconfigs lie. */
   folder: string;
-  /** This program: executable and leading arguments. */
+  /** This program: Node, and what follows it. */
   program: readonly [string, ...string[]];
   /** Lines for the user. */
   log: (line: string) => void;

@@ -10,7 +10,7 @@ import type { ProfiledRequest, RunFacts } from "./types.ts";
 export interface ProfileRequestsOptions {
   /** Where runs keep what they find: a request that has not changed is not profiled again. */
   folder: string;
-  /** This program: executable and leading arguments. */
+  /** This program: Node, and what follows it. */
   program: readonly [string, ...string[]];
   /** Of requests that name none. */
   namespace: string;

@@ -9,7 +9,7 @@ import type { GeneratedObject, ProfiledRequest, RunFacts } from "./types.ts";
 export interface ProfilingRunsOptions {
   /** Where the runs' folders go. */
   folder: string;
-  /** This program: executable and leading arguments. */
+  /** This program: Node, and what follows it. */
   program: readonly [string, ...string[]];
   /** There is news of the run for the request of that name. */
   changed: (request: string) => void;
@@ -79,6 +79,9 @@ export class ProfilingRuns {
     const child = spawn(
       program,
       [
+        // A preload in NODE_OPTIONS would reach the processes that the profiler starts, too, whose channels are not ours to let go.
+        "--import",
+        GUARD,
         ...leading,
         "profile",
         "--config",
@@ -91,11 +94,7 @@ export class ProfilingRuns {
       ],
       {
         stdio: ["ignore", log, log, "ipc"],
-        env: {
-          ...process.env,
-          NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --import=${GUARD}`.trim(),
-          NO_COLOR: "1",
-        },
+        env: { ...process.env, NO_COLOR: "1" },
       },
     );
     closeSync(log);
