@@ -49,6 +49,8 @@ interface Played {
   completed: Set<number>;
   failed: Set<number>;
   over: boolean;
+  /** That it is over has been written. */
+  isTold: boolean;
 }
 
 export class JobPlayer {
@@ -59,6 +61,7 @@ export class JobPlayer {
   /** Pods made so far, and those that run. */
   pods = 0;
   readonly #server: KubeApiServer;
+  #writing: Promise<void> = Promise.resolve();
   readonly #namespace: string;
   readonly #folder = mkdtempSync(join(tmpdir(), "understudy-player-"));
   readonly #jobs = new Map<string, Played>();
@@ -110,6 +113,7 @@ export class JobPlayer {
       completed: new Set(),
       failed: new Set(),
       over: false,
+      isTold: false,
     };
     this.#jobs.set(uid!, played);
     await this.#status(played);
@@ -194,8 +198,16 @@ export class JobPlayer {
     played.active.clear();
   }
 
-  /** What the controller writes, and the API server's rules for it demand. */
-  async #status(played: Played, isDone = false): Promise<void> {
+  /** One after the other, as the controller writes it: an older word that came late would be refused of a Job that has ended. */
+  #status(played: Played, isDone = false): Promise<void> {
+    const written = this.#writing.then(() => this.#write(played, isDone));
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
+  /** What the API server's rules for it demand. */
+  async #write(played: Played, isDone: boolean): Promise<void> {
+    if (played.isTold) return;
     const isOver = isDone || played.over;
     const ranges = (indexes: Set<number>) => [...indexes].sort((a, b) => a - b).join(",");
     const now = new Date().toISOString().replace(/\.\d+/, "");
@@ -207,6 +219,7 @@ export class JobPlayer {
       lastProbeTime: now,
       lastTransitionTime: now,
     });
+    played.isTold = isOver;
     const types = played.failed.size > 0 ? ["FailureTarget", "Failed"] : ["SuccessCriteriaMet", "Complete"];
     await this.#server.merge(`${this.#jobsPath()}/${played.job.metadata!.name}/status`, {
       status: {
