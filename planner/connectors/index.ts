@@ -11,7 +11,8 @@ export {
 export { type ClusterOptions, KubernetesClient } from "./kubernetes/client.ts";
 export { KubernetesConnector, type KubernetesConnectorOptions } from "./kubernetes/connector.ts";
 export { type EventText, ObjectEvents } from "./kubernetes/events.ts";
-export { ApiFailure, ApiUnavailable } from "./kubernetes/failure.ts";
+export { ApiFailure, ApiUnavailable, isStatus, orNull } from "./kubernetes/failure.ts";
+export { DYNAMO_LABELS } from "./kubernetes/labels.ts";
 export { type KubernetesLeadershipOptions, kubernetesLeadership } from "./kubernetes/leadership.ts";
 export { GLOBAL_PLANNER_LEASE, plannerLease } from "./kubernetes/rights.ts";
 export { type ScalableGraph, scalableGraphs } from "./kubernetes/scalable.ts";

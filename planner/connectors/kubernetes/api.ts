@@ -1,7 +1,8 @@
 import { type CallOptions, FIELD_MANAGER, type KubernetesClient } from "./client.ts";
 import { resourceMissing } from "./errors.ts";
-import { ApiFailure } from "./failure.ts";
+import { orNull } from "./failure.ts";
 import { ADAPTERS, GRAPHS, GROUP, type Graph, type GraphObject, type GraphVersion, graphOf } from "./graph.ts";
+import { DYNAMO_LABELS } from "./labels.ts";
 
 /** The scale subresource of an adapter. */
 export interface AdapterScale {
@@ -102,12 +103,12 @@ export class GraphApi {
   async readyPods(options: CallOptions = {}): Promise<Map<string, number>> {
     const found = await this.client.request<{ items?: PodObject[] }>({
       path: `/api/v1/namespaces/${this.client.namespace}/pods`,
-      query: { labelSelector: `nvidia.com/dynamo-graph-deployment-name=${this.name}` },
+      query: { labelSelector: `${DYNAMO_LABELS.graph}=${this.name}` },
       ...options,
     });
     const counts = new Map<string, number>();
     for (const { metadata, status } of found.items ?? []) {
-      const component = metadata?.labels?.["nvidia.com/dynamo-component"]?.toLowerCase();
+      const component = metadata?.labels?.[DYNAMO_LABELS.component]?.toLowerCase();
       const isReady = status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
       if (component === undefined || !isReady || metadata?.deletionTimestamp !== undefined) continue;
       counts.set(component, (counts.get(component) ?? 0) + 1);
@@ -138,13 +139,4 @@ interface PodObject {
 
 function scaleOf({ metadata, spec }: ScaleObject): AdapterScale {
   return { resourceVersion: metadata?.resourceVersion ?? "", replicas: spec?.replicas ?? 0 };
-}
-
-async function orNull<Value>(asked: Promise<Value>): Promise<Value | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ApiFailure && error.status === 404) return null;
-    throw error;
-  }
 }

@@ -4,16 +4,9 @@ import type { DeploymentState, RoleState } from "../types.ts";
 import { type CallOptions, FIELD_MANAGER, type KubernetesClient } from "./client.ts";
 import { argumentsOf, type Container, containerGpus, gpusOf, mainContainer } from "./containers.ts";
 import { noDeployments } from "./errors.ts";
+import { DYNAMO_LABELS } from "./labels.ts";
 import { leaseRights, type Right, type RightsOptions } from "./rights.ts";
 import type { KubernetesPlatform, Part, View } from "./view.ts";
-
-/** Labels that Dynamo's operator gives what it makes, and that tell here what a Deployment is. */
-const LABELS = {
-  graph: "nvidia.com/dynamo-graph-deployment-name",
-  component: "nvidia.com/dynamo-component",
-  type: "nvidia.com/dynamo-component-type",
-  subType: "nvidia.com/dynamo-sub-component-type",
-} as const;
 
 /** An apps/v1 Deployment as far as it concerns a planner; everything may be missing. */
 interface DeploymentObject {
@@ -53,7 +46,7 @@ export class DeploymentsPlatform implements KubernetesPlatform {
   constructor(client: KubernetesClient, { name, selector }: { name: string; selector?: string }) {
     this.#client = client;
     this.#name = name;
-    this.#selector = selector ?? `${LABELS.graph}=${name}`;
+    this.#selector = selector ?? `${DYNAMO_LABELS.graph}=${name}`;
   }
 
   get place(): string {
@@ -130,11 +123,11 @@ export class DeploymentsPlatform implements KubernetesPlatform {
 function componentOf(object: DeploymentObject) {
   const { name, labels = {} } = object.metadata;
   const container = mainContainer(object.spec?.template?.spec?.containers);
-  const type = labels[LABELS.subType] || labels[LABELS.type] || null;
+  const type = labels[DYNAMO_LABELS.subType] || labels[DYNAMO_LABELS.type] || null;
   return {
-    name: labels[LABELS.component] || name,
+    name: labels[DYNAMO_LABELS.component] || name,
     type,
-    isUntyped: !labels[LABELS.subType],
+    isUntyped: !labels[DYNAMO_LABELS.subType],
     args: argumentsOf(container),
     container,
     object,

@@ -22,6 +22,20 @@ export class ApiUnavailable extends Error {
   override readonly name = "ApiUnavailable";
 }
 
+export function isStatus(error: unknown, status: number): boolean {
+  return error instanceof ApiFailure && error.status === status;
+}
+
+/** Null for what is not there (404). @throws what else goes wrong */
+export async function orNull<Value>(asked: Promise<Value>): Promise<Value | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isStatus(error, 404)) return null;
+    throw error;
+  }
+}
+
 /** @param nowUnixMs for a Retry-After that is a date */
 export function failureOf(status: number, body: string, retryAfter: string | undefined, nowUnixMs: number): ApiFailure {
   const found = statusObject(body);

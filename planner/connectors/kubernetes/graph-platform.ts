@@ -4,7 +4,7 @@ import type { DeploymentState, RoleState } from "../types.ts";
 import { GraphApi } from "./api.ts";
 import type { CallOptions, KubernetesClient } from "./client.ts";
 import { deploymentMissing } from "./errors.ts";
-import { ApiFailure } from "./failure.ts";
+import { isStatus } from "./failure.ts";
 import { ADAPTERS, GRAPHS, GROUP, type Graph, type GraphComponent } from "./graph.ts";
 import { leaseRights, type Right, type RightsOptions } from "./rights.ts";
 import type { KubernetesPlatform, Part, View } from "./view.ts";
@@ -107,7 +107,7 @@ export class GraphPlatform implements KubernetesPlatform {
     try {
       return await this.#api.graph(call);
     } catch (error) {
-      if (!(error instanceof ApiFailure && error.status === 404)) throw error;
+      if (!isStatus(error, 404)) throw error;
       const others = await this.#api.all(call).catch(() => []);
       throw deploymentMissing(
         this.place,

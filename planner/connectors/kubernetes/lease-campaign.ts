@@ -1,7 +1,7 @@
 import type { Campaign } from "../leadership/elector.ts";
 import { type Pace, realPace } from "../pace.ts";
 import type { KubernetesClient } from "./client.ts";
-import { ApiFailure } from "./failure.ts";
+import { ApiFailure, isStatus } from "./failure.ts";
 
 export interface LeaseCampaignOptions {
   client: KubernetesClient;
@@ -94,7 +94,7 @@ export class LeaseCampaign implements Campaign {
       this.#saw(lease);
       return lease;
     } catch (error) {
-      if (!(error instanceof ApiFailure && error.status === 404)) throw error;
+      if (!isStatus(error, 404)) throw error;
       this.#seen = null;
       return null;
     }

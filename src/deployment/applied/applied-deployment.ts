@@ -1,15 +1,14 @@
-import { ApiFailure, ApiUnavailable, type ClusterOptions, KubernetesClient, realPace } from "#planner/connectors";
 import {
-  type ApiObject,
-  COMPONENT_TYPE_LABEL,
-  conditionsOf,
-  corePath,
-  dynamoPath,
-  GRAPH_LABEL,
-  GRAPHS,
-  GROUP,
-} from "../cluster/objects.ts";
-import { ClusterWrites, isStatus } from "../cluster/writes.ts";
+  ApiFailure,
+  ApiUnavailable,
+  type ClusterOptions,
+  DYNAMO_LABELS,
+  isStatus,
+  KubernetesClient,
+  realPace,
+} from "#planner/connectors";
+import { type ApiObject, conditionsOf, corePath, dynamoPath, GRAPHS, GROUP } from "../cluster/objects.ts";
+import { ClusterWrites } from "../cluster/writes.ts";
 import { alreadyThere, clusterLacksDynamo, clusterUnreachable, deploymentFailed, notReadyInTime } from "../errors.ts";
 import type { KubernetesObject } from "../types.ts";
 
@@ -123,7 +122,7 @@ export class AppliedDeployment {
   async pods(port: string, signal?: AbortSignal): Promise<PodAddress[]> {
     const found = await this.#client.request<{ items?: ApiObject[] }>({
       path: corePath(this.namespace, "pods"),
-      query: { labelSelector: `${GRAPH_LABEL}=${this.name}` },
+      query: { labelSelector: `${DYNAMO_LABELS.graph}=${this.name}` },
       ...(signal === undefined ? {} : { signal }),
     });
     return (found.items ?? []).map((pod) => addressOf(pod as PodObject, port));
@@ -246,7 +245,7 @@ function addressOf({ metadata, spec, status }: PodObject, wanted: string): PodAd
   const host = ip?.includes(":") ? `[${ip}]` : ip;
   return {
     url: host === undefined || port === undefined || !isServing ? null : `http://${host}:${port}`,
-    type: metadata.labels?.[COMPONENT_TYPE_LABEL] ?? "",
+    type: metadata.labels?.[DYNAMO_LABELS.type] ?? "",
     startedUnixMs: startedAt === undefined ? null : Date.parse(startedAt),
   };
 }

@@ -1,11 +1,9 @@
-import type { LocalDeployment } from "#planner/connectors";
+import { DYNAMO_LABELS, type LocalDeployment } from "#planner/connectors";
 import {
   ADAPTERS,
   type ApiObject,
   apiTime,
-  COMPONENT_LABEL,
   dynamoPath,
-  GRAPH_LABEL,
   GROUP,
   isOwnedBy,
   MANAGED_BY,
@@ -73,7 +71,7 @@ export class Adapters {
       const part = running.components.find((component) => component.name === name);
       if (adapter === undefined || part === undefined) continue;
       const status = adapter.status ?? {};
-      const selector = `${GRAPH_LABEL}=${graph.metadata.name},${COMPONENT_LABEL}=${name.toLowerCase()}`;
+      const selector = `${DYNAMO_LABELS.graph}=${graph.metadata.name},${DYNAMO_LABELS.component}=${name.toLowerCase()}`;
       const count = running.replicas.filter(
         ({ component, state }) => component === name && state !== "draining",
       ).length;
@@ -105,7 +103,11 @@ export class Adapters {
       metadata: {
         name: adapterName(graph.metadata.name, name),
         namespace,
-        labels: { ...MANAGED_BY, [GRAPH_LABEL]: graph.metadata.name, [COMPONENT_LABEL]: name.toLowerCase() },
+        labels: {
+          ...MANAGED_BY,
+          [DYNAMO_LABELS.graph]: graph.metadata.name,
+          [DYNAMO_LABELS.component]: name.toLowerCase(),
+        },
         ownerReferences: [ownerOf(graph, { apiVersion: `${GROUP}/${version}`, kind: "DynamoGraphDeployment" })],
       },
       spec: { replicas, dgdRef: { name: graph.metadata.name, [member]: name } },

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "#common";
-import type { KubernetesClient, Pace } from "#planner/connectors";
+import { isStatus, type KubernetesClient, type Pace } from "#planner/connectors";
 import { accountMissing } from "../errors.ts";
 import { plannerRules } from "../manifests/serving/access.ts";
 import type { ComponentPlan, DeploymentPlan } from "../plan/types.ts";
@@ -14,7 +14,7 @@ import {
   ownerOf,
   type ResourceVersionName,
 } from "./objects.ts";
-import { type ClusterWrites, isStatus } from "./writes.ts";
+import type { ClusterWrites } from "./writes.ts";
 
 export interface CredentialsOptions {
   client: KubernetesClient;

@@ -42,13 +42,6 @@ export const ADAPTERS = "dynamographdeploymentscalingadapters";
 export const FINALIZER = "understudy.dev/runner";
 /** Marks what this runner has made. */
 export const MANAGED_BY = { "app.kubernetes.io/managed-by": "understudy" } as const;
-/** Dynamo's labels: the deployment of a pod, its component, and which of it a planner counts. */
-export const GRAPH_LABEL = "nvidia.com/dynamo-graph-deployment-name";
-export const COMPONENT_LABEL = "nvidia.com/dynamo-component";
-export const COMPONENT_TYPE_LABEL = "nvidia.com/dynamo-component-type";
-export const SUB_COMPONENT_TYPE_LABEL = "nvidia.com/dynamo-sub-component-type";
-export const NAMESPACE_LABEL = "nvidia.com/dynamo-namespace";
-
 /** How many times as fast as the clock model time runs in a pod; absent where it is the clock's. */
 export const TIME_SCALE_ANNOTATION = "understudy.dev/time-scale";
 

@@ -1,6 +1,6 @@
-import type { KubernetesClient, LocalDeployment, Pace } from "#planner/connectors";
+import { DYNAMO_LABELS, type KubernetesClient, type LocalDeployment, type Pace } from "#planner/connectors";
 import { covers } from "./covers.ts";
-import { type ApiObject, corePath, GRAPH_LABEL, isOwnedBy, MANAGED_BY, type ResourceVersionName } from "./objects.ts";
+import { type ApiObject, corePath, isOwnedBy, MANAGED_BY, type ResourceVersionName } from "./objects.ts";
 import { type PodPicture, podPictures } from "./pods.ts";
 import { Reflector } from "./reflector.ts";
 import type { ClusterWrites } from "./writes.ts";
@@ -34,11 +34,11 @@ export class PodMirror {
     this.#pods = new Reflector({
       client: options.client,
       path: corePath(options.namespace, "pods"),
-      labelSelector: [...labels, GRAPH_LABEL].join(","),
+      labelSelector: [...labels, DYNAMO_LABELS.graph].join(","),
       pace: options.pace,
       trouble: options.trouble,
       changed: ({ metadata }, gone) => {
-        if (gone) options.changed(metadata.labels?.[GRAPH_LABEL] ?? "");
+        if (gone) options.changed(metadata.labels?.[DYNAMO_LABELS.graph] ?? "");
       },
     });
   }
@@ -71,7 +71,7 @@ export class PodMirror {
   }
 
   #of(graph: string): ApiObject[] {
-    return this.#pods.all().filter(({ metadata }) => metadata.labels?.[GRAPH_LABEL] === graph);
+    return this.#pods.all().filter(({ metadata }) => metadata.labels?.[DYNAMO_LABELS.graph] === graph);
   }
 
   async #put({ name, object, status }: PodPicture): Promise<void> {

@@ -1,16 +1,11 @@
-import type { LocalComponent, LocalDeployment, LocalReplica } from "#planner/connectors";
+import { DYNAMO_LABELS, type LocalComponent, type LocalDeployment, type LocalReplica } from "#planner/connectors";
 import {
   type ApiObject,
   apiTime,
-  COMPONENT_LABEL,
-  COMPONENT_TYPE_LABEL,
-  GRAPH_LABEL,
   GROUP,
   MANAGED_BY,
-  NAMESPACE_LABEL,
   ownerOf,
   type ResourceVersionName,
-  SUB_COMPONENT_TYPE_LABEL,
   TIME_SCALE_ANNOTATION,
 } from "./objects.ts";
 
@@ -59,9 +54,9 @@ export function podName(graph: string, replica: string): string {
 function typeLabels(role: LocalComponent["role"]): Record<string, string> {
   if (role === "other") return {};
   if (role === "prefill" || role === "decode") {
-    return { [COMPONENT_TYPE_LABEL]: "worker", [SUB_COMPONENT_TYPE_LABEL]: role };
+    return { [DYNAMO_LABELS.type]: "worker", [DYNAMO_LABELS.subType]: role };
   }
-  return { [COMPONENT_TYPE_LABEL]: role };
+  return { [DYNAMO_LABELS.type]: role };
 }
 
 /**
@@ -91,9 +86,9 @@ export function podPictures(
         namespace: running.namespace,
         labels: {
           ...MANAGED_BY,
-          [GRAPH_LABEL]: running.name,
-          [COMPONENT_LABEL]: component.name.toLowerCase(),
-          [NAMESPACE_LABEL]: running.namespace,
+          [DYNAMO_LABELS.graph]: running.name,
+          [DYNAMO_LABELS.component]: component.name.toLowerCase(),
+          [DYNAMO_LABELS.namespace]: running.namespace,
           ...typeLabels(component.role),
         },
         ...(timeScale === 1 ? {} : { annotations: { [TIME_SCALE_ANNOTATION]: String(timeScale) } }),

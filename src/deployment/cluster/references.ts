@@ -1,5 +1,4 @@
-import type { KubernetesClient } from "#planner/connectors";
-import { ApiFailure } from "#planner/connectors";
+import { type KubernetesClient, orNull } from "#planner/connectors";
 import { type ApiObject, corePath } from "./objects.ts";
 
 export interface Reference {
@@ -53,12 +52,8 @@ export async function readReferences(
   const found = await Promise.all(
     references.map(async ({ kind, name }) => {
       const path = corePath(namespace, kind === "ConfigMap" ? "configmaps" : "secrets", name);
-      try {
-        return { ...(await client.request<ApiObject>({ path })), apiVersion: "v1", kind };
-      } catch (error) {
-        if (error instanceof ApiFailure && error.status === 404) return null;
-        throw error;
-      }
+      const object = await orNull(client.request<ApiObject>({ path }));
+      return object === null ? null : { ...object, apiVersion: "v1", kind };
     }),
   );
   return found.filter((object) => object !== null);

@@ -1,4 +1,4 @@
-import type { KubernetesClient, LocalDeployment, Pace } from "#planner/connectors";
+import { isStatus, type KubernetesClient, type LocalDeployment, type Pace } from "#planner/connectors";
 import { generatedDeployment } from "../requests/generated.ts";
 import type { ProfilingRuns } from "../requests/profiling-runs.ts";
 import type { GeneratedObject } from "../requests/types.ts";
@@ -38,7 +38,7 @@ import {
 import { requestStatus, resultsName } from "./request-status.ts";
 import type { TellEvent } from "./types.ts";
 import { WorkQueue } from "./work-queue.ts";
-import { type ClusterWrites, isKept, isStatus } from "./writes.ts";
+import { type ClusterWrites, isKept } from "./writes.ts";
 
 export interface RequestControllerOptions {
   client: KubernetesClient;

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { ApiFailure, type KubernetesClient } from "#planner/connectors";
+import { type KubernetesClient, orNull } from "#planner/connectors";
 import { MANIFEST_DEFAULTS } from "../manifests/options.ts";
 import { requestJob } from "../manifests/request-job.ts";
 import type { GeneratedObject } from "../requests/types.ts";
@@ -74,15 +74,6 @@ async function betaProblem(client: KubernetesClient, namespace: string, spec: Be
   const path = corePath(namespace, "persistentvolumeclaims", modelCache.pvcName);
   const claim = await orNull(client.request<ApiObject>({ path }));
   return claim === null ? `model cache PVC ${modelCache.pvcName} not found in namespace ${namespace}` : null;
-}
-
-async function orNull<Value>(asked: Promise<Value>): Promise<Value | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ApiFailure && error.status === 404) return null;
-    throw error;
-  }
 }
 
 /** Whether profiling asks the estimator: `useAiConfigurator` of v1alpha1, rapid of v1beta1. */

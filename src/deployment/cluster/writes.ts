@@ -1,4 +1,4 @@
-import { ApiFailure, type KubernetesClient } from "#planner/connectors";
+import { isStatus, type KubernetesClient } from "#planner/connectors";
 import { type ApiObject, FINALIZER } from "./objects.ts";
 
 /** Name under which the changes are kept in managedFields. */
@@ -90,8 +90,4 @@ export class ClusterWrites {
 
 export function isKept(object: ApiObject): boolean {
   return object.metadata.finalizers?.includes(FINALIZER) ?? false;
-}
-
-export function isStatus(error: unknown, status: number): boolean {
-  return error instanceof ApiFailure && error.status === status;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ApiFailure, ApiUnavailable, type KubernetesClient } from "#planner/connectors";
+import { ApiFailure, ApiUnavailable, isStatus, type KubernetesClient } from "#planner/connectors";
 import { apiRefused, jobFailed, jobVanished, notAllReady, resultMissing, shardsFailed, tooLarge } from "../errors.ts";
 import { packJob, piecesOf } from "../pack.ts";
 import type { ExecuteOptions, Executor, ShardJob, ShardWork } from "../types.ts";
@@ -164,7 +164,7 @@ export class KubernetesExecutor implements Executor {
         await pause(LOOK_MS / 4);
       }
     } catch (error) {
-      if (!(error instanceof ApiFailure && error.status === 404)) throw this.#told(error, name);
+      if (!isStatus(error, 404)) throw this.#told(error, name);
     }
   }
 
@@ -172,7 +172,7 @@ export class KubernetesExecutor implements Executor {
     try {
       return await this.#client.request<JobObject>({ path: this.#jobPath(name), ...given(signal) });
     } catch (error) {
-      if (error instanceof ApiFailure && error.status === 404) throw jobVanished(name);
+      if (isStatus(error, 404)) throw jobVanished(name);
       throw error;
     }
   }
@@ -204,7 +204,7 @@ export class KubernetesExecutor implements Executor {
     try {
       await this.#client.request({ method: "DELETE", path, body: { propagationPolicy } });
     } catch (error) {
-      if (!(error instanceof ApiFailure && error.status === 404)) throw error;
+      if (!isStatus(error, 404)) throw error;
     }
   }
 

@@ -1,4 +1,4 @@
-import { ApiFailure, KubernetesClient } from "#planner/connectors";
+import { ApiFailure, isStatus, KubernetesClient } from "#planner/connectors";
 import type { KubernetesObject } from "#src/deployment";
 import { notInPod } from "../errors.ts";
 import type { ShardSide } from "../types.ts";
@@ -56,7 +56,7 @@ export async function kubernetesShardSide(
           const { spec } = await client.request<LeaseObject>({ path: start });
           if (spec?.acquireTime !== undefined) return Date.parse(spec.acquireTime);
         } catch (error) {
-          if (!(error instanceof ApiFailure && error.status === 404)) throw error;
+          if (!isStatus(error, 404)) throw error;
         }
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       }

@@ -1,6 +1,7 @@
+import { DYNAMO_LABELS } from "#planner/connectors";
 import type { KubernetesObject } from "../../types.ts";
 import type { ManifestOptions } from "../options.ts";
-import { type ComponentType, LABELS, ownLabels, podsOf, WORKER_TYPES } from "../serving/labels.ts";
+import { type ComponentType, ownLabels, podsOf, WORKER_TYPES } from "../serving/labels.ts";
 
 /** How often Prometheus asks; a planner that asks it wants several samples an interval. */
 const INTERVAL = "5s";
@@ -28,8 +29,8 @@ export function podMonitors({ namespace, serving: { name } }: ManifestOptions): 
 
 /** The labels by which the dashboard tells deployments and components apart. */
 const RELABELINGS = [
-  { sourceLabels: [podLabel(LABELS.deployment)], targetLabel: "deployment" },
-  { sourceLabels: [podLabel(LABELS.component)], targetLabel: "component" },
+  { sourceLabels: [podLabel(DYNAMO_LABELS.graph)], targetLabel: "deployment" },
+  { sourceLabels: [podLabel(DYNAMO_LABELS.component)], targetLabel: "component" },
 ];
 
 /** As Prometheus writes it: what no label may hold is an underscore. */

@@ -1,6 +1,7 @@
+import { DYNAMO_LABELS } from "#planner/connectors";
 import type { KubernetesObject } from "../../types.ts";
 import type { ManifestOptions } from "../options.ts";
-import { allPods, type ComponentName, LABELS, ownLabels } from "./labels.ts";
+import { allPods, type ComponentName, ownLabels } from "./labels.ts";
 
 /**
  * At most one pod of a component at a time may be taken away by who drains nodes. A share or a minimum would hold up such drains
@@ -23,7 +24,7 @@ export function disruptionBudgets({ namespace, mode, serving: { name } }: Manife
     },
     spec: {
       maxUnavailable: 1,
-      selector: { matchLabels: { ...allPods(name).matchLabels, [LABELS.component]: component } },
+      selector: { matchLabels: { ...allPods(name).matchLabels, [DYNAMO_LABELS.component]: component } },
     },
   }));
 }

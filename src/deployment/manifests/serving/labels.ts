@@ -1,19 +1,12 @@
+import { DYNAMO_LABELS } from "#planner/connectors";
 import type { ServingPlan } from "./plan.ts";
 
 /** Names of the components, and the roles by which Dynamo's operator labels their pods. */
 export type ComponentName = "Frontend" | "Planner" | "prefill" | "decode";
 export type ComponentType = "frontend" | "planner" | "prefill" | "decode" | "worker";
 
-const PREFIX = "nvidia.com/dynamo";
-/** Labels that Dynamo's operator (1.x) puts on the pods of a deployment. */
-export const LABELS = {
-  deployment: `${PREFIX}-graph-deployment-name`,
-  component: `${PREFIX}-component`,
-  type: `${PREFIX}-component-type`,
-  subType: `${PREFIX}-sub-component-type`,
-  namespace: `${PREFIX}-namespace`,
-  metrics: "nvidia.com/metrics-enabled",
-} as const;
+/** Asks the operator's monitors to scrape a pod. */
+const METRICS_LABEL = "nvidia.com/metrics-enabled";
 
 /** Types of workers, by whichever version of the operator labelled them. */
 export const WORKER_TYPES: readonly ComponentType[] = ["worker", "prefill", "decode"];
@@ -31,12 +24,12 @@ export function componentLabels(
 ): Record<string, string> {
   return {
     ...ownLabels(name, component.toLowerCase()),
-    [LABELS.deployment]: name,
-    [LABELS.component]: component,
-    [LABELS.type]: type,
-    ...(type === "prefill" || type === "decode" ? { [LABELS.subType]: type } : {}),
-    [LABELS.namespace]: name,
-    [LABELS.metrics]: "true",
+    [DYNAMO_LABELS.graph]: name,
+    [DYNAMO_LABELS.component]: component,
+    [DYNAMO_LABELS.type]: type,
+    ...(type === "prefill" || type === "decode" ? { [DYNAMO_LABELS.subType]: type } : {}),
+    [DYNAMO_LABELS.namespace]: name,
+    [METRICS_LABEL]: "true",
   };
 }
 
@@ -52,14 +45,14 @@ export function ownLabels(name: string, component?: string): Record<string, stri
 
 /** All pods of a deployment. */
 export function allPods(name: string): Selector {
-  return { matchLabels: { [LABELS.deployment]: name } };
+  return { matchLabels: { [DYNAMO_LABELS.graph]: name } };
 }
 
 /** Its pods of these types. */
 export function podsOf(name: string, types: readonly ComponentType[]): Selector {
   const [first, ...others] = types;
-  if (others.length === 0) return { matchLabels: { [LABELS.deployment]: name, [LABELS.type]: first! } };
-  return { ...allPods(name), matchExpressions: [{ key: LABELS.type, operator: "In", values: [...types] }] };
+  if (others.length === 0) return { matchLabels: { [DYNAMO_LABELS.graph]: name, [DYNAMO_LABELS.type]: first! } };
+  return { ...allPods(name), matchExpressions: [{ key: DYNAMO_LABELS.type, operator: "In", values: [...types] }] };
 }
 
 /** A selector as a command line has it. */

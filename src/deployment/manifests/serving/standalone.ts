@@ -1,3 +1,4 @@
+import { DYNAMO_LABELS } from "#planner/connectors";
 import { encodeJsonPair } from "#profiles";
 import { PLANNER_CONFIG_MOUNT, PLANNER_CONFIG_PATH, PROFILE_MOUNT } from "../../config-maps.ts";
 import type { JsonObject } from "../../graph/json.ts";
@@ -10,7 +11,6 @@ import {
   type ComponentName,
   type ComponentType,
   componentLabels,
-  LABELS,
   ownLabels,
   podsOf,
   selectorText,
@@ -134,7 +134,7 @@ function deployment(
   volumes: JsonObject[],
 ): KubernetesObject {
   const labels = componentLabels(plan, component, type);
-  const own = { [LABELS.component]: component };
+  const own = { [DYNAMO_LABELS.component]: component };
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -142,7 +142,7 @@ function deployment(
     spec: {
       // One is what there is where nothing is said, and what is not said is left to the planner when this is applied again.
       ...(replicas === 1 ? {} : { replicas }),
-      selector: { matchLabels: { [LABELS.deployment]: plan.name, ...own } },
+      selector: { matchLabels: { [DYNAMO_LABELS.graph]: plan.name, ...own } },
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
         metadata: { labels },
@@ -176,7 +176,7 @@ function service(
     },
     spec: {
       ...(headless ? { clusterIP: "None" } : { type: "ClusterIP" }),
-      selector: { [LABELS.deployment]: plan.name, [LABELS.component]: component },
+      selector: { [DYNAMO_LABELS.graph]: plan.name, [DYNAMO_LABELS.component]: component },
       ports: [{ name: port, port: PORTS[port], targetPort: port }],
     },
   };

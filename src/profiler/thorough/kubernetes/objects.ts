@@ -32,9 +32,6 @@ export interface PodObject {
 
 /** Marks what a profiling run has brought up: the next one of the same key finds what this one leaves. */
 export const RUN_LABEL = "understudy.dev/profiling-run";
-/** Dynamo's operator's: the deployment of a pod, and its component. */
-export const GRAPH_LABEL = "nvidia.com/dynamo-graph-deployment-name";
-export const COMPONENT_LABEL = "nvidia.com/dynamo-component";
 /** Of operators until 0.5: `<deployment>-<component>`, in lower case. */
 export const SELECTOR_LABEL = "nvidia.com/selector";
 /** As v1beta1 demands it; what operators make of v1alpha1 is called so, too. */

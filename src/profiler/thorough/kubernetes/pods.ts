@@ -1,10 +1,8 @@
 import { join } from "node:path";
 import { makeFolder, writeFileAtomically } from "#common";
-import { ApiFailure, type KubernetesClient } from "#planner/connectors";
+import { ApiFailure, DYNAMO_LABELS, type KubernetesClient } from "#planner/connectors";
 import {
   byName,
-  COMPONENT_LABEL,
-  GRAPH_LABEL,
   MAIN_CONTAINER,
   mainContainer,
   mainStatus,
@@ -27,10 +25,10 @@ export async function podsByComponent(
     (await client.request<{ items?: PodObject[] }>({ path: podsPath(namespace), query: { labelSelector } })).items ??
     [];
   const lower = components.map((name) => name.toLowerCase());
-  const all = await list(`${GRAPH_LABEL}=${deployment}`);
+  const all = await list(`${DYNAMO_LABELS.graph}=${deployment}`);
   const found = new Map<string, PodObject[]>();
   for (const name of lower) {
-    const own = all.filter(({ metadata }) => metadata.labels?.[COMPONENT_LABEL]?.toLowerCase() === name);
+    const own = all.filter(({ metadata }) => metadata.labels?.[DYNAMO_LABELS.component]?.toLowerCase() === name);
     const pods = own.length > 0 ? own : await list(`${SELECTOR_LABEL}=${deployment}-${name}`);
     found.set(name, pods.sort(byName));
   }

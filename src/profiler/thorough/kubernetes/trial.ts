@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ApiFailure, type KubernetesClient, type Pace } from "#planner/connectors";
+import { ApiFailure, isStatus, type KubernetesClient, type Pace } from "#planner/connectors";
 import { type KubernetesObject, TIME_SCALE_ANNOTATION } from "#src/deployment";
 import { CandidateFailed } from "../../errors.ts";
 import { type CandidatePart, candidateParts } from "../candidate-parts.ts";
@@ -268,7 +268,7 @@ async function isGone(client: KubernetesClient, path: string, uid: string): Prom
   try {
     return (await client.request<GraphObject>({ path })).metadata.uid !== uid;
   } catch (error) {
-    if (error instanceof ApiFailure && error.status === 404) return true;
+    if (isStatus(error, 404)) return true;
     throw error;
   }
 }
