@@ -100,22 +100,27 @@ export class AppliedDeployment {
    * @throws UserError where it fails, or takes longer; the signal's reason
    */
   async ready(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const timeout = AbortSignal.timeout(timeoutMs);
     const place = `${this.namespace}/${this.name}`;
-    await new Promise<void>((resolve, reject) => {
-      const aborted = () => reject(signal.reason);
-      const late = () =>
-        reject(notReadyInTime(place, timeoutMs / 1000, this.#last === null ? "" : messageOf(this.#last)));
-      const look = (graph: ApiObject) => {
-        if (graph.status?.state === "failed") reject(deploymentFailed(place, messageOf(graph)));
-        else if (isReady(graph)) resolve();
-      };
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const look = (graph: ApiObject) => {
+      if (graph.status?.state === "failed") reject(deploymentFailed(place, messageOf(graph)));
+      else if (isReady(graph)) resolve();
+    };
+    const aborted = () => reject(signal.reason);
+    const late = () =>
+      reject(notReadyInTime(place, timeoutMs / 1000, this.#last === null ? "" : messageOf(this.#last)));
+    const timer = setTimeout(late, timeoutMs);
+    signal.addEventListener("abort", aborted);
+    this.#listeners.add(look);
+    try {
       if (signal.aborted) aborted();
-      signal.addEventListener("abort", aborted, { once: true });
-      timeout.addEventListener("abort", late, { once: true });
-      this.#listeners.add(look);
       if (this.#last !== null) look(this.#last);
-    });
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", aborted);
+      this.#listeners.delete(look);
+    }
   }
 
   /** Its pods. @param port name of the port that addresses have; one that declares none of it: its first */
