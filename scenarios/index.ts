@@ -6,15 +6,9 @@ export {
   type Expectation,
   type MeasuredValues,
 } from "./expect.ts";
-export type {
-  Deployment,
-  EngineOverrides,
-  EstimatedEngine,
-  PoolSettings,
-  Quirk,
-  TimingChoice,
-} from "./format/deployment.ts";
+export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
+export type { EngineOverrides, EstimatedEngine, TimingChoice } from "./format/engine.ts";
 export type { Fault, WorkerName } from "./format/faults.ts";
 export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";

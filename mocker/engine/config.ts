@@ -1,5 +1,16 @@
 import { badEngineConfig } from "./errors.ts";
-import type { EngineConfig, EngineQuirks, TimingModel } from "./types.ts";
+import type { EngineConfig, EngineFamily, EngineQuirks, SglangOptions, TimingModel } from "./types.ts";
+
+export const ENGINE_FAMILIES = ["vllm", "trtllm", "sglang"] as const satisfies readonly EngineFamily[];
+/** Those that there is an engine for. */
+export const PLAYED_FAMILIES: readonly EngineFamily[] = ["vllm"];
+
+/** Tokens of a KV block where nothing says it, as Dynamo's mocker has it. */
+const FAMILY_BLOCK_SIZES: Readonly<Record<EngineFamily, number>> = { vllm: 64, trtllm: 32, sglang: 1 };
+
+export function defaultBlockSize(family: EngineFamily | undefined): number {
+  return FAMILY_BLOCK_SIZES[family ?? ENGINE_DEFAULTS.family];
+}
 
 const QUIRK_NAMES = [
   "integerMeans",
@@ -28,9 +39,16 @@ export const ENGINE_QUIRK_NAMES: readonly (keyof EngineQuirks)[] = QUIRK_NAMES;
 /** Defaults of Dynamo's mocker (`dynamo.mocker --help`, ai-dynamo 1.6.1), watermark apart, which it no longer has. */
 export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
   family: "vllm",
+  sglang: {
+    schedulePolicy: "fifo",
+    maxPrefillTokens: 16384,
+    chunkedPrefillSize: 8192,
+    clipMaxNewTokens: 4096,
+    scheduleConservativeness: 1,
+  },
   role: "aggregated",
   numGpuBlocks: 16384,
-  blockSize: 64,
+  blockSize: FAMILY_BLOCK_SIZES.vllm,
   maxNumSeqs: 256,
   maxNumBatchedTokens: 8192,
   maxModelLen: null,
@@ -45,8 +63,23 @@ export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
 };
 
 /** A full configuration from what differs from the defaults. @throws UserError ENGINE_BAD_CONFIG */
-export function engineConfig(overrides: Partial<Omit<EngineConfig, "timing">> & { timing: TimingModel }): EngineConfig {
-  const config: EngineConfig = { ...ENGINE_DEFAULTS, ...overrides };
+export function engineConfig(
+  overrides: Partial<Omit<EngineConfig, "timing" | "sglang">> & { timing: TimingModel; sglang?: SomeOf<SglangOptions> },
+): EngineConfig {
+  const config: EngineConfig = {
+    ...ENGINE_DEFAULTS,
+    blockSize: defaultBlockSize(overrides.family),
+    ...overrides,
+    sglang: withDefaults(ENGINE_DEFAULTS.sglang, overrides.sglang),
+  };
+  if (!PLAYED_FAMILIES.includes(config.family)) {
+    throw badEngineConfig(
+      "family",
+      config.family,
+      PLAYED_FAMILIES.join(" or "),
+      "there is no engine of that family yet: leave it out for vllm's",
+    );
+  }
   const positive = ["numGpuBlocks", "blockSize", "maxNumSeqs", "maxNumBatchedTokens"] as const;
   for (const key of positive) requireInteger(key, config[key]);
   if (config.maxModelLen !== null) requireInteger("maxModelLen", config.maxModelLen);
@@ -64,7 +97,37 @@ export function engineConfig(overrides: Partial<Omit<EngineConfig, "timing">> & 
       "0 is the default",
     );
   }
+  if (config.family === "sglang") requireSglang(config);
   return config;
+}
+
+type SomeOf<T> = { [K in keyof T]?: T[K] | undefined };
+
+function withDefaults<T extends object>(defaults: T, given: SomeOf<T> = {}): T {
+  return { ...defaults, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+}
+
+function requireSglang({ sglang, blockSize }: EngineConfig): void {
+  for (const key of ["maxPrefillTokens", "chunkedPrefillSize", "clipMaxNewTokens"] as const) {
+    requireInteger(`sglang.${key}`, sglang[key]);
+  }
+  const { chunkedPrefillSize, scheduleConservativeness } = sglang;
+  if (chunkedPrefillSize % blockSize !== 0) {
+    throw badEngineConfig(
+      "sglang.chunkedPrefillSize",
+      chunkedPrefillSize,
+      `a multiple of the block size, ${blockSize}`,
+      "prompts are cut at whole pages",
+    );
+  }
+  if (!(Number.isFinite(scheduleConservativeness) && scheduleConservativeness > 0)) {
+    throw badEngineConfig(
+      "sglang.scheduleConservativeness",
+      scheduleConservativeness,
+      "a number above 0",
+      "1 is the default",
+    );
+  }
 }
 
 function requireInteger(key: string, value: number): void {

@@ -1,20 +1,24 @@
+/**
+ * Engines of several families (`EngineConfig.family`) behind one interface. `steppingEngines` and `skippingEngines` choose
+ * the class by family: a new one joins there, and in `PLAYED_FAMILIES`, which is what every surface asks.
+ */
 export {
   DYNOSIM_ENGINE_QUIRKS,
+  defaultBlockSize,
   ENGINE_DEFAULTS,
+  ENGINE_FAMILIES,
   ENGINE_QUIRK_NAMES,
   effectiveOsl,
   engineConfig,
   NO_ENGINE_QUIRKS,
   neverFits,
+  PLAYED_FAMILIES,
 } from "./config.ts";
-export { columnsSource } from "./content.ts";
 export { newPassCounters } from "./counters.ts";
+export { type EngineFactory, engineFactory, steppingEngines } from "./families.ts";
 export { IdlePrefill } from "./idle-prefill.ts";
 export { nanoseconds, nanosecondsToMs, passNanoseconds } from "./nanoseconds.ts";
 export { clearPassWork, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
-export { SequenceStore } from "./skipping/sequence-store.ts";
-export { SkippingEngine } from "./skipping/skipping.ts";
-export { SteppingEngine } from "./stepping.ts";
 export { type FixedTiming, fixedTiming } from "./timing/fixed.ts";
 export { polynomialTiming } from "./timing/polynomial.ts";
 export { type ProfileTimingOptions, profileTiming } from "./timing/profile.ts";

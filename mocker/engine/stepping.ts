@@ -6,11 +6,11 @@ import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
 import { isPlainDecoding, type ScheduledItem, type Sequence } from "./sequence.ts";
 import type {
-  Engine,
   EngineConfig,
   EngineListener,
   EngineLoad,
   FinishedPass,
+  LiveEngine,
   PassBatch,
   RequestSource,
 } from "./types.ts";
@@ -21,7 +21,7 @@ type Command = { kind: "activate" | "release" | "cancel"; request: number };
  * The scheduler, one forward pass at a time, written to be read: vLLM's continuous batching as Dynamo's mocker plays it.
  * A pass first serves the running requests in order, preempting where blocks run out, then admits waiting ones.
  */
-export class SteppingEngine implements Engine {
+export class SteppingEngine implements LiveEngine {
   readonly config: EngineConfig;
   readonly counters = newPassCounters();
   readonly #requests: RequestSource;
@@ -162,10 +162,6 @@ export class SteppingEngine implements Engine {
     for (const command of commands) this.#apply(command);
   }
 
-  /**
-   * Drops every cached block that no request owns, at any time; the listener is not told. Returns their contents, and
-   * whether the cache holds nothing at all now.
-   */
   clearCache(): { removed: number[]; empty: boolean } {
     return { removed: this.#cache.clearUnowned(), empty: this.#cache.owned === 0 };
   }
@@ -197,12 +193,10 @@ export class SteppingEngine implements Engine {
     return this.#finishedPass;
   }
 
-  /** Of the pass under way, or of the last one; `queued` as it was when that began. */
   lastBatch(): PassBatch {
     return this.#batch;
   }
 
-  /** Of this instant: a batch that is under way, or none, and who waits now. */
   batchNow(): PassBatch {
     return passBatch(this.#scheduled, this.#waiting, this.#reservations);
   }

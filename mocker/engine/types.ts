@@ -46,8 +46,26 @@ export interface EngineQuirks {
   fixedPrefillPerPass: boolean;
 }
 
+/** Whose scheduler an engine plays. */
+export type EngineFamily = "vllm" | "trtllm" | "sglang";
+
+/** What only an engine of the family `sglang` looks at; its pages are `blockSize` tokens. */
+export interface SglangOptions {
+  /** Order of the queue: as it came, or the longest cached prefix first. */
+  schedulePolicy: "fifo" | "lpm";
+  /** Prompt tokens of a prefill batch. */
+  maxPrefillTokens: number;
+  /** Tokens of a prefill batch; a longer prompt is cut to a multiple of the block size. */
+  chunkedPrefillSize: number;
+  /** Most output tokens that a request's reservation counts. */
+  clipMaxNewTokens: number;
+  /** Share of the reserved output that is kept free, before it decays. */
+  scheduleConservativeness: number;
+}
+
 export interface EngineConfig {
-  family: "vllm";
+  family: EngineFamily;
+  sglang: SglangOptions;
   role: EngineRole;
   numGpuBlocks: number;
   blockSize: number;
@@ -227,4 +245,21 @@ export interface Engine {
   recordPasses(): void;
   /** As of `nowMs`, like `load`; null before the first pass, or where passes are not recorded. */
   finishedPass(nowMs: number): FinishedPass | null;
+}
+
+/** An engine that goes pass by pass: what live workers run. It tells every token, and what its passes compute. */
+export interface LiveEngine extends Engine {
+  interrupt(): number;
+  stop(): void;
+  load(): EngineLoad;
+  finishedPass(): FinishedPass | null;
+  /**
+   * Drops every cached block that no request owns, at any time; the listener is not told. Returns their contents, and
+   * whether the cache holds nothing at all now.
+   */
+  clearCache(): { removed: number[]; empty: boolean };
+  /** Of the pass under way, or of the last one; `queued` as it was when that began. */
+  lastBatch(): PassBatch;
+  /** Of this instant: a batch that is under way, or none, and who waits now. */
+  batchNow(): PassBatch;
 }

@@ -1,48 +1,6 @@
 import { z } from "zod";
-import { bandwidth, bytes, duration, exactlyOne, ONE_KEY, share } from "./values.ts";
-
-/** What an engine's times come from; `profile` reads the deployment's profile. */
-export type TimingChoice =
-  | { kind: "profile" }
-  | { kind: "polynomial" }
-  | { kind: "fixed"; prefillMs: number; decodeMs: number }
-  /** Path of a mocker table (npz). */
-  | { kind: "table"; file: string }
-  | ({ kind: "estimator" } & EstimatedEngine);
-
-/** An engine whose times the built-in estimator knows. */
-export interface EstimatedEngine {
-  /** Hugging Face id, or a folder with a `config.json` (made absolute). */
-  model: string;
-  /** GPU system, such as `h200_sxm`. */
-  gpu: string;
-  backend: "vllm" | "sglang" | "trtllm";
-  backendVersion?: string | undefined;
-  /** `tp4`, `tep8`, `dep8`. */
-  parallelism: string;
-  /** Share of GPU memory that the engine may use, in its backend's own sense. */
-  memoryFraction?: number | undefined;
-  quantization?:
-    | { gemm?: string | undefined; moe?: string | undefined; kvcache?: string | undefined; fmha?: string | undefined }
-    | undefined;
-}
-
-/** Settings of an engine that differ from what its profile and the defaults say. */
-export interface EngineOverrides {
-  maxNumSeqs?: number | undefined;
-  maxNumBatchedTokens?: number | undefined;
-  blockSize?: number | undefined;
-  numGpuBlocks?: number | undefined;
-  maxModelLen?: number | undefined;
-  prefixCaching?: boolean | undefined;
-  chunkedPrefill?: boolean | undefined;
-  preemption?: "lifo" | "fifo" | undefined;
-  /** Share of the blocks kept free at admission, 0..1. */
-  watermark?: number | undefined;
-  speedupRatio?: number | undefined;
-  decodeSpeedupRatio?: number | undefined;
-  timing?: TimingChoice | undefined;
-}
+import { type EngineOverrides, engineSchema } from "./engine.ts";
+import { bandwidth, bytes, duration, whole } from "./values.ts";
 
 /** Workers of one role as the run begins. */
 export interface PoolSettings {
@@ -89,72 +47,12 @@ export interface Deployment {
   quirks: Quirk[];
 }
 
-const whole = (least: number, most: number, description: string) =>
-  z.int().min(least).max(most).optional().meta({ description });
-
-const format = z.string().min(1).optional();
-const estimatedEngine = z
-  .strictObject({
-    model: z.string().min(1).meta({ description: "Hugging Face id, or a folder with a config.json" }),
-    gpu: z.string().min(1).meta({ description: "GPU system, such as h200_sxm" }),
-    backend: z.enum(["vllm", "sglang", "trtllm"]),
-    backendVersion: z.string().min(1).optional(),
-    parallelism: z
-      .string()
-      .regex(/^(tp|tep|dep)[1-9]\d*$/, "expected tpN, tepN or depN")
-      .meta({ description: "tp4, tep8 or dep8: how the engine is spread over its GPUs" }),
-    memoryFraction: share.optional().meta({ description: "GPU memory the engine may use, in its backend's sense" }),
-    quantization: z
-      .strictObject({ gemm: format, moe: format, kvcache: format, fmha: format })
-      .optional()
-      .meta({ description: "Number formats where they are not the checkpoint's, such as fp8" }),
-  })
-  .meta({ description: "The built-in estimator's times of an engine" });
-const timing = z
-  .union([
-    z.enum(["profile", "polynomial"]),
-    z
-      .strictObject({
-        fixed: z.strictObject({ prefill: duration("A prefill pass"), decode: duration("A decode pass") }).optional(),
-        table: z
-          .string()
-          .min(1)
-          .optional()
-          .meta({ description: "A mocker table (npz), relative to the scenario's file" }),
-        estimator: estimatedEngine.optional(),
-      })
-      .superRefine(exactlyOne("kind of timing"))
-      .meta(ONE_KEY),
-  ])
-  .transform((written): TimingChoice => {
-    if (typeof written === "string") return { kind: written };
-    if (written.fixed) {
-      return { kind: "fixed", prefillMs: written.fixed.prefill, decodeMs: written.fixed.decode };
-    }
-    if (written.estimator) return { kind: "estimator", ...written.estimator };
-    return { kind: "table", file: written.table! };
-  });
-const engine = z.strictObject({
-  maxNumSeqs: whole(1, 1e6, "Most sequences in a batch"),
-  maxNumBatchedTokens: whole(1, 1e8, "Token budget of a pass"),
-  blockSize: whole(1, 65_536, "Tokens of a KV block"),
-  numGpuBlocks: whole(1, 2 ** 31 - 1, "KV blocks of a worker; by default what the profile holds"),
-  maxModelLen: whole(1, 1e8, "Longest prompt with its output, tokens"),
-  prefixCaching: z.boolean().optional(),
-  chunkedPrefill: z.boolean().optional(),
-  preemption: z.enum(["lifo", "fifo"]).optional().meta({ description: "Who yields when the KV cache is full" }),
-  watermark: share.optional().meta({ description: "Share of the blocks kept free at admission" }),
-  speedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides all engine times; 0: no waiting" }),
-  decodeSpeedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides decode times once more" }),
-  timing: timing.optional().meta({ description: "Where the times of a pass come from; the profile by default" }),
-});
-
 const pool = z.strictObject({
   workers: z.int().min(0).max(100_000).default(1).meta({ description: "Workers at the start" }),
   startup: duration("From the decision to start a worker until it is ready").prefault(0),
   gpusPerWorker: whole(1, 1024, "GPUs of a worker; by default what the profile says"),
   dpSize: z.int().min(1).max(1024).default(1).meta({ description: "Data-parallel ranks of a worker" }),
-  engine: engine.default({}),
+  engine: engineSchema.default({}),
 });
 
 /** The `deployment:` section; paths as written. */
@@ -170,7 +68,7 @@ export const deploymentSchema = z
     prefill: pool.optional(),
     decode: pool.optional(),
     agg: pool.optional().meta({ description: "The workers in aggregated mode" }),
-    engine: engine.optional().meta({ description: "Settings of all engines; a pool's own come on top" }),
+    engine: engineSchema.optional().meta({ description: "Settings of all engines; a pool's own come on top" }),
     router: z.enum(["round-robin", "least-loaded"]).default("least-loaded"),
     kvTransfer: z
       .strictObject({
@@ -207,6 +105,19 @@ export const deploymentSchema = z
         code: "custom",
         path: ["kvTransfer"],
         message: "expected no kvTransfer in mode agg: nothing travels",
+      });
+    }
+    for (const key of ["agg", "prefill", "decode"] as const) {
+      const own = written[key]?.engine;
+      const family = own?.family ?? written.engine?.family ?? "vllm";
+      const shared = written.engine?.sglang !== undefined && own?.sglang === undefined;
+      if ((own?.sglang ?? written.engine?.sglang) === undefined || family === "sglang") continue;
+      if (shared && key !== (written.mode === "agg" ? "agg" : "decode")) continue;
+      context.addIssue({
+        code: "custom",
+        path: shared ? ["engine", "sglang"] : [key, "engine", "sglang"],
+        message: `expected no settings of sglang for an engine of the family ${family}`,
+        params: { hint: "family: sglang plays SGLang's scheduler" },
       });
     }
     if (written.profile !== undefined) return;

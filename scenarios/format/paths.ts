@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { TrafficEntry } from "../traffic.ts";
-import type { Deployment, PoolSettings, TimingChoice } from "./deployment.ts";
+import type { Deployment, PoolSettings } from "./deployment.ts";
+import type { TimingChoice } from "./engine.ts";
 
 /** Paths in a scenario are relative to the folder of its file; here they become absolute. */
 export function resolveDeployment(deployment: Deployment, scenarioFile: string): Deployment {

@@ -73,3 +73,7 @@ export function exactlyOne(what: string) {
 
 /** The same for JSON Schema, where refinements don't show. */
 export const ONE_KEY = { minProperties: 1, maxProperties: 1 };
+
+/** A whole number that may be left out. */
+export const whole = (least: number, most: number, description: string) =>
+  z.int().min(least).max(most).optional().meta({ description });

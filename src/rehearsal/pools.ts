@@ -1,4 +1,5 @@
 import {
+  defaultBlockSize,
   ENGINE_DEFAULTS,
   ENGINE_QUIRK_NAMES,
   type EngineConfig,
@@ -36,7 +37,7 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
   const role: EngineRole = deployment.prefill === null ? "aggregated" : roleName;
   const { timing: _timing, ...overrides } = withoutUndefined(settings.engine);
   const quirks = engineQuirks(deployment.quirks);
-  const blockSize = overrides.blockSize ?? ENGINE_DEFAULTS.blockSize;
+  const blockSize = overrides.blockSize ?? defaultBlockSize(overrides.family);
   const surface = profile === null ? null : buildSurface(profile, deployment.surfaces);
   const estimated = estimatedEngine(settings);
   const numGpuBlocks =

@@ -1,13 +1,4 @@
-import {
-  columnsSource,
-  type Engine,
-  type EngineConfig,
-  type EngineListener,
-  type RequestColumns,
-  SequenceStore,
-  SkippingEngine,
-  SteppingEngine,
-} from "#mocker/engine";
+import type { EngineFactory } from "#mocker/engine";
 import type { RoleName, WorkerLife } from "#src/record";
 import type { PoolSpec } from "./types.ts";
 
@@ -26,18 +17,6 @@ export interface SimulatedWorker {
   /** Place among the active workers, −1 for others. */
   place: number;
   nextRank: number;
-}
-
-export type EngineFactory = (config: EngineConfig, listener: EngineListener) => Engine;
-
-/** Makes the engines of one pool; skipping ones share their request state in columns. */
-export function engineFactory(kind: "stepping" | "skipping", columns: RequestColumns): EngineFactory {
-  if (kind === "stepping") {
-    const requests = columnsSource(columns);
-    return (config, listener) => new SteppingEngine(config, requests, listener);
-  }
-  const store = new SequenceStore(columns);
-  return (config, listener) => new SkippingEngine(config, store, listener);
 }
 
 /** The workers of one role, past and present. */

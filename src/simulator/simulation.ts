@@ -2,6 +2,7 @@ import {
   type Engine,
   type EngineListener,
   effectiveOsl,
+  engineFactory,
   type IdlePrefill,
   type KvEvent,
   neverFits,
@@ -16,7 +17,7 @@ import { feasibleRequests } from "./feasible.ts";
 import { idlePrefills } from "./idle-prefills.ts";
 import { WindowObserver } from "./observer.ts";
 import { Outcomes } from "./outcomes.ts";
-import { engineFactory, Pool, type SimulatedWorker } from "./pool.ts";
+import { Pool, type SimulatedWorker } from "./pool.ts";
 import { requestColumns } from "./prompt-blocks.ts";
 import { Scaler } from "./scaler.ts";
 import { timelineWindowMs } from "./timeline-window.ts";

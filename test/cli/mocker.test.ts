@@ -226,7 +226,7 @@ describe("mistakes", async () => {
   });
 
   it("of asking for what is not modelled are refused with the reason", async () => {
-    expect(await refusal("--engine-type", "sglang")).toContain("--metric-names sglang");
+    expect(await refusal("--trtllm-capacity-scheduler-policy", "max_utilization")).toContain("guaranteed_no_evict");
     expect(await refusal("--aic-nextn", "3")).toContain("speculative decoding");
     expect(await refusal("--bootstrap-ports", "1,2")).toContain("HTTP");
   });

@@ -288,6 +288,12 @@ describe("an error says where, what was found, what was expected, and what may h
       /slaAttainment\): found ">= lots", expected a condition such as ">= 0\.98"/,
     ],
     ["a latency without a unit", '"< 300ms"', '"< 300"', /ttft\.p99\).*\n.*<= 200ms/],
+    [
+      "settings of another engine",
+      "maxNumSeqs: 128 }",
+      "family: trtllm, sglang: { schedulePolicy: lpm } }",
+      /deployment\.decode\.engine\.sglang\): found a map, expected no settings of sglang for an engine of the family trtllm/,
+    ],
     ["pools of another mode", "mode: disagg", "mode: agg", /expected no prefill in mode agg/],
     [
       "no profile",

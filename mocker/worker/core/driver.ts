@@ -1,5 +1,5 @@
 import { LatenessMeter, type Timer, type TimerQueue } from "#common";
-import type { SteppingEngine } from "#mocker/engine";
+import type { LiveEngine } from "#mocker/engine";
 
 /**
  * At one instant passes end first (those of the oldest engine before others), then transfers, then input, and passes begin
@@ -35,7 +35,7 @@ export interface DriverHooks {
  * counts as of its own instant where the engine has not passed it.
  */
 export class EngineDriver {
-  readonly engine: SteppingEngine;
+  readonly engine: LiveEngine;
   /** Of the ends of its passes. */
   readonly lateness = new LatenessMeter();
   readonly #timers: TimerQueue;
@@ -54,13 +54,13 @@ export class EngineDriver {
   readonly #recentMs = new Float64Array(RECENT_PASSES).fill(Number.POSITIVE_INFINITY);
   #passes = 0;
   /** Input of after the instant at which a pass is going to begin. */
-  #held: { atMs: number; deliver: (engine: SteppingEngine, atMs: number) => void }[] = [];
+  #held: { atMs: number; deliver: (engine: LiveEngine, atMs: number) => void }[] = [];
   /** A batch of passes without duration goes on in the event loop's next turn. */
   #yielding = false;
   #stopped = false;
 
   /** @param settleMs how long input may be on its way, model ms */
-  constructor(engine: SteppingEngine, timers: TimerQueue, hooks: DriverHooks, settleMs = 0) {
+  constructor(engine: LiveEngine, timers: TimerQueue, hooks: DriverHooks, settleMs = 0) {
     this.engine = engine;
     this.#settleMs = settleMs;
     this.#timers = timers;
@@ -73,7 +73,7 @@ export class EngineDriver {
    * that are completed first.
    * @param mayWait between passes, it waits for what is still on its way and comes before it: new requests
    */
-  input(atMs: number, deliver: (engine: SteppingEngine, atMs: number) => void, mayWait = false): void {
+  input(atMs: number, deliver: (engine: LiveEngine, atMs: number) => void, mayWait = false): void {
     // Within a callback of the queue, now is its deadline, not the clock's time: nothing has happened after it yet.
     const asked = Math.min(atMs, this.#timers.nowMs());
     this.#timers.catchUp(asked);
@@ -105,7 +105,7 @@ export class EngineDriver {
     this.#held = [];
   }
 
-  #deliver(atMs: number, deliver: (engine: SteppingEngine, atMs: number) => void): void {
+  #deliver(atMs: number, deliver: (engine: LiveEngine, atMs: number) => void): void {
     deliver(this.engine, atMs);
     this.#hooks.engineCalled(atMs);
   }

@@ -4,9 +4,10 @@ import {
   type EngineListener,
   type EngineLoad,
   type KvEvent,
+  type LiveEngine,
   type PassBatch,
   type RequestSource,
-  SteppingEngine,
+  steppingEngines,
 } from "#mocker/engine";
 import { EngineDriver } from "./driver.ts";
 
@@ -47,7 +48,7 @@ export interface RankParts {
 /** One data-parallel rank: an engine, its driver, and what it tells, put in order. */
 export class Rank {
   readonly index: number;
-  readonly engine: SteppingEngine;
+  readonly engine: LiveEngine;
   readonly driver: EngineDriver;
   readonly #owner: RankOwner;
   #told: (() => void)[] = [];
@@ -62,7 +63,7 @@ export class Rank {
   constructor(index: number, config: EngineConfig, parts: RankParts) {
     this.index = index;
     this.#owner = parts.owner;
-    this.engine = new SteppingEngine(config, parts.requests, this.#listener());
+    this.engine = steppingEngines(parts.requests)(config, this.#listener());
     const hooks = {
       engineCalled: () => this.#tell(),
       passEnded: (startMs: number, endMs: number) => this.#passEnded(startMs, endMs),

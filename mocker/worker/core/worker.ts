@@ -3,12 +3,12 @@ import {
   type EngineLoad,
   effectiveOsl,
   type KvEvent,
+  type LiveEngine,
   neverFits,
   newPassCounters,
   type PassBatch,
   type PassCounters,
   type RequestSource,
-  type SteppingEngine,
   transferMs,
 } from "#mocker/engine";
 import type { KvTransferParams, WorkerCard } from "#mocker/protocol";
@@ -105,7 +105,7 @@ class LiveWorker implements Worker, RankOwner {
     } else {
       if (this.#book !== null && kvTransfer?.do_remote_decode) this.#expectHandoff(sequence, this.#book);
       sequence.onItsWay = true;
-      const submit = (engine: SteppingEngine, atMs: number) => {
+      const submit = (engine: LiveEngine, atMs: number) => {
         sequence.onItsWay = false;
         if (sequence.over) {
           this.#forget(sequence);

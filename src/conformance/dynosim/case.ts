@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { ENGINE_FAMILIES } from "#mocker/engine";
 import { conformanceUnreadable, dynosimBadCase } from "./errors.ts";
 
 const KNOWN_TIMINGS = ["polynomial", "fixed", "external"];
@@ -18,7 +19,7 @@ const timingModel = z.union([
 
 /** One engine's arguments as DynoSim 1.6.1 normalises them; names are the file's. */
 const engineArguments = z.object({
-  backend: z.string().default("vllm"),
+  backend: z.enum(ENGINE_FAMILIES).default("vllm"),
   num_gpu_blocks: z.number().int().positive().default(16384),
   block_size: z.number().int().positive().default(64),
   max_model_len: z.number().int().positive().nullable().default(null),
@@ -37,6 +38,15 @@ const engineArguments = z.object({
   kv_transfer_bandwidth: z.number().nullable().default(null),
   kv_transfer_timing_mode: z.enum(["full_prompt", "destination_missing"]).default("full_prompt"),
   timing_model: timingModel.default({ type: "polynomial" }),
+  sglang: z
+    .object({
+      schedule_policy: z.enum(["fifo", "lpm"]).default("fifo"),
+      max_prefill_tokens: z.number().int().positive().default(16384),
+      chunked_prefill_size: z.number().int().positive().default(8192),
+      clip_max_new_tokens: z.number().int().positive().default(4096),
+      schedule_conservativeness: z.number().positive().default(1),
+    })
+    .nullish(),
 });
 
 const workerArguments = z.object({

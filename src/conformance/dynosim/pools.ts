@@ -47,6 +47,18 @@ export function dynosimDeployment(run: DynosimCase, quirks: EngineQuirks = DYNOS
 function config(run: DynosimCase, worker: WorkerArguments, quirks: EngineQuirks): EngineConfig {
   const { engine } = worker;
   return engineConfig({
+    family: engine.backend,
+    ...(engine.sglang
+      ? {
+          sglang: {
+            schedulePolicy: engine.sglang.schedule_policy,
+            maxPrefillTokens: engine.sglang.max_prefill_tokens,
+            chunkedPrefillSize: engine.sglang.chunked_prefill_size,
+            clipMaxNewTokens: engine.sglang.clip_max_new_tokens,
+            scheduleConservativeness: engine.sglang.schedule_conservativeness,
+          },
+        }
+      : {}),
     role: engine.worker_type,
     numGpuBlocks: engine.num_gpu_blocks,
     blockSize: engine.block_size,

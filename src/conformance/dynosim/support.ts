@@ -1,3 +1,4 @@
+import { PLAYED_FAMILIES } from "#mocker/engine";
 import type { DynosimCase, WorkerArguments } from "./case.ts";
 import { whyNotPlanner } from "./planner.ts";
 
@@ -23,7 +24,7 @@ export function whyNotYet(run: DynosimCase): string | null {
 }
 
 function whyNotEngine({ engine, dp_size }: WorkerArguments): string | null {
-  if (engine.backend !== "vllm") return `not yet: the ${engine.backend} engine`;
+  if (!PLAYED_FAMILIES.includes(engine.backend)) return `not yet: the ${engine.backend} engine`;
   if (engine.aic_nextn !== null) return "not yet: speculative decoding";
   if (dp_size > 1) return "not yet: attention data parallelism";
   const timing = engine.timing_model;

@@ -143,32 +143,19 @@ describe("Dynamo's mocker", () => {
 
   it("leaves aside what has no meaning here, and says so", () => {
     const { template, notes } = planned(
-      mocker(
-        "--model-name",
-        "m",
-        "--discovery-backend",
-        "etcd",
-        "--request-plane=nats",
-        "--bootstrap-ports",
-        "1,2",
-        "--sglang-page-size",
-        "1",
-      ),
+      mocker("--model-name", "m", "--discovery-backend", "etcd", "--request-plane=nats", "--bootstrap-ports", "1,2"),
     );
     expect(template.argv).toEqual(["mocker", "--model-name", "m"]);
     expect(notes).toEqual([
       "decode: --discovery-backend etcd left aside: workers and frontends meet over HTTP here",
       "decode: --request-plane nats left aside: workers and frontends meet over HTTP here",
       "decode: --bootstrap-ports 1,2 left aside: workers and frontends meet over HTTP here",
-      "decode: --sglang-page-size 1 left aside: there is one scheduler here, vLLM's",
     ]);
   });
 
-  it("plays other engines with vLLM's scheduler, in their blocks", () => {
-    expect(argvOf(mocker("--engine-type", "trtllm"))).toEqual(["mocker", "--block-size", "32"]);
-    expect(argvOf(mocker("--engine-type", "trtllm", "--block-size", "64"))).toEqual(["mocker", "--block-size", "64"]);
-    expect(argvOf(mocker("--engine-type", "sglang"))).toEqual(["mocker"]);
-    expect(argvOf(mocker("--engine-type", "vllm"))).toEqual(["mocker", "--engine-type", "vllm"]);
+  it("keeps the engine's type and the settings of its scheduler", () => {
+    const engine = ["--engine-type", "vllm", "--sglang-schedule-policy", "lpm", "--sglang-clip-max-new-tokens", "100"];
+    expect(argvOf(mocker(...engine))).toEqual(["mocker", ...engine]);
   });
 });
 

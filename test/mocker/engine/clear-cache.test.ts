@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SteppingEngine } from "#mocker/engine";
+import type { LiveEngine } from "#mocker/engine";
 import { ENGINES, EngineDriver } from "./engine-driver.ts";
 
 const [stepping] = ENGINES;
@@ -10,7 +10,7 @@ function drive() {
     { isl: 9, osl: 50, blocks: [1, 3] },
     { isl: 9, osl: 1, blocks: [1, 2] },
   ]);
-  return { driver, engine: driver.engine as SteppingEngine };
+  return { driver, engine: driver.engine as LiveEngine };
 }
 
 describe("clearing the cache of the stepping engine", () => {

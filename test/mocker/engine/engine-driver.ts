@@ -1,12 +1,9 @@
 import {
-  columnsSource,
   type Engine,
   type EngineConfig,
   engineConfig,
+  engineFactory,
   type KvEvent,
-  SequenceStore,
-  SkippingEngine,
-  SteppingEngine,
   type TimingModel,
 } from "#mocker/engine";
 
@@ -111,9 +108,7 @@ export class EngineDriver {
         this.kvEvents.push(event);
       },
     } as const;
-    this.engine = kind.skipping
-      ? new SkippingEngine(config, new SequenceStore(columns), listener)
-      : new SteppingEngine(config, columnsSource(columns), listener);
+    this.engine = engineFactory(kind.skipping ? "skipping" : "stepping", columns)(config, listener);
   }
 
   /** Queues requests now; the reasons of those that can never fit. */

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PassBatch, SteppingEngine } from "#mocker/engine";
+import type { LiveEngine, PassBatch } from "#mocker/engine";
 import { ENGINES, EngineDriver, type MadeRequest } from "./engine-driver.ts";
 
 const [stepping] = ENGINES;
 
 function drive(config: ConstructorParameters<typeof EngineDriver>[1], requests: MadeRequest[]) {
   const driver = new EngineDriver(stepping, config, requests);
-  return { driver, engine: driver.engine as SteppingEngine };
+  return { driver, engine: driver.engine as LiveEngine };
 }
 
 describe("what a pass is made of", () => {

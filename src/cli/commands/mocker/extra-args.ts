@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { ENGINE_FAMILIES } from "#mocker/engine";
 import { badEngineArg, engineArgsUnreadable, unknownEngineArgs } from "./errors.ts";
 import type { MockerFlags } from "./flags.ts";
 
@@ -29,6 +30,18 @@ const oneOf = <T extends string>(values: readonly T[], flags: (value: T) => Part
   read: (value) => (values.includes(value as T) ? flags(value as T) : null),
 });
 
+/** An object whose every key has a rule; one that has none won't do. */
+const nested = (rules: Readonly<Record<string, Rule>>): Rule => ({
+  expected: `an object of ${Object.entries(rules)
+    .map(([key, { expected }]) => `${key} (${expected})`)
+    .join(", ")}`,
+  read: (value) => {
+    if (typeof value !== "object" || value === null) return null;
+    const read = Object.entries(value).map(([key, inner]) => rules[key]?.read(inner) ?? null);
+    return read.includes(null) ? null : Object.assign({}, ...read);
+  },
+});
+
 interface Rule {
   expected: string;
   /** Null where the value won't do. */
@@ -37,7 +50,7 @@ interface Rule {
 
 /** The keys of Dynamo's `MockEngineArgs` in JSON, and what they are as flags. */
 const RULES: Readonly<Record<string, Rule>> = {
-  engine_type: oneOf(["vllm", "sglang", "trtllm"], (engineType) => ({ engineType })),
+  engine_type: oneOf(ENGINE_FAMILIES, (engineType) => ({ engineType })),
   num_gpu_blocks: whole(1, (numGpuBlocksOverride) => ({ numGpuBlocksOverride })),
   block_size: whole(1, (blockSize) => ({ blockSize })),
   max_num_seqs: whole(1, (maxNumSeqs) => ({ maxNumSeqs })),
@@ -90,6 +103,18 @@ const RULES: Readonly<Record<string, Rule>> = {
     kvTransferTimingMode,
   })),
   kv_bytes_per_token: whole(1, (kvBytesPerToken) => ({ kvBytesPerToken })),
+  sglang: nested({
+    schedule_policy: oneOf(["fifo", "fcfs", "lpm"], (sglangSchedulePolicy) => ({ sglangSchedulePolicy })),
+    max_prefill_tokens: whole(1, (sglangMaxPrefillTokens) => ({ sglangMaxPrefillTokens })),
+    chunked_prefill_size: whole(1, (sglangChunkedPrefillSize) => ({ sglangChunkedPrefillSize })),
+    clip_max_new_tokens: whole(1, (sglangClipMaxNewTokens) => ({ sglangClipMaxNewTokens })),
+    schedule_conservativeness: number(
+      (v) => v > 0,
+      "a number above 0",
+      (sglangScheduleConservativeness) => ({ sglangScheduleConservativeness }),
+    ),
+  }),
+  trtllm: nested({ capacity_scheduler_policy: oneOf(["guaranteed_no_evict"], () => ({})) }),
   reasoning: {
     expected: "an object as --reasoning takes it",
     read: (value) => (typeof value === "object" && value !== null ? { reasoning: JSON.stringify(value) } : null),

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { ENGINE_QUIRK_NAMES } from "#mocker/engine";
+import { ENGINE_FAMILIES, ENGINE_QUIRK_NAMES, type EngineFamily } from "#mocker/engine";
 import { positiveNumber, wholeNumber } from "../../values.ts";
 import { atLeast, keys, milliseconds, portList, seconds, share } from "./values.ts";
 
@@ -39,7 +39,14 @@ export interface MockerFlags {
   startupTime?: number;
   timeScale?: number;
   // Engine
-  engineType?: string;
+  engineType?: EngineFamily;
+  sglangSchedulePolicy?: "fifo" | "fcfs" | "lpm";
+  sglangPageSize?: number;
+  sglangMaxPrefillTokens?: number;
+  sglangChunkedPrefillSize?: number;
+  sglangClipMaxNewTokens?: number;
+  sglangScheduleConservativeness?: number;
+  trtllmCapacitySchedulerPolicy?: "guaranteed_no_evict";
   numGpuBlocksOverride?: number;
   blockSize?: number;
   maxNumSeqs?: number;
@@ -164,7 +171,9 @@ export function withMockerFlags(command: Command): Command {
     new Option("--num-gpu-blocks-override <n>", "KV blocks (default: the profile's cache, else 16384)").argParser(
       wholeNumber("--num-gpu-blocks-override", 1),
     ),
-    new Option("--block-size <tokens>", "tokens of a KV block (default: 64)").argParser(wholeNumber("--block-size", 1)),
+    new Option("--block-size <tokens>", "tokens of a KV block (default: 64; trtllm 32, sglang 1)").argParser(
+      wholeNumber("--block-size", 1),
+    ),
     new Option("--max-num-seqs <n>", "sequences that run at once (default: 256)").argParser(
       wholeNumber("--max-num-seqs", 1),
     ),
@@ -182,7 +191,30 @@ export function withMockerFlags(command: Command): Command {
     new Option("--data-parallel-size <n>", "schedulers per worker (default: 1)").argParser(
       wholeNumber("--data-parallel-size", 1),
     ),
-    new Option("--engine-type <type>", "vllm").choices(["vllm", "sglang", "trtllm"]),
+    new Option("--engine-type <type>", "whose scheduler is played (default: vllm)").choices(ENGINE_FAMILIES),
+    new Option("--sglang-schedule-policy <policy>", "order of SGLang's queue (default: fifo)").choices([
+      "fifo",
+      "fcfs",
+      "lpm",
+    ]),
+    new Option("--sglang-page-size <tokens>", "SGLang's name of --block-size (default: 1)").argParser(
+      wholeNumber("--sglang-page-size", 1),
+    ),
+    new Option("--sglang-max-prefill-tokens <n>", "prompt tokens of a prefill batch (default: 16384)").argParser(
+      wholeNumber("--sglang-max-prefill-tokens", 1),
+    ),
+    new Option("--sglang-chunked-prefill-size <n>", "tokens of a prefill batch (default: 8192)").argParser(
+      wholeNumber("--sglang-chunked-prefill-size", 1),
+    ),
+    new Option("--sglang-clip-max-new-tokens <n>", "most output that is reserved (default: 4096)").argParser(
+      wholeNumber("--sglang-clip-max-new-tokens", 1),
+    ),
+    new Option("--sglang-schedule-conservativeness <x>", "share of it kept free at first (default: 1)").argParser(
+      positiveNumber("--sglang-schedule-conservativeness"),
+    ),
+    new Option("--trtllm-capacity-scheduler-policy <policy>", "the one that is played").choices([
+      "guaranteed_no_evict",
+    ]),
     new Option("--quirks <names>", "of DynoSim, comma-separated, or dynosim for all").argParser(
       keys("--quirks", ["dynosim", ...ENGINE_QUIRK_NAMES]),
     ),

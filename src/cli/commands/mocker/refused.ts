@@ -13,19 +13,6 @@ refuse(
   "--decode-speedup-ratio divides decode times",
 );
 refuse(
-  [
-    "--sglang-schedule-policy",
-    "--sglang-page-size",
-    "--sglang-max-prefill-tokens",
-    "--sglang-chunked-prefill-size",
-    "--sglang-clip-max-new-tokens",
-    "--sglang-schedule-conservativeness",
-    "--trtllm-capacity-scheduler-policy",
-  ],
-  "there is one scheduler, vLLM's",
-  "--metric-names sglang gives its metrics SGLang's names",
-);
-refuse(
   ["--response-replay-trace-path"],
   "recorded answers are not replayed",
   "the same prompt with the same seed gets the same text",
@@ -56,6 +43,18 @@ const WITHOUT_EFFECT = [
 ];
 /** Shares of GPU memory count where the estimator sizes the KV cache. */
 const ONLY_WITH_ESTIMATOR = ["--gpu-memory-utilization", "--mem-fraction-static", "--free-gpu-memory-fraction"];
+/** Of the engine types that they are named after. */
+const ONLY_WITH_ENGINE = {
+  sglang: [
+    "--sglang-schedule-policy",
+    "--sglang-page-size",
+    "--sglang-max-prefill-tokens",
+    "--sglang-chunked-prefill-size",
+    "--sglang-clip-max-new-tokens",
+    "--sglang-schedule-conservativeness",
+  ],
+  trtllm: ["--trtllm-capacity-scheduler-policy"],
+} as const;
 const SWITCHES_WITHOUT_EFFECT = [
   "--trust-remote-code",
   "--enforce-eager",
@@ -81,7 +80,12 @@ export function refuseForeignFlags(command: Command): void {
 
 /** Those of them that were given and do nothing. */
 export function ignoredFlags(command: Command): string[] {
-  const idle = isGiven(command, "--aic-perf-model") ? [] : ONLY_WITH_ESTIMATOR;
+  const { engineType } = command.opts<{ engineType?: string }>();
+  const idle = [
+    ...(isGiven(command, "--aic-perf-model") ? [] : ONLY_WITH_ESTIMATOR),
+    ...(engineType === "sglang" ? [] : ONLY_WITH_ENGINE.sglang),
+    ...(engineType === "trtllm" ? [] : ONLY_WITH_ENGINE.trtllm),
+  ];
   return [...WITHOUT_EFFECT, ...SWITCHES_WITHOUT_EFFECT, ...idle].filter((flag) => isGiven(command, flag));
 }
 

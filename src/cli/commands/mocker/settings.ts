@@ -1,25 +1,17 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { hostPort, parseBytesPerSecond, wallClock } from "#common";
-import {
-  DYNOSIM_ENGINE_QUIRKS,
-  ENGINE_DEFAULTS,
-  ENGINE_QUIRK_NAMES,
-  type EngineConfig,
-  type EngineRole,
-  engineConfig,
-  NO_ENGINE_QUIRKS,
-  type TransferModel,
-} from "#mocker/engine";
+import type { EngineConfig, EngineRole, TransferModel } from "#mocker/engine";
 import { builtinTokenizer, loadTokenizer, type Tokenizer } from "#mocker/text";
 import type { ReasoningOptions, StartWorkerHostOptions } from "#mocker/worker";
 import { packageVersion } from "../../version.ts";
-import { badFlag, contradiction, notHonoured } from "./errors.ts";
+import { engineOf } from "./engine.ts";
+import { badFlag, contradiction } from "./errors.ts";
 import { engineLog } from "./estimated-engine.ts";
 import { readEngineArgs } from "./extra-args.ts";
 import type { MockerFlags } from "./flags.ts";
 import { kvBytesPerToken } from "./kv-bytes.ts";
-import { sourceBlocks, sourceKvBytes, type TimingSource, timingOf, timingSource } from "./timing.ts";
+import { sourceKvBytes, type TimingSource, timingSource } from "./timing.ts";
 
 /** Dynamo's defaults. */
 const KV_TRANSFER_GB_PER_SECOND = 64;
@@ -44,13 +36,6 @@ export interface MockerSettings {
 export async function mockerSettings(given: MockerFlags): Promise<MockerSettings> {
   const fromFile = given.extraEngineArgs === undefined ? {} : readEngineArgs(given.extraEngineArgs);
   const flags: MockerFlags = { ...given, ...fromFile };
-  if (flags.engineType !== undefined && flags.engineType !== "vllm") {
-    throw notHonoured(
-      `--engine-type ${flags.engineType}`,
-      "there is one scheduler, vLLM's",
-      flags.engineType === "sglang" ? "--metric-names sglang gives its metrics SGLang's names" : "leave it out",
-    );
-  }
   const notices: string[] = [];
   const role = roleOf(flags, notices);
   const source = timingSource(flags);
@@ -125,31 +110,6 @@ function roleOf(flags: MockerFlags, notices: string[]): EngineRole {
     );
   }
   return old;
-}
-
-function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSource): EngineConfig {
-  const blockSize = flags.blockSize ?? ENGINE_DEFAULTS.blockSize;
-  const numGpuBlocks = flags.numGpuBlocksOverride ?? sourceBlocks(source, blockSize) ?? ENGINE_DEFAULTS.numGpuBlocks;
-  const quirks = flags.quirks?.includes("dynosim") ? { ...DYNOSIM_ENGINE_QUIRKS } : { ...NO_ENGINE_QUIRKS };
-  for (const name of ENGINE_QUIRK_NAMES) quirks[name] ||= flags.quirks?.includes(name) ?? false;
-  const prefixCaching = flags.enablePrefixCaching ?? ENGINE_DEFAULTS.prefixCaching;
-  return engineConfig({
-    role,
-    numGpuBlocks,
-    blockSize,
-    maxNumSeqs: flags.maxNumSeqs ?? ENGINE_DEFAULTS.maxNumSeqs,
-    maxNumBatchedTokens: flags.maxNumBatchedTokens ?? ENGINE_DEFAULTS.maxNumBatchedTokens,
-    maxModelLen: flags.maxModelLen ?? null,
-    prefixCaching,
-    chunkedPrefill: flags.enableChunkedPrefill ?? ENGINE_DEFAULTS.chunkedPrefill,
-    preemption: flags.preemptionMode ?? ENGINE_DEFAULTS.preemption,
-    watermark: flags.watermark ?? ENGINE_DEFAULTS.watermark,
-    speedupRatio: flags.speedupRatio ?? 1,
-    decodeSpeedupRatio: flags.decodeSpeedupRatio ?? 1,
-    quirks,
-    kvEvents: flags.kvEvents !== false && prefixCaching && role !== "decode",
-    timing: timingOf(source, numGpuBlocks * blockSize, flags),
-  });
 }
 
 function transferOf(

@@ -1,15 +1,12 @@
 import { posix } from "node:path";
+import { defaultBlockSize, ENGINE_FAMILIES, type EngineFamily, PLAYED_FAMILIES } from "#mocker/engine";
 import { type FlagRule, type FlagTable, flags, flagValue, type GivenFlag, readFlags, translated } from "../flags.ts";
 import { readEngineArgs } from "./engine-args.ts";
 import { containerPath, mountedProfile } from "./paths.ts";
 import { PLAIN, type Source, type Translation } from "./translation.ts";
 
 const KV_CACHE_DTYPES = ["auto", "bfloat16", "fp8", "fp8_ds_mla", "fp8_e4m3", "fp8_e5m2", "fp8_inc"];
-const BACKENDS = ["vllm", "sglang", "trtllm"];
-const SAME_SCHEDULER: FlagRule = {
-  value: "text",
-  leave: "there is one scheduler here, vLLM's",
-};
+const BACKENDS = [...ENGINE_FAMILIES];
 const NOT_MODELLED: FlagRule = {
   value: "text",
   refuse: {
@@ -38,9 +35,11 @@ export const MOCKER_FLAGS: FlagTable = new Map([
   ...flags({ value: ["agg", "prefill", "decode"] }, "disaggregation-mode"),
   ...flags({ value: ["full_prompt", "destination_missing"] }, "kv-transfer-timing-mode"),
   ...flags({ value: KV_CACHE_DTYPES }, "kv-cache-dtype"),
-  ...flags(SAME_SCHEDULER, "sglang-schedule-policy", "sglang-page-size", "sglang-max-prefill-tokens"),
-  ...flags(SAME_SCHEDULER, "sglang-chunked-prefill-size", "sglang-clip-max-new-tokens"),
-  ...flags(SAME_SCHEDULER, "sglang-schedule-conservativeness", "trtllm-capacity-scheduler-policy"),
+  ...flags({ value: ["fifo", "fcfs", "lpm"] }, "sglang-schedule-policy"),
+  ...flags({ value: "count" }, "sglang-page-size", "sglang-max-prefill-tokens", "sglang-chunked-prefill-size"),
+  ...flags({ value: "count" }, "sglang-clip-max-new-tokens"),
+  ...flags({ value: "amount" }, "sglang-schedule-conservativeness"),
+  ...flags({ value: ["guaranteed_no_evict"] }, "trtllm-capacity-scheduler-policy"),
   ...flags(NOT_MODELLED, "aic-nextn", "aic-nextn-accept-rates", "aic-mtp-seed"),
   ...flags(OVER_HTTP, "discovery-backend", "request-plane", "event-plane", "store-kv", "bootstrap-ports"),
   ...flags({ value: "text", leave: "KV events are at GET /kv_events here" }, "zmq-kv-events-ports", "zmq-replay-ports"),
@@ -59,9 +58,6 @@ export const MOCKER_FLAGS: FlagTable = new Map([
     "response-replay-trace-path",
   ),
 ]);
-
-/** Tokens of a block where nothing says it, by the engine that is played. */
-const BLOCK_SIZES: Readonly<Record<string, number>> = { trtllm: 32 };
 
 /** `python3 -m dynamo.mocker` as `understudy mocker`. @throws UserError for what can't be honoured */
 export function translateMocker(source: Source): Translation {
@@ -115,10 +111,10 @@ function withoutRivals(given: readonly GivenFlag[], note: (text: string) => void
 function ownFlag(flag: GivenFlag, all: readonly GivenFlag[], source: Source): GivenFlag[] {
   const { scope } = source;
   const { name, value } = flag;
-  if (name === "engine-type" && value !== "vllm") {
-    scope.note(`--engine-type ${value} left aside: there is one scheduler here, vLLM's`);
-    const size = BLOCK_SIZES[value!];
-    const isSized = size === undefined || all.some((other) => other.name === "block-size");
+  if (name === "engine-type" && !(PLAYED_FAMILIES as readonly string[]).includes(value!)) {
+    scope.note(`--engine-type ${value} left aside: there is no such scheduler here`);
+    const size = defaultBlockSize(value as EngineFamily);
+    const isSized = all.some((other) => other.name === "block-size");
     return isSized ? [] : [{ name: "block-size", value: String(size) }];
   }
   if (name === "planner-profile-data") return [{ name, value: mountedProfile(value!, `--${name}`, source) }];
