@@ -1,4 +1,5 @@
 export { type BuildOptions, buildWorkload } from "./build-workload.ts";
+export { FollowUps, families, loopsOfRequests } from "./dependencies.ts";
 export {
   type CheckedExpectation,
   type Comparator,

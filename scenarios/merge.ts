@@ -1,3 +1,4 @@
+import { dependenciesOf, edgesOf } from "./dependencies.ts";
 import { badTraffic } from "./errors.ts";
 import type { ClosedLoop, PromptBlocks, Workload } from "./workload.ts";
 
@@ -36,6 +37,11 @@ export function mergeWorkloads(parts: { workload: Workload; startMs: number }[])
       }
     }
   }
+  const edges = workloads.flatMap(({ dependencies }, i) => {
+    if (dependencies === undefined) return [];
+    const shift = first[i]!;
+    return edgesOf(dependencies).map((edge) => ({ ...edge, parent: edge.parent + shift, child: edge.child + shift }));
+  });
   const labelled = workloads.some((workload) => workload.sessionIds !== null);
   return {
     count,
@@ -56,6 +62,7 @@ export function mergeWorkloads(parts: { workload: Workload; startMs: number }[])
     nextTurn,
     thinkMs: turns ? floats((w) => w.thinkMs ?? new Float64Array(w.count)) : null,
     turnIndex: turns ? ints((w) => w.turnIndex ?? new Int32Array(w.count)) : null,
+    ...(edges.length === 0 ? {} : { dependencies: dependenciesOf(edges, count) }),
     sessionIds: labelled ? workloads.flatMap((w) => w.sessionIds ?? new Array<string>(w.count).fill("")) : null,
     prompts: mergePrompts(workloads),
     horizonMs: Math.max(0, ...parts.map(({ workload, startMs }) => workload.horizonMs + startMs)),

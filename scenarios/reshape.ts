@@ -1,15 +1,19 @@
+import { dependenciesOf, type Edge, edgesOf, families } from "./dependencies.ts";
 import type { Workload } from "./workload.ts";
 
 /** The same sessions, in their order, with `concurrency` of them in flight instead of at their times. */
 export function asClosedLoop(workload: Workload, concurrency: number): Workload {
-  const heads = sessionHeads(workload);
-  return {
+  const { heads, later } = sessionHeads(workload);
+  const closed: Workload = {
     ...workload,
     arrivalMs: new Float64Array(workload.count).fill(Number.NaN),
     openHeads: new Int32Array(0),
     closedLoops: [{ concurrency, heads, startMs: 0, endMs: Number.POSITIVE_INFINITY }],
     horizonMs: 0,
   };
+  if (workload.dependencies === undefined) return closed;
+  const edges = [...edgesOf(workload.dependencies), ...later];
+  return { ...closed, dependencies: dependenciesOf(edges, workload.count) };
 }
 
 /**
@@ -17,22 +21,50 @@ export function asClosedLoop(workload: Workload, concurrency: number): Workload 
  * @param timesMs ascending
  */
 export function atTimes(workload: Workload, timesMs: Float64Array): Workload {
-  const heads = sessionHeads(workload).subarray(0, timesMs.length);
+  const { heads: all, later } = sessionHeads(workload);
+  const heads = all.subarray(0, timesMs.length);
   const arrivalMs = new Float64Array(workload.count).fill(Number.NaN);
   heads.forEach((head, i) => {
     arrivalMs[head] = timesMs[i]!;
   });
-  return { ...workload, arrivalMs, openHeads: heads, closedLoops: [], horizonMs: timesMs[heads.length - 1] ?? 0 };
+  const horizonMs = timesMs[heads.length - 1] ?? 0;
+  const moved: Workload = { ...workload, arrivalMs, openHeads: heads, closedLoops: [], horizonMs };
+  if (workload.dependencies === undefined) return moved;
+  const edges = [...edgesOf(workload.dependencies), ...later];
+  return { ...moved, dependencies: dependenciesOf(edges, workload.count) };
 }
 
 /** The first `count` sessions of the open loop; rows of the others stay, unsent. */
 export function firstSessions(workload: Workload, count: number): Workload {
   const { openHeads, arrivalMs } = workload;
-  if (openHeads.length <= count) return workload;
-  const horizonMs = count === 0 ? 0 : arrivalMs[openHeads[count - 1]!]!;
-  return { ...workload, openHeads: openHeads.slice(0, count), horizonMs };
+  const kept = workload.dependencies === undefined ? openHeads.subarray(0, count) : headsOfFirst(workload, count);
+  if (kept.length === openHeads.length) return workload;
+  return { ...workload, openHeads: kept.slice(), horizonMs: kept.length === 0 ? 0 : arrivalMs[kept.at(-1)!]! };
 }
 
-function sessionHeads({ openHeads, closedLoops }: Workload): Int32Array {
-  return Int32Array.from([...openHeads, ...closedLoops.flatMap((loop) => [...loop.heads])]);
+function headsOfFirst(workload: Workload, count: number): Int32Array {
+  const family = families(workload);
+  const kept = new Set<number>();
+  for (const head of workload.openHeads) if (kept.size < count) kept.add(family[head]!);
+  return workload.openHeads.filter((head) => kept.has(family[head]!));
+}
+
+/** One first request of each session; the others of the same session begin as long after it as they did. */
+function sessionHeads(workload: Workload): { heads: Int32Array; later: Edge[] } {
+  const all = Int32Array.from([...workload.openHeads, ...workload.closedLoops.flatMap((loop) => [...loop.heads])]);
+  if (workload.dependencies === undefined) return { heads: all, later: [] };
+  const family = families(workload);
+  const firstOf = new Map<number, number>();
+  const later: Edge[] = [];
+  const heads = all.filter((head) => {
+    const parent = firstOf.get(family[head]!);
+    if (parent === undefined) {
+      firstOf.set(family[head]!, head);
+      return true;
+    }
+    const delayMs = workload.arrivalMs[head]! - workload.arrivalMs[parent]!;
+    later.push({ parent, child: head, delayMs, onStart: true });
+    return false;
+  });
+  return { heads, later };
 }

@@ -1,6 +1,7 @@
 /**
  * Prompt contents by block ids: two prompts share a prefix as far as their leading ids agree. The ids may name only the
- * leading part of a prompt (a shared system prompt, say): tokens past `ids × blockTokens` are unique content.
+ * leading part of a prompt (a shared system prompt, say): tokens past `ids × blockTokens` are unique content. Ids past
+ * the prompt's last block (beyond `ceil(isl / blockTokens)` of them) name what is generated, for a later prompt that repeats it.
  */
 export interface PromptBlocks {
   /** Tokens a block id stands for (512 in Mooncake traces). The last id of a prompt may cover fewer. */
@@ -23,12 +24,29 @@ export interface ClosedLoop {
   endMs: number;
 }
 
+/**
+ * What requests wait for beside their sessions: request i starts when each of `parents[offset[i] .. offset[i + 1])` has ended
+ * (or been sent, with `onStart`) and its delay has passed since. A request without parents is a first turn. There are no circles.
+ */
+export interface Dependencies {
+  /** Length count + 1. */
+  offset: Int32Array;
+  parents: Int32Array;
+  /** Wait after the parent (a tool's time, say), ms; one for each of `parents`. */
+  delayMs: Float64Array;
+  /** 1: the wait begins when the parent is sent; 0: when it has ended. */
+  onStart: Uint8Array;
+}
+
 /** All requests of a run in columns: what the simulator replays and the load generator sends. Index = request. */
 export interface Workload {
   count: number;
   isl: Int32Array;
   osl: Int32Array;
-  /** Open-loop arrival of a first turn, ms from the start of the run; NaN for closed-loop and later turns. */
+  /**
+   * Open-loop arrival of a first turn, ms from the start of the run; NaN for closed-loop and later turns. Of a request with
+   * dependencies: the earliest time it may start, NaN for none.
+   */
   arrivalMs: Float64Array;
   /** First turns of the open loop, ascending arrival, ties in input order. */
   openHeads: Int32Array;
@@ -38,6 +56,8 @@ export interface Workload {
   /** Wait between the end of the turn before and this turn, ms. */
   thinkMs: Float64Array | null;
   turnIndex: Int32Array | null;
+  /** Absent where requests wait for no others but the turn before them. */
+  dependencies?: Dependencies;
   /** Session label per request. */
   sessionIds: string[] | null;
   /** null: every prompt is unique. */

@@ -89,7 +89,7 @@ export interface EngineConfig {
 
 /**
  * All requests an engine may be handed, in columns shared by every engine of a run; the index is the request's id.
- * `blockIds[blockOffset[i] .. blockOffset[i+1])` names the content of request i's leading full prompt blocks (engine block
+ * `blockIds[blockOffset[i] .. blockOffset[i+1])` names the content of request i's leading full blocks (engine block
  * size): equal id = equal content and equal prefix. Later prompt blocks, and all where `blockIds` is null, are unique.
  */
 export interface RequestColumns {

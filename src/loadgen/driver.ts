@@ -1,5 +1,5 @@
 import { type Clock, type Timer, TimerQueue } from "#common";
-import type { ClosedLoop, Workload } from "#scenarios";
+import { type ClosedLoop, FollowUps, loopsOfRequests, type Workload } from "#scenarios";
 import { GapSketch } from "#src/record";
 import { Bodies } from "./bodies.ts";
 import { cancelAfter } from "./cancellation.ts";
@@ -56,6 +56,7 @@ export class Driver implements ExchangeOwner {
   readonly #endpoint: "chat" | "completions";
   readonly #underWay = new Set<Exchange>();
   readonly #bodies: Bodies;
+  readonly #followUps: FollowUps;
   /** Closed loop of a request, −1 for the open loop; null where there is no closed loop. */
   readonly #loopOf: Int32Array | null;
   readonly #inLoop: number[];
@@ -82,7 +83,8 @@ export class Driver implements ExchangeOwner {
     );
     this.#connections = new Connections(this.#factory.parts.origin);
     this.#endpoint = target.endpoint ?? "chat";
-    this.#loopOf = plan.closedLoops.length === 0 ? null : new Int32Array(workload.count).fill(-1);
+    this.#loopOf = loopsOfRequests({ ...workload, closedLoops: plan.closedLoops });
+    this.#followUps = new FollowUps(workload, (request, atMs) => this.#follow(request, atMs));
     this.#inLoop = plan.closedLoops.map(() => 0);
     this.#loopCursor = plan.closedLoops.map(() => 0);
     const timeoutMs = plan.requestTimeoutMs;
@@ -169,9 +171,6 @@ export class Driver implements ExchangeOwner {
       if (this.#closed) return resolve();
       const { closedLoops, endMs } = this.#plan;
       closedLoops.forEach((loop, index) => {
-        for (const head of loop.heads) {
-          for (let turn = head; turn >= 0; turn = this.#nextTurn(turn)) this.#loopOf![turn] = index;
-        }
         this.#timers.at(startMs + loop.startMs, () => this.#refill(index));
         if (Number.isFinite(loop.endMs)) this.#timers.at(startMs + loop.endMs, () => this.#finishIfDone());
       });
@@ -221,19 +220,9 @@ export class Driver implements ExchangeOwner {
     this.#connections.giveBack(exchange.client);
     this.counts.done++;
     if (this.#closed) return;
-    const turn = this.#nextTurn(exchange.row);
-    if (turn >= 0) {
-      const dueMs = atMs + (this.#plan.workload.thinkMs?.[turn] ?? 0);
-      this.#pendingTurns++;
-      this.#timers.at(this.#startMs + dueMs, () => {
-        this.#pendingTurns--;
-        this.#dispatch(turn, dueMs);
-      });
-      this.#bodies.prepare(turn);
-      return;
-    }
+    const isSessionOver = this.#followUps.ended(exchange.row, atMs);
     const loop = this.#loopOf?.[exchange.row] ?? -1;
-    if (loop >= 0) {
+    if (isSessionOver && loop >= 0) {
       this.#inLoop[loop]!--;
       this.#refill(loop);
     }
@@ -242,8 +231,14 @@ export class Driver implements ExchangeOwner {
 
   // ── schedule ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #nextTurn(request: number): number {
-    return this.#plan.workload.nextTurn?.[request] ?? -1;
+  /** Sends a request that others have set free. */
+  #follow(request: number, dueMs: number): void {
+    this.#pendingTurns++;
+    this.#timers.at(this.#startMs + dueMs, () => {
+      this.#pendingTurns--;
+      this.#dispatch(request, dueMs);
+    });
+    this.#bodies.prepare(request);
   }
 
   #armOpenLoop(): Timer | null {
@@ -286,6 +281,7 @@ export class Driver implements ExchangeOwner {
     this.#underWay.add(exchange);
     this.counts.sent++;
     this.#send(exchange, body, this.#factory.headers(request, this.#startMs + arrivalMs));
+    this.#followUps.started(request, arrivalMs);
     this.#bodies.makeAhead();
   }
 

@@ -25,6 +25,9 @@ export function staticCacheKey({ scenario, workload, profile }: Rehearsal): stri
   for (const column of [workload.isl, workload.osl, workload.arrivalMs, workload.nextTurn, workload.thinkMs]) {
     if (column !== null) hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
   }
+  for (const column of Object.values(workload.dependencies ?? {}) as (Int32Array | Float64Array | Uint8Array)[]) {
+    hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+  }
   if (workload.prompts !== null) {
     const { blockTokens, offset, ids } = workload.prompts;
     hash.update(`${blockTokens}`).update(offset).update(ids);

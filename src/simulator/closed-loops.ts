@@ -1,4 +1,4 @@
-import type { ClosedLoop, Workload } from "#scenarios";
+import { type ClosedLoop, loopsOfRequests, type Workload } from "#scenarios";
 
 /** Keeps the sessions of every closed loop in flight. */
 export class ClosedLoops {
@@ -12,19 +12,14 @@ export class ClosedLoops {
     this.#loops = workload.closedLoops;
     this.#inFlight = this.#loops.map(() => 0);
     this.#cursor = this.#loops.map(() => 0);
-    this.#loopOf = this.#loops.length === 0 ? null : new Int32Array(workload.count).fill(-1);
-    this.#loops.forEach((loop, index) => {
-      for (const head of loop.heads) {
-        for (let turn = head; turn >= 0; turn = workload.nextTurn?.[turn] ?? -1) this.#loopOf![turn] = index;
-      }
-    });
+    this.#loopOf = loopsOfRequests(workload);
   }
 
   startTimes(): number[] {
     return this.#loops.map((loop) => loop.startMs);
   }
 
-  /** A session's last turn has ended. */
+  /** The last request of a session has ended. */
   ended(request: number): void {
     const loop = this.#loopOf?.[request] ?? -1;
     if (loop >= 0) this.#inFlight[loop]!--;

@@ -2,8 +2,8 @@ import type { RequestColumns } from "#mocker/engine";
 import type { PromptBlocks, Workload } from "#scenarios";
 
 /**
- * The columns that engines of one block size see: prompt contents as chain ids per full engine block, cut where no other
- * request shares the chain (what nobody shares needs no name).
+ * The columns that engines of one block size see: contents (of prompts, and of what is generated where that has names) as chain
+ * ids per full engine block, cut where no other request shares the chain (what nobody shares needs no name).
  *
  * Engine block j covers tokens [j·bs, (j+1)·bs) of the prompt; its content is made of the trace ids it overlaps and where
  * in them it lies, its identity of the content and the identity of the block before.
@@ -19,8 +19,10 @@ export function requestColumns(workload: Workload, blockSize: number): RequestCo
   for (let request = 0; request < count; request++) {
     offset[request] = used;
     const from = prompts.offset[request]!;
+    // Ids beyond those of the prompt's last block name what is generated.
+    const named = prompts.offset[request + 1]! - from > Math.ceil(isl[request]! / prompts.blockTokens);
     const blocks = Math.min(
-      Math.floor(isl[request]! / blockSize),
+      Math.floor((isl[request]! + (named ? osl[request]! : 0)) / blockSize),
       Math.floor((shared[request]! * prompts.blockTokens) / blockSize),
     );
     let node = 0;

@@ -10,6 +10,7 @@ import {
   transferMs,
 } from "#mocker/engine";
 import { LeastLoadedRouter, RoundRobinRouter, type Router } from "#mocker/router";
+import { FollowUps } from "#scenarios";
 import { GapSketch, RequestStatus, type RoleName, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
 import { EventPriority, EventQueue } from "./event-queue.ts";
@@ -56,6 +57,7 @@ export class Simulation {
   readonly #wakes = new WakeHeap(64);
   readonly #routers: Record<RoleName, Router>;
   readonly #loops: ClosedLoops;
+  readonly #followUps: FollowUps;
   /** Changes of caches in passes that have not ended, by engine. */
   readonly #cacheChanges = new Map<number, KvEvent[]>();
   /** Engines that may begin a pass at this instant. */
@@ -91,6 +93,10 @@ export class Simulation {
     const router = (): Router => (spec.router === "round-robin" ? new RoundRobinRouter() : new LeastLoadedRouter());
     this.#routers = { prefill: router(), decode: router() };
     this.#loops = new ClosedLoops(spec.workload);
+    this.#followUps = new FollowUps(spec.workload, (request, atMs) => {
+      this.#pendingTurns++;
+      this.#events.push(atMs, EventPriority.turn, request);
+    });
     this.#scaler = new Scaler(this);
   }
 
@@ -315,6 +321,7 @@ export class Simulation {
     const { table } = this.outcomes;
     this.#lastActivityMs = nowMs;
     this.#inSystem++;
+    this.#followUps.started(request, nowMs);
     table.arrivalMs[request] = nowMs;
     this.observer.arrived(table.isl[request]!);
     this.recorder.arrived();
@@ -362,8 +369,10 @@ export class Simulation {
   #choose(pool: Pool, request: number): number {
     const { routing } = this.spec;
     if (routing === undefined) return this.#routers[pool.role].choose(pool.outstanding, pool.active.length);
+    const { blockSize } = pool.spec.engine;
     const { isl, blockOffset, blockIds } = this.#columnsFor(pool.spec);
-    const blocks = blockIds?.subarray(blockOffset![request], blockOffset![request + 1]) ?? [];
+    const promptEnd = blockIds === null ? 0 : blockOffset![request]! + Math.floor(isl[request]! / blockSize);
+    const blocks = blockIds?.subarray(blockOffset![request], Math.min(promptEnd, blockOffset![request + 1]!)) ?? [];
     const workers = pool.active.map(({ id }) => id);
     return routing.choose(pool.role, { index: request, isl: isl[request]!, blocks }, workers, this.nowMs);
   }
@@ -392,14 +401,7 @@ export class Simulation {
   #ended(request: number): void {
     this.#inSystem--;
     this.#done++;
-    const { nextTurn, thinkMs } = this.spec.workload;
-    const turn = nextTurn?.[request] ?? -1;
-    if (turn < 0) {
-      this.#loops.ended(request);
-      return;
-    }
-    this.#pendingTurns++;
-    this.#events.push(this.nowMs + (thinkMs?.[turn] ?? 0), EventPriority.turn, turn);
+    if (this.#followUps.ended(request, this.nowMs)) this.#loops.ended(request);
   }
 
   // ── what engines tell ───────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { parseTrace, type Workload } from "#scenarios";
+import { split } from "#src/loadgen";
+import { graphWorkload } from "../scenarios/graphs.ts";
 import { begin, chunk, type FakeServer, fakeServer, finish, type Received, streamTokens } from "./fake-server.ts";
 import { ManualTime, manualDriver, openLoop, until } from "./made-load.ts";
 
@@ -174,5 +176,61 @@ describe("the end of a run", () => {
     expect(columns.requests.outputTokens[0]).toBe(1);
     expect(columns.requests.arrivalMs[1]).toBeNaN();
     expect(driver.failures).toEqual([]);
+  });
+});
+
+describe("requests with dependencies", () => {
+  it("are sent when those they wait for have been answered and their wait is over", async () => {
+    const waiting: Received[] = [];
+    server = await fakeServer((request) => void waiting.push(request));
+    const made = manualDriver(
+      graphWorkload(4, [
+        { parent: 0, child: 2, delayMs: 100, onStart: false },
+        { parent: 1, child: 2, delayMs: 0, onStart: false },
+        { parent: 1, child: 3, delayMs: 60, onStart: true },
+      ]),
+      server,
+    );
+    const run = made.driver.run(0);
+    made.time.advance(10);
+    await server.until(2);
+    streamTokens(waiting[0]!);
+    await until(() => made.driver.counts.done === 1);
+    made.time.advance(50);
+    streamTokens(waiting[1]!);
+    await until(() => made.driver.counts.done === 2);
+    expect(made.driver.counts.sent).toBe(2);
+    made.time.advance(70);
+    await server.until(3);
+    streamTokens(waiting[2]!);
+    await until(() => made.driver.counts.done === 3);
+    made.time.advance(110);
+    await server.until(4);
+    streamTokens(waiting[3]!);
+    await run;
+    // 1 was sent at 10; 0 was answered at 10.
+    expect([...made.columns.details.sentMs]).toEqual([0, 10, 110, 70]);
+  });
+
+  it("go on after one that failed", async () => {
+    server = await fakeServer((request) => void request.response.writeHead(500).end("{}"));
+    const made = manualDriver(graphWorkload(2, [{ parent: 0, child: 1, delayMs: 30, onStart: false }]), server);
+    const run = made.driver.run(0);
+    made.time.advance(0);
+    await until(() => made.driver.counts.done === 1);
+    made.time.advance(30);
+    await run;
+    expect([...made.columns.details.sentMs]).toEqual([0, 30]);
+  });
+
+  it("stay in one thread", () => {
+    const made = graphWorkload(6, [
+      { parent: 0, child: 5, delayMs: 0, onStart: false },
+      { parent: 3, child: 5, delayMs: 0, onStart: false },
+    ]);
+    expect(split(made, 2).map((part) => [...part.openHeads])).toEqual([
+      [0, 2, 3],
+      [1, 4],
+    ]);
   });
 });

@@ -1,6 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { asClosedLoop } from "#scenarios";
 import { RequestStatus } from "#src/record";
 import { simulate } from "#src/simulator";
+import { edgesOf } from "../../scenarios/dependencies.ts";
+import { anyGraph, graphWorkload } from "../scenarios/graphs.ts";
 import { madePool, madeSpec } from "./hand-made.ts";
 
 const completed = (status: Uint8Array) => [...status].every((value) => value === RequestStatus.completed);
@@ -115,5 +119,41 @@ describe("a session of several turns", () => {
     );
     expect([...table.cachedTokens]).toEqual([0, 32]);
     expect(table.lastTokenMs[1]).toBe(132 + 32);
+  });
+});
+
+describe("requests with dependencies", () => {
+  it("never begin before what they wait for, however the engines are loaded", () => {
+    fc.assert(
+      fc.property(
+        anyGraph,
+        fc.integer({ min: 1, max: 3 }),
+        fc.constantFrom("skipping", "stepping"),
+        (made, slots, engine) => {
+          const decode = madePool("aggregated", {}, { maxNumSeqs: slots });
+          const result = simulate({ ...madeSpec({ requests: [] }, { decode }), workload: made, engine });
+          expect(result.requests.count).toBe(made.count);
+          expect(completed(result.requests.status)).toBe(true);
+          const { arrivalMs, lastTokenMs } = result.requests;
+          const allowed = new Float64Array(made.count).fill(Number.NaN);
+          for (const { parent, child, delayMs, onStart } of edgesOf(made.dependencies!)) {
+            const atMs = (onStart ? arrivalMs[parent]! : lastTokenMs[parent]!) + delayMs;
+            if (!(allowed[child]! >= atMs)) allowed[child] = atMs;
+          }
+          for (let i = 0; i < made.count; i++) {
+            expect(arrivalMs[i]).toBe(Number.isNaN(allowed[i]!) ? made.arrivalMs[i] : allowed[i]);
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it("hold a closed loop's place until the last of them has ended", () => {
+    const edges = [1, 2].map((child) => ({ parent: 0, child, delayMs: 1000 * child, onStart: false }));
+    const made = asClosedLoop(graphWorkload(4, edges), 1);
+    const { requests: table } = simulate({ ...madeSpec({ requests: [] }), workload: made });
+    expect(table.arrivalMs[3]).toBe(table.lastTokenMs[2]);
+    expect(table.arrivalMs[2]).toBe(table.lastTokenMs[0]! + 2000);
   });
 });

@@ -10,10 +10,12 @@ export function trafficDigest({
   closedLoops,
   nextTurn,
   thinkMs,
+  dependencies,
   prompts,
 }: Workload): string {
   const hash = createHash("sha256");
   const columns = [isl, osl, arrivalMs, openHeads, ...closedLoops.map(({ heads }) => heads), nextTurn, thinkMs];
+  if (dependencies !== undefined) columns.push(...(Object.values(dependencies) as Int32Array[]));
   for (const column of [...columns, prompts?.offset ?? null, prompts?.ids ?? null]) {
     hash.update(column === null ? "-" : Buffer.from(column.buffer, column.byteOffset, column.byteLength));
     hash.update(`|${column?.length}`);
