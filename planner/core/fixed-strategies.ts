@@ -5,6 +5,22 @@ export function staticStrategy(intervalMs: number, targets: Targets): Planner {
   return fixedStrategy("static", intervalMs, () => targets, "fixed", `always ${targets.prefill}P${targets.decode}D`);
 }
 
+/** Workers to hold by step of a grid that begins at time 0, starting ones included; after its end the last ones stay. */
+export interface WorkerPlan {
+  stepMs: number;
+  prefill: ArrayLike<number>;
+  decode: ArrayLike<number>;
+}
+
+/** Follows a plan that was made beforehand, whatever it sees: a tick each step. */
+export function planStrategy(strategy: string, { stepMs, prefill, decode }: WorkerPlan): Planner {
+  const targets = ({ nowMs }: Observation) => {
+    const step = Math.min(Math.round(nowMs / stepMs), decode.length - 1);
+    return { prefill: prefill[step]!, decode: decode[step]! };
+  };
+  return fixedStrategy(strategy, stepMs, targets, "planned", "as planned beforehand");
+}
+
 /** Decides nothing: records what a planner would see. */
 export function noneStrategy(intervalMs: number): Planner {
   return fixedStrategy("none", intervalMs, () => null, "observes-only", "this strategy only observes");
@@ -13,7 +29,7 @@ export function noneStrategy(intervalMs: number): Planner {
 function fixedStrategy(
   strategy: string,
   intervalMs: number,
-  targets: () => Targets | null,
+  targets: (observation: Observation) => Targets | null,
   code: string,
   text: string,
 ): Planner {
@@ -27,7 +43,7 @@ function fixedStrategy(
         tick: tick++,
         atMs: observation.nowMs,
         strategy,
-        targets: targets(),
+        targets: targets(observation),
         workers: observation.workers,
         observedRate: startedRequests === null || windowMs <= 0 ? null : (startedRequests / windowMs) * 1000,
         forecast: null,

@@ -5,4 +5,11 @@ export {
   type ComparePredictorsOptions,
   comparePredictors,
 } from "./compare-predictors.ts";
+export {
+  type Hindsight,
+  type HindsightOptions,
+  type HindsightPlan,
+  hindsightPlanner,
+  hindsightPlans,
+} from "./hindsight/hindsight.ts";
 export { type OverSeeds, overSeeds } from "./over-seeds.ts";

@@ -70,3 +70,8 @@ export function attainment(record: RunRecord): { counts: RequestCounts; attainme
     },
   };
 }
+
+/** Whether request `i` is one that the SLA is judged on and that did not keep it. */
+export function missedSla({ requests, sla, feasible }: RunRecord, i: number): boolean {
+  return feasible[i] === 1 && !(ttftMet(requests, i, sla.ttftMs) && itlMet(requests, i, sla.itlMs));
+}
