@@ -1,9 +1,10 @@
 import { badEngineConfig } from "./errors.ts";
+import { footprintBlocks, reservesOutput } from "./no-evict.ts";
 import type { EngineConfig, EngineFamily, EngineQuirks, SglangOptions, TimingModel } from "./types.ts";
 
 export const ENGINE_FAMILIES = ["vllm", "trtllm", "sglang"] as const satisfies readonly EngineFamily[];
 /** Those that there is an engine for. */
-export const PLAYED_FAMILIES: readonly EngineFamily[] = ["vllm"];
+export const PLAYED_FAMILIES: readonly EngineFamily[] = ["vllm", "trtllm"];
 
 /** Tokens of a KV block where nothing says it, as Dynamo's mocker has it. */
 const FAMILY_BLOCK_SIZES: Readonly<Record<EngineFamily, number>> = { vllm: 64, trtllm: 32, sglang: 1 };
@@ -147,9 +148,9 @@ export function neverFits(config: EngineConfig, isl: number, osl: number): strin
     return `the prompt of ${isl} tokens leaves no room for output within the model length of ${config.maxModelLen}`;
   }
   if (quirky) return null;
-  // The last token is emitted without being computed, so it needs no room.
-  const longest = config.role === "prefill" ? isl : isl + osl - 1;
-  if (Math.ceil(longest / config.blockSize) > config.numGpuBlocks) {
+  // The last token is emitted without being computed, so it needs no room; what reserves counts it all the same.
+  const blocks = footprintBlocks(config, isl, reservesOutput(config) ? osl : osl - 1);
+  if (blocks > config.numGpuBlocks) {
     return `prompt and output of ${isl + osl} tokens exceed the KV cache of ${capacity} tokens`;
   }
   if (!config.chunkedPrefill && config.role !== "decode" && isl > config.maxNumBatchedTokens) {

@@ -1,7 +1,8 @@
 import { effectiveOsl, neverFits } from "./config.ts";
 import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
-import { type Block, KvCache } from "./kv-cache.ts";
+import { mostHitBlocks, reservesOutput } from "./no-evict.ts";
+import { OwnedBlocks } from "./owned-blocks.ts";
 import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
 import { isPlainDecoding, type ScheduledItem, type Sequence } from "./sequence.ts";
@@ -26,7 +27,7 @@ export class SteppingEngine implements LiveEngine {
   readonly counters = newPassCounters();
   readonly #requests: RequestSource;
   readonly #listener: EngineListener;
-  readonly #cache: KvCache;
+  readonly #blocks: OwnedBlocks;
   #waiting: Sequence[] = [];
   #running: Sequence[] = [];
   /** Prefill worker: computed prompts whose blocks wait for their transfer. */
@@ -49,9 +50,7 @@ export class SteppingEngine implements LiveEngine {
     this.config = config;
     this.#requests = requests;
     this.#listener = listener;
-    this.#cache = new KvCache(config.numGpuBlocks, config.quirks.duplicateBlocks, (event) => {
-      if (config.kvEvents) listener.kvEvent(event, this.#nowMs);
-    });
+    this.#blocks = new OwnedBlocks(config, requests, (event) => listener.kvEvent(event, this.#nowMs));
   }
 
   get busy(): boolean {
@@ -123,7 +122,7 @@ export class SteppingEngine implements LiveEngine {
     const decodeMs = decodePassMs(this.config, this.#work.decodeCount, this.#work.decodeContextSum);
     // The order of the additions decides the last bit, and so ties between workers.
     this.#passEndMs = nowMs + prefillMs + decodeMs;
-    this.counters.evictedBlocks = this.#cache.evictions;
+    this.counters.evictedBlocks = this.#blocks.evictions;
     return this.#passEndMs;
   }
 
@@ -163,7 +162,7 @@ export class SteppingEngine implements LiveEngine {
   }
 
   clearCache(): { removed: number[]; empty: boolean } {
-    return { removed: this.#cache.clearUnowned(), empty: this.#cache.owned === 0 };
+    return { removed: this.#blocks.clear(), empty: this.#blocks.owned === 0 };
   }
 
   load(): EngineLoad {
@@ -179,7 +178,7 @@ export class SteppingEngine implements LiveEngine {
       waiting: this.#waiting.length + this.#reservations.length,
       queuedPrefillTokens,
       kvTokens,
-      usedBlocks: this.#cache.owned,
+      usedBlocks: this.#blocks.owned,
       lastPassMs: this.#lastPass.durationMs,
       lastDecodeBatch: this.#lastPass.decodeCount,
       lastDecodeKvTokens: this.#lastPass.decodeContextSum,
@@ -227,7 +226,7 @@ export class SteppingEngine implements LiveEngine {
       const sequence = this.#running[index]!;
       const tokens = Math.min(sequence.isl + sequence.generated - sequence.computed, budget.left);
       let preemptedItself = false;
-      while (!this.#grow(sequence, sequence.computed + tokens)) {
+      while (!this.#blocks.grow(sequence, sequence.computed + tokens)) {
         preempted = true;
         const victimIndex = this.config.preemption === "lifo" ? this.#running.length - 1 : 0;
         const victim = this.#running[victimIndex]!;
@@ -250,7 +249,9 @@ export class SteppingEngine implements LiveEngine {
     const { quirks } = this.config;
     let index = 0;
     let headBlocked = false;
-    while (index < this.#waiting.length && this.#running.length < this.config.maxNumSeqs && budget.left > 0) {
+    // A prompt that is cached whole costs no budget.
+    const hasBudget = () => budget.left > 0 || reservesOutput(this.config);
+    while (index < this.#waiting.length && this.#running.length < this.config.maxNumSeqs && hasBudget()) {
       const sequence = this.#waiting[index]!;
       // Somebody must run for a request to wait: otherwise nothing would ever free what it waits for.
       const lastInLine = this.config.role === "decode" && quirks.reservationsFirst && this.#running.length > 0;
@@ -259,13 +260,13 @@ export class SteppingEngine implements LiveEngine {
         : headBlocked || (lastInLine && this.#reservations.length > 0);
       if (sequence.inTransfer || waits) {
         index++;
-      } else if (sequence.transferred) {
+      } else if (sequence.transferred && budget.left > 0) {
         this.#waiting.splice(index, 1);
         this.#running.push(sequence);
         this.#batchChanged = true;
         this.#listener.admitted(sequence.id, this.#nowMs, 0);
         this.#schedule(sequence, 1, budget);
-      } else if (this.#admit(sequence, budget)) {
+      } else if (!sequence.transferred && this.#admit(sequence, budget)) {
         this.#waiting.splice(index, 1);
       } else {
         headBlocked = true;
@@ -277,24 +278,41 @@ export class SteppingEngine implements LiveEngine {
   #admit(sequence: Sequence, budget: { left: number }): boolean {
     const { blockSize, chunkedPrefill } = this.config;
     const total = sequence.isl + sequence.generated;
-    const hits = this.#lookup(sequence, Math.floor((total - 1) / blockSize));
+    const hits = this.#blocks.lookup(sequence, mostHitBlocks(this.config, total));
     const missing = total - hits.length * blockSize;
-    if (missing > budget.left && !chunkedPrefill) return false;
-    const unownedHits = hits.filter((block) => this.#cache.isUnowned(block)).length;
-    const needed = Math.ceil(total / blockSize) - hits.length + unownedHits;
-    if (needed > this.#cache.room - this.#keptFree()) return false;
-    for (const block of hits) this.#cache.share(block);
-    sequence.blocks = hits;
+    if (missing > budget.left && (budget.left === 0 || !chunkedPrefill)) return false;
+    const blocks = reservesOutput(this.config)
+      ? this.#blocks.stillToCome(sequence) + this.#promisedBlocks()
+      : Math.ceil(total / blockSize);
+    if (blocks - hits.length + this.#blocks.unowned(hits) > this.#blocks.room - this.#keptFree()) return false;
+    this.#blocks.share(sequence, hits);
     sequence.computed = hits.length * blockSize;
     sequence.recomputing = sequence.generated > 0;
-    const tokens = Math.min(missing, budget.left);
-    this.#grow(sequence, this.config.quirks.gateWithoutReservation ? sequence.computed + tokens : total);
-    this.#running.push(sequence);
-    this.#batchChanged = true;
     this.counters.prefixHitTokens += sequence.computed;
     this.#listener.admitted(sequence.id, this.#nowMs, sequence.computed);
+    this.#running.push(sequence);
+    this.#batchChanged = true;
+    if (missing === 0) {
+      // It only decodes, like a prompt that was computed elsewhere, and costs no budget.
+      sequence.computed = total - 1;
+      sequence.transferred = true;
+      this.#schedule(sequence, 1, { left: 1 });
+      return true;
+    }
+    const tokens = Math.min(missing, budget.left);
+    this.#blocks.grow(sequence, this.config.quirks.gateWithoutReservation ? sequence.computed + tokens : total);
     this.#schedule(sequence, tokens, budget);
     return true;
+  }
+
+  /** What everybody who has been admitted, or has blocks for its transfer, will need beyond what it owns. */
+  #promisedBlocks(): number {
+    let blocks = 0;
+    for (const sequence of this.#running) blocks += this.#blocks.stillToCome(sequence);
+    for (const sequence of this.#waiting) {
+      if (sequence.inTransfer || sequence.transferred) blocks += this.#blocks.stillToCome(sequence);
+    }
+    return blocks;
   }
 
   /** Blocks that admissions leave alone. */
@@ -302,37 +320,12 @@ export class SteppingEngine implements LiveEngine {
     return this.#running.length === 0 ? 0 : Math.floor(this.config.watermark * this.config.numGpuBlocks);
   }
 
-  #lookup(sequence: Sequence, maxBlocks: number): Block[] {
-    if (!this.config.prefixCaching) return [];
-    const ids = Array.from({ length: maxBlocks }, (_, index) => this.#requests.contentId(sequence.id, index));
-    return this.#cache.lookup(ids);
-  }
-
-  /** Takes the blocks that `tokens` tokens need; false (and nothing taken) where there is no room. */
-  #grow(sequence: Sequence, tokens: number): boolean {
-    const missing = Math.ceil(tokens / this.config.blockSize) - sequence.blocks.length;
-    if (missing > this.#cache.room) return false;
-    for (let i = 0; i < missing; i++) sequence.blocks.push(this.#cache.allocate());
-    return true;
-  }
-
   #schedule(sequence: Sequence, tokens: number, budget: { left: number }): void {
     this.#scheduled.push({ sequence, tokens, computedBefore: sequence.computed });
     budget.left -= tokens;
     if (sequence.computed < sequence.isl && !sequence.transferred) this.counters.scheduledPrefillTokens += tokens;
     // Blocks become findable when the pass that fills them is scheduled: later requests of the same pass may hit them.
-    this.#registerBlocks(sequence, sequence.computed, sequence.computed + tokens);
-  }
-
-  #registerBlocks(sequence: Sequence, fromTokens: number, toTokens: number): void {
-    if (!this.config.prefixCaching) return;
-    const { blockSize } = this.config;
-    for (let index = Math.floor(fromTokens / blockSize); index < Math.floor(toTokens / blockSize); index++) {
-      sequence.blocks[index] = this.#cache.register(
-        sequence.blocks[index]!,
-        this.#requests.contentId(sequence.id, index),
-      );
-    }
+    this.#blocks.register(sequence, sequence.computed, sequence.computed + tokens);
   }
 
   #preempt(victim: Sequence, index: number, budget: { left: number }): void {
@@ -344,19 +337,13 @@ export class SteppingEngine implements LiveEngine {
       if (item.computedBefore < victim.isl && !victim.transferred) this.counters.scheduledPrefillTokens -= item.tokens;
       this.#scheduled.splice(scheduledIndex, 1);
     }
-    this.#releaseBlocks(victim);
+    this.#blocks.release(victim);
     victim.computed = 0;
     victim.transferred = false;
     this.#waiting.unshift(victim);
     this.counters.preemptions++;
     this.#batchChanged = true;
     this.#listener.preempted(victim.id, this.#nowMs);
-  }
-
-  /** Tail first, so that the LRU evicts tails before heads. */
-  #releaseBlocks(sequence: Sequence): void {
-    for (let i = sequence.blocks.length - 1; i >= 0; i--) this.#cache.release(sequence.blocks[i]!);
-    sequence.blocks = [];
   }
 
   #emit(sequence: Sequence, endMs: number): void {
@@ -379,7 +366,7 @@ export class SteppingEngine implements LiveEngine {
     this.#listener.token?.(sequence.id, endMs, sequence.generated - 1);
     if (sequence.generated === sequence.osl) {
       this.#running.splice(this.#running.indexOf(sequence), 1);
-      this.#releaseBlocks(sequence);
+      this.#blocks.release(sequence);
       this.#listener.finished(sequence.id, endMs, sequence.generated);
     }
   }
@@ -428,14 +415,13 @@ export class SteppingEngine implements LiveEngine {
 
   #reserve(sequence: Sequence): boolean {
     const { blockSize } = this.config;
-    const hits = this.#lookup(sequence, Math.floor(sequence.isl / blockSize));
+    const hits = this.#blocks.lookup(sequence, Math.floor(sequence.isl / blockSize));
     const blocks = Math.ceil(sequence.isl / blockSize);
-    const unownedHits = hits.filter((block) => this.#cache.isUnowned(block)).length;
-    if (blocks - hits.length + unownedHits > this.#cache.room) return false;
+    const needed = reservesOutput(this.config) ? this.#blocks.stillToCome(sequence) + this.#promisedBlocks() : blocks;
+    if (needed - hits.length + this.#blocks.unowned(hits) > this.#blocks.room) return false;
     const missingTokens = (blocks - hits.length) * blockSize;
-    for (const block of hits) this.#cache.share(block);
-    sequence.blocks = hits;
-    this.#grow(sequence, sequence.isl);
+    this.#blocks.share(sequence, hits);
+    this.#blocks.grow(sequence, sequence.isl);
     sequence.inTransfer = true;
     this.#waiting.push(sequence);
     this.#listener.reserved(sequence.id, this.#nowMs, missingTokens);
@@ -448,7 +434,7 @@ export class SteppingEngine implements LiveEngine {
     sequence.inTransfer = false;
     sequence.transferred = true;
     sequence.computed = sequence.isl - 1;
-    this.#registerBlocks(sequence, 0, sequence.isl);
+    this.#blocks.register(sequence, 0, sequence.isl);
     this.#listener.activated(request, this.#nowMs);
     this.#tryReservations();
   }
@@ -457,7 +443,7 @@ export class SteppingEngine implements LiveEngine {
     const sequence = this.#held.get(request);
     if (sequence === undefined) return;
     this.#held.delete(request);
-    this.#releaseBlocks(sequence);
+    this.#blocks.release(sequence);
     this.#listener.released(request, this.#nowMs);
   }
 
@@ -465,7 +451,7 @@ export class SteppingEngine implements LiveEngine {
     for (const queue of [this.#running, this.#waiting, this.#reservations]) {
       const index = queue.findIndex((sequence) => sequence.id === request);
       if (index >= 0) {
-        this.#releaseBlocks(queue[index]!);
+        this.#blocks.release(queue[index]!);
         queue.splice(index, 1);
       }
     }

@@ -16,6 +16,7 @@ import { scriptedPlanner } from "./hand-made.ts";
 
 /** Plain numbers from which a small simulation is built: shrinks well, prints well. */
 export interface RandomCase {
+  family: "vllm" | "trtllm";
   requests: { isl: number; osl: number; gapMs: number; group: number }[];
   sessions: number;
   concurrency: number;
@@ -43,6 +44,7 @@ export interface RandomCase {
 }
 
 export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
+  family: fc.constantFrom("vllm", "vllm", "trtllm"),
   requests: fc.array(
     fc.record({
       isl: fc.integer({ min: 1, max: 200 }),
@@ -150,6 +152,7 @@ export function specOf(random: RandomCase): SimulationSpec {
     : fixedTiming({ prefillMs: 30, decodeMs: 7, perPass: quirks.fixedPrefillPerPass });
   const engine = (role: EngineRole): EngineConfig =>
     engineConfig({
+      family: random.family,
       role,
       timing,
       quirks,

@@ -1,3 +1,4 @@
+import { mostHitBlocks, reservesOutput } from "../no-evict.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
 
@@ -14,7 +15,9 @@ export function admitWaiting(
   let index = 0;
   let headBlocked = false;
   let left = budget;
-  while (index < waiting.length && engine.runningCount < config.maxNumSeqs && left > 0) {
+  // A prompt that is cached whole costs no budget.
+  const freeHits = reservesOutput(config);
+  while (index < waiting.length && engine.runningCount < config.maxNumSeqs && (left > 0 || freeHits)) {
     const request = waiting.at(index);
     const flags = store.flags[request]!;
     const transferred = (flags & Flag.transferred) !== 0;
@@ -25,7 +28,7 @@ export function admitWaiting(
       index++;
       continue;
     }
-    const tokens = transferred ? 1 : admit(engine, request, left);
+    const tokens = transferred ? Math.min(1, left) : admit(engine, request, left);
     if (tokens === 0) {
       headBlocked = true;
       if (handOff.inTransferCount === 0 && config.role !== "decode") break;
@@ -34,11 +37,12 @@ export function admitWaiting(
     }
     waiting.removeAt(index);
     engine.pushRunning(request);
-    const reused = transferred ? 0 : store.computed[request]!;
+    const isCachedWhole = !transferred && (store.flags[request]! & Flag.transferred) !== 0;
+    const reused = transferred ? 0 : isCachedWhole ? store.columns.isl[request]! : store.computed[request]!;
     engine.counters.prefixHitTokens += reused;
     engine.listener.admitted(request, engine.nowMs, reused);
     schedule(request, tokens);
-    left -= tokens;
+    if (!isCachedWhole) left -= tokens;
   }
 }
 
@@ -47,16 +51,25 @@ function admit(engine: SkippingEngine, request: number, budget: number): number 
   const { store, blocks, config } = engine;
   const { blockSize } = config;
   const total = store.columns.isl[request]! + store.generated[request]!;
-  blocks.lookup(request, Math.floor((total - 1) / blockSize));
+  blocks.lookup(request, mostHitBlocks(config, total));
   const hits = blocks.hitCount;
   const missing = total - hits * blockSize;
-  if (missing > budget && !config.chunkedPrefill) return 0;
-  const needed = Math.ceil(total / blockSize) - hits + blocks.unownedHits;
+  if (missing > budget && (budget === 0 || !config.chunkedPrefill)) return 0;
+  const needed = blocks.promises
+    ? blocks.stillToCome(request) - hits + blocks.unownedHits + blocks.promised
+    : Math.ceil(total / blockSize) - hits + blocks.unownedHits;
   // Nobody waits for the watermark alone.
   const keptFree = engine.runningCount === 0 ? 0 : Math.floor(config.watermark * config.numGpuBlocks);
   if (needed > blocks.pool.room - keptFree) return 0;
   blocks.takeHits(request);
   store.computed[request] = hits * blockSize;
+  blocks.promise(request);
+  if (missing === 0) {
+    // It only decodes, like a prompt that was computed elsewhere.
+    store.computed[request] = total - 1;
+    store.flags[request]! |= Flag.transferred;
+    return 1;
+  }
   if (store.generated[request]! > 0) store.flags[request]! |= Flag.recomputing;
   const tokens = Math.min(missing, budget);
   blocks.grow(request, config.quirks.gateWithoutReservation ? hits * blockSize + tokens : total);

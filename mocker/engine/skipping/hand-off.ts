@@ -49,8 +49,10 @@ export class HandOff {
     blocks.lookup(request, Math.floor(isl / config.blockSize));
     const hits = blocks.hitCount;
     const all = Math.ceil(isl / config.blockSize);
-    if (all - hits + blocks.unownedHits > blocks.pool.room) return false;
+    const needed = blocks.promises ? blocks.stillToCome(request) + blocks.promised : all;
+    if (needed - hits + blocks.unownedHits > blocks.pool.room) return false;
     blocks.takeHits(request);
+    blocks.promise(request);
     blocks.grow(request, isl);
     store.flags[request]! |= Flag.inTransfer;
     this.inTransferCount++;

@@ -1,4 +1,5 @@
 import { contentId } from "../content.ts";
+import { footprintBlocks, reservesOutput } from "../no-evict.ts";
 import type { EngineConfig, KvEvent } from "../types.ts";
 import { BlockPool } from "./block-pool.ts";
 import { Flag, type SequenceStore } from "./sequence-store.ts";
@@ -13,6 +14,11 @@ export class SequenceBlocks {
   /** With KV events every full block has a record. */
   readonly #recordAll: boolean;
   readonly #hits: number[] = [];
+  /** Who is admitted is promised all blocks it will need. */
+  readonly promises: boolean;
+  readonly #config: EngineConfig;
+  /** Blocks promised and not yet taken. */
+  promised = 0;
 
   constructor(config: EngineConfig, store: SequenceStore, onEvent: (event: KvEvent) => void) {
     this.pool = new BlockPool(config.numGpuBlocks, config.kvEvents ? onEvent : null);
@@ -21,6 +27,8 @@ export class SequenceBlocks {
     this.#caching = config.prefixCaching;
     this.#keepDuplicates = config.quirks.duplicateBlocks;
     this.#recordAll = config.kvEvents;
+    this.#config = config;
+    this.promises = reservesOutput(config);
   }
 
   /** Finds the longest cached run of leading blocks; `hitCount` and `unownedHits` speak of the last look-up. */
@@ -62,12 +70,32 @@ export class SequenceBlocks {
     return Math.max(0, Math.ceil(tokens / this.#blockSize) - this.#store.blocks[request]!);
   }
 
+  /** Blocks that a request needs by its end, beyond what it owns. */
+  stillToCome(request: number): number {
+    const { columns, osl, blocks } = this.#store;
+    return footprintBlocks(this.#config, columns.isl[request]!, osl[request]!) - blocks[request]!;
+  }
+
+  /** All that an admitted request will need is kept for it, where the family does that. */
+  promise(request: number): void {
+    if (!this.promises) return;
+    this.#store.flags[request]! |= Flag.promised;
+    this.promised += this.stillToCome(request);
+  }
+
+  /** Decoding requests, whichever, begin so many blocks. */
+  takeDecoding(blocks: number): void {
+    this.pool.takeAnonymous(blocks);
+    if (this.promises) this.promised -= blocks;
+  }
+
   /** Takes what `missing` says; false (and nothing taken) where there is no room. */
   grow(request: number, tokens: number): boolean {
     const missing = this.missing(request, tokens);
     if (missing > this.pool.room) return false;
     if (missing > 0) {
       this.pool.takeAnonymous(missing);
+      if ((this.#store.flags[request]! & Flag.promised) !== 0) this.promised -= missing;
       this.#store.blocks[request]! += missing;
     }
     return true;
@@ -123,6 +151,10 @@ export class SequenceBlocks {
   #release(request: number, filledTokens: number, keepFindable: boolean): void {
     const { pool } = this;
     const store = this.#store;
+    if ((store.flags[request]! & Flag.promised) !== 0) {
+      this.promised -= this.stillToCome(request);
+      store.flags[request]! &= ~Flag.promised;
+    }
     const full = this.#caching ? Math.floor(filledTokens / this.#blockSize) : 0;
     if (keepFindable) this.#recordUpTo(request, full);
     const recorded = store.recordCount(request);

@@ -14,6 +14,8 @@ export const Flag = {
   decoding: 16,
   /** Some of its leading blocks have records. */
   recorded: 32,
+  /** Blocks are kept for all that it will need. */
+  promised: 64,
 } as const;
 
 /** State of all requests of one pool in columns, shared by its engines; the index is the request. */

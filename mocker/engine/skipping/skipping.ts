@@ -3,9 +3,9 @@ import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, FinishedPass } from "../types.ts";
-import { accountChunk, admitWaiting } from "./admission.ts";
 import { DecodeBatch } from "./decode-batch.ts";
 import { engineLoad, type LastPass } from "./engine-load.ts";
+import { FastPass } from "./fast-pass.ts";
 import { HandOff } from "./hand-off.ts";
 import { IntDeque } from "./int-deque.ts";
 import { PassRecord } from "./pass-record.ts";
@@ -40,19 +40,10 @@ export class SkippingEngine implements Engine {
   nowMs = 0;
   readonly work: PassWork = emptyPassWork();
   record: PassRecord | null = null;
-  /** Requests of the pass that are not plain decoding: request and tokens, one after the other. */
-  #items = new Int32Array(24);
-  #itemCount = 0;
-  /** Got their first token at the end of the last pass. */
-  #fresh: number[] = [];
-  /** Running requests that still compute their prompt; the fast path wants at most one, the last. */
-  #partialCount = 0;
-  /** Scratch: requests that end with a pass. */
-  readonly #ended: number[] = [];
+  readonly #fast: FastPass;
   readonly #walked: WalkedPass;
   #walking: boolean;
   readonly #plan = new Plan();
-  #lastEndMs = Number.NaN;
   readonly #lastPass: LastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
   #commands: Command[] = [];
 
@@ -63,6 +54,7 @@ export class SkippingEngine implements Engine {
     this.blocks = new SequenceBlocks(config, store, (event) => listener.kvEvent(event, this.nowMs));
     this.batch = new DecodeBatch(store, config.blockSize);
     this.handOff = new HandOff(this);
+    this.#fast = new FastPass(this, this.#plan);
     this.#walked = new WalkedPass(this);
     this.#walking = config.kvEvents;
   }
@@ -115,15 +107,14 @@ export class SkippingEngine implements Engine {
   start(nowMs: number): number {
     this.nowMs = nowMs;
     for (;;) {
-      this.#itemCount = 0;
       clearPassWork(this.work);
       this.record?.clear();
-      if (!this.#walking && !this.#canRunFast()) this.#beginWalking();
+      if (!this.#walking && !this.#fast.canRun()) this.#beginWalking();
       if (this.#walking) {
         const outcome = this.#walked.schedule();
         if (outcome === "scheduled") break;
         if (outcome === "preempted") continue;
-      } else if (this.#scheduleFast()) {
+      } else if (this.#fast.schedule()) {
         break;
       }
       if (!this.hasWork() || this.handOff.heldCount > 0 || this.handOff.inTransferCount > 0) return Number.NaN;
@@ -162,7 +153,7 @@ export class SkippingEngine implements Engine {
     if (ended === planned) return;
     // The pass under way took its blocks when it began.
     const needed = this.batch.newBlocks(0);
-    if (needed > 0) this.blocks.pool.takeAnonymous(needed);
+    if (needed > 0) this.blocks.takeDecoding(needed);
     this.counters.evictedBlocks = this.blocks.pool.evictions;
   }
 
@@ -177,10 +168,13 @@ export class SkippingEngine implements Engine {
     this.#lastPass.decodeCount = decodeCount;
     this.#lastPass.decodeContextSum = decodeContextSum + (count - 1) * decodeCount;
     if (this.#walking) {
-      this.#lastEndMs = endMs;
-      if (this.#walked.complete(endMs) && !this.config.kvEvents) this.#endWalking();
-    } else {
-      this.#completeFast(count, endMs);
+      this.#fast.lastEndMs = endMs;
+      if (this.#walked.complete(endMs) && !this.config.kvEvents) {
+        this.#walking = false;
+        this.#fast.takeOver();
+      }
+    } else if (!this.#fast.complete(count, endMs)) {
+      this.#beginWalking();
     }
   }
 
@@ -226,7 +220,7 @@ export class SkippingEngine implements Engine {
     const generated = ++store.generated[request]!;
     if (generated === 1) {
       listener.firstToken(request, endMs);
-      if (!this.#walking && store.osl[request]! > 1) this.#fresh.push(request);
+      if (!this.#walking && store.osl[request]! > 1) this.#fast.fresh.push(request);
     } else {
       if (generated === 2) listener.secondToken(request, endMs);
       listener.gap(endMs - store.lastTokenMs[request]!, 1);
@@ -234,69 +228,16 @@ export class SkippingEngine implements Engine {
     store.lastTokenMs[request] = endMs;
     if (generated < store.osl[request]!) return true;
     this.removeRunning(request);
-    this.#finish(request, endMs);
+    this.finish(request, endMs);
     return false;
   }
 
-  #finish(request: number, endMs: number): void {
+  /** It has all its tokens, and has left the batch. */
+  finish(request: number, endMs: number): void {
     const { store } = this;
     this.blocks.releaseFinished(request, store.computed[request]!);
     this.listener.finished(request, endMs, store.generated[request]!);
   }
-
-  // ── the fast path ───────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Whether every running request can be served without looking at the decoding ones one by one. */
-  #canRunFast(): boolean {
-    const { batch, config } = this;
-    if (batch.size > config.maxNumBatchedTokens || this.#partialCount > 1) return false;
-    let needed = batch.size === 0 ? 0 : batch.newBlocks(0);
-    if (this.#partialCount === 1) {
-      const request = this.running[this.runningCount - 1]!;
-      if ((this.store.flags[request]! & Flag.decoding) !== 0) return false;
-      needed += this.blocks.missing(request, this.store.computed[request]! + this.#chunk(request));
-    }
-    return needed <= this.blocks.pool.room;
-  }
-
-  #chunk(request: number): number {
-    const { store } = this;
-    const left = store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
-    return Math.min(left, this.config.maxNumBatchedTokens - this.batch.size);
-  }
-
-  #scheduleFast(): boolean {
-    const { batch, work } = this;
-    let budget = this.config.maxNumBatchedTokens - batch.size;
-    if (batch.size > 0) {
-      const needed = batch.newBlocks(0);
-      if (needed > 0) this.blocks.pool.takeAnonymous(needed);
-      work.decodeCount = batch.size;
-      work.decodeContextSum = batch.contextSum;
-      this.record?.decoding(batch.size, batch.contextSum);
-    }
-    if (this.#partialCount === 1 && budget > 0) {
-      const request = this.running[this.runningCount - 1]!;
-      const tokens = this.#chunk(request);
-      this.blocks.grow(request, this.store.computed[request]! + tokens);
-      this.#addItem(request, tokens);
-      budget -= tokens;
-    }
-    if (this.waiting.length > this.handOff.inTransferCount) admitWaiting(this, budget, this.#addItem);
-    return this.runningCount > 0;
-  }
-
-  readonly #addItem = (request: number, tokens: number): void => {
-    const at = 2 * this.#itemCount++;
-    if (at + 2 > this.#items.length) {
-      const larger = new Int32Array(this.#items.length * 2);
-      larger.set(this.#items);
-      this.#items = larger;
-    }
-    this.#items[at] = request;
-    this.#items[at + 1] = tokens;
-    accountChunk(this, request, tokens);
-  };
 
   /** Times of the pass that was scheduled, and of those that are sure to follow it. */
   #makePlan(nowMs: number): void {
@@ -306,7 +247,7 @@ export class SkippingEngine implements Engine {
     // The order of the additions decides the last bit, and so ties between workers.
     let endMs = nowMs + prefillMs + decodePassMs(config, work.decodeCount, work.decodeContextSum);
     this.#plan.begin(nowMs, endMs);
-    if (this.#walking || this.#itemCount > 0 || this.#partialCount > 0) return;
+    if (this.#walking || !this.#fast.isSteady) return;
     // Passes that take no time interleave with whatever else happens at this instant.
     if (this.handOff.reservationCount > 0 || endMs === nowMs) return;
     const most = Math.min(MAX_PLAN, batch.nextEnd - batch.pass);
@@ -319,106 +260,9 @@ export class SkippingEngine implements Engine {
     }
   }
 
-  #completeFast(count: number, endMs: number): void {
-    const { batch, listener, counters } = this;
-    if (batch.size > 0) this.#gaps(count);
-    // The first pass took its blocks when it was scheduled.
-    const newBlocks = count > 1 ? batch.newBlocksBetween(1, count) : 0;
-    if (newBlocks > 0) {
-      this.blocks.pool.takeAnonymous(newBlocks);
-      counters.evictedBlocks = this.blocks.pool.evictions;
-    }
-    if (this.#fresh.length > 0) {
-      for (const request of this.#fresh) listener.secondToken(request, this.#plan.endMs(0));
-      this.#fresh.length = 0;
-    }
-    this.#lastEndMs = endMs;
-    batch.advance(count);
-    const ends = batch.pass >= batch.nextEnd;
-    if (this.#itemCount === 0 && this.#partialCount === 0) {
-      const steady = ends ? count - 1 : count;
-      counters.steadyPasses += steady;
-      counters.skippedPasses += steady;
-    }
-    const waitingItems = this.#itemCount;
-    if (ends) this.#finishDecoders(endMs);
-    for (let i = 0; i < waitingItems; i++) this.#completeItem(this.#items[2 * i]!, this.#items[2 * i + 1]!, endMs);
-  }
-
-  #gaps(count: number): void {
-    let previous = this.#lastEndMs;
-    for (let i = 0; i < count; i++) {
-      const endMs = this.#plan.endMs(i);
-      this.listener.gap(endMs - previous, this.batch.size);
-      previous = endMs;
-    }
-  }
-
-  #finishDecoders(endMs: number): void {
-    const { batch, store } = this;
-    let kept = 0;
-    let nextEnd = Number.POSITIVE_INFINITY;
-    const ended = this.#ended;
-    let endedCount = 0;
-    for (let i = 0; i < this.runningCount; i++) {
-      const request = this.running[i]!;
-      const isDecoding = (store.flags[request]! & Flag.decoding) !== 0;
-      const endPass = store.endPass[request]!;
-      if (isDecoding && endPass === batch.pass) {
-        ended[endedCount++] = request;
-        continue;
-      }
-      this.running[kept++] = request;
-      if (isDecoding && endPass < nextEnd) nextEnd = endPass;
-    }
-    this.runningCount = kept;
-    batch.nextEnd = nextEnd;
-    for (let i = 0; i < endedCount; i++) {
-      batch.remove(ended[i]!, endMs);
-      this.#finish(ended[i]!, endMs);
-    }
-  }
-
-  #completeItem(request: number, tokens: number, endMs: number): void {
-    const { store } = this;
-    const computed = store.computed[request]! + tokens;
-    store.computed[request] = computed;
-    const isWhole = computed === store.columns.isl[request]! + store.generated[request]!;
-    this.#partialCount = isWhole ? 0 : 1;
-    if (isWhole && this.emit(request, endMs)) this.batch.add(request);
-  }
-
-  // ── the walked path ─────────────────────────────────────────────────────────────────────────────────────────────
-
   #beginWalking(): void {
-    const { batch, store } = this;
     this.#walking = true;
-    this.#fresh.length = 0;
-    for (let i = 0; i < this.runningCount; i++) {
-      const request = this.running[i]!;
-      if ((store.flags[request]! & Flag.decoding) !== 0) batch.remove(request, this.#lastEndMs);
-    }
-    batch.nextEnd = Number.POSITIVE_INFINITY;
-  }
-
-  /** The walked pass served everyone: whoever emitted at its end decodes on, and at most the last computes its prompt. */
-  #endWalking(): void {
-    const { batch, store } = this;
-    this.#walking = false;
-    this.#partialCount = 0;
-    this.#fresh.length = 0;
-    for (let i = 0; i < this.runningCount; i++) {
-      const request = this.running[i]!;
-      if (
-        store.computed[request]! === store.columns.isl[request]! + store.generated[request]! - 1 &&
-        store.generated[request]! > 0
-      ) {
-        if (store.generated[request] === 1) this.#fresh.push(request);
-        batch.add(request);
-      } else {
-        this.#partialCount++;
-      }
-    }
+    this.#fast.handOver();
   }
 
   #giveUpHead(): void {
@@ -466,11 +310,9 @@ export class SkippingEngine implements Engine {
     const flags = store.flags[request]!;
     const queued = this.waiting.indexOf(request);
     if (this.running.subarray(0, this.runningCount).includes(request)) {
-      if ((flags & Flag.decoding) !== 0) batch.remove(request, this.#lastEndMs);
-      else if (!this.#walking) this.#partialCount = 0;
+      this.#fast.forget(request);
       this.removeRunning(request);
       batch.findNextEnd(this.running, this.runningCount);
-      this.#fresh = this.#fresh.filter((other) => other !== request);
       this.blocks.releaseFinished(request, store.computed[request]!);
     } else if (queued >= 0) {
       this.waiting.removeAt(queued);

@@ -154,7 +154,14 @@ describe("Dynamo's mocker", () => {
   });
 
   it("keeps the engine's type and the settings of its scheduler", () => {
-    const engine = ["--engine-type", "vllm", "--sglang-schedule-policy", "lpm", "--sglang-clip-max-new-tokens", "100"];
+    const engine = [
+      "--engine-type",
+      "trtllm",
+      "--sglang-schedule-policy",
+      "lpm",
+      "--sglang-clip-max-new-tokens",
+      "100",
+    ];
     expect(argvOf(mocker(...engine))).toEqual(["mocker", ...engine]);
   });
 });

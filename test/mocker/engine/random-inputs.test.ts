@@ -8,6 +8,7 @@ const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 300);
 const [stepping, skipping, walking] = ENGINES;
 
 const randomRun = fc.record({
+  family: fc.constantFrom("vllm", "vllm", "trtllm"),
   role: fc.constantFrom("aggregated", "prefill", "decode"),
   /** `endsAfterMs`: when a transfer, or its release, is told of; `cancelAfterMs`: null for most. */
   requests: fc.array(

@@ -1,0 +1,86 @@
+import { type Block, KvCache } from "./kv-cache.ts";
+import { footprintBlocks } from "./no-evict.ts";
+import type { Sequence } from "./sequence.ts";
+import type { EngineConfig, KvEvent, RequestSource } from "./types.ts";
+
+/** The blocks that sequences of a stepping engine own, and the cache they come from. */
+export class OwnedBlocks {
+  readonly #config: EngineConfig;
+  readonly #requests: RequestSource;
+  readonly #cache: KvCache;
+
+  constructor(config: EngineConfig, requests: RequestSource, onEvent: (event: KvEvent) => void) {
+    this.#config = config;
+    this.#requests = requests;
+    this.#cache = new KvCache(config.numGpuBlocks, config.quirks.duplicateBlocks, (event) => {
+      if (config.kvEvents) onEvent(event);
+    });
+  }
+
+  /** Blocks that could be taken now. */
+  get room(): number {
+    return this.#cache.room;
+  }
+
+  get owned(): number {
+    return this.#cache.owned;
+  }
+
+  get evictions(): number {
+    return this.#cache.evictions;
+  }
+
+  /** The longest cached run of leading blocks. */
+  lookup(sequence: Sequence, maxBlocks: number): Block[] {
+    if (!this.#config.prefixCaching) return [];
+    const ids = Array.from({ length: maxBlocks }, (_, index) => this.#requests.contentId(sequence.id, index));
+    return this.#cache.lookup(ids);
+  }
+
+  /** How many of them nobody owns: who takes them takes room. */
+  unowned(blocks: readonly Block[]): number {
+    return blocks.filter((block) => this.#cache.isUnowned(block)).length;
+  }
+
+  /** Gives cached blocks to a sequence that owns none. */
+  share(sequence: Sequence, blocks: Block[]): void {
+    for (const block of blocks) this.#cache.share(block);
+    sequence.blocks = blocks;
+  }
+
+  /** Takes the blocks that `tokens` tokens need; false (and nothing taken) where there is no room. */
+  grow(sequence: Sequence, tokens: number): boolean {
+    const missing = Math.ceil(tokens / this.#config.blockSize) - sequence.blocks.length;
+    if (missing > this.#cache.room) return false;
+    for (let i = 0; i < missing; i++) sequence.blocks.push(this.#cache.allocate());
+    return true;
+  }
+
+  /** Blocks that a sequence needs by its end, beyond what it owns. */
+  stillToCome({ isl, osl, blocks }: Sequence): number {
+    return footprintBlocks(this.#config, isl, osl) - blocks.length;
+  }
+
+  /** Blocks that these tokens fill become findable. */
+  register(sequence: Sequence, fromTokens: number, toTokens: number): void {
+    if (!this.#config.prefixCaching) return;
+    const { blockSize } = this.#config;
+    for (let index = Math.floor(fromTokens / blockSize); index < Math.floor(toTokens / blockSize); index++) {
+      sequence.blocks[index] = this.#cache.register(
+        sequence.blocks[index]!,
+        this.#requests.contentId(sequence.id, index),
+      );
+    }
+  }
+
+  /** Tail first, so that the LRU evicts tails before heads. */
+  release(sequence: Sequence): void {
+    for (let i = sequence.blocks.length - 1; i >= 0; i--) this.#cache.release(sequence.blocks[i]!);
+    sequence.blocks = [];
+  }
+
+  /** Forgets what nobody owns; the contents that have no copy left. */
+  clear(): number[] {
+    return this.#cache.clearUnowned();
+  }
+}

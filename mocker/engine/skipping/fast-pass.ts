@@ -1,0 +1,196 @@
+import { accountChunk, admitWaiting } from "./admission.ts";
+import type { Plan } from "./plan.ts";
+import { Flag } from "./sequence-store.ts";
+import type { SkippingEngine } from "./skipping.ts";
+
+/** A pass in which all decoding requests are served as one aggregate; `WalkedPass` is for all other cases. */
+export class FastPass {
+  readonly #engine: SkippingEngine;
+  readonly #plan: Plan;
+  /** Requests of the pass that are not plain decoding: request and tokens, one after the other. */
+  #items = new Int32Array(24);
+  #itemCount = 0;
+  /** Got their first token at the end of the last pass. */
+  fresh: number[] = [];
+  /** The one running request that still computes its prompt, the last; −1: all decode. */
+  #partial = -1;
+  /** Scratch: requests that end with a pass. */
+  readonly #ended: number[] = [];
+  /** Where the last pass ended, ms. */
+  lastEndMs = Number.NaN;
+
+  constructor(engine: SkippingEngine, plan: Plan) {
+    this.#engine = engine;
+    this.#plan = plan;
+  }
+
+  /** Whether every running request can be served without looking at the decoding ones one by one. */
+  canRun(): boolean {
+    const { batch, config, blocks, store } = this.#engine;
+    if (batch.size > config.maxNumBatchedTokens) return false;
+    let needed = batch.size === 0 ? 0 : batch.newBlocks(0);
+    if (this.#partial >= 0) needed += blocks.missing(this.#partial, store.computed[this.#partial]! + this.#chunk());
+    return needed <= blocks.pool.room;
+  }
+
+  #chunk(): number {
+    const { store, batch, config } = this.#engine;
+    const request = this.#partial;
+    const left = store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
+    return Math.min(left, config.maxNumBatchedTokens - batch.size);
+  }
+
+  /** Whether anything runs now. */
+  schedule(): boolean {
+    const engine = this.#engine;
+    const { batch, work, blocks } = engine;
+    this.#itemCount = 0;
+    let budget = engine.config.maxNumBatchedTokens - batch.size;
+    if (batch.size > 0) {
+      const needed = batch.newBlocks(0);
+      if (needed > 0) blocks.takeDecoding(needed);
+      work.decodeCount = batch.size;
+      work.decodeContextSum = batch.contextSum;
+      engine.record?.decoding(batch.size, batch.contextSum);
+    }
+    if (this.#partial >= 0 && budget > 0) {
+      const tokens = this.#chunk();
+      blocks.grow(this.#partial, engine.store.computed[this.#partial]! + tokens);
+      this.#addItem(this.#partial, tokens);
+      budget -= tokens;
+    }
+    if (engine.waiting.length > engine.handOff.inTransferCount) admitWaiting(engine, budget, this.#addItem);
+    return engine.runningCount > 0;
+  }
+
+  /** Nothing but decoding in the pass that was scheduled, nor left over from it. */
+  get isSteady(): boolean {
+    return this.#itemCount === 0 && this.#partial < 0;
+  }
+
+  readonly #addItem = (request: number, tokens: number): void => {
+    const at = 2 * this.#itemCount++;
+    if (at + 2 > this.#items.length) {
+      const larger = new Int32Array(this.#items.length * 2);
+      larger.set(this.#items);
+      this.#items = larger;
+    }
+    this.#items[at] = request;
+    this.#items[at + 1] = tokens;
+    accountChunk(this.#engine, request, tokens);
+  };
+
+  /** Ends `count` passes; false where the next one must be walked. */
+  complete(count: number, endMs: number): boolean {
+    const engine = this.#engine;
+    const { batch, listener, counters, blocks, store } = engine;
+    if (batch.size > 0) this.#gaps(count);
+    // The first pass took its blocks when it was scheduled.
+    const newBlocks = count > 1 ? batch.newBlocksBetween(1, count) : 0;
+    if (newBlocks > 0) {
+      blocks.takeDecoding(newBlocks);
+      counters.evictedBlocks = blocks.pool.evictions;
+    }
+    if (this.fresh.length > 0) {
+      for (const request of this.fresh) listener.secondToken(request, this.#plan.endMs(0));
+      this.fresh.length = 0;
+    }
+    this.lastEndMs = endMs;
+    batch.advance(count);
+    const ends = batch.pass >= batch.nextEnd;
+    if (this.isSteady) {
+      const steady = ends ? count - 1 : count;
+      counters.steadyPasses += steady;
+      counters.skippedPasses += steady;
+    }
+    if (ends) this.#finishDecoders(endMs);
+    for (let i = 0; i < this.#itemCount; i++) this.#completeItem(this.#items[2 * i]!, this.#items[2 * i + 1]!, endMs);
+    return this.#partial < 0 || (store.flags[engine.running[engine.runningCount - 1]!]! & Flag.decoding) === 0;
+  }
+
+  #gaps(count: number): void {
+    const { listener, batch } = this.#engine;
+    let previous = this.lastEndMs;
+    for (let i = 0; i < count; i++) {
+      const endMs = this.#plan.endMs(i);
+      listener.gap(endMs - previous, batch.size);
+      previous = endMs;
+    }
+  }
+
+  #finishDecoders(endMs: number): void {
+    const engine = this.#engine;
+    const { batch, store, running } = engine;
+    let kept = 0;
+    let nextEnd = Number.POSITIVE_INFINITY;
+    const ended = this.#ended;
+    let endedCount = 0;
+    for (let i = 0; i < engine.runningCount; i++) {
+      const request = running[i]!;
+      const isDecoding = (store.flags[request]! & Flag.decoding) !== 0;
+      const endPass = store.endPass[request]!;
+      if (isDecoding && endPass === batch.pass) {
+        ended[endedCount++] = request;
+        continue;
+      }
+      running[kept++] = request;
+      if (isDecoding && endPass < nextEnd) nextEnd = endPass;
+    }
+    engine.runningCount = kept;
+    batch.nextEnd = nextEnd;
+    for (let i = 0; i < endedCount; i++) {
+      batch.remove(ended[i]!, endMs);
+      engine.finish(ended[i]!, endMs);
+    }
+  }
+
+  #completeItem(request: number, tokens: number, endMs: number): void {
+    const { store, batch } = this.#engine;
+    const computed = store.computed[request]! + tokens;
+    store.computed[request] = computed;
+    const isWhole = computed === store.columns.isl[request]! + store.generated[request]!;
+    if (!isWhole) this.#partial = request;
+    else if (request === this.#partial) this.#partial = -1;
+    if (isWhole && this.#engine.emit(request, endMs)) batch.add(request);
+  }
+
+  /** A running request is cancelled. */
+  forget(request: number): void {
+    const { store, batch } = this.#engine;
+    if ((store.flags[request]! & Flag.decoding) !== 0) batch.remove(request, this.lastEndMs);
+    if (request === this.#partial) this.#partial = -1;
+    this.fresh = this.fresh.filter((other) => other !== request);
+  }
+
+  /** Every request's own state is written back: passes are going to be walked. */
+  handOver(): void {
+    const { batch, store, running, runningCount } = this.#engine;
+    this.#partial = -1;
+    this.fresh.length = 0;
+    for (let i = 0; i < runningCount; i++) {
+      const request = running[i]!;
+      if ((store.flags[request]! & Flag.decoding) !== 0) batch.remove(request, this.lastEndMs);
+    }
+    batch.nextEnd = Number.POSITIVE_INFINITY;
+  }
+
+  /** The walked pass served everyone: whoever emitted at its end decodes on, and at most the last computes its prompt. */
+  takeOver(): void {
+    const { batch, store, running, runningCount } = this.#engine;
+    this.#partial = -1;
+    this.#itemCount = 0;
+    this.fresh.length = 0;
+    for (let i = 0; i < runningCount; i++) {
+      const request = running[i]!;
+      if (
+        store.computed[request]! === store.columns.isl[request]! + store.generated[request]! - 1 &&
+        store.generated[request]! > 0
+      ) {
+        if (store.generated[request] === 1) this.fresh.push(request);
+        batch.add(request);
+      } else {
+        this.#partial = request;
+      }
+    }
+  }
+}
