@@ -97,7 +97,7 @@ export function prefillWorkers(rate: number, prompts: PromptClasses, waitShare: 
 
 /** What one decode worker carries within the ITL SLA. */
 export interface DecodeCapacity {
-  /** Largest batch that keeps the ITL. */
+  /** Largest mean batch that keeps the ITL; fractional where the ITL crosses the SLA between two batches. */
   batch: number;
   /** Requests/s at that batch, before any allowance for its fluctuation. */
   requestsPerS: number;
@@ -118,7 +118,12 @@ export function decodeCapacity({ itlMs, slaItlMs, mostSequences, osl }: DecodeQu
   const most = Math.max(1, Math.floor(mostSequences));
   // The smallest batch that is too slow, less one; galloping finds the first on surfaces that are not monotone.
   const batch = smallestEnough(1, most + 1, (count) => itlMs(count) > slaItlMs) - 1;
-  if (batch >= 1) return { batch, requestsPerS: (batch * 1000) / (osl * slaItlMs), feasible: true };
+  if (batch >= 1) {
+    // A request lives through batches of several sizes, and its mean counts: so capacity grows evenly in the engine's speed
+    // instead of by a whole sequence, which would be half of a worker where two fit.
+    const mean = batch === most ? batch : batch + (slaItlMs - itlMs(batch)) / (itlMs(batch + 1) - itlMs(batch));
+    return { batch: mean, requestsPerS: (mean * 1000) / (osl * slaItlMs), feasible: true };
+  }
   return { batch: most, requestsPerS: (most * 1000) / (osl * itlMs(most)), feasible: false };
 }
 

@@ -26,7 +26,7 @@ export class AsymmetricHysteresis {
   readonly #delayMs: number;
   #lowerSinceMs: number | null = null;
   #mostNeeded = 0;
-  #lastDownMs = Number.NEGATIVE_INFINITY;
+  #lastDown: { atMs: number; to: number } | null = null;
   #known: KnownNeed | null = null;
 
   constructor(delayMs: number) {
@@ -41,8 +41,9 @@ export class AsymmetricHysteresis {
     const isKnown = this.#known?.holds(nowMs, needToStay, load) ?? false;
     const needDown = isKnown ? Math.max(needToStay, this.#known!.workers) : needToStay;
     if (needUp > current) {
-      const rememberedMs = nowMs - this.#lastDownMs <= MISTAKE_MS ? MISTAKE_REMEMBERED_MS : NEED_REMEMBERED_MS;
-      this.#known = new KnownNeed(needUp, load, nowMs + rememberedMs);
+      const mistake = this.#lastDown !== null && nowMs - this.#lastDown.atMs <= MISTAKE_MS ? this.#lastDown.to : null;
+      const rememberedMs = mistake === null ? NEED_REMEMBERED_MS : MISTAKE_REMEMBERED_MS;
+      this.#known = new KnownNeed(needUp, load, nowMs + rememberedMs, mistake);
       this.reset();
       return { target: needUp, code: "scale-up", lowerForMs: 0 };
     }
@@ -55,7 +56,7 @@ export class AsymmetricHysteresis {
     const lowerForMs = nowMs - this.#lowerSinceMs;
     if (lowerForMs < this.#delayMs) return { target: current, code: "scale-down-waits", lowerForMs };
     const target = this.#mostNeeded;
-    this.#lastDownMs = nowMs;
+    this.#lastDown = { atMs: nowMs, to: target };
     this.reset();
     return { target, code: "scale-down", lowerForMs };
   }

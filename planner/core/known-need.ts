@@ -26,13 +26,18 @@ export class KnownNeed {
   readonly workers: number;
   readonly #load: Load;
   readonly #untilMs: number;
+  readonly #tooFew: number | null;
   readonly #watch = new LoadWatch();
 
-  /** @param load what called for the workers @param untilMs when this is forgotten */
-  constructor(workers: number, load: Load, untilMs: number) {
+  /**
+   * @param load what called for the workers @param untilMs when this is forgotten
+   * @param tooFew workers that were tried just before, and were not enough; null where none were
+   */
+  constructor(workers: number, load: Load, untilMs: number, tooFew: number | null = null) {
     this.workers = workers;
     this.#load = load;
     this.#untilMs = untilMs;
+    this.#tooFew = tooFew;
   }
 
   /**
@@ -47,8 +52,10 @@ export class KnownNeed {
     // Load that follows a period is not constant: its forecasts are right to fall.
     const deviations = LESS_DEVIATIONS - (LESS_DEVIATIONS - SAME_DEVIATIONS) * seasonalShare;
     const noise = deviations * deviation(this.#load.forecast);
-    // So much noise changes the need by so many workers; where it fell by more, requests or engines have changed.
-    if (this.workers - enough > Math.max(1, (this.workers * noise) / this.#load.upperRate)) return false;
+    // So much noise changes the need by so many workers, and one more by rounding up; where it fell by more, requests or
+    // engines have changed. But what was tried and was too few is no news: engines look quicker while there are too many.
+    const leastByNoise = this.workers - 1 - (this.workers * noise) / this.#load.upperRate;
+    if (enough < Math.min(leastByNoise, this.#tooFew ?? leastByNoise)) return false;
     const fall = this.#load.upperRate - upperRate;
     const same = SAME_DEVIATIONS * deviation(this.#load.upperRate);
     if (fall <= same) return true;

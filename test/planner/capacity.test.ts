@@ -159,6 +159,16 @@ describe("decode capacity", () => {
     expect(hopeless).toEqual({ batch: 100, requestsPerS: 100_000 / (100 * itlMs(100)), feasible: false });
   });
 
+  it("moves with the engine's speed without jumps, where few sequences fit, too", () => {
+    const capacityAt = (speed: number) =>
+      decodeCapacity({ itlMs: (batch) => (3 + 0.8 * batch) / speed, slaItlMs: 5, mostSequences: 100, osl: 100 })
+        .requestsPerS;
+    for (let speed = 0.8; speed < 2; speed += 0.001) {
+      expect(capacityAt(speed + 0.001) / capacityAt(speed)).toBeGreaterThan(1);
+      expect(capacityAt(speed + 0.001) / capacityAt(speed)).toBeLessThan(1.01);
+    }
+  });
+
   it("never needs fewer workers for more load, more deviations or more scattered prompts", () => {
     fc.assert(
       fc.property(

@@ -51,6 +51,14 @@ describe("up at once, down late", () => {
     expect(hysteresis.step(62 * MINUTE_MS, 4, 3, 3, load(20))).toMatchObject({ target: 3, code: "scale-down" });
   });
 
+  it("does not go back to what was too few, however many workers less it is; but further down, for then requests have changed", () => {
+    const hysteresis = new AsymmetricHysteresis(0);
+    expect(hysteresis.step(0, 5, 3, 3, load(20))).toMatchObject({ target: 3, code: "scale-down" });
+    expect(hysteresis.step(MINUTE_MS, 3, 5, 5, load(20))).toMatchObject({ target: 5, code: "scale-up" });
+    expect(hysteresis.step(2 * MINUTE_MS, 5, 3, 3, load(20))).toMatchObject({ target: 5, code: "hold" });
+    expect(hysteresis.step(3 * MINUTE_MS, 5, 2, 2, load(20))).toMatchObject({ target: 2, code: "scale-down" });
+  });
+
   it("takes no late rise for a mistake", () => {
     const hysteresis = new AsymmetricHysteresis(0);
     hysteresis.step(0, 4, 3, 3, load(20));
