@@ -81,3 +81,13 @@ export function scenarioInvalid(
   if (more > 0) lines.push(`\n  and ${more} more`);
   return withHint("SCENARIOS_INVALID", first!.where, first!.message + lines.join(""), first!.hint);
 }
+
+/** A value that is to be set where the document has no place for it. */
+export function overrideMisplaced(where: string, path: string, found: string): UserError {
+  return withHint(
+    "SCENARIOS_OVERRIDE_MISPLACED",
+    where,
+    `found ${found} at ${path === "" ? "the document's root" : path}, expected something that has this field`,
+    "write the path as the scenario has it: deployment.decode.workers, traffic[0].constant.requestRate",
+  );
+}

@@ -13,6 +13,7 @@ export type { EngineOverrides, EstimatedEngine, TimingChoice } from "./format/en
 export type { Fault, WorkerName } from "./format/faults.ts";
 export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";
+export type { Override } from "./overrides.ts";
 export {
   parseScenario,
   parseTraffic,

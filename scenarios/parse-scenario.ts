@@ -10,6 +10,7 @@ import type { Fault } from "./format/faults.ts";
 import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
 import { opaquePlanner, scenarioSchema } from "./format/scenario.ts";
 import { trafficEntrySchema } from "./format/traffic.ts";
+import { type Override, withOverrides } from "./overrides.ts";
 import type { TraceOptions } from "./trace-reader.ts";
 import type { TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
@@ -39,6 +40,8 @@ export interface Scenario<Planner = unknown> {
 export interface ScenarioOptions<Planner> {
   /** The schema of the `planner:` section, whose owner is another room. */
   plannerSchema?: z.ZodType<Planner>;
+  /** Values that take the place of the document's, in this order. */
+  set?: readonly Override[];
 }
 
 const MAX_BYTES = 4 * 2 ** 20;
@@ -47,14 +50,14 @@ const MAX_SHOWN = 8;
 /**
  * Reads a scenario. Every problem is told at once, each with `file:line:column` and its path in the document.
  * @param file names the text in messages; paths in the scenario are relative to its folder
- * @throws UserError SCENARIOS_YAML_…, SCENARIOS_INVALID
+ * @throws UserError SCENARIOS_YAML_…, SCENARIOS_INVALID, SCENARIOS_OVERRIDE_MISPLACED
  */
 export function parseScenario<Planner = unknown>(
   text: string,
   file: string,
   options: ScenarioOptions<Planner> = {},
 ): Scenario<Planner> {
-  const { source, data: written } = read(text, file, schemaFor(options.plannerSchema));
+  const { source, data: written } = read(text, file, schemaFor(options.plannerSchema), options.set);
   return {
     file,
     name: written.name ?? basename(file).replace(/\.ya?ml$/, ""),
@@ -95,8 +98,13 @@ export function parseTraffic(text: string, file: string): TrafficEntry[] {
 }
 
 /** Every problem at once, each with its place. */
-function read<T>(text: string, file: string, schema: z.ZodType<T>): { source: YamlSource; data: T } {
-  const source = readYaml(text, file);
+function read<T>(
+  text: string,
+  file: string,
+  schema: z.ZodType<T>,
+  set: readonly Override[] = [],
+): { source: YamlSource; data: T } {
+  const source = withOverrides(readYaml(text, file), set);
   const parsed = schema.safeParse(source.value);
   if (parsed.success) return { source, data: parsed.data };
   const problems = schemaProblems(schema, source.value, parsed.error);

@@ -7,6 +7,7 @@ export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
 export const COMMAND_TABLE: CommandTable = {
   start: async () => (await import("./commands/start.ts")).startCommand(),
   run: async () => (await import("./commands/run.ts")).runCommand(),
+  sweep: async () => (await import("./commands/sweep.ts")).sweepCommand(),
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
   up: async () => (await import("./commands/up.ts")).upCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),

@@ -13,3 +13,11 @@ export {
   hindsightPlans,
 } from "./hindsight/hindsight.ts";
 export { type OverSeeds, overSeeds } from "./over-seeds.ts";
+export { candidateText, isDuration, overridesOf, parseAxis, valueNumber, valueText } from "./sweep/axes.ts";
+export { type Condition, directionOf, type Goal, parseCondition, parseGoal } from "./sweep/goal.ts";
+export { type MethodName, methodOf } from "./sweep/methods.ts";
+export { type Measures, paretoFront } from "./sweep/pareto.ts";
+export { type Cell, type Memory, runSweep, type Sweep } from "./sweep/run-sweep.ts";
+export { ResultStore, removeStore } from "./sweep/store.ts";
+export { type CandidateSummary, checkRefusals, meansOf, type SweepSummary, summarizeSweep } from "./sweep/summary.ts";
+export type * from "./sweep/types.ts";

@@ -15,4 +15,5 @@ export type ShardWorker = (input: ShardInput) => Promise<Uint8Array>;
 export const SHARD_KINDS: Readonly<Record<string, () => Promise<ShardWorker>>> = {
   run: async () => (await import("./run-cells.ts")).runCells,
   load: async () => (await import("./send-part.ts")).sendPart,
+  sweep: async () => (await import("./sweep-runs.ts")).sweepRuns,
 };

@@ -10,13 +10,18 @@ import { absolutePath } from "#src/executor";
  * @throws UserError EXECUTOR_ABSOLUTE_PATH
  */
 export function referencedFiles(text: string, file: string): string[] {
-  const folder = dirname(file);
-  return textsIn(parse(text)).flatMap((value) => {
-    if (value.includes("\n") || !/[\\/.]/.test(value)) return [];
-    const place = resolve(folder, value);
-    if (!existsSync(place)) return [];
-    if (isAbsolute(value)) throw absolutePath(file, value);
-    return [place];
+  const named = filesNamedIn(parse(text), dirname(file));
+  const absolute = named.find(({ written }) => isAbsolute(written));
+  if (absolute !== undefined) throw absolutePath(file, absolute.written);
+  return named.map(({ place }) => place);
+}
+
+/** All texts of a value that lead to a file or folder that is there, from `folder`. */
+export function filesNamedIn(value: unknown, folder: string): { written: string; place: string }[] {
+  return textsIn(value).flatMap((written) => {
+    if (written.includes("\n") || !/[\\/.]/.test(written)) return [];
+    const place = resolve(folder, written);
+    return existsSync(place) ? [{ written, place }] : [];
   });
 }
 

@@ -1,0 +1,90 @@
+import { Command, Option } from "commander";
+import { type MethodName, methodOf, overridesOf, parseAxis } from "#src/study";
+import { flagNeeds, flagsExclude } from "../errors.ts";
+import { checkExecutorFlags } from "../sharding/flags.ts";
+import { withStudyFlags } from "../sweep/flags.ts";
+import { runStudy, type StudyFlags } from "../sweep/run.ts";
+import { wholeNumber } from "../values.ts";
+
+interface SweepFlags extends StudyFlags {
+  set: string[];
+  method: MethodName;
+  samples?: number;
+  eta: number;
+  batch: number;
+  searchSeed: number;
+}
+
+const several = (text: string, before: string[] = []) => [...before, text];
+
+/** `understudy sweep`: a scenario with many values of its fields. */
+export function sweepCommand(): Command {
+  const command = new Command("sweep")
+    .description(
+      "rehearse a scenario with many values of its fields: which are best, what they trade, how much they matter",
+    )
+    .argument("<scenario>", "scenario file (YAML)")
+    .requiredOption(
+      "--set <path=values>",
+      "a field, or several with commas between them, and what they may be (repeatable)",
+      several,
+    )
+    .addOption(
+      new Option("--method <method>", "which combinations are run")
+        .choices(["grid", "random", "halving", "bayes"])
+        .default("grid"),
+    )
+    .option(
+      "--samples <n>",
+      "candidates of random and bayes (default: 64); halving begins with so many",
+      wholeNumber("--samples", 1),
+    )
+    .option("--eta <n>", "halving: one of n candidates goes on, with n times the seeds", wholeNumber("--eta", 2), 3)
+    .option("--batch <n>", "bayes: candidates proposed at a time", wholeNumber("--batch", 1), 4)
+    .option("--search-seed <n>", "of the method's own draws", wholeNumber("--search-seed"), 1)
+    .addHelpText(
+      "after",
+      `
+Values: 1,2,4 · range(first,last,step) · geometric(first,last,count) · between(low,high) and between(low,high,log) for random
+and bayes. Numbers may have units (30s). A path is written as in a message about a scenario: traffic[0].constant.requestRate.
+Exit code 1 when no candidate keeps the conditions.
+
+Examples:
+  $ understudy sweep my.yaml --set deployment.decode.workers=1,2,4 --set deployment.prefill.workers=1,2
+  $ understudy sweep my.yaml --set 'deployment.prefill.startup,deployment.decode.startup=range(0s,300s,30s)' --seeds 1..5
+  $ understudy sweep my.yaml --set 'planner.interval=between(5s,120s)' --method bayes --samples 40 --where 'slaAttainment>=0.99'
+  $ understudy sweep my.yaml --set 'deployment.decode.workers=range(1,64)' --method halving --seeds 1..9
+  $ understudy sweep my.yaml --set seed=range(1,1000) --executor kubernetes --shards 50 --image understudy:0.1.0`,
+    )
+    .action(async (file: string, flags: SweepFlags, self: Command) => {
+      checkExecutorFlags(flags, self);
+      checkMethodFlags(flags, self);
+      const axes = flags.set.map(parseAxis);
+      const { method, samples = null, eta, batch, searchSeed } = flags;
+      const proposals = methodOf({ method, axes, seeds: flags.seeds ?? [null], samples, eta, batch, searchSeed });
+      process.exitCode = await runStudy(file, flags, {
+        kind: "sweep",
+        method,
+        axes,
+        proposals,
+        overridesOf: (candidate) => overridesOf(axes, candidate),
+      });
+    });
+  return withStudyFlags(command, "goodputPerGpu");
+}
+
+/** Flags that mean nothing with the method asked for. */
+function checkMethodFlags(flags: SweepFlags, command: Command): void {
+  const given = (name: string) => command.getOptionValueSource(name) === "cli";
+  if (given("samples") && flags.method === "grid") throw flagNeeds("samples", "--method random, halving or bayes");
+  if (given("eta") && flags.method !== "halving") throw flagNeeds("eta", "--method halving");
+  if (given("batch") && flags.method !== "bayes") throw flagNeeds("batch", "--method bayes");
+  if (flags.method === "halving" && (flags.seeds ?? []).length < 2)
+    throw flagNeeds("method halving", "several --seeds");
+  if (given("threads") && (flags.executor !== undefined || flags.shards !== undefined))
+    throw flagsExclude(
+      "--threads",
+      flags.executor === undefined ? "--shards" : "--executor",
+      "runs are not in this process then",
+    );
+}

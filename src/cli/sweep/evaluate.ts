@@ -1,0 +1,40 @@
+import { formatUserError, UserError } from "#common";
+import { plannerConfigSchema } from "#planner/core";
+import { type Override, readScenario } from "#scenarios";
+import { judge } from "#src/rehearsal";
+import { studyMeasures } from "#src/report";
+import type { RunOutcome } from "#src/study";
+import { type PlayFlags, play } from "../rehearse.ts";
+
+/** A run of a sweep, as threads and pods are told of it: JSON. */
+export interface SweepRun {
+  file: string;
+  /** Takes the place of what the scenario says. */
+  set: Override[];
+  /** null: the scenario's own. */
+  seed: number | null;
+}
+
+/** What all runs of a sweep have in common. */
+export type SweepCommon = Pick<PlayFlags, "engine">;
+
+/**
+ * Plays a scenario with values set. Settings that are no deployment, or that can't be played, are an outcome like any other.
+ * @throws UserError of exit code 1: runs that failed
+ */
+export async function evaluate({ file, set, seed }: SweepRun, common: SweepCommon): Promise<RunOutcome> {
+  try {
+    const read = readScenario(file, { plannerSchema: plannerConfigSchema, set });
+    const scenario = seed === null ? read : { ...read, seed };
+    const { record: played } = await play(scenario, common, () => {});
+    const { record, summary } = judge(scenario, played);
+    return {
+      seed: scenario.seed,
+      passed: record.expectations?.every((expectation) => expectation.passed) ?? true,
+      measures: studyMeasures(record, summary),
+    };
+  } catch (error) {
+    if (!(error instanceof UserError) || error.exitCode === 1) throw error;
+    return { refused: formatUserError(error), code: error.code };
+  }
+}

@@ -1,0 +1,30 @@
+import { type Command, Option } from "commander";
+import { seedList } from "../run/seed-list.ts";
+import { withExecutorFlags } from "../sharding/flags.ts";
+import { wholeNumber } from "../values.ts";
+
+const several = (text: string, before: string[] = []) => [...before, text];
+const listed = (text: string) => text.split(",").map((part) => part.trim());
+
+/** Flags of what is measured and kept; `goal` and `conditions` are the defaults. */
+export function withStudyFlags(command: Command, goal: string): Command {
+  const own = command
+    .option(
+      "--goal <measure>",
+      "what is to be best: a measure of expect:, max: or min: before it where it is not plain",
+      goal,
+    )
+    .option("--where <condition>", "what a candidate must keep, such as slaAttainment>=0.99 (repeatable)", several)
+    .option("--trade <x:y>", "two measures of the Pareto chart", "itl.mean:outputThroughputPerGpu")
+    .option("--show <measures>", "columns of the table, with commas between them", listed)
+    .option("--plot <measures>", "drawn over each axis of numbers, with commas between them", listed)
+    .option("--seeds <list>", "several seeds a candidate, such as 1..10: means with 95 % intervals", seedList)
+    .option("--threads <n>", "threads (default: one a core)", wholeNumber("--threads", 1))
+    .option("-o, --output-dir <dir>", "where results and reports go")
+    .option("--resume", "go on with the results that are there")
+    .option("--no-report", "write no files")
+    .option("--json", "print sweep.json instead of text")
+    .option("--quiet", "print nothing but errors")
+    .addOption(new Option("--engine <engine>", "as for run").choices(["skipping", "stepping"]).default("skipping"));
+  return withExecutorFlags(own);
+}

@@ -1,0 +1,65 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parse } from "yaml";
+import type { Cell, Memory, ResultStore, RunOutcome } from "#src/study";
+import { filesNamedIn } from "../sharding/referenced-files.ts";
+import { packageVersion } from "../version.ts";
+import type { SweepCommon, SweepRun } from "./evaluate.ts";
+
+/** Runs by all that their outcome depends on: the version, the scenario, the files it names, what is set, the seed. */
+export class SweepMemory implements Memory {
+  readonly #store: ResultStore | null;
+  readonly #ofRun = new Map<string, RunOutcome>();
+  readonly #base: string;
+  readonly #folder: string;
+  readonly #runOf: (cell: Cell) => SweepRun;
+  readonly #textOf: (cell: Cell) => string;
+
+  /** @param store null: nothing is kept beyond this process */
+  constructor(
+    store: ResultStore | null,
+    file: string,
+    common: SweepCommon,
+    cells: { runOf(cell: Cell): SweepRun; textOf(cell: Cell): string },
+  ) {
+    this.#store = store;
+    this.#folder = dirname(file);
+    const text = readFileSync(file, "utf8");
+    const hash = createHash("sha256").update(JSON.stringify([packageVersion(), common, text]));
+    for (const { place } of filesNamedIn(parse(text), this.#folder)) hashPath(hash, place);
+    this.#base = hash.digest("hex");
+    this.#runOf = cells.runOf;
+    this.#textOf = cells.textOf;
+  }
+
+  get(cell: Cell): RunOutcome | undefined {
+    const key = this.#key(cell);
+    return this.#ofRun.get(key) ?? this.#store?.get(key);
+  }
+
+  put(cell: Cell, outcome: RunOutcome): void {
+    const key = this.#key(cell);
+    if (this.#store === null) this.#ofRun.set(key, outcome);
+    else this.#store.put({ key, candidate: this.#textOf(cell), seed: cell.seed, outcome });
+  }
+
+  #key(cell: Cell): string {
+    const { set, seed, ...rest } = this.#runOf(cell);
+    const { file: _file, ...more } = rest;
+    const hash = createHash("sha256").update(JSON.stringify([this.#base, set, seed, more]));
+    for (const { place } of filesNamedIn(set, this.#folder)) hashPath(hash, place);
+    return hash.digest("hex");
+  }
+}
+
+function hashPath(hash: ReturnType<typeof createHash>, place: string): void {
+  if (!statSync(place).isDirectory()) {
+    hash.update(readFileSync(place));
+    return;
+  }
+  for (const name of readdirSync(place, { recursive: true, encoding: "utf8" }).sort()) {
+    const file = join(place, name);
+    if (statSync(file).isFile()) hash.update(name).update(readFileSync(file));
+  }
+}

@@ -1,0 +1,45 @@
+import type { RunRecord } from "#src/record";
+import { measuredValues } from "./measured-values.ts";
+import type { RunSummary } from "./summarize.ts";
+
+const STATISTICS = ["mean", "p50", "p75", "p90", "p95", "p99", "max"] as const;
+
+/** Names of what studies compare runs by: those of `expect:`, and what a trade of throughput against latency is drawn from. */
+export const STUDY_MEASURES: readonly string[] = [
+  "requests",
+  "completed",
+  "errors",
+  "unfinished",
+  "preemptions",
+  "scaleEvents",
+  "slaAttainment",
+  "ttftAttainment",
+  "itlAttainment",
+  "goodput",
+  "goodputPerGpu",
+  "requestThroughput",
+  "outputThroughput",
+  "gpuHours",
+  "averageGpus",
+  "peakGpus",
+  "prefixHitRate",
+  ...["ttft", "itl", "e2e"].flatMap((latency) => STATISTICS.map((statistic) => `${latency}.${statistic}`)),
+  "outputThroughputPerGpu",
+  "perUserThroughput.mean",
+  "perUserThroughput.p50",
+];
+
+/** A run's measures by name; those without a sample are left out. */
+export function studyMeasures(record: RunRecord, summary: RunSummary): Record<string, number> {
+  const { values } = measuredValues(record, summary);
+  const { perUserThroughput } = summary.metrics;
+  const all: Record<string, number> = {
+    ...values,
+    // Output tokens per second and GPU: what Dynamo's and AIConfigurator's Pareto charts have on their y axis.
+    outputThroughputPerGpu: summary.throughput.outputTokensPerSecond / summary.cost.averageGpus,
+    // Tokens/s of one user: 1000 ÷ ITL in ms, their x axis.
+    "perUserThroughput.mean": perUserThroughput.mean,
+    "perUserThroughput.p50": perUserThroughput.p50,
+  };
+  return Object.fromEntries(STUDY_MEASURES.flatMap((name) => (Number.isFinite(all[name]) ? [[name, all[name]!]] : [])));
+}

@@ -1,0 +1,65 @@
+import type { AxisSpec } from "../charts/chart.ts";
+import { formatFixed, formatShare, formatSignificant } from "../format.ts";
+import type { SweptCandidate, SweptMeasure } from "./input.ts";
+
+const NAMES: Readonly<Record<string, string>> = {
+  slaAttainment: "SLA attainment",
+  ttftAttainment: "TTFT attainment",
+  itlAttainment: "ITL attainment",
+  prefixHitRate: "prefix hit rate",
+  goodput: "goodput (req/s)",
+  goodputPerGpu: "goodput per GPU (req/s)",
+  requestThroughput: "requests/s",
+  outputThroughput: "output tokens/s",
+  outputThroughputPerGpu: "output tokens/s/GPU",
+  "perUserThroughput.mean": "tokens/s/user, mean",
+  "perUserThroughput.p50": "tokens/s/user, p50",
+  gpuHours: "GPU-hours",
+  averageGpus: "GPUs, average",
+  peakGpus: "GPUs, most",
+  scaleEvents: "scale events",
+};
+const LATENCIES: Readonly<Record<string, string>> = { ttft: "TTFT", itl: "ITL", e2e: "latency" };
+const SHARES = new Set(["slaAttainment", "ttftAttainment", "itlAttainment", "prefixHitRate"]);
+
+/** A measure for people, with its unit: `TTFT p99 (ms)`. */
+export function measureLabel(measure: string): string {
+  const [head = "", statistic] = measure.split(".");
+  const latency = LATENCIES[head];
+  return NAMES[measure] ?? (latency === undefined ? measure : `${latency} ${statistic} (ms)`);
+}
+
+export function measureAxis(measure: string): AxisSpec {
+  if (!SHARES.has(measure)) return { label: measureLabel(measure) };
+  return { label: measureLabel(measure), scale: "share", max: 1 };
+}
+
+export function measureText(measure: string, value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  if (SHARES.has(measure)) return formatShare(value);
+  return Number.isInteger(value) ? formatFixed(value, 0) : formatSignificant(value);
+}
+
+/** `12.3 ± 0.4` where there are several seeds. */
+export function withInterval(measure: string, found: SweptMeasure | undefined): string {
+  if (found === undefined) return "–";
+  const mean = measureText(measure, found.mean);
+  // Equal values of every seed have an interval of a rounding error.
+  if (!(found.ci95 > 1e-9 * Math.abs(found.mean))) return mean;
+  const half = SHARES.has(measure) ? formatFixed(found.ci95 * 100, 2) : formatSignificant(found.ci95);
+  return `${mean} ± ${half}`;
+}
+
+/** `workers 4, router round-robin`: the last part of each path is enough where no two agree in it. */
+export function shortAxes(names: readonly string[]): string[] {
+  const last = names.map((name) => name.split(",").map((path) => path.split(".")));
+  for (let parts = 1; parts < 8; parts++) {
+    const short = last.map((paths) => [...new Set(paths.map((path) => path.slice(-parts).join(".")))].join(","));
+    if (new Set(short).size === short.length) return short;
+  }
+  return [...names];
+}
+
+export function shortText(axes: readonly string[], { values }: SweptCandidate): string {
+  return values.map((value, i) => (axes.length === 1 ? value : `${axes[i]} ${value}`)).join(", ");
+}

@@ -1,0 +1,100 @@
+import { plural } from "../format.ts";
+import { halfFigureHtml } from "../page/figure.ts";
+import { escapeHtml, table, tile } from "../page/html.ts";
+import { pageShell } from "../page/shell.ts";
+import { paretoFigure, sensitivityFigure } from "./figures.ts";
+import type { SweepReport } from "./input.ts";
+import { measureLabel, measureText, shortAxes, shortText } from "./labels.ts";
+import { sweepColumns, sweepQuestion, sweepRows } from "./rows.ts";
+
+const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
+/** Rows of the page's table; sweep.json has all. */
+const MOST_ROWS = 500;
+
+/** A sweep as one self-contained page: the best, the trade, how much each axis matters, the table. */
+export function sweepPage(report: SweepReport): string {
+  const ran = report.candidates.filter(({ notRun }) => notRun === null);
+  const best = report.best === null ? null : report.candidates[report.best]!;
+  const axes = shortAxes(report.axes.map(({ name }) => name));
+  const facts: [string, string][] = [
+    ["method", report.method],
+    ["asked for", sweepQuestion(report)],
+    ["candidates", `${plural(ran.length, "candidate")} of ${report.candidates.length} run`],
+    ["seeds", String(Math.max(0, ...report.candidates.map(({ seeds }) => seeds)))],
+  ];
+  const tiles = [
+    tile(
+      "Best",
+      best === null ? "none" : escapeHtml(shortText(axes, best)),
+      "",
+      best === null ? "<p>no candidate keeps the conditions</p>" : "",
+    ),
+    ...report.shown
+      .slice(0, 3)
+      .map((measure) =>
+        tile(
+          escapeHtml(measureLabel(measure)),
+          best === null ? "–" : measureText(measure, best.measures[measure]?.mean ?? Number.NaN),
+          "",
+          best === null || !Number.isFinite(best.measures[measure]?.ci95 ?? Number.NaN)
+            ? ""
+            : `<p>95 % interval ± ${measureText(measure, best.measures[measure]!.ci95)}</p>`,
+        ),
+      ),
+  ];
+  const sensitivities = sensitivityFigures(report);
+  const rows = sweepRows(report);
+  return pageShell({
+    title: `Sweep of ${report.name} · Understudy`,
+    styles: STYLES,
+    scripts: ["theme.js"],
+    data: {},
+    body: `<a class="skip" href="#answer">Skip to the answer</a>
+<header>
+<div class="top"><p class="brand">Understudy</p>
+<nav aria-label="Parts of the page"><a href="#answer">Answer</a><a href="#trade">Trade</a><a href="#candidates">Candidates</a></nav>
+<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
+<h1>Sweep of ${escapeHtml(report.name)}</h1>
+<dl class="facts">${facts.map(([fact, value]) => `<div><dt>${fact}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>
+</header>
+<main>
+<section id="answer" aria-labelledby="answer-title">
+<h2 id="answer-title" class="hidden">Answer</h2>
+${report.isWhole ? "" : '<p class="note">Interrupted: candidates are missing. understudy sweep --resume goes on.</p>'}
+<div class="tiles">${tiles.join("")}</div>
+</section>
+<section id="trade" aria-labelledby="trade-title">
+<h2 id="trade-title">Trade</h2>
+<div class="halves">
+${halfFigureHtml("pareto", paretoFigure(report), 320)}
+${sensitivities.map((chart, i) => halfFigureHtml(`sensitivity-${i}`, chart, 320)).join("\n")}
+</div>
+</section>
+<section id="candidates" aria-labelledby="candidates-title">
+<h2 id="candidates-title">Candidates</h2>
+${rows.length > MOST_ROWS ? `<p class="note">The first ${MOST_ROWS} of ${rows.length}; sweep.json has all.</p>` : ""}
+${table(
+  "Candidates, best first",
+  sweepColumns(report).map((heading, c) => ({
+    heading: escapeHtml(heading),
+    numeric: c >= report.axes.length && c < report.axes.length + report.shown.length,
+  })),
+  rows
+    .slice(0, MOST_ROWS)
+    .map(({ cells, index }) =>
+      cells.map((cell, c) =>
+        c === 0 && index === report.best ? `<strong>${escapeHtml(cell)}</strong>` : escapeHtml(cell),
+      ),
+    ),
+)}
+</section>
+</main>
+<footer><p>Every measure is defined in docs/report.md, sweeps in docs/sweeps.md.</p></footer>`,
+  });
+}
+
+export function sensitivityFigures(report: SweepReport) {
+  return report.axes.flatMap((_, axis) =>
+    report.drawn.flatMap((measure) => sensitivityFigure(report, axis, measure) ?? []),
+  );
+}

@@ -1,0 +1,50 @@
+import type { Override } from "#scenarios";
+
+/** A value as it may stand in a scenario. */
+export type FieldValue = string | number | boolean | null | object;
+
+/** What an axis ranges over: listed values, or any number between two ends. */
+export type Domain =
+  | { kind: "values"; values: readonly FieldValue[] }
+  | {
+      kind: "between";
+      low: number;
+      high: number;
+      /** Draws are spread evenly over the logarithm. */
+      log: boolean;
+      whole: boolean;
+      /** Unit behind the number, such as `s`; empty: a plain number. */
+      unit: string;
+    };
+
+/** Fields of a scenario that get the same value, and the values. */
+export interface Axis {
+  /** The paths as written. */
+  name: string;
+  paths: readonly Override["path"][];
+  domain: Domain;
+}
+
+/** A point of the space: a value for each axis, in their order. */
+export interface SweepCandidate {
+  values: readonly FieldValue[];
+}
+
+/** A candidate with the seeds it is to be run with. */
+export interface Trial {
+  candidate: SweepCandidate;
+  seeds: readonly (number | null)[];
+}
+
+/** What came of one run: its measures by name (those without a sample are absent), or why there could be none. */
+export type RunOutcome =
+  | { seed: number; passed: boolean; measures: Record<string, number> }
+  | { refused: string; code: string }
+  /** Ended early: it could no longer become better than what was known. */
+  | { gaveUp: string };
+
+/** All runs of a candidate so far, in the order of its seeds. */
+export interface TrialOutcome {
+  candidate: SweepCandidate;
+  runs: readonly RunOutcome[];
+}

@@ -1,0 +1,114 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CliProcess, waitFor } from "../integration/processes.ts";
+import { runUnderstudy, SMALL_SCENARIO } from "./run-understudy.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "understudy-sweep-test-"));
+  writeFileSync(join(folder, "small.yaml"), SMALL_SCENARIO.replace(/planner: .*\n/, ""));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const sweep = (...args: string[]) => runUnderstudy(folder, "sweep", "small.yaml", ...args);
+const WORKERS = ["--set", "deployment.prefill.workers=1,2", "--set", "deployment.decode.workers=1,2"];
+
+interface Document {
+  schema: string;
+  best: number;
+  whole: boolean;
+  candidates: {
+    values: unknown[];
+    seeds: number[];
+    refused: string | null;
+    measures: Record<string, { mean: number }>;
+  }[];
+}
+
+describe("understudy sweep", { timeout: 240_000 }, () => {
+  it("gives the runs that run gives, in threads as in processes, and the same bytes again", () => {
+    const { status, stdout, stderr } = sweep(...WORKERS, "--seeds", "1,2", "--json", "-o", "out");
+    expect(status, stderr).toBe(0);
+    const document = JSON.parse(stdout) as Document;
+    expect(document).toMatchObject({ schema: "understudy-sweep/1", best: 0, whole: true });
+    expect(document.candidates.map(({ values }) => values)).toEqual([
+      [1, 1],
+      [1, 2],
+      [2, 1],
+      [2, 2],
+    ]);
+    expect(readdirSync(join(folder, "out")).sort()).toEqual(["pareto.png", "sweep.html", "sweep.json", "sweep.sqlite"]);
+    expect(readFileSync(join(folder, "out", "sweep.json"), "utf8")).toBe(stdout);
+    const again = sweep(...WORKERS, "--seeds", "1,2", "--json", "--no-report", "--shards", "3");
+    expect(again.stdout).toBe(stdout);
+    const plain = SMALL_SCENARIO.replace(/planner: .*\n/, "").replace("prefill: { workers: 1", "prefill: { workers: 2");
+    writeFileSync(join(folder, "two.yaml"), plain);
+    const run = runUnderstudy(folder, "run", "two.yaml", "--seeds", "1,2", "--json", "--no-report");
+    const { measures } = JSON.parse(run.stdout) as { measures: Record<string, { mean: number }> };
+    for (const name of ["ttft.p99", "goodputPerGpu", "requests"])
+      expect(document.candidates[2]!.measures[name]!.mean).toBe(measures[name]!.mean);
+  });
+
+  it("keeps what is done on Ctrl-C, and goes on with it to the same bytes", async () => {
+    const values = ["--set", "traffic[0].constant.requestRate=range(1,14)"];
+    const expected = sweep(...values, "--json", "--no-report").stdout;
+    const child = new CliProcess([
+      ...["sweep", join(folder, "small.yaml"), ...values, "--threads", "1", "--quiet", "-o", join(folder, "out")],
+    ]);
+    const log = join(folder, "out", "sweep.sqlite-wal");
+    // The tables, and a run or two.
+    await waitFor(
+      "results in the store",
+      () => (existsSync(log) && statSync(log).size > 30_000 ? true : undefined),
+      60_000,
+    );
+    child.kill("SIGINT");
+    expect((await child.exited).code).toBe(130);
+    expect(child.output).toMatch(/interrupted: \d+ new runs kept; --resume goes on/);
+    const partial = JSON.parse(readFileSync(join(folder, "out", "sweep.json"), "utf8")) as Document;
+    expect(partial.whole).toBe(false);
+    expect(partial.candidates.length).toBeLessThan(14);
+    const refused = sweep(...values, "-o", "out");
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining("found results of an earlier sweep")]);
+    const resumed = sweep(...values, "--resume", "--json", "-o", "out");
+    expect(resumed.status, resumed.stderr).toBe(0);
+    expect(resumed.stdout).toBe(expected);
+  });
+
+  it("refuses values that nothing can be run with, and shows combinations that can't be", () => {
+    const wrong = sweep("--set", "deployment.decode.wokers=1", "-o", "out");
+    expect(wrong.status).toBe(2);
+    expect(wrong.stderr).toContain('--set deployment.decode.wokers=1: unknown key "wokers"');
+    expect(existsSync(join(folder, "out", "sweep.sqlite"))).toBe(false);
+    const one = sweep("--set", "deployment.decode.workers=1,-2", "--no-report");
+    expect([one.status, one.stderr]).toEqual([
+      2,
+      expect.stringContaining("--set deployment.decode.workers=-2: no candidate"),
+    ]);
+    const combined = sweep(
+      ...[
+        "--set",
+        "deployment.quirks=[],dynosim",
+        "--set",
+        "deployment.kvTransfer.timing=full_prompt,destination_missing",
+      ],
+      ...["--no-report", "--json", "--where", "slaAttainment>=2"],
+    );
+    expect([combined.status, (JSON.parse(combined.stdout) as Document).best]).toEqual([1, null]);
+  });
+
+  it.each([
+    [["--set", "a"], /found no path and values/],
+    [["--set", "seed=1", "--samples", "3"], /--samples: it means nothing without --method/],
+    [["--set", "seed=1,2", "--method", "halving"], /without several --seeds/],
+    [["--set", "seed=1", "--goal", "godput"], /found no measure godput\n {2}hint: did you mean/],
+    [["--set", "seed=1", "--where", "goodput"], /expected a measure, one of >= <= > </],
+    [["--set", "sla.ttft.x=1", "--no-report"], /found a plain value at sla\.ttft/],
+  ])("refuses %j", (flags, message) => {
+    const { status, stderr } = sweep(...flags);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+});
