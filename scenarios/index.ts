@@ -11,6 +11,7 @@ export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { EngineOverrides, EstimatedEngine, TimingChoice } from "./format/engine.ts";
 export type { Fault, WorkerName } from "./format/faults.ts";
+export type { RouterChoice } from "./format/router.ts";
 export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";
 export type { Override } from "./overrides.ts";
@@ -23,6 +24,7 @@ export {
   scenarioWorkload,
 } from "./parse-scenario.ts";
 export { asClosedLoop, atTimes, firstSessions } from "./reshape.ts";
+export { sessionNumbers } from "./sessions.ts";
 export { parseTrace, readTraceFile } from "./trace.ts";
 export type { TraceOptions } from "./trace-reader.ts";
 export { type LengthSummary, summarizeWorkload, type WorkloadSummary } from "./trace-summary.ts";

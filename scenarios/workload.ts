@@ -11,6 +11,14 @@ export interface PromptBlocks {
   ids: Int32Array;
 }
 
+/** Who goes first in a router's queue, by request. */
+export interface Priorities {
+  /** A head start, s (or under wspt a weight beyond 1); 0 is none. */
+  headStart: Float64Array;
+  /** The higher tier always goes first; 0 for most. */
+  tier: Int32Array;
+}
+
 /** Sessions kept in flight: the next one starts when one ends. */
 export interface ClosedLoop {
   concurrency: number;
@@ -62,6 +70,8 @@ export interface Workload {
   sessionIds: string[] | null;
   /** null: every prompt is unique. */
   prompts: PromptBlocks | null;
+  /** Of requests that wait in a router; absent: all are equal. */
+  priorities?: Priorities;
   /** Nominal end of the traffic, ms: the last arrival, or the end of the last shape. */
   horizonMs: number;
 }

@@ -13,7 +13,8 @@ export class OwnedBlocks {
     this.#config = config;
     this.#requests = requests;
     this.#cache = new KvCache(config.numGpuBlocks, config.quirks.duplicateBlocks, (event) => {
-      if (config.kvEvents) onEvent(event);
+      const tells = config.kvEvents === "shared" ? event.blockId >= 0 : config.kvEvents;
+      if (tells) onEvent(event);
     });
   }
 

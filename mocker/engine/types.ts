@@ -83,8 +83,8 @@ export interface EngineConfig {
   decodeSpeedupRatio: number;
   timing: TimingModel;
   quirks: EngineQuirks;
-  /** Report KV events to the listener. */
-  kvEvents: boolean;
+  /** Report KV events to the listener: of all blocks, or of those alone whose content other requests may share. */
+  kvEvents: boolean | "shared";
 }
 
 /**

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { wallClock } from "#common";
 import type { EngineRole } from "#mocker/engine";
 import type { WorkerCard } from "#mocker/protocol";
-import { createRouter, KvRouter, type Router, type RouterMode } from "#mocker/router";
+import { createRouter, kvRouterIn, type Router, type RouterSettings } from "#mocker/router";
 import { builtinTokenizer } from "#mocker/text";
 import { FileDiscovery } from "./discovery/file.ts";
 import { ManualDiscovery } from "./discovery/manual.ts";
@@ -41,12 +41,13 @@ const EVENT_CAPACITY = 100_000;
 export async function startFrontend(options: FrontendOptions): Promise<Frontend> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = options.clock ?? wallClock();
-  const mode = options.routerMode ?? "round-robin";
+  const { router = "round-robin" } = options;
+  const settings = typeof router === "string" ? { mode: router } : router;
   const workerHeaders: Record<string, string> =
     options.workerApiKey === undefined ? {} : { authorization: `Bearer ${options.workerApiKey}` };
   const fleet = new Fleet({
     timeouts: { connectMs: CONNECT_TIMEOUT_MS, answerMs: limits.workerTimeoutMs },
-    router: (role, card) => routerOf(mode, role, card, options),
+    router: (role, card) => routerOf(settings, role, card, options.seed ?? 0),
   });
   const health = new Health(fleet, {
     intervalMs: options.healthIntervalMs ?? HEALTH_INTERVAL_MS,
@@ -74,7 +75,7 @@ export async function startFrontend(options: FrontendOptions): Promise<Frontend>
     events: new RequestEvents(options.eventCapacity ?? EVENT_CAPACITY),
     sla: { ttftMs: options.sla?.ttftMs ?? null, itlMs: options.sla?.itlMs ?? null },
     tokenizer: options.tokenizer ?? builtinTokenizer(),
-    namesBlocks: mode === "kv",
+    namesBlocks: settings.mode === "kv",
     workerHeaders,
     apiKeys: options.apiKeys ?? [],
     draining: false,
@@ -131,16 +132,13 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
   }
 }
 
-function routerOf(mode: RouterMode, role: EngineRole, card: WorkerCard, options: FrontendOptions): Router {
-  const { overlap = 1, load = 1, temperature = 0 } = options.kvWeights ?? {};
-  return createRouter(mode, options.seed ?? 0, {
+function routerOf(settings: RouterSettings, role: EngineRole, card: WorkerCard, seed: number): Router {
+  return createRouter(settings, seed, {
     role,
     blockSize: Math.max(1, card.blockSize),
-    overlapWeight: overlap,
-    prefillWeight: load,
-    temperature,
-    // Without events what was routed to a worker counts as cached there for a while.
-    events: card.kvEvents && (options.kvEvents ?? true),
+    // A server that has no card never has too much to compute.
+    maxBatchedTokens: card.maxNumBatchedTokens > 0 ? card.maxNumBatchedTokens : Number.POSITIVE_INFINITY,
+    tellsEvents: card.kvEvents,
   });
 }
 
@@ -175,8 +173,8 @@ function manualControls(discovery: Discovery): Frontend["discovery"] {
 function viewOf(fleet: Fleet, backend: Backend): WorkerView {
   const { id, url, state, role, models, foreign, requests, totalRequests, outstanding, failures, lastError, card } =
     backend;
-  const router = fleet.pools(models[0] ?? "")?.get(role)?.router;
-  const cachedBlocks = router instanceof KvRouter ? router.index.cachedBlocks(id) : null;
+  const router = kvRouterIn(fleet.pools(models[0] ?? "")?.get(role)?.router);
+  const cachedBlocks = router?.index.cachedBlocks(id) ?? null;
   const load = { requests, totalRequests, outstanding, failures, cachedBlocks };
   return { id, url, state, role, models, foreign, ...load, lastError, card };
 }

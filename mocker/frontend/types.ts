@@ -1,6 +1,6 @@
 import type { Clock } from "#common";
 import type { WorkerCard } from "#mocker/protocol";
-import type { RouterMode } from "#mocker/router";
+import type { RouterMode, RouterSettings } from "#mocker/router";
 import type { Tokenizer } from "#mocker/text";
 import type { Discovery } from "./discovery/types.ts";
 import type { DrainOptions } from "./draining.ts";
@@ -47,27 +47,14 @@ export interface FrontendLimits {
   maxAttempts: number;
 }
 
-/** Weights of the KV-aware router. */
-export interface KvWeights {
-  /** What a cached block counts for against one that must be computed. Default 1. */
-  overlap: number;
-  /** Weight of the prompt's part of the cost against that of the running requests. Default 1. */
-  load: number;
-  /** 0: always the cheapest worker. Default 0. */
-  temperature: number;
-}
-
 export interface FrontendOptions {
   discovery: DiscoveryOptions;
   /** Default 127.0.0.1. */
   host?: string;
   /** Default 0: any free one. */
   port?: number;
-  /** Default round-robin. */
-  routerMode?: RouterMode;
-  kvWeights?: Partial<KvWeights>;
-  /** Listen to the workers' KV events (kv router). Default true; false: what was routed counts as cached for a while. */
-  kvEvents?: boolean;
+  /** A mode alone has the defaults of everything else. Default round-robin. Times are model ms. */
+  router?: RouterMode | RouterSettings;
   /** Of what routers draw at random. Default 0. */
   seed?: number;
   /** Default: a wall clock from now. */

@@ -59,6 +59,9 @@ export const HEADERS = {
   /** `t=<Unix seconds>`, as nginx and Heroku send it: when the request left its client. */
   requestStart: "x-request-start",
   dataParallelRank: "x-data-parallel-rank",
+  /** The conversation that a request belongs to, by Dynamo's name and by another usual one. */
+  dynamoSessionId: "x-dynamo-session-id",
+  sessionId: "x-session-id",
   /** Response: ids of the workers that served the request. */
   workerId: "x-worker-id",
   prefillWorkerId: "x-prefill-worker-id",

@@ -1,16 +1,60 @@
 import { randomStream } from "#common";
-import { KvRouter, type KvRouterOptions } from "./kv-router.ts";
+import { KvRouter } from "./kv-router.ts";
 import { LeastLoadedRouter } from "./least-loaded.ts";
+import type { QueuePolicy } from "./queue.ts";
 import { RandomRouter } from "./random.ts";
 import { RoundRobinRouter } from "./round-robin.ts";
+import { SessionAffinity } from "./session-affinity.ts";
 import type { Router } from "./types.ts";
 
 export const ROUTER_MODES = ["round-robin", "random", "least-loaded", "kv"] as const;
 export type RouterMode = (typeof ROUTER_MODES)[number];
 
+/** How requests find workers; what is left out has Dynamo's default. All but mode and affinity are about the KV router. */
+export interface RouterSettings {
+  mode: RouterMode;
+  /** What a cached block takes off the prefill cost, in blocks. Default 1. */
+  overlapCredit?: number | undefined;
+  /** Weight of a prompt block to compute against a block in use. Default 1. */
+  prefillLoadScale?: number | undefined;
+  /** 0: always the cheapest worker. Default 0. */
+  temperature?: number | undefined;
+  /** Follow what workers tell of their caches. Default true; false: what was routed counts as cached for `cacheTtlMs`. */
+  kvEvents?: boolean | undefined;
+  /** Default 120 000. */
+  cacheTtlMs?: number | undefined;
+  /**
+   * Requests wait in the router while every worker has more prompt tokens to compute than this × its token budget of a pass.
+   * null, the default: they never wait.
+   */
+  queueThreshold?: number | null | undefined;
+  /** Who goes first of those that wait. Default fcfs. */
+  queuePolicy?: QueuePolicy | undefined;
+  /** Requests of a session stay with a worker until the session has been idle for so long. null, the default: they don't. */
+  sessionAffinityMs?: number | null | undefined;
+}
+
+/** The pool that a router is for. */
+export interface RoutedPool {
+  role: "aggregated" | "prefill" | "decode";
+  /** Tokens per block. */
+  blockSize: number;
+  /** Token budget of a worker's pass. */
+  maxBatchedTokens: number;
+  /** Whether its workers tell what they cache. */
+  tellsEvents: boolean;
+}
+
 /** A router of one pool. What it draws at random comes from a stream named after mode and role. */
-export function createRouter(mode: RouterMode, seed: number, kv: Omit<KvRouterOptions, "random">): Router {
-  const random = () => randomStream(seed, `router/${mode}/${kv.role}`);
+export function createRouter(settings: RouterSettings, seed: number, pool: RoutedPool): Router {
+  const router = plainRouter(settings, seed, pool);
+  const { sessionAffinityMs = null } = settings;
+  return sessionAffinityMs === null ? router : new SessionAffinity(router, sessionAffinityMs);
+}
+
+function plainRouter(settings: RouterSettings, seed: number, pool: RoutedPool): Router {
+  const { mode } = settings;
+  const random = () => randomStream(seed, `router/${mode}/${pool.role}`);
   switch (mode) {
     case "round-robin":
       return new RoundRobinRouter();
@@ -18,7 +62,27 @@ export function createRouter(mode: RouterMode, seed: number, kv: Omit<KvRouterOp
       return new RandomRouter(random());
     case "least-loaded":
       return new LeastLoadedRouter();
-    case "kv":
-      return new KvRouter({ ...kv, random: random() });
+    case "kv": {
+      const { overlapCredit, prefillLoadScale, temperature, kvEvents = true, cacheTtlMs } = settings;
+      const { queueThreshold = null, queuePolicy } = settings;
+      return new KvRouter({
+        role: pool.role,
+        blockSize: pool.blockSize,
+        random: random(),
+        events: kvEvents && pool.tellsEvents,
+        queueAboveTokens: queueThreshold === null ? null : queueThreshold * pool.maxBatchedTokens,
+        ...(overlapCredit === undefined ? {} : { overlapWeight: overlapCredit }),
+        ...(prefillLoadScale === undefined ? {} : { prefillWeight: prefillLoadScale }),
+        ...(temperature === undefined ? {} : { temperature }),
+        ...(cacheTtlMs === undefined ? {} : { ttlMs: cacheTtlMs }),
+        ...(queuePolicy === undefined ? {} : { queuePolicy }),
+      });
+    }
   }
+}
+
+/** The KV router itself, where there is one, beneath whatever is around it. */
+export function kvRouterIn(router: Router | undefined): KvRouter | null {
+  if (router instanceof SessionAffinity) return kvRouterIn(router.router);
+  return router instanceof KvRouter ? router : null;
 }

@@ -1,7 +1,16 @@
-export { createRouter, ROUTER_MODES, type RouterMode } from "./create.ts";
+export {
+  createRouter,
+  kvRouterIn,
+  ROUTER_MODES,
+  type RoutedPool,
+  type RouterMode,
+  type RouterSettings,
+} from "./create.ts";
 export { type KvChoice, KvRouter, type KvRouterOptions } from "./kv-router.ts";
 export { LeastLoadedRouter } from "./least-loaded.ts";
 export { PrefixIndex } from "./prefix-index.ts";
+export { QUEUE_POLICIES, type QueueEntry, type QueuePolicy, type QueueRank, RouterQueue } from "./queue.ts";
 export { RandomRouter } from "./random.ts";
 export { RoundRobinRouter } from "./round-robin.ts";
+export { SessionAffinity } from "./session-affinity.ts";
 export type { BlockKey, RouteContext, Router, WorkerKey } from "./types.ts";

@@ -1,6 +1,7 @@
 import type { RandomStream } from "#common";
 import { ActiveLoad } from "./active-load.ts";
 import { PrefixIndex, type PrefixMatch } from "./prefix-index.ts";
+import { type QueuePolicy, type QueueRank, queueRank } from "./queue.ts";
 import { sampleCost } from "./sample.ts";
 import type { BlockKey, RouteContext, Router, WorkerKey } from "./types.ts";
 
@@ -26,6 +27,10 @@ export interface KvRouterOptions {
   ttlMs?: number;
   /** Blocks remembered per worker at most. Default 2²⁰. */
   maxBlocksPerWorker?: number;
+  /** `isBusy` where every candidate has more uncached prompt tokens to compute than this; null: never. Default null. */
+  queueAboveTokens?: number | null;
+  /** Default fcfs. */
+  queuePolicy?: QueuePolicy;
 }
 
 /** What led to the last choice. */
@@ -54,6 +59,9 @@ export class KvRouter implements Router {
   readonly #options: Required<KvRouterOptions>;
   #costs = new Float64Array(16);
   #last: KvChoice | null = null;
+  /** Prompt and worker of the last choice: whoever goes there next needs no second look-up. */
+  #chosenBlocks: ArrayLike<BlockKey> | null = null;
+  #chosenWorker: WorkerKey = -1;
 
   constructor(options: KvRouterOptions) {
     this.#options = {
@@ -63,6 +71,8 @@ export class KvRouter implements Router {
       events: true,
       ttlMs: 120_000,
       maxBlocksPerWorker: 2 ** 20,
+      queueAboveTokens: null,
+      queuePolicy: "fcfs",
       ...options,
     };
     this.index = new PrefixIndex(this.#options.maxBlocksPerWorker);
@@ -93,6 +103,8 @@ export class KvRouter implements Router {
     }
     const chosen = sampleCost(costs, count, temperature, random);
     this.#last = { cost: costs[chosen]!, overlapBlocks: hits[chosen]!, bestOverlapBlocks: best, promptBlocks };
+    this.#chosenBlocks = context.blocks;
+    this.#chosenWorker = context.workers[chosen]!;
     return chosen;
   }
 
@@ -106,7 +118,9 @@ export class KvRouter implements Router {
       return;
     }
     const named = Math.min(length, blocks.length);
-    const hit = this.index.match(blocks, named, [worker], 1).cached[0]!;
+    const isAsChosen = this.#chosenBlocks === blocks && this.#chosenWorker === worker;
+    const hit = isAsChosen ? this.#last!.overlapBlocks : this.index.match(blocks, named, [worker], 1).cached[0]!;
+    this.#chosenBlocks = null;
     this.load.add(request, worker, Math.max(0, isl - hit * blockSize), length, blocks);
     if (events) return;
     // The end of a prompt goes in first, so that it is the first to be forgotten.
@@ -126,6 +140,27 @@ export class KvRouter implements Router {
   workerRemoved(worker: WorkerKey): void {
     this.load.workerRemoved(worker);
     this.index.workerRemoved(worker);
+  }
+
+  /** As Dynamo's `--router-queue-threshold`: more than the threshold on every candidate. */
+  isBusy({ workers }: RouteContext): boolean {
+    const { queueAboveTokens, role } = this.#options;
+    if (queueAboveTokens === null || role === "decode") return false;
+    for (let i = 0; i < workers.length; i++) {
+      if (this.load.of(workers[i]!).prefillTokens <= queueAboveTokens) return false;
+    }
+    return workers.length > 0;
+  }
+
+  rank(context: RouteContext): QueueRank {
+    const { queuePolicy, blockSize } = this.#options;
+    if (queuePolicy !== "wspt") return queueRank(queuePolicy, context, 0);
+    const { blocks, workers } = context;
+    const followed = Math.min(this.#promptBlocks(context), blocks.length);
+    const { cached } = this.index.match(blocks, followed, workers, workers.length);
+    let best = 0;
+    for (let i = 0; i < workers.length; i++) if (cached[i]! > best) best = cached[i]!;
+    return queueRank(queuePolicy, context, best * blockSize);
   }
 
   #expire(context: RouteContext): void {

@@ -1,3 +1,5 @@
+import type { QueueRank } from "./queue.ts";
+
 /** A worker's name, stable for its life: candidates are places in a list that changes. */
 export type WorkerKey = string | number;
 
@@ -12,8 +14,14 @@ export interface RouteContext {
   isl: number;
   /** The prompt's full blocks from its beginning. May name fewer: nobody has the others; or more: they are ignored. */
   blocks: ArrayLike<BlockKey>;
-  /** ms on any clock that does not go back; needed by the KV router without events alone. */
+  /** ms on any clock that does not go back; needed by the KV router without events, by queues and by session affinity. */
   nowMs?: number;
+  /** The conversation it belongs to, for session affinity. */
+  session?: string | number;
+  /** A head start among those that wait: seconds (fcfs, lcfs), or a weight beyond 1 (wspt). Default 0. */
+  priority?: number;
+  /** The higher tier always goes first. Default 0. */
+  strictPriority?: number;
 }
 
 /** Chooses a worker for a request; knows workers by their place in the list of those that take requests. */
@@ -29,7 +37,11 @@ export interface Router {
   /** The prompt is computed: its first token is out, or a prefill worker has done its part. */
   prefilled?(request: string | number): void;
   /** It left its worker, however that came about. Nothing happens for a request that is not known. */
-  ended?(request: string | number): void;
+  ended?(request: string | number, nowMs?: number): void;
   /** The worker is gone, with its cache and its requests. */
   workerRemoved?(worker: WorkerKey): void;
+  /** All candidates have so much to compute that the request had better wait in the router. */
+  isBusy?(context: RouteContext): boolean;
+  /** Its place among those that wait; without, who came first goes first. */
+  rank?(context: RouteContext): QueueRank;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type EngineOverrides, engineSchema } from "./engine.ts";
+import { type RouterChoice, routerSchema } from "./router.ts";
 import { bandwidth, bytes, duration, whole } from "./values.ts";
 
 /** Workers of one role as the run begins. */
@@ -37,7 +38,7 @@ export interface Deployment {
   /** null in aggregated mode, where `decode` is the one pool. */
   prefill: PoolSettings | null;
   decode: PoolSettings;
-  router: "round-robin" | "least-loaded";
+  router: RouterChoice;
   /** null: a transfer takes no time. `bytesPerToken` null: what the profile says. */
   transfer: {
     bytesPerSecond: number;
@@ -69,7 +70,7 @@ export const deploymentSchema = z
     decode: pool.optional(),
     agg: pool.optional().meta({ description: "The workers in aggregated mode" }),
     engine: engineSchema.optional().meta({ description: "Settings of all engines; a pool's own come on top" }),
-    router: z.enum(["round-robin", "least-loaded"]).default("least-loaded"),
+    router: routerSchema,
     kvTransfer: z
       .strictObject({
         bandwidth: bandwidth("Of one transfer; transfers do not share it"),

@@ -22,6 +22,9 @@ const COUNTS = {
   averageGpus: "GPUs allocated on average",
   peakGpus: "Most GPUs allocated at one time",
   prefixHitRate: "Prompt tokens found in a prefix cache, as a share of all (0..1)",
+  routerHitRate: "Prompt tokens that the KV router knew to be cached where it sent them, as a share of all (0..1)",
+  routerRegretRate:
+    "Prompt tokens that the KV router knew to be cached, but on another worker alone, as a share of all (0..1)",
 } as const;
 
 const LATENCIES = {

@@ -95,9 +95,9 @@ export class LiveDeployment {
       names.forEach(({ role }, i) => {
         byRole[role].push(workers[i]!);
       });
-      const { router: routerMode, seed, sla, transfer } = simulation;
+      const { router, seed, sla, transfer } = simulation;
       const [url] = await Promise.all([
-        frontend.call("start", { clock, routerMode, seed, sla }),
+        frontend.call("start", { clock, router, seed, sla }),
         ...names.map(({ role }, i) =>
           workers[i]!.call("start", { clock, deployment, role, model: LIVE_MODEL, transfer }),
         ),

@@ -1,7 +1,7 @@
 import type { Clock } from "#common";
 import { HEADERS } from "#mocker/protocol";
 import { builtinTokenizer, type PromptShape, promptIds, promptText, type Tokenizer } from "#mocker/text";
-import type { Workload } from "#scenarios";
+import { sessionNumbers, type Workload } from "#scenarios";
 import { badUrl } from "./errors.ts";
 import type { LoadTarget, PromptOptions } from "./types.ts";
 
@@ -42,6 +42,7 @@ export class RequestFactory {
   readonly #headers: string[];
   readonly #tail: string;
   readonly #clock: Clock | null;
+  readonly #sessions: Int32Array;
 
   /** @param clock where `X-Request-Start` is to be sent @param runId opens the ids of this run's requests */
   constructor(workload: Workload, target: LoadTarget, prompts: PromptOptions, clock: Clock | null, runId: string) {
@@ -53,6 +54,7 @@ export class RequestFactory {
     this.#tokenizer = prompts.tokenizer ?? builtinTokenizer();
     this.#headers = commonHeaders(target);
     this.#clock = clock;
+    this.#sessions = sessionNumbers(workload);
     const streaming = target.streaming ?? true;
     this.#tail = JSON.stringify({
       stream: streaming,
@@ -76,6 +78,8 @@ export class RequestFactory {
     if (this.#clock !== null) {
       headers.push(HEADERS.requestStart, `t=${(this.#clock.toUnixMs(scheduledMs) / 1000).toFixed(6)}`);
     }
+    const session = this.#sessions[request] ?? -1;
+    if (session >= 0) headers.push(HEADERS.dynamoSessionId, `${this.#runId}-session-${session}`);
     return headers;
   }
 

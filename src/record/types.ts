@@ -76,6 +76,17 @@ export interface GapStatistics {
   quantileMs(q: number): number;
 }
 
+/** What a KV-aware router thought of each request, where it chose who computes the prompt; −1 where it was never asked. */
+export interface RoutingRecord {
+  /** Leading prompt blocks cached on the chosen worker, and on the candidate that had most. */
+  overlapBlocks: Int32Array;
+  bestOverlapBlocks: Int32Array;
+  /** Time in the router's queues, ms; below 0 where a request never left them. */
+  waitMs: Float64Array;
+  /** Tokens per block. */
+  blockSize: number;
+}
+
 export interface EngineCounters {
   passes: number;
   /** Of those, passes in which the batch could not change. */
@@ -147,6 +158,8 @@ export interface RunRecord {
   engine: EngineCounters;
   /** Per request: true where the SLA could be met at all (DESIGN §9.1). */
   feasible: Uint8Array;
+  /** Of runs with a KV-aware router. */
+  routing?: RoutingRecord;
   seed?: number;
   /** What the scenario shows, one sentence. */
   shows?: string;

@@ -27,6 +27,8 @@ export class Pool {
   readonly workers: SimulatedWorker[] = [];
   /** Workers that take requests, by id. */
   active: SimulatedWorker[] = [];
+  /** Their ids. */
+  activeIds: number[] = [];
   /** Their outstanding work, index-aligned with `active` (and longer): what a router sees. */
   outstanding = new Float64Array(8);
 
@@ -93,6 +95,8 @@ export class Pool {
       larger.set(this.outstanding);
       this.outstanding = larger;
     }
+    // A router may still hold the list it was asked about.
+    this.activeIds = this.active.map(({ id }) => id);
     for (let i = from; i < this.active.length; i++) {
       this.active[i]!.place = i;
       this.outstanding[i] = this.active[i]!.outstanding;

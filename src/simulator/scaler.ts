@@ -119,7 +119,7 @@ export class Scaler {
     for (const worker of chooseVictims(pool.workers, -change, simulation.spec.quirks.highestIdsDrain)) {
       if (worker.state === "starting") {
         pool.remove(worker, simulation.nowMs);
-        simulation.spec.routing?.workerRemoved(role, worker.id);
+        simulation.desk.workerRemoved(role, worker.id);
       } else {
         pool.drain(worker, simulation.nowMs);
         simulation.removeIfDrained(worker);

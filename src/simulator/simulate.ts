@@ -1,5 +1,5 @@
 import { newPassCounters } from "#mocker/engine";
-import { type EngineCounters, type RequestTable, requestTable } from "#src/record";
+import { type EngineCounters, type RequestTable, type RoutingRecord, requestTable } from "#src/record";
 import { Simulation } from "./simulation.ts";
 import type { SimulationResult, SimulationSpec } from "./types.ts";
 
@@ -10,13 +10,14 @@ export function simulate(spec: SimulationSpec): SimulationResult {
   const { outcomes, scaler, prefillPool, decodePool } = simulation;
   const perUserThroughput = simulation.perUser.statistics();
   const counters = engineCounters(simulation);
-  const sent = sentRequests(outcomes.table, simulation.feasible);
+  const sent = sentRequests(outcomes.table, simulation.feasible, simulation.desk.record);
   return {
     name: spec.name,
     mode: prefillPool === null ? "agg" : "disagg",
     sla: spec.sla,
     requests: sent.table,
     feasible: sent.feasible,
+    ...(sent.routing === null ? {} : { routing: sent.routing }),
     gaps: simulation.gaps.statistics(),
     perUserThroughput,
     durationMs: lastTokenOf(sent.table),
@@ -55,10 +56,10 @@ function engineCounters(simulation: Simulation): EngineCounters {
 }
 
 /** Without the rows of requests that were never sent (a closed loop's time was over, the run was cut). */
-function sentRequests(table: RequestTable, feasible: Uint8Array): { table: RequestTable; feasible: Uint8Array } {
+function sentRequests(table: RequestTable, feasible: Uint8Array, routing: RoutingRecord | null) {
   const sent: number[] = [];
   for (let i = 0; i < table.count; i++) if (!Number.isNaN(table.arrivalMs[i]!)) sent.push(i);
-  if (sent.length === table.count) return { table, feasible };
+  if (sent.length === table.count) return { table, feasible, routing };
   const kept = requestTable(sent.length);
   for (const key of Object.keys(kept) as (keyof RequestTable)[]) {
     if (key === "count") continue;
@@ -68,5 +69,14 @@ function sentRequests(table: RequestTable, feasible: Uint8Array): { table: Reque
       to[i] = from[row]!;
     });
   }
-  return { table: kept, feasible: Uint8Array.from(sent, (row) => feasible[row]!) };
+  return {
+    table: kept,
+    feasible: Uint8Array.from(sent, (row) => feasible[row]!),
+    routing: routing && {
+      ...routing,
+      overlapBlocks: Int32Array.from(sent, (row) => routing.overlapBlocks[row]!),
+      bestOverlapBlocks: Int32Array.from(sent, (row) => routing.bestOverlapBlocks[row]!),
+      waitMs: Float64Array.from(sent, (row) => routing.waitMs[row]!),
+    },
+  };
 }

@@ -4,12 +4,10 @@ import {
   effectiveOsl,
   engineFactory,
   type IdlePrefill,
-  type KvEvent,
   neverFits,
   type RequestColumns,
   transferMs,
 } from "#mocker/engine";
-import { LeastLoadedRouter, RoundRobinRouter, type Router } from "#mocker/router";
 import { FollowUps } from "#scenarios";
 import { GapSketch, RequestStatus, type RoleName, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
@@ -20,6 +18,7 @@ import { WindowObserver } from "./observer.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Pool, type SimulatedWorker } from "./pool.ts";
 import { requestColumns } from "./prompt-blocks.ts";
+import { RoutingDesk, routedEngine } from "./routing-desk.ts";
 import { Scaler } from "./scaler.ts";
 import { timelineWindowMs } from "./timeline-window.ts";
 import type { PoolSpec, SimulationSpec } from "./types.ts";
@@ -55,16 +54,12 @@ export class Simulation {
   readonly #columns = new Map<number, RequestColumns>();
   readonly #events = new EventQueue();
   readonly #wakes = new WakeHeap(64);
-  readonly #routers: Record<RoleName, Router>;
+  readonly desk: RoutingDesk;
   readonly #loops: ClosedLoops;
   readonly #followUps: FollowUps;
-  /** Changes of caches in passes that have not ended, by engine. */
-  readonly #cacheChanges = new Map<number, KvEvent[]>();
   /** Engines that may begin a pass at this instant. */
   #dirty: number[] = [];
   #isDirty = new Uint8Array(64);
-  /** Requests that found no ready worker, by role. */
-  readonly #homeless: Record<RoleName, number[]> = { prefill: [], decode: [] };
   /** Engines that a request is on, by pool; empty in aggregated runs. */
   readonly #prefillEngineOf: Int32Array;
   readonly #decodeEngineOf: Int32Array;
@@ -77,8 +72,11 @@ export class Simulation {
 
   constructor(spec: SimulationSpec) {
     this.spec = spec;
-    const pool = (role: RoleName, poolSpec: PoolSpec) =>
-      new Pool(role, poolSpec, engineFactory(spec.engine, this.#columnsFor(poolSpec)));
+    const pool = (role: RoleName, poolSpec: PoolSpec) => {
+      const routed = { ...poolSpec, engine: routedEngine(spec, poolSpec) };
+      return new Pool(role, routed, engineFactory(spec.engine, this.#columnsFor(poolSpec)));
+    };
+    this.desk = new RoutingDesk(spec, (poolSpec) => this.#columnsFor(poolSpec));
     this.prefillPool = spec.prefill === null ? null : pool("prefill", spec.prefill);
     this.decodePool = pool("decode", spec.decode);
     const between = spec.prefill === null ? 0 : spec.workload.count;
@@ -90,8 +88,6 @@ export class Simulation {
     this.feasible = feasibleRequests(spec, spec.workload, actual);
     this.observer = new WindowObserver(spec.sla, this.feasible);
     this.recorder = new TimelineRecorder(timelineWindowMs(spec));
-    const router = (): Router => (spec.router === "round-robin" ? new RoundRobinRouter() : new LeastLoadedRouter());
-    this.#routers = { prefill: router(), decode: router() };
     this.#loops = new ClosedLoops(spec.workload);
     this.#followUps = new FollowUps(spec.workload, (request, atMs) => {
       this.#pendingTurns++;
@@ -170,7 +166,7 @@ export class Simulation {
     if (worker.state !== "draining" || worker.outstanding > 0) return;
     if (!worker.engines.every((engine) => this.engines[engine]!.isEmpty())) return;
     this.pool(worker.role)!.remove(worker, this.nowMs);
-    this.spec.routing?.workerRemoved(worker.role, worker.id);
+    this.desk.workerRemoved(worker.role, worker.id);
   }
 
   #columnsFor(spec: PoolSpec): RequestColumns {
@@ -205,6 +201,7 @@ export class Simulation {
   #instant(nowMs: number): void {
     this.nowMs = nowMs;
     this.#passEndsAndEvents(nowMs);
+    this.#sendWaiting();
     const passesFirst = this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null;
     if (passesFirst) this.#startPasses();
     while (this.#events.nextMs <= nowMs) {
@@ -221,7 +218,8 @@ export class Simulation {
       this.#dispatch(this.spec.workload.openHeads[this.#arrivalCursor++]!, nowMs);
     }
     this.#refill();
-    this.#startPasses();
+    do this.#startPasses();
+    while (this.#sendWaiting());
   }
 
   #passEndsAndEvents(nowMs: number): void {
@@ -247,7 +245,7 @@ export class Simulation {
       case EventPriority.workerReady: {
         const pool = event.subject < 0 ? this.prefillPool! : this.decodePool;
         pool.markReady(pool.workers[event.subject < 0 ? -1 - event.subject : event.subject]!);
-        this.#rehome(pool.role);
+        this.#sendWaiting();
         break;
       }
       case EventPriority.plannerTick:
@@ -270,15 +268,8 @@ export class Simulation {
     this.engines[engine]!.complete();
     this.#markDirty(engine);
     const worker = this.#engineWorker[engine]!;
-    this.#tellCacheChanges(engine, worker);
+    this.desk.passEnded(engine, worker);
     if (worker.state === "draining") this.removeIfDrained(worker);
-  }
-
-  #tellCacheChanges(engine: number, worker: SimulatedWorker): void {
-    const changes = this.#cacheChanges.get(engine);
-    if (changes === undefined) return;
-    for (const event of changes) this.spec.routing!.cacheChanged(worker.role, worker.id, event);
-    changes.length = 0;
   }
 
   #startPasses(): void {
@@ -337,11 +328,23 @@ export class Simulation {
   }
 
   #route(pool: Pool, request: number): void {
-    if (pool.active.length === 0) {
-      this.#homeless[pool.role].push(request);
-      return;
+    const worker = this.desk.route(pool, request, this.nowMs);
+    if (worker !== null) this.#send(pool, request, worker);
+  }
+
+  /** Requests that waited in the router and may go now. @returns whether anybody went */
+  #sendWaiting(): boolean {
+    if (this.desk.waiting === 0) return false;
+    let anybody = false;
+    for (const pool of [this.prefillPool, this.decodePool]) {
+      if (pool === null) continue;
+      const sent = this.desk.sweep(pool, this.nowMs, (request, worker) => this.#send(pool, request, worker));
+      anybody ||= sent;
     }
-    const worker = pool.active[this.#choose(pool, request)]!;
+    return anybody;
+  }
+
+  #send(pool: Pool, request: number, worker: SimulatedWorker): void {
     const engine = worker.engines[worker.nextRank]!;
     worker.nextRank = (worker.nextRank + 1) % worker.engines.length;
     const { table } = this.outcomes;
@@ -358,23 +361,12 @@ export class Simulation {
       this.#decodeEngineOf[request] = engine;
       this.engines[engine]!.reserve(request, this.nowMs);
     } else if (this.engines[engine]!.submit(request, this.nowMs) !== null) {
-      this.spec.routing?.ended(pool.role, request);
+      this.desk.ended(pool.role, request, this.nowMs);
       pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : -WAITING_WEIGHT);
       this.#reject(request);
     } else if (pool.role === "prefill") {
       this.#prefillEngineOf[request] = engine;
     }
-  }
-
-  #choose(pool: Pool, request: number): number {
-    const { routing } = this.spec;
-    if (routing === undefined) return this.#routers[pool.role].choose(pool.outstanding, pool.active.length);
-    const { blockSize } = pool.spec.engine;
-    const { isl, blockOffset, blockIds } = this.#columnsFor(pool.spec);
-    const promptEnd = blockIds === null ? 0 : blockOffset![request]! + Math.floor(isl[request]! / blockSize);
-    const blocks = blockIds?.subarray(blockOffset![request], Math.min(promptEnd, blockOffset![request + 1]!)) ?? [];
-    const workers = pool.active.map(({ id }) => id);
-    return routing.choose(pool.role, { index: request, isl: isl[request]!, blocks }, workers, this.nowMs);
   }
 
   #passesFirst(): boolean {
@@ -383,12 +375,6 @@ export class Simulation {
 
   #engineHolding(request: number): number {
     return this.#decodeEngineOf[request]!;
-  }
-
-  #rehome(role: RoleName): void {
-    const waiting = this.#homeless[role];
-    this.#homeless[role] = [];
-    for (const request of waiting) this.#route(this.pool(role)!, request);
   }
 
   #reject(request: number): void {
@@ -407,7 +393,7 @@ export class Simulation {
   // ── what engines tell ───────────────────────────────────────────────────────────────────────────────────────────
 
   #listener(engine: number, pool: Pool, worker: SimulatedWorker): EngineListener {
-    const { outcomes, observer, gaps, perUser, spec } = this;
+    const { outcomes, observer, gaps, perUser, spec, desk } = this;
     const { table } = outcomes;
     const aggregated = this.prefillPool === null;
     const poolName = aggregated ? "agg" : pool.role;
@@ -418,7 +404,7 @@ export class Simulation {
         observer.firstToken(request, atMs - table.arrivalMs[request]!);
         if (!aggregated) return;
         pool.addWork(worker, 1 - WAITING_WEIGHT);
-        spec.routing?.prefilled(pool.role, request);
+        desk.prefilled(pool.role, request);
         observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
       },
       secondToken: (request, atMs) => {
@@ -426,7 +412,7 @@ export class Simulation {
       },
       finished: (request, atMs, outputTokens) => {
         pool.addWork(worker, -1);
-        spec.routing?.ended(pool.role, request);
+        desk.ended(pool.role, request, atMs);
         outcomes.finished(request, atMs, outputTokens);
         observer.finished(request, table, outputTokens);
         this.#ended(request);
@@ -435,7 +421,7 @@ export class Simulation {
         table.preemptions[request]!++;
       },
       rejected: (request) => {
-        spec.routing?.ended(pool.role, request);
+        desk.ended(pool.role, request, this.nowMs);
         const waits = aggregated && Number.isNaN(table.firstTokenMs[request]!);
         pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : waits ? -WAITING_WEIGHT : -1);
         this.#reject(request);
@@ -446,7 +432,7 @@ export class Simulation {
       },
       held: (request, atMs) => {
         pool.addWork(worker, -table.isl[request]!);
-        spec.routing?.ended(pool.role, request);
+        desk.ended(pool.role, request, atMs);
         observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
         outcomes.transfer("sourceHeldMs", request, atMs);
         this.#route(this.decodePool, request);
@@ -468,10 +454,7 @@ export class Simulation {
       },
       kvEvent: (event, atMs) => {
         spec.onKvEvent?.(engine, event, atMs);
-        if (spec.routing === undefined) return;
-        const changes = this.#cacheChanges.get(engine);
-        if (changes === undefined) this.#cacheChanges.set(engine, [event]);
-        else changes.push(event);
+        desk.noteCacheChange(engine, event);
       },
     };
   }

@@ -1,9 +1,8 @@
 import type { EngineConfig, KvEvent, TransferModel } from "#mocker/engine";
+import type { RouterMode, RouterSettings } from "#mocker/router";
 import type { Planner } from "#planner/core";
 import type { Workload } from "#scenarios";
 import type { RoleName, RunRecord } from "#src/record";
-
-export type RouterMode = "round-robin" | "least-loaded";
 
 /** Switches of dynosim.md §12 that concern the simulator around the engines; all true is DynoSim 1.6.1. */
 export interface SimulatorQuirks {
@@ -52,7 +51,8 @@ export interface SimulationSpec {
   workload: Workload;
   prefill: PoolSpec | null;
   decode: PoolSpec;
-  router: RouterMode;
+  /** A mode alone has Dynamo's defaults of everything else. */
+  router: RouterMode | RouterSettings;
   /** In place of `router`. */
   routing?: Routing;
   transfer: TransferModel | null;

@@ -60,7 +60,7 @@ describe("flags", () => {
     expect(await config(...WORKER)).toMatchObject({
       host: "127.0.0.1",
       port: 8000,
-      routerMode: "round-robin",
+      router: { mode: "round-robin", queueThreshold: null, sessionAffinityMs: null },
       discovery: { kind: "static", workers: ["http://127.0.0.1:8001"] },
       limits: { maxAttempts: 4, maxQueued: 20_000, queueTimeoutMs: 300_000, maxBodyBytes: 16 * 2 ** 20 },
       apiKeys: 0,
@@ -95,7 +95,7 @@ describe("flags", () => {
     vi.stubEnv("UNDERSTUDY_FRONTEND_ROUTER_MODE", "kv");
     vi.stubEnv("UNDERSTUDY_FRONTEND_SLA_TTFT", "200ms");
     const found = await config(...WORKER, "--router-mode", "random");
-    expect(found).toMatchObject({ limits: { maxQueued: 7 }, routerMode: "random", sla: { ttftMs: 200 } });
+    expect(found).toMatchObject({ limits: { maxQueued: 7 }, router: { mode: "random" }, sla: { ttftMs: 200 } });
   });
 
   it("never print a key", async () => {

@@ -72,7 +72,7 @@ describe("flags of Dynamo's, translated, are what our command line takes", () =>
           { command: ["python3", "-m", "dynamo.frontend"], args },
           { component: { name: "Frontend", type: "frontend" } },
         );
-        expect(JSON.parse(await printedConfig(template, folder))).toHaveProperty("routerMode");
+        expect(JSON.parse(await printedConfig(template, folder))).toHaveProperty("router.mode");
         if (args.includes("--http-port")) expect(template.port).toBe(Number(args[args.indexOf("--http-port") + 1]));
       }),
       { numRuns: 60 },

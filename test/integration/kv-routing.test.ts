@@ -69,7 +69,7 @@ describe("KV-aware routing over live workers", () => {
     frontend = await startFrontend({
       clock,
       discovery: { kind: "static", workers: host.workers.map(({ url }) => url) },
-      routerMode: "kv",
+      router: "kv",
       logLevel: "error",
     });
     await frontend.whenReady(3);

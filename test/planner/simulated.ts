@@ -3,7 +3,7 @@ import { createPlanner, type Planner, type PlannerContext, plannerConfigSchema }
 import type { Surface } from "#profiles";
 import { buildWorkload, type Distribution, type RateShape, type Workload } from "#scenarios";
 import type { RunRecord } from "#src/record";
-import { type PoolSpec, type RouterMode, simulate } from "#src/simulator";
+import { type PoolSpec, type SimulationSpec, simulate } from "#src/simulator";
 import { disagg, testSurface } from "./observations.ts";
 
 const BLOCK = 64;
@@ -27,7 +27,7 @@ export interface Loop {
   /** Workers at the start. */
   workers?: { prefill: number; decode: number };
   dpSize?: number;
-  router?: RouterMode;
+  router?: SimulationSpec["router"];
   startupMs?: number;
   gpusPerWorker?: { prefill: number; decode: number };
   /** What the engines do; the planner's own surface unless they differ from their profile. */

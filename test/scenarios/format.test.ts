@@ -64,7 +64,7 @@ describe("a scenario", () => {
       deployment: {
         profile: "h200-llama-3.1-8b-fp8-tp1-estimate",
         surfaces: "robust",
-        router: "least-loaded",
+        router: { mode: "least-loaded" },
         transfer: { bytesPerSecond: 64e9, bytesPerToken: 131_072, timing: "full_prompt" },
         prefill: { workers: 1, startupMs: 30_000, gpusPerWorker: null },
         decode: { workers: 2, startupMs: 60_000 },

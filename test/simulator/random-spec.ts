@@ -9,6 +9,7 @@ import {
   NO_ENGINE_QUIRKS,
   polynomialTiming,
 } from "#mocker/engine";
+import { QUEUE_POLICIES, type QueuePolicy } from "#mocker/router";
 import type { Workload } from "#scenarios";
 import type { PoolSpec, SimulationSpec } from "#src/simulator";
 
@@ -35,7 +36,9 @@ export interface RandomCase {
   polynomial: boolean;
   quirks: string[];
   leastLoaded: boolean;
-  kvEvents: boolean;
+  /** In place of `leastLoaded`; null: no. */
+  kvRouter: { temperature: number; queueThreshold: number | null; queuePolicy: QueuePolicy; affinity: boolean } | null;
+  kvEvents: boolean | "shared";
   dpSize: number;
   /** The run is cut off here; null: it runs to its end. */
   endMs: number | null;
@@ -71,7 +74,15 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
   polynomial: fc.boolean(),
   quirks: fc.subarray([...ENGINE_QUIRK_NAMES, "passesBeforeArrivals"]),
   leastLoaded: fc.boolean(),
-  kvEvents: fc.boolean(),
+  kvRouter: fc.option(
+    fc.record({
+      temperature: fc.constantFrom(0, 0, 0.3),
+      queueThreshold: fc.constantFrom(null, 0, 0.5),
+      queuePolicy: fc.constantFrom(...QUEUE_POLICIES),
+      affinity: fc.boolean(),
+    }),
+  ),
+  kvEvents: fc.constantFrom<RandomCase["kvEvents"][]>(false, true, "shared"),
   dpSize: fc.constantFrom(1, 1, 2),
   endMs: fc.option(fc.double({ min: 1, max: 3000, noNaN: true })),
   scaling: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }),
@@ -145,6 +156,12 @@ export function quirksOf(names: readonly string[]): EngineQuirks {
   return quirks;
 }
 
+function routerOf({ kvRouter, leastLoaded }: RandomCase): SimulationSpec["router"] {
+  if (kvRouter === null) return leastLoaded ? "least-loaded" : "round-robin";
+  const { affinity, ...settings } = kvRouter;
+  return { mode: "kv", ...settings, sessionAffinityMs: affinity ? 300 : null };
+}
+
 export function specOf(random: RandomCase): SimulationSpec {
   const quirks = quirksOf(random.quirks);
   const timing = random.polynomial
@@ -180,7 +197,7 @@ export function specOf(random: RandomCase): SimulationSpec {
     workload: workloadOf(random),
     prefill: random.disaggregated ? pool("prefill") : null,
     decode: pool(random.disaggregated ? "decode" : "aggregated"),
-    router: random.leastLoaded ? "least-loaded" : "round-robin",
+    router: routerOf(random),
     transfer:
       random.transferMsPerToken === 0
         ? null

@@ -39,6 +39,15 @@ export class BlockPool {
     return this.capacity - this.owned;
   }
 
+  /** Blocks that could be taken now without anything that has a record going for them. */
+  get quietRoom(): number {
+    let blocks = this.room - this.#cached;
+    for (let entry = this.#lruOldest; entry !== NONE && this.#runLength[entry]! > 0; entry = this.#newer[entry]!) {
+      blocks += this.#runLength[entry]!;
+    }
+    return blocks;
+  }
+
   takeAnonymous(blocks: number): void {
     this.owned += blocks;
     const over = this.owned + this.#cached - this.capacity;

@@ -11,7 +11,7 @@ export class SequenceBlocks {
   readonly #blockSize: number;
   readonly #caching: boolean;
   readonly #keepDuplicates: boolean;
-  /** With KV events every full block has a record. */
+  /** With KV events of all blocks every full block has a record. */
   readonly #recordAll: boolean;
   readonly #hits: number[] = [];
   /** Who is admitted is promised all blocks it will need. */
@@ -21,12 +21,14 @@ export class SequenceBlocks {
   promised = 0;
 
   constructor(config: EngineConfig, store: SequenceStore, onEvent: (event: KvEvent) => void) {
-    this.pool = new BlockPool(config.numGpuBlocks, config.kvEvents ? onEvent : null);
+    const { kvEvents } = config;
+    const tellShared = (event: KvEvent) => event.blockId >= 0 && onEvent(event);
+    this.pool = new BlockPool(config.numGpuBlocks, kvEvents === "shared" ? tellShared : kvEvents ? onEvent : null);
     this.#store = store;
     this.#blockSize = config.blockSize;
     this.#caching = config.prefixCaching;
     this.#keepDuplicates = config.quirks.duplicateBlocks;
-    this.#recordAll = config.kvEvents;
+    this.#recordAll = config.kvEvents === true;
     this.#config = config;
     this.promises = reservesOutput(config);
   }

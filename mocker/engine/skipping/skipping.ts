@@ -46,17 +46,22 @@ export class SkippingEngine implements Engine {
   readonly #plan = new Plan();
   readonly #lastPass: LastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
   #commands: Command[] = [];
+  /** The pass has changed the cache in a way that the listener was told of. */
+  #told = false;
 
   constructor(config: EngineConfig, store: SequenceStore, listener: EngineListener) {
     this.config = config;
     this.store = store;
     this.listener = listener;
-    this.blocks = new SequenceBlocks(config, store, (event) => listener.kvEvent(event, this.nowMs));
+    this.blocks = new SequenceBlocks(config, store, (event) => {
+      this.#told = true;
+      listener.kvEvent(event, this.nowMs);
+    });
     this.batch = new DecodeBatch(store, config.blockSize);
     this.handOff = new HandOff(this);
     this.#fast = new FastPass(this, this.#plan);
     this.#walked = new WalkedPass(this);
-    this.#walking = config.kvEvents;
+    this.#walking = config.kvEvents === true;
   }
 
   get busy(): boolean {
@@ -106,6 +111,7 @@ export class SkippingEngine implements Engine {
 
   start(nowMs: number): number {
     this.nowMs = nowMs;
+    this.#told = false;
     for (;;) {
       clearPassWork(this.work);
       this.record?.clear();
@@ -169,7 +175,7 @@ export class SkippingEngine implements Engine {
     this.#lastPass.decodeContextSum = decodeContextSum + (count - 1) * decodeCount;
     if (this.#walking) {
       this.#fast.lastEndMs = endMs;
-      if (this.#walked.complete(endMs) && !this.config.kvEvents) {
+      if (this.#walked.complete(endMs) && this.config.kvEvents !== true) {
         this.#walking = false;
         this.#fast.takeOver();
       }
@@ -251,7 +257,11 @@ export class SkippingEngine implements Engine {
     // Passes that take no time interleave with whatever else happens at this instant.
     if (this.handOff.reservationCount > 0 || endMs === nowMs) return;
     const most = Math.min(MAX_PLAN, batch.nextEnd - batch.pass);
-    const following = batch.passesThatFit(1, most - 1, this.blocks.pool.room);
+    // Whoever follows the cache learns of a change at the end of its own pass.
+    const tells = config.kvEvents !== false;
+    if (tells && this.#told) return;
+    const room = tells ? this.blocks.pool.quietRoom : this.blocks.pool.room;
+    const following = batch.passesThatFit(1, most - 1, room);
     let contextSum = work.decodeContextSum;
     for (let i = 0; i < following; i++) {
       contextSum += batch.size;

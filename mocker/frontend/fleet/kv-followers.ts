@@ -1,4 +1,4 @@
-import { KvRouter } from "#mocker/router";
+import { kvRouterIn } from "#mocker/router";
 import { type KvSubscription, subscribeKvEvents } from "../kv-events/subscriber.ts";
 import type { Backend } from "./backend.ts";
 import type { Fleet } from "./fleet.ts";
@@ -31,9 +31,9 @@ export class KvFollowers {
     if (known !== undefined && known.id !== id) this.#leave(backend);
     // It may have taken requests before it is seen as ready, so its cache is followed from its start on.
     if (this.#subscriptions.has(backend) || !card?.kvEvents || role === "decode" || backend.state === "removed") return;
-    const routers = models.map((model) => this.#fleet.pools(model)?.get(role)?.router);
+    const routers = models.map((model) => kvRouterIn(this.#fleet.pools(model)?.get(role)?.router));
     const subscriptions = routers
-      .filter((router) => router instanceof KvRouter)
+      .filter((router) => router !== null)
       .map(({ index }) =>
         subscribeKvEvents({
           url,

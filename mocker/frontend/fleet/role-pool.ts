@@ -1,4 +1,4 @@
-import type { RouteContext, Router } from "#mocker/router";
+import type { QueueRank, RouteContext, Router } from "#mocker/router";
 import type { Backend } from "./backend.ts";
 
 /** The workers of one model and role that take requests, in the order of their discovery, and the router over them. */
@@ -38,6 +38,15 @@ export class RolePool {
       this.active.splice(place, 0, backend);
     }
     this.#keys = this.active.map((active) => active.id);
+  }
+
+  /** Whether the request had better wait in the router, though there are workers. */
+  isBusy(context: Omit<RouteContext, "workers">): boolean {
+    return this.router.isBusy?.({ ...context, workers: this.#keys }) ?? false;
+  }
+
+  rank(context: Omit<RouteContext, "workers">): QueueRank {
+    return this.router.rank?.({ ...context, workers: this.#keys }) ?? { tier: 0, key: 0 };
   }
 
   /** The router's choice among those that take requests and are not in `except`; null where there is none. */

@@ -10,6 +10,7 @@ import type { ClientSink } from "./client-sink.ts";
 import type { FrontendContext } from "./context.ts";
 import { workerHeaders } from "./headers.ts";
 import { type GenerationEndpoint, readQuestion } from "./question.ts";
+import { routingHints } from "./routing-hints.ts";
 
 let keys = 0;
 
@@ -59,6 +60,7 @@ export async function generate(
       isl,
       longestPrompt: prompts.reduce((longest, prompt) => Math.max(longest, prompt.length), 0),
       osl: parsed.maxTokens,
+      routing: routingHints(request.headers, json),
       blocks: blockNames(context, prompts[0]!),
       headers: workerHeaders(request.headers, request.id, arrivalMs, context.clock, context.workerHeaders),
       signal: gone.signal,

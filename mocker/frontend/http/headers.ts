@@ -5,9 +5,9 @@ import { HEADERS } from "#mocker/protocol";
 /** Headers of a client that its workers should see. */
 const PASSED_ON = [
   HEADERS.dataParallelRank,
-  "x-session-id",
+  HEADERS.sessionId,
   "x-correlation-id",
-  "x-dynamo-session-id",
+  HEADERS.dynamoSessionId,
   "traceparent",
   "tracestate",
   "user-agent",

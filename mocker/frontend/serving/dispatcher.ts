@@ -4,6 +4,7 @@ import { HEADERS, type KvTransferParams } from "#mocker/protocol";
 import type { Backend } from "../fleet/backend.ts";
 import type { Fleet, ModelPools } from "../fleet/fleet.ts";
 import type { Health } from "../fleet/health.ts";
+import type { RolePool } from "../fleet/role-pool.ts";
 import type { FrontendMetrics } from "../metrics/metrics.ts";
 import { type RelayOutcome, relay, type TokenObserver } from "../proxy/relay.ts";
 import { type StreamEnd, usageOf } from "../proxy/token-scan.ts";
@@ -172,19 +173,31 @@ export class RequestDispatcher {
   /** A place at a ready worker of that role; waits for one. */
   #place(job: Job, role: EngineRole, tried: Set<Backend>): Promise<Placement> | Placement {
     const { fleet, room, nowMs } = this.#options;
+    const queue = queueOf(job.model, role);
+    const contextIn = (pool: RolePool) => {
+      const blockSize = pool.active[0]?.card?.blockSize ?? 0;
+      return { ...job.routing, isl: job.isl, blocks: job.blocks(blockSize), nowMs: nowMs() };
+    };
     return room.waitFor(
-      queueOf(job.model, role),
+      queue,
       () => {
         const pool = fleet.pools(job.model)?.get(role);
         if (pool === undefined || pool.active.length === 0) return null;
-        const { card } = pool.active[0]!;
-        const context = { isl: job.isl, blocks: job.blocks(card?.blockSize ?? 0), nowMs: nowMs() };
+        const context = contextIn(pool);
+        // Who was at a worker before has waited once.
+        if (tried.size === 0 && pool.isBusy(context)) return null;
         // Where all have been tried, one of them may have recovered.
         const worker = pool.choose(context, tried) ?? pool.choose(context, NONE);
-        return worker === null ? null : new Placement(job, role, worker, pool.router, context);
+        const changed = () => room.wake(queue);
+        return worker && new Placement(job, role, worker, { router: pool.router, context, changed, nowMs });
       },
       job.signal,
       `a ready ${role} worker`,
+      () => {
+        const pool = fleet.pools(job.model)?.get(role);
+        const rank = pool === undefined ? { tier: 0, key: 0 } : pool.rank(contextIn(pool));
+        return { rank, lane: job.routing.session ?? null };
+      },
     );
   }
 

@@ -1,3 +1,4 @@
+import type { RouteContext } from "#mocker/router";
 import type { EndpointName } from "../metrics/metrics.ts";
 import type { RequestTrack } from "../metrics/request-track.ts";
 import type { StreamSink } from "../proxy/relay.ts";
@@ -22,6 +23,8 @@ export interface Job {
   readonly longestPrompt: number;
   /** Tokens asked for; null where the client left it open. */
   readonly osl: number | null;
+  /** What the client says of its session and its urgency. */
+  readonly routing: Pick<RouteContext, "session" | "priority" | "strictPriority">;
   /** Names of the prompt's full blocks, for a block size; empty where no router wants them. */
   blocks(blockSize: number): ArrayLike<bigint>;
   /** Headers for the worker. */

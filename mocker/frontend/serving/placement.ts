@@ -9,6 +9,13 @@ import type { Job } from "./job.ts";
  */
 const WAITING_WEIGHT = 4;
 
+export interface PlacementParts {
+  router: Router;
+  context: Omit<RouteContext, "workers">;
+  changed: () => void;
+  nowMs: () => number;
+}
+
 /**
  * A request's place at a worker, from the choice on: the next choice, made in the same instant, counts it already. Its weight
  * is in the unit of the role: prompt tokens at prefill workers, requests elsewhere.
@@ -18,11 +25,16 @@ export class Placement {
   readonly #key: number;
   readonly #router: Router;
   readonly #weighsLess: boolean;
+  readonly #changed: () => void;
+  readonly #nowMs: () => number;
   #weight: number;
   #hasBegun = false;
 
-  constructor(job: Job, role: EngineRole, worker: Backend, router: Router, context: Omit<RouteContext, "workers">) {
+  /** @param changed is called when the worker has less to do, so that others may go there */
+  constructor(job: Job, role: EngineRole, worker: Backend, { router, context, changed, nowMs }: PlacementParts) {
     this.worker = worker;
+    this.#changed = changed;
+    this.#nowMs = nowMs;
     this.#key = job.key;
     this.#router = router;
     this.#weighsLess = role === "aggregated";
@@ -42,12 +54,14 @@ export class Placement {
       this.#weight = 1;
     }
     this.#router.prefilled?.(this.#key);
+    this.#changed();
   }
 
   /** The request has left the worker. To be called once. */
   end(): void {
     this.worker.outstanding -= this.#weight;
     this.worker.requests--;
-    this.#router.ended?.(this.#key);
+    this.#router.ended?.(this.#key, this.#nowMs());
+    this.#changed();
   }
 }

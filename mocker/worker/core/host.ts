@@ -193,7 +193,7 @@ function cardOf(worker: Worker, url: string, kvEventsZmq: string | null): Worker
     contextLength: engine.maxModelLen ?? 0,
     dataParallelSize: dpSize,
     tokenizer: tokenizer.name,
-    kvEvents: engine.kvEvents && publishesKvEvents(engine),
+    kvEvents: engine.kvEvents !== false && publishesKvEvents(engine),
     kvEventsZmq,
     timeScale: worker.clock.timeScale,
   };

@@ -69,7 +69,7 @@ class LiveWorker implements Worker, RankOwner {
     this.#timers = timers;
     this.#peers = peers;
     const { engine, dpSize, startupMs } = settings;
-    this.#interner = new BlockInterner(engine.blockSize, engine.kvEvents);
+    this.#interner = new BlockInterner(engine.blockSize, engine.kvEvents !== false);
     this.#book = engine.role === "prefill" ? new HandoffBook(timers, settings.handoffTimeoutMs) : null;
     const settleMs = (settings.settleMs ?? DEFAULT_SETTLE_MS) * clock.timeScale;
     const parts = { requests: this.#requestSource(), timers, owner: this, settleMs };

@@ -50,13 +50,17 @@ export function frontendOptions(flags: FrontendFlags): FrontendOptions {
     discovery: discoveryOf(flags),
     host: flags.host,
     port: flags.port,
-    routerMode: flags.routerMode,
-    kvWeights: {
-      overlap: flags.kvOverlapScoreWeight,
-      load: flags.kvLoadWeight,
+    router: {
+      mode: flags.routerMode,
+      overlapCredit: flags.kvOverlapScoreWeight,
+      prefillLoadScale: flags.kvLoadWeight,
       temperature: flags.routerTemperature,
+      kvEvents: flags.kvEvents,
+      cacheTtlMs: flags.routerTtl,
+      queueThreshold: flags.routerQueueThreshold ?? null,
+      queuePolicy: flags.routerQueuePolicy,
+      sessionAffinityMs: flags.routerSessionAffinityTtl ?? null,
     },
-    kvEvents: flags.kvEvents,
     seed: flags.seed,
     limits: {
       maxInFlight: flags.maxInFlight,

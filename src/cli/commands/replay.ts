@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { UserError } from "#common";
+import { ROUTER_MODES } from "#mocker/router";
 import { type RehearseFlags, rehearse, scenarioOf, withRehearseFlags } from "../rehearse.ts";
 import { bandwidth, duration, positiveNumber, wholeNumber } from "../values.ts";
 
@@ -45,9 +46,7 @@ export function replayCommand(): Command {
     .option("--max-gpus <n>", "the planner's GPU budget", wholeNumber("--max-gpus", 1))
     .option("--startup <duration>", "start-up time of a worker", duration("--startup"), "30s")
     .addOption(
-      new Option("--router <mode>", "how requests find a worker")
-        .choices(["round-robin", "least-loaded"])
-        .default("round-robin"),
+      new Option("--router <mode>", "how requests find a worker").choices([...ROUTER_MODES]).default("round-robin"),
     )
     .option(
       "--kv-transfer-bandwidth <rate>",

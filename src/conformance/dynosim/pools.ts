@@ -68,8 +68,6 @@ function config(run: DynosimCase, worker: WorkerArguments, quirks: EngineQuirks)
     prefixCaching: engine.enable_prefix_caching,
     chunkedPrefill: engine.enable_chunked_prefill,
     preemption: engine.preemption_mode,
-    // The KV router is told what is cached.
-    kvEvents: run.arguments.router_mode === "kv_router",
     speedupRatio: engine.speedup_ratio,
     decodeSpeedupRatio: engine.decode_speedup_ratio,
     timing: timingModel(run, worker, quirks),

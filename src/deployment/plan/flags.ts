@@ -8,6 +8,8 @@ export interface FlagRule {
   value: ValueKind;
   /** Our flag with its value, without dashes; the flag's own name where absent. */
   to?: string;
+  /** What our flag wants behind the value: a unit. */
+  unit?: string;
   /** Left aside, and why. */
   leave?: string;
   /** Can't be honoured, and would change what is run. */
@@ -68,7 +70,7 @@ export function translated(given: readonly GivenFlag[], table: FlagTable, note: 
       note(`--${name}${value === undefined ? "" : ` ${value}`} left aside: ${rule.leave}`);
       return [];
     }
-    return [`--${rule.to ?? name}`, ...(value === undefined ? [] : [value])];
+    return [`--${rule.to ?? name}`, ...(value === undefined ? [] : [`${value}${rule.unit ?? ""}`])];
   });
 }
 

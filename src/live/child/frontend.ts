@@ -16,13 +16,13 @@ export function frontendCalls(): FrontendCalls {
     return frontend;
   };
   return {
-    async start({ clock, routerMode, seed, sla }) {
+    async start({ clock, router, seed, sla }) {
       const shared = wallClock(clock.timeScale, clock.epochUnixMs);
       lag = new LagWatch(shared);
       frontend = await startFrontend({
         clock: shared,
         discovery: { kind: "manual" },
-        routerMode,
+        router,
         seed,
         sla,
         limits: { maxInFlight: NO_LIMIT, maxQueued: NO_LIMIT, queueTimeoutMs: NO_LIMIT, workerTimeoutMs: 0 },

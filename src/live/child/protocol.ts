@@ -1,6 +1,7 @@
 import type { Lateness } from "#common";
 import type { EngineLoad, PassCounters, TransferModel } from "#mocker/engine";
 import type { WorkerCard } from "#mocker/protocol";
+import type { RouterMode, RouterSettings } from "#mocker/router";
 import type { Deployment } from "#scenarios";
 import type { RoleName } from "#src/record";
 
@@ -54,7 +55,7 @@ export interface WorkerEvent {
 
 export interface FrontendStart {
   clock: ClockDescription;
-  routerMode: "round-robin" | "least-loaded";
+  router: RouterMode | RouterSettings;
   seed: number;
   sla: { ttftMs: number; itlMs: number };
 }

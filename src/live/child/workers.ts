@@ -89,7 +89,8 @@ function settingsOf({ deployment, role, model, transfer }: WorkersStart): Omit<W
   const pool = poolSpec(deployment, role, deployment.profile === null ? null : loadProfile(deployment.profile));
   return {
     model,
-    engine: pool.engine,
+    // A router that follows caches is told of them.
+    engine: { ...pool.engine, kvEvents: deployment.router.mode === "kv" && pool.engine.role !== "decode" },
     dpSize: pool.dpSize,
     transfer,
     startupMs: 0,

@@ -1,3 +1,4 @@
+import type { RouterChoice } from "#scenarios";
 import { graphName, type RehearsedParts } from "#src/deployment";
 import type { Rehearsal } from "#src/rehearsal";
 import type { PoolSpec } from "#src/simulator";
@@ -36,9 +37,27 @@ export function scenarioParts(rehearsal: Rehearsal, image: string): Omit<Rehears
         ? null
         : { replicas: simulation.prefill.workers, args: args(simulation.prefill, "prefill") },
     decode: { replicas: simulation.decode.workers, args: args(simulation.decode, "decode") },
-    frontendArgs: ["--router-mode", deployment.router, "--seed", String(simulation.seed)],
+    frontendArgs: [...routerArgs(deployment.router), "--seed", String(simulation.seed)],
     plannerSettings: plannerSettings(rehearsal),
   };
+}
+
+/** The frontend's flags for a scenario's router. */
+function routerArgs(router: RouterChoice): string[] {
+  const flag = (name: string, value: string | number | undefined) =>
+    value === undefined ? [] : [`--${name}`, String(value)];
+  const ms = (value: number | undefined) => (value === undefined ? undefined : `${value}ms`);
+  return [
+    ...flag("router-mode", router.mode),
+    ...flag("kv-overlap-score-weight", router.overlapCredit),
+    ...flag("kv-load-weight", router.prefillLoadScale),
+    ...flag("router-temperature", router.temperature),
+    ...(router.kvEvents === false ? ["--no-kv-events"] : []),
+    ...flag("router-ttl", ms(router.cacheTtlMs)),
+    ...flag("router-queue-threshold", router.queueThreshold),
+    ...flag("router-queue-policy", router.queuePolicy),
+    ...flag("router-session-affinity-ttl", ms(router.sessionAffinityMs)),
+  ];
 }
 
 function workerArgs({ scenario, simulation }: Rehearsal, { engine, dpSize, startupMs }: PoolSpec): string[] {

@@ -127,6 +127,16 @@ export const reportSchema = z.strictObject({
     evictedBlocks: count,
     extrapolations: count,
   }),
+  routing: z
+    .strictObject({
+      requests: count,
+      hitRate: measure.describe("prompt tokens that the router knew to be cached on the chosen worker, of all"),
+      regretRate: measure.describe("prompt tokens cached on another candidate but not on the chosen one, of all"),
+      waited: count.describe("requests that waited in the router"),
+      meanWaitMs: measure,
+    })
+    .nullable()
+    .describe("of runs with a KV-aware router"),
   expectations: z.array(expectation),
   bestStatic: z
     .strictObject({

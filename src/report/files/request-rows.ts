@@ -28,6 +28,8 @@ export function requestColumns(record: RunRecord): RequestColumn[] {
     type: "boolean",
     at: (i) => (at(i) ? 1 : 0),
   });
+  const { routing } = record;
+  const blocks = (counts: Int32Array) => (i: number) => (counts[i]! < 0 ? null : counts[i]!);
   const worker = (ids: Int32Array) => (i: number) => (ids[i]! < 0 ? null : ids[i]!);
   return [
     integer("request", (i) => i),
@@ -47,6 +49,13 @@ export function requestColumns(record: RunRecord): RequestColumn[] {
     integer("preemptions", (i) => table.preemptions[i]!),
     integer("prefill_worker", worker(table.prefillWorker)),
     integer("decode_worker", worker(table.decodeWorker)),
+    ...(routing === undefined
+      ? []
+      : [
+          integer("overlap_blocks", blocks(routing.overlapBlocks)),
+          integer("best_overlap_blocks", blocks(routing.bestOverlapBlocks)),
+          double("router_wait_ms", (i) => (routing.waitMs[i]! < 0 ? Number.NaN : routing.waitMs[i]!)),
+        ]),
     boolean("feasible", (i) => feasible[i] === 1),
     boolean("ttft_met", (i) => ttftMet(table, i, sla.ttftMs)),
     boolean("itl_met", (i) => itlMet(table, i, sla.itlMs)),

@@ -56,13 +56,23 @@ function rolesTable(record: RunRecord, summary: RunSummary): string {
   return table("GPU time by role", columns, rows);
 }
 
-function engineTable({ engine }: RunSummary): string {
+function routerRows(routing: RunSummary["routing"]): [string, string][] {
+  if (routing === null) return [];
+  return [
+    ["prompt tokens that the router knew to be cached where it sent them", formatShare(routing.hitRate, 1)],
+    ["prompt tokens cached on another worker alone", formatShare(routing.regretRate, 1)],
+    ["requests that waited in the router", formatCount(routing.waited)],
+  ];
+}
+
+function engineTable({ engine, routing }: RunSummary): string {
   const rows: [string, string][] = [
     ["forward passes", formatCount(engine.passes)],
     ["of which the batch could not change", formatShare(engine.steadyPasses / engine.passes, 1)],
     ["of those skipped in one step", formatShare(engine.skippedPasses / engine.steadyPasses, 1)],
     ["prompt tokens computed", formatCount(engine.scheduledPrefillTokens)],
     ["prompt tokens found in the prefix cache", formatCount(engine.prefixHitTokens)],
+    ...routerRows(routing),
     ["preemptions", formatCount(engine.preemptions)],
     ["KV blocks evicted", formatCount(engine.evictedBlocks)],
     ["questions beyond the profile's measured range", formatCount(engine.extrapolations)],

@@ -31,6 +31,8 @@ export function measuredValues(record: RunRecord, summary: RunSummary): Measured
       averageGpus: cost.averageGpus,
       peakGpus: cost.peakGpus,
       prefixHitRate: prefixHitRate(record),
+      routerHitRate: summary.routing?.hitRate ?? Number.NaN,
+      routerRegretRate: summary.routing?.regretRate ?? Number.NaN,
       ...statistics("ttft", metrics.ttftMs),
       ...statistics("itl", metrics.itlMs),
       ...statistics("e2e", metrics.latencyMs),

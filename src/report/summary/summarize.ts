@@ -3,6 +3,7 @@ import { type Attainment, attainment, type RequestCounts } from "./attainment.ts
 import { type Cost, cost, type ScalingSummary, scaling } from "./cost.ts";
 import type { Distribution, PercentileRule } from "./distribution.ts";
 import { type RequestMetrics, requestMetrics, type Throughput } from "./metrics.ts";
+import { type RoutingSummary, routingSummary } from "./routing.ts";
 
 /** Good requests (both SLAs kept) per second of the benchmark's duration, and per allocated GPU-second. */
 export interface Goodput {
@@ -37,6 +38,8 @@ export interface RunSummary {
   metrics: RequestMetrics;
   gapsMs: GapSummary;
   engine: EngineCounters;
+  /** null where no router knew of caches. */
+  routing: RoutingSummary | null;
   expectations: ExpectationResult[];
   bestStatic: BestStatic | null;
 }
@@ -73,6 +76,7 @@ export function summarize(record: RunRecord, options: SummaryOptions = {}): RunS
     metrics,
     gapsMs: gapSummary(record),
     engine: record.engine,
+    routing: routingSummary(record),
     expectations: record.expectations ?? [],
     bestStatic: record.bestStatic ?? null,
   };

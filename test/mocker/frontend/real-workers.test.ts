@@ -89,7 +89,7 @@ describe("with real workers", () => {
 
   it("the KV-aware router goes where the prefix is, by the workers' own events", async () => {
     const urls = await workers("aggregated", 3);
-    const gateway = await frontend(urls, { routerMode: "kv" });
+    const gateway = await frontend(urls, { router: "kv" });
     const ask = async (name: string) => {
       const response = await chat(gateway, { ...user(prompt(name, 64)), max_tokens: 1 });
       await response.text();

@@ -36,7 +36,7 @@ describe("which worker a request goes to", () => {
 
   it("least-loaded: a waiting request weighs four running ones", async () => {
     const [a, b] = [await worker({ id: "a" }, openStream), await worker({ id: "b" }, openStream)];
-    const gateway = await frontend([a, b], { routerMode: "least-loaded" });
+    const gateway = await frontend([a, b], { router: "least-loaded" });
     const outstanding = () => gateway.workers().map((view) => view.outstanding);
     const asked: Promise<Response>[] = [];
     const ask = async (at: FakeWorker) => {
@@ -65,7 +65,7 @@ describe("which worker a request goes to", () => {
 
   it("least-loaded: requests of the same instant count each other", async () => {
     const workers = await Promise.all(["a", "b", "c"].map((id) => worker({ id }, openStream)));
-    const gateway = await frontend(workers, { routerMode: "least-loaded" });
+    const gateway = await frontend(workers, { router: "least-loaded" });
     const answers = Array.from({ length: 12 }, () => chat(gateway));
     await until(() => workers.reduce((sum, { seen }) => sum + seen.length, 0) === 12);
     expect(workers.map(({ seen }) => seen.length)).toEqual([4, 4, 4]);
@@ -78,7 +78,7 @@ describe("which worker a request goes to", () => {
     const workers = await Promise.all(["a", "b", "c"].map((id) => worker({ id })));
     const orders: string[] = [];
     for (const seed of [7, 7, 8]) {
-      const gateway = await frontend(workers, { routerMode: "random", seed });
+      const gateway = await frontend(workers, { router: "random", seed });
       let order = "";
       for (let i = 0; i < 20; i++) {
         const response = await chat(gateway);
@@ -154,7 +154,7 @@ describe("prefill, then decode", () => {
   it("weighs prefill workers by prompt tokens, decode workers by requests", async () => {
     const prefill = await worker({ id: "p", role: "prefill" }, () => {});
     const decode = await worker({ id: "d", role: "decode" }, openStream);
-    const gateway = await frontend([prefill, decode], { routerMode: "least-loaded" });
+    const gateway = await frontend([prefill, decode], { router: "least-loaded" });
     const outstanding = () => gateway.workers().map((view) => view.outstanding);
     const arrived = prefill.next();
     const answer = chat(gateway, { messages: [{ role: "user", content: "one two three four five" }] });

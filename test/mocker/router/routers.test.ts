@@ -44,7 +44,12 @@ describe("the random router", () => {
 describe("createRouter", () => {
   it("makes a router of every mode that chooses among the candidates", () => {
     for (const mode of ROUTER_MODES) {
-      const router = createRouter(mode, 1, { role: "prefill", blockSize: 16 });
+      const router = createRouter({ mode }, 1, {
+        role: "prefill",
+        blockSize: 16,
+        maxBatchedTokens: 8192,
+        tellsEvents: true,
+      });
       const context = { workers: ["a", "b"], isl: 40, blocks: [1n, 2n] };
       for (let i = 0; i < 10; i++) {
         const place = router.choose([0, 5], 2, context);

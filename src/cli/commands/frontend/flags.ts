@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseBytes, parseDurationMs, UserError } from "#common";
-import { ROUTER_MODES, type RouterMode } from "#mocker/router";
+import { QUEUE_POLICIES, type QueuePolicy, ROUTER_MODES, type RouterMode } from "#mocker/router";
 import { positiveNumber, wholeNumber } from "../../values.ts";
 
 /** What `understudy frontend` is told. */
@@ -22,6 +22,10 @@ export interface FrontendFlags {
   kvLoadWeight: number;
   routerTemperature: number;
   kvEvents: boolean;
+  routerTtl: number;
+  routerQueueThreshold?: number;
+  routerQueuePolicy: QueuePolicy;
+  routerSessionAffinityTtl?: number;
   tokenizer: string;
   seed: number;
   // Failures
@@ -92,6 +96,20 @@ export function withFrontendFlags(command: Command): Command {
       .argParser(atLeastZero("--router-temperature"))
       .default(0),
     new Option("--no-kv-events", "kv: what was routed counts as cached, instead of what workers publish"),
+    new Option("--router-ttl <duration>", "kv without events: how long what was routed counts as cached")
+      .argParser(milliseconds("--router-ttl"))
+      .default(120_000, "2m"),
+    new Option(
+      "--router-queue-threshold <x>",
+      "kv: requests wait while every worker has more prompt tokens to compute than x × its token budget (default: never)",
+    ).argParser(atLeastZero("--router-queue-threshold")),
+    new Option("--router-queue-policy <policy>", "kv: who goes first of those that wait")
+      .choices([...QUEUE_POLICIES])
+      .default("fcfs"),
+    new Option(
+      "--router-session-affinity-ttl <duration>",
+      "requests with the same X-Dynamo-Session-ID stay with a worker until idle for so long (default: they don't)",
+    ).argParser(milliseconds("--router-session-affinity-ttl")),
     new Option("--tokenizer <file|dir>", "a tokenizer.json to count with: the workers' own").default("builtin"),
     new Option("--seed <n>", "of what routers draw").argParser(wholeNumber("--seed")).default(0),
   );

@@ -79,7 +79,7 @@ describe("live workers on a manual clock", () => {
     await fc.assert(
       fc.asyncProperty(liveCase, fc.constantFrom(0.1, 0.5), async (random, onItsWayMs) => {
         // A balancer would see the load of a later moment, and a hand-off is on its way several times.
-        const plain = { ...random, leastLoaded: false, disaggregated: false };
+        const plain = { ...random, leastLoaded: false, kvRouter: null, disaggregated: false };
         const spec = { ...specOf(plain), engine: "stepping" as const };
         const live = new LiveRun(spec, onItsWayMs);
         live.time.advanceTo(spec.endMs! + 10);

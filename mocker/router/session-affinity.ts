@@ -1,0 +1,107 @@
+import type { QueueRank } from "./queue.ts";
+import type { RouteContext, Router, WorkerKey } from "./types.ts";
+
+interface Binding {
+  worker: WorkerKey;
+  /** Requests of the session that are under way: while there are any, the binding holds. */
+  active: number;
+  /** Without any, it holds until then, ms. */
+  untilMs: number;
+}
+
+/**
+ * Keeps a session on one worker (Dynamo's `--router-session-affinity-ttl-secs`, mode `hard`): the first request is routed as the router
+ * underneath has it; later ones go to the same worker as long as that takes requests. A session that was idle for the TTL is forgotten.
+ */
+export class SessionAffinity implements Router {
+  readonly router: Router;
+  readonly #ttlMs: number;
+  readonly #bindings = new Map<string | number, Binding>();
+  readonly #sessionOf = new Map<string | number, string | number>();
+  #nextSweepMs = 0;
+
+  /** @param ttlMs idle time after which a session is forgotten, ms of `RouteContext.nowMs` */
+  constructor(router: Router, ttlMs: number) {
+    this.router = router;
+    this.#ttlMs = ttlMs;
+  }
+
+  /** Sessions that are bound to a worker. */
+  get sessions(): number {
+    return this.#bindings.size;
+  }
+
+  choose(outstanding: ArrayLike<number>, count: number, context?: RouteContext): number {
+    const place = context === undefined ? -1 : this.#boundPlace(context, count);
+    if (place < 0) return this.router.choose(outstanding, count, context);
+    // The router underneath is asked all the same, about that worker alone: it says what is cached there.
+    const { workers, ...rest } = context!;
+    this.router.choose([outstanding[place] ?? 0], 1, { ...rest, workers: [workers[place]!] });
+    return place;
+  }
+
+  routed(request: string | number, worker: WorkerKey, context: RouteContext): void {
+    this.router.routed?.(request, worker, context);
+    const { session, nowMs = 0 } = context;
+    if (session === undefined) return;
+    this.#leave(request, nowMs);
+    this.#sweep(nowMs);
+    this.#sessionOf.set(request, session);
+    const bound = this.#bindings.get(session);
+    if (bound !== undefined && bound.worker === worker) bound.active++;
+    else this.#bindings.set(session, { worker, active: 1, untilMs: 0 });
+  }
+
+  prefilled(request: string | number): void {
+    this.router.prefilled?.(request);
+  }
+
+  ended(request: string | number, nowMs = 0): void {
+    this.router.ended?.(request, nowMs);
+    this.#leave(request, nowMs);
+  }
+
+  workerRemoved(worker: WorkerKey): void {
+    this.router.workerRemoved?.(worker);
+    for (const [session, bound] of this.#bindings) if (bound.worker === worker) this.#bindings.delete(session);
+  }
+
+  /** A bound session waits for its own worker alone. */
+  isBusy(context: RouteContext): boolean {
+    const place = this.#boundPlace(context, context.workers.length);
+    const asked = place < 0 ? context : { ...context, workers: [context.workers[place]!] };
+    return this.router.isBusy?.(asked) ?? false;
+  }
+
+  rank(context: RouteContext): QueueRank {
+    return this.router.rank!(context);
+  }
+
+  /** The place of the session's worker among the candidates, −1 where it has none, or that takes nothing now. */
+  #boundPlace({ session, workers, nowMs = 0 }: RouteContext, count: number): number {
+    if (session === undefined) return -1;
+    const bound = this.#bindings.get(session);
+    if (bound === undefined || (bound.active === 0 && bound.untilMs <= nowMs)) return -1;
+    for (let i = 0; i < count; i++) if (workers[i] === bound.worker) return i;
+    return -1;
+  }
+
+  #leave(request: string | number, nowMs: number): void {
+    const session = this.#sessionOf.get(request);
+    if (session === undefined) return;
+    this.#sessionOf.delete(request);
+    const bound = this.#bindings.get(session);
+    if (bound === undefined) return;
+    bound.active = Math.max(0, bound.active - 1);
+    bound.untilMs = nowMs + this.#ttlMs;
+  }
+
+  /** Forgets idle sessions, all of them once a TTL. */
+  #sweep(nowMs: number): void {
+    if (nowMs < this.#nextSweepMs) return;
+    this.#nextSweepMs = nowMs + this.#ttlMs;
+    for (const [session, { active, untilMs }] of this.#bindings) {
+      if (active === 0 && untilMs <= nowMs) this.#bindings.delete(session);
+    }
+  }
+}

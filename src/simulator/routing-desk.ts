@@ -1,0 +1,217 @@
+import type { EngineConfig, EngineRole, KvEvent, RequestColumns } from "#mocker/engine";
+import {
+  createRouter,
+  kvRouterIn,
+  type RouteContext,
+  type Router,
+  RouterQueue,
+  type RouterSettings,
+} from "#mocker/router";
+import { sessionNumbers, type Workload } from "#scenarios";
+import type { RoleName, RoutingRecord } from "#src/record";
+import type { Pool, SimulatedWorker } from "./pool.ts";
+import { routingRecord } from "./routing-record.ts";
+import type { PoolSpec, Routing, SimulationSpec } from "./types.ts";
+
+const FIRST_COME = { tier: 0, key: 0 };
+
+/** The router's settings of a run, whichever way they were given. */
+export function routerSettings({ router }: Pick<SimulationSpec, "router">): RouterSettings {
+  return typeof router === "string" ? { mode: router } : router;
+}
+
+/** A pool's engine, which tells of its cache where the router follows that. */
+export function routedEngine(spec: SimulationSpec, { engine }: PoolSpec): EngineConfig {
+  if (engine.kvEvents !== false || engine.role === "decode" || !followsCaches(spec)) return engine;
+  return { ...engine, kvEvents: "shared" };
+}
+
+function followsCaches(spec: SimulationSpec): boolean {
+  const { mode, kvEvents = true } = routerSettings(spec);
+  return spec.routing !== undefined || (mode === "kv" && kvEvents);
+}
+
+/**
+ * The routers of a run, the very ones of the live frontend, and the requests that wait in them: for a ready worker, or for one that has
+ * less to compute. `Routing` of a spec chooses in their place.
+ */
+export class RoutingDesk {
+  /** What routers thought of each request; null where none knows of caches. */
+  readonly record: RoutingRecord | null;
+  readonly #routers: Record<RoleName, Router>;
+  readonly #routing: Routing | null;
+  /** Their routers look at prompts, sessions or load of their own. */
+  readonly #looksCloser: boolean;
+  readonly #computesPrompts: RoleName;
+  readonly #lines: Record<RoleName, RouterQueue<number>> = { prefill: new RouterQueue(), decode: new RouterQueue() };
+  readonly #columnsFor: (spec: PoolSpec) => RequestColumns;
+  readonly #sessions: Int32Array | null;
+  readonly #priorities: Workload["priorities"];
+  /** Ranks of a worker that have a block, by role, worker and block; where workers have several ranks. */
+  readonly #ranksWith: Record<RoleName, Map<number, Map<number, number>> | null>;
+  /** Changes of caches in passes that have not ended, by engine. */
+  readonly #cacheChanges = new Map<number, KvEvent[]>();
+
+  constructor(spec: SimulationSpec, columnsFor: (spec: PoolSpec) => RequestColumns) {
+    const settings = routerSettings(spec);
+    const { prefill, decode, seed } = spec;
+    const router = (role: EngineRole, { engine }: PoolSpec): Router =>
+      createRouter(settings, seed, {
+        role,
+        blockSize: engine.blockSize,
+        maxBatchedTokens: engine.maxNumBatchedTokens,
+        tellsEvents: engine.prefixCaching,
+      });
+    this.#routers = {
+      prefill: router("prefill", prefill ?? decode),
+      decode: router(prefill === null ? "aggregated" : "decode", decode),
+    };
+    this.#routing = spec.routing ?? null;
+    this.#computesPrompts = prefill === null ? "decode" : "prefill";
+    const hasAffinity = (settings.sessionAffinityMs ?? null) !== null;
+    this.#looksCloser = settings.mode === "kv" || hasAffinity;
+    this.#sessions = hasAffinity ? sessionNumbers(spec.workload) : null;
+    this.#priorities = spec.workload.priorities;
+    this.#columnsFor = columnsFor;
+    this.record =
+      settings.mode === "kv" && this.#routing === null
+        ? routingRecord(spec.workload.count, (prefill ?? decode).engine.blockSize)
+        : null;
+    const ranks = (pool: PoolSpec | null) => (pool !== null && pool.dpSize > 1 ? new Map() : null);
+    this.#ranksWith = { prefill: ranks(prefill), decode: ranks(decode) };
+  }
+
+  /** Where a request goes, or null: it waits here until `sweep` sends it. */
+  route(pool: Pool, request: number, nowMs: number): SimulatedWorker | null {
+    const line = this.#lines[pool.role];
+    const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
+    const router = this.#routers[pool.role];
+    const isBusy = context !== undefined && (router.isBusy?.(context) ?? false);
+    if (pool.active.length > 0 && line.length === 0 && !isBusy) return this.#send(pool, request, context, nowMs);
+    line.push(
+      request,
+      context !== undefined && this.#routing === null ? (router.rank?.(context) ?? FIRST_COME) : FIRST_COME,
+    );
+    if (this.record !== null) this.record.waitMs[request]! -= nowMs;
+    return null;
+  }
+
+  /** Sends those that wait and may go now, in their order. @returns whether anybody went */
+  sweep(pool: Pool, nowMs: number, send: (request: number, worker: SimulatedWorker) => void): boolean {
+    const line = this.#lines[pool.role];
+    if (line.length === 0 || pool.active.length === 0) return false;
+    const router = this.#routers[pool.role];
+    let anybody = false;
+    let shutFor: Set<unknown> | null = null;
+    line.sweep((request) => {
+      const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
+      // A session that waits for its own worker does not hold up the others.
+      const lane = context === undefined ? null : (context.session ?? null);
+      if (shutFor?.has(lane)) return false;
+      if (context !== undefined && (router.isBusy?.(context) ?? false)) {
+        shutFor ??= new Set();
+        shutFor.add(lane);
+        return false;
+      }
+      anybody = true;
+      const { record } = this;
+      if (record !== null) record.waitMs[request]! += nowMs;
+      send(request, this.#send(pool, request, context, nowMs));
+      return true;
+    });
+    return anybody;
+  }
+
+  /** Requests that wait in either router. */
+  get waiting(): number {
+    return this.#lines.prefill.length + this.#lines.decode.length;
+  }
+
+  prefilled(role: RoleName, request: number): void {
+    if (this.#routing !== null) this.#routing.prefilled(role, request);
+    else if (this.#looksCloser) this.#routers[role].prefilled?.(request);
+  }
+
+  ended(role: RoleName, request: number, nowMs: number): void {
+    if (this.#routing !== null) this.#routing.ended(role, request);
+    else if (this.#looksCloser) this.#routers[role].ended?.(request, nowMs);
+  }
+
+  workerRemoved(role: RoleName, worker: number): void {
+    this.#ranksWith[role]?.delete(worker);
+    if (this.#routing !== null) this.#routing.workerRemoved(role, worker);
+    else this.#routers[role].workerRemoved?.(worker);
+  }
+
+  /** A change that routers are told of when the engine's pass has ended. */
+  noteCacheChange(engine: number, event: KvEvent): void {
+    const changes = this.#cacheChanges.get(engine);
+    if (changes === undefined) this.#cacheChanges.set(engine, [event]);
+    else changes.push(event);
+  }
+
+  passEnded(engine: number, worker: SimulatedWorker): void {
+    const changes = this.#cacheChanges.get(engine);
+    if (changes === undefined || changes.length === 0) return;
+    const index = kvRouterIn(this.#routers[worker.role])?.index;
+    for (const event of changes) {
+      if (this.#routing !== null) this.#routing.cacheChanged(worker.role, worker.id, event);
+      else if (index !== undefined && this.#isNews(worker, event)) index[event.kind](worker.id, [event.blockId]);
+    }
+    changes.length = 0;
+  }
+
+  /** A block counts as cached while any rank of the worker has it. */
+  #isNews({ role, id }: SimulatedWorker, { kind, blockId }: KvEvent): boolean {
+    const workers = this.#ranksWith[role];
+    if (workers === null) return true;
+    let blocks = workers.get(id);
+    if (blocks === undefined) {
+      blocks = new Map();
+      workers.set(id, blocks);
+    }
+    const ranks = (blocks.get(blockId) ?? 0) + (kind === "stored" ? 1 : -1);
+    if (ranks <= 0) blocks.delete(blockId);
+    else blocks.set(blockId, ranks);
+    return kind === "stored" ? ranks === 1 : ranks <= 0;
+  }
+
+  #send(pool: Pool, request: number, context: RouteContext | undefined, nowMs: number): SimulatedWorker {
+    if (this.#routing !== null) {
+      const { index, isl, blocks } = this.#request(pool, request);
+      return pool.active[this.#routing.choose(pool.role, { index, isl, blocks }, pool.activeIds, nowMs)]!;
+    }
+    const router = this.#routers[pool.role];
+    const place = router.choose(pool.outstanding, pool.active.length, context);
+    const worker = pool.active[place]!;
+    if (context === undefined) return worker;
+    router.routed?.(request, worker.id, context);
+    if (this.record !== null && pool.role === this.#computesPrompts) {
+      const { overlapBlocks, bestOverlapBlocks } = kvRouterIn(router)!.last!;
+      this.record.overlapBlocks[request] = overlapBlocks;
+      this.record.bestOverlapBlocks[request] = bestOverlapBlocks;
+    }
+    return worker;
+  }
+
+  #request(pool: Pool, request: number) {
+    const { blockSize } = pool.spec.engine;
+    const { isl, blockOffset, blockIds } = this.#columnsFor(pool.spec);
+    // Names may go on beyond the prompt, into its output.
+    const promptEnd = blockIds === null ? 0 : blockOffset![request]! + Math.floor(isl[request]! / blockSize);
+    const blocks = blockIds?.subarray(blockOffset![request], Math.min(promptEnd, blockOffset![request + 1]!)) ?? [];
+    return { index: request, isl: isl[request]!, blocks };
+  }
+
+  #context(pool: Pool, request: number, nowMs: number): RouteContext {
+    const { isl, blocks } = this.#request(pool, request);
+    const context: RouteContext = { workers: pool.activeIds, isl, blocks, nowMs };
+    const session = this.#sessions?.[request] ?? -1;
+    if (session >= 0) context.session = session;
+    if (this.#priorities !== undefined) {
+      context.priority = this.#priorities.headStart[request]!;
+      context.strictPriority = this.#priorities.tier[request]!;
+    }
+    return context;
+  }
+}
