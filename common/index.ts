@@ -33,6 +33,7 @@ export { type RandomStream, randomStream } from "./random.ts";
 export { isOwnHost, isOwnOrigin, type RequestOrigin } from "./request-origin.ts";
 export { mean, quantileSorted, standardDeviation } from "./statistics.ts";
 export { didYouMean, nearest } from "./suggest.ts";
+export { MAX_LINE_CHARS, matchingFiles, readTextLines, type UnreadableFile } from "./text-lines.ts";
 export { type Timer, TimerQueue } from "./timers.ts";
 export { formatDuration, parseBytes, parseBytesPerSecond, parseDurationMs } from "./units.ts";
 export { pollingWaker, threadWaker, type Waker, type WakerFactory } from "./waker.ts";

@@ -6,8 +6,8 @@ import { badTraffic } from "./errors.ts";
 import { mergeWorkloads } from "./merge.ts";
 import { rateCurve } from "./rate-curve.ts";
 import { asClosedLoop } from "./reshape.ts";
-import { readTraceFile } from "./trace.ts";
-import type { TraceOptions } from "./trace-reader.ts";
+import type { TraceOptions } from "./traces/options.ts";
+import { readTraceFile } from "./traces/read-trace.ts";
 import type { ClosedEntry, OpenEntry, TraceEntry, TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
 

@@ -42,7 +42,11 @@ export function edgesOf({ offset, parents, delayMs, onStart }: Dependencies): Ed
  * The session of every request, numbered by its first request: turns of a session, or requests that dependencies join
  * (an agent's run with its sub-agents). Length count.
  */
-export function families({ count, nextTurn, dependencies }: Workload): Int32Array {
+export function families({
+  count,
+  nextTurn,
+  dependencies,
+}: Pick<Workload, "count" | "nextTurn" | "dependencies">): Int32Array {
   const root = Int32Array.from({ length: count }, (_, i) => i);
   const find = (request: number): number => {
     let at = request;
@@ -174,8 +178,8 @@ export class FollowUps {
       const child = forward.children[at]!;
       readyMs[child] = Math.max(readyMs[child]!, nowMs + dependencies.delayMs[place]!);
       if (--missing[child]! > 0) continue;
-      const earliestMs = this.#workload.arrivalMs[child]!;
-      this.#ready(child, earliestMs > readyMs[child]! ? earliestMs : readyMs[child]!);
+      const ownMs = this.#workload.arrivalMs[child]!;
+      this.#ready(child, Number.isNaN(ownMs) ? readyMs[child]! : Math.max(ownMs, readyMs[child]!));
     }
   }
 }

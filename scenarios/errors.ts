@@ -28,12 +28,12 @@ export function traceOutOfOrder(
   where: string,
   timestampMs: number,
   previousMs: number,
-  previousLine: number,
+  previousWhere: string,
 ): UserError {
   return withHint(
     "SCENARIOS_TRACE_OUT_OF_ORDER",
     where,
-    `found timestamp ${timestampMs} after ${previousMs} (line ${previousLine}), expected timestamps that never fall`,
+    `found timestamp ${timestampMs} after ${previousMs} (line ${previousWhere.replace(/^.*:/, "")}), expected timestamps that never fall`,
     'sort the file by time: jq -s -c "sort_by(.timestamp)[]" FILE',
   );
 }

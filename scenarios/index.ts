@@ -25,9 +25,9 @@ export {
 } from "./parse-scenario.ts";
 export { asClosedLoop, atTimes, firstSessions } from "./reshape.ts";
 export { sessionNumbers } from "./sessions.ts";
-export { parseTrace, readTraceFile } from "./trace.ts";
-export type { TraceOptions } from "./trace-reader.ts";
-export { type LengthSummary, summarizeWorkload, type WorkloadSummary } from "./trace-summary.ts";
-export { traceBlockTokens, traceLines } from "./trace-writer.ts";
+export { TRACE_FORMATS, type TraceFormat, type TraceOptions } from "./traces/options.ts";
+export { parseTrace, readTraceFile } from "./traces/read-trace.ts";
+export { type LengthSummary, summarizeWorkload, type WorkloadSummary } from "./traces/summary.ts";
+export { traceBlockTokens, traceLines } from "./traces/trace-lines.ts";
 export type * from "./traffic.ts";
 export type * from "./workload.ts";

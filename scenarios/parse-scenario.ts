@@ -11,7 +11,7 @@ import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
 import { opaquePlanner, scenarioSchema } from "./format/scenario.ts";
 import { trafficEntrySchema } from "./format/traffic.ts";
 import { type Override, withOverrides } from "./overrides.ts";
-import type { TraceOptions } from "./trace-reader.ts";
+import type { TraceOptions } from "./traces/options.ts";
 import type { TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
 import { readYaml } from "./yaml-source.ts";

@@ -1,4 +1,4 @@
-import type { TraceOptions } from "./trace-reader.ts";
+import type { TraceOptions } from "./traces/options.ts";
 
 /** How the request rate goes over the time of an entry; rates in requests/s, times in ms from the entry's start. */
 export type RateShape =

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { TraceOptions } from "../trace-reader.ts";
+import { TRACE_FORMATS, type TraceOptions } from "../traces/options.ts";
 import type { Arrivals, RateShape, TrafficEntry } from "../traffic.ts";
 import { checkContent, contentShape, toContent } from "./content.ts";
 import { duration, exactlyOne, ONE_KEY, positive, positiveDuration, rate, share, tokens } from "./values.ts";
@@ -202,13 +202,20 @@ const closedLoop = z
 
 const trace = z
   .strictObject({
-    file: z.string().min(1).meta({ description: "Mooncake JSONL, relative to the scenario's file" }),
+    file: z.string().min(1).meta({
+      description:
+        "A trace (JSONL, plain or gzip) or a pattern such as traces/*.jsonl.gz, relative to the scenario's file",
+    }),
+    format: z
+      .enum(TRACE_FORMATS)
+      .optional()
+      .meta({ description: "By default as the first line looks; mooncake-delta has to be said" }),
     blockSize: z
       .int()
       .min(1)
       .max(65_536)
       .optional()
-      .meta({ description: "Tokens a hash id stands for; 512 by default" }),
+      .meta({ description: "Tokens a hash id stands for; by default what the trace says, else 512" }),
     speedup: positive.optional().meta({ description: "Divides arrival times" }),
     from: duration("Slice of the trace's own time").optional(),
     to: positiveDuration("End of the slice").optional(),
@@ -230,6 +237,7 @@ const trace = z
   })
   .transform((written): TrafficEntry => {
     const options: TraceOptions = {
+      ...(written.format === undefined ? {} : { format: written.format }),
       ...(written.blockSize === undefined ? {} : { blockTokens: written.blockSize }),
       ...(written.speedup === undefined ? {} : { speedup: written.speedup }),
       ...(written.from === undefined ? {} : { fromMs: written.from }),

@@ -158,6 +158,9 @@ export class SequenceBlocks {
       store.flags[request]! &= ~Flag.promised;
     }
     const full = this.#caching ? Math.floor(filledTokens / this.#blockSize) : 0;
+    // What was generated under a name is found from now on: who repeats it comes after this end.
+    const named = Math.min(full, store.sharedBlocks(request));
+    for (let index = store.recordCount(request); index < named; index++) this.#fillFindable(request, index);
     if (keepFindable) this.#recordUpTo(request, full);
     const recorded = store.recordCount(request);
     const anonymousFull = Math.max(0, full - recorded);

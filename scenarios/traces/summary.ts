@@ -1,5 +1,5 @@
 import { mean, quantileSorted } from "#common";
-import type { Workload } from "./workload.ts";
+import type { Workload } from "../workload.ts";
 
 export interface LengthSummary {
   mean: number;
@@ -85,11 +85,12 @@ function reuse(
   for (let request = 0; request < workload.count; request++) {
     const isl = workload.isl[request]!;
     const from = prompts.offset[request]!;
-    const to = prompts.offset[request + 1]!;
+    const end = prompts.offset[request + 1]!;
+    const to = Math.min(end, from + Math.ceil(isl / prompts.blockTokens));
     let hits = from;
     while (hits < to && seen.has(prompts.ids[hits]!)) hits++;
     found += Math.min(isl, (hits - from) * prompts.blockTokens);
-    for (let i = hits; i < to; i++) seen.add(prompts.ids[i]!);
+    for (let i = hits; i < end; i++) seen.add(prompts.ids[i]!);
     named += Math.min(isl, (to - from) * prompts.blockTokens);
     total += isl;
   }

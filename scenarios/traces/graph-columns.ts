@@ -1,0 +1,85 @@
+import { dependenciesOf, type Edge, families } from "../dependencies.ts";
+import { traceEmpty } from "../errors.ts";
+import type { Workload } from "../workload.ts";
+import { arrivalsOf } from "./arrivals-of-trace.ts";
+import type { TraceOptions } from "./options.ts";
+import { TraceColumns } from "./trace-columns.ts";
+
+/** A request of a trace with dependencies. */
+export interface GraphRow {
+  /** The earliest time it may start, ms; NaN: none of its own. */
+  timestampMs: number;
+  isl: number;
+  osl: number;
+  hashIds: readonly number[];
+  label: string;
+  where: string;
+}
+
+/**
+ * A workload of requests that wait for each other; first requests arrive by their times. A slice takes whole sessions, by the time of
+ * their first request. @param edges between places in `rows`, without circles
+ */
+export function graphWorkload(
+  file: string,
+  rows: readonly GraphRow[],
+  edges: readonly Edge[],
+  blockTokens: number,
+  options: TraceOptions,
+): Workload {
+  const kept = slice(rows, edges, options);
+  if (kept.size === 0) throw traceEmpty(file, rows.length);
+  const columns = new TraceColumns(blockTokens, options.maxIsl);
+  const place = new Map<number, number>();
+  rows.forEach((row, i) => {
+    if (kept.has(i)) place.set(i, columns.append(row, row.where));
+  });
+  const inside: Edge[] = [];
+  for (const edge of edges) {
+    const child = place.get(edge.child);
+    if (child !== undefined) inside.push({ ...edge, child, parent: place.get(edge.parent)! });
+  }
+  const dependencies = dependenciesOf(inside, columns.count);
+  const timesMs = columns.timestampMs.toArray();
+  const roots = Array.from(timesMs.keys()).filter((i) => dependencies.offset[i] === dependencies.offset[i + 1]);
+  const openHeads = Int32Array.from(roots.sort((a, b) => timesMs[a]! - timesMs[b]! || a - b));
+  const firstMs = rows.reduce((least, row) => Math.min(least, rowTime(row)), Number.POSITIVE_INFINITY);
+  return {
+    count: columns.count,
+    isl: columns.isl.toArray(),
+    osl: columns.osl.toArray(),
+    ...arrivalsOf(timesMs, openHeads, firstMs, options),
+    closedLoops: [],
+    nextTurn: null,
+    thinkMs: null,
+    turnIndex: null,
+    ...(inside.length === 0 ? {} : { dependencies }),
+    sessionIds: columns.labels.some((label) => label !== "") ? columns.labels : null,
+    prompts: columns.prompts(),
+  };
+}
+
+function rowTime({ timestampMs }: GraphRow): number {
+  return Number.isNaN(timestampMs) ? Number.POSITIVE_INFINITY : timestampMs;
+}
+
+/** Places of the rows that the slice takes. */
+function slice(rows: readonly GraphRow[], edges: readonly Edge[], options: TraceOptions): Set<number> {
+  const all = { count: rows.length, nextTurn: null, dependencies: dependenciesOf(edges, rows.length) };
+  const family = families(all);
+  const startMs = new Map<number, number>();
+  rows.forEach((row, i) => {
+    startMs.set(family[i]!, Math.min(startMs.get(family[i]!) ?? Number.POSITIVE_INFINITY, rowTime(row)));
+  });
+  const firstMs = Math.min(...startMs.values(), Number.POSITIVE_INFINITY);
+  const { fromMs = 0, toMs = Number.POSITIVE_INFINITY, skipRequests = 0, maxRequests } = options;
+  const inTime = [...startMs].filter(([, atMs]) => atMs - firstMs >= fromMs && atMs - firstMs < toMs);
+  const end = maxRequests === undefined ? undefined : skipRequests + maxRequests;
+  const sessions = new Set(
+    inTime
+      .sort(([a, aMs], [b, bMs]) => aMs - bMs || a - b)
+      .slice(skipRequests, end)
+      .map(([first]) => first),
+  );
+  return new Set([...rows.keys()].filter((i) => sessions.has(family[i]!)));
+}
