@@ -95,7 +95,7 @@ export class MooncakeReader implements RowReader {
     const index = this.#append(row, where);
     this.#nextTurn.set(before, index);
     this.#turnIndex.push(this.#turnIndex.at(before) + 1);
-    this.#thinkMs.push(row.delayMs ?? (apartMs > 0 ? apartMs : 0));
+    this.#thinkMs.push(row.delayMs ?? (Number.isNaN(apartMs) ? 0 : Math.max(0, apartMs)));
     this.#multiTurn = true;
   }
 

@@ -1,11 +1,12 @@
 import { styleText } from "node:util";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { formatDuration, parseDurationMs, UserError } from "#common";
-import { readTraceFile, summarizeWorkload, type WorkloadSummary } from "#scenarios";
+import { readTraceFile, summarizeWorkload, TRACE_FORMATS, type TraceFormat, type WorkloadSummary } from "#scenarios";
 import { numberArgument } from "./number-argument.ts";
 
 interface InspectFlags {
-  blockSize: number;
+  blockSize?: number;
+  format?: TraceFormat;
   from?: number;
   to?: number;
   json?: true;
@@ -24,8 +25,13 @@ function durationArgument(text: string): number {
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("rates, lengths, sessions and shared prefixes of a trace")
-    .argument("<file>", "Mooncake trace (JSONL)")
-    .option("--block-size <tokens>", "tokens of a hash id", numberArgument(1, true), 512)
+    .argument("<file>", "trace (JSONL, plain or gzip), or a pattern")
+    .option(
+      "--block-size <tokens>",
+      "tokens of a hash id (default: what the trace says, or 512)",
+      numberArgument(1, true),
+    )
+    .addOption(new Option("--format <format>", "default: as the first line looks").choices(TRACE_FORMATS))
     .option("--from <time>", "begin at this time of the trace, such as 10m", durationArgument)
     .option("--to <time>", "end at this time of the trace", durationArgument)
     .option("--json", "print one JSON document")
@@ -37,7 +43,8 @@ Example:
     )
     .action((file: string, flags: InspectFlags) => {
       const workload = readTraceFile(file, {
-        blockTokens: flags.blockSize,
+        ...(flags.blockSize === undefined ? {} : { blockTokens: flags.blockSize }),
+        ...(flags.format === undefined ? {} : { format: flags.format }),
         ...(flags.from === undefined ? {} : { fromMs: flags.from }),
         ...(flags.to === undefined ? {} : { toMs: flags.to }),
       });
