@@ -15,6 +15,17 @@ const durationText = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** A duration that may be 0. */
+const waitText = z.string().transform((text, context) => {
+  try {
+    return parseDurationMs(text);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    context.issues.push({ code: "custom", message: error.message, input: text });
+  }
+  return z.NEVER;
+});
+
 function duration(fallback: string, description: string) {
   return durationText.prefault(fallback).describe(description);
 }
@@ -178,11 +189,66 @@ const noneSchema = z.strictObject({
   interval: duration("5s", "Time between looks"),
 });
 
+const minWorkersSchema = z
+  .union([
+    workers.transform((count) => ({ prefill: count, decode: count })),
+    z.strictObject({ prefill: workers.default(1), decode: workers.default(1) }),
+  ])
+  .prefault(1);
+const above = z.number().positive();
+const autoscalerFields = {
+  interval: duration("15s", "Time between syncs; Kubernetes' controller manager has 15 s"),
+  maxGpus: gpus.optional().describe("GPUs over all workers, draining ones included; absent: no limit"),
+  tolerance: z.number().min(0).max(1).default(0.1).describe("Share by which a metric may be off its target, 0..1"),
+  scaleUpStabilization: waitText.prefault("0s").describe("The least wish of so long counts upwards"),
+  scaleDownStabilization: waitText.prefault("5m").describe("The largest wish of so long counts downwards"),
+};
+
+const hpaTargets = z
+  .strictObject({
+    requestRate: above.optional().describe("Requests per second and worker"),
+    concurrency: above.optional().describe("Requests per worker: waiting prompts (prefill), the batch (decode)"),
+  })
+  .refine((targets) => Object.values(targets).some((target) => target !== undefined), "expected at least one target");
+
+const hpaSchema = z.strictObject({
+  strategy: z.literal("hpa"),
+  ...autoscalerFields,
+  minWorkers: minWorkersSchema.describe("Workers of each role that always remain, one at least"),
+  prefill: hpaTargets.optional().describe("What prefill workers are scaled by; absent: they stay"),
+  decode: z
+    .strictObject({
+      requestRate: above.optional().describe("Requests per second and worker"),
+      concurrency: above.optional().describe("Requests in a worker's batch"),
+      kvPercent: z.number().positive().max(100).optional().describe("Share of the KV cache in use, %"),
+    })
+    .refine((targets) => Object.values(targets).some((target) => target !== undefined), "expected at least one target")
+    .describe("What decode (or aggregated) workers are scaled by; of several the largest wish counts"),
+});
+
+const kedaTrigger = (what: string) =>
+  z.strictObject({
+    queueLength: above.describe(`${what} per worker`),
+    activation: z.number().min(0).default(0).describe("The role is active while its queue is longer than this"),
+  });
+
+const kedaSchema = z.strictObject({
+  strategy: z.literal("keda"),
+  ...autoscalerFields,
+  minWorkers: minWorkersSchema.describe("Workers of each role that always remain; 0: none after the cooldown period"),
+  pollingInterval: duration("30s", "Time between looks at whether a role without workers is wanted"),
+  cooldownPeriod: duration("5m", "With minWorkers 0: how long a role must have been inactive"),
+  prefill: kedaTrigger("Waiting prompts").optional().describe("Absent: prefill workers stay"),
+  decode: kedaTrigger("Requests in work").describe("Of decode (or aggregated) workers"),
+});
+
 /** A scenario's `planner:` section. Durations are strings; the output has them in ms. */
 export const plannerConfigSchema = z.discriminatedUnion("strategy", [
   defaultSchema,
   slaCompatSchema,
   loadCompatSchema,
+  hpaSchema,
+  kedaSchema,
   staticSchema,
   noneSchema,
 ]);

@@ -1,4 +1,6 @@
 import type { Surface, SurfaceFamily } from "#profiles";
+import { hpaStrategy } from "./autoscalers/hpa.ts";
+import { kedaStrategy } from "./autoscalers/keda.ts";
 import type { PlannerConfig } from "./config.ts";
 import { defaultStrategy } from "./default-strategy.ts";
 import { budgetTooSmall, unsupportedMode } from "./errors.ts";
@@ -49,11 +51,41 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
     }
     case "load-compat":
       return createLoadCompat(config, context, surface);
+    case "hpa": {
+      const options = autoscalerOptions(config, context);
+      return hpaStrategy(
+        { ...options, targets: { prefill: config.prefill ?? {}, decode: config.decode } },
+        context,
+        surface.maxKvTokens,
+      );
+    }
+    case "keda": {
+      const { pollingInterval: pollingMs, cooldownPeriod: cooldownMs, prefill, decode } = config;
+      const options = autoscalerOptions(config, context);
+      return kedaStrategy({ ...options, pollingMs, cooldownMs, triggers: { prefill, decode } }, context);
+    }
     case "static":
       return staticStrategy(intervalMs, { prefill: config.prefill, decode: config.decode });
     case "none":
       return noneStrategy(intervalMs);
   }
+}
+
+function autoscalerOptions(config: PlannerConfig & { strategy: "hpa" | "keda" }, context: PlannerContext) {
+  const roles = rolesOf(context.mode);
+  const limits = resourceLimits({ maxGpus: config.maxGpus }, context.gpusPerWorker);
+  const least = { prefill: 0, decode: 0 };
+  for (const role of roles) least[role] = Math.max(1, config.minWorkers[role]);
+  const tooSmall = exceeded(limits, roles, least);
+  if (tooSmall !== undefined) throw budgetTooSmall(tooSmall, usage(tooSmall, roles, least));
+  return {
+    intervalMs: config.interval,
+    limits,
+    minWorkers: config.minWorkers,
+    tolerance: config.tolerance,
+    upStabilizationMs: config.scaleUpStabilization,
+    downStabilizationMs: config.scaleDownStabilization,
+  };
 }
 
 function defaultLimits(config: PlannerConfig & { strategy: "default" }, context: PlannerContext): ResourceLimit[] {

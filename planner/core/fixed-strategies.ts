@@ -1,3 +1,4 @@
+import { knownRate } from "./known-rate.ts";
 import type { Decision, Observation, Planner, Targets } from "./types.ts";
 
 /** Keeps a fixed number of workers per role, and brings it back where it was changed. */
@@ -38,14 +39,13 @@ function fixedStrategy(
     strategy,
     intervalMs,
     tick(observation: Observation): Decision {
-      const { startedRequests, windowMs } = observation;
       return {
         tick: tick++,
         atMs: observation.nowMs,
         strategy,
         targets: targets(observation),
         workers: observation.workers,
-        observedRate: startedRequests === null || windowMs <= 0 ? null : (startedRequests / windowMs) * 1000,
+        observedRate: knownRate(observation),
         forecast: null,
         values: {},
         clamps: [],

@@ -67,6 +67,9 @@ function ofStrategy(planner: PlannerConfig, mode: Mode, refuse: Refuse): Setting
         static_prefill_replicas: planner.prefill,
         static_decode_replicas: planner.decode,
       };
+    case "hpa":
+    case "keda":
+      throw refuse("strategy", "the planner's service has no such strategy: a cluster has its own autoscalers");
     case "none":
       return { strategy, load_adjustment_interval_seconds: planner.interval / 1000 };
   }

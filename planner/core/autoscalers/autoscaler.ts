@@ -1,0 +1,112 @@
+import { WHILE_DRAINING, withinBudget } from "../budget.ts";
+import { knownRate } from "../known-rate.ts";
+import type { ResourceLimit } from "../limits.ts";
+import { rolesOf } from "../roles.ts";
+import type { Decision, Observation, Planner, PlannerContext, Reason, Role, Targets } from "../types.ts";
+import { HpaPace } from "./hpa-behavior.ts";
+import { type HpaMetric, wantedByAll } from "./hpa-metrics.ts";
+
+export interface AutoscalerOptions {
+  strategy: string;
+  intervalMs: number;
+  limits: readonly ResourceLimit[];
+  minWorkers: Targets;
+  tolerance: number;
+  upStabilizationMs: number;
+  downStabilizationMs: number;
+  /** What a role is scaled by; none: it stays as it is. */
+  metricsOf: (role: Role, observation: Observation) => HpaMetric[];
+  /** Has the last word on a role: whether it is to go to zero, or to come back. */
+  activation?: (role: Role, observation: Observation, metrics: readonly HpaMetric[], wanted: number) => number;
+}
+
+/**
+ * A horizontal pod autoscaler for each role, apart from each other as Kubernetes has them; what they want together stays within the
+ * limits.
+ */
+export function autoscaler(options: AutoscalerOptions, context: PlannerContext): Planner {
+  const { strategy, intervalMs, limits, minWorkers, tolerance, metricsOf, activation } = options;
+  const roles = rolesOf(context.mode);
+  const paces = { prefill: new HpaPace(options), decode: new HpaPace(options) };
+  let tick = 0;
+
+  function wishOf(
+    role: Role,
+    observation: Observation,
+    current: number,
+    values: Record<string, number>,
+  ): number | null {
+    const metrics = metricsOf(role, observation);
+    for (const metric of metrics) noteMetric(values, role, metric);
+    if (current === 0) return activation?.(role, observation, metrics, 0) ?? null;
+    const asked = wantedByAll(metrics, current, tolerance);
+    if (asked === null) return null;
+    const least = Math.max(1, minWorkers[role]);
+    const paced = Math.max(least, paces[role].next(Math.max(least, asked), current, observation.nowMs));
+    return activation?.(role, observation, metrics, paced) ?? paced;
+  }
+
+  return {
+    strategy,
+    intervalMs,
+    tick(observation): Decision {
+      const { nowMs, workers } = observation;
+      const values: Record<string, number> = {};
+      const reasons: Reason[] = [];
+      const current = { prefill: 0, decode: 0 };
+      const wanted = { prefill: 0, decode: 0 };
+      let isKnown = false;
+      for (const role of roles) {
+        current[role] = workers[role].active + workers[role].starting;
+        const wish = wishOf(role, observation, current[role], values);
+        wanted[role] = wish ?? current[role];
+        if (wish === null) reasons.push({ code: "no-data", role, text: "its metrics are not known: it stays" });
+        else isKnown = true;
+      }
+      const minimum = { prefill: 0, decode: 0 };
+      for (const role of roles) minimum[role] = Math.min(minWorkers[role], wanted[role]);
+      const { targets, clamps } = withinBudget({ wanted, minimum, workers, limits, roles });
+      for (const role of roles) {
+        paces[role].changed(current[role], targets[role], nowMs);
+        if (targets[role] === current[role]) continue;
+        const code = targets[role] > current[role] ? "scale-up" : "scale-down";
+        reasons.push({ code, role, text: `${current[role]} → ${targets[role]}: ${saidOf(role, values)}` });
+      }
+      for (const { name, role, from, to } of clamps) {
+        const code = name.endsWith(WHILE_DRAINING) ? "budget-draining" : "budget";
+        reasons.push({ code, role, text: `${name}: ${to} in place of ${from}` });
+      }
+      return {
+        tick: tick++,
+        atMs: nowMs,
+        strategy,
+        targets: isKnown ? targets : null,
+        workers,
+        observedRate: knownRate(observation),
+        forecast: null,
+        values,
+        clamps,
+        reasons,
+      };
+    },
+  };
+}
+
+function noteMetric(values: Record<string, number>, role: Role, metric: HpaMetric): void {
+  const { name, target } = metric;
+  const title = `${role}${name[0]!.toUpperCase()}${name.slice(1)}`;
+  values[`${title}Target`] = target;
+  if (metric.kind === "total") {
+    if (metric.total !== null) values[title] = metric.total;
+    return;
+  }
+  const known = metric.values.filter((value) => value !== null);
+  if (known.length > 0) values[title] = known.reduce((sum, value) => sum + value, 0) / known.length;
+}
+
+function saidOf(role: Role, values: Record<string, number>): string {
+  return Object.entries(values)
+    .filter(([name]) => name.startsWith(role) && !name.endsWith("Target"))
+    .map(([name, value]) => `${name} ${Number(value.toPrecision(3))} for a target of ${values[`${name}Target`]}`)
+    .join(", ");
+}
