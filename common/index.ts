@@ -1,4 +1,5 @@
 export { writeChunksAtomically, writeFileAtomically } from "./atomic-file.ts";
+export { BackOff } from "./back-off.ts";
 export { BearerTokens } from "./bearer-tokens.ts";
 export { type StdRng, stdRng } from "./chacha.ts";
 export { type Clock, wallClock } from "./clock.ts";

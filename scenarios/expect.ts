@@ -127,7 +127,9 @@ function timeName(ms: number): string {
 
 function show(expectation: Expectation, value: number, atMs: number | undefined): string {
   if (Number.isNaN(value)) return "not measured";
-  if (expectation.kind === "metric" && expectation.name.includes(".")) return formatDuration(value);
+  if (expectation.kind === "metric" && (expectation.name.includes(".") || expectation.name === "recoversWithin")) {
+    return value === Number.POSITIVE_INFINITY ? "never" : formatDuration(value);
+  }
   const count = String(Number(value.toPrecision(6)));
   return atMs === undefined ? count : `${count} at ${timeName(atMs)}`;
 }

@@ -7,10 +7,19 @@ export {
   type Expectation,
   type MeasuredValues,
 } from "./expect.ts";
+export {
+  type ClientBehaviour,
+  type Fault,
+  type FaultKind,
+  faultEndMs,
+  faultText,
+  type PoolName,
+  roleOf,
+  type WorkerName,
+} from "./faults.ts";
 export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { EngineOverrides, EstimatedEngine, TimingChoice } from "./format/engine.ts";
-export type { Fault, WorkerName } from "./format/faults.ts";
 export type { RouterChoice } from "./format/router.ts";
 export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";

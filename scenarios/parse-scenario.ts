@@ -5,8 +5,9 @@ import { type Path, parsePath, schemaProblems, UserError, type YamlSource } from
 import { buildWorkload } from "./build-workload.ts";
 import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";
 import type { Expectation } from "./expect.ts";
+import type { ClientBehaviour, Fault } from "./faults.ts";
+import { contradictions } from "./format/contradictions.ts";
 import type { Deployment } from "./format/deployment.ts";
-import type { Fault } from "./format/faults.ts";
 import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
 import { opaquePlanner, scenarioSchema } from "./format/scenario.ts";
 import { trafficEntrySchema } from "./format/traffic.ts";
@@ -29,6 +30,8 @@ export interface Scenario<Planner = unknown> {
   /** What the planner's schema made of `planner:`; null where there is none and the workers stay. */
   planner: Planner | null;
   traffic: TrafficEntry[];
+  /** What clients do without an answer; null: they wait for ever and try once. */
+  clients: ClientBehaviour | null;
   faults: Fault[];
   expect: Expectation[];
   /** The run stops here even if requests are left, ms; null: no limit. */
@@ -58,6 +61,8 @@ export function parseScenario<Planner = unknown>(
   options: ScenarioOptions<Planner> = {},
 ): Scenario<Planner> {
   const { source, data: written } = read(text, file, schemaFor(options.plannerSchema), options.set);
+  const wrong = contradictions(written).map(({ path, message }) => ({ where: source.locate(path), message }));
+  if (wrong.length > 0) throw scenarioInvalid(wrong.slice(0, MAX_SHOWN), Math.max(0, wrong.length - MAX_SHOWN));
   return {
     file,
     name: written.name ?? basename(file).replace(/\.ya?ml$/, ""),
@@ -67,6 +72,7 @@ export function parseScenario<Planner = unknown>(
     sla: { ttftMs: written.sla.ttft, itlMs: written.sla.itl },
     planner: (written.planner as Planner | undefined) ?? null,
     traffic: written.traffic.map((entry) => resolveTraffic(entry, file)),
+    clients: written.clients ?? null,
     faults: written.faults,
     expect: written.expect,
     endMs: written.limits.duration ?? null,

@@ -11,7 +11,8 @@ export function contentId(columns: RequestColumns, request: number, blockIndex: 
     const at = columns.blockOffset[request]! + blockIndex;
     if (at < columns.blockOffset[request + 1]!) return columns.blockIds[at]!;
   }
-  return uniqueContentId(request, blockIndex);
+  const { attempt } = columns;
+  return uniqueContentId(attempt === undefined ? request : request + attempt[request]! * attempt.length, blockIndex);
 }
 
 /** Columns read request by request. */

@@ -97,6 +97,8 @@ export interface RequestColumns {
   osl: Int32Array;
   blockOffset: Int32Array | null;
   blockIds: Int32Array | null;
+  /** How often each request has come before: what it generates is another text each time. Absent: nobody comes twice. */
+  attempt?: Uint16Array;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { wallClock } from "#common";
 import type { EngineRole } from "#mocker/engine";
 import type { WorkerCard } from "#mocker/protocol";
-import { createRouter, kvRouterIn, type Router, type RouterSettings } from "#mocker/router";
+import { createRouter, FRONTEND_MAX_ATTEMPTS, kvRouterIn, type Router, type RouterSettings } from "#mocker/router";
 import { builtinTokenizer } from "#mocker/text";
 import { FileDiscovery } from "./discovery/file.ts";
 import { ManualDiscovery } from "./discovery/manual.ts";
@@ -30,7 +30,7 @@ export const DEFAULT_LIMITS: Readonly<FrontendLimits> = {
   maxBodyBytes: 16 << 20,
   requestTimeoutMs: 60_000,
   workerTimeoutMs: 600_000,
-  maxAttempts: 4,
+  maxAttempts: FRONTEND_MAX_ATTEMPTS,
 };
 const CONNECT_TIMEOUT_MS = 3000;
 const HEALTH_INTERVAL_MS = 5000;

@@ -1,3 +1,4 @@
+export { FRONTEND_MAX_ATTEMPTS } from "./attempts.ts";
 export {
   createRouter,
   kvRouterIn,

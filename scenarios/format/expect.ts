@@ -8,6 +8,10 @@ const COUNTS = {
   requests: "Requests that were sent",
   completed: "Requests that were answered in full",
   errors: "Requests that were rejected or failed",
+  rejected: "Requests that were refused because they can never be served",
+  failed: "Requests that broke off, or that everybody gave up on",
+  retried: "Requests that were given to workers more than once",
+  attempts: "Times that requests were given to workers, first times and retries",
   unfinished: "Requests without an end when the run ended",
   preemptions: "Times a sequence had to yield its KV blocks",
   scaleEvents: "Changes of a role's wanted workers",
@@ -43,12 +47,12 @@ interface Condition {
   text: string;
 }
 
-/** `">= 0.98"`, `0`, or a list of such, all of which must hold. */
-function conditions(description: string, parse: (text: string) => number, example: string) {
+/** `">= 0.98"`, `0` (which is `== 0`, or `bare` 0), or a list of such, all of which must hold. */
+function conditions(description: string, parse: (text: string) => number, example: string, bare: Comparator = "==") {
   const one = z
     .union([z.string(), z.number()], { error: `expected a condition such as ${example}` })
     .transform((written, context): Condition => {
-      const [, sign = "==", operand = ""] = CONDITION.exec(String(written)) ?? [];
+      const [, sign = bare, operand = ""] = CONDITION.exec(String(written)) ?? [];
       const comparator = (sign === "=" ? "==" : sign) as Comparator;
       try {
         const value = parse(operand);
@@ -74,6 +78,13 @@ function parseNumber(text: string): number {
 
 const numeric = (description: string) => conditions(description, parseNumber, '">= 0.98"');
 const time = (description: string) => conditions(description, (text) => parseDurationMs(text), '"<= 200ms"');
+
+const recovery = conditions(
+  "Time from a fault until requests keep the SLA again, the longest of all faults",
+  (text) => parseDurationMs(text),
+  "60s",
+  "<=",
+);
 
 type Numeric = ReturnType<typeof numeric>;
 
@@ -133,6 +144,7 @@ export const expectSchema = z
     ...(Object.fromEntries(
       Object.entries(LATENCIES).map(([name, text]) => [name, latency.optional().meta({ description: text })]),
     ) as Record<keyof typeof LATENCIES, z.ZodOptional<typeof latency>>),
+    recoversWithin: recovery,
     replicas: replicas
       .optional()
       .meta({ description: "Workers over time: at a time, at all times until one, or by one" }),
@@ -148,6 +160,9 @@ export const expectSchema = z
           made.push({ kind: "metric", name: `${group}.${statistic}`, path: [group, statistic], ...condition });
         }
       }
+    }
+    for (const condition of written.recoversWithin ?? []) {
+      made.push({ kind: "metric", name: "recoversWithin", path: ["recoversWithin"], ...condition });
     }
     for (const [i, row] of (written.replicas ?? []).entries()) {
       for (const key of ["prefill", "decode", "agg"] as const) {

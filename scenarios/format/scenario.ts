@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clientsSchema } from "./clients.ts";
 import { deploymentSchema } from "./deployment.ts";
 import { expectSchema } from "./expect.ts";
 import { faultSchema } from "./faults.ts";
@@ -41,6 +42,9 @@ export function scenarioSchema(plannerSchema: z.ZodType<unknown>) {
       .min(1)
       .max(1000)
       .meta({ description: "What arrives; entries overlay each other" }),
+    clients: clientsSchema
+      .optional()
+      .meta({ description: "What clients do without an answer; by default they wait for ever and try once" }),
     faults: z.array(faultSchema).max(10_000).default([]).meta({ description: "What goes wrong" }),
     expect: expectSchema.prefault({}).meta({ description: "What must hold; the run fails where it does not" }),
     limits: z

@@ -54,3 +54,13 @@ export function frontendUnreachable(where: string, why: string): UserError {
     exitCode: 1,
   });
 }
+
+/** A scenario asks for something that goes wrong in virtual time alone. */
+export function faultNotLive(where: string, kind: string, hint: string): UserError {
+  return new UserError({
+    code: "LIVE_FAULT_UNSUPPORTED",
+    where,
+    message: `${kind} can't be played live`,
+    hint,
+  });
+}

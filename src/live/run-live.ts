@@ -9,6 +9,7 @@ import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { type DeploymentReport, LIVE_MODEL, LiveDeployment, type ProcessLag } from "./deployment.ts";
 import { interrupted } from "./errors.ts";
+import { checkFaults } from "./faults/check.ts";
 import { LagWatch } from "./lag.ts";
 import { PlannerLoop } from "./planner-loop.ts";
 import { TimelineSampler } from "./timeline-sampler.ts";
@@ -57,6 +58,7 @@ export interface LiveRun {
  */
 export async function runLive(rehearsal: Rehearsal, options: LiveRunOptions = {}): Promise<LiveRun> {
   const { timeScale = 1, processes = 1 } = options;
+  checkFaults(rehearsal.scenario);
   const failure = new AbortController();
   const signal = options.signal === undefined ? failure.signal : AbortSignal.any([options.signal, failure.signal]);
   const deployment = await LiveDeployment.start({

@@ -3,6 +3,7 @@ import type { Expectation } from "#scenarios";
 import { loadRecord, resolveModel, runLoad } from "#src/loadgen";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
+import { checkNoFaults } from "./faults/check.ts";
 import { type LiveRun, type LiveRunOptions, realLateness } from "./run-live.ts";
 
 export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
@@ -16,12 +17,13 @@ export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
 /**
  * A scenario's traffic sent to a server that is there. What happens behind it is its own business: no workers are started, no
  * planner runs.
- * @throws UserError LOADGEN_…
+ * @throws UserError LIVE_FAULT_UNSUPPORTED, LOADGEN_…
  */
 export async function runAtUrl(
-  { simulation, workload, labelled }: Rehearsal,
+  { scenario, simulation, workload, labelled }: Rehearsal,
   options: UrlRunOptions,
 ): Promise<Pick<LiveRun, "record" | "timeScale" | "warnings"> & { lag: Pick<LiveRun["lag"], "generator"> }> {
+  checkNoFaults(scenario);
   const { url, apiKey, timeScale = 1, signal, onProgress, endpoint = "chat" } = options;
   const server = { url, endpoint, ...(apiKey === undefined ? {} : { apiKey }) };
   const load = await runLoad({

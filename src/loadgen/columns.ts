@@ -25,6 +25,7 @@ export function loadColumns(count: number, shared: boolean): LoadColumns {
       lastTokenMs: times(),
       cachedTokens: integers(),
       preemptions: integers(),
+      attempts: integers(1),
       prefillWorker: integers(-1),
       decodeWorker: integers(-1),
       status: new Uint8Array(bytes(count)).fill(RequestStatus.unfinished),

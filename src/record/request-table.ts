@@ -1,7 +1,7 @@
 import type { RequestTable } from "./types.ts";
 import { RequestStatus } from "./types.ts";
 
-/** An empty table for `count` requests: times NaN, workers −1, all unfinished. */
+/** An empty table for `count` requests: times NaN, workers −1, one attempt each, all unfinished. */
 export function requestTable(count: number): RequestTable {
   const times = () => new Float64Array(count).fill(Number.NaN);
   return {
@@ -16,6 +16,7 @@ export function requestTable(count: number): RequestTable {
     lastTokenMs: times(),
     cachedTokens: new Int32Array(count),
     preemptions: new Int32Array(count),
+    attempts: new Int32Array(count).fill(1),
     prefillWorker: new Int32Array(count).fill(-1),
     decodeWorker: new Int32Array(count).fill(-1),
     status: new Uint8Array(count).fill(RequestStatus.unfinished),

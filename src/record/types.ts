@@ -19,6 +19,8 @@ export interface RequestTable {
   cachedTokens: Int32Array;
   /** Times the request was preempted and recomputed. */
   preemptions: Int32Array;
+  /** Times the request was given to workers: 1, and one more for each retry, by the frontend or by its client. */
+  attempts: Int32Array;
   /** Worker ids; −1 where there is none. An aggregated worker is a decode worker. */
   prefillWorker: Int32Array;
   decodeWorker: Int32Array;
@@ -44,6 +46,27 @@ export interface ScalingEvent {
   from: number;
   to: number;
   reason: string;
+}
+
+/** Something that went wrong on purpose, and what it came to. */
+export interface FaultRecord {
+  atMs: number;
+  /** When it was over, ms; null: it lasted to the end of the run. */
+  untilMs: number | null;
+  /** As scenarios name it: `kill`, `loseMetrics`, … */
+  kind: string;
+  /** In a few words: `decode/0 is killed`. */
+  text: string;
+  /** Workers that it struck. */
+  workers: number;
+  /** Requests that it touched: they were on those workers, or their message or transfer was. */
+  requests: number;
+  /** Of those, the ones that the frontend gave to workers once more. */
+  retried: number;
+  /** Of those, the ones that broke off; a client may have tried again. */
+  failed: number;
+  /** Ticks on which it kept the planner from seeing or doing something. */
+  ticks: number;
 }
 
 /** One sampling window of the run (fixed width), for charts. Arrays of `RunRecord.timeline` are index-aligned. */
@@ -165,6 +188,8 @@ export interface RunRecord {
   shows?: string;
   /** Name of the profile the engines replayed. */
   profile?: string;
+  /** In order of time; absent: the run had none. */
+  faults?: FaultRecord[];
   expectations?: ExpectationResult[];
   bestStatic?: BestStatic;
 }

@@ -1,15 +1,5 @@
 import { UserError } from "#common";
 
-/** A scenario asks for faults, which this version parses but can't play. */
-export function faultsUnsupported(where: string): UserError {
-  return new UserError({
-    code: "REHEARSAL_FAULTS_UNSUPPORTED",
-    where,
-    message: "faults can be written but not played yet",
-    hint: "take the faults: section out to run the rest of the scenario",
-  });
-}
-
 export function unknownKvBytes(where: string, profile: string): UserError {
   return new UserError({
     code: "REHEARSAL_UNKNOWN_KV_BYTES",

@@ -9,7 +9,7 @@ import type { BestStatic, ExpectationResult, RunRecord } from "#src/record";
 import { measuredValues, type RunSummary, summarize } from "#src/report";
 import { type SimulationSpec, simulate } from "#src/simulator";
 import { bestStatic } from "#src/study";
-import { faultsUnsupported, profileNeeded, unknownKvBytes } from "./errors.ts";
+import { profileNeeded, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
 import { poolSpec } from "./pools.ts";
 
@@ -39,6 +39,8 @@ export interface Rehearsal {
 
 export interface RunOptions {
   engine?: SimulationSpec["engine"];
+  /** The planner in its first state once more, for a scenario that restarts it; absent: it comes back with what it knew. */
+  newPlanner?: () => Planner;
   onProgress?: (nowMs: number, doneRequests: number) => void;
 }
 
@@ -59,7 +61,6 @@ export function prepareRehearsal(
   tools: PredictorTools = {},
   parts: RehearsalParts = {},
 ): Rehearsal {
-  if (scenario.faults.length > 0) throw faultsUnsupported(scenario.locate(["faults"]));
   const { deployment } = scenario;
   const profile = deployment.profile === null ? null : loadProfile(deployment.profile);
   const workload = parts.workload ?? scenarioWorkload(scenario);
@@ -75,6 +76,7 @@ export function prepareRehearsal(
   });
   const play = (planner: Planner | null, options: RunOptions = {}) =>
     labelled(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
+  const newPlanner = () => plannerOf(scenario.planner);
   return {
     scenario,
     workload,
@@ -82,7 +84,10 @@ export function prepareRehearsal(
     simulation: base,
     newPlanner: (config) => plannerOf(config ?? scenario.planner),
     labelled,
-    run: (options) => play(plannerOf(scenario.planner), options),
+    run: (options) => {
+      const planner = newPlanner();
+      return play(planner, { ...options, ...(planner === null ? {} : { newPlanner: () => newPlanner()! }) });
+    },
     play,
     runStatic: ({ prefill, decode }) =>
       labelled(
@@ -106,6 +111,8 @@ function simulationSpec(scenario: RunnableScenario, profile: Profile | null, wor
     router: deployment.router,
     transfer: transferModel(scenario, profile),
     sla,
+    ...(scenario.faults.length === 0 ? {} : { faults: scenario.faults }),
+    ...(scenario.clients === null ? {} : { clients: scenario.clients }),
     ...profiledPrefill(scenario, profile),
     quirks: { passesBeforeArrivals: deployment.quirks.includes("passesBeforeArrivals") },
     engine: "skipping",

@@ -11,7 +11,7 @@ const RESULTS_VERSION = 1;
 
 /** Everything that the outcome of the search depends on, as a digest. */
 export function staticCacheKey({ scenario, workload, profile }: Rehearsal): string {
-  const { deployment, sla, endMs } = scenario;
+  const { deployment, sla, endMs, faults, clients } = scenario;
   const settings = {
     ...deployment,
     profile: profile ?? null,
@@ -22,6 +22,8 @@ export function staticCacheKey({ scenario, workload, profile }: Rehearsal): stri
   hash.update(
     JSON.stringify([RESULTS_VERSION, settings, sla, endMs, staticSearchGpus(scenario), workload.closedLoops]),
   );
+  // What goes wrong counts too, where something does.
+  if (faults.length > 0 || clients !== null) hash.update(JSON.stringify([faults, clients]));
   for (const column of [workload.isl, workload.osl, workload.arrivalMs, workload.nextTurn, workload.thinkMs]) {
     if (column !== null) hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
   }

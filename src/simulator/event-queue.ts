@@ -2,10 +2,11 @@
 export const EventPriority = {
   transferDone: 1,
   workerReady: 2,
-  plannerTick: 3,
-  sample: 4,
-  closedLoopStart: 5,
-  turn: 6,
+  fault: 3,
+  plannerTick: 4,
+  sample: 5,
+  closedLoopStart: 6,
+  turn: 7,
 } as const;
 
 export interface SimulationEvent {

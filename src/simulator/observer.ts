@@ -1,5 +1,5 @@
 import type { Observation } from "#planner/core";
-import type { RequestTable } from "#src/record";
+import type { Outcomes } from "./outcomes.ts";
 
 /** Counts one planner window: what arrived, what ended, and how it compares with the SLA. */
 export class WindowObserver {
@@ -47,12 +47,12 @@ export class WindowObserver {
     if (ttftMs <= this.#sla.ttftMs) this.#ttftMet++;
   }
 
-  finished(request: number, table: RequestTable, outputTokens: number): void {
+  finished(request: number, { table, sentMs }: Pick<Outcomes, "table" | "sentMs">, outputTokens: number): void {
     this.#completed++;
     this.#islSum += table.isl[request]!;
     this.#cachedSum += table.cachedTokens[request]!;
     this.#oslSum += outputTokens;
-    this.#durationSum += table.lastTokenMs[request]! - table.arrivalMs[request]!;
+    this.#durationSum += table.lastTokenMs[request]! - sentMs[request]!;
     if (outputTokens < 2) return;
     const itlMs = (table.lastTokenMs[request]! - table.firstTokenMs[request]!) / (outputTokens - 1);
     this.#itlCount++;

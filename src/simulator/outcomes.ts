@@ -1,7 +1,6 @@
-import type { Workload } from "#scenarios";
 import { RequestStatus, type RequestTable, requestTable } from "#src/record";
 import { AdmissionLog } from "./admission-log.ts";
-import type { AdmissionRecord, TransferTimes } from "./types.ts";
+import type { AdmissionRecord, SimulationSpec, TransferTimes } from "./types.ts";
 
 function times(count: number): Float64Array {
   return new Float64Array(count).fill(Number.NaN);
@@ -10,20 +9,29 @@ function times(count: number): Float64Array {
 /** Where the simulator writes down what happens to each request. */
 export class Outcomes {
   readonly table: RequestTable;
+  /** When the attempt under way was sent; the arrival, where clients try once. */
+  readonly sentMs: Float64Array;
   readonly transfers: TransferTimes | null;
   readonly admissions = new AdmissionLog();
   readonly #captures: boolean;
   readonly #admittedIn: Uint8Array | null;
 
-  constructor(workload: Workload, disaggregated: boolean, captures: boolean) {
+  constructor({
+    workload,
+    prefill,
+    capture,
+    clients,
+  }: Pick<SimulationSpec, "workload" | "prefill" | "capture" | "clients">) {
+    const captures = capture === true;
     const { count } = workload;
     this.table = requestTable(count);
+    this.sentMs = clients ? times(count) : this.table.arrivalMs;
     this.table.isl.set(workload.isl.subarray(0, count));
     this.table.requestedOsl.set(workload.osl.subarray(0, count));
     this.#captures = captures;
     this.#admittedIn = captures ? new Uint8Array(count) : null;
     this.transfers =
-      captures && disaggregated
+      captures && prefill !== null
         ? {
             prefillAdmitMs: times(count),
             sourceHeldMs: times(count),
@@ -33,6 +41,14 @@ export class Outcomes {
             sourceReleasedMs: times(count),
           }
         : null;
+  }
+
+  /** @returns whether it was sent for the first time */
+  sent(request: number, atMs: number): boolean {
+    const isFirst = Number.isNaN(this.table.arrivalMs[request]!);
+    this.sentMs[request] = atMs;
+    if (isFirst) this.table.arrivalMs[request] = atMs;
+    return isFirst;
   }
 
   admitted(pool: AdmissionRecord["pool"], request: number, atMs: number, reusedTokens: number): void {

@@ -7,9 +7,16 @@ import type { PromptBlocks, Workload } from "#scenarios";
  *
  * Engine block j covers tokens [j·bs, (j+1)·bs) of the prompt; its content is made of the trace ids it overlaps and where
  * in them it lies, its identity of the content and the identity of the block before.
+ * @param attempt how often each request has come before, where requests may come again: then all of their blocks have names, since
+ * a prompt may find itself in a cache
  */
-export function requestColumns(workload: Workload, blockSize: number): RequestColumns {
+export function requestColumns(
+  workload: Workload,
+  blockSize: number,
+  attempt: Uint16Array | null = null,
+): RequestColumns {
   const { isl, osl, prompts, count } = workload;
+  if (attempt !== null) return { ...allNamed(workload, blockSize), attempt };
   if (prompts === null) return { isl, osl, blockOffset: null, blockIds: null };
   const shared = sharedIds(prompts, count);
   const chain = new ChainInterner();
@@ -18,22 +25,15 @@ export function requestColumns(workload: Workload, blockSize: number): RequestCo
   let used = 0;
   for (let request = 0; request < count; request++) {
     offset[request] = used;
-    const from = prompts.offset[request]!;
     // Ids beyond those of the prompt's last block name what is generated.
-    const named = prompts.offset[request + 1]! - from > Math.ceil(isl[request]! / prompts.blockTokens);
+    const named = namesOutput(prompts, request, isl[request]!);
     const blocks = Math.min(
       Math.floor((isl[request]! + (named ? osl[request]! : 0)) / blockSize),
       Math.floor((shared[request]! * prompts.blockTokens) / blockSize),
     );
     let node = 0;
     for (let j = 0; j < blocks; j++) {
-      const startToken = j * blockSize;
-      const endToken = startToken + blockSize;
-      const first = Math.floor(startToken / prompts.blockTokens);
-      const last = Math.floor((endToken - 1) / prompts.blockTokens);
-      for (let t = first; t <= last; t++) {
-        node = chain.child(node, prompts.ids[from + t]!, t === first ? startToken - t * prompts.blockTokens : 0);
-      }
+      node = blockNode(chain, node, prompts, request, j, blockSize);
       if (used === ids.length) ids = growInt32(ids);
       ids[used++] = node;
       chain.count(node);
@@ -41,6 +41,54 @@ export function requestColumns(workload: Workload, blockSize: number): RequestCo
   }
   offset[count] = used;
   return keepShared(isl, osl, offset, ids, chain);
+}
+
+/** The chain up to engine block `j` of a request, whose trace ids reach so far; `node` is the chain up to the block before. */
+function blockNode(
+  chain: ChainInterner,
+  node: number,
+  { offset, ids, blockTokens }: PromptBlocks,
+  request: number,
+  j: number,
+  blockSize: number,
+): number {
+  const startToken = j * blockSize;
+  const first = Math.floor(startToken / blockTokens);
+  const last = Math.floor((startToken + blockSize - 1) / blockTokens);
+  let reached = node;
+  for (let t = first; t <= last; t++) {
+    reached = chain.child(reached, ids[offset[request]! + t]!, t === first ? startToken - t * blockTokens : 0);
+  }
+  return reached;
+}
+
+/** Whether a request has ids beyond those of its prompt's last block: they name what is generated. */
+function namesOutput({ offset, blockTokens }: PromptBlocks, request: number, isl: number): boolean {
+  return offset[request + 1]! - offset[request]! > Math.ceil(isl / blockTokens);
+}
+
+/** Every full block of every prompt has a name, and so has what is generated where its content is known; equal ones equal names. */
+function allNamed({ isl, osl, prompts, count }: Workload, blockSize: number): RequestColumns {
+  const blockOffset = new Int32Array(count + 1);
+  for (let request = 0; request < count; request++) {
+    const named = prompts !== null && namesOutput(prompts, request, isl[request]!);
+    const tokens = isl[request]! + (named ? osl[request]! : 0);
+    blockOffset[request + 1] = blockOffset[request]! + Math.floor(tokens / blockSize);
+  }
+  const blockIds = new Int32Array(blockOffset[count]!);
+  const chain = new ChainInterner();
+  for (let request = 0; request < count; request++) {
+    const known =
+      prompts === null
+        ? 0
+        : Math.floor(((prompts.offset[request + 1]! - prompts.offset[request]!) * prompts.blockTokens) / blockSize);
+    let node = 0;
+    for (let at = blockOffset[request]!, j = 0; at < blockOffset[request + 1]!; at++, j++) {
+      node = j < known ? blockNode(chain, node, prompts!, request, j, blockSize) : chain.unique();
+      blockIds[at] = node;
+    }
+  }
+  return { isl, osl, blockOffset, blockIds };
 }
 
 /** Leading trace ids of each request that another request begins with, too: blocks beyond them are shared with nobody. */
@@ -106,6 +154,11 @@ class ChainInterner {
       this.#children.set(key, node);
     }
     return node;
+  }
+
+  /** A node that nothing else leads to. */
+  unique(): number {
+    return ++this.#nodes;
   }
 
   count(node: number): void {

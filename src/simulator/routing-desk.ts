@@ -122,6 +122,15 @@ export class RoutingDesk {
     return anybody;
   }
 
+  /** A request does not wait here any more, if it did. */
+  drop(role: RoleName, request: number, nowMs: number): void {
+    this.#lines[role].sweep((other) => {
+      if (other !== request) return false;
+      if (this.record !== null) this.record.waitMs[request]! += nowMs;
+      return true;
+    });
+  }
+
   /** Requests that wait in either router. */
   get waiting(): number {
     return this.#lines.prefill.length + this.#lines.decode.length;

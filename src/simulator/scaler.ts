@@ -20,8 +20,15 @@ export class Scaler {
   }
 
   tick(): void {
-    const decision = this.#simulation.spec.planner!.tick(this.#observe());
+    const { faults, spec } = this.#simulation;
+    const observation = this.#observe();
+    const made = faults === null ? spec.planner!.tick(observation) : faults.tick(spec.planner!, observation);
+    if (made === null) return;
+    // A planner that has been restarted counts from the beginning.
+    const tick = this.decisions.length;
+    const decision = made.tick < tick ? { ...made, tick } : made;
     this.decisions.push(decision);
+    if (faults?.canScale === false) return;
     for (const role of ROLES) {
       const pool = this.#simulation.pool(role);
       if (pool === null) continue;
@@ -111,10 +118,7 @@ export class Scaler {
   #scale(role: RoleName, change: number): void {
     const simulation = this.#simulation;
     const pool = simulation.pool(role)!;
-    for (let i = 0; i < change; i++) {
-      const readyMs = simulation.nowMs + pool.spec.startupMs;
-      simulation.scheduleReady(simulation.createWorker(pool, readyMs), readyMs);
-    }
+    for (let i = 0; i < change; i++) simulation.startWorker(pool);
     if (change >= 0) return;
     for (const worker of chooseVictims(pool.workers, -change, simulation.spec.quirks.highestIdsDrain)) {
       if (worker.state === "starting") {

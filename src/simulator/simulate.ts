@@ -27,6 +27,7 @@ export function simulate(spec: SimulationSpec): SimulationResult {
     scalingEvents: scaler.events,
     decisions: scaler.decisions,
     timeline: simulation.recorder.timeline,
+    ...(simulation.faults === null ? {} : { faults: simulation.faults.records }),
     engine: counters,
     committedPrefillTokens: counters.scheduledPrefillTokens,
     admissions: outcomes.admissions,

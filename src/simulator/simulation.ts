@@ -11,27 +11,23 @@ import {
 import { FollowUps } from "#scenarios";
 import { GapSketch, RequestStatus, type RoleName, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
+import { EngineClock } from "./engine-clock.ts";
 import { EventPriority, EventQueue } from "./event-queue.ts";
+import { type FaultPlayer, faultPlayer, returnColumn } from "./faults/index.ts";
 import { feasibleRequests } from "./feasible.ts";
 import { idlePrefills } from "./idle-prefills.ts";
 import { WindowObserver } from "./observer.ts";
+import { OpenArrivals } from "./open-arrivals.ts";
 import { Outcomes } from "./outcomes.ts";
-import { Pool, type SimulatedWorker } from "./pool.ts";
+import { Pool, type SimulatedWorker, WAITING_WEIGHT } from "./pool.ts";
 import { requestColumns } from "./prompt-blocks.ts";
 import { RoutingDesk, routedEngine } from "./routing-desk.ts";
 import { Scaler } from "./scaler.ts";
 import { timelineWindowMs } from "./timeline-window.ts";
 import type { PoolSpec, SimulationSpec } from "./types.ts";
-import { WakeHeap } from "./wake-heap.ts";
 
 /** Virtual hours without any activity but planner ticks after which a run is given up. */
 const GIVE_UP_AFTER_MS = 3_600_000;
-
-/**
- * An aggregated worker's request counts this much while its prompt waits, and 1 while it decodes: vLLM's data-parallel load
- * balancer scores engines by 4 × waiting + running. By requests alone a new worker would draw every prompt for a while.
- */
-const WAITING_WEIGHT = 4;
 
 /**
  * The deployment and its traffic on the virtual clock. All events of one instant are handled before new passes begin:
@@ -39,9 +35,9 @@ const WAITING_WEIGHT = 4;
  */
 export class Simulation {
   readonly spec: SimulationSpec;
-  readonly engines: Engine[] = [];
   readonly prefillPool: Pool | null;
   readonly decodePool: Pool;
+  readonly returns: Uint16Array | null;
   readonly outcomes: Outcomes;
   readonly observer: WindowObserver;
   readonly recorder: TimelineRecorder;
@@ -49,21 +45,20 @@ export class Simulation {
   readonly perUser = new GapSketch();
   readonly profiledPrefill: IdlePrefill;
   readonly feasible: Uint8Array;
-  readonly #scaler: Scaler;
-  readonly #engineWorker: SimulatedWorker[] = [];
+  readonly faults: FaultPlayer | null;
+  readonly scaler: Scaler;
+  /** By engine. */
+  readonly workerOf: SimulatedWorker[] = [];
   readonly #columns = new Map<number, RequestColumns>();
   readonly #events = new EventQueue();
-  readonly #wakes = new WakeHeap(64);
+  readonly #clock = new EngineClock((engine) => this.faults?.isFrozen(engine) === true);
   readonly desk: RoutingDesk;
   readonly #loops: ClosedLoops;
   readonly #followUps: FollowUps;
-  /** Engines that may begin a pass at this instant. */
-  #dirty: number[] = [];
-  #isDirty = new Uint8Array(64);
+  readonly #arrivals: OpenArrivals;
   /** Engines that a request is on, by pool; empty in aggregated runs. */
   readonly #prefillEngineOf: Int32Array;
   readonly #decodeEngineOf: Int32Array;
-  #arrivalCursor = 0;
   #inSystem = 0;
   #pendingTurns = 0;
   #done = 0;
@@ -72,6 +67,7 @@ export class Simulation {
 
   constructor(spec: SimulationSpec) {
     this.spec = spec;
+    this.returns = returnColumn(spec);
     const pool = (role: RoleName, poolSpec: PoolSpec) => {
       const routed = { ...poolSpec, engine: routedEngine(spec, poolSpec) };
       return new Pool(role, routed, engineFactory(spec.engine, this.#columnsFor(poolSpec)));
@@ -82,22 +78,31 @@ export class Simulation {
     const between = spec.prefill === null ? 0 : spec.workload.count;
     this.#prefillEngineOf = new Int32Array(between);
     this.#decodeEngineOf = new Int32Array(between);
-    this.outcomes = new Outcomes(spec.workload, spec.prefill !== null, spec.capture === true);
+    this.outcomes = new Outcomes(spec);
     const { actual, profiled } = idlePrefills(spec);
     this.profiledPrefill = profiled;
     this.feasible = feasibleRequests(spec, spec.workload, actual);
     this.observer = new WindowObserver(spec.sla, this.feasible);
     this.recorder = new TimelineRecorder(timelineWindowMs(spec));
     this.#loops = new ClosedLoops(spec.workload);
-    this.#followUps = new FollowUps(spec.workload, (request, atMs) => {
-      this.#pendingTurns++;
-      this.#events.push(atMs, EventPriority.turn, request);
+    this.#followUps = new FollowUps(spec.workload, (request, atMs) => this.#later(request, atMs));
+    this.#arrivals = new OpenArrivals(spec.workload);
+    this.scaler = new Scaler(this);
+    this.faults = faultPlayer(this, this.#events, {
+      touch: (engine) => this.#touch(engine, "command", false),
+      wake: (engine) => this.#clock.wake(engine),
+      bury: (engine) => this.#clock.forget(engine),
+      route: (pool, request) => this.#route(pool, request),
+      ended: (request) => this.#ended(request),
+      again: (request, atMs) => {
+        this.#inSystem--;
+        this.#later(request, atMs);
+      },
     });
-    this.#scaler = new Scaler(this);
   }
 
-  get scaler(): Scaler {
-    return this.#scaler;
+  get engines(): Engine[] {
+    return this.#clock.engines;
   }
 
   /** The pool that answers for a role; null for prefill in aggregated mode. */
@@ -113,13 +118,14 @@ export class Simulation {
     this.#loops.startTimes().forEach((startMs, loop) => {
       if (startMs > 0) this.#events.push(startMs, EventPriority.closedLoopStart, loop);
     });
+    this.faults?.schedule();
     if (this.spec.planner) this.#events.push(this.spec.planner.intervalMs, EventPriority.plannerTick, 0);
     this.#events.push(this.recorder.timeline.windowMs, EventPriority.sample, 0);
     this.#instant(0);
     const endMs = this.spec.endMs ?? Number.POSITIVE_INFINITY;
     const minEndMs = this.spec.minEndMs ?? 0;
     while (!this.#isOver(minEndMs)) {
-      const nextMs = Math.min(this.#wakes.nextMs, this.#events.nextMs, this.#nextArrivalMs());
+      const nextMs = Math.min(this.#clock.nextMs, this.#events.nextMs, this.#arrivals.nextMs);
       if (nextMs > endMs || nextMs === Number.POSITIVE_INFINITY) break;
       if (nextMs > minEndMs && this.#isOver(0)) {
         // What is left are ticks and samples: they don't make the run longer.
@@ -131,10 +137,18 @@ export class Simulation {
     if (Number.isFinite(endMs) && !this.#isOver(minEndMs)) this.nowMs = Math.max(this.nowMs, endMs);
     this.nowMs = Math.max(this.nowMs, minEndMs);
     for (const engine of this.engines) engine.stop(this.nowMs);
-    this.recorder.close(this.nowMs, this.#scaler.sample());
+    this.recorder.close(this.nowMs, this.scaler.sample());
   }
 
   // ── workers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A worker that is ready after its start-up. */
+  startWorker(pool: Pool): void {
+    const readyMs = this.nowMs + (this.faults?.startupMs(pool) ?? pool.spec.startupMs);
+    const worker = this.createWorker(pool, readyMs);
+    this.faults?.startBegan(worker);
+    this.scheduleReady(worker, readyMs);
+  }
 
   createWorker(pool: Pool, readyMs: number): SimulatedWorker {
     const engines: number[] = [];
@@ -142,16 +156,11 @@ export class Simulation {
     for (let rank = 0; rank < pool.spec.dpSize; rank++) {
       const index = this.engines.length;
       const listener = this.#listener(index, pool, worker);
-      const engine = pool.newEngine(pool.spec.engine, listener);
+      const engine = this.faults?.engine(pool, listener, worker, index) ?? pool.newEngine(pool.spec.engine, listener);
       if (this.spec.planner?.needsForwardPasses === true) engine.recordPasses();
-      this.engines.push(engine);
-      this.#engineWorker.push(worker);
+      this.#clock.add(engine);
+      this.workerOf.push(worker);
       engines.push(index);
-    }
-    if (this.engines.length > this.#isDirty.length) {
-      const larger = new Uint8Array(this.engines.length * 2);
-      larger.set(this.#isDirty);
-      this.#isDirty = larger;
     }
     return worker;
   }
@@ -173,7 +182,7 @@ export class Simulation {
     const { blockSize } = spec.engine;
     let columns = this.#columns.get(blockSize);
     if (columns === undefined) {
-      columns = requestColumns(this.spec.workload, blockSize);
+      columns = requestColumns(this.spec.workload, blockSize, this.returns);
       this.#columns.set(blockSize, columns);
     }
     return columns;
@@ -182,20 +191,14 @@ export class Simulation {
   // ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #isOver(minEndMs: number): boolean {
-    if (this.#inSystem > 0 || this.#pendingTurns > 0 || this.#arrivalCursor < this.spec.workload.openHeads.length) {
+    if (this.#inSystem > 0 || this.#pendingTurns > 0 || !this.#arrivals.isOver) {
       return (
-        this.#wakes.nextMs === Number.POSITIVE_INFINITY &&
-        this.#nextArrivalMs() === Number.POSITIVE_INFINITY &&
+        this.#clock.nextMs === Number.POSITIVE_INFINITY &&
+        this.#arrivals.nextMs === Number.POSITIVE_INFINITY &&
         this.nowMs - this.#lastActivityMs > GIVE_UP_AFTER_MS
       );
     }
     return this.nowMs >= minEndMs && this.#loops.exhausted(this.nowMs);
-  }
-
-  #nextArrivalMs(): number {
-    const { openHeads, arrivalMs } = this.spec.workload;
-    if (this.#arrivalCursor >= openHeads.length) return Number.POSITIVE_INFINITY;
-    return arrivalMs[openHeads[this.#arrivalCursor]!]!;
   }
 
   #instant(nowMs: number): void {
@@ -203,7 +206,7 @@ export class Simulation {
     this.#passEndsAndEvents(nowMs);
     this.#sendWaiting();
     const passesFirst = this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null;
-    if (passesFirst) this.#startPasses();
+    if (passesFirst) this.#clock.startPasses(nowMs);
     while (this.#events.nextMs <= nowMs) {
       // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
       const event = this.#events.pop();
@@ -214,18 +217,18 @@ export class Simulation {
       this.#pendingTurns--;
       this.#dispatch(event.subject, nowMs);
     }
-    while (this.#nextArrivalMs() <= nowMs) {
-      this.#dispatch(this.spec.workload.openHeads[this.#arrivalCursor++]!, nowMs);
+    while (this.#arrivals.nextMs <= nowMs) {
+      this.#dispatch(this.#arrivals.take(), nowMs);
     }
     this.#refill();
-    do this.#startPasses();
+    do this.#clock.startPasses(nowMs);
     while (this.#sendWaiting());
   }
 
   #passEndsAndEvents(nowMs: number): void {
     for (;;) {
-      if (this.#wakes.nextMs <= nowMs) {
-        this.#complete(this.#wakes.nextEngine);
+      if (this.#clock.nextMs <= nowMs) {
+        this.#complete(this.#clock.nextEngine);
       } else if (this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.turn) {
         this.#handle(this.#events.pop(), nowMs);
       } else {
@@ -236,24 +239,30 @@ export class Simulation {
 
   #handle(event: { priority: number; subject: number }, nowMs: number): void {
     switch (event.priority) {
+      case EventPriority.fault:
+        this.faults!.act(event.subject);
+        break;
       case EventPriority.transferDone: {
-        const engine = this.#engineHolding(event.subject);
+        if (this.faults?.transferEnds(event.subject) === false) break;
+        const engine = this.#decodeEngineOf[event.subject]!;
         this.#touch(engine, "command", false);
         this.engines[engine]!.activate(event.subject, nowMs);
         break;
       }
       case EventPriority.workerReady: {
         const pool = event.subject < 0 ? this.prefillPool! : this.decodePool;
-        pool.markReady(pool.workers[event.subject < 0 ? -1 - event.subject : event.subject]!);
+        const worker = pool.workers[event.subject < 0 ? -1 - event.subject : event.subject]!;
+        if (this.faults?.startFailed(worker)) break;
+        pool.markReady(worker);
         this.#sendWaiting();
         break;
       }
       case EventPriority.plannerTick:
-        this.#scaler.tick();
+        this.scaler.tick();
         this.#events.push(nowMs + this.spec.planner!.intervalMs, EventPriority.plannerTick, 0);
         break;
       case EventPriority.sample:
-        this.recorder.close(nowMs, this.#scaler.sample());
+        this.recorder.close(nowMs, this.scaler.sample());
         this.spec.onProgress?.(nowMs, this.#done);
         this.#events.push(nowMs + this.recorder.timeline.windowMs, EventPriority.sample, 0);
         break;
@@ -263,41 +272,17 @@ export class Simulation {
   }
 
   #complete(engine: number): void {
-    this.#wakes.remove(engine);
     this.#lastActivityMs = this.nowMs;
-    this.engines[engine]!.complete();
-    this.#markDirty(engine);
-    const worker = this.#engineWorker[engine]!;
+    this.#clock.complete(engine);
+    const worker = this.workerOf[engine]!;
     this.desk.passEnded(engine, worker);
     if (worker.state === "draining") this.removeIfDrained(worker);
-  }
-
-  #startPasses(): void {
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    for (const index of dirty) {
-      this.#isDirty[index] = 0;
-      const engine = this.engines[index]!;
-      if (engine.busy || !engine.hasWork()) continue;
-      const wakeMs = engine.start(this.nowMs);
-      if (!Number.isNaN(wakeMs)) this.#wakes.set(index, wakeMs);
-    }
-  }
-
-  #markDirty(engine: number): void {
-    if (this.#isDirty[engine] === 1) return;
-    this.#isDirty[engine] = 1;
-    this.#dirty.push(engine);
+    this.faults?.passEnded(engine);
   }
 
   /** Makes an engine ready to take input now. */
   #touch(engine: number, input: "request" | "command", passesBeginFirst: boolean): void {
-    if (this.engines[engine]!.busy) {
-      const wakeMs = this.engines[engine]!.interrupt(this.nowMs, input, passesBeginFirst);
-      if (wakeMs <= this.nowMs) this.#complete(engine);
-      else this.#wakes.set(engine, wakeMs);
-    }
-    this.#markDirty(engine);
+    if (this.#clock.touch(engine, this.nowMs, input, passesBeginFirst)) this.#complete(engine);
   }
 
   // ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -312,8 +297,8 @@ export class Simulation {
     const { table } = this.outcomes;
     this.#lastActivityMs = nowMs;
     this.#inSystem++;
-    this.#followUps.started(request, nowMs);
-    table.arrivalMs[request] = nowMs;
+    if (this.outcomes.sent(request, nowMs)) this.#followUps.started(request, nowMs);
+    this.faults?.sent(request);
     this.observer.arrived(table.isl[request]!);
     this.recorder.arrived();
     const { decode } = this.spec;
@@ -324,7 +309,12 @@ export class Simulation {
         return;
       }
     }
-    this.#route(this.prefillPool ?? this.decodePool, request);
+    this.#deliver(this.prefillPool ?? this.decodePool, request);
+  }
+
+  #deliver(pool: Pool, request: number): void {
+    if (this.faults === null) this.#route(pool, request);
+    else this.faults.deliver(pool, request);
   }
 
   #route(pool: Pool, request: number): void {
@@ -356,6 +346,7 @@ export class Simulation {
       table.decodeWorker[request] = worker.id;
       pool.addWork(worker, reservesHere ? 1 : WAITING_WEIGHT);
     }
+    this.faults?.placed(request, worker, engine, reservesHere);
     this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst());
     if (reservesHere) {
       this.#decodeEngineOf[request] = engine;
@@ -373,10 +364,6 @@ export class Simulation {
     return this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null;
   }
 
-  #engineHolding(request: number): number {
-    return this.#decodeEngineOf[request]!;
-  }
-
   #reject(request: number): void {
     this.outcomes.table.status[request] = RequestStatus.rejected;
     this.outcomes.table.outputTokens[request] = 0;
@@ -387,7 +374,13 @@ export class Simulation {
   #ended(request: number): void {
     this.#inSystem--;
     this.#done++;
+    this.faults?.ended(request);
     if (this.#followUps.ended(request, this.nowMs)) this.#loops.ended(request);
+  }
+
+  #later(request: number, atMs: number): void {
+    this.#pendingTurns++;
+    this.#events.push(atMs, EventPriority.turn, request);
   }
 
   // ── what engines tell ───────────────────────────────────────────────────────────────────────────────────────────
@@ -401,7 +394,7 @@ export class Simulation {
       admitted: (request, atMs, reusedTokens) => outcomes.admitted(poolName, request, atMs, reusedTokens),
       firstToken: (request, atMs) => {
         table.firstTokenMs[request] = atMs;
-        observer.firstToken(request, atMs - table.arrivalMs[request]!);
+        observer.firstToken(request, atMs - outcomes.sentMs[request]!);
         if (!aggregated) return;
         pool.addWork(worker, 1 - WAITING_WEIGHT);
         desk.prefilled(pool.role, request);
@@ -414,7 +407,7 @@ export class Simulation {
         pool.addWork(worker, -1);
         desk.ended(pool.role, request, atMs);
         outcomes.finished(request, atMs, outputTokens);
-        observer.finished(request, table, outputTokens);
+        observer.finished(request, outcomes, outputTokens);
         this.#ended(request);
       },
       preempted: (request) => {
@@ -435,12 +428,14 @@ export class Simulation {
         desk.ended(pool.role, request, atMs);
         observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
         outcomes.transfer("sourceHeldMs", request, atMs);
-        this.#route(this.decodePool, request);
+        this.#deliver(this.decodePool, request);
       },
       reserved: (request, atMs, missingTokens) => {
         outcomes.transfer("destinationReservedMs", request, atMs);
         const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : table.isl[request]!;
-        this.#events.push(atMs + transferMs(spec.transfer, tokens), EventPriority.transferDone, request);
+        const dueMs = atMs + transferMs(spec.transfer, tokens);
+        const endMs = this.faults?.transferBegins(request, dueMs) ?? dueMs;
+        this.#events.push(endMs, EventPriority.transferDone, request);
       },
       activated: (request, atMs) => {
         outcomes.transfer("destinationActivatedMs", request, atMs);

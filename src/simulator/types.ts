@@ -1,7 +1,7 @@
 import type { EngineConfig, KvEvent, TransferModel } from "#mocker/engine";
 import type { RouterMode, RouterSettings } from "#mocker/router";
 import type { Planner } from "#planner/core";
-import type { Workload } from "#scenarios";
+import type { ClientBehaviour, Fault, Workload } from "#scenarios";
 import type { RoleName, RunRecord } from "#src/record";
 
 /** Switches of dynosim.md §12 that concern the simulator around the engines; all true is DynoSim 1.6.1. */
@@ -64,6 +64,12 @@ export interface SimulationSpec {
   profiledPrefill?: EngineConfig;
   /** Absent: the initial workers stay. */
   planner?: Planner;
+  /** A planner in its first state, for one that is restarted; absent: it comes back with what it knew. */
+  newPlanner?: () => Planner;
+  /** What goes wrong. */
+  faults?: readonly Fault[];
+  /** What clients do without an answer; absent: they wait for ever and try once. */
+  clients?: ClientBehaviour | null;
   quirks: SimulatorQuirks;
   /** `skipping` is the fast one, `stepping` its readable twin. */
   engine: "skipping" | "stepping";

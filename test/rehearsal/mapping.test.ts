@@ -136,14 +136,16 @@ describe("a rehearsal of a scenario", () => {
     expect(prepareRehearsal(madeScenario(FIXED)).run().endMs).toBe(10_000);
   });
 
-  it("refuses faults, with their place", () => {
-    const file = join(folder, "faults.yaml");
-    const error = problem(() =>
-      prepareRehearsal(madeScenario({ ...FIXED, faults: [{ at: "5s", kill: "decode/0" }] }, file)),
-    );
-    expect(error).toMatchObject({ code: "REHEARSAL_FAULTS_UNSUPPORTED", exitCode: 2 });
-    expect(error.where).toMatch(/faults\.yaml:1:\d+/);
-    expect(error.hint).toBeTruthy();
+  it("plays faults and impatient clients", () => {
+    const document = {
+      ...FIXED,
+      clients: { retries: 1, backoff: "100ms" },
+      faults: [{ at: "5005ms", kill: "agg/0" }],
+    };
+    const record = prepareRehearsal(madeScenario(document)).run();
+    expect(record.faults).toMatchObject([{ kind: "kill", workers: 1, requests: 1 }]);
+    expect(record.workers[0]).toMatchObject({ removedMs: 5005 });
+    expect(record.requests.attempts.filter((attempts) => attempts > 1)).toHaveLength(1);
   });
 
   it("refuses a transfer whose bytes nobody knows, with its place", () => {

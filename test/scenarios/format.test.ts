@@ -80,8 +80,8 @@ describe("a scenario", () => {
 
   it("has faults and assertions as values", () => {
     expect(scenario.faults).toEqual([
-      { kind: "kill", atMs: 720_000, worker: { role: "decode", index: 0 } },
-      { kind: "slow", atMs: 780_000, worker: { role: "prefill", index: 1 }, factor: 2, forMs: 60_000 },
+      { kind: "kill", atMs: 720_000, worker: { pool: "decode", index: 0 } },
+      { kind: "slow", atMs: 780_000, worker: { pool: "prefill", index: 1 }, factor: 2, forMs: 60_000 },
     ]);
     expect(scenario.expect.map(({ text, value }) => [text, value])).toEqual([
       ["== 0", 0],

@@ -1,75 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { UserError } from "#common";
-import type { KvEvent } from "#mocker/engine";
-import { type SimulationResult, type SimulationSpec, simulate } from "#src/simulator";
+import { expectSame, outcomeOf } from "./outcome.ts";
 import { randomCase, specOf } from "./random-spec.ts";
 
 const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 400);
-
-type Told = KvEvent & { atMs: number };
-type Outcome = { result: SimulationResult; kvEvents: Told[][] } | { stuck: string };
-
-function run(spec: SimulationSpec): Outcome {
-  const kvEvents: Told[][] = [];
-  try {
-    const result = simulate({
-      ...spec,
-      onKvEvent: (engine, event, atMs) => {
-        kvEvents[engine] ??= [];
-        // Microseconds: sums of many passes differ in their last bits.
-        kvEvents[engine].push({ ...event, atMs: Math.round(atMs * 1000) });
-      },
-    });
-    return { result, kvEvents };
-  } catch (error) {
-    if (error instanceof UserError && error.code === "ENGINE_STUCK") return { stuck: error.message };
-    throw error;
-  }
-}
-
-function close(actual: number, expected: number): boolean {
-  if (Number.isNaN(actual) || Number.isNaN(expected)) return Number.isNaN(actual) === Number.isNaN(expected);
-  return Math.abs(actual - expected) <= 1e-9 * Math.max(1, Math.abs(expected));
-}
-
-function expectSame(skipping: SimulationResult, stepping: SimulationResult): void {
-  const { requests: a } = skipping;
-  const { requests: b } = stepping;
-  for (const key of [
-    "status",
-    "outputTokens",
-    "cachedTokens",
-    "preemptions",
-    "prefillWorker",
-    "decodeWorker",
-  ] as const) {
-    expect([...a[key]], key).toEqual([...b[key]]);
-  }
-  for (const key of ["arrivalMs", "admitMs", "firstTokenMs", "secondTokenMs", "lastTokenMs"] as const) {
-    const different = [...a[key]].findIndex((value, i) => !close(value, b[key][i]!));
-    expect(different, `${key}: ${a[key][different]} and ${b[key][different]}`).toBe(-1);
-  }
-  const { skippedPasses: _a, ...countersA } = skipping.engine;
-  const { skippedPasses: _b, ...countersB } = stepping.engine;
-  expect(countersA).toEqual(countersB);
-  expect(skipping.gaps.count).toBe(stepping.gaps.count);
-  expect(close(skipping.gaps.meanMs, stepping.gaps.meanMs)).toBe(true);
-  expect(skipping.workers).toEqual(stepping.workers);
-  expect(skipping.timeline).toEqual(stepping.timeline);
-  expect(skipping.routing).toEqual(stepping.routing);
-  const order = (result: SimulationResult) =>
-    [...result.admissions].sort((x, y) => x.atMs - y.atMs || x.request - y.request || x.pool.localeCompare(y.pool));
-  expect(order(skipping)).toEqual(order(stepping));
-}
 
 describe("the skipping and the stepping engine", () => {
   it("agree on every time, counter, admission and KV event of random runs", () => {
     fc.assert(
       fc.property(randomCase, (random) => {
         // A planner has a state: each run gets its own.
-        const skipping = run({ ...specOf(random), engine: "skipping" });
-        const stepping = run({ ...specOf(random), engine: "stepping" });
+        const skipping = outcomeOf({ ...specOf(random), engine: "skipping" });
+        const stepping = outcomeOf({ ...specOf(random), engine: "stepping" });
         if ("stuck" in skipping || "stuck" in stepping) {
           expect(skipping).toEqual(stepping);
           return;

@@ -1,5 +1,5 @@
+import { BackOff } from "#common";
 import type { LocalReplica } from "#planner/connectors";
-import { BackOff } from "./back-off.ts";
 import { safeName } from "./mounts.ts";
 import type { ManagedProcess, ProcessEnd } from "./process.ts";
 

@@ -6,6 +6,7 @@ import { type LoadResult, loadRecord, runLoad } from "#src/loadgen";
 import type { RoleName, RunRecord, Timeline } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
+import { checkNoFaults } from "../faults/check.ts";
 import { type LiveRun, type LiveRunOptions, realLateness, reasonOf, runEndMs } from "../run-live.ts";
 import { frontendOf, plannerTick, timeScaleOf } from "./endpoints.ts";
 import { ReplicaBook } from "./replica-book.ts";
@@ -40,6 +41,7 @@ export interface ClusterRun extends Pick<LiveRun, "record" | "timeScale" | "warn
  */
 export async function runInCluster(rehearsal: Rehearsal, options: ClusterRunOptions): Promise<ClusterRun> {
   const { signal = new AbortController().signal, image, onStage = () => {} } = options;
+  checkNoFaults(rehearsal.scenario);
   const parts = scenarioParts(rehearsal, image);
   onStage(`applying ${parts.name}`);
   const applied = await AppliedDeployment.apply({

@@ -6,7 +6,7 @@ import { readableJson } from "./json.ts";
 export const REPORT_SCHEMA = "understudy-report/1";
 
 /**
- * report.json: the summary, the scaling events and the timeline. Nothing of the wall clock or the machine is in it, so runs
+ * report.json: the summary with the faults, the scaling events and the timeline. Nothing of the wall clock or the machine is in it, so runs
  * with the same seed give the same bytes. Measures without a sample are null.
  */
 export function reportJson(record: RunRecord, summary: RunSummary): string {

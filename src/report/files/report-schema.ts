@@ -68,6 +68,8 @@ export const reportSchema = z.strictObject({
     rejected: count,
     failed: count,
     unfinished: count,
+    retried: count.describe("were given to workers more than once"),
+    attempts: count.describe("times that all of them were given to workers"),
     infeasible: count.describe("could not have kept the TTFT on an idle engine; not judged"),
   }),
   attainment: z.strictObject({
@@ -147,6 +149,22 @@ export const reportSchema = z.strictObject({
       any: staticDeployment,
     })
     .nullable(),
+  faults: z
+    .array(
+      z.strictObject({
+        atMs: z.number(),
+        untilMs: z.number().nullable().describe("null: it lasted to the end of the run"),
+        kind: z.string(),
+        text: z.string(),
+        workers: count.describe("workers that it struck"),
+        requests: count.describe("requests that it touched"),
+        retried: count.describe("of those, what the frontend gave to workers once more"),
+        failed: count.describe("of those, what broke off; a client may have tried again"),
+        ticks: count.describe("ticks on which the planner could not see or do something"),
+        recoveryMs: measure.describe("until requests kept the SLA again; null: not before the run ended"),
+      }),
+    )
+    .describe("what went wrong on purpose, in order of time"),
   gpusPerWorker: z.strictObject({ prefill: z.number(), decode: z.number() }),
   scalingEvents: z.array(z.strictObject({ atMs: z.number(), role, from: count, to: count, reason: z.string() })),
   workers: z.array(

@@ -47,6 +47,7 @@ export function requestColumns(record: RunRecord): RequestColumn[] {
     double("latency_ms", (i) => latencyMs(table, i)),
     integer("cached_tokens", (i) => table.cachedTokens[i]!),
     integer("preemptions", (i) => table.preemptions[i]!),
+    integer("attempts", (i) => table.attempts[i]!),
     integer("prefill_worker", worker(table.prefillWorker)),
     integer("decode_worker", worker(table.decodeWorker)),
     ...(routing === undefined

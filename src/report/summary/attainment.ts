@@ -7,6 +7,9 @@ export interface RequestCounts {
   rejected: number;
   failed: number;
   unfinished: number;
+  /** Requests that were given to workers more than once, and how often all of them were. */
+  retried: number;
+  attempts: number;
   /** Requests whose prompt alone takes longer than the TTFT limit; not judged. */
   infeasible: number;
 }
@@ -30,6 +33,8 @@ export interface Attainment {
 export function attainment(record: RunRecord): { counts: RequestCounts; attainment: Attainment } {
   const { requests: table, sla, feasible } = record;
   const byStatus = [0, 0, 0, 0];
+  let retried = 0;
+  let attempts = 0;
   let infeasible = 0;
   let judged = 0;
   let good = 0;
@@ -37,6 +42,8 @@ export function attainment(record: RunRecord): { counts: RequestCounts; attainme
   let itl = 0;
   for (let i = 0; i < table.count; i++) {
     byStatus[table.status[i]!]! += 1;
+    if (table.attempts[i]! > 1) retried++;
+    attempts += table.attempts[i]!;
     const keptTtft = ttftMet(table, i, sla.ttftMs);
     const keptItl = itlMet(table, i, sla.itlMs);
     const kept = keptTtft && keptItl;
@@ -57,6 +64,8 @@ export function attainment(record: RunRecord): { counts: RequestCounts; attainme
       rejected: byStatus[RequestStatus.rejected]!,
       failed: byStatus[RequestStatus.failed]!,
       unfinished: byStatus[RequestStatus.unfinished]!,
+      retried,
+      attempts,
       infeasible,
     },
     attainment: {

@@ -3,6 +3,7 @@ import { type Attainment, attainment, type RequestCounts } from "./attainment.ts
 import { type Cost, cost, type ScalingSummary, scaling } from "./cost.ts";
 import type { Distribution, PercentileRule } from "./distribution.ts";
 import { type RequestMetrics, requestMetrics, type Throughput } from "./metrics.ts";
+import { type FaultSummary, faultSummaries } from "./recovery.ts";
 import { type RoutingSummary, routingSummary } from "./routing.ts";
 
 /** Good requests (both SLAs kept) per second of the benchmark's duration, and per allocated GPU-second. */
@@ -40,6 +41,7 @@ export interface RunSummary {
   engine: EngineCounters;
   /** null where no router knew of caches. */
   routing: RoutingSummary | null;
+  faults: FaultSummary[];
   expectations: ExpectationResult[];
   bestStatic: BestStatic | null;
 }
@@ -77,6 +79,7 @@ export function summarize(record: RunRecord, options: SummaryOptions = {}): RunS
     gapsMs: gapSummary(record),
     engine: record.engine,
     routing: routingSummary(record),
+    faults: faultSummaries(record),
     expectations: record.expectations ?? [],
     bestStatic: record.bestStatic ?? null,
   };

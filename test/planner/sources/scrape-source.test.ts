@@ -109,7 +109,7 @@ describe("the scrape source, with a request feed", () => {
             "first_token",
             { ttftMs },
           );
-          at(lastMs, 2, () => observer.finished(i, table, osl), "finished", {
+          at(lastMs, 2, () => observer.finished(i, { table, sentMs: table.arrivalMs }, osl), "finished", {
             ...{ isl, osl, cachedTokens: 0, ttftMs, itlMs: osl > 1 ? itlMs : null, durationMs: lastMs - arrivalMs },
           });
         });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BackOff } from "../../../src/deployment/runner/back-off.ts";
+import { BackOff } from "#common";
 
 const delays = (backOff: BackOff, count: number, ranMs = 0) =>
   Array.from({ length: count }, () => backOff.ended(ranMs) / 1000);

@@ -1,0 +1,381 @@
+import type { Engine, EngineListener } from "#mocker/engine";
+import type { Decision, Observation, Planner } from "#planner/core";
+import { type Fault, faultEndMs, faultText, roleOf, type WorkerName } from "#scenarios";
+import type { FaultRecord, RoleName } from "#src/record";
+import type { Pool, SimulatedWorker } from "../pool.ts";
+import type { Actions } from "./actions.ts";
+import { chance, Draw } from "./chance.ts";
+import { Clients } from "./clients.ts";
+import { DeadEngine } from "./dead-engine.ts";
+import { EngineTroubles } from "./engine-troubles.ts";
+import { MetricsView } from "./metrics-view.ts";
+import { Network } from "./network.ts";
+import { workersOnNode } from "./node-places.ts";
+import { InFlight } from "./requests.ts";
+import type { Stage } from "./stage.ts";
+import { StartUps } from "./start-ups.ts";
+
+/** Messages of a request, told apart where their delays are drawn. */
+const Message = { request: 0, decodeRequest: 1, answer: 2, transfer: 3 } as const;
+
+type TransferFault = Extract<Fault, { kind: "loseTransfers" }>;
+
+/** Plays a scenario's faults, and its clients' impatience, on a simulation. */
+export class FaultPlayer {
+  readonly records: FaultRecord[];
+  readonly #stage: Stage;
+  readonly #actions: Actions;
+  readonly #faults: readonly Fault[];
+  readonly #inFlight: InFlight;
+  readonly #clients: Clients;
+  readonly #troubles: EngineTroubles;
+  readonly #network: Network;
+  readonly #startUps = new StartUps();
+  readonly #metrics: MetricsView;
+  readonly #lossy = new Map<TransferFault, { record: FaultRecord; left: number }>();
+  /** Nodes that were lost and when, by GPUs of a node. */
+  readonly #lostNodes = new Map<number, Map<number, number>>();
+  /** How many faults keep the planner, or the API server, from working, by what they note. */
+  readonly #plannerDown = new Set<FaultRecord>();
+  readonly #apiDown = new Set<FaultRecord>();
+  /** Workers that died while nobody could replace them. */
+  readonly #missing: Record<RoleName, number> = { prefill: 0, decode: 0 };
+  #forgotten = false;
+  /** The planner that took the place of the one that forgot. */
+  #restarted: Planner | null = null;
+  /** Answers that are late: by how much, and when what was sent last of one arrives. */
+  readonly #answers = new Map<number, { delayMs: number; heardMs: number }>();
+
+  constructor(stage: Stage, actions: Actions) {
+    this.#stage = stage;
+    this.#actions = actions;
+    const { spec } = stage.simulation;
+    this.#faults = [...(spec.faults ?? [])].sort((a, b) => a.atMs - b.atMs);
+    this.records = this.#faults.map((fault) => ({
+      atMs: fault.atMs,
+      untilMs: faultEndMs(fault),
+      kind: fault.kind,
+      text: faultText(fault),
+      workers: 0,
+      requests: 0,
+      retried: 0,
+      failed: 0,
+      ticks: 0,
+    }));
+    this.#inFlight = new InFlight(stage);
+    this.#clients = new Clients(stage, this.#inFlight);
+    this.#troubles = new EngineTroubles(stage);
+    this.#network = new Network(spec.seed);
+    this.#metrics = new MetricsView(this.#faults);
+  }
+
+  /** Puts all faults on the clock. */
+  schedule(): void {
+    this.#faults.forEach((fault, i) => {
+      this.#stage.at(fault.atMs, () => this.#begin(fault, this.records[i]!));
+    });
+  }
+
+  // ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  #begin(fault: Fault, record: FaultRecord): void {
+    const untilMs = faultEndMs(fault);
+    const end = this.#strike(fault, record);
+    if (end !== null && untilMs !== null) this.#stage.at(untilMs, end);
+  }
+
+  /** @returns how it ends, where that takes something */
+  #strike(fault: Fault, record: FaultRecord): (() => void) | null {
+    switch (fault.kind) {
+      case "kill":
+        this.#kill([this.#find(fault.worker)], record);
+        return null;
+      case "loseNode":
+        this.#kill(
+          fault.workers === null
+            ? this.#onNode(fault.gpusPerNode, fault.node, fault.atMs)
+            : fault.workers.map((name) => this.#find(name)),
+          record,
+        );
+        return null;
+      case "freeze":
+        return this.#trouble(fault.worker, Number.POSITIVE_INFINITY, record);
+      case "slow":
+        return this.#trouble(fault.worker, fault.factor, record);
+      case "failStartup":
+      case "delayStartup":
+        this.#startUps.begin(fault, record);
+        return () => this.#startUps.end(fault);
+      case "loseTransfers":
+        this.#lossy.set(fault, { record, left: fault.next ?? Number.POSITIVE_INFINITY });
+        return () => this.#lossy.delete(fault);
+      case "delayNetwork":
+        this.#network.begin(fault, record);
+        return () => this.#network.end(fault);
+      case "restartPlanner":
+        this.#plannerDown.add(record);
+        this.#forgotten = true;
+        return () => this.#plannerDown.delete(record);
+      case "loseApiServer":
+        this.#apiDown.add(record);
+        return () => this.#apiServerReturns(record);
+      default:
+        return null;
+    }
+  }
+
+  #find({ pool, index }: WorkerName): SimulatedWorker | undefined {
+    return this.#stage.simulation.pool(roleOf(pool))?.workers[index];
+  }
+
+  #onNode(gpusPerNode: number, node: number, atMs: number): SimulatedWorker[] {
+    const { prefillPool, decodePool, spec } = this.#stage.simulation;
+    const workers = [...(prefillPool?.workers ?? []), ...decodePool.workers];
+    const lost = this.#lostNodes.get(gpusPerNode) ?? new Map<number, number>();
+    const gpusOf = ({ role }: { role: RoleName }) => (role === "prefill" ? spec.prefill! : spec.decode).gpusPerWorker;
+    const lives = workers.map(({ life }) => life);
+    const there = workersOnNode(lives, gpusOf, gpusPerNode, node, atMs, lost).map((place) => workers[place]!);
+    this.#lostNodes.set(gpusPerNode, lost.set(node, Math.min(atMs, lost.get(node) ?? atMs)));
+    return there;
+  }
+
+  /** They die in one instant: what one held does not go to another of them. */
+  #kill(named: readonly (SimulatedWorker | undefined)[], record: FaultRecord): void {
+    const { simulation } = this.#stage;
+    const dying = named.filter((worker) => worker !== undefined && worker.state !== "removed") as SimulatedWorker[];
+    record.workers += dying.length;
+    const replaced: Pool[] = [];
+    for (const worker of dying) {
+      if (worker.state !== "draining") replaced.push(simulation.pool(worker.role)!);
+      for (const index of worker.engines) {
+        const engine = simulation.engines[index]!;
+        engine.stop(simulation.nowMs);
+        simulation.engines[index] = new DeadEngine(engine);
+        this.#stage.bury(index);
+      }
+      simulation.pool(worker.role)!.remove(worker, simulation.nowMs);
+    }
+    // One request may be on two of them.
+    const lost = new Set(dying.flatMap((worker) => this.#inFlight.on(worker)));
+    for (const request of [...lost].sort((a, b) => a - b)) this.#inFlight.lostWorker(request, record);
+    for (const worker of dying) {
+      for (const engine of worker.engines) this.#inFlight.passEnded(engine);
+      simulation.desk.workerRemoved(worker.role, worker.id);
+    }
+    for (const pool of replaced) {
+      if (this.#apiDown.size > 0) this.#missing[pool.role]++;
+      else simulation.startWorker(pool);
+    }
+  }
+
+  #trouble(name: WorkerName, factor: number, record: FaultRecord): (() => void) | null {
+    const worker = this.#find(name);
+    if (worker === undefined || worker.state === "removed") return null;
+    record.workers++;
+    record.requests += this.#inFlight.on(worker).length;
+    return this.#troubles.begin(worker, factor, record);
+  }
+
+  #apiServerReturns(record: FaultRecord): void {
+    this.#apiDown.delete(record);
+    if (this.#apiDown.size > 0) return;
+    const { simulation } = this.#stage;
+    for (const role of ["prefill", "decode"] as const) {
+      for (; this.#missing[role] > 0; this.#missing[role]--) simulation.startWorker(simulation.pool(role)!);
+    }
+  }
+
+  // ── what the simulation asks ────────────────────────────────────────────────────────────────────────────────────
+
+  /** An event of the player's own is due. */
+  act(action: number): void {
+    this.#actions.run(action);
+  }
+
+  /** An engine with settings of its own, which may be changed, and a listener that knows what becomes of messages. */
+  engine(pool: Pool, told: EngineListener, worker: SimulatedWorker, index: number): Engine {
+    return pool.newEngine({ ...pool.spec.engine }, this.#listener(told, worker, index));
+  }
+
+  isFrozen(engine: number): boolean {
+    return this.#troubles.isFrozen(engine);
+  }
+
+  passEnded(engine: number): void {
+    this.#inFlight.passEnded(engine);
+  }
+
+  /** A client sends a request, for the first time or once more. */
+  sent(request: number): void {
+    this.#inFlight.sent(request);
+    this.#answers.delete(request);
+    this.#clients.sent(request);
+  }
+
+  deliver(pool: Pool, request: number): void {
+    const message = pool.role === "decode" && this.#stage.simulation.prefillPool !== null ? "decodeRequest" : "request";
+    this.#inFlight.deliver(pool, request, this.#delayMs(pool.role, request, message));
+  }
+
+  placed(request: number, worker: SimulatedWorker, engine: number, reserves: boolean): void {
+    this.#inFlight.placed(request, engine, reserves);
+    this.#troubles.placed(worker);
+  }
+
+  ended(request: number): void {
+    this.#inFlight.ended(request);
+  }
+
+  /** @returns when a transfer that would end at `dueMs` does */
+  transferBegins(request: number, dueMs: number): number {
+    const endMs = dueMs + this.#delayMs("decode", request, "transfer");
+    this.#inFlight.transferBegins(request, endMs);
+    return endMs;
+  }
+
+  /** @returns whether the KV cache has arrived where it is wanted */
+  transferEnds(request: number): boolean {
+    if (!this.#inFlight.isTransferring(request)) return false;
+    const { simulation } = this.#stage;
+    for (const [fault, state] of this.#lossy) {
+      const isLost =
+        fault.probability === null
+          ? state.left > 0
+          : chance(simulation.spec.seed, Draw.transferLost, request, this.#attempt(request)) < fault.probability;
+      if (!isLost) continue;
+      state.record.requests++;
+      if (--state.left === 0) {
+        state.record.untilMs = simulation.nowMs;
+        this.#lossy.delete(fault);
+      }
+      this.#inFlight.retry(request, state.record);
+      return false;
+    }
+    this.#inFlight.arrived(request);
+    return true;
+  }
+
+  startupMs(pool: Pool): number {
+    return this.#startUps.startupMs(pool);
+  }
+
+  startBegan(worker: SimulatedWorker): void {
+    this.#startUps.began(worker);
+  }
+
+  /** @returns whether a start that is over has failed; it is under way once more then */
+  startFailed(worker: SimulatedWorker): boolean {
+    if (worker.state !== "starting") return false;
+    const { simulation } = this.#stage;
+    const pool = simulation.pool(worker.role)!;
+    const waitMs = this.#startUps.failed(worker, pool.spec.startupMs);
+    if (waitMs === null) return false;
+    worker.life.readyMs = simulation.nowMs + waitMs + this.startupMs(pool);
+    this.startBegan(worker);
+    simulation.scheduleReady(worker, worker.life.readyMs);
+    return true;
+  }
+
+  /** What an engine tells, without what it tells of requests that have left, and with what becomes of it on the way. */
+  #listener(told: EngineListener, worker: SimulatedWorker, engine: number): EngineListener {
+    const inFlight = this.#inFlight;
+    const { role } = worker;
+    return {
+      ...told,
+      firstToken: (request, atMs) => {
+        if (!inFlight.isOn(request, engine)) return;
+        inFlight.firstToken(request);
+        this.#answer(role, request, atMs, (heardMs) => told.firstToken(request, heardMs));
+      },
+      secondToken: (request, atMs) => {
+        if (!inFlight.wasOn(request, engine, atMs)) return;
+        told.secondToken(request, atMs + (this.#answers.get(request)?.delayMs ?? 0));
+      },
+      finished: (request, atMs, outputTokens) => {
+        if (!inFlight.isOn(request, engine)) return;
+        inFlight.finished(request);
+        this.#answer(role, request, atMs, (heardMs) => {
+          told.finished(request, heardMs, outputTokens);
+          this.#answers.delete(request);
+          this.#stage.simulation.removeIfDrained(worker);
+        });
+      },
+      rejected: (request, atMs, reason) => {
+        if (inFlight.isOn(request, engine)) told.rejected(request, atMs, reason);
+      },
+      held: (request, atMs) => {
+        if (!inFlight.isOn(request, engine)) return;
+        inFlight.held(request);
+        told.held(request, atMs);
+      },
+      reserved: (request, atMs, missingTokens) => {
+        if (inFlight.isOn(request, engine)) told.reserved(request, atMs, missingTokens);
+      },
+      activated: (request, atMs) => {
+        if (!inFlight.isOn(request, engine)) return;
+        inFlight.activated(request);
+        told.activated(request, atMs);
+      },
+      released: (request, atMs) => {
+        inFlight.released(request);
+        told.released(request, atMs);
+      },
+    };
+  }
+
+  /** The first or the last token is on its way to the client; the last one never comes before the ones before it. */
+  #answer(role: RoleName, request: number, atMs: number, tell: (atMs: number) => void): void {
+    const delayMs = this.#delayMs(role, request, "answer");
+    const before = this.#answers.get(request);
+    if (delayMs === 0 && before === undefined) {
+      tell(atMs);
+      return;
+    }
+    const heardMs = Math.max(atMs + delayMs, before?.heardMs ?? 0);
+    // The second token comes as late as the first.
+    this.#answers.set(request, { delayMs, heardMs });
+    this.#stage.at(
+      heardMs,
+      this.#inFlight.guarded(request, () => tell(heardMs)),
+    );
+  }
+
+  #delayMs(role: RoleName, request: number, message: keyof typeof Message): number {
+    return this.#network.delayMs(role, request, this.#attempt(request), Message[message]);
+  }
+
+  #attempt(request: number): number {
+    return this.#stage.simulation.outcomes.table.attempts[request]!;
+  }
+
+  // ── the planner ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @returns what the planner decides of what it can see; null where it is down */
+  tick(planner: Planner, actual: Observation): Decision | null {
+    const { nowMs, spec } = this.#stage.simulation;
+    const seen = this.#metrics.see(actual);
+    this.#faults.forEach((fault, i) => {
+      if (seen !== actual && this.#metrics.active(nowMs).includes(fault)) this.records[i]!.ticks++;
+    });
+    if (this.#plannerDown.size > 0) {
+      for (const record of this.#plannerDown) record.ticks++;
+      return null;
+    }
+    if (this.#forgotten) this.#restarted = spec.newPlanner?.() ?? planner;
+    this.#forgotten = false;
+    const decision = (this.#restarted ?? planner).tick(seen);
+    if (this.#apiDown.size === 0 || decision.targets === null) return decision;
+    for (const record of this.#apiDown) record.ticks++;
+    return { ...decision, reasons: [...decision.reasons, NO_API_SERVER] };
+  }
+
+  get canScale(): boolean {
+    return this.#apiDown.size === 0;
+  }
+}
+
+const NO_API_SERVER = {
+  code: "api-server-down",
+  role: null,
+  text: "the API server did not answer: nothing was scaled",
+} as const;
