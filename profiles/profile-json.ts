@@ -8,7 +8,13 @@ const FORMAT = "understudy-profile";
 const VERSION = 1;
 
 const PROVENANCE_TEXTS = ["model", "gpu", "backend", "backendVersion", "parallelism", "date", "tool", "note"] as const;
-const PROVENANCE_NUMBERS = ["gpusPerPrefillEngine", "gpusPerDecodeEngine", "kvBytesPerToken"] as const;
+const PROVENANCE_NUMBERS = [
+  "gpusPerPrefillEngine",
+  "gpusPerDecodeEngine",
+  "kvBytesPerToken",
+  "prefillStartupMs",
+  "decodeStartupMs",
+] as const;
 const SOURCES = ["measured", "estimated", "converted"] as const;
 
 /** The text of a `profile.json`: our names with units, one array a line. */

@@ -34,6 +34,10 @@ export interface Provenance {
   gpusPerDecodeEngine?: number;
   /** Bytes of KV cache per token of one engine, for transfers. */
   kvBytesPerToken?: number;
+  /** From the start of an engine until it answered, as measured, ms; what a scheduler and image pulls took is in it. */
+  prefillStartupMs?: number;
+  /** The same of a decode engine, or of an aggregated one. */
+  decodeStartupMs?: number;
   source?: "measured" | "estimated" | "converted";
   /** ISO 8601 date on which the data was made. */
   date?: string;

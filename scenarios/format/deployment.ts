@@ -6,7 +6,8 @@ import { bandwidth, bytes, duration, whole } from "./values.ts";
 /** Workers of one role as the run begins. */
 export interface PoolSettings {
   workers: number;
-  startupMs: number;
+  /** null: what the profile says, or 0. */
+  startupMs: number | null;
   /** null: what the profile says, or 1. */
   gpusPerWorker: number | null;
   dpSize: number;
@@ -50,7 +51,9 @@ export interface Deployment {
 
 const pool = z.strictObject({
   workers: z.int().min(0).max(100_000).default(1).meta({ description: "Workers at the start" }),
-  startup: duration("From the decision to start a worker until it is ready").prefault(0),
+  startup: duration(
+    "From the decision to start a worker until it is ready; by default what the profile says, or 0",
+  ).optional(),
   gpusPerWorker: whole(1, 1024, "GPUs of a worker; by default what the profile says"),
   dpSize: z.int().min(1).max(1024).default(1).meta({ description: "Data-parallel ranks of a worker" }),
   engine: engineSchema.default({}),
@@ -138,7 +141,7 @@ export const deploymentSchema = z
   .transform((written): Deployment => {
     const settings = (p: typeof written.prefill): PoolSettings => ({
       workers: p?.workers ?? 1,
-      startupMs: p?.startup ?? 0,
+      startupMs: p?.startup ?? null,
       gpusPerWorker: p?.gpusPerWorker ?? null,
       dpSize: p?.dpSize ?? 1,
       engine: { ...written.engine, ...p?.engine },

@@ -180,7 +180,7 @@ export interface OpenEngine {
   readonly maxKvTokens: number;
   readonly origin: "measured" | Estimate["origin"];
   /** What it knows of itself for a profile's provenance. */
-  readonly facts?: { backendVersion?: string; kvBytesPerToken?: number };
+  readonly facts?: { backendVersion?: string; kvBytesPerToken?: number; startupMs?: number };
   /** TTFT of one prompt (a DEP burst where the mapping has attention ranks), ms. */
   prefill(isl: number): Promise<{ ttftMs: number; origin?: Estimate["origin"] }>;
   /** `requests` at once of the same prompts as in a warm-up before. Null where the run failed: the point is skipped. */

@@ -60,8 +60,13 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
     engine,
     dpSize: settings.dpSize,
     gpusPerWorker: settings.gpusPerWorker ?? engineGpus(estimated, profile, role),
-    startupMs: settings.startupMs,
+    startupMs: settings.startupMs ?? profiledStartupMs(profile, role),
   };
+}
+
+function profiledStartupMs(profile: Profile | null, role: EngineRole): number {
+  const { prefillStartupMs, decodeStartupMs } = profile?.provenance ?? {};
+  return (role === "prefill" ? prefillStartupMs : decodeStartupMs) ?? 0;
 }
 
 /** The cache that the profile was measured with, in whole blocks. */

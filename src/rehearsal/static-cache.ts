@@ -38,7 +38,7 @@ export function staticCacheKey({ scenario, workload, profile }: Rehearsal): stri
 }
 
 /** Worker counts and start-up times don't matter to deployments that never change. */
-function poolKey<T extends { workers: number; startupMs: number }>(
+function poolKey<T extends { workers: number; startupMs: number | null }>(
   pool: T | null,
 ): Omit<T, "workers" | "startupMs"> | null {
   if (pool === null) return null;

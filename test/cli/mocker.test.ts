@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { formatUserError, UserError } from "#common";
-import { saveMockerTable } from "#profiles";
+import { loadProfile, saveMockerTable, saveProfileJson } from "#profiles";
 import { mockerCommand } from "../../src/cli/commands/mocker.ts";
 import { usageError } from "../../src/cli/errors.ts";
 import { buildProgram } from "../../src/cli/program.ts";
@@ -78,6 +78,19 @@ describe("flags", async () => {
       kvEvents: true,
     });
     expect(worker.transfer).toEqual({ bytesPerToken: 131_072, bytesPerSecond: 64e9, timing: "full_prompt" });
+  });
+
+  it("leave the start-up time to the profile, where that has measured one", async () => {
+    const profile = loadProfile("h200-llama-3.1-8b-fp8-tp1-estimate");
+    const path = join(folder, "started.json");
+    saveProfileJson(
+      { ...profile, provenance: { ...profile.provenance, prefillStartupMs: 4150, decodeStartupMs: 6300 } },
+      path,
+    );
+    const startupMs = async (...args: string[]) => (await config("--profile", path, ...args)).worker.startupMs;
+    expect(await startupMs()).toBe(6300);
+    expect(await startupMs("--disaggregation-mode", "prefill")).toBe(4150);
+    expect(await startupMs("--startup-time", "0")).toBe(0);
   });
 
   it("say what they say in vLLM's, Dynamo's and llm-d's words", async () => {

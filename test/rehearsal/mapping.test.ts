@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "#common";
-import { loadProfile } from "#profiles";
+import { loadProfile, saveProfileJson } from "#profiles";
 import { poolSpec, prepareRehearsal } from "#src/rehearsal";
 import { FIXED, madeScenario, SHIPPED } from "./made-scenario.ts";
 
@@ -39,6 +39,23 @@ describe("a pool of workers from a scenario", () => {
     expect(gpus({ profile: "h200-llama-3.1-70b-fp8-tp4-estimate" })).toBe(4);
     expect(gpus({ profile: "h200-llama-3.1-70b-fp8-tp4-estimate", agg: { gpusPerWorker: 3 } })).toBe(3);
     expect(gpus({ engine: { timing: "polynomial" } })).toBe(1);
+  });
+
+  it("starts in the time that its profile has measured, unless the scenario says otherwise", () => {
+    const folder = mkdtempSync(join(tmpdir(), "understudy-startup-"));
+    try {
+      const profile = loadProfile(SHIPPED);
+      const provenance = { ...profile.provenance, prefillStartupMs: 41_500, decodeStartupMs: 63_000 };
+      const file = join(folder, "profile.json");
+      saveProfileJson({ ...profile, provenance }, file);
+      const disagg = { profile: file, mode: "disagg", prefill: { startup: "0s" } };
+      expect(pool({ profile: file, mode: "disagg" }, "prefill").startupMs).toBe(41_500);
+      expect(pool(disagg, "prefill").startupMs).toBe(0);
+      expect(pool(disagg, "decode").startupMs).toBe(63_000);
+      expect(pool({ profile: file, mode: "agg" }, "decode").startupMs).toBe(63_000);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it("has the settings of the deployment's engine, a pool's own on top", () => {

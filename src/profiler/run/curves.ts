@@ -15,7 +15,13 @@ export const DECODE_FOLDER = "selected_decode_interpolation";
 export const BATCHES_FILE = "batch_sizes.json";
 
 const numbers = z.array(z.number());
-const facts = z.object({ backendVersion: z.string().optional(), kvBytesPerToken: z.number().optional() }).optional();
+const facts = z
+  .object({
+    backendVersion: z.string().optional(),
+    kvBytesPerToken: z.number().optional(),
+    startupMs: z.number().optional(),
+  })
+  .optional();
 const prefillKept = z.object({
   samples: z.object({ isl: numbers, ttftMs: numbers, throughputPerGpu: numbers }).optional(),
   warnings: z.array(z.string()),
@@ -135,7 +141,7 @@ export async function buildCurves(
     name: profileName(run),
     prefill: prefill.result.samples,
     decode: samples,
-    provenance: provenanceOf(run, strategy, chosen, [prefill.result, decode.result]),
+    provenance: provenanceOf(run, strategy, chosen, { prefill: prefill.result, decode: decode.result }),
   };
   saveResultsFolder(profile, folder.path);
   saveProfileJson(profile, `${folder.path}/profile.json`);
@@ -215,17 +221,20 @@ function provenanceOf(
   { request, backend, services }: Run,
   strategy: SearchStrategy,
   { prefill, decode }: { prefill: Mapping; decode: Mapping },
-  parts: readonly z.infer<typeof prefillKept | typeof decodeKept>[],
+  measured: { prefill: z.infer<typeof prefillKept>; decode: z.infer<typeof decodeKept> },
 ): Profile["provenance"] {
   const gpu = request.hardware.gpuSku ?? request.aic.system;
-  const { backendVersion, kvBytesPerToken } = parts.at(-1)?.facts ?? {};
-  const note = parts.flatMap(({ changes }) => changes).join("; ");
+  const { backendVersion, kvBytesPerToken, startupMs: decodeStartupMs } = measured.decode.facts ?? {};
+  const prefillStartupMs = measured.prefill.facts?.startupMs;
+  const note = [...measured.prefill.changes, ...measured.decode.changes].join("; ");
   return {
     model: request.model,
     ...(gpu === undefined ? {} : { gpu }),
     backend,
     ...(backendVersion === undefined ? {} : { backendVersion }),
     ...(kvBytesPerToken === undefined ? {} : { kvBytesPerToken }),
+    ...(prefillStartupMs === undefined ? {} : { prefillStartupMs }),
+    ...(decodeStartupMs === undefined ? {} : { decodeStartupMs }),
     parallelism: prefill.label === decode.label ? prefill.label : `${prefill.label} prefill, ${decode.label} decode`,
     gpusPerPrefillEngine: prefill.layout.gpus,
     gpusPerDecodeEngine: decode.layout.gpus,

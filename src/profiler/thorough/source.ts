@@ -73,6 +73,7 @@ class DeployedEngine implements OpenEngine {
   readonly mapping: Mapping;
   readonly origin = "measured";
   maxKvTokens = 0;
+  facts: NonNullable<OpenEngine["facts"]> = {};
   readonly #options: ThoroughOptions;
   readonly #phase: SweepPhase;
   readonly #folder: string;
@@ -101,7 +102,10 @@ class DeployedEngine implements OpenEngine {
     const startMs = performance.now();
     await this.#deployment.waitReady(timeoutMs, signal);
     signal.throwIfAborted();
-    onInfo?.(`Deployment ready: ${dgd.metadata!.name} after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
+    const startupMs = performance.now() - startMs;
+    // What only plays an engine is there at once, which says nothing of the engine.
+    if (this.#deployment.pace === undefined) this.facts = { startupMs: Math.round(startupMs) };
+    onInfo?.(`Deployment ready: ${dgd.metadata!.name} after ${(startupMs / 1000).toFixed(1)} s`);
     await this.#checkModel();
     await this.#readCapacity(dgd);
     this.#meter = this.#newMeter(signal);

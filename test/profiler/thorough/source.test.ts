@@ -103,6 +103,25 @@ describe("candidates that are deployed", () => {
     expect(existsSync(join(folder, "aiperf_isl200", "profile_export_aiperf.json"))).toBe(true);
   });
 
+  it("know how long they took to start, unless they only play an engine", async () => {
+    const stub = await stubServer();
+    const { driver } = endpointDriver(stub.url, { ready: () => new Promise((ready) => setImmediate(ready)) });
+    const real: DeploymentDriver = {
+      ...driver,
+      async apply(dgd, options) {
+        const { pace: _pace, ...deployment } = await driver.apply(dgd, options);
+        return deployment;
+      },
+    };
+    const facts = async (of: DeploymentDriver) => {
+      const engine = await made(of).source.open("decode", mappingOf("TP", 4), "decode_4gpus_TP4", signal());
+      await engine.close();
+      return engine.facts;
+    };
+    expect(await facts(driver)).toEqual({});
+    expect(await facts(real)).toEqual({ startupMs: expect.any(Number) });
+  });
+
   it("[R076] [R077] the sweep goes from one request to what the capacity in the log holds", async () => {
     const stub = await stubServer();
     const { driver } = endpointDriver(stub.url);

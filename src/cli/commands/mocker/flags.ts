@@ -133,9 +133,10 @@ export function withMockerFlags(command: Command): Command {
     new Option("--decode-speedup-ratio <x>", "divides decode times once more (default: 1)").argParser(
       atLeast("--decode-speedup-ratio", 0),
     ),
-    new Option("--startup-time <seconds>", "until a worker is ready, such as 30 or 2m (default: 0)").argParser(
-      seconds("--startup-time"),
-    ),
+    new Option(
+      "--startup-time <seconds>",
+      "until a worker is ready, such as 30 or 2m (default: the profile's, or 0)",
+    ).argParser(seconds("--startup-time")),
     new Option("--time-scale <k>", "model time runs k times as fast as the clock (default: 1)").argParser(
       positiveNumber("--time-scale"),
     ),

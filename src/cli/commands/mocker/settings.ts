@@ -69,7 +69,7 @@ export async function mockerSettings(given: MockerFlags): Promise<MockerSettings
         engine,
         dpSize: flags.dataParallelSize ?? 1,
         transfer: transferOf(flags, source, notices, role),
-        startupMs: flags.startupTime ?? 0,
+        startupMs: flags.startupTime ?? profiledStartupMs(source, role),
         tokenizer: await tokenizerOf(flags),
         handoffTimeoutMs: flags.handoffTimeout ?? HANDOFF_TIMEOUT_MS,
         trustRequestStart: flags.trustRequestStart ?? false,
@@ -89,6 +89,13 @@ export async function mockerSettings(given: MockerFlags): Promise<MockerSettings
       },
     },
   };
+}
+
+/** What the profile says that such an engine takes to start. */
+function profiledStartupMs(source: TimingSource, role: EngineRole): number {
+  if (source.kind !== "profile") return 0;
+  const { prefillStartupMs, decodeStartupMs } = source.profile.provenance;
+  return (role === "prefill" ? prefillStartupMs : decodeStartupMs) ?? 0;
 }
 
 function roleOf(flags: MockerFlags, notices: string[]): EngineRole {
