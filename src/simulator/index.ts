@@ -1,3 +1,4 @@
+export { INVARIANTS, type InvariantNumber } from "./check/invariants.ts";
 export { feasibleRequests } from "./feasible.ts";
 export { type IdlePrefills, idlePrefills } from "./idle-prefills.ts";
 export { chooseVictims, type ScalableWorker, scalingEvent } from "./scaling-rules.ts";

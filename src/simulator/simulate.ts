@@ -1,12 +1,28 @@
-import { newPassCounters } from "#mocker/engine";
+import { engineFactory, newPassCounters } from "#mocker/engine";
 import { type EngineCounters, type RequestTable, type RoutingRecord, requestTable } from "#src/record";
+import { Checker } from "./check/checker.ts";
 import { Simulation } from "./simulation.ts";
 import type { SimulationResult, SimulationSpec } from "./types.ts";
 
-/** Rehearses a deployment under a workload in virtual time. Same input, same result to the last bit. */
-export function simulate(spec: SimulationSpec): SimulationResult {
-  const simulation = new Simulation(spec);
+/**
+ * Rehearses a deployment under a workload in virtual time. Same input, same result to the last bit.
+ * @param makeEngines who makes the engines of a pool
+ * @throws UserError SIMULATOR_INVARIANTS, with `check`
+ */
+export function simulate(spec: SimulationSpec, makeEngines: typeof engineFactory = engineFactory): SimulationResult {
+  const checker = spec.check === true ? new Checker(spec) : null;
+  const simulation = new Simulation(spec, (role, columns) => {
+    const make = makeEngines(spec.engine, columns);
+    return checker === null ? make : checker.engines(role, make, () => simulation);
+  });
   simulation.run();
+  const result = resultOf(simulation);
+  checker?.finish(result);
+  return result;
+}
+
+function resultOf(simulation: Simulation): SimulationResult {
+  const { spec } = simulation;
   const { outcomes, scaler, prefillPool, decodePool } = simulation;
   const perUserThroughput = simulation.perUser.statistics();
   const counters = engineCounters(simulation);

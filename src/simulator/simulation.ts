@@ -1,8 +1,8 @@
 import {
   type Engine,
+  type EngineFactory,
   type EngineListener,
   effectiveOsl,
-  engineFactory,
   type IdlePrefill,
   neverFits,
   type RequestColumns,
@@ -65,12 +65,12 @@ export class Simulation {
   #lastActivityMs = 0;
   nowMs = 0;
 
-  constructor(spec: SimulationSpec) {
+  constructor(spec: SimulationSpec, makeEngines: (role: RoleName, columns: RequestColumns) => EngineFactory) {
     this.spec = spec;
     this.returns = returnColumn(spec);
     const pool = (role: RoleName, poolSpec: PoolSpec) => {
       const routed = { ...poolSpec, engine: routedEngine(spec, poolSpec) };
-      return new Pool(role, routed, engineFactory(spec.engine, this.#columnsFor(poolSpec)));
+      return new Pool(role, routed, makeEngines(role, this.#columnsFor(poolSpec)));
     };
     this.desk = new RoutingDesk(spec, (poolSpec) => this.#columnsFor(poolSpec));
     this.prefillPool = spec.prefill === null ? null : pool("prefill", spec.prefill);

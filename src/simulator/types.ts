@@ -73,6 +73,8 @@ export interface SimulationSpec {
   quirks: SimulatorQuirks;
   /** `skipping` is the fast one, `stepping` its readable twin. */
   engine: "skipping" | "stepping";
+  /** Hold the run against the invariants; where one does not hold it throws. */
+  check?: boolean;
   /** Stop at this time even if requests are left (they count as unfinished), ms. */
   endMs?: number;
   /** Go on until this time at least (workers cost until then), ms. */

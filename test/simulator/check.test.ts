@@ -1,0 +1,204 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { UserError } from "#common";
+import { type Engine, type EngineFactory, type EngineListener, engineFactory } from "#mocker/engine";
+import { INVARIANTS, type InvariantNumber, type SimulationSpec, simulate } from "#src/simulator";
+import { Checker } from "../../src/simulator/check/checker.ts";
+import { Pool } from "../../src/simulator/pool.ts";
+import { randomCase, specOf } from "./random-spec.ts";
+
+const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 150);
+
+/** What a run under check has to say; null where every invariant held. */
+function violations(spec: SimulationSpec, make = engineFactory): string | null {
+  try {
+    simulate({ ...spec, check: true }, make);
+    return null;
+  } catch (error) {
+    if (error instanceof UserError && error.code === "SIMULATOR_INVARIANTS") return error.message;
+    if (error instanceof UserError && error.code === "ENGINE_STUCK") return null;
+    throw error;
+  }
+}
+
+describe("invariants", () => {
+  it.each(["skipping", "stepping"] as const)("hold in random runs of the %s engine", (engine) => {
+    fc.assert(
+      fc.property(randomCase, (random) => {
+        expect(violations({ ...specOf(random), engine })).toBeNull();
+      }),
+      { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 2) },
+    );
+  });
+
+  it("being checked changes nothing of a run", () => {
+    fc.assert(
+      fc.property(randomCase, (random) => {
+        const spec = { ...specOf(random), quirks: { passesBeforeArrivals: true } };
+        const plain = simulate({ ...specOf({ ...random, quirks: [] }), quirks: spec.quirks });
+        const checked = simulate({ ...specOf({ ...random, quirks: [] }), quirks: spec.quirks, check: true });
+        expect(checked.requests).toEqual(plain.requests);
+        expect(checked.workers).toEqual(plain.workers);
+        expect(checked.timeline).toEqual(plain.timeline);
+      }),
+      { numRuns: 20, seed: 3 },
+    );
+  });
+});
+
+const CASE = {
+  requests: Array.from({ length: 24 }, (_, i) => ({
+    isl: 20 + (i % 5) * 30,
+    osl: 5 + (i % 7) * 6,
+    gapMs: 6,
+    group: i % 3,
+  })),
+  sessions: 0,
+  concurrency: 0,
+  blockSize: 16,
+  numGpuBlocks: 60,
+  maxNumSeqs: 6,
+  maxNumBatchedTokens: 256,
+  chunkedPrefill: true,
+  prefixCaching: false,
+  preemption: "lifo" as const,
+  watermark: 0,
+  speedupRatio: 1,
+  workers: 1,
+  disaggregated: false,
+  transferMsPerToken: 0,
+  polynomial: false,
+  quirks: [],
+  leastLoaded: false,
+  kvEvents: false,
+  dpSize: 1,
+  endMs: null,
+  scaling: [],
+};
+const SPEC: SimulationSpec = { ...specOf({ ...randomDefaults(), ...CASE }), engine: "stepping" };
+
+const { isl, osl } = SPEC.workload;
+const COLUMNS = { isl, osl, blockOffset: null, blockIds: null };
+const nothing = () => {};
+const LISTENER: EngineListener = {
+  ...{ admitted: nothing, firstToken: nothing, secondToken: nothing, finished: nothing, preempted: nothing },
+  ...{ rejected: nothing, gap: nothing, held: nothing, reserved: nothing, activated: nothing, released: nothing },
+  kvEvent: nothing,
+};
+
+/** What families have added to a random case since, as it was drawn first. */
+function randomDefaults() {
+  return fc.sample(randomCase, { numRuns: 1, seed: 5 })[0]!;
+}
+
+/** Engines with a fault: in what they are asked, or in what they tell. */
+function faulty(break_: {
+  engine?: (engine: Engine) => Partial<Engine>;
+  listener?: (listener: EngineListener, engine: () => Engine) => Partial<EngineListener>;
+}): typeof engineFactory {
+  return (kind, columns): EngineFactory => {
+    const make = engineFactory(kind, columns);
+    return (config, listener) => {
+      let engine: Engine;
+      engine = make(config, { ...listener, ...break_.listener?.(listener, () => engine) });
+      const overrides = break_.engine?.(engine) ?? {};
+      return new Proxy(engine, {
+        get: (target, key) => {
+          const value: unknown = Reflect.get(key in overrides ? overrides : target, key);
+          return typeof value === "function" ? value.bind(key in overrides ? overrides : target) : value;
+        },
+      });
+    };
+  };
+}
+
+const times = () => {
+  let n = 0;
+  return () => n++;
+};
+
+/** One planted fault for each number. */
+const FAULTS: Partial<Record<InvariantNumber, Parameters<typeof faulty>[0]>> = {
+  // A request waits that nobody sent.
+  1: {
+    engine: (engine) => ({ load: (nowMs) => ({ ...engine.load(nowMs), waiting: engine.load(nowMs).waiting + 1 }) }),
+  },
+  2: {
+    listener: (listener) => ({
+      finished: (request, atMs, tokens) => listener.finished(request, atMs, tokens - (request === 7 ? 1 : 0)),
+    }),
+  },
+  3: {
+    engine: (engine) => ({
+      load: (nowMs) => ({ ...engine.load(nowMs), usedBlocks: engine.load(nowMs).usedBlocks - 1 }),
+    }),
+  },
+  // Each block is handed out twice.
+  4: {
+    engine: (engine) => ({
+      load: (nowMs) => ({ ...engine.load(nowMs), usedBlocks: engine.load(nowMs).usedBlocks >> 1 }),
+    }),
+  },
+  5: {
+    listener: (listener) => ({
+      firstToken: (request, atMs) => listener.firstToken(request, request === 7 ? -1 : atMs),
+    }),
+  },
+  // Now and then nothing is scheduled although somebody runs.
+  6: {
+    engine: (engine) => {
+      const count = times();
+      return { start: (nowMs: number) => (count() === 9 ? Number.NaN : engine.start(nowMs)) };
+    },
+  },
+  // The order in which two are told to be admitted is exchanged.
+  7: {
+    listener: (listener) => ({
+      admitted: (request, atMs, reused) =>
+        listener.admitted(request === 2 ? 3 : request === 3 ? 2 : request, atMs, reused),
+    }),
+  },
+  8: {
+    listener: (listener) => ({
+      secondToken: (request, atMs) => listener.secondToken(request, atMs - 1000),
+      gap: (ms, weight) => listener.gap(-ms, weight),
+    }),
+  },
+  9: {
+    engine: (engine) => ({ load: (nowMs) => ({ ...engine.load(nowMs), running: engine.load(nowMs).running + 7 }) }),
+  },
+};
+
+describe("a planted fault", () => {
+  it("is none without one", () => expect(violations(SPEC)).toBeNull());
+
+  it.each(Object.keys(FAULTS).map(Number) as InvariantNumber[])("against number %i is caught by it", (number) => {
+    expect(violations(SPEC, faulty(FAULTS[number]!))).toContain(`\n  ${number} (${INVARIANTS[number]}) at `);
+  });
+
+  it("against number 10 is caught by it: lives out of order, and a request for a worker that goes", () => {
+    const lived = () => {
+      const checker = new Checker(SPEC);
+      const result = simulate(SPEC);
+      const [worker] = result.workers;
+      checker.finish({ ...result, gaps: result.gaps, workers: [{ ...worker!, createdMs: 50, removedMs: 40 }] });
+    };
+    expect(lived).toThrow(/10 \(workers' lives\) at 40 ms, decode\/0: created at 50/);
+    const pool = new Pool("decode", SPEC.decode, engineFactory("stepping", COLUMNS));
+    const worker = pool.add([], 0, 0);
+    pool.markReady(worker);
+    pool.drain(worker, 3);
+    const checker = new Checker(SPEC);
+    const make = checker.engines("decode", pool.newEngine, () => ({ nowMs: 5, pool: () => pool }));
+    make(SPEC.decode.engine, LISTENER).submit(4, 5);
+    expect(() => checker.finish(simulate(SPEC))).toThrow(
+      /10 \(workers' lives\) at 5 ms, decode\/0: request 4 was given to/,
+    );
+  });
+
+  it("is told with every number, five times each at most", () => {
+    const text = violations(SPEC, faulty(FAULTS[4]!))!;
+    expect(text.match(/\n {2}4 \(blocks with one owner\) at /g)).toHaveLength(5);
+    expect(text).toMatch(/\n {2}4 \(blocks with one owner\): and \d+ more$/);
+  });
+});
