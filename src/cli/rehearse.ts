@@ -26,6 +26,7 @@ export interface RehearseFlags {
   json?: true;
   quiet?: true;
   bestStatic?: true;
+  check?: true;
   engine: "skipping" | "stepping";
   seed?: number;
 }
@@ -36,6 +37,7 @@ export function withRehearseFlags(command: Command): Command {
     .option("--no-report", "write no files")
     .option("--json", "print report.json instead of text")
     .option("--quiet", "print nothing but errors")
+    .option("--check", "hold the run against the invariants of a simulation (docs/invariants.md)")
     .option("--best-static", "search the best deployments that would not have scaled (runs the traffic many times)")
     .addOption(
       new Option("--engine <engine>", "skipping is fast, stepping its readable twin; results agree")
@@ -55,7 +57,7 @@ export function scenarioOf(document: object, name: string): RunnableScenario {
 }
 
 /** What of the flags bears on the run itself. */
-export type PlayFlags = Pick<RehearseFlags, "engine" | "bestStatic">;
+export type PlayFlags = Pick<RehearseFlags, "engine" | "bestStatic" | "check">;
 
 /** A run, and what run.json says of how it came about. */
 interface Played {
@@ -84,6 +86,7 @@ export async function play(
   const horizonMs = rehearsal.workload.horizonMs;
   const record = rehearsal.run({
     engine: flags.engine,
+    ...(flags.check ? { check: true } : {}),
     onProgress: (nowMs, done) => update(virtualTime(nowMs, horizonMs, done)),
   });
   const runSeconds = (performance.now() - started) / 1000;
@@ -92,7 +95,7 @@ export async function play(
     record: best === null ? record : { ...record, bestStatic: best },
     startedAt,
     runSeconds,
-    metadata: { engine: flags.engine },
+    metadata: { engine: flags.engine, ...(flags.check ? { invariantsChecked: true } : {}) },
   };
 }
 

@@ -41,6 +41,8 @@ export interface RunOptions {
   engine?: SimulationSpec["engine"];
   /** The planner in its first state once more, for a scenario that restarts it; absent: it comes back with what it knew. */
   newPlanner?: () => Planner;
+  /** Hold the run against the invariants of a simulation. */
+  check?: boolean;
   onProgress?: (nowMs: number, doneRequests: number) => void;
 }
 

@@ -101,6 +101,7 @@ function checkFlags(flags: RunFlags, command: Command): void {
   if (flags.live) {
     const why = "a live run is one run, on this machine";
     for (const name of ["seeds", "executor", "shards"]) if (given(name)) throw flagsExclude("--live", `--${name}`, why);
+    if (flags.check) throw flagsExclude("--live", "--check", "invariants are of runs in virtual time");
   }
   if (!flags.live) {
     for (const name of ["timeScale", "processes", "compare", "url"]) if (given(name)) throw flagNeeds(name, "--live");

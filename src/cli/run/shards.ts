@@ -30,6 +30,7 @@ export async function runInShards(files: readonly string[], flags: ShardedRunFla
   const common: CellFlags = {
     engine: flags.engine,
     ...(flags.bestStatic ? { bestStatic: true } : {}),
+    ...(flags.check ? { check: true } : {}),
     report: flags.report,
   };
   const named = () => files.flatMap((file) => [file, ...referencedFiles(readFileSync(file, "utf8"), file)]);

@@ -16,7 +16,7 @@ export interface SweepRun {
 }
 
 /** What all runs of a sweep have in common. */
-export type SweepCommon = Pick<PlayFlags, "engine">;
+export type SweepCommon = Pick<PlayFlags, "engine" | "check">;
 
 /**
  * Plays a scenario with values set. Settings that are no deployment, or that can't be played, are an outcome like any other.

@@ -21,6 +21,7 @@ export function withStudyFlags(command: Command, goal: string): Command {
     .option("--seeds <list>", "several seeds a candidate, such as 1..10: means with 95 % intervals", seedList)
     .option("--threads <n>", "threads (default: one a core)", wholeNumber("--threads", 1))
     .option("-o, --output-dir <dir>", "where results and reports go")
+    .option("--check", "hold every run against the invariants of a simulation (docs/invariants.md)")
     .option("--resume", "go on with the results that are there")
     .option("--no-report", "write no files")
     .option("--json", "print sweep.json instead of text")

@@ -38,6 +38,7 @@ export interface StudyFlags extends ExecutorFlags {
   json?: true;
   quiet?: true;
   engine: SweepCommon["engine"];
+  check?: true;
 }
 
 /** What is tried, and in which order. */
@@ -70,7 +71,7 @@ export async function runStudy(file: string, flags: StudyFlags, study: Study): P
   const { axes } = study;
   const path = relative(process.cwd(), resolve(file));
   const runOf = ({ candidate, seed }: Cell): SweepRun => ({ file: path, set: study.overridesOf(candidate), seed });
-  const common: SweepCommon = { engine: flags.engine };
+  const common: SweepCommon = { engine: flags.engine, ...(flags.check ? { check: true } : {}) };
   const storeFile = join(dir, `${study.kind}.sqlite`);
   const store = flags.report ? ResultStore.open(storeFile, flags.resume === true) : null;
   const memory = new SweepMemory(store, file, common, {
