@@ -15,6 +15,7 @@ import {
   staticCacheKey,
 } from "#src/rehearsal";
 import { formatRun, type RunSummary, reportJson, terminalOptions, type WrittenReport, writeReports } from "#src/report";
+import { INVARIANTS } from "#src/simulator";
 import { predictorOf, predictorTools } from "./predictors.ts";
 import { progress, virtualTime } from "./progress.ts";
 import { packageVersion } from "./version.ts";
@@ -71,6 +72,9 @@ interface Played {
 export async function rehearse(scenario: RunnableScenario, flags: RehearseFlags): Promise<boolean> {
   const bar = progress();
   const { record, ...when } = await play(scenario, flags, bar.update).finally(() => bar.done());
+  if (flags.check && !flags.quiet) {
+    process.stderr.write(`all ${Object.keys(INVARIANTS).length} invariants held (docs/invariants.md)\n`);
+  }
   return presentRun(scenario, record, flags, when);
 }
 

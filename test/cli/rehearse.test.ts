@@ -39,6 +39,14 @@ describe("understudy run", () => {
     expect(report.name).toBe("small");
   });
 
+  it("is held against the invariants, which changes no byte", () => {
+    const plain = run("run", "small.yaml", "--json", "--no-report");
+    const checked = run("run", "small.yaml", "--json", "--no-report", "--check");
+    expect(checked).toMatchObject({ status: 0, stdout: plain.stdout });
+    expect(checked.stderr).toContain("all 10 invariants held");
+    expect(run("run", "small.yaml", "--live", "--check").stderr).toContain("not together with --live");
+  });
+
   it("gives the same bytes for the same seed, on either engine, and others for another", () => {
     expect(run("run", "small.yaml", "-o", "one", "--quiet")).toEqual({ status: 0, stdout: "", stderr: "" });
     expect(run("run", "small.yaml", "-o", "two", "--quiet").status).toBe(0);

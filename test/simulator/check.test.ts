@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UserError } from "#common";
@@ -47,6 +48,8 @@ describe("invariants", () => {
 });
 
 const CASE = {
+  family: "vllm" as const,
+  kvRouter: null,
   requests: Array.from({ length: 24 }, (_, i) => ({
     isl: 20 + (i % 5) * 30,
     osl: 5 + (i % 7) * 6,
@@ -201,4 +204,10 @@ describe("a planted fault", () => {
     expect(text.match(/\n {2}4 \(blocks with one owner\) at /g)).toHaveLength(5);
     expect(text).toMatch(/\n {2}4 \(blocks with one owner\): and \d+ more$/);
   });
+});
+
+it("every number stands in docs/invariants.md, with its name", () => {
+  const page = readFileSync(new URL("../../docs/invariants.md", import.meta.url), "utf8");
+  const rows = [...page.matchAll(/^\| (\d+) \| ([^|]+) \|/gm)].map(([, number, name]) => [number, name]);
+  expect(rows).toEqual(Object.entries(INVARIANTS));
 });
