@@ -6,6 +6,7 @@ import { type Engine, type EngineFactory, type EngineListener, engineFactory } f
 import { INVARIANTS, type InvariantNumber, type SimulationSpec, simulate } from "#src/simulator";
 import { Checker } from "../../src/simulator/check/checker.ts";
 import { Pool } from "../../src/simulator/pool.ts";
+import { faultyCase, faultySpecOf } from "./faults/random-faults.ts";
 import { randomCase, specOf } from "./random-spec.ts";
 
 const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 150);
@@ -30,6 +31,30 @@ describe("invariants", () => {
       }),
       { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 2) },
     );
+  });
+
+  it("hold in random runs with faults and clients that give up", () => {
+    fc.assert(
+      fc.property(faultyCase, (faulty) => {
+        expect(violations(faultySpecOf(faulty))).toBeNull();
+      }),
+      { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 2) },
+    );
+  });
+
+  it("hold where a decode worker dies while a KV cache is on its way to it: the prefill worker's blocks are freed", () => {
+    const kill = { kind: "kill" as const, prefill: false, more: 1, forMs: 1, byMs: 1, factor: 1, share: 1 };
+    const random = {
+      ...randomDefaults(),
+      ...CASE,
+      requests: [{ isl: 21, osl: 1, gapMs: 0, group: 0 }],
+      ...{ blockSize: 1, numGpuBlocks: 21, workers: 2, disaggregated: true, speedupRatio: 0, transferMsPerToken: 0.05 },
+    };
+    const faults = [
+      { ...kill, atMs: 0, index: 0 },
+      { ...kill, atMs: 1, index: 1 },
+    ];
+    expect(violations(faultySpecOf({ random, faults, clients: null }))).toBeNull();
   });
 
   it("being checked changes nothing of a run", () => {

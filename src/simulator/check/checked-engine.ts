@@ -16,6 +16,8 @@ export interface Surroundings {
   isl(request: number): number;
   osl(request: number): number;
   sharedContent: boolean;
+  /** Nothing keeps an engine from beginning what it could. */
+  undisturbed: boolean;
   /** Whether its worker takes requests now. */
   takesRequests(): boolean;
   violated(invariant: InvariantNumber, what: string, atMs?: number): void;
@@ -48,6 +50,9 @@ export class CheckedEngine implements Engine {
   #lastMs = 0;
   #passStartMs = Number.NaN;
   #dueMs = Number.NaN;
+  /** Are to leave when the pass under way is over. */
+  readonly #cancelled = new Set<number>();
+  #isStopped = false;
   /** It is between passes and has work since this time; NaN: it owes nothing. */
   #owesStartMs = Number.NaN;
   /** Tokens it has told of, and gaps between them. */
@@ -71,9 +76,9 @@ export class CheckedEngine implements Engine {
     return this.#engine.busy;
   }
 
-  /** Requests on this engine now. */
-  get requests(): Iterable<number> {
-    return this.#held.keys();
+  /** Requests on this engine now, or when it was stopped, without those that only the pass under way keeps. */
+  get requests(): number[] {
+    return [...this.#held.keys()].filter((request) => !this.#cancelled.has(request));
   }
 
   hasWork(): boolean {
@@ -89,7 +94,7 @@ export class CheckedEngine implements Engine {
 
   start(nowMs: number): number {
     this.#clock(nowMs, "start");
-    if (!Number.isNaN(this.#owesStartMs) && nowMs > this.#owesStartMs) {
+    if (this.#around.undisturbed && nowMs > this.#owesStartMs) {
       this.#violated(6, `it had work from ${this.#owesStartMs} ms on, and began at ${nowMs} ms`);
     }
     this.#owesStartMs = Number.NaN;
@@ -118,6 +123,8 @@ export class CheckedEngine implements Engine {
     const nowMs = this.#around.nowMs();
     if (this.#dueMs !== nowMs) this.#violated(8, `a pass that ends at ${this.#dueMs} ms was ended at ${nowMs} ms`);
     this.#engine.complete();
+    for (const request of this.#cancelled) if (this.#held.has(request)) this.#leave(request);
+    this.#cancelled.clear();
     this.#passStartMs = Number.NaN;
     this.#dueMs = Number.NaN;
     this.#lastMs = Math.max(this.#lastMs, nowMs);
@@ -126,10 +133,14 @@ export class CheckedEngine implements Engine {
   }
 
   stop(nowMs: number): void {
-    if (!Number.isNaN(this.#owesStartMs) && nowMs > this.#owesStartMs && !this.#engine.busy && this.#engine.hasWork()) {
+    const owes = nowMs > this.#owesStartMs && !this.#engine.busy && this.#engine.hasWork();
+    if (this.#around.undisturbed && owes) {
       this.#violated(6, `it had work from ${this.#owesStartMs} ms on and never began`);
     }
     this.#engine.stop(nowMs);
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    for (const request of this.#held.keys()) this.#around.left(request);
   }
 
   submit(request: number, nowMs: number): string | null {
@@ -162,7 +173,9 @@ export class CheckedEngine implements Engine {
   cancel(request: number, nowMs: number): void {
     this.#clock(nowMs, "cancel");
     this.#engine.cancel(request, nowMs);
-    this.#leave(request);
+    // A pass under way goes on with it.
+    if (this.#engine.busy) this.#cancelled.add(request);
+    else if (this.#held.has(request)) this.#leave(request);
     if (!this.#engine.busy) this.#owesStartMs = this.#engine.hasWork() ? nowMs : Number.NaN;
   }
 

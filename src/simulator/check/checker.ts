@@ -1,7 +1,7 @@
 import type { EngineFactory } from "#mocker/engine";
 import { RequestStatus, type RoleName } from "#src/record";
 import { invariantsViolated } from "../errors.ts";
-import type { Pool } from "../pool.ts";
+import type { Pool, SimulatedWorker } from "../pool.ts";
 import type { SimulationResult, SimulationSpec } from "../types.ts";
 import { CheckedEngine } from "./checked-engine.ts";
 import { type InvariantNumber, Violations } from "./invariants.ts";
@@ -16,13 +16,16 @@ interface WatchedRun {
 export class Checker {
   readonly #spec: SimulationSpec;
   readonly #violations = new Violations();
-  readonly #engines: CheckedEngine[] = [];
+  readonly #engines: { engine: CheckedEngine; worker: SimulatedWorker }[] = [];
+  /** Faults and impatient clients: what is lost is tried again. */
+  readonly #isDisturbed: boolean;
   /** Engines that a request is on, by role. */
   readonly #places: Record<RoleName, Uint8Array>;
   #lastMs = 0;
 
   constructor(spec: SimulationSpec) {
     this.#spec = spec;
+    this.#isDisturbed = (spec.faults ?? []).length > 0 || (spec.clients ?? null) !== null;
     const { count } = spec.workload;
     this.#places = { prefill: new Uint8Array(count), decode: new Uint8Array(count) };
   }
@@ -40,6 +43,7 @@ export class Checker {
         isl: (request) => workload.isl[request]!,
         osl: (request) => workload.osl[request]!,
         sharedContent: workload.prompts !== null,
+        undisturbed: !this.#isDisturbed,
         takesRequests: () => worker.state === "active",
         violated: (invariant, what, atMs) => this.#add(invariant, atMs ?? run.nowMs, where, what),
         entered: (request) => {
@@ -50,7 +54,7 @@ export class Checker {
           places[request]!--;
         },
       });
-      this.#engines.push(engine);
+      this.#engines.push({ engine, worker });
       return engine;
     };
   }
@@ -87,7 +91,9 @@ export class Checker {
         table.secondTokenMs[i]!,
         table.lastTokenMs[i]!,
       ];
-      const stations = [arrival, admit, first, second, last].filter((ms) => !Number.isNaN(ms));
+      // What was tried again has stations of several attempts.
+      const all = this.#isDisturbed ? [arrival, last] : [arrival, admit, first, second, last];
+      const stations = all.filter((ms) => !Number.isNaN(ms));
       const ordered = stations.every((ms, k) => k === 0 || ms >= stations[k - 1]!);
       if (!ordered) this.#add(5, arrival, where, `its stations are at ${stations.join(", ")} ms`);
       if (stations.some((ms) => ms > endMs)) this.#add(5, endMs, where, `something happened after the end of the run`);
@@ -99,7 +105,9 @@ export class Checker {
       if (isDone && table.outputTokens[i]! > 1 && Number.isNaN(second))
         this.#add(2, last, where, "it has no second token");
     }
-    const onEngines = new Set(this.#engines.flatMap((engine) => [...engine.requests])).size;
+    const onEngines = new Set(
+      this.#engines.flatMap(({ engine, worker }) => (worker.state === "removed" ? [] : engine.requests)),
+    ).size;
     if (onEngines > unfinished) {
       this.#add(1, endMs, "the run", `${onEngines} requests are on engines, ${unfinished} have no end`);
     }
@@ -107,7 +115,7 @@ export class Checker {
     const isServed = workers.some(
       ({ readyMs, drainingMs, removedMs }) => readyMs <= endMs && (drainingMs ?? removedMs) === null,
     );
-    if (!isCut && isServed && unfinished > 0) {
+    if (!isCut && isServed && !this.#isDisturbed && unfinished > 0) {
       this.#add(
         6,
         endMs,
@@ -121,7 +129,7 @@ export class Checker {
   #tokens({ requests: table, engine, endMs }: SimulationResult): void {
     let prompts = 0;
     let gaps = 0;
-    let open = false;
+    let open = this.#isDisturbed;
     for (let i = 0; i < table.count; i++) {
       if (table.status[i] === RequestStatus.completed) {
         prompts += Math.max(0, table.isl[i]! - table.cachedTokens[i]!);
@@ -135,7 +143,7 @@ export class Checker {
         "the run",
         `${engine.scheduledPrefillTokens} prompt tokens were computed, at least ${prompts} had to be`,
       );
-    const told = this.#engines.reduce((sum, each) => sum + each.gaps, 0);
+    const told = this.#engines.reduce((sum, { engine: { gaps: own } }) => sum + own, 0);
     if (open ? told < gaps : told !== gaps)
       this.#add(
         2,

@@ -251,7 +251,8 @@ export class InFlight {
     const { simulation } = this.#stage;
     const { engines } = simulation;
     if (engines[engine] instanceof DeadEngine) {
-      this.#sourceHolds[request] = 0;
+      // Of the decode worker's death the prefill worker's blocks are not free yet.
+      if (engine === this.#firstEngine[request]) this.#sourceHolds[request] = 0;
       return;
     }
     this.#stage.touch(engine);
