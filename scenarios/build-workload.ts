@@ -44,11 +44,11 @@ function parts(entry: TrafficEntry, name: string, offsetMs: number, options: Bui
   const startMs = offsetMs + entry.startMs;
   switch (entry.kind) {
     case "open":
-      return [{ workload: openWorkload(entry, name, options), startMs }];
+      return [{ workload: named(openWorkload(entry, name, options), entry.tenant), startMs }];
     case "closed":
-      return [{ workload: closedWorkload(entry, name, options), startMs }];
+      return [{ workload: named(closedWorkload(entry, name, options), entry.tenant), startMs }];
     case "trace":
-      return [{ workload: traceWorkload(entry, name, options), startMs }];
+      return [{ workload: named(traceWorkload(entry, name, options), entry.tenant), startMs }];
     case "sequence": {
       let atMs = startMs;
       return entry.entries.flatMap((child, i) => {
@@ -65,6 +65,11 @@ function parts(entry: TrafficEntry, name: string, offsetMs: number, options: Bui
       });
     }
   }
+}
+
+function named(workload: Workload, tenant: string | undefined): Workload {
+  if (tenant === undefined) return workload;
+  return { ...workload, tenants: { names: [tenant], of: new Int32Array(workload.count) } };
 }
 
 function endsByItself(workload: Workload): boolean {
@@ -108,8 +113,9 @@ function closedWorkload(entry: ClosedEntry, name: string, options: BuildOptions)
 function stock(entry: ClosedEntry, name: string, options: BuildOptions): number {
   const { patterns, sessions } = entry.content;
   const meanOsl = Math.min(...patterns.map((pattern) => distributionMean(pattern.osl)));
-  const turns = sessions === null ? 1 : distributionMean(sessions.turns);
-  const thinkMs = sessions === null ? 0 : (turns - 1) * distributionMean(sessions.thinkMs);
+  const steps = sessions ?? entry.content.agents ?? null;
+  const turns = steps === null ? 1 : distributionMean(steps.turns);
+  const thinkMs = (turns - 1) * (sessions === null ? 0 : distributionMean(sessions.thinkMs));
   const sessionMs = Math.max(1, turns * meanOsl * FASTEST_TOKEN_MS + thinkMs);
   const count = entry.concurrency * (1 + Math.ceil((1.1 * entry.durationMs!) / sessionMs));
   if (count * turns > MAX_REQUESTS) {

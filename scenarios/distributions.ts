@@ -1,4 +1,4 @@
-import type { RandomStream } from "#common";
+import { normalCdf, type RandomStream } from "#common";
 import type { Distribution } from "./traffic.ts";
 
 /** Draws from a distribution, one value a call. Only lists keep a state (their place). */
@@ -17,6 +17,8 @@ export function sampler(distribution: Distribution, stream: RandomStream): () =>
     }
     case "exponential":
       return () => stream.exponential(distribution.mean);
+    case "quantiles":
+      return () => valueAtQuantile(distribution.points, stream.next());
     case "list": {
       let place = 0;
       return () => distribution.values[place++ % distribution.values.length]!;
@@ -66,6 +68,11 @@ export function distributionMean(distribution: Distribution): number {
     case "lognormal":
     case "exponential":
       return distribution.mean;
+    case "quantiles":
+      return distribution.points.reduce((sum, point, i) => {
+        const before = distribution.points[i - 1];
+        return before === undefined ? 0 : sum + (point.q - before.q) * meanBetween(before.value, point.value);
+      }, 0);
     case "list":
       return distribution.values.reduce((sum, value) => sum + value, 0) / distribution.values.length;
     case "mixture": {
@@ -73,4 +80,56 @@ export function distributionMean(distribution: Distribution): number {
       return distribution.parts.reduce((sum, part) => sum + part.weight * distributionMean(part.of), 0) / total;
     }
   }
+}
+
+/** @param q 0..1 */
+export function valueAtQuantile(points: readonly { q: number; value: number }[], q: number): number {
+  let above = 1;
+  while (above < points.length - 1 && points[above]!.q < q) above++;
+  const low = points[above - 1]!;
+  const high = points[above] ?? low;
+  if (high.q <= low.q) return high.value;
+  const share = (q - low.q) / (high.q - low.q);
+  if (low.value <= 0) return low.value + (high.value - low.value) * share;
+  return low.value * (high.value / low.value) ** share;
+}
+
+/** Mean of what is drawn between two neighbouring points: (b − a) / ln(b / a) where it is geometric. */
+export function meanBetween(low: number, high: number): number {
+  if (low <= 0 || high <= low) return (low + high) / 2;
+  return (high - low) / Math.log(high / low);
+}
+
+/** Whether `valueOfNormal` can be asked: every kind but lists and mixtures. */
+export function hasQuantiles(distribution: Distribution): boolean {
+  return distribution.kind !== "list" && distribution.kind !== "mixture";
+}
+
+/** The value at the quantile of a standard normal `z`: for draws that are correlated with others. */
+export function valueOfNormal(distribution: Distribution, z: number): number {
+  switch (distribution.kind) {
+    case "fixed":
+      return distribution.value;
+    case "normal":
+      return distribution.mean + distribution.deviation * z;
+    case "lognormal":
+      return Math.exp(Math.log(distribution.mean) - distribution.sigma ** 2 / 2 + distribution.sigma * z);
+    case "uniform":
+      return distribution.min + (distribution.max - distribution.min) * normalCdf(z);
+    case "exponential":
+      return -Math.log(normalCdf(-z)) * distribution.mean;
+    case "quantiles":
+      return valueAtQuantile(distribution.points, normalCdf(z));
+    case "list":
+    case "mixture":
+      throw new Error(`a ${distribution.kind} has no quantiles`);
+  }
+}
+
+/**
+ * Correlation of the normals of a Gaussian copula whose ranks have Spearman's correlation ρ: 2 sin(πρ/6) (Kruskal, Ordinal
+ * measures of association, 1958).
+ */
+export function copulaCorrelation(spearman: number): number {
+  return 2 * Math.sin((Math.PI * spearman) / 6);
 }

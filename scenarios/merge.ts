@@ -1,6 +1,6 @@
 import { dependenciesOf, edgesOf } from "./dependencies.ts";
 import { badTraffic } from "./errors.ts";
-import type { ClosedLoop, PromptBlocks, Workload } from "./workload.ts";
+import type { ClosedLoop, PromptBlocks, Tenants, Workload } from "./workload.ts";
 
 /**
  * Overlays workloads: requests keep their order, part after part; arrivals interleave by time, ties in the order of the parts.
@@ -63,10 +63,25 @@ export function mergeWorkloads(parts: { workload: Workload; startMs: number }[])
     thinkMs: turns ? floats((w) => w.thinkMs ?? new Float64Array(w.count)) : null,
     turnIndex: turns ? ints((w) => w.turnIndex ?? new Int32Array(w.count)) : null,
     ...(edges.length === 0 ? {} : { dependencies: dependenciesOf(edges, count) }),
+    ...(workloads.some(({ tenants }) => tenants !== undefined) ? { tenants: mergeTenants(workloads, count) } : {}),
     sessionIds: labelled ? workloads.flatMap((w) => w.sessionIds ?? new Array<string>(w.count).fill("")) : null,
     prompts: mergePrompts(workloads),
     horizonMs: Math.max(0, ...parts.map(({ workload, startMs }) => workload.horizonMs + startMs)),
   };
+}
+
+function mergeTenants(workloads: Workload[], count: number): Tenants {
+  const names: string[] = [];
+  const of = new Int32Array(count).fill(-1);
+  let request = 0;
+  for (const { count: length, tenants } of workloads) {
+    const places = tenants?.names.map((name) => {
+      if (!names.includes(name)) names.push(name);
+      return names.indexOf(name);
+    });
+    for (let i = 0; i < length; i++, request++) of[request] = places?.[tenants!.of[i]!] ?? -1;
+  }
+  return { names, of };
 }
 
 function concat<T extends Int32Array | Float64Array>(

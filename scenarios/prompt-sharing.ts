@@ -1,7 +1,11 @@
 import type { RandomStream } from "#common";
 import { IntColumn } from "./columns.ts";
+import { copulaCorrelation, valueOfNormal } from "./distributions.ts";
 import type { PrefixSharing } from "./traffic.ts";
 import type { PromptBlocks } from "./workload.ts";
+
+/** Draws until a prompt is found that is long enough to begin as. */
+const TRIES = 16;
 
 /** The content of one session's conversation: its block ids so far, first to last. */
 export interface Conversation {
@@ -20,6 +24,9 @@ export class PromptWriter {
   /** Ids of group prefixes and of pooled chains, by what they stand for. */
   readonly #known = new Map<string, number>();
   #nextId = 0;
+  /** The latest conversations, and how many have left them; of `reuse`. */
+  readonly #latest: number[][] = [];
+  #conversations = 0;
 
   constructor(blockTokens: number, sharing: PrefixSharing | null, stream: RandomStream) {
     this.blockTokens = blockTokens;
@@ -28,11 +35,12 @@ export class PromptWriter {
     this.#offset.push(0);
   }
 
-  /** Begins a session whose first prompt has this many tokens. */
-  conversation(isl: number): Conversation {
+  /** Begins a session whose first prompt has this many tokens. @param normal what its length was drawn by */
+  conversation(isl: number, normal = 0): Conversation {
     const sharing = this.#sharing;
     if (sharing === null) return { ids: [], sharedBlocks: 0 };
     const blocks = Math.ceil(isl / this.blockTokens);
+    if (sharing.kind === "reuse") return this.#reusing(sharing, blocks, normal);
     if (sharing.kind === "pool") {
       const ids: number[] = [];
       let chain = "";
@@ -59,9 +67,38 @@ export class PromptWriter {
   prompt(conversation: Conversation, isl: number, knownTokens: number): void {
     const { ids } = conversation;
     while (ids.length * this.blockTokens < knownTokens) ids.push(this.#nextId++);
-    const count = Math.min(ids.length, Math.ceil(isl / this.blockTokens));
+    this.#write(ids, Math.min(ids.length, Math.ceil(isl / this.blockTokens)));
+  }
+
+  /** Writes the ids of the next prompt and of its answer, which a later prompt repeats. */
+  promptAndAnswer({ ids }: Conversation, isl: number, osl: number): void {
+    // One block more than the prompt has, at least: that is how ids are known to go past it.
+    const count = Math.max(Math.ceil((isl + osl) / this.blockTokens), Math.ceil(isl / this.blockTokens) + 1);
+    while (ids.length < count) ids.push(this.#nextId++);
+    this.#write(ids, count);
+  }
+
+  #write(ids: readonly number[], count: number): void {
     for (let i = 0; i < count; i++) this.#ids.push(ids[i]!);
     this.#offset.push(this.#ids.length);
+  }
+
+  /** As one of the latest prompts that is long enough, as far as its share goes; then blocks of its own. */
+  #reusing(sharing: PrefixSharing & { kind: "reuse" }, blocks: number, normal: number): Conversation {
+    const rho = copulaCorrelation(sharing.correlation);
+    const z = rho * normal + Math.sqrt(1 - rho ** 2) * this.#stream.normal();
+    const share = Math.min(1, Math.max(0, valueOfNormal(sharing.share, z)));
+    const wanted = Math.round(share * blocks);
+    let source: readonly number[] = [];
+    for (let tries = 0; tries < TRIES && source.length < wanted && this.#latest.length > 0; tries++) {
+      const tried = this.#latest[this.#stream.integer(this.#latest.length)]!;
+      if (tried.length > source.length) source = tried;
+    }
+    const ids = source.slice(0, wanted);
+    while (ids.length < blocks) ids.push(this.#nextId++);
+    if (this.#latest.length < sharing.window) this.#latest.push(ids);
+    else this.#latest[this.#conversations++ % sharing.window] = ids;
+    return { ids, sharedBlocks: blocks };
   }
 
   /** null where no prompt shares anything. */

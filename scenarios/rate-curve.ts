@@ -1,5 +1,5 @@
 import type { RandomStream } from "#common";
-import type { RateShape } from "./traffic.ts";
+import type { DayShape, RateShape } from "./traffic.ts";
 
 /** A rate over time with its integral. Times in ms from the entry's start, `rate` in requests/s. */
 export interface RateCurve {
@@ -40,7 +40,9 @@ export function rateCurve(shape: RateShape, durationMs: number, stream: RandomSt
     case "sinusoid":
       return smooth(sinusoid(shape), durationMs);
     case "diurnal":
-      return smooth(diurnal(shape), durationMs);
+      return smooth(shape.weekend === undefined ? repeated(oneDay(shape, shape.dayMs)) : weeks(shape), durationMs);
+    case "flashCrowd":
+      return smooth(flashCrowd(shape), durationMs);
   }
 }
 
@@ -134,19 +136,24 @@ function sinusoid(shape: RateShape & { kind: "sinusoid" }): Smooth {
   };
 }
 
+/** A curve that repeats, or a part of one that is put together. */
+interface Stretch extends Smooth {
+  lengthMs: number;
+}
+
 /**
- * The day as cubic Hermite stretches, 64 to the narrowest bell's width: within 1e-9 of the bells, and integrated exactly.
+ * A day as cubic Hermite stretches, 64 to the narrowest bell's width: within 1e-9 of the bells, and integrated exactly.
  * Summing exponentials at every step of the inversion would cost ten times as much.
  */
-function diurnal(shape: RateShape & { kind: "diurnal" }): Smooth {
-  const narrowest = Math.min(24, ...shape.peaks.map((peak) => peak.widthHours));
+function oneDay({ base, peaks }: DayShape, dayMs: number): Stretch {
+  const narrowest = Math.min(24, ...peaks.map((peak) => peak.widthHours));
   const stretches = Math.min(100_000, Math.ceil((24 * 64) / narrowest));
-  const stretchMs = shape.dayMs / stretches;
-  const rate = new Float64Array(stretches + 1).fill(shape.base);
+  const stretchMs = dayMs / stretches;
+  const rate = new Float64Array(stretches + 1).fill(base);
   /** Change of the rate over a stretch, were it straight. */
   const slope = new Float64Array(stretches + 1);
   for (let i = 0; i <= stretches; i++) {
-    for (const { hour, height, widthHours } of shape.peaks) {
+    for (const { hour, height, widthHours } of peaks) {
       const x = ((24 * i) / stretches - hour) / widthHours;
       const bell = height * Math.exp(-0.5 * x * x);
       rate[i]! += bell;
@@ -159,21 +166,71 @@ function diurnal(shape: RateShape & { kind: "diurnal" }): Smooth {
   }
   const square = (i: number) => 3 * (rate[i + 1]! - rate[i]!) - 2 * slope[i]! - slope[i + 1]!;
   const cube = (i: number) => 2 * (rate[i]! - rate[i + 1]!) + slope[i]! + slope[i + 1]!;
+  const place = (tMs: number) => {
+    const at = tMs / stretchMs;
+    const i = Math.min(stretches - 1, Math.floor(at));
+    return { i, x: at - i };
+  };
   return {
+    lengthMs: dayMs,
     rate: (tMs) => {
-      const at = (tMs % shape.dayMs) / stretchMs;
-      const i = Math.min(stretches - 1, Math.floor(at));
-      const x = at - i;
+      const { i, x } = place(tMs);
       return rate[i]! + x * (slope[i]! + x * (square(i) + x * cube(i)));
     },
     cumulative: (tMs) => {
-      const days = Math.floor(tMs / shape.dayMs);
-      const at = (tMs - days * shape.dayMs) / stretchMs;
-      const i = Math.min(stretches - 1, Math.floor(at));
-      const x = at - i;
+      const { i, x } = place(tMs);
       const inside = x * (rate[i]! + x * (slope[i]! / 2 + x * (square(i) / 3 + (x * cube(i)) / 4)));
-      return ((days * before[stretches]! + before[i]! + inside) * stretchMs) / 1000;
+      return ((before[i]! + inside) * stretchMs) / 1000;
     },
+  };
+}
+
+function repeated({ lengthMs, rate, cumulative }: Stretch): Smooth {
+  const whole = cumulative(lengthMs);
+  return {
+    rate: (tMs) => rate(tMs % lengthMs),
+    cumulative: (tMs) => {
+      const times = Math.floor(tMs / lengthMs);
+      return times * whole + cumulative(tMs - times * lengthMs);
+    },
+  };
+}
+
+/** Five days of one shape and two of another, from the day on which the entry begins. */
+function weeks(shape: RateShape & { kind: "diurnal" }): Smooth {
+  const { dayMs, weekend } = shape;
+  const days = [oneDay(shape, dayMs), oneDay(weekend!, dayMs)] as const;
+  const dayOf = (index: number) => days[(weekend!.firstDay + index) % 7 >= 5 ? 1 : 0];
+  const before = [0];
+  for (let i = 0; i < 7; i++) before.push(before[i]! + dayOf(i).cumulative(dayMs));
+  const index = (tMs: number) => Math.min(6, Math.floor(tMs / dayMs));
+  return repeated({
+    lengthMs: 7 * dayMs,
+    rate: (tMs) => dayOf(index(tMs)).rate(tMs - index(tMs) * dayMs),
+    cumulative: (tMs) => before[index(tMs)]! + dayOf(index(tMs)).cumulative(tMs - index(tMs) * dayMs),
+  });
+}
+
+function flashCrowd({ base, peak, startsMs, riseMs, decayMs }: RateShape & { kind: "flashCrowd" }): Smooth {
+  const height = peak - base;
+  return {
+    rate: (tMs) =>
+      startsMs.reduce((sum, startMs) => {
+        const x = tMs - startMs;
+        if (x <= 0) return sum;
+        return sum + height * (x < riseMs ? x / riseMs : Math.exp(-(x - riseMs) / decayMs));
+      }, base),
+    cumulative: (tMs) =>
+      startsMs.reduce(
+        (sum, startMs) => {
+          const x = tMs - startMs;
+          if (x <= 0) return sum;
+          const rising = Math.min(x, riseMs) ** 2 / (2 * riseMs);
+          const falling = x <= riseMs ? 0 : decayMs * -Math.expm1(-(x - riseMs) / decayMs);
+          return sum + (height * (rising + falling)) / 1000;
+        },
+        (base * tMs) / 1000,
+      ),
   };
 }
 

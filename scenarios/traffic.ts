@@ -14,9 +14,22 @@ export type RateShape =
   /** `peak` for `lengthMs` from each start, else `base`. */
   | { kind: "burst"; base: number; peak: number; startsMs: number[]; lengthMs: number }
   /** base + Σ height · exp(−½((hour − h)/width)²), hour 0..24 of a day that takes `dayMs`. */
-  | { kind: "diurnal"; base: number; dayMs: number; peaks: { hour: number; height: number; widthHours: number }[] }
+  | ({ kind: "diurnal"; dayMs: number; weekend?: Weekend } & DayShape)
+  /** From each start a straight rise to `peak` in `riseMs`, then an exponential fall back to `base`; crowds add up. */
+  | { kind: "flashCrowd"; base: number; peak: number; startsMs: number[]; riseMs: number; decayMs: number }
   /** Markov-modulated Poisson process: exponential stays, then another state (evenly among the others). Starts in the first. */
   | { kind: "mmpp"; states: { rate: number; meanStayMs: number }[] };
+
+export interface DayShape {
+  base: number;
+  peaks: { hour: number; height: number; widthHours: number }[];
+}
+
+/** Saturdays and Sundays, where they are unlike the other days. */
+export interface Weekend extends DayShape {
+  /** Day of the week on which the entry begins: 0 is Monday. */
+  firstDay: number;
+}
 
 /** How arrivals scatter around the rate. */
 export type Arrivals =
@@ -36,6 +49,8 @@ export type Distribution =
   /** exp(normal) with deviation `sigma` of the logarithm and this mean. */
   | { kind: "lognormal"; mean: number; sigma: number }
   | { kind: "exponential"; mean: number }
+  /** By its quantiles: geometric between two points above 0, straight else. `q` rises from 0 to 1, `value` never falls. */
+  | { kind: "quantiles"; points: { q: number; value: number }[] }
   /** One after the other, and again from the first. */
   | { kind: "list"; values: number[] }
   | { kind: "mixture"; parts: { weight: number; of: Distribution }[] };
@@ -48,6 +63,8 @@ export interface Pattern {
   share: Share;
   isl: Distribution;
   osl: Distribution;
+  /** Spearman's rank correlation of the two (−1..1), by a Gaussian copula; absent: they are independent. */
+  correlation?: number;
 }
 
 /** What prompts have in common. */
@@ -57,16 +74,42 @@ export type PrefixSharing =
   /** The same, with a share (0..1) of each first prompt's blocks. */
   | { kind: "ratio"; groups: number; ratio: number }
   /** Every block is drawn from a pool; prompts agree as far as their draws do (Dynamo's sinusoidal load generator). */
-  | { kind: "pool"; blocks: number };
+  | { kind: "pool"; blocks: number }
+  /**
+   * Each first prompt begins as one of the latest `window` did: a drawn share (0..1) of its blocks is that one's beginning.
+   * `correlation`: Spearman's, of the share with the prompt's length.
+   */
+  | { kind: "reuse"; share: Distribution; window: number; correlation: number };
 
 /** Several requests one after the other, the next one some time after the end of the one before. */
 export interface SessionShape {
   turns: Distribution;
   thinkMs: Distribution;
+  /** Tokens that a later prompt adds; absent: as many as a first prompt has. */
+  growth?: Distribution;
   /** `grow`: a later prompt is all of the conversation plus ISL new tokens. `none`: prompts are independent. */
   history: "grow" | "none";
   /** A session ends before a prompt of it would get longer than this, tokens. */
   maxIsl: number | null;
+}
+
+/** Runs of an agent: requests with tools between them, and sub-agents whose ends the next request waits for. */
+export interface AgentShape {
+  /** Requests of the agent itself. */
+  turns: Distribution;
+  /** From the end of an answer to the next request. */
+  toolWaitMs: Distribution;
+  /** Tokens that each request adds to the conversation, beside the answer before. */
+  growth: Distribution;
+  /** A run ends before a prompt of it would get longer than this, tokens. */
+  maxIsl: number | null;
+  subagents: {
+    /** Share of the agent's requests that begin some (0..1). */
+    share: number;
+    /** How many at once. */
+    count: Distribution;
+    turns: Distribution;
+  } | null;
 }
 
 /** What the requests of an entry are made of. */
@@ -74,6 +117,8 @@ export interface Content {
   /** At least one. */
   patterns: Pattern[];
   sessions: SessionShape | null;
+  /** Instead of sessions. */
+  agents?: AgentShape;
   prefix: PrefixSharing | null;
   /** Tokens per content block of the prompts made here; the engine's block size should divide it. */
   blockTokens: number;
@@ -82,6 +127,8 @@ export interface Content {
 /** Requests that arrive at a rate, whatever the deployment does. */
 export interface OpenEntry {
   kind: "open";
+  /** Whose traffic it is; absent: nobody's in particular. */
+  tenant?: string;
   startMs: number;
   durationMs: number;
   rate: RateShape;
@@ -92,6 +139,8 @@ export interface OpenEntry {
 /** A number of sessions kept in flight. Ends after `requests` sessions, or when the duration is over, or both. */
 export interface ClosedEntry {
   kind: "closed";
+  /** Whose traffic it is; absent: nobody's in particular. */
+  tenant?: string;
   startMs: number;
   durationMs: number | null;
   requests: number | null;
@@ -101,6 +150,8 @@ export interface ClosedEntry {
 
 export interface TraceEntry {
   kind: "trace";
+  /** Whose traffic it is; absent: nobody's in particular. */
+  tenant?: string;
   startMs: number;
   /** Path, absolute or relative to the working directory. */
   file: string;

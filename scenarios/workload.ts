@@ -46,6 +46,12 @@ export interface Dependencies {
   onStart: Uint8Array;
 }
 
+export interface Tenants {
+  names: string[];
+  /** Place in `names`, or −1; one per request. */
+  of: Int32Array;
+}
+
 /** All requests of a run in columns: what the simulator replays and the load generator sends. Index = request. */
 export interface Workload {
   count: number;
@@ -68,6 +74,8 @@ export interface Workload {
   dependencies?: Dependencies;
   /** Session label per request. */
   sessionIds: string[] | null;
+  /** Whose requests they are; absent where nobody is named. */
+  tenants?: Tenants;
   /** null: every prompt is unique. */
   prompts: PromptBlocks | null;
   /** Of requests that wait in a router; absent: all are equal. */

@@ -19,6 +19,7 @@ export function distribution(value: z.ZodType<number>, description: string, real
       description: "Lognormal with this mean; sigma is the deviation of the logarithm",
     }),
     exponential: z.strictObject({ mean: real }),
+    quantiles: quantiles(value),
     list: z.array(value).min(1).meta({ description: "One after the other, and again from the first" }),
   };
   const part = z.union([
@@ -41,6 +42,36 @@ export function distribution(value: z.ZodType<number>, description: string, real
     .meta({ description });
 }
 
+/** `{ 0: 1, 50: 74, 99: 3388, 100: 8000 }`: percent and value. */
+function quantiles(value: z.ZodType<number>) {
+  return z
+    .record(z.string().regex(/^(100|\d{1,2})(\.\d+)?$/, { error: "expected percent from 0 to 100" }), value)
+    .superRefine((points, context) => {
+      const sorted = byPercent(points);
+      if (sorted[0]?.q !== 0 || sorted.at(-1)?.q !== 1) {
+        context.addIssue({
+          code: "custom",
+          message: "expected values at 0 and at 100 percent, the least and the largest",
+        });
+      }
+      sorted.forEach((point, i) => {
+        const before = sorted[i - 1];
+        if (before === undefined || (before.q < point.q && before.value <= point.value)) return;
+        context.addIssue({
+          code: "custom",
+          message: `expected values that do not fall: found ${before.value} at ${before.q * 100} % and ${point.value} at ${point.q * 100} %`,
+        });
+      });
+    })
+    .meta({ description: "Values by percent, such as { 0: 1, 50: 74, 99: 3388, 100: 8000 }; in between by ratio" });
+}
+
+function byPercent(points: Record<string, number>): { q: number; value: number }[] {
+  return Object.entries(points)
+    .map(([percent, value]) => ({ q: Number(percent) / 100, value }))
+    .sort((a, b) => a.q - b.q);
+}
+
 function optional<T extends Record<string, z.ZodType>>(shape: T): { [K in keyof T]: z.ZodOptional<T[K]> } {
   const entries = Object.entries(shape).map(([key, schema]) => [key, schema.optional()]);
   return Object.fromEntries(entries) as { [K in keyof T]: z.ZodOptional<T[K]> };
@@ -51,6 +82,7 @@ interface Written {
   normal?: { mean: number; deviation: number } | undefined;
   lognormal?: { mean: number; sigma: number } | undefined;
   exponential?: { mean: number } | undefined;
+  quantiles?: Record<string, number> | undefined;
   list?: number[] | undefined;
   mixture?: { weight: number; of: number | Written }[] | undefined;
 }
@@ -61,6 +93,7 @@ function toDistribution(written: number | Written): Distribution {
   if (written.normal) return { kind: "normal", ...written.normal };
   if (written.lognormal) return { kind: "lognormal", ...written.lognormal };
   if (written.exponential) return { kind: "exponential", ...written.exponential };
+  if (written.quantiles) return { kind: "quantiles", points: byPercent(written.quantiles) };
   if (written.list) return { kind: "list", values: written.list };
   const parts = written.mixture ?? [];
   return { kind: "mixture", parts: parts.map(({ weight, of }) => ({ weight, of: toDistribution(of) })) };

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { NAMED_ARRIVALS } from "../presets.ts";
 import { TRACE_FORMATS, type TraceOptions } from "../traces/options.ts";
-import type { Arrivals, RateShape, TrafficEntry } from "../traffic.ts";
+import type { Arrivals, DayShape, RateShape, TraceEntry, TrafficEntry } from "../traffic.ts";
 import { checkContent, contentShape, toContent } from "./content.ts";
 import { duration, exactlyOne, ONE_KEY, positive, positiveDuration, rate, share, tokens } from "./values.ts";
 
@@ -8,7 +9,7 @@ const start = duration("When it starts, from the start of the run (in a sequence
 
 const arrivals = z
   .union([
-    z.enum(["poisson", "constant"]),
+    z.enum(["poisson", "constant", "burstgpt"]),
     z
       .strictObject({
         gamma: z
@@ -25,6 +26,7 @@ const arrivals = z
   ])
   .default("poisson")
   .transform((written): Arrivals => {
+    if (written === "burstgpt") return NAMED_ARRIVALS.burstgpt;
     if (typeof written === "string") return { kind: written };
     if (written.gamma) return { kind: "gamma", cv: written.gamma.cv };
     return { kind: "binned", stepMs: written.binned!.step };
@@ -49,6 +51,36 @@ const DAY_PEAKS = [
   { hour: 11, height: 30, width: 2.4 },
   { hour: 20, height: 38, width: 2 },
 ];
+
+const dayShape = {
+  base: rate.default(4),
+  peaks: z
+    .array(
+      z.strictObject({
+        hour: z.number().min(0).max(24),
+        height: rate,
+        width: z.number().min(0.05).max(24).meta({ description: "Standard deviation of the bell, hours" }),
+      }),
+    )
+    .max(100)
+    .default(DAY_PEAKS),
+};
+
+function toDay({ base, peaks }: z.output<z.ZodObject<typeof dayShape>>): DayShape {
+  return { base, peaks: peaks.map(({ hour, height, width }) => ({ hour, height, widthHours: width })) };
+}
+
+const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
+
+const crowdRate = z
+  .strictObject({
+    base: rate,
+    peak: rate,
+    at: z.array(duration("Start of a crowd")).min(1).max(10_000),
+    rise: positiveDuration("From the start to the peak"),
+    decay: positiveDuration("Time in which what is above the base falls to 37 %"),
+  })
+  .refine((crowd) => crowd.base <= crowd.peak, { error: "expected base to be at most peak", path: ["base"] });
 
 const burstRate = z
   .strictObject({
@@ -98,28 +130,31 @@ const rateShapes = {
     lengthMs: r.length,
   })),
   diurnal: shape(
-    "Days: a base rate and bell-shaped peaks",
+    "Days and weeks: a base rate and bell-shaped peaks",
     z.strictObject({
-      base: rate.default(4),
+      ...dayShape,
       day: positiveDuration("How long a day takes").prefault("24h"),
-      peaks: z
-        .array(
-          z.strictObject({
-            hour: z.number().min(0).max(24),
-            height: rate,
-            width: z.number().min(0.05).max(24).meta({ description: "Standard deviation of the bell, hours" }),
-          }),
-        )
-        .max(100)
-        .default(DAY_PEAKS),
+      firstDay: z.enum(WEEKDAYS).default("monday").meta({ description: "Day on which the entry begins" }),
+      weekend: z
+        .strictObject(dayShape)
+        .optional()
+        .meta({ description: "Saturdays and Sundays; like the other days by default" }),
     }),
-    (r) => ({
+    ({ day, firstDay, weekend, ...weekday }) => ({
       kind: "diurnal",
-      base: r.base,
-      dayMs: r.day,
-      peaks: r.peaks.map(({ hour, height, width }) => ({ hour, height, widthHours: width })),
+      dayMs: day,
+      ...toDay(weekday),
+      ...(weekend === undefined ? {} : { weekend: { ...toDay(weekend), firstDay: WEEKDAYS.indexOf(firstDay) } }),
     }),
   ),
+  flashCrowd: shape("Crowds that come within moments and leave slowly", crowdRate, (r) => ({
+    kind: "flashCrowd",
+    base: r.base,
+    peak: r.peak,
+    startsMs: r.at,
+    riseMs: r.rise,
+    decayMs: r.decay,
+  })),
   mmpp: shape(
     "Random stays in states, each with its rate",
     z.strictObject({
@@ -161,6 +196,7 @@ function shape<T extends z.ZodType>(
         rate: toRate(open.requestRate, open.duration),
         arrivals: open.arrivals,
         content: toContent(open),
+        ...(open.tenant === undefined ? {} : { tenant: open.tenant }),
       };
     })
     .meta({ description });
@@ -196,6 +232,7 @@ const closedLoop = z
       requests: written.requests ?? null,
       concurrency: written.concurrency,
       content: toContent(written),
+      ...(written.tenant === undefined ? {} : { tenant: written.tenant }),
     }),
   )
   .meta({ description: "A fixed number of sessions in flight: the next one starts when one ends" });
@@ -229,13 +266,14 @@ const trace = z
       .max(1e6)
       .optional()
       .meta({ description: "Sessions in flight, in the trace's order, instead of its times" }),
+    tenant: contentShape.tenant,
     start,
   })
   .refine((slice) => slice.to === undefined || slice.to > (slice.from ?? 0), {
     error: "expected a time after from",
     path: ["to"],
   })
-  .transform((written): TrafficEntry => {
+  .transform((written): TraceEntry => {
     const options: TraceOptions = {
       ...(written.format === undefined ? {} : { format: written.format }),
       ...(written.blockSize === undefined ? {} : { blockTokens: written.blockSize }),
@@ -247,9 +285,15 @@ const trace = z
       ...(written.spread === undefined ? {} : { spreadMs: written.spread }),
       ...(written.maxIsl === undefined ? {} : { maxIsl: written.maxIsl }),
     };
-    const { concurrency } = written;
-    const entry: TrafficEntry = { kind: "trace", startMs: written.start, file: written.file, options };
-    return concurrency === undefined ? entry : { ...entry, concurrency };
+    const { concurrency, tenant } = written;
+    return {
+      kind: "trace",
+      startMs: written.start,
+      file: written.file,
+      options,
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(tenant === undefined ? {} : { tenant }),
+    };
   })
   .meta({ description: "A recorded trace" });
 
