@@ -30,6 +30,33 @@ const gauss = (h: number, m: number, s: number) => Math.exp(-0.5 * ((h - m) / s)
 
 /** Shapes with their rates written out from the definitions, in requests/s over seconds. */
 const shapes: { name: string; shape: RateShape; durationS: number; rate: (tS: number) => number }[] = [
+  {
+    name: "a week with its weekend",
+    shape: {
+      kind: "diurnal",
+      dayMs: 300_000,
+      base: 4,
+      peaks: [{ hour: 12, height: 20, widthHours: 2 }],
+      weekend: { firstDay: 4, base: 2, peaks: [{ hour: 20, height: 6, widthHours: 2 }] },
+    },
+    durationS: 2700,
+    rate: (t) => {
+      const hour = ((t % 300) / 300) * 24;
+      const weekend = (4 + Math.floor(t / 300)) % 7 >= 5;
+      return weekend ? 2 + 6 * gauss(hour, 20, 2) : 4 + 20 * gauss(hour, 12, 2);
+    },
+  },
+  {
+    name: "flash crowds",
+    shape: { kind: "flashCrowd", base: 5, peak: 45, startsMs: [200_000, 260_000], riseMs: 20_000, decayMs: 60_000 },
+    durationS: 900,
+    rate: (t) =>
+      [200, 260].reduce((sum, s) => {
+        const x = t - s;
+        if (x <= 0) return sum;
+        return sum + 40 * (x < 20 ? x / 20 : Math.exp(-(x - 20) / 60));
+      }, 5),
+  },
   { name: "constant", shape: { kind: "constant", rate: 20 }, durationS: 1800, rate: () => 20 },
   {
     name: "ramp",
