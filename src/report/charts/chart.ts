@@ -50,6 +50,15 @@ export interface EventMark {
   colour: ColourName;
 }
 
+/** Something that lasted over a part of the time axis. */
+export interface Span {
+  from: number;
+  /** Equal to `from` where it was over at once. */
+  to: number;
+  /** Short: a number. */
+  label: string;
+}
+
 export interface Size {
   width: number;
   height: number;
@@ -65,6 +74,8 @@ export interface XyChart {
   series: Series[];
   limits?: Limit[];
   events?: EventMark[];
+  /** In order of their beginnings. */
+  spans?: Span[];
   /** Fixed room left and right of the plot, px, so that charts below each other share their time axis. */
   margins?: { left?: number; right?: number };
 }

@@ -6,6 +6,7 @@ import { mark } from "./marks.ts";
 import { dotRadius, Occupied } from "./occupied.ts";
 import { type PointLabel, pointLabels } from "./point-labels.ts";
 import { niceDomain, type Scale, scale } from "./scale.ts";
+import { spansSvg } from "./spans.ts";
 import { element } from "./svg.ts";
 import type { Theme } from "./theme.ts";
 
@@ -60,6 +61,7 @@ export function xyChart(chart: XyChart, size: Size, theme: Theme): string {
   const points = chart.series.flatMap((series) => labelledPoints(series, chart.series, xScale, yScale, theme));
   return picture(chart, size, theme, plot, [
     axesSvg({ x: { spec: chart.x, scale: xScale }, y: { spec: chart.y, scale: yScale }, gridLines: true }, plot, theme),
+    spansSvg(chart.spans ?? [], xScale, plot, theme),
     ...marks,
     ...events,
     ...limits,

@@ -86,6 +86,11 @@ function leftOut({ requests, engine }: RunSummary): string {
   ] as const;
   const some = missed.filter(([count]) => count > 0).map(([count, name]) => `${formatCount(count)} ${name}`);
   if (some.length > 0) parts.push(`Counted as missed: ${some.join(", ")}.`);
+  if (requests.retried > 0) {
+    parts.push(
+      `${plural(requests.retried, "request")} took more than one attempt: ${plural(requests.attempts, "attempt")} in all.`,
+    );
+  }
   if (requests.infeasible > 0) {
     parts.push(
       `${plural(requests.infeasible, "request")} could not have kept the TTFT on an idle engine and ${requests.infeasible === 1 ? "was" : "were"} not judged.`,

@@ -4,6 +4,7 @@ import { type RunSummary, summarize } from "../summary/summarize.ts";
 import { answerSection } from "./answer.ts";
 import { decisionsSection } from "./decisions.ts";
 import { distributionFigures } from "./distribution-figures.ts";
+import { faultsSection } from "./faults.ts";
 import { halfFigureHtml, timeFigureHtml } from "./figure.ts";
 import { escapeHtml } from "./html.ts";
 import { numbersSection } from "./numbers.ts";
@@ -39,6 +40,7 @@ ${answerSection(summary)}
 ${figures.map(timeFigureHtml).join("\n")}
 </div>
 </section>
+${faultsSection(summary)}
 ${decisionsSection(record)}
 ${latencySection(record, summary)}
 ${numbersSection(record, summary)}
@@ -62,7 +64,7 @@ function header(summary: RunSummary): string {
   const shows = summary.shows === null ? "" : `<p class="shows">${escapeHtml(summary.shows)}</p>`;
   return `<header>
 <div class="top"><p class="brand">Understudy</p>
-<nav aria-label="Parts of the report"><a href="#answer">Answer</a><a href="#timeline">Timeline</a><a href="#decisions">Decisions</a><a href="#latency">Latency</a><a href="#numbers">Numbers</a></nav>
+<nav aria-label="Parts of the report"><a href="#answer">Answer</a><a href="#timeline">Timeline</a>${summary.faults.length > 0 ? '<a href="#faults">Faults</a>' : ""}<a href="#decisions">Decisions</a><a href="#latency">Latency</a><a href="#numbers">Numbers</a></nav>
 <button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
 <h1>${escapeHtml(summary.name)}</h1>
 ${shows}

@@ -1,5 +1,5 @@
 import type { RunRecord } from "#src/record";
-import type { Series, XyChart } from "../charts/chart.ts";
+import type { Series, Span, XyChart } from "../charts/chart.ts";
 import type { ColourName } from "../charts/theme.ts";
 import { formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
 import { forecasts } from "../series/forecasts.ts";
@@ -13,10 +13,11 @@ import { latencyFigures } from "./latency-figures.ts";
 import { atClock, deploymentName, ratePhrase } from "./phrases.ts";
 
 const MOST_POINTS = 400;
+const MOST_FAULTS = 200;
 
 /** The figures that share the time axis, in the order in which they explain each other. */
 export function timeFigures(record: RunRecord, summary: RunSummary): TimeFigure[] {
-  return [
+  const figures = [
     loadFigure(record),
     ...rolesOf(record.mode).map((role) => workersFigure(record, summary, role)),
     ...latencyFigures(record, summary),
@@ -25,6 +26,17 @@ export function timeFigures(record: RunRecord, summary: RunSummary): TimeFigure[
     runningFigure(record),
     gpuHoursFigure(record, summary),
   ];
+  const spans = faultSpans(record);
+  if (spans.length === 0) return figures;
+  return figures.map((figure) => ({ ...figure, chart: { ...figure.chart, spans } }));
+}
+
+/** Faults on the time axis, numbered as in their table. */
+function faultSpans({ faults = [], endMs }: RunRecord): Span[] {
+  return faults
+    .slice(0, MOST_FAULTS)
+    .map(({ atMs, untilMs }, i) => ({ from: atMs, to: Math.min(endMs, untilMs ?? endMs), label: String(i + 1) }))
+    .filter(({ from }) => from <= endMs);
 }
 
 function loadFigure(record: RunRecord): TimeFigure {

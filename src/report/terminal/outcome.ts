@@ -54,6 +54,14 @@ export function outcomeLines(summary: RunSummary, options: TerminalOptions): str
     ["Scaling", [`${plural(scaling.events, "event")} (${scaling.up} up, ${scaling.down} down)`]],
     ["Missed", missed.filter(([count]) => count > 0).map(([count, name]) => `${formatCount(count)} ${name}`)],
     [
+      "Retried",
+      requests.retried === 0
+        ? []
+        : [
+            `${plural(requests.retried, "request")}, ${plural(requests.attempts, "attempt")} at ${plural(requests.total, "request")}`,
+          ],
+    ],
+    [
       "Unjudged",
       requests.infeasible === 0
         ? []

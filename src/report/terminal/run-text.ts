@@ -1,11 +1,12 @@
 import type { RunRecord } from "#src/record";
 import type { RunSummary } from "../summary/summarize.ts";
 import { type DecisionListOptions, decisionLines } from "./decisions.ts";
+import { faultLines } from "./faults.ts";
 import type { TerminalOptions } from "./ink.ts";
 import { metricsTable } from "./metrics-table.ts";
 import { bestStaticLines, expectationLines, outcomeLines } from "./outcome.ts";
 
-/** What `understudy run` prints: planner timeline, table, outcome, comparison, expectations; blocks apart, newline at the end. */
+/** What `understudy run` prints: planner timeline, table, outcome, faults, comparison, expectations; blocks apart, newline at the end. */
 export function formatRun(
   record: RunRecord,
   summary: RunSummary,
@@ -16,6 +17,7 @@ export function formatRun(
     decisionLines(record, options, decisions),
     metricsTable(summary, options),
     outcomeLines(summary, options),
+    faultLines(summary, options),
     bestStaticLines(summary, options),
     expectationLines(summary, options),
   ];
