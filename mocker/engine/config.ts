@@ -57,6 +57,7 @@ export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
   chunkedPrefill: true,
   preemption: "lifo",
   watermark: 0,
+  prefillScheduleInterval: 1,
   speedupRatio: 1,
   decodeSpeedupRatio: 1,
   quirks: NO_ENGINE_QUIRKS,
@@ -81,7 +82,13 @@ export function engineConfig(
       "there is no engine of that family yet: leave it out for vllm's",
     );
   }
-  const positive = ["numGpuBlocks", "blockSize", "maxNumSeqs", "maxNumBatchedTokens"] as const;
+  const positive = [
+    "numGpuBlocks",
+    "blockSize",
+    "maxNumSeqs",
+    "maxNumBatchedTokens",
+    "prefillScheduleInterval",
+  ] as const;
   for (const key of positive) requireInteger(key, config[key]);
   if (config.maxModelLen !== null) requireInteger("maxModelLen", config.maxModelLen);
   for (const key of ["speedupRatio", "decodeSpeedupRatio"] as const) {
@@ -96,6 +103,14 @@ export function engineConfig(
       config.watermark,
       "a share of the blocks, 0 or more and below 1",
       "0 is the default",
+    );
+  }
+  if (config.family !== "vllm" && config.prefillScheduleInterval > 1) {
+    throw badEngineConfig(
+      "prefillScheduleInterval",
+      config.prefillScheduleInterval,
+      `1 for an engine of the family ${config.family}`,
+      "it is vLLM's",
     );
   }
   if (config.family === "sglang") requireSglang(config);

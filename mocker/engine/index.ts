@@ -17,6 +17,7 @@ export {
 export { newPassCounters } from "./counters.ts";
 export { type EngineFactory, engineFactory, steppingEngines } from "./families.ts";
 export { IdlePrefill } from "./idle-prefill.ts";
+export { LockStep } from "./lock-step.ts";
 export { nanoseconds, nanosecondsToMs, passNanoseconds } from "./nanoseconds.ts";
 export { clearPassWork, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
 export { type FixedTiming, fixedTiming } from "./timing/fixed.ts";

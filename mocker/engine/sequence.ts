@@ -25,6 +25,6 @@ export interface ScheduledItem {
 }
 
 /** It adds a token to what it has, and computes nothing else. */
-export function isPlainDecoding({ sequence }: ScheduledItem): boolean {
-  return sequence.generated > 0 && !sequence.recomputing;
+export function decodes({ generated, recomputing }: Sequence): boolean {
+  return generated > 0 && !recomputing;
 }

@@ -5,7 +5,7 @@ import { mostHitBlocks, reservesOutput } from "./no-evict.ts";
 import { OwnedBlocks } from "./owned-blocks.ts";
 import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
-import { isPlainDecoding, type ScheduledItem, type Sequence } from "./sequence.ts";
+import { decodes, type ScheduledItem, type Sequence } from "./sequence.ts";
 import type {
   EngineConfig,
   EngineListener,
@@ -25,6 +25,7 @@ type Command = { kind: "activate" | "release" | "cancel"; request: number };
 export class SteppingEngine implements LiveEngine {
   readonly config: EngineConfig;
   readonly counters = newPassCounters();
+  holdPrefill = false;
   readonly #requests: RequestSource;
   readonly #listener: EngineListener;
   readonly #blocks: OwnedBlocks;
@@ -40,6 +41,8 @@ export class SteppingEngine implements LiveEngine {
   #batch: PassBatch = passBatch([], [], []);
   /** The pass admitted or preempted somebody. */
   #batchChanged = false;
+  /** The last pass that could compute prompts left somebody waiting. */
+  #leftWaiting = false;
   #nowMs = 0;
   #passStartMs = 0;
   #passEndMs = Number.NaN;
@@ -107,8 +110,10 @@ export class SteppingEngine implements LiveEngine {
       this.#scheduled = [];
       this.#batchChanged = false;
       const budget = { left: this.config.maxNumBatchedTokens };
-      const preempted = this.#scheduleRunning(budget);
-      if (!preempted) this.#admitWaiting(budget);
+      const held = this.#holdsPrefill();
+      const preempted = this.#scheduleRunning(budget, held);
+      if (!preempted) this.#admitWaiting(budget, held);
+      this.#leftWaiting = !held && this.#waiting.some((sequence) => !sequence.inTransfer);
       if (this.#scheduled.length > 0) break;
       if (preempted) continue;
       const blocksWillReturn = this.#held.size > 0 || this.#waiting.some((sequence) => sequence.inTransfer);
@@ -124,6 +129,18 @@ export class SteppingEngine implements LiveEngine {
     this.#passEndMs = nowMs + prefillMs + decodeMs;
     this.counters.evictedBlocks = this.#blocks.evictions;
     return this.#passEndMs;
+  }
+
+  get plannedPasses(): number {
+    return this.busy ? 1 : 0;
+  }
+
+  passEndMs(): number {
+    return this.#passEndMs;
+  }
+
+  lockTo(endsMs: Float64Array): void {
+    this.#passEndMs = endsMs[0]!;
   }
 
   stop(): void {
@@ -148,7 +165,9 @@ export class SteppingEngine implements LiveEngine {
     this.#finishedPass = { endMs, durationMs: this.#lastPass.durationMs, ...this.#batch };
     const running = this.#running.length;
     const isSteady =
-      !this.#batchChanged && this.#scheduled.length === running && this.#scheduled.every(isPlainDecoding);
+      !this.#batchChanged &&
+      this.#scheduled.length === running &&
+      this.#scheduled.every(({ sequence }) => decodes(sequence));
     for (const { sequence, tokens } of this.#scheduled) {
       sequence.computed += tokens;
       if (sequence.computed === sequence.isl + sequence.generated) this.#emit(sequence, endMs);
@@ -218,12 +237,22 @@ export class SteppingEngine implements LiveEngine {
 
   // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Step 1: running requests in order. Returns whether anything was preempted. */
-  #scheduleRunning(budget: { left: number }): boolean {
+  /** Whether who decodes keeps prompts out of this pass. */
+  #holdsPrefill(): boolean {
+    if (!this.holdPrefill || this.#leftWaiting || this.config.role === "decode") return false;
+    return this.#running.some((sequence) => decodes(sequence));
+  }
+
+  /** Step 1: running requests in order; of those `held` who decode alone. Returns whether anything was preempted. */
+  #scheduleRunning(budget: { left: number }, held: boolean): boolean {
     let preempted = false;
     let index = 0;
     while (index < this.#running.length && budget.left > 0) {
       const sequence = this.#running[index]!;
+      if (held && !decodes(sequence)) {
+        index++;
+        continue;
+      }
       const tokens = Math.min(sequence.isl + sequence.generated - sequence.computed, budget.left);
       let preemptedItself = false;
       while (!this.#blocks.grow(sequence, sequence.computed + tokens)) {
@@ -245,7 +274,7 @@ export class SteppingEngine implements LiveEngine {
   }
 
   /** Step 2: waiting requests from the head, while seats, budget and blocks last. */
-  #admitWaiting(budget: { left: number }): void {
+  #admitWaiting(budget: { left: number }, held: boolean): void {
     const { quirks } = this.config;
     let index = 0;
     let headBlocked = false;
@@ -266,7 +295,7 @@ export class SteppingEngine implements LiveEngine {
         this.#batchChanged = true;
         this.#listener.admitted(sequence.id, this.#nowMs, 0);
         this.#schedule(sequence, 1, budget);
-      } else if (!sequence.transferred && this.#admit(sequence, budget)) {
+      } else if (!sequence.transferred && this.#admit(sequence, budget, held)) {
         this.#waiting.splice(index, 1);
       } else {
         headBlocked = true;
@@ -275,12 +304,13 @@ export class SteppingEngine implements LiveEngine {
     }
   }
 
-  #admit(sequence: Sequence, budget: { left: number }): boolean {
+  #admit(sequence: Sequence, budget: { left: number }, held: boolean): boolean {
     const { blockSize, chunkedPrefill } = this.config;
     const total = sequence.isl + sequence.generated;
     const hits = this.#blocks.lookup(sequence, mostHitBlocks(this.config, total));
     const missing = total - hits.length * blockSize;
     if (missing > budget.left && (budget.left === 0 || !chunkedPrefill)) return false;
+    if (held && missing > 1) return false;
     const blocks = reservesOutput(this.config)
       ? this.#blocks.stillToCome(sequence) + this.#promisedBlocks()
       : Math.ceil(total / blockSize);

@@ -78,6 +78,11 @@ export interface EngineConfig {
   preemption: "lifo" | "fifo";
   /** Share of the blocks kept free at admission, 0..1. */
   watermark: number;
+  /**
+   * Data-parallel ranks that decode compute prompts in every so many steps alone (vLLM). A single rank takes no notice of it,
+   * as DynoSim 1.6.1's doesn't.
+   */
+  prefillScheduleInterval: number;
   /** Divides all durations; decode is divided by both. 0: everything takes no time. */
   speedupRatio: number;
   decodeSpeedupRatio: number;
@@ -219,14 +224,28 @@ export interface Engine {
   hasWork(): boolean;
   /** Nothing queued, running, held, reserved or in transfer. */
   isEmpty(): boolean;
-  /** Begins the next pass, or a plan of several, and returns when `complete` is due. NaN: nothing could be scheduled. */
-  start(nowMs: number): number;
+  /**
+   * Begins the next pass, or a plan of several, at most `mostPasses`, and returns when `complete` is due. NaN: nothing could
+   * be scheduled.
+   */
+  start(nowMs: number, mostPasses?: number): number;
   /**
    * Tells that input comes at `nowMs`, during a plan. Passes of the plan that have not begun are given up where that input
    * could change them (`passesBeginFirst`: a pass beginning exactly now counts as begun). Returns when `complete` is due
    * now; a time that is not after `nowMs` asks for `complete` before the input is delivered.
    */
   interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number;
+  /** Passes of the plan under way; 0 between passes. */
+  readonly plannedPasses: number;
+  /** When pass `index` of the plan ends on its own, should it begin at `beginMs` (the first began when the plan did). */
+  passEndMs(index: number, beginMs: number): number;
+  /** The plan is its first `passes` passes, and they end at these times: of data-parallel ranks the slowest decides. */
+  lockTo(endsMs: Float64Array, passes: number): void;
+  /**
+   * While it decodes, passes that begin now compute no prompts, save what one token completes, and unless the last pass that
+   * did left somebody waiting. Decode engines take no notice.
+   */
+  holdPrefill: boolean;
   /** Ends what `start` began. */
   complete(): void;
   /** The run is over at `nowMs`: passes that have ended by then have happened, the one under way never ends. */

@@ -51,6 +51,7 @@ export interface EngineOverrides {
   preemption?: "lifo" | "fifo" | undefined;
   /** Share of the blocks kept free at admission, 0..1. */
   watermark?: number | undefined;
+  prefillScheduleInterval?: number | undefined;
   speedupRatio?: number | undefined;
   decodeSpeedupRatio?: number | undefined;
   timing?: TimingChoice | undefined;
@@ -130,6 +131,7 @@ export const engineSchema = z.strictObject({
   prefixCaching: z.boolean().optional(),
   chunkedPrefill: z.boolean().optional(),
   preemption: z.enum(["lifo", "fifo"]).optional().meta({ description: "Who yields when the KV cache is full" }),
+  prefillScheduleInterval: whole(1, 1000, "Data-parallel ranks that decode compute prompts every nth step (vllm)"),
   watermark: share.optional().meta({ description: "Share of the blocks kept free at admission" }),
   speedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides all engine times; 0: no waiting" }),
   decodeSpeedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides decode times once more" }),

@@ -1,12 +1,18 @@
-import type { Engine } from "#mocker/engine";
+import { type Engine, LockStep } from "#mocker/engine";
 import { WakeHeap } from "./wake-heap.ts";
 
-/** The engines of a simulation: when each has to be told that what it began is over, and which may begin something now. */
+/**
+ * The engines of a simulation: when each has to be told that what it began is over, and which may begin something now. The
+ * data-parallel ranks of a worker go in lock step; the first of them stands for all.
+ */
 export class EngineClock {
   readonly engines: Engine[] = [];
   /** An engine that is kept from beginning anything. */
   readonly #isKept: (engine: number) => boolean;
   readonly #wakes = new WakeHeap(64);
+  /** By engine: the one that stands for it, and the ranks that go in lock step with it, if there are others. */
+  readonly #first: number[] = [];
+  readonly #groups: (LockStep | null)[] = [];
   /** Engines that may begin a pass at this instant, in the order in which they came. */
   #ready: number[] = [];
   #isReady = new Uint8Array(64);
@@ -24,45 +30,58 @@ export class EngineClock {
     return this.#wakes.nextEngine;
   }
 
-  add(engine: Engine): void {
-    if (this.engines.length === this.#isReady.length) {
+  /** Adds the ranks of one worker; their places among the engines. */
+  add(ranks: readonly Engine[]): number[] {
+    const first = this.engines.length;
+    const group = ranks.length === 1 ? null : new LockStep(ranks);
+    for (const rank of ranks) {
+      this.#first.push(first);
+      this.#groups.push(group);
+      this.engines.push(rank);
+    }
+    if (this.engines.length > this.#isReady.length) {
       const larger = new Uint8Array(this.engines.length * 2);
       larger.set(this.#isReady);
       this.#isReady = larger;
     }
-    this.engines.push(engine);
+    return ranks.map((_, rank) => first + rank);
   }
 
   /** Lets an engine begin a pass when they are started next. */
   wake(engine: number): void {
-    if (this.#isReady[engine] === 1) return;
-    this.#isReady[engine] = 1;
-    this.#ready.push(engine);
+    const first = this.#first[engine]!;
+    if (this.#isReady[first] === 1) return;
+    this.#isReady[first] = 1;
+    this.#ready.push(first);
   }
 
-  /** Ends what an engine had begun; it may begin again. */
+  /** Ends what an engine, or all that go with it, had begun; they may begin again. */
   complete(engine: number): void {
-    this.forget(engine);
-    this.engines[engine]!.complete();
+    this.#wakes.remove(engine);
+    (this.#groups[engine] ?? this.engines[engine]!).complete();
     this.wake(engine);
   }
 
-  /** What an engine has begun will not end. */
-  forget(engine: number): void {
-    this.#wakes.remove(engine);
+  /** An engine has died, and with it all that go with it: what they have begun will not end. */
+  bury(engine: number): void {
+    this.#wakes.remove(this.#first[engine]!);
+    this.#groups[engine]?.disband();
   }
 
   /**
    * Makes an engine ready to take input at `nowMs`.
-   * @returns whether what it had begun is to be completed first
+   * @returns the engine whose pass is to be completed first; −1: none
    */
-  touch(engine: number, nowMs: number, input: "request" | "command", passesBeginFirst: boolean): boolean {
+  touch(engine: number, nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
     this.wake(engine);
-    if (!this.engines[engine]!.busy) return false;
-    const wakeMs = this.engines[engine]!.interrupt(nowMs, input, passesBeginFirst);
-    if (wakeMs <= nowMs) return true;
-    this.#wakes.set(engine, wakeMs);
-    return false;
+    const first = this.#first[engine]!;
+    const rank = this.engines[engine]!;
+    const unit = this.#groups[engine] ?? rank;
+    if (!unit.busy) return -1;
+    const wakeMs = unit.interrupt(nowMs, input, passesBeginFirst, rank);
+    if (wakeMs <= nowMs) return first;
+    this.#wakes.set(first, wakeMs);
+    return -1;
   }
 
   startPasses(nowMs: number): void {
@@ -70,9 +89,9 @@ export class EngineClock {
     this.#ready = [];
     for (const index of ready) {
       this.#isReady[index] = 0;
-      const engine = this.engines[index]!;
-      if (engine.busy || !engine.hasWork() || this.#isKept(index)) continue;
-      const wakeMs = engine.start(nowMs);
+      const unit = this.#groups[index] ?? this.engines[index]!;
+      if (unit.busy || !unit.hasWork() || this.#isKept(index)) continue;
+      const wakeMs = unit.start(nowMs);
       if (!Number.isNaN(wakeMs)) this.#wakes.set(index, wakeMs);
     }
   }

@@ -17,7 +17,8 @@ export interface SimulationEvent {
 
 /**
  * Binary heap on typed arrays with the total order (time, priority, sequence number): events of one instant and kind
- * leave in the order they were scheduled, so a run never depends on anything but its input.
+ * leave in the order they were scheduled, so a run never depends on anything but its input. Turns leave in the order of
+ * their sessions, as in ai-dynamo 1.6.1's DynoSim, whichever worker ended first.
  */
 export class EventQueue {
   #timeMs = new Float64Array(64);
@@ -45,7 +46,7 @@ export class EventQueue {
     let at = this.#size++;
     this.#timeMs[at] = timeMs;
     this.#priority[at] = priority;
-    this.#sequence[at] = this.#next++;
+    this.#sequence[at] = priority === EventPriority.turn ? subject : this.#next++;
     this.#subject[at] = subject;
     while (at > 0) {
       const parent = (at - 1) >> 1;

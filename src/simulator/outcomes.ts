@@ -1,6 +1,6 @@
-import { RequestStatus, type RequestTable, requestTable } from "#src/record";
+import { RequestStatus, type RequestTable, type RoleName, requestTable } from "#src/record";
 import { AdmissionLog } from "./admission-log.ts";
-import type { AdmissionRecord, SimulationSpec, TransferTimes } from "./types.ts";
+import type { AdmissionRecord, ServingRanks, SimulationSpec, TransferTimes } from "./types.ts";
 
 function times(count: number): Float64Array {
   return new Float64Array(count).fill(Number.NaN);
@@ -12,6 +12,7 @@ export class Outcomes {
   /** When the attempt under way was sent; the arrival, where clients try once. */
   readonly sentMs: Float64Array;
   readonly transfers: TransferTimes | null;
+  readonly ranks: ServingRanks | null;
   readonly admissions = new AdmissionLog();
   readonly #captures: boolean;
   readonly #admittedIn: Uint8Array | null;
@@ -30,6 +31,8 @@ export class Outcomes {
     this.table.requestedOsl.set(workload.osl.subarray(0, count));
     this.#captures = captures;
     this.#admittedIn = captures ? new Uint8Array(count) : null;
+    const unserved = () => new Int32Array(count).fill(-1);
+    this.ranks = captures ? { prefill: unserved(), decode: unserved() } : null;
     this.transfers =
       captures && prefill !== null
         ? {
@@ -49,6 +52,12 @@ export class Outcomes {
     this.sentMs[request] = atMs;
     if (isFirst) this.table.arrivalMs[request] = atMs;
     return isFirst;
+  }
+
+  routed(role: RoleName, request: number, worker: number, rank: number, ranks: number): void {
+    const column = role === "prefill" ? this.table.prefillWorker : this.table.decodeWorker;
+    column[request] = worker;
+    if (this.ranks !== null) this.ranks[role][request] = worker * ranks + rank;
   }
 
   admitted(pool: AdmissionRecord["pool"], request: number, atMs: number, reusedTokens: number): void {

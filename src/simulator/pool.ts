@@ -10,7 +10,7 @@ export type WorkerState = "starting" | "active" | "draining" | "removed";
  */
 export const WAITING_WEIGHT = 4;
 
-/** One worker: `dpSize` independent schedulers that share its GPUs and its life. */
+/** One worker: `dpSize` schedulers in lock step that share its GPUs and its life. */
 export interface SimulatedWorker {
   id: number;
   role: RoleName;
@@ -44,7 +44,7 @@ export class Pool {
     this.newEngine = newEngine;
   }
 
-  add(engines: number[], nowMs: number, readyMs: number): SimulatedWorker {
+  add(nowMs: number, readyMs: number): SimulatedWorker {
     const id = this.workers.length;
     const life: WorkerLife = { role: this.role, id, createdMs: nowMs, readyMs, drainingMs: null, removedMs: null };
     const worker: SimulatedWorker = {
@@ -52,7 +52,7 @@ export class Pool {
       role: this.role,
       state: "starting",
       life,
-      engines,
+      engines: [],
       outstanding: 0,
       place: -1,
       nextRank: 0,

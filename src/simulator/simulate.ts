@@ -48,6 +48,7 @@ function resultOf(simulation: Simulation): SimulationResult {
     committedPrefillTokens: counters.scheduledPrefillTokens,
     admissions: outcomes.admissions,
     transfers: outcomes.transfers,
+    ranks: outcomes.ranks,
   };
 }
 

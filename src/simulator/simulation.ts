@@ -91,7 +91,7 @@ export class Simulation {
     this.faults = faultPlayer(this, this.#events, {
       touch: (engine) => this.#touch(engine, "command", false),
       wake: (engine) => this.#clock.wake(engine),
-      bury: (engine) => this.#clock.forget(engine),
+      bury: (engine) => this.#clock.bury(engine),
       route: (pool, request) => this.#route(pool, request),
       ended: (request) => this.#ended(request),
       again: (request, atMs) => {
@@ -151,17 +151,16 @@ export class Simulation {
   }
 
   createWorker(pool: Pool, readyMs: number): SimulatedWorker {
-    const engines: number[] = [];
-    const worker = pool.add(engines, this.nowMs, readyMs);
-    for (let rank = 0; rank < pool.spec.dpSize; rank++) {
-      const index = this.engines.length;
+    const worker = pool.add(this.nowMs, readyMs);
+    const ranks = Array.from({ length: pool.spec.dpSize }, (_, rank) => {
+      const index = this.engines.length + rank;
       const listener = this.#listener(index, pool, worker);
       const engine = this.faults?.engine(pool, listener, worker, index) ?? pool.newEngine(pool.spec.engine, listener);
       if (this.spec.planner?.needsForwardPasses === true) engine.recordPasses();
-      this.#clock.add(engine);
       this.workerOf.push(worker);
-      engines.push(index);
-    }
+      return engine;
+    });
+    worker.engines = this.#clock.add(ranks);
     return worker;
   }
 
@@ -275,14 +274,15 @@ export class Simulation {
     this.#lastActivityMs = this.nowMs;
     this.#clock.complete(engine);
     const worker = this.workerOf[engine]!;
-    this.desk.passEnded(engine, worker);
+    for (const rank of worker.engines) this.desk.passEnded(rank, worker);
     if (worker.state === "draining") this.removeIfDrained(worker);
-    this.faults?.passEnded(engine);
+    if (this.faults !== null) for (const rank of worker.engines) this.faults.passEnded(rank);
   }
 
   /** Makes an engine ready to take input now. */
   #touch(engine: number, input: "request" | "command", passesBeginFirst: boolean): void {
-    if (this.#clock.touch(engine, this.nowMs, input, passesBeginFirst)) this.#complete(engine);
+    const over = this.#clock.touch(engine, this.nowMs, input, passesBeginFirst);
+    if (over >= 0) this.#complete(over);
   }
 
   // ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -335,17 +335,14 @@ export class Simulation {
   }
 
   #send(pool: Pool, request: number, worker: SimulatedWorker): void {
-    const engine = worker.engines[worker.nextRank]!;
-    worker.nextRank = (worker.nextRank + 1) % worker.engines.length;
+    const rank = worker.nextRank;
+    const engine = worker.engines[rank]!;
+    worker.nextRank = (rank + 1) % worker.engines.length;
     const { table } = this.outcomes;
+    this.outcomes.routed(pool.role, request, worker.id, rank, worker.engines.length);
     const reservesHere = pool.role === "decode" && this.prefillPool !== null;
-    if (pool.role === "prefill") {
-      table.prefillWorker[request] = worker.id;
-      pool.addWork(worker, table.isl[request]!);
-    } else {
-      table.decodeWorker[request] = worker.id;
-      pool.addWork(worker, reservesHere ? 1 : WAITING_WEIGHT);
-    }
+    const work = pool.role === "prefill" ? table.isl[request]! : reservesHere ? 1 : WAITING_WEIGHT;
+    pool.addWork(worker, work);
     this.faults?.placed(request, worker, engine, reservesHere);
     this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst());
     if (reservesHere) {

@@ -38,7 +38,7 @@ export interface Routing {
 export interface PoolSpec {
   workers: number;
   engine: EngineConfig;
-  /** Data-parallel ranks of a worker: independent schedulers that share its GPUs. */
+  /** Data-parallel ranks of a worker: schedulers in lock step that share its GPUs. */
   dpSize: number;
   gpusPerWorker: number;
   startupMs: number;
@@ -108,10 +108,18 @@ export interface TransferTimes {
   sourceReleasedMs: Float64Array;
 }
 
+/** The data-parallel rank that served each request, −1 where none did: number of the worker × ranks of a worker + rank. */
+export interface ServingRanks {
+  prefill: Int32Array;
+  decode: Int32Array;
+}
+
 export interface SimulationResult extends RunRecord {
   /** With `capture`: in order of time. */
   admissions: Iterable<AdmissionRecord> & { readonly length: number };
   transfers: TransferTimes | null;
+  /** With `capture`. */
+  ranks: ServingRanks | null;
   /** Gap moments of 1000/gap (tokens/s/user over every gap), as DynoSim reports them. */
   perUserThroughput: RunRecord["gaps"];
   /** Σ over pools of prompt tokens that passes computed. */

@@ -213,7 +213,7 @@ describe("a planted fault", () => {
     };
     expect(lived).toThrow(/10 \(workers' lives\) at 40 ms, decode\/0: created at 50/);
     const pool = new Pool("decode", SPEC.decode, engineFactory("stepping", COLUMNS));
-    const worker = pool.add([], 0, 0);
+    const worker = pool.add(0, 0);
     pool.markReady(worker);
     pool.drain(worker, 3);
     const checker = new Checker(SPEC);

@@ -40,6 +40,7 @@ export interface RandomCase {
   kvRouter: { temperature: number; queueThreshold: number | null; queuePolicy: QueuePolicy; affinity: boolean } | null;
   kvEvents: boolean | "shared";
   dpSize: number;
+  prefillScheduleInterval: number;
   /** The run is cut off here; null: it runs to its end. */
   endMs: number | null;
   /** Workers of each role by planner tick; empty: they stay. */
@@ -83,7 +84,8 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
     }),
   ),
   kvEvents: fc.constantFrom<RandomCase["kvEvents"][]>(false, true, "shared"),
-  dpSize: fc.constantFrom(1, 1, 2),
+  dpSize: fc.constantFrom(1, 1, 2, 3),
+  prefillScheduleInterval: fc.constantFrom(1, 1, 2, 3),
   endMs: fc.option(fc.double({ min: 1, max: 3000, noNaN: true })),
   scaling: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }),
 });
@@ -182,6 +184,7 @@ export function specOf(random: RandomCase): SimulationSpec {
       preemption: random.preemption,
       watermark: random.watermark,
       speedupRatio: random.speedupRatio,
+      prefillScheduleInterval: random.family === "vllm" ? random.prefillScheduleInterval : 1,
       kvEvents: random.kvEvents,
     });
   const pool = (role: EngineRole): PoolSpec => ({

@@ -33,7 +33,7 @@ describe("the choice of a worker", () => {
 });
 
 describe("data-parallel ranks", () => {
-  it("are independent schedulers of one worker: requests take turns and run side by side", () => {
+  it("are schedulers of one worker in lock step: requests take turns, and a step lasts as long as its slowest rank", () => {
     const requests = [
       { atMs: 0, isl: 30, osl: 3 },
       { atMs: 0, isl: 50, osl: 3 },
@@ -43,9 +43,9 @@ describe("data-parallel ranks", () => {
       simulate(madeSpec({ requests }, { decode: madePool("aggregated", { dpSize, gpusPerWorker: 2 }) }));
     expect([...run(1).requests.firstTokenMs]).toEqual([85, 85, 85]);
     const two = run(2);
-    // The first and the third share a rank.
-    expect([...two.requests.firstTokenMs]).toEqual([35, 50, 35]);
-    expect([...two.requests.lastTokenMs]).toEqual([55, 70, 35]);
+    // The first and the third share a rank, whose prompts take 35 ms: it waits for the other.
+    expect([...two.requests.firstTokenMs]).toEqual([50, 50, 50]);
+    expect([...two.requests.lastTokenMs]).toEqual([70, 70, 50]);
     expect(two.workers).toHaveLength(1);
     expect(cost(two).gpuSeconds).toBeCloseTo((2 * 70) / 1000, 12);
   });

@@ -4,11 +4,13 @@ import type { SkippingEngine } from "./skipping.ts";
 
 /**
  * Step 2 of a pass: waiting requests from the head, while seats, budget and blocks last.
+ * @param held prompts that need more than one token wait, too
  * @param schedule is told of every admitted request and the tokens of its first chunk
  */
 export function admitWaiting(
   engine: SkippingEngine,
   budget: number,
+  held: boolean,
   schedule: (request: number, tokens: number) => void,
 ): void {
   const { waiting, store, config, handOff } = engine;
@@ -28,7 +30,7 @@ export function admitWaiting(
       index++;
       continue;
     }
-    const tokens = transferred ? Math.min(1, left) : admit(engine, request, left);
+    const tokens = transferred ? Math.min(1, left) : admit(engine, request, left, held);
     if (tokens === 0) {
       headBlocked = true;
       if (handOff.inTransferCount === 0 && config.role !== "decode") break;
@@ -47,7 +49,7 @@ export function admitWaiting(
 }
 
 /** Takes hits and blocks for the first chunk of a waiting request; its tokens, or 0 where it has to wait. */
-function admit(engine: SkippingEngine, request: number, budget: number): number {
+function admit(engine: SkippingEngine, request: number, budget: number, held: boolean): number {
   const { store, blocks, config } = engine;
   const { blockSize } = config;
   const total = store.columns.isl[request]! + store.generated[request]!;
@@ -55,6 +57,7 @@ function admit(engine: SkippingEngine, request: number, budget: number): number 
   const hits = blocks.hitCount;
   const missing = total - hits * blockSize;
   if (missing > budget && (budget === 0 || !config.chunkedPrefill)) return 0;
+  if (held && missing > 1) return 0;
   const needed = blocks.promises
     ? blocks.stillToCome(request) - hits + blocks.unownedHits + blocks.promised
     : Math.ceil(total / blockSize) - hits + blocks.unownedHits;

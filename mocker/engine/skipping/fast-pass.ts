@@ -53,13 +53,16 @@ export class FastPass {
       work.decodeContextSum = batch.contextSum;
       engine.record?.decoding(batch.size, batch.contextSum);
     }
-    if (this.#partial >= 0 && budget > 0) {
+    // Behind those who decode.
+    const held = engine.holdsPrefill && batch.size > 0;
+    if (this.#partial >= 0 && budget > 0 && !held) {
       const tokens = this.#chunk();
       blocks.grow(this.#partial, engine.store.computed[this.#partial]! + tokens);
       this.#addItem(this.#partial, tokens);
       budget -= tokens;
     }
-    if (engine.waiting.length > engine.handOff.inTransferCount) admitWaiting(engine, budget, this.#addItem);
+    if (engine.waiting.length > engine.handOff.inTransferCount) admitWaiting(engine, budget, held, this.#addItem);
+    engine.admittedAll(held);
     return engine.runningCount > 0;
   }
 

@@ -1,6 +1,8 @@
 /** Ends of the passes that an engine is sure of: the one under way, and those that must follow it. */
 export class Plan {
-  #endsMs = new Float64Array(16);
+  #endsMs: Float64Array = new Float64Array(16);
+  /** What each pass after the first takes, ms. */
+  #stepsMs: Float64Array = new Float64Array(16);
   #startMs = 0;
   count = 0;
 
@@ -11,13 +13,26 @@ export class Plan {
     this.count = 1;
   }
 
-  add(endMs: number): void {
+  /** One more pass, which takes so long. */
+  add(stepMs: number): void {
     if (this.count === this.#endsMs.length) {
-      const larger = new Float64Array(this.#endsMs.length * 2);
-      larger.set(this.#endsMs);
-      this.#endsMs = larger;
+      this.#endsMs = enlarged(this.#endsMs);
+      this.#stepsMs = enlarged(this.#stepsMs);
     }
-    this.#endsMs[this.count++] = endMs;
+    this.#stepsMs[this.count] = stepMs;
+    this.#endsMs[this.count] = this.#endsMs[this.count - 1]! + stepMs;
+    this.count++;
+  }
+
+  /** The end of a pass that begins at `beginMs`; the first began when the plan did. */
+  passEndMs(index: number, beginMs: number): number {
+    return index === 0 ? this.#endsMs[0]! : beginMs + this.#stepsMs[index]!;
+  }
+
+  /** It is its first `count` passes, and they end at these times. */
+  lockTo(endsMs: Float64Array, count: number): void {
+    this.count = count;
+    for (let i = 0; i < count; i++) this.#endsMs[i] = endsMs[i]!;
   }
 
   endMs(index: number): number {
@@ -51,4 +66,10 @@ export class Plan {
     }
     this.count = low + 1;
   }
+}
+
+function enlarged(values: Float64Array): Float64Array {
+  const larger = new Float64Array(values.length * 2);
+  larger.set(values);
+  return larger;
 }

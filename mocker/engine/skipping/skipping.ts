@@ -38,6 +38,9 @@ export class SkippingEngine implements Engine {
   running = new Int32Array(16);
   runningCount = 0;
   nowMs = 0;
+  holdPrefill = false;
+  /** The last pass that could compute prompts left somebody waiting. */
+  #leftWaiting = false;
   readonly work: PassWork = emptyPassWork();
   record: PassRecord | null = null;
   readonly #fast: FastPass;
@@ -109,7 +112,7 @@ export class SkippingEngine implements Engine {
     this.#command({ kind: "cancel", request }, nowMs);
   }
 
-  start(nowMs: number): number {
+  start(nowMs: number, mostPasses = MAX_PLAN): number {
     this.nowMs = nowMs;
     this.#told = false;
     for (;;) {
@@ -127,7 +130,7 @@ export class SkippingEngine implements Engine {
       this.#giveUpHead();
     }
     this.record?.scheduled();
-    this.#makePlan(nowMs);
+    this.#makePlan(nowMs, mostPasses);
     this.counters.evictedBlocks = this.blocks.pool.evictions;
     return this.#plan.lastEndMs;
   }
@@ -138,6 +141,18 @@ export class SkippingEngine implements Engine {
     // Still, the next pass leaves it waiting, which a record of that pass has to tell.
     if (input === "command" || !cannotJoin || this.record !== null) this.#plan.cut(nowMs, passesBeginFirst);
     return this.#plan.lastEndMs;
+  }
+
+  get plannedPasses(): number {
+    return this.#plan.count;
+  }
+
+  passEndMs(index: number, beginMs: number): number {
+    return this.#plan.passEndMs(index, beginMs);
+  }
+
+  lockTo(endsMs: Float64Array, passes: number): void {
+    this.#plan.lockTo(endsMs, passes);
   }
 
   complete(): void {
@@ -196,6 +211,16 @@ export class SkippingEngine implements Engine {
     return this.record?.finished(this.#plan, this.#plan.passesOver(nowMs)) ?? null;
   }
 
+  /** A pass is scheduled, in which prompts were held or not. */
+  admittedAll(held: boolean): void {
+    this.#leftWaiting = !held && this.waiting.length > this.handOff.inTransferCount;
+  }
+
+  /** Whether those who decode, if there are any, keep prompts out of this pass. */
+  get holdsPrefill(): boolean {
+    return this.holdPrefill && !this.#leftWaiting && this.config.role !== "decode";
+  }
+
   // ── shared with the walked pass ─────────────────────────────────────────────────────────────────────────────────
 
   pushRunning(request: number): void {
@@ -246,17 +271,17 @@ export class SkippingEngine implements Engine {
   }
 
   /** Times of the pass that was scheduled, and of those that are sure to follow it. */
-  #makePlan(nowMs: number): void {
+  #makePlan(nowMs: number, mostPasses: number): void {
     const { config, work, batch } = this;
     const prefillMs = prefillPassMs(config, work);
     this.counters.prefillMs += prefillMs;
     // The order of the additions decides the last bit, and so ties between workers.
-    let endMs = nowMs + prefillMs + decodePassMs(config, work.decodeCount, work.decodeContextSum);
+    const endMs = nowMs + prefillMs + decodePassMs(config, work.decodeCount, work.decodeContextSum);
     this.#plan.begin(nowMs, endMs);
     if (this.#walking || !this.#fast.isSteady) return;
     // Passes that take no time interleave with whatever else happens at this instant.
     if (this.handOff.reservationCount > 0 || endMs === nowMs) return;
-    const most = Math.min(MAX_PLAN, batch.nextEnd - batch.pass);
+    const most = Math.min(MAX_PLAN, mostPasses, batch.nextEnd - batch.pass);
     // Whoever follows the cache learns of a change at the end of its own pass.
     const tells = config.kvEvents !== false;
     if (tells && this.#told) return;
@@ -265,8 +290,7 @@ export class SkippingEngine implements Engine {
     let contextSum = work.decodeContextSum;
     for (let i = 0; i < following; i++) {
       contextSum += batch.size;
-      endMs += decodePassMs(config, batch.size, contextSum);
-      this.#plan.add(endMs);
+      this.#plan.add(decodePassMs(config, batch.size, contextSum));
     }
   }
 

@@ -23,15 +23,17 @@ export class WalkedPass {
     this.#items = [];
     this.#changed = false;
     const budget = { left: engine.config.maxNumBatchedTokens };
-    const preempted = this.#scheduleRunning(budget);
+    const held = engine.holdsPrefill && this.#someDecode();
+    const preempted = this.#scheduleRunning(budget, held);
     for (const { request, tokens } of this.#items) accountChunk(engine, request, tokens);
     if (!preempted) {
-      admitWaiting(engine, budget.left, (request, tokens) => {
+      admitWaiting(engine, budget.left, held, (request, tokens) => {
         this.#items.push({ request, tokens });
         accountChunk(engine, request, tokens);
         this.#changed = true;
       });
     }
+    engine.admittedAll(held);
     if (this.#items.length > 0) return "scheduled";
     return preempted ? "preempted" : "nothing";
   }
@@ -45,7 +47,7 @@ export class WalkedPass {
     let partials = 0;
     let lastIsPartial = true;
     for (const { request, tokens } of this.#items) {
-      const isDecoding = store.generated[request]! > 0 && (store.flags[request]! & Flag.recomputing) === 0;
+      const isDecoding = this.#decodes(request);
       store.computed[request]! += tokens;
       const isWhole = store.computed[request]! === store.columns.isl[request]! + store.generated[request]!;
       if (!isWhole) partials++;
@@ -57,13 +59,27 @@ export class WalkedPass {
     return servedAll && (partials === 0 || (partials === 1 && lastIsPartial));
   }
 
-  #scheduleRunning(budget: { left: number }): boolean {
+  #someDecode(): boolean {
+    const { running, runningCount } = this.#engine;
+    return running.subarray(0, runningCount).some((request) => this.#decodes(request));
+  }
+
+  #decodes(request: number): boolean {
+    const { store } = this.#engine;
+    return store.generated[request]! > 0 && (store.flags[request]! & Flag.recomputing) === 0;
+  }
+
+  #scheduleRunning(budget: { left: number }, held: boolean): boolean {
     const engine = this.#engine;
     const { store, blocks, config } = engine;
     let preempted = false;
     let index = 0;
     while (index < engine.runningCount && budget.left > 0) {
       const request = engine.running[index]!;
+      if (held && !this.#decodes(request)) {
+        index++;
+        continue;
+      }
       const total = store.columns.isl[request]! + store.generated[request]!;
       const tokens = Math.min(total - store.computed[request]!, budget.left);
       let preemptedItself = false;

@@ -22,6 +22,9 @@ const RECENT_PASSES = 8;
 const BATCH_MS = 2;
 const BATCH_PASSES = 64;
 
+/** What it drives: an engine, or the ranks of one worker in lock step. */
+export type Driven = Pick<LiveEngine, "busy" | "hasWork" | "start" | "complete"> & { stop(nowMs: number): void };
+
 export interface DriverHooks {
   /** The engine was called and may have told its listener something. */
   engineCalled(atMs: number): void;
@@ -30,12 +33,12 @@ export interface DriverHooks {
 }
 
 /**
- * One engine on the wall clock. Every pass begins at the exact end of the one before and ends at the instant the engine
+ * One engine on the wall clock, or ranks in lock step. Every pass begins at the exact end of the one before and ends at the instant the engine
  * computed, however late the process wakes up for it: a late pass is caught up with, later ones are not shifted. Input
  * counts as of its own instant where the engine has not passed it.
  */
 export class EngineDriver {
-  readonly engine: LiveEngine;
+  readonly engine: Driven;
   /** Of the ends of its passes. */
   readonly lateness = new LatenessMeter();
   readonly #timers: TimerQueue;
@@ -54,13 +57,13 @@ export class EngineDriver {
   readonly #recentMs = new Float64Array(RECENT_PASSES).fill(Number.POSITIVE_INFINITY);
   #passes = 0;
   /** Input of after the instant at which a pass is going to begin. */
-  #held: { atMs: number; deliver: (engine: LiveEngine, atMs: number) => void }[] = [];
+  #held: { atMs: number; deliver: (atMs: number) => void }[] = [];
   /** A batch of passes without duration goes on in the event loop's next turn. */
   #yielding = false;
   #stopped = false;
 
   /** @param settleMs how long input may be on its way, model ms */
-  constructor(engine: LiveEngine, timers: TimerQueue, hooks: DriverHooks, settleMs = 0) {
+  constructor(engine: Driven, timers: TimerQueue, hooks: DriverHooks, settleMs = 0) {
     this.engine = engine;
     this.#settleMs = settleMs;
     this.#timers = timers;
@@ -73,7 +76,7 @@ export class EngineDriver {
    * that are completed first.
    * @param mayWait between passes, it waits for what is still on its way and comes before it: new requests
    */
-  input(atMs: number, deliver: (engine: LiveEngine, atMs: number) => void, mayWait = false): void {
+  input(atMs: number, deliver: (atMs: number) => void, mayWait = false): void {
     // Within a callback of the queue, now is its deadline, not the clock's time: nothing has happened after it yet.
     const asked = Math.min(atMs, this.#timers.nowMs());
     this.#timers.catchUp(asked);
@@ -101,12 +104,12 @@ export class EngineDriver {
     this.#stopped = true;
     if (this.#timer !== null) this.#timers.cancel(this.#timer);
     this.#timer = null;
-    this.engine.stop();
+    this.engine.stop(this.#timers.nowMs());
     this.#held = [];
   }
 
-  #deliver(atMs: number, deliver: (engine: LiveEngine, atMs: number) => void): void {
-    deliver(this.engine, atMs);
+  #deliver(atMs: number, deliver: (atMs: number) => void): void {
+    deliver(atMs);
     this.#hooks.engineCalled(atMs);
   }
 

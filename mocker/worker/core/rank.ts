@@ -5,6 +5,7 @@ import {
   type EngineLoad,
   type KvEvent,
   type LiveEngine,
+  LockStep,
   type PassBatch,
   type RequestSource,
   steppingEngines,
@@ -45,11 +46,29 @@ export interface RankParts {
   settleMs: number;
 }
 
-/** One data-parallel rank: an engine, its driver, and what it tells, put in order. */
+/** The ranks of a worker: more than one go in lock step, driven as one. */
+export function makeRanks(count: number, config: EngineConfig, parts: RankParts): Rank[] {
+  const ranks = Array.from({ length: count }, (_, index) => new Rank(index, config, parts));
+  const driven = count === 1 ? ranks[0]!.engine : new LockStep(ranks.map(({ engine }) => engine));
+  const hooks = {
+    engineCalled: () => {
+      for (const rank of ranks) rank.tell();
+    },
+    passEnded: (startMs: number, endMs: number) => {
+      for (const rank of ranks) rank.passEnded(startMs, endMs);
+    },
+  };
+  const driver = new EngineDriver(driven, parts.timers, hooks, parts.settleMs);
+  for (const rank of ranks) rank.driver = driver;
+  return ranks;
+}
+
+/** One data-parallel rank: an engine, and what it tells, put in order. */
 export class Rank {
   readonly index: number;
   readonly engine: LiveEngine;
-  readonly driver: EngineDriver;
+  /** Of all ranks of the worker. */
+  driver!: EngineDriver;
   readonly #owner: RankOwner;
   #told: (() => void)[] = [];
   #telling = false;
@@ -59,23 +78,24 @@ export class Rank {
   readonly #indexes: number[] = [];
   #tokensMs = 0;
   #prefillMs = 0;
+  #passes = 0;
 
   constructor(index: number, config: EngineConfig, parts: RankParts) {
     this.index = index;
     this.#owner = parts.owner;
     this.engine = steppingEngines(parts.requests)(config, this.#listener());
-    const hooks = {
-      engineCalled: () => this.#tell(),
-      passEnded: (startMs: number, endMs: number) => this.#passEnded(startMs, endMs),
-    };
-    this.driver = new EngineDriver(this.engine, parts.timers, hooks, parts.settleMs);
+  }
+
+  /** Hands input to the engine, as `EngineDriver.input` says. */
+  input(atMs: number, deliver: (engine: LiveEngine, atMs: number) => void, mayWait = false): void {
+    this.driver.input(atMs, (nowMs) => deliver(this.engine, nowMs), mayWait);
   }
 
   /**
    * Everything the engine told in its last call: first tokens before the others, then the rest as it came. Who is told may
    * give input; what comes of that is told afterwards.
    */
-  #tell(): void {
+  tell(): void {
     if (this.#telling) return;
     this.#telling = true;
     try {
@@ -99,8 +119,11 @@ export class Rank {
     indexes.length = 0;
   }
 
-  #passEnded(startMs: number, endMs: number): void {
+  /** A step of the worker is over; the rank may have had no part in it. */
+  passEnded(startMs: number, endMs: number): void {
     const { counters } = this.engine;
+    if (counters.passes === this.#passes) return;
+    this.#passes = counters.passes;
     this.#owner.passEnded(this, {
       endMs,
       durationMs: endMs - startMs,

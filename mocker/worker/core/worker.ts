@@ -27,7 +27,7 @@ import { BlockInterner, SequenceBlocks } from "./blocks.ts";
 import { NOT_READY, STOPPED } from "./errors.ts";
 import { FetchHandoff } from "./fetch-handoff.ts";
 import { HandoffBook } from "./handoff.ts";
-import { type EndedPass, Rank, type RankOwner } from "./rank.ts";
+import { type EndedPass, makeRanks, type Rank, type RankOwner } from "./rank.ts";
 import { type LiveSequence, SequenceSlots } from "./sequence.ts";
 
 /** Between the arrival of a request's head and its submission lie its body, JSON and tokenizer: a ms or less, mostly. */
@@ -75,7 +75,7 @@ class LiveWorker implements Worker, RankOwner {
     const parts = { requests: this.#requestSource(), timers, owner: this, settleMs };
     // The interner has to know what is cached, whoever else does.
     const config = { ...engine, kvEvents: true };
-    this.#ranks = Array.from({ length: dpSize }, (_, index) => new Rank(index, config, parts));
+    this.#ranks = makeRanks(dpSize, config, parts);
     this.#leaving = this.#ranks.map(() => []);
     this.ready = this.#startUp(startupMs);
   }
@@ -114,7 +114,7 @@ class LiveWorker implements Worker, RankOwner {
         const reason = engine.submit(sequence.slot, atMs);
         if (reason !== null) queueMicrotask(() => this.#fail(sequence, reason, "rejected"));
       };
-      sequence.rank.driver.input(arrivalMs, submit, true);
+      sequence.rank.input(arrivalMs, submit, true);
     }
     return { cancel: () => this.#cancel(sequence) };
   }
@@ -137,7 +137,7 @@ class LiveWorker implements Worker, RankOwner {
 
   lag(): Lateness {
     const meter = new LatenessMeter();
-    for (const rank of this.#ranks) meter.merge(rank.driver.lateness);
+    meter.merge(this.#ranks[0]!.driver.lateness);
     return meter.read();
   }
 
@@ -174,7 +174,7 @@ class LiveWorker implements Worker, RankOwner {
   stop(): void {
     this.#state = "draining";
     this.#stopped = true;
-    for (const rank of this.#ranks) rank.driver.stop();
+    this.#ranks[0]!.driver.stop();
     this.#book?.close(STOPPED);
     for (const sequence of this.#slots.all()) {
       this.#fail(sequence, STOPPED, "stopped");
@@ -245,7 +245,7 @@ class LiveWorker implements Worker, RankOwner {
   #leave(sequence: LiveSequence): void {
     sequence.fetch?.cancel();
     if (this.#stopped || sequence.onItsWay) return;
-    sequence.rank.driver.input(this.#timers.nowMs(), (engine, atMs) => {
+    sequence.rank.input(this.#timers.nowMs(), (engine, atMs) => {
       engine.cancel(sequence.slot, atMs);
       this.#leaving[sequence.rank.index]!.push(sequence);
     });
@@ -272,7 +272,7 @@ class LiveWorker implements Worker, RankOwner {
   }
 
   #releaseHeld(sequence: LiveSequence, atMs: number): void {
-    sequence.rank.driver.input(atMs, (engine, nowMs) => engine.release(sequence.slot, nowMs));
+    sequence.rank.input(atMs, (engine, nowMs) => engine.release(sequence.slot, nowMs));
   }
 
   #fetch(sequence: LiveSequence, params: KvTransferParams): void {
@@ -280,8 +280,8 @@ class LiveWorker implements Worker, RankOwner {
     const { transfer, trustRequestStart, handoffTimeoutMs } = this.settings;
     const requestId = params.remote_request_id ?? generation.requestId;
     sequence.fetch = new FetchHandoff(params, requestId, this.#peers(params), this.#timers, {
-      reserve: (atMs) => rank.driver.input(atMs, (engine, nowMs) => engine.reserve(slot, nowMs)),
-      activate: (atMs) => rank.driver.input(atMs, (engine, nowMs) => engine.activate(slot, nowMs)),
+      reserve: (atMs) => rank.input(atMs, (engine, nowMs) => engine.reserve(slot, nowMs)),
+      activate: (atMs) => rank.input(atMs, (engine, nowMs) => engine.activate(slot, nowMs)),
       heldAtMs: ({ held_at }) => {
         const nowMs = this.#timers.nowMs();
         if (!trustRequestStart || held_at === undefined) return nowMs;

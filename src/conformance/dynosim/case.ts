@@ -25,7 +25,7 @@ const engineArguments = z.object({
   max_model_len: z.number().int().positive().nullable().default(null),
   max_num_seqs: z.number().int().positive().default(256),
   max_num_batched_tokens: z.number().int().positive().default(8192),
-  prefill_schedule_interval: z.number().default(1),
+  prefill_schedule_interval: z.number().int().positive().default(1),
   prefill_decode_interval: z.number().default(0),
   enable_prefix_caching: z.boolean().default(true),
   enable_chunked_prefill: z.boolean().default(true),

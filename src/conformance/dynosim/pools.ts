@@ -33,7 +33,7 @@ export function dynosimDeployment(run: DynosimCase, quirks: EngineQuirks = DYNOS
     workers,
     engine: config(run, worker, quirks),
     dpSize: worker.dp_size,
-    gpusPerWorker: worker.tensor_parallel_size,
+    gpusPerWorker: worker.tensor_parallel_size * worker.dp_size,
     startupMs: (worker.startup_time ?? 0) * 1000,
   });
   if (prefill === null) return { prefill: null, decode: pool(decode, call.num_workers ?? 1), transfer: null };
@@ -68,6 +68,7 @@ function config(run: DynosimCase, worker: WorkerArguments, quirks: EngineQuirks)
     prefixCaching: engine.enable_prefix_caching,
     chunkedPrefill: engine.enable_chunked_prefill,
     preemption: engine.preemption_mode,
+    prefillScheduleInterval: engine.prefill_schedule_interval,
     speedupRatio: engine.speedup_ratio,
     decodeSpeedupRatio: engine.decode_speedup_ratio,
     timing: timingModel(run, worker, quirks),

@@ -27,7 +27,7 @@ export function admissionsByRequest(result: SimulationResult): AdmissionRecord[]
 }
 
 function record(result: SimulationResult, workload: Workload, i: number, admissions: AdmissionRecord[]): DynosimRecord {
-  const { requests, transfers } = result;
+  const { requests, transfers, ranks } = result;
   const arrival = requests.arrivalMs[i]!;
   const first = known(requests.firstTokenMs[i]!);
   const second = known(requests.secondTokenMs[i]!);
@@ -54,8 +54,8 @@ function record(result: SimulationResult, workload: Workload, i: number, admissi
     requested_output_length: requests.requestedOsl[i]!,
     output_length: tokens,
     reused_input_tokens: reused(["agg", "prefill"]),
-    prefill_worker_idx: transfers === null ? null : worker(requests.prefillWorker[i]!),
-    decode_worker_idx: worker(requests.decodeWorker[i]!),
+    prefill_worker_idx: transfers === null ? null : rank(ranks?.prefill[i]),
+    decode_worker_idx: rank(ranks?.decode[i]),
     prefill_admit_ms: at(transfers?.prefillAdmitMs),
     source_held_ms: at(transfers?.sourceHeldMs),
     destination_reserved_ms: at(transfers?.destinationReservedMs),
@@ -79,6 +79,6 @@ function known(ms: number): number | null {
   return Number.isNaN(ms) ? null : ms;
 }
 
-function worker(id: number): number | null {
-  return id < 0 ? null : id;
+function rank(index: number | undefined): number | null {
+  return index === undefined || index < 0 ? null : index;
 }

@@ -16,6 +16,9 @@ export function whyNotYet(run: DynosimCase): string | null {
   const noPlanner = whyNotPlanner(run);
   if (noPlanner !== null) return noPlanner;
   const router = call.router_mode ?? "round_robin";
+  if (router === "kv_router" && pools.some(({ dp_size }) => dp_size > 1)) {
+    return "not yet: the KV router over data-parallel ranks";
+  }
   if (router !== "kv_router" && router !== "round_robin") return `not yet: router mode ${router}`;
   if (call.replay_mode !== undefined && call.replay_mode !== null && call.replay_mode !== "offline") {
     return `not comparable: replay mode ${call.replay_mode} runs on the wall clock`;
@@ -23,10 +26,9 @@ export function whyNotYet(run: DynosimCase): string | null {
   return null;
 }
 
-function whyNotEngine({ engine, dp_size }: WorkerArguments): string | null {
+function whyNotEngine({ engine }: WorkerArguments): string | null {
   if (!PLAYED_FAMILIES.includes(engine.backend)) return `not yet: the ${engine.backend} engine`;
   if (engine.aic_nextn !== null) return "not yet: speculative decoding";
-  if (dp_size > 1) return "not yet: attention data parallelism";
   const timing = engine.timing_model;
   if (timing.type === "other") return `not yet: the timing model ${timing.name}`;
   if (timing.type === "external" && timing.provider !== "dynamo_profile") {

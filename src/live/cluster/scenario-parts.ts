@@ -1,3 +1,4 @@
+import type { EngineConfig } from "#mocker/engine";
 import type { RouterChoice } from "#scenarios";
 import { graphName, type RehearsedParts } from "#src/deployment";
 import type { Rehearsal } from "#src/rehearsal";
@@ -75,6 +76,7 @@ function workerArgs({ scenario, simulation }: Rehearsal, { engine, dpSize, start
     engine.chunkedPrefill ? "--enable-chunked-prefill" : "--no-enable-chunked-prefill",
     ...["--preemption-mode", engine.preemption],
     ...["--watermark", String(engine.watermark)],
+    ...familyArgs(engine),
     ...["--speedup-ratio", String(engine.speedupRatio)],
     ...["--decode-speedup-ratio", String(engine.decodeSpeedupRatio)],
     ...["--data-parallel-size", String(dpSize)],
@@ -86,5 +88,20 @@ function workerArgs({ scenario, simulation }: Rehearsal, { engine, dpSize, start
           ...["--kv-transfer-timing-mode", transfer.timing],
           ...["--kv-bytes-per-token", String(transfer.bytesPerToken)],
         ]),
+  ];
+}
+
+/** Flags of the scheduler that is played. */
+function familyArgs({ family, prefillScheduleInterval, sglang }: EngineConfig): string[] {
+  const type = ["--engine-type", family];
+  if (family === "vllm") return [...type, "--prefill-schedule-interval", String(prefillScheduleInterval)];
+  if (family === "trtllm") return type;
+  return [
+    ...type,
+    ...["--sglang-schedule-policy", sglang.schedulePolicy],
+    ...["--sglang-max-prefill-tokens", String(sglang.maxPrefillTokens)],
+    ...["--sglang-chunked-prefill-size", String(sglang.chunkedPrefillSize)],
+    ...["--sglang-clip-max-new-tokens", String(sglang.clipMaxNewTokens)],
+    ...["--sglang-schedule-conservativeness", String(sglang.scheduleConservativeness)],
   ];
 }

@@ -92,14 +92,35 @@ export class CheckedEngine implements Engine {
     return empty;
   }
 
-  start(nowMs: number): number {
+  get holdPrefill(): boolean {
+    return this.#engine.holdPrefill;
+  }
+
+  set holdPrefill(held: boolean) {
+    this.#engine.holdPrefill = held;
+  }
+
+  get plannedPasses(): number {
+    return this.#engine.plannedPasses;
+  }
+
+  passEndMs(index: number, beginMs: number): number {
+    return this.#engine.passEndMs(index, beginMs);
+  }
+
+  lockTo(endsMs: Float64Array, passes: number): void {
+    this.#engine.lockTo(endsMs, passes);
+    this.#dueMs = endsMs[passes - 1]!;
+  }
+
+  start(nowMs: number, mostPasses?: number): number {
     this.#clock(nowMs, "start");
     if (this.#around.undisturbed && nowMs > this.#owesStartMs) {
       this.#violated(6, `it had work from ${this.#owesStartMs} ms on, and began at ${nowMs} ms`);
     }
     this.#owesStartMs = Number.NaN;
     this.#passStartMs = nowMs;
-    const dueMs = this.#engine.start(nowMs);
+    const dueMs = this.#engine.start(nowMs, mostPasses);
     if (Number.isNaN(dueMs)) {
       this.#passStartMs = Number.NaN;
       this.#checkBlocked();

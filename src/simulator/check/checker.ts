@@ -43,7 +43,8 @@ export class Checker {
         isl: (request) => workload.isl[request]!,
         osl: (request) => workload.osl[request]!,
         sharedContent: workload.prompts !== null,
-        undisturbed: !this.#isDisturbed,
+        // Data-parallel ranks wait for one another.
+        undisturbed: !this.#isDisturbed && run.pool(role)!.spec.dpSize === 1,
         takesRequests: () => worker.state === "active",
         violated: (invariant, what, atMs) => this.#add(invariant, atMs ?? run.nowMs, where, what),
         entered: (request) => {

@@ -5,6 +5,8 @@ export class DeadEngine implements Engine {
   readonly config: EngineConfig;
   readonly counters: PassCounters;
   readonly busy = false;
+  readonly plannedPasses = 0;
+  holdPrefill = false;
 
   constructor({ config, counters }: Engine) {
     this.config = config;
@@ -26,6 +28,12 @@ export class DeadEngine implements Engine {
   interrupt(): number {
     return Number.NaN;
   }
+
+  passEndMs(): number {
+    return Number.NaN;
+  }
+
+  lockTo(): void {}
 
   complete(): void {}
 

@@ -47,6 +47,7 @@ function resultOf(outcomes: Outcome[], parts: Partial<SimulationResult> = {}): S
     engine: {} as SimulationResult["engine"],
     feasible: new Uint8Array(outcomes.length),
     admissions: [],
+    ranks: null,
     transfers: null,
     committedPrefillTokens: 0,
     ...parts,

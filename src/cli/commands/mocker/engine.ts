@@ -34,6 +34,7 @@ export function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSou
     prefixCaching,
     chunkedPrefill: flags.enableChunkedPrefill ?? ENGINE_DEFAULTS.chunkedPrefill,
     preemption: flags.preemptionMode ?? ENGINE_DEFAULTS.preemption,
+    prefillScheduleInterval: flags.prefillScheduleInterval ?? ENGINE_DEFAULTS.prefillScheduleInterval,
     watermark: flags.watermark ?? ENGINE_DEFAULTS.watermark,
     speedupRatio: flags.speedupRatio ?? 1,
     decodeSpeedupRatio: flags.decodeSpeedupRatio ?? 1,

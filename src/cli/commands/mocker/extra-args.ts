@@ -63,6 +63,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     "a share of 0 or more and below 1",
     (watermark) => ({ watermark }),
   ),
+  prefill_schedule_interval: whole(1, (prefillScheduleInterval) => ({ prefillScheduleInterval })),
   speedup_ratio: number(
     (v) => v >= 0,
     "a number of 0 or more",

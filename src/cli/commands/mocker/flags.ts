@@ -54,6 +54,7 @@ export interface MockerFlags {
   enablePrefixCaching?: boolean;
   enableChunkedPrefill?: boolean;
   watermark?: number;
+  prefillScheduleInterval?: number;
   preemptionMode?: "lifo" | "fifo";
   dataParallelSize?: number;
   quirks?: string[];
@@ -188,8 +189,12 @@ export function withMockerFlags(command: Command): Command {
     new Option("--watermark <share>", "of the blocks, kept free at admission (default: 0)").argParser(
       share("--watermark"),
     ),
+    new Option(
+      "--prefill-schedule-interval <n>",
+      "data-parallel ranks compute prompts every nth step (default: 1)",
+    ).argParser(wholeNumber("--prefill-schedule-interval", 1)),
     new Option("--preemption-mode <mode>", "who goes when blocks run out (default: lifo)").choices(["lifo", "fifo"]),
-    new Option("--data-parallel-size <n>", "schedulers per worker (default: 1)").argParser(
+    new Option("--data-parallel-size <n>", "schedulers per worker, in lock step (default: 1)").argParser(
       wholeNumber("--data-parallel-size", 1),
     ),
     new Option("--engine-type <type>", "whose scheduler is played (default: vllm)").choices(ENGINE_FAMILIES),

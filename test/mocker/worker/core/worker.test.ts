@@ -327,6 +327,30 @@ describe("data-parallel ranks", () => {
     expect(records).toEqual([0, 1, 0, 1, 0, 1, 0, 1]);
     expect(worker.counters().passes).toBe(8);
   });
+
+  it("go in lock step: a step lasts as long as its slowest rank, and an idle rank waits for the next", () => {
+    const time = new ManualTime();
+    const worker = makeWorker(time, {}, { dpSize: 2 });
+    const durations: [number, number][] = [];
+    worker.observe({ passEnded: ({ dpRank, durationMs }) => durations.push([dpRank, durationMs]) });
+    const sent = [send(worker, 30, 3), send(worker, 50, 3), send(worker, 5, 1)];
+    time.runOut();
+    // Rank 0 computes 35 tokens and waits for the 50 of rank 1.
+    expect(sent.map((one) => when(one, "token 0"))).toEqual([50, 50, 50]);
+    expect(sent.map((one) => when(one, "finished"))).toEqual([70, 70, 50]);
+    expect(durations.slice(0, 2)).toEqual([
+      [0, 50],
+      [1, 50],
+    ]);
+    const long = send(worker, 10, 4, { dpRank: 0 });
+    time.advanceTo(75);
+    const late = send(worker, 1, 1, { dpRank: 1 });
+    time.runOut();
+    expect(when(long, "token 0")).toBe(80);
+    expect(when(late, "admitted 0")).toBe(80);
+    // Its own pass would take a ms; the other rank decodes.
+    expect(when(late, "token 0")).toBe(90);
+  });
 });
 
 describe("a worker's KV blocks", () => {
