@@ -16,15 +16,15 @@ export interface SimulationEvent {
 }
 
 /**
- * Binary heap on typed arrays with the total order (time, priority, sequence number): events of one instant and kind
- * leave in the order they were scheduled, so a run never depends on anything but its input. Turns leave in the order of
- * their sessions, as in ai-dynamo 1.6.1's DynoSim, whichever worker ended first.
+ * Binary heap on typed arrays with the total order (time, priority, order, sequence number): equal events leave in the
+ * order they were scheduled, so a run never depends on anything but its input.
  */
 export class EventQueue {
   #timeMs = new Float64Array(64);
   #priority = new Uint8Array(64);
   #sequence = new Float64Array(64);
   #subject = new Int32Array(64);
+  #order = new Int32Array(64);
   #size = 0;
   #next = 0;
 
@@ -41,12 +41,14 @@ export class EventQueue {
     return this.#priority[0]!;
   }
 
-  push(timeMs: number, priority: number, subject: number): void {
+  /** @param order among events of the same time and priority the lower goes first */
+  push(timeMs: number, priority: number, subject: number, order = 0): void {
     if (this.#size === this.#timeMs.length) this.#enlarge();
     let at = this.#size++;
     this.#timeMs[at] = timeMs;
     this.#priority[at] = priority;
-    this.#sequence[at] = priority === EventPriority.turn ? subject : this.#next++;
+    this.#sequence[at] = this.#next++;
+    this.#order[at] = order;
     this.#subject[at] = subject;
     while (at > 0) {
       const parent = (at - 1) >> 1;
@@ -78,7 +80,9 @@ export class EventQueue {
     const byTime = this.#timeMs[a]! - this.#timeMs[b]!;
     if (byTime !== 0) return byTime < 0;
     const byPriority = this.#priority[a]! - this.#priority[b]!;
-    return byPriority !== 0 ? byPriority < 0 : this.#sequence[a]! < this.#sequence[b]!;
+    if (byPriority !== 0) return byPriority < 0;
+    const byOrder = this.#order[a]! - this.#order[b]!;
+    return byOrder !== 0 ? byOrder < 0 : this.#sequence[a]! < this.#sequence[b]!;
   }
 
   #swap(a: number, b: number): void {
@@ -94,6 +98,9 @@ export class EventQueue {
     const subject = this.#subject[a]!;
     this.#subject[a] = this.#subject[b]!;
     this.#subject[b] = subject;
+    const order = this.#order[a]!;
+    this.#order[a] = this.#order[b]!;
+    this.#order[b] = order;
   }
 
   #enlarge(): void {
@@ -106,5 +113,6 @@ export class EventQueue {
     this.#priority = grow(this.#priority, new Uint8Array(length));
     this.#sequence = grow(this.#sequence, new Float64Array(length));
     this.#subject = grow(this.#subject, new Int32Array(length));
+    this.#order = grow(this.#order, new Int32Array(length));
   }
 }

@@ -8,7 +8,7 @@ import {
   type RequestColumns,
   transferMs,
 } from "#mocker/engine";
-import { FollowUps } from "#scenarios";
+import { FollowUps, sessionNumbers } from "#scenarios";
 import { GapSketch, RequestStatus, type RoleName, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
 import { EngineClock } from "./engine-clock.ts";
@@ -56,6 +56,7 @@ export class Simulation {
   readonly #loops: ClosedLoops;
   readonly #followUps: FollowUps;
   readonly #arrivals: OpenArrivals;
+  readonly #sessions: Int32Array | null;
   /** Engines that a request is on, by pool; empty in aggregated runs. */
   readonly #prefillEngineOf: Int32Array;
   readonly #decodeEngineOf: Int32Array;
@@ -87,6 +88,7 @@ export class Simulation {
     this.#loops = new ClosedLoops(spec.workload);
     this.#followUps = new FollowUps(spec.workload, (request, atMs) => this.#later(request, atMs));
     this.#arrivals = new OpenArrivals(spec.workload);
+    this.#sessions = spec.workload.nextTurn === null ? null : sessionNumbers(spec.workload);
     this.scaler = new Scaler(this);
     this.faults = faultPlayer(this, this.#events, {
       touch: (engine) => this.#touch(engine, "command", false),
@@ -377,7 +379,8 @@ export class Simulation {
 
   #later(request: number, atMs: number): void {
     this.#pendingTurns++;
-    this.#events.push(atMs, EventPriority.turn, request);
+    // Turns of one instant go in the order of their sessions, as in DynoSim, whichever worker ended first.
+    this.#events.push(atMs, EventPriority.turn, request, this.#sessions?.[request]);
   }
 
   // ── what engines tell ───────────────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EventPriority, EventQueue } from "../../src/simulator/event-queue.ts";
+import { EventQueue } from "../../src/simulator/event-queue.ts";
 import { WakeHeap } from "../../src/simulator/wake-heap.ts";
 
 const randomEvent = fc.record({
@@ -12,22 +12,18 @@ const randomEvent = fc.record({
 const subjectOf = (i: number) => (i * 7919) % 1000;
 
 describe("the event queue", () => {
-  it("hands events out by time, priority and the order in which they came, turns in the order of sessions", () => {
+  it("hands events out by time, priority, given order and the order in which they came", () => {
     fc.assert(
       fc.property(fc.array(randomEvent, { maxLength: 300 }), (events) => {
         const queue = new EventQueue();
+        const orderOf = (subject: number) => subject % 3;
         events.forEach(({ timeMs, priority }, i) => {
-          queue.push(timeMs, priority, subjectOf(i));
+          queue.push(timeMs, priority, subjectOf(i), orderOf(subjectOf(i)));
         });
-        // A stable sort keeps the order of arrival among equals; turns go by their sessions.
+        // A stable sort keeps the order of arrival among equals.
         const sorted = events
           .map((event, i) => ({ ...event, subject: subjectOf(i) }))
-          .sort(
-            (a, b) =>
-              a.timeMs - b.timeMs ||
-              a.priority - b.priority ||
-              (a.priority === EventPriority.turn ? a.subject - b.subject : 0),
-          );
+          .sort((a, b) => a.timeMs - b.timeMs || a.priority - b.priority || orderOf(a.subject) - orderOf(b.subject));
         const popped = sorted.map(() => {
           const timeMs = queue.nextMs;
           expect(queue.nextPriority).toBeTypeOf("number");
