@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { compareSummaries } from "#src/conformance";
 import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
+import { runAnchors } from "./anchors.ts";
 import { runLiveBench } from "./live/run.ts";
 import { runPlannerBench } from "./planner/run.ts";
 import { runAccuracyBench } from "./predictor-accuracy.ts";
@@ -36,6 +37,7 @@ const { values: flags } = parseArgs({
     profiling: { type: "boolean", default: false },
     predictors: { type: "boolean", default: false },
     accuracy: { type: "boolean", default: false },
+    anchors: { type: "boolean", default: false },
     seeds: { type: "string", default: "12" },
     "round-trip": { type: "boolean", default: false },
     planner: { type: "boolean", default: false },
@@ -59,6 +61,7 @@ if (flags.help) {
   --live             the live mocker instead: streams, accuracy, first tokens, many workers, and comparable servers
   --profiling        rapid profiling instead: the whole pipeline with its pictures
   --predictors       the planner's predictors instead: ms per forecast (the plain run ends with them, too)
+  --anchors          published results of Dynamo's planner instead, in our simulator (docs/validation.md)
   --accuracy         the ensemble's forecasts instead: errors beside those of the other predictors, by kind of series
   --seeds N          draws of each kind of series (12)
   --round-trip       profile-endpoint against a live mocker instead: does it give the mocker's profile back?
@@ -80,13 +83,24 @@ if (flags.help) {
             ? await runner()
             : flags.predictors
               ? await predictors()
-              : flags.accuracy
-                ? await accuracy()
-                : await main();
+              : flags.anchors
+                ? await anchors()
+                : flags.accuracy
+                  ? await accuracy()
+                  : await main();
 }
 
 async function predictors(): Promise<number> {
   return (await runPredictorsBench({ only: flags.only ?? "", json: flags.json ?? null, progress })) ? 0 : 1;
+}
+
+async function anchors(): Promise<number> {
+  await runAnchors({
+    only: flags.only ?? "",
+    json: flags.json ?? null,
+    progress: (text) => console.log(text),
+  });
+  return 0;
 }
 
 async function accuracy(): Promise<number> {

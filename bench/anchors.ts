@@ -1,0 +1,149 @@
+/**
+ * Published results of Dynamo's planner, tried in our simulator: `npm run bench -- --anchors` (docs/validation.md explains both).
+ * The sinusoid is the performance test of its SLA planner, the start-up times are its sensitivity study.
+ */
+import { writeFileSync } from "node:fs";
+import { quantileSorted } from "#common";
+import { plannerConfigSchema } from "#planner/core";
+import { loadProphet } from "#planner/sources";
+import { parseScenario } from "#scenarios";
+import type { RunRecord } from "#src/record";
+import { prepareRehearsal } from "#src/rehearsal";
+import { attainment, cost } from "#src/report";
+import { referencePath } from "../test/reference.ts";
+
+interface AnchorRow {
+  anchor: "sinusoid" | "start-up";
+  deployment: string;
+  startupS: number;
+  goodputPerS: number;
+  averageGpus: number;
+  goodputPerGpu: number;
+  attainment: number;
+  scaleEvents: number;
+  meanItlMs: number;
+  p90TtftMs: number;
+}
+
+export interface AnchorsOptions {
+  only: string;
+  json: string | null;
+  progress: (text: string) => void;
+}
+
+const PROFILE = referencePath("profiles", "h200-llama31-8b-fp8-tp1");
+const CONVERSATION = referencePath("traces", "mooncake_conversation.jsonl");
+const SINUSOID = [
+  { sinusoid: { requestRate: { min: 5, max: 45, period: "10m" }, isl: 3000, osl: 300, duration: "30m" } },
+];
+/** As the published run was started: a minute between decisions, ARIMA, no correction factors. */
+const PUBLISHED = { strategy: "sla-compat", interval: "60s", predictor: "arima", correction: false, maxGpus: 12 };
+const STARTED = { ...PUBLISHED, requestCount: "started" };
+const DEFAULT = { strategy: "default", interval: "5s", maxGpus: 12 };
+const STATICS = [
+  { prefill: 3, decode: 1 },
+  { prefill: 2, decode: 2 },
+  { prefill: 3, decode: 3 },
+  { prefill: 4, decode: 4 },
+];
+const START_UPS_S = [0, 20, 40, 60, 80, 100, 120, 180, 240, 300];
+/** Policies of Dynamo's replay study by their names there: seconds between decisions of the two loops. */
+const POLICIES = {
+  load_180_5: { scaling: { load: true, throughput: false }, interval: "5s" },
+  hybrid_180_5: { scaling: { load: true, throughput: true }, interval: "5s", throughputInterval: "180s" },
+};
+
+/** Measures, prints the rows as they come, and writes them where asked. */
+export async function runAnchors({ only, json, progress }: AnchorsOptions): Promise<void> {
+  const tools = { prophet: await loadProphet() };
+  const rows: AnchorRow[] = [];
+  const add = (anchor: AnchorRow["anchor"], deployment: string, startupS: number, scenario: object) => {
+    if (!`${anchor} ${deployment}`.includes(only)) return;
+    const text = JSON.stringify({ name: anchor, seed: 42, ...scenario });
+    const rehearsal = prepareRehearsal(
+      parseScenario(text, "anchor.yaml", { plannerSchema: plannerConfigSchema }),
+      tools,
+    );
+    const row = rowOf(anchor, deployment, startupS, rehearsal.run());
+    rows.push(row);
+    progress(markdownRow(row));
+  };
+
+  const disaggregated = (prefill: number, decode: number, startup: string) => ({
+    deployment: {
+      profile: PROFILE,
+      surfaces: "compat",
+      mode: "disagg",
+      prefill: { workers: prefill, startup },
+      decode: { workers: decode, startup },
+    },
+    sla: { ttft: "200ms", itl: "10ms" },
+    traffic: SINUSOID,
+  });
+  for (const { prefill, decode } of STATICS) {
+    add("sinusoid", `static ${prefill}P${decode}D`, 0, disaggregated(prefill, decode, "0s"));
+  }
+  for (const startupS of [0, 30, 60]) {
+    const start = disaggregated(1, 1, `${startupS}s`);
+    add("sinusoid", "sla-compat, completed requests", startupS, { ...start, planner: PUBLISHED });
+    add("sinusoid", "sla-compat, started requests", startupS, { ...start, planner: STARTED });
+    add("sinusoid", "default", startupS, { ...start, planner: DEFAULT });
+  }
+  for (const startupS of START_UPS_S) {
+    const aggregated = {
+      deployment: { profile: PROFILE, mode: "agg", agg: { workers: 1, startup: `${startupS}s` } },
+      sla: { ttft: "1500ms", itl: "50ms" },
+      traffic: [{ trace: { file: CONVERSATION, speedup: 2 } }],
+    };
+    for (const [name, policy] of Object.entries(POLICIES)) {
+      const planner = { strategy: "load-compat", target: "sla", maxGpus: 16, predictor: "arima", ...policy };
+      add("start-up", name, startupS, { ...aggregated, planner });
+    }
+    add("start-up", "default", startupS, { ...aggregated, planner: { ...DEFAULT, maxGpus: 16 } });
+  }
+  if (json !== null) writeFileSync(json, `${JSON.stringify(rows, null, 2)}\n`);
+}
+
+function rowOf(anchor: AnchorRow["anchor"], deployment: string, startupS: number, record: RunRecord): AnchorRow {
+  const { attainment: attained } = attainment(record);
+  const { gpuSeconds, averageGpus } = cost(record);
+  const { requests } = record;
+  const ttftMs: number[] = [];
+  let gaps = 0;
+  let gapsMs = 0;
+  for (let i = 0; i < requests.count; i++) {
+    if (!(requests.firstTokenMs[i]! >= 0)) continue;
+    ttftMs.push(requests.firstTokenMs[i]! - requests.arrivalMs[i]!);
+    if (!(requests.lastTokenMs[i]! > requests.firstTokenMs[i]!)) continue;
+    gaps += requests.outputTokens[i]! - 1;
+    gapsMs += requests.lastTokenMs[i]! - requests.firstTokenMs[i]!;
+  }
+  return {
+    anchor,
+    deployment,
+    startupS,
+    goodputPerS: attained.good / (record.endMs / 1000),
+    averageGpus,
+    goodputPerGpu: attained.good / gpuSeconds,
+    attainment: attained.share,
+    scaleEvents: record.scalingEvents.length,
+    meanItlMs: gapsMs / gaps,
+    p90TtftMs: quantileSorted(Float64Array.from(ttftMs).sort(), 0.9),
+  };
+}
+
+function markdownRow(row: AnchorRow): string {
+  const cells = [
+    row.anchor,
+    row.deployment,
+    `${row.startupS}`,
+    row.goodputPerS.toFixed(2),
+    row.averageGpus.toFixed(2),
+    row.goodputPerGpu.toFixed(2),
+    `${(100 * row.attainment).toFixed(1)} %`,
+    `${row.scaleEvents}`,
+    row.meanItlMs.toFixed(1),
+    row.p90TtftMs.toFixed(0),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
