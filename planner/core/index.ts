@@ -9,7 +9,7 @@ export {
   type TraceArrival,
   type TrafficBucket,
 } from "./dry-run.ts";
-export { planStrategy, type WorkerPlan } from "./fixed-strategies.ts";
+export { noneStrategy, planStrategy, type WorkerPlan } from "./fixed-strategies.ts";
 export { type Limits, type ResourceLimit, resourceLimits } from "./limits.ts";
 export {
   aggregatedCapacity,

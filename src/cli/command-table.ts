@@ -9,6 +9,7 @@ export const COMMAND_TABLE: CommandTable = {
   run: async () => (await import("./commands/run.ts")).runCommand(),
   sweep: async () => (await import("./commands/sweep.ts")).sweepCommand(),
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
+  judge: async () => (await import("./commands/judge.ts")).judgeCommand(),
   up: async () => (await import("./commands/up.ts")).upCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   scale: async () => (await import("./commands/scale.ts")).scaleCommand(),

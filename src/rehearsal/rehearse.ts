@@ -189,7 +189,11 @@ export function staticSearchGpus(scenario: RunnableScenario): number {
 }
 
 /** The best deployments that would not have scaled, found by replaying the rehearsal's own traffic. */
-export function bestStaticOf(rehearsal: Rehearsal, onProgress?: (tried: number, left: number) => void): BestStatic {
+export function bestStaticOf(
+  rehearsal: Rehearsal,
+  onProgress?: (tried: number, left: number) => void,
+  floor?: number,
+): BestStatic {
   const probe = simulationSpec(rehearsal.scenario, rehearsal.profile, rehearsal.workload);
   return bestStatic({
     run: rehearsal.runStatic,
@@ -198,6 +202,7 @@ export function bestStaticOf(rehearsal: Rehearsal, onProgress?: (tried: number, 
     maxGpus: staticSearchGpus(rehearsal.scenario),
     bounds: { requests: rehearsal.workload.count, seconds: (probe.minEndMs ?? 0) / 1000 },
     ...(onProgress === undefined ? {} : { onProgress }),
+    ...(floor === undefined ? {} : { floor }),
   });
 }
 

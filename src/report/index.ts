@@ -28,6 +28,17 @@ export {
   type WrittenReport,
   writeReports,
 } from "./files/write-reports.ts";
+export type {
+  JudgedCase,
+  JudgedPlanner,
+  JudgedReference,
+  JudgedValue,
+  JudgeReport,
+  Regrets,
+  TunedPlanner,
+} from "./judge/input.ts";
+export { judgePage } from "./judge/page.ts";
+export { JUDGE_COLUMNS, judgeRows } from "./judge/rows.ts";
 export { reportPage } from "./page/page.ts";
 export type { PlannerPageInput, PlannerTick } from "./planner/input.ts";
 export { plannerContent, plannerPage } from "./planner/page.ts";

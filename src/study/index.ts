@@ -12,6 +12,12 @@ export {
   hindsightPlanner,
   hindsightPlans,
 } from "./hindsight/hindsight.ts";
+export { BASELINES, type Baseline, type BaselineQuestion } from "./judge/baselines.ts";
+export { workerCapacity } from "./judge/capacity.ts";
+export { unknownPlanner } from "./judge/errors.ts";
+export { JUDGED, type JudgedMeasures, judgedMeasures } from "./judge/measures.ts";
+export { judgedCase, type ReferenceRun, type SeedRuns } from "./judge/summary.ts";
+export { tuningScore } from "./judge/tuning.ts";
 export { type OverSeeds, overSeeds } from "./over-seeds.ts";
 export { candidateText, isDuration, overridesOf, parseAxis, valueNumber, valueText } from "./sweep/axes.ts";
 export { type Condition, directionOf, type Goal, parseCondition, parseGoal } from "./sweep/goal.ts";

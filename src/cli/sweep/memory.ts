@@ -7,12 +7,33 @@ import { filesNamedIn } from "../sharding/referenced-files.ts";
 import { packageVersion } from "../version.ts";
 import type { SweepCommon, SweepRun } from "./evaluate.ts";
 
+/** Names of runs of one scenario file by all that their outcome depends on: the version, the scenario, the files it names, what is set. */
+export class RunKeys {
+  readonly #base: string;
+  readonly #folder: string;
+
+  /** @param common what all runs have in common, JSON */
+  constructor(file: string, common: unknown) {
+    this.#folder = dirname(file);
+    const text = readFileSync(file, "utf8");
+    const hash = createHash("sha256").update(JSON.stringify([packageVersion(), common, text]));
+    for (const { place } of filesNamedIn(parse(text), this.#folder)) hashPath(hash, place);
+    this.#base = hash.digest("hex");
+  }
+
+  /** @param more what else makes a difference, JSON */
+  of({ set, seed }: Pick<SweepRun, "set" | "seed">, more: unknown = {}): string {
+    const hash = createHash("sha256").update(JSON.stringify([this.#base, set, seed, more]));
+    for (const { place } of filesNamedIn(set, this.#folder)) hashPath(hash, place);
+    return hash.digest("hex");
+  }
+}
+
 /** Runs by all that their outcome depends on: the version, the scenario, the files it names, what is set, the seed. */
 export class SweepMemory implements Memory {
   readonly #store: ResultStore | null;
   readonly #ofRun = new Map<string, RunOutcome>();
-  readonly #base: string;
-  readonly #folder: string;
+  readonly #keys: RunKeys;
   readonly #runOf: (cell: Cell) => SweepRun;
   readonly #textOf: (cell: Cell) => string;
 
@@ -24,11 +45,7 @@ export class SweepMemory implements Memory {
     cells: { runOf(cell: Cell): SweepRun; textOf(cell: Cell): string },
   ) {
     this.#store = store;
-    this.#folder = dirname(file);
-    const text = readFileSync(file, "utf8");
-    const hash = createHash("sha256").update(JSON.stringify([packageVersion(), common, text]));
-    for (const { place } of filesNamedIn(parse(text), this.#folder)) hashPath(hash, place);
-    this.#base = hash.digest("hex");
+    this.#keys = new RunKeys(file, common);
     this.#runOf = cells.runOf;
     this.#textOf = cells.textOf;
   }
@@ -47,9 +64,7 @@ export class SweepMemory implements Memory {
   #key(cell: Cell): string {
     const { set, seed, ...rest } = this.#runOf(cell);
     const { file: _file, ...more } = rest;
-    const hash = createHash("sha256").update(JSON.stringify([this.#base, set, seed, more]));
-    for (const { place } of filesNamedIn(set, this.#folder)) hashPath(hash, place);
-    return hash.digest("hex");
+    return this.#keys.of({ set, seed }, more);
   }
 }
 

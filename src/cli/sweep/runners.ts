@@ -2,15 +2,13 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, extname } from "node:path";
 import { deserialize } from "node:v8";
-import { Worker } from "node:worker_threads";
-import { UserError } from "#common";
 import { collectFiles } from "#src/executor";
 import type { RunOutcome } from "#src/study";
 import { type ExecutorFlags, withExecutor } from "../sharding/flags.ts";
 import { filesNamedIn, referencedFiles } from "../sharding/referenced-files.ts";
+import { ThreadLanes } from "../threads/lanes.ts";
 import { packageVersion } from "../version.ts";
 import type { SweepCommon, SweepRun } from "./evaluate.ts";
-import type { FromThread, ToThread } from "./thread.ts";
 
 /** Runs many, and hands each outcome over as soon as it is there. */
 export interface Runner {
@@ -23,65 +21,9 @@ const THREAD = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
 const DEFAULT_PODS = 8;
 
 /** Threads of this process, one a core; ended at once where `signal` is aborted. */
-export class ThreadRunner implements Runner {
-  readonly #common: SweepCommon;
-  readonly #size: number;
-  readonly #signal: AbortSignal;
-  readonly #idle: Worker[] = [];
-
+export class ThreadRunner extends ThreadLanes<SweepRun, RunOutcome> implements Runner {
   constructor(common: SweepCommon, size: number | undefined, signal: AbortSignal) {
-    this.#common = common;
-    this.#size = size ?? availableParallelism();
-    this.#signal = signal;
-  }
-
-  async run(runs: readonly SweepRun[], done: (index: number, outcome: RunOutcome) => void): Promise<void> {
-    let next = 0;
-    const lane = async () => {
-      const thread = this.#idle.pop() ?? this.#start();
-      try {
-        while (next < runs.length && !this.#signal.aborted) {
-          const index = next++;
-          const outcome = await this.#one(thread, { index, run: runs[index]! });
-          if (outcome !== null) done(index, outcome);
-        }
-      } catch (error) {
-        // The other lanes find nothing more to do.
-        next = runs.length;
-        throw error;
-      }
-      this.#idle.push(thread);
-    };
-    const lanes = await Promise.allSettled(Array.from({ length: Math.min(this.#size, runs.length) }, lane));
-    const failed = lanes.find((each) => each.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#idle.splice(0).map((thread) => thread.terminate()));
-  }
-
-  #start(): Worker {
-    return new Worker(THREAD, { workerData: this.#common });
-  }
-
-  /** null: ended by the signal. */
-  #one(thread: Worker, task: ToThread): Promise<RunOutcome | null> {
-    const { promise, resolve, reject } = Promise.withResolvers<RunOutcome | null>();
-    const onMessage = (message: FromThread) => {
-      if ("outcome" in message) resolve(message.outcome);
-      else if ("failed" in message) reject(new UserError(message.failed));
-      else reject(new Error(message.broken));
-    };
-    const onExit = () => resolve(null);
-    const end = () => void thread.terminate();
-    thread.on("message", onMessage).on("error", reject).on("exit", onExit);
-    this.#signal.addEventListener("abort", end);
-    thread.postMessage(task);
-    return promise.finally(() => {
-      thread.off("message", onMessage).off("error", reject).off("exit", onExit);
-      this.#signal.removeEventListener("abort", end);
-    });
+    super(THREAD, common, size, signal);
   }
 }
 

@@ -1,0 +1,29 @@
+import { UserError } from "#common";
+
+/** A planner outside of this process is not there, or does not answer. */
+export function plannerFailed(name: string, why: string): UserError {
+  return new UserError({
+    code: "CLI_JUDGED_PLANNER_FAILED",
+    where: `--planner ${name}`,
+    message: why,
+    hint: "does it run, and does it speak the contract of docs/judging.md?",
+    exitCode: 1,
+  });
+}
+
+export function badExternal(text: string): UserError {
+  return new UserError({
+    code: "CLI_USAGE",
+    where: "--planner",
+    message: `found ${JSON.stringify(text)}, expected name=http://HOST:PORT or name=virtual:STORE`,
+    hint: "STORE is file:FOLDER, http://HOST:PORT or etcd:http://HOST:PORT",
+  });
+}
+
+export function nameTaken(name: string): UserError {
+  return new UserError({
+    code: "CLI_USAGE",
+    where: "--planner",
+    message: `found ${name} twice: every planner needs a name of its own`,
+  });
+}

@@ -1,0 +1,118 @@
+import { formatUserError, UserError } from "#common";
+import { type PlannerConfig, plannerConfigSchema } from "#planner/core";
+import { readScenario } from "#scenarios";
+import type { StaticDeployment } from "#src/record";
+import {
+  bestStaticOf,
+  cacheBestStatic,
+  cachedBestStatic,
+  prepareRehearsal,
+  type Rehearsal,
+  staticCacheKey,
+} from "#src/rehearsal";
+import {
+  BASELINES,
+  type HindsightPlan,
+  hindsightPlans,
+  judgedMeasures,
+  type RunOutcome,
+  workerCapacity,
+} from "#src/study";
+import { predictorOf, predictorTools } from "../predictors.ts";
+import { externalPlanner } from "./external.ts";
+import type { JudgeTask, PlannerChoice } from "./tasks.ts";
+
+type Measures = Record<string, number>;
+
+/**
+ * Plays or searches what a task says. A planner that can't play a scenario (its mode, its budget) is an outcome like any other.
+ * @throws UserError of exit code 1: a planner outside that fails
+ */
+export async function evaluate(task: JudgeTask): Promise<RunOutcome> {
+  try {
+    const read = readScenario(task.file, { plannerSchema: plannerConfigSchema, set: task.set });
+    const seeded = task.seed === null ? read : { ...read, seed: task.seed };
+    // What depends on who plans (the budget of searches) is the same for all.
+    const budget = plannerConfigSchema.parse({ strategy: "default", maxGpus: task.maxGpus });
+    const config = task.what.kind === "planner" ? configOf(task.what.planner, read.planner) : null;
+    const rehearsal = prepareRehearsal({ ...seeded, planner: budget }, await predictorTools([predictorOf(config)]));
+    return { seed: seeded.seed, passed: true, measures: measured(task, rehearsal, config) };
+  } catch (error) {
+    if (!(error instanceof UserError) || error.exitCode === 1) throw error;
+    return { refused: formatUserError(error), code: error.code };
+  }
+
+  /** Predictors that need a library are those of a scenario's own planner alone. */
+  function configOf(planner: PlannerChoice, own: PlannerConfig | null): PlannerConfig | null {
+    return planner.kind === "own" ? own : null;
+  }
+}
+
+function measured({ what, maxGpus }: JudgeTask, rehearsal: Rehearsal, own: PlannerConfig | null): Measures {
+  switch (what.kind) {
+    case "planner":
+      return played(what.planner, rehearsal, own, maxGpus);
+    case "static": {
+      const key = staticCacheKey(rehearsal);
+      const known = cachedBestStatic(key);
+      const found =
+        known !== null && known.floor === what.floor ? known : bestStaticOf(rehearsal, undefined, what.floor);
+      if (found !== known) cacheBestStatic(key, found);
+      return { ...ofStatic("s99", found.atFloor), ...ofStatic("any", found.any) };
+    }
+    case "hindsight": {
+      const { clair, oracle, bound, floor } = hindsightPlans({
+        spec: rehearsal.simulation,
+        maxGpus,
+        floor: what.floor,
+        runs: what.runs,
+      });
+      return { ...ofPlan("clair", clair), ...ofPlan("oracle", oracle), bound, floor };
+    }
+  }
+}
+
+function played(planner: PlannerChoice, rehearsal: Rehearsal, own: PlannerConfig | null, maxGpus: number): Measures {
+  const { simulation, scenario } = rehearsal;
+  const mode = simulation.prefill === null ? "agg" : "disagg";
+  if (planner.kind === "own") return judgedMeasures(rehearsal.play(own === null ? null : rehearsal.newPlanner(own)));
+  if (planner.kind === "baseline") {
+    const setting = BASELINES.find(({ name }) => name === planner.name)!.settings[planner.setting]!;
+    const config = setting.config({ mode, maxGpus, capacity: workerCapacity(simulation) });
+    return judgedMeasures(rehearsal.play(rehearsal.newPlanner(plannerConfigSchema.parse(config))));
+  }
+  const external = externalPlanner(planner, {
+    mode,
+    sla: scenario.sla,
+    gpusPerWorker: { prefill: simulation.prefill?.gpusPerWorker ?? 0, decode: simulation.decode.gpusPerWorker },
+    maxGpus,
+    minWorkers: { prefill: mode === "agg" ? 0 : 1, decode: 1 },
+  });
+  try {
+    const measures = judgedMeasures(rehearsal.play(external));
+    return { ...measures, failedTicks: external.failedTicks() };
+  } finally {
+    external.close();
+  }
+}
+
+function ofStatic(name: string, found: StaticDeployment | null): Measures {
+  if (found === null) return {};
+  return {
+    [`${name}.prefill`]: found.prefill,
+    [`${name}.decode`]: found.decode,
+    ...ofPlan(name, found),
+  };
+}
+
+function ofPlan(
+  name: string,
+  found: Pick<HindsightPlan, "goodputPerGpu" | "attainment" | "gpuHours"> | null,
+): Measures {
+  if (found === null) return {};
+  return {
+    [`${name}.goodputPerGpu`]: found.goodputPerGpu,
+    [`${name}.slaAttainment`]: found.attainment,
+    [`${name}.gpuHours`]: found.gpuHours,
+  };
+}

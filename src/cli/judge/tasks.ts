@@ -1,0 +1,24 @@
+import type { Override } from "#scenarios";
+import type { ExternalPlanner } from "./external.ts";
+
+/** A planner as it was asked for. */
+export type PlannerChoice =
+  /** The scenario's own. */
+  | { kind: "own" }
+  /** One that comes with the product, with one of its settings. */
+  | { kind: "baseline"; name: string; setting: number }
+  | ExternalPlanner;
+
+/** One run or search, as threads are told of it: JSON. */
+export interface JudgeTask {
+  file: string;
+  /** Takes the place of what the scenario says. */
+  set: Override[];
+  /** null: the scenario's own. */
+  seed: number | null;
+  maxGpus: number;
+  what:
+    | { kind: "planner"; planner: PlannerChoice }
+    | { kind: "static"; floor: number }
+    | { kind: "hindsight"; floor: number; runs: { clair: number; oracle: number } };
+}

@@ -1,0 +1,128 @@
+import { formatFixed, formatShare, formatSignificant, plural } from "../format.ts";
+import { halfFigureHtml } from "../page/figure.ts";
+import { escapeHtml, table, tile } from "../page/html.ts";
+import { pageShell } from "../page/shell.ts";
+import { caseFigure, caseMessage, startupFigure } from "./figures.ts";
+import type { JudgedCase, JudgeReport } from "./input.ts";
+import { JUDGE_COLUMNS, judgeRows, startupText } from "./rows.ts";
+
+const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
+const MOST_TILES = 6;
+
+/** A judgement of planners as one self-contained page: who was best, why, every number. */
+export function judgePage(report: JudgeReport): string {
+  const { cases, floor, planners, tuning, isWhole } = report;
+  const scenarios = [...new Set(cases.map(({ scenario }) => scenario))];
+  const title = scenarios.length === 1 ? `Planners judged on ${scenarios[0]}` : "Planners judged";
+  const facts: [string, string][] = [
+    ["planners", planners.map(({ name }) => name).join(", ")],
+    ["scenarios", String(scenarios.length)],
+    ["seeds", String(Math.max(0, ...cases.map(({ seeds }) => seeds)))],
+    ["attainment asked for", formatShare(floor, 0)],
+  ];
+  const charts = [
+    ...scenarios.flatMap((scenario) => startupFigure(report, scenario) ?? []),
+    ...cases.map((judged) => caseFigure(judged, floor)),
+  ];
+  return pageShell({
+    title: `${title} · Understudy`,
+    styles: STYLES,
+    scripts: ["theme.js"],
+    data: {},
+    body: `<a class="skip" href="#answer">Skip to the answer</a>
+<header>
+<div class="top"><p class="brand">Understudy</p>
+<nav aria-label="Parts of the page"><a href="#answer">Answer</a><a href="#charts">Charts</a><a href="#table">Table</a><a href="#settings">Settings</a></nav>
+<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
+<h1>${escapeHtml(title)}</h1>
+<dl class="facts">${facts.map(([fact, value]) => `<div><dt>${fact}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>
+</header>
+<main>
+<section id="answer" aria-labelledby="answer-title">
+<h2 id="answer-title" class="hidden">Answer</h2>
+${isWhole ? "" : '<p class="note">Interrupted: runs are missing. understudy judge --resume goes on.</p>'}
+<div class="tiles">${cases
+      .slice(0, MOST_TILES)
+      .map((judged) => caseTile(judged, floor))
+      .join("")}</div>
+</section>
+<section id="charts" aria-labelledby="charts-title">
+<h2 id="charts-title">Charts</h2>
+<div class="halves">
+${charts.map((chart, i) => halfFigureHtml(`judged-${i}`, chart, 320)).join("\n")}
+</div>
+</section>
+<section id="table" aria-labelledby="table-title">
+<h2 id="table-title">Table</h2>
+<p class="note">Regret: the share of a reference's goodput per GPU that was not reached; below zero it was surpassed. References are found in hindsight on the very traffic.</p>
+${table(
+  "Planners and references by case",
+  JUDGE_COLUMNS.map((heading, c) => ({ heading, numeric: c > 2 })),
+  judgeRows(report).map(({ cells, kind }) =>
+    cells.map((cell, c) => (c === 2 && kind === "planner" ? `<strong>${escapeHtml(cell)}</strong>` : escapeHtml(cell))),
+  ),
+)}
+${boundsTable(cases)}
+</section>
+<section id="settings" aria-labelledby="settings-title">
+<h2 id="settings-title">Settings</h2>
+${table(
+  "Planners",
+  [{ heading: "planner" }, { heading: "settings" }],
+  planners.map(({ name, setting }) => [escapeHtml(name), escapeHtml(setting)]),
+)}
+${tuning === null ? '<p class="note">Nobody was tuned: --tune chooses the settings of those that have some.</p>' : tuningTable(tuning)}
+</section>
+</main>
+<footer><p>How planners are judged, and what clair and the oracle know: docs/judging.md.</p></footer>`,
+  });
+}
+
+function caseTile(judged: JudgedCase, floor: number): string {
+  const best = judged.planners
+    .filter(({ slaAttainment }) => slaAttainment.mean >= floor)
+    .toSorted((a, b) => b.goodputPerGpu.mean - a.goodputPerGpu.mean)[0];
+  return tile(
+    `${escapeHtml(judged.scenario)}, ${startupText(judged)}`,
+    best === undefined ? "none" : escapeHtml(best.name),
+    best === undefined ? "" : `${formatSignificant(best.goodputPerGpu.mean)} good/s/GPU`,
+    `<p>${escapeHtml(caseMessage(judged, floor))}</p>`,
+  );
+}
+
+function boundsTable(cases: readonly JudgedCase[]): string {
+  const known = cases.flatMap((judged) => (judged.bound === null ? [] : [{ judged, bound: judged.bound }]));
+  if (known.length === 0) return "";
+  return table(
+    "How far hindsight may be from the optimum",
+    [
+      { heading: "case" },
+      { heading: "bound, good/s/GPU", numeric: true },
+      { heading: "oracle's gap at most", numeric: true },
+    ],
+    known.map(({ judged, bound }) => {
+      const best = (judged.references.oracle ?? judged.references.clair)?.goodputPerGpu.mean ?? Number.NaN;
+      return [
+        `${escapeHtml(judged.scenario)}, ${startupText(judged)}`,
+        formatSignificant(bound.mean),
+        Number.isFinite(best) ? `${formatFixed((1 - best / bound.mean) * 100, 1)} %` : "–",
+      ];
+    }),
+  );
+}
+
+function tuningTable({ seeds, planners }: NonNullable<JudgeReport["tuning"]>): string {
+  return table(
+    `Settings tried on ${plural(seeds, "tuning seed")}, the best first`,
+    [{ heading: "planner" }, { heading: "settings" }, { heading: "score", numeric: true }],
+    planners.flatMap(({ name, chosen, tried }) =>
+      tried
+        .toSorted((a, b) => b.score - a.score)
+        .map(({ text, score }) => [
+          escapeHtml(name),
+          text === chosen ? `<strong>${escapeHtml(text)}</strong>` : escapeHtml(text),
+          formatFixed(score, 3),
+        ]),
+    ),
+  );
+}

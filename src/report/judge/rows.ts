@@ -1,0 +1,86 @@
+import { formatFixed, formatShare, formatSignificant } from "../format.ts";
+import type { JudgedCase, JudgedPlanner, JudgedReference, JudgedValue, JudgeReport } from "./input.ts";
+
+export const JUDGE_COLUMNS = [
+  "scenario",
+  "start-up",
+  "planner",
+  "good/s/GPU",
+  "attainment",
+  "GPU-hours",
+  "regret S99",
+  "any",
+  "clair",
+  "oracle",
+  "events",
+  "above SLA",
+] as const;
+
+export interface JudgeRow {
+  cells: string[];
+  /** A planner, or what planners are compared with. */
+  kind: "planner" | "reference";
+}
+
+const REFERENCES = [
+  ["s99", "best static (S99)"],
+  ["any", "best static (any)"],
+  ["clair", "clair"],
+  ["oracle", "oracle"],
+] as const;
+
+/** One row a planner and reference of every case: planners in the order asked for, then what they are held against. */
+export function judgeRows({ cases }: JudgeReport): JudgeRow[] {
+  return cases.flatMap((judged) => {
+    const head = [judged.scenario, startupText(judged)];
+    return [
+      ...judged.planners.map((planner): JudgeRow => ({ kind: "planner", cells: [...head, ...plannerCells(planner)] })),
+      ...REFERENCES.flatMap(([key, title]): JudgeRow[] => {
+        const reference = judged.references[key];
+        return reference === null ? [] : [{ kind: "reference", cells: [...head, ...referenceCells(title, reference)] }];
+      }),
+    ];
+  });
+}
+
+export function startupText({ startupS }: Pick<JudgedCase, "startupS">): string {
+  return startupS === null ? "as given" : `${formatFixed(startupS, 0)} s`;
+}
+
+function plannerCells(planner: JudgedPlanner): string[] {
+  const { name, goodputPerGpu, slaAttainment, gpuHours, regret, scaleEvents, secondsAboveSla, refused } = planner;
+  if (refused !== null) return [name, ...Array<string>(8).fill("–"), refused];
+  return [
+    name,
+    valueText(goodputPerGpu, formatSignificant),
+    shareText(slaAttainment),
+    valueText(gpuHours, formatSignificant),
+    ...[regret.s99, regret.any, regret.clair, regret.oracle].map(regretText),
+    valueText(scaleEvents, (value) => formatFixed(value, Number.isInteger(value) ? 0 : 1)),
+    valueText(secondsAboveSla, (value) => `${formatFixed(value, 0)} s`),
+  ];
+}
+
+function referenceCells(title: string, { goodputPerGpu, slaAttainment, gpuHours, text }: JudgedReference): string[] {
+  return [
+    text === "" ? title : `${title} ${text}`,
+    valueText(goodputPerGpu, formatSignificant),
+    shareText(slaAttainment),
+    valueText(gpuHours, formatSignificant),
+    ...Array<string>(6).fill(""),
+  ];
+}
+
+/** `1.23 ± 0.04`; the interval where there are several seeds. */
+function valueText({ mean, ci95 }: JudgedValue, text: (value: number) => string): string {
+  if (!Number.isFinite(mean)) return "–";
+  return Number.isFinite(ci95) && ci95 > 1e-9 * Math.abs(mean) ? `${text(mean)} ± ${text(ci95)}` : text(mean);
+}
+
+function shareText({ mean }: JudgedValue): string {
+  return Number.isFinite(mean) ? formatShare(mean) : "–";
+}
+
+function regretText(value: JudgedValue | null): string {
+  return value === null || !Number.isFinite(value.mean) ? "–" : `${formatFixed(value.mean * 100, 1)} %`;
+}

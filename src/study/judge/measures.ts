@@ -1,0 +1,30 @@
+import type { RunRecord } from "#src/record";
+import { attainment, cost } from "#src/report";
+import { secondsAboveSla } from "./time-above-sla.ts";
+
+/** What a planner is judged by, in the order of tables. */
+export const JUDGED = [
+  "goodputPerGpu",
+  "slaAttainment",
+  "gpuHours",
+  "averageGpus",
+  "peakGpus",
+  "scaleEvents",
+  "secondsAboveSla",
+] as const;
+
+export type JudgedMeasures = Record<(typeof JUDGED)[number], number>;
+
+export function judgedMeasures(record: RunRecord): JudgedMeasures {
+  const { attainment: attained } = attainment(record);
+  const { gpuSeconds, gpuHours, averageGpus, peakGpus } = cost(record);
+  return {
+    goodputPerGpu: gpuSeconds > 0 ? attained.good / gpuSeconds : 0,
+    slaAttainment: attained.judged === 0 ? 1 : attained.share,
+    gpuHours,
+    averageGpus,
+    peakGpus,
+    scaleEvents: record.scalingEvents.length,
+    secondsAboveSla: secondsAboveSla(record),
+  };
+}

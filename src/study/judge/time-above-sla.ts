@@ -1,0 +1,36 @@
+import { RequestStatus, type RunRecord } from "#src/record";
+
+const WINDOW_MS = 10_000;
+
+/**
+ * Seconds of a run in which the SLA was not kept on average: windows of 10 s, by arrival, whose feasible requests had a mean TTFT or a
+ * mean ITL above the limit. A request that failed or did not end counts as one that is above both. Windows without requests
+ * keep it.
+ */
+export function secondsAboveSla({ requests, feasible, sla }: RunRecord): number {
+  const windows = new Map<number, { ttft: number; ttfts: number; itl: number; itls: number; lost: boolean }>();
+  for (let i = 0; i < requests.count; i++) {
+    if (feasible[i] !== 1) continue;
+    const window = Math.floor(requests.arrivalMs[i]! / WINDOW_MS);
+    let sums = windows.get(window);
+    if (sums === undefined) {
+      sums = { ttft: 0, ttfts: 0, itl: 0, itls: 0, lost: false };
+      windows.set(window, sums);
+    }
+    if (requests.status[i] !== RequestStatus.completed) {
+      sums.lost = true;
+      continue;
+    }
+    sums.ttft += requests.firstTokenMs[i]! - requests.arrivalMs[i]!;
+    sums.ttfts++;
+    const gaps = requests.outputTokens[i]! - 1;
+    if (gaps < 1) continue;
+    sums.itl += (requests.lastTokenMs[i]! - requests.firstTokenMs[i]!) / gaps;
+    sums.itls++;
+  }
+  let above = 0;
+  for (const { ttft, ttfts, itl, itls, lost } of windows.values()) {
+    if (lost || ttft > sla.ttftMs * ttfts || itl > sla.itlMs * itls) above++;
+  }
+  return (above * WINDOW_MS) / 1000;
+}
