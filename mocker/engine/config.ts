@@ -4,7 +4,7 @@ import type { EngineConfig, EngineFamily, EngineQuirks, SglangOptions, TimingMod
 
 export const ENGINE_FAMILIES = ["vllm", "trtllm", "sglang"] as const satisfies readonly EngineFamily[];
 /** Those that there is an engine for. */
-export const PLAYED_FAMILIES: readonly EngineFamily[] = ["vllm", "trtllm"];
+export const PLAYED_FAMILIES: readonly EngineFamily[] = ["vllm", "trtllm", "sglang"];
 
 /** Tokens of a KV block where nothing says it, as Dynamo's mocker has it. */
 const FAMILY_BLOCK_SIZES: Readonly<Record<EngineFamily, number>> = { vllm: 64, trtllm: 32, sglang: 1 };
@@ -25,6 +25,9 @@ const QUIRK_NAMES = [
   "abortOnStuck",
   "reservationsFirst",
   "fixedPrefillPerPass",
+  "slotAhead",
+  "hitsCountAsRoom",
+  "unclampedReserve",
 ] as const satisfies readonly (keyof EngineQuirks)[];
 
 function allQuirks(value: boolean): EngineQuirks {
@@ -164,11 +167,17 @@ export function neverFits(config: EngineConfig, isl: number, osl: number): strin
   }
   if (quirky) return null;
   // The last token is emitted without being computed, so it needs no room; what reserves counts it all the same.
-  const blocks = footprintBlocks(config, isl, reservesOutput(config) ? osl : osl - 1);
+  const countsLast = reservesOutput(config) || (config.family === "sglang" && config.quirks.slotAhead);
+  const blocks = footprintBlocks(config, isl, countsLast ? osl : osl - 1);
   if (blocks > config.numGpuBlocks) {
     return `prompt and output of ${isl + osl} tokens exceed the KV cache of ${capacity} tokens`;
   }
-  if (!config.chunkedPrefill && config.role !== "decode" && isl > config.maxNumBatchedTokens) {
+  if (
+    config.family !== "sglang" &&
+    !config.chunkedPrefill &&
+    config.role !== "decode" &&
+    isl > config.maxNumBatchedTokens
+  ) {
     return `the prompt of ${isl} tokens exceeds the budget of ${config.maxNumBatchedTokens} tokens a pass, and chunked prefill is off`;
   }
   return null;

@@ -1,4 +1,6 @@
 import { columnsSource } from "./content.ts";
+import { SkippingSglangEngine } from "./sglang/skipping.ts";
+import { SglangEngine } from "./sglang/stepping.ts";
 import { SequenceStore } from "./skipping/sequence-store.ts";
 import { SkippingEngine } from "./skipping/skipping.ts";
 import { SteppingEngine } from "./stepping.ts";
@@ -9,13 +11,20 @@ export type EngineFactory<Made extends Engine = Engine> = (config: EngineConfig,
 
 /** Engines that go pass by pass. */
 export function steppingEngines(requests: RequestSource): EngineFactory<LiveEngine> {
-  return (config, listener) => new SteppingEngine(config, requests, listener);
+  return (config, listener) =>
+    config.family === "sglang"
+      ? new SglangEngine(config, requests, listener)
+      : new SteppingEngine(config, requests, listener);
 }
 
 /** Engines for simulations, which share the state of their pool's requests in columns. */
 export function skippingEngines(columns: RequestColumns): EngineFactory {
   const store = new SequenceStore(columns);
-  return (config, listener) => new SkippingEngine(config, store, listener);
+  const requests = columnsSource(columns);
+  return (config, listener) =>
+    config.family === "sglang"
+      ? new SkippingSglangEngine(config, requests, listener)
+      : new SkippingEngine(config, store, listener);
 }
 
 /** The engines of a pool by kind: `skipping` for speed, `stepping` its readable twin. */

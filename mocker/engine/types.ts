@@ -44,6 +44,15 @@ export interface EngineQuirks {
   reservationsFirst: boolean;
   /** 16: `fixed` timing charges prefill once per pass, not per prompt. */
   fixedPrefillPerPass: boolean;
+  /**
+   * 13: sglang gives a running request the slot of its next token when the one before is out, the last token included;
+   * where prompts that end together don't find all of theirs, none of them emits.
+   */
+  slotAhead: boolean;
+  /** sglang admits into cached pages that the request itself, or one admitted before it, is about to hold. */
+  hitsCountAsRoom: boolean;
+  /** A conservativeness above 1/0.7 makes sglang keep more room than the whole output may take. */
+  unclampedReserve: boolean;
 }
 
 /** Whose scheduler an engine plays. */

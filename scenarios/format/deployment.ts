@@ -27,6 +27,9 @@ export const QUIRKS = [
   "abortOnStuck",
   "fixedPrefillPerPass",
   "reservationsFirst",
+  "slotAhead",
+  "hitsCountAsRoom",
+  "unclampedReserve",
   "passesBeforeArrivals",
 ] as const;
 export type Quirk = (typeof QUIRKS)[number];

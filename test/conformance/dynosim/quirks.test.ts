@@ -38,7 +38,7 @@ const prefillMs = (tokens: number) => 4.209989e-7 * tokens * tokens + 1.518344e-
 
 describe("DynoSim's quirks, each by a case that it changes", () => {
   it("names all switches of the engine", () => {
-    expect(ENGINE_QUIRK_NAMES.length).toBe(11);
+    expect(ENGINE_QUIRK_NAMES.length).toBe(14);
   });
 
   it("integerMeans: 250 prompt tokens of three requests are charged as 249", () => {
@@ -162,6 +162,42 @@ describe("DynoSim's quirks, each by a case that it changes", () => {
     const parts = { engine: { timing_model: FIXED } };
     expect(replay(lines, parts)[0]!.ttft_ms).toBe(100);
     expect(replay(lines, parts, without("fixedPrefillPerPass"))[0]!.ttft_ms).toBe(300);
+  });
+
+  describe("of sglang", () => {
+    const parts = (num_gpu_blocks: number, sglang: Record<string, unknown> = {}): Parts => ({
+      engine: { backend: "sglang", block_size: 1, num_gpu_blocks, sglang, timing_model: { ...FIXED, prefill_ms: 10 } },
+    });
+
+    it("slotAhead: the last token needs a slot, too", () => {
+      // Prompt and output of 15 tokens in 14 slots; the reserve counts a token alone.
+      const lines = prompts([10, 5]);
+      const engine = parts(14, { clip_max_new_tokens: 1 });
+      expect(() => replay(lines, engine)).toThrow(/can never be scheduled/);
+      expect(replay(lines, engine, without("slotAhead"))[0]!.terminal_status).toBe("completed");
+      expect(replay(lines, parts(15, { clip_max_new_tokens: 1 }))[0]!.terminal_status).toBe("completed");
+    });
+
+    it("hitsCountAsRoom: a prompt is admitted into the cached pages that it hits", () => {
+      const lines = [
+        { timestamp: 0, input_length: 32, output_length: 1, hash_ids: [1, 2] },
+        { timestamp: 0, input_length: 5, output_length: 60, hash_ids: [3] },
+        { timestamp: 55, input_length: 52, output_length: 10, hash_ids: [1, 2, 4, 5] },
+      ];
+      // Of 70 slots 10 are held, 4 kept for output and 32 cached; it needs 20 new ones and 10 for its output.
+      const engine = parts(70, { schedule_conservativeness: 0.1, clip_max_new_tokens: 15 });
+      const admitted = (off?: ReplayQuirks) => replay(lines, engine, off)[2]!.first_admit_ms;
+      expect(admitted()).toBe(60);
+      expect(admitted(without("hitsCountAsRoom"))).toBeGreaterThan(60);
+    });
+
+    it("unclampedReserve: more than the whole output of a running request is kept free", () => {
+      // At 20 ms the first holds 12 tokens of 116 and has 38 to come: times 1.05, the second's 65 do not fit.
+      const lines = [...prompts([10, 40]), { timestamp: 15, input_length: 60, output_length: 5 }];
+      const engine = parts(116, { schedule_conservativeness: 1.5 });
+      expect(replay(lines, engine)[1]!.first_admit_ms).toBeGreaterThan(20);
+      expect(replay(lines, engine, without("unclampedReserve"))[1]!.first_admit_ms).toBe(20);
+    });
   });
 
   it("passesBeforeArrivals: in disaggregated runs an arrival at the very end of a pass waits for the next pass", () => {

@@ -8,7 +8,14 @@ const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 300);
 const [stepping, skipping, walking] = ENGINES;
 
 const randomRun = fc.record({
-  family: fc.constantFrom("vllm", "vllm", "trtllm"),
+  family: fc.constantFrom("vllm", "vllm", "trtllm", "sglang", "sglang"),
+  sglang: fc.record({
+    schedulePolicy: fc.constantFrom("fifo", "fifo", "lpm"),
+    maxPrefillTokens: fc.integer({ min: 8, max: 80 }),
+    chunkedPrefillSize: fc.constantFrom(16, 32, 64),
+    clipMaxNewTokens: fc.constantFrom(4096, 4096, 10),
+    scheduleConservativeness: fc.constantFrom(1, 1, 0.2, 2),
+  }),
   role: fc.constantFrom("aggregated", "prefill", "decode"),
   /** `endsAfterMs`: when a transfer, or its release, is told of; `cancelAfterMs`: null for most. */
   requests: fc.array(

@@ -1,0 +1,121 @@
+import type { SglangSequence } from "./sequence.ts";
+import type { SglangEngine } from "./stepping.ts";
+
+interface Command {
+  kind: "activate" | "release" | "cancel";
+  request: number;
+}
+
+/** What an engine has to do with others: prompts that leave with a transfer or come with one, and cancellations. */
+export class HandOff {
+  readonly #engine: SglangEngine;
+  /** Prefill worker: computed prompts whose pages wait for their transfer. */
+  readonly #held = new Map<number, SglangSequence>();
+  /** Decode worker: requests that want pages here, first in, first out. */
+  readonly reservations: SglangSequence[] = [];
+  /** They are taken between passes only. */
+  #commands: Command[] = [];
+
+  constructor(engine: SglangEngine) {
+    this.#engine = engine;
+  }
+
+  get isEmpty(): boolean {
+    return this.#held.size + this.reservations.length + this.#commands.length === 0;
+  }
+
+  /** Pages will come back, or a prompt will arrive, without any pass. */
+  get isPending(): boolean {
+    return this.#held.size > 0 || this.#engine.waiting.some((sequence) => sequence.inTransfer);
+  }
+
+  reserve(sequence: SglangSequence): void {
+    this.reservations.push(sequence);
+    if (!this.#engine.busy) this.tryReservations();
+  }
+
+  hold(sequence: SglangSequence): void {
+    this.#held.set(sequence.id, sequence);
+    this.#engine.listener.held(sequence.id, this.#engine.nowMs);
+  }
+
+  command(kind: Command["kind"], request: number, nowMs: number): void {
+    if (this.#engine.busy) {
+      this.#commands.push({ kind, request });
+    } else {
+      this.#engine.nowMs = nowMs;
+      this.#apply({ kind, request });
+    }
+  }
+
+  /** A pass is over. */
+  betweenPasses(): void {
+    this.tryReservations();
+    if (this.#commands.length === 0) return;
+    const commands = this.#commands;
+    this.#commands = [];
+    for (const command of commands) this.#apply(command);
+  }
+
+  tryReservations(): void {
+    const { config, running } = this.#engine;
+    while (this.reservations.length > 0 && running.length < config.maxNumSeqs) {
+      if (!this.#tryReserve(this.reservations[0]!)) return;
+      this.reservations.shift();
+      if (config.quirks.oneReservationPerTrigger) return;
+    }
+  }
+
+  /** Its prompt gets pages; all of it may be cached. */
+  #tryReserve(sequence: SglangSequence): boolean {
+    const { pages, waiting, listener, nowMs } = this.#engine;
+    const hit = pages.lookup(sequence, sequence.isl);
+    const missing = pages.pagesOf(sequence.isl) - hit.pages;
+    if (missing + pages.cache.unheldPages(hit.node) > pages.cache.room) return false;
+    pages.touch(sequence, hit.pages);
+    pages.hold(sequence, hit);
+    pages.grow(sequence, sequence.isl);
+    sequence.inTransfer = true;
+    waiting.push(sequence);
+    listener.reserved(sequence.id, nowMs, missing * pages.pageTokens);
+    return true;
+  }
+
+  #apply({ kind, request }: Command): void {
+    if (kind === "activate") this.#activate(request);
+    else if (kind === "release") this.#release(request);
+    else this.#cancel(request);
+  }
+
+  #activate(request: number): void {
+    const { pages, waiting, listener, nowMs } = this.#engine;
+    const sequence = waiting.find((candidate) => candidate.id === request && candidate.inTransfer);
+    if (sequence === undefined) return;
+    sequence.inTransfer = false;
+    sequence.transferred = true;
+    sequence.computed = sequence.isl - 1;
+    pages.publish(sequence, sequence.isl);
+    listener.activated(request, nowMs);
+    this.tryReservations();
+  }
+
+  #release(request: number): void {
+    const sequence = this.#held.get(request);
+    if (sequence === undefined) return;
+    this.#held.delete(request);
+    this.#engine.pages.release(sequence);
+    this.#engine.listener.released(request, this.#engine.nowMs);
+  }
+
+  #cancel(request: number): void {
+    const { running, waiting, pages } = this.#engine;
+    for (const queue of [running, waiting, this.reservations]) {
+      const index = queue.findIndex((sequence) => sequence.id === request);
+      if (index < 0) continue;
+      pages.release(queue[index]!);
+      queue.splice(index, 1);
+    }
+    this.#release(request);
+    this.tryReservations();
+  }
+}

@@ -1,0 +1,102 @@
+import type { EngineConfig, KvEvent, RequestSource } from "../types.ts";
+import { RadixCache, type RadixMatch } from "./radix-cache.ts";
+import type { SglangSequence } from "./sequence.ts";
+
+/** The pages of an engine's sequences. */
+export class SequencePages {
+  readonly cache: RadixCache;
+  readonly #requests: RequestSource;
+  readonly pageTokens: number;
+  readonly #caching: boolean;
+
+  constructor(config: EngineConfig, requests: RequestSource, onEvent: (event: KvEvent) => void) {
+    this.#requests = requests;
+    this.pageTokens = config.blockSize;
+    this.#caching = config.prefixCaching;
+    this.cache = new RadixCache(config.numGpuBlocks, (event) => {
+      const tells = config.kvEvents === "shared" ? event.blockId >= 0 : config.kvEvents;
+      if (tells) onEvent(event);
+    });
+  }
+
+  /** Pages for so many tokens. */
+  pagesOf(tokens: number): number {
+    return Math.ceil(tokens / this.pageTokens);
+  }
+
+  /** Tokens rounded up to whole pages. */
+  wholePages(tokens: number): number {
+    return this.pagesOf(tokens) * this.pageTokens;
+  }
+
+  /** Pages it lacks for `tokens` tokens. */
+  missing(sequence: SglangSequence, tokens: number): number {
+    return Math.max(0, this.pagesOf(tokens) - sequence.publishedPages - sequence.privatePages);
+  }
+
+  /** The longest cached prefix of its first `tokens` tokens. */
+  lookup(sequence: SglangSequence, tokens: number): RadixMatch {
+    const pages = this.#caching ? Math.floor(tokens / this.pageTokens) : 0;
+    return this.cache.match(this.#ids(sequence, pages), pages, false);
+  }
+
+  /** Makes a cached prefix of it the most recently used. */
+  touch(sequence: SglangSequence, pages: number): void {
+    this.cache.match(sequence.pageIds, pages, true);
+  }
+
+  /** Leading tokens that two sequences have in common, in whole pages. */
+  commonTokens(a: SglangSequence, aTokens: number, b: SglangSequence, bTokens: number): number {
+    const most = Math.floor(Math.min(aTokens, bTokens) / this.pageTokens);
+    const ofA = this.#ids(a, most);
+    const ofB = this.#ids(b, most);
+    let common = 0;
+    while (common < most && ofA[common] === ofB[common]) common++;
+    return common * this.pageTokens;
+  }
+
+  /** Holds a cached prefix, instead of what it holds of the tree by now. */
+  hold(sequence: SglangSequence, { node, pages }: RadixMatch): void {
+    this.cache.lock(node);
+    if (sequence.node !== null) this.cache.unlock(sequence.node);
+    sequence.node = node;
+    sequence.publishedPages = pages;
+  }
+
+  /** Takes the pages that `tokens` tokens need; the caller has looked at the room. */
+  grow(sequence: SglangSequence, tokens: number): void {
+    const missing = this.missing(sequence, tokens);
+    this.cache.take(missing);
+    sequence.privatePages += missing;
+  }
+
+  /** The pages that its first `tokens` tokens fill become findable; what others published before is given back. */
+  publish(sequence: SglangSequence, tokens: number): void {
+    const pages = Math.floor(tokens / this.pageTokens);
+    if (!this.#caching || pages <= sequence.publishedPages) return;
+    const { node, known } = this.cache.insert(this.#ids(sequence, pages), pages);
+    this.cache.give(Math.max(0, known - sequence.publishedPages));
+    sequence.privatePages -= pages - sequence.publishedPages;
+    this.hold(sequence, { node, pages });
+  }
+
+  /** Lets go of everything; what is published stays findable until it is evicted. */
+  release(sequence: SglangSequence): void {
+    this.cache.give(sequence.privatePages);
+    sequence.privatePages = 0;
+    if (sequence.node !== null) this.cache.unlock(sequence.node);
+    sequence.node = null;
+    sequence.publishedPages = 0;
+  }
+
+  /** Whether the next page it fills may be in the tree already. */
+  mayFillKnownPage(sequence: SglangSequence): boolean {
+    return this.#caching && this.#requests.contentId(sequence.id, sequence.publishedPages) >= 0;
+  }
+
+  #ids(sequence: SglangSequence, pages: number): number[] {
+    const { pageIds, id } = sequence;
+    for (let page = pageIds.length; page < pages; page++) pageIds.push(this.#requests.contentId(id, page));
+    return pageIds;
+  }
+}

@@ -1,0 +1,40 @@
+import type { Sequence } from "../sequence.ts";
+import type { RadixNode } from "./radix-cache.ts";
+
+/** A request inside SGLang's scheduler. */
+export interface SglangSequence extends Sequence {
+  /** Content of its full pages, as far as it has been asked for. */
+  readonly pageIds: number[];
+  /** Where its published pages end in the tree; null: it holds none. */
+  node: RadixNode | null;
+  /** Pages it holds in the tree, and pages of its own. */
+  publishedPages: number;
+  privatePages: number;
+  /** Waits with a part of its prompt computed. */
+  partial: boolean;
+}
+
+export function newSglangSequence(id: number, isl: number, osl: number): SglangSequence {
+  return {
+    id,
+    isl,
+    osl,
+    generated: 0,
+    computed: 0,
+    blocks: [],
+    lastTokenMs: Number.NaN,
+    inTransfer: false,
+    transferred: false,
+    recomputing: false,
+    pageIds: [],
+    node: null,
+    publishedPages: 0,
+    privatePages: 0,
+    partial: false,
+  };
+}
+
+/** Tokens of prompt and output. */
+export function totalTokens({ isl, generated }: SglangSequence): number {
+  return isl + generated;
+}

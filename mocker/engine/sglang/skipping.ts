@@ -1,0 +1,208 @@
+import { decodePassMs } from "../pass-time.ts";
+import { Plan } from "../skipping/plan.ts";
+import type { EngineConfig, EngineListener, EngineLoad, FinishedPass, RequestSource } from "../types.ts";
+import { DecodeOutlook } from "./decode-outlook.ts";
+import { type SglangSequence, totalTokens } from "./sequence.ts";
+import { SglangEngine } from "./stepping.ts";
+
+/** Longest plan, in passes: bounds the work thrown away when input interrupts it. */
+const MAX_PLAN = 4096;
+
+/**
+ * The same scheduler for simulations: while the decode batch can't change (nobody ends, is retracted or can be admitted, no
+ * event is wanted on the way) many passes are planned at once, and a pass of them costs the same whatever the batch.
+ */
+export class SkippingSglangEngine extends SglangEngine {
+  readonly #plan = new Plan();
+  readonly #outlook: DecodeOutlook;
+  #recorded = false;
+  /** Scratch: requests that filled a page in skipped passes, and in which. */
+  readonly #filling: { sequence: SglangSequence; pass: number }[] = [];
+
+  constructor(config: EngineConfig, requests: RequestSource, listener: EngineListener) {
+    super(config, requests, listener);
+    this.#outlook = new DecodeOutlook(this);
+  }
+
+  override start(nowMs: number, mostPasses = MAX_PLAN): number {
+    const endMs = super.start(nowMs);
+    if (Number.isNaN(endMs)) return endMs;
+    this.#plan.begin(nowMs, endMs);
+    // Passes that take no time interleave with whatever else happens at this instant.
+    if (this.isDecodePass && endMs > nowMs) this.#planFurther(mostPasses);
+    return this.#plan.lastEndMs;
+  }
+
+  override interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
+    const { waiting, running, config } = this;
+    // Who queues behind others, or finds no seat, can't join before the plan's end; a sorted queue looks at all.
+    const isFull = running.length >= config.maxNumSeqs || waiting.some((one) => !one.inTransfer);
+    const cannotJoin = isFull && config.sglang.schedulePolicy === "fifo";
+    // Still, the next pass leaves it waiting, which a record of that pass has to tell.
+    if (input === "command" || !cannotJoin || this.#recorded) this.#plan.cut(nowMs, passesBeginFirst);
+    return this.#plan.lastEndMs;
+  }
+
+  override get plannedPasses(): number {
+    return this.busy ? this.#plan.count : 0;
+  }
+
+  override passEndMs(index: number, beginMs: number): number {
+    return this.#plan.passEndMs(index, beginMs);
+  }
+
+  override lockTo(endsMs: Float64Array, passes: number): void {
+    this.#plan.lockTo(endsMs, passes);
+  }
+
+  override complete(): void {
+    this.#endPasses();
+    this.handOff.betweenPasses();
+  }
+
+  override stop(nowMs: number): void {
+    const planned = this.#plan.count;
+    const ended = this.busy ? this.#plan.passesOver(nowMs) : 0;
+    this.#plan.count = ended;
+    if (ended > 0) {
+      this.#endPasses();
+      // The pass under way took its pages when it began.
+      if (ended < planned) for (const one of this.running) this.pages.grow(one, totalTokens(one) + this.slotsAhead);
+      this.counters.evictedBlocks = this.pages.cache.evictions;
+    }
+    super.stop();
+  }
+
+  override load(nowMs: number): EngineLoad {
+    const load = super.load();
+    const over = this.busy ? this.#plan.passesOver(nowMs) : 0;
+    if (!this.busy || this.#plan.count === 1) return load;
+    let begun = 1;
+    while (begun < this.#plan.count && this.#plan.endMs(begun - 1) < nowMs) begun++;
+    load.usedBlocks += this.#outlook.pagesUpTo(begun - 1);
+    if (over === 0) return load;
+    load.kvTokens += over * this.running.length;
+    load.lastPassMs = this.#plan.durationMs(over - 1);
+    load.lastDecodeBatch = this.work.decodeCount;
+    load.lastDecodeKvTokens = this.work.decodeContextSum + (over - 1) * this.work.decodeCount;
+    return load;
+  }
+
+  override recordPasses(): void {
+    this.#recorded = true;
+  }
+
+  override finishedPass(nowMs: number): FinishedPass | null {
+    const over = this.busy && this.#plan.count > 1 ? this.#plan.passesOver(nowMs) : 0;
+    return over > 0 ? this.#plannedPass(over - 1) : super.finishedPass();
+  }
+
+  #plannedPass(index: number): FinishedPass {
+    const { scheduled, queued } = this.lastBatch();
+    const decodeKvTokens = scheduled.decodeKvTokens + index * scheduled.decodeRequests;
+    return {
+      endMs: this.#plan.endMs(index),
+      durationMs: this.#plan.durationMs(index),
+      scheduled: { ...scheduled, decodeKvTokens },
+      queued,
+    };
+  }
+
+  // ── planning ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #planFurther(mostPasses: number): void {
+    const { config, running, waiting, pages, outputReserve } = this;
+    if (config.kvEvents === true || this.handOff.reservations.length > 0) return;
+    const asks = running.length < config.maxNumSeqs && waiting.some((sequence) => !sequence.inTransfer);
+    // Refused for another reason than the memory kept for output, it would look again at every pass, and touch what it finds.
+    if (asks && this.refusal?.isForReserve !== true) return;
+    for (const sequence of running) if (pages.mayFillKnownPage(sequence)) return;
+    this.#outlook.look();
+    const most = Math.min(MAX_PLAN, mostPasses, this.#outlook.passesLeft);
+    // Evictions may take what a waiting request hits, or be told at their own times.
+    const mayEvict = config.kvEvents === false && !this.#hitsMayGo(asks);
+    let room = mayEvict ? pages.cache.room : pages.cache.free;
+    const evictable = pages.cache.room - room;
+    let { ratio } = outputReserve;
+    let contextSum = this.work.decodeContextSum;
+    for (let pass = 1; pass < most; pass++) {
+      const needed = this.#outlook.pagesAt(pass);
+      if (needed > room) return;
+      if (asks && this.#isAdmitted((room + evictable) * pages.pageTokens, pass, ratio)) return;
+      room -= needed;
+      ratio = outputReserve.decayed(ratio);
+      contextSum += running.length;
+      this.#plan.add(decodePassMs(config, running.length, contextSum));
+    }
+  }
+
+  /** Whether evictions could change what the first in line finds in the cache, or who that is. */
+  #hitsMayGo(asks: boolean): boolean {
+    if (this.config.sglang.schedulePolicy === "lpm") return this.waiting.length > 0;
+    return asks && this.refusal!.unheldPages > 0;
+  }
+
+  /** Whether the first in line may be admitted that many passes after the scheduled one (and before its pages are taken). */
+  #isAdmitted(roomTokens: number, pass: number, ratio: number): boolean {
+    const { needTokens, unheldPages } = this.refusal!;
+    const unheld = this.config.quirks.hitsCountAsRoom ? 0 : unheldPages * this.pages.pageTokens;
+    const toCome = this.#outlook.toComeAt(pass);
+    return Number.isNaN(toCome) || needTokens < roomTokens - unheld - toCome * ratio;
+  }
+
+  // ── booking ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #endPasses(): void {
+    const { count } = this.#plan;
+    this.endMs = this.#plan.endMs(0);
+    this.endPass();
+    if (count > 1) this.#bookSkipped(count - 1);
+    this.#plan.count = 0;
+  }
+
+  /** All but the first of the plan's passes: a token for everybody who runs in each of them. */
+  #bookSkipped(passes: number): void {
+    const { running, counters, pages, work, listener } = this;
+    const before = running.length;
+    for (let i = 1; i <= passes; i++) listener.gap(this.#plan.durationMs(i), before);
+    for (let i = 0; i < passes; i++) this.outputReserve.decay();
+    for (const sequence of running) {
+      if (sequence.generated === 1) listener.secondToken(sequence.id, this.#plan.endMs(1));
+      pages.grow(sequence, totalTokens(sequence) + passes - 1 + this.slotsAhead);
+    }
+    counters.evictedBlocks = pages.cache.evictions;
+    counters.passes += passes;
+    this.nowMs = this.#plan.endMs(passes);
+    this.bookFinished(this.#plannedPass(passes));
+    this.lastPass.durationMs = this.#plan.durationMs(passes);
+    this.lastPass.decodeContextSum = work.decodeContextSum + passes * work.decodeCount;
+    this.#publishFilled(passes);
+    for (let i = 0; i < running.length; ) {
+      const sequence = running[i]!;
+      sequence.computed += passes;
+      sequence.generated += passes;
+      sequence.lastTokenMs = this.nowMs;
+      if (sequence.generated < sequence.osl) i++;
+      else this.finish(sequence);
+    }
+    counters.steadyPasses += running.length === before ? passes : passes - 1;
+    counters.skippedPasses += passes;
+  }
+
+  /** Pages become the most recently used when they are filled: in the order of passes, then of the batch. */
+  #publishFilled(passes: number): void {
+    const { pageTokens } = this.pages;
+    const filling = this.#filling;
+    filling.length = 0;
+    for (const sequence of this.running) {
+      const tokens = totalTokens(sequence) - 1 + this.slotsAhead;
+      const pages = Math.floor((tokens + passes) / pageTokens);
+      const pass = pages * pageTokens - tokens;
+      if (pass > 0) filling.push({ sequence, pass });
+    }
+    if (pageTokens > 1) filling.sort((a, b) => a.pass - b.pass);
+    for (const { sequence, pass } of filling) {
+      this.pages.publish(sequence, totalTokens(sequence) - 1 + this.slotsAhead + pass);
+    }
+  }
+}

@@ -1,0 +1,438 @@
+import { effectiveOsl, neverFits } from "../config.ts";
+import { newPassCounters } from "../counters.ts";
+import { engineStuck, GIVEN_UP } from "../errors.ts";
+import { passBatch } from "../pass-batch.ts";
+import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
+import type { ScheduledItem } from "../sequence.ts";
+import type {
+  EngineConfig,
+  EngineListener,
+  EngineLoad,
+  FinishedPass,
+  LiveEngine,
+  PassBatch,
+  RequestSource,
+} from "../types.ts";
+import { HandOff } from "./hand-off.ts";
+import { OutputReserve } from "./output-reserve.ts";
+import { formPrefillBatch, type Refusal } from "./prefill-batch.ts";
+import { longestPrefixFirst } from "./queue-order.ts";
+import { newSglangSequence, type SglangSequence, totalTokens } from "./sequence.ts";
+import { SequencePages } from "./sequence-pages.ts";
+
+interface Item extends ScheduledItem {
+  sequence: SglangSequence;
+}
+
+/**
+ * SGLang's scheduler as Dynamo's mocker plays it, one forward pass at a time. A pass computes prompts where any can be
+ * admitted, or else a token for everybody who runs; where the memory does not suffice for those, requests are retracted.
+ */
+export class SglangEngine implements LiveEngine {
+  readonly config: EngineConfig;
+  readonly counters = newPassCounters();
+  readonly listener: EngineListener;
+  readonly pages: SequencePages;
+  readonly outputReserve: OutputReserve;
+  readonly handOff: HandOff;
+  readonly waiting: SglangSequence[] = [];
+  readonly running: SglangSequence[] = [];
+  nowMs = 0;
+  /** Tokens that a running request has a slot for before they are computed. */
+  readonly slotsAhead: number;
+  /** Why the pass under way admitted nobody, if anybody asked. */
+  protected refusal: Refusal | null = null;
+  /** The pass under way computes a token for everybody who runs. */
+  protected isDecodePass = false;
+  protected readonly work: PassWork = emptyPassWork();
+  protected lastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
+  protected endMs = Number.NaN;
+  /** Nothing to hold: the interval between passes with prompts is vLLM's. */
+  holdPrefill = false;
+  readonly #requests: RequestSource;
+  #scheduled: Item[] = [];
+  #batch: PassBatch = passBatch([], [], []);
+  #retracted = false;
+  #passStartMs = 0;
+  #finishedPass: FinishedPass | null = null;
+
+  constructor(config: EngineConfig, requests: RequestSource, listener: EngineListener) {
+    this.config = config;
+    this.#requests = requests;
+    this.listener = listener;
+    this.slotsAhead = config.quirks.slotAhead ? 1 : 0;
+    this.pages = new SequencePages(config, requests, (event) => listener.kvEvent(event, this.nowMs));
+    this.outputReserve = new OutputReserve(config);
+    this.handOff = new HandOff(this);
+  }
+
+  get busy(): boolean {
+    return !Number.isNaN(this.endMs);
+  }
+
+  hasWork(): boolean {
+    return this.running.length > 0 || this.waiting.some((sequence) => !sequence.inTransfer);
+  }
+
+  isEmpty(): boolean {
+    return this.running.length + this.waiting.length === 0 && this.handOff.isEmpty;
+  }
+
+  submit(request: number, nowMs: number): string | null {
+    this.nowMs = nowMs;
+    const sequence = this.#newSequence(request);
+    const reason = neverFits(this.config, sequence.isl, sequence.osl);
+    if (reason === null) this.waiting.push(sequence);
+    return reason;
+  }
+
+  /** Joins the queue at once; pages are looked for between passes. */
+  reserve(request: number, nowMs: number): void {
+    if (!this.busy) this.nowMs = nowMs;
+    this.handOff.reserve(this.#newSequence(request));
+  }
+
+  activate(request: number, nowMs: number): void {
+    this.handOff.command("activate", request, nowMs);
+  }
+
+  release(request: number, nowMs: number): void {
+    this.handOff.command("release", request, nowMs);
+  }
+
+  cancel(request: number, nowMs: number): void {
+    this.handOff.command("cancel", request, nowMs);
+  }
+
+  start(nowMs: number, _mostPasses?: number): number {
+    this.nowMs = nowMs;
+    this.#passStartMs = nowMs;
+    this.#retracted = false;
+    if (!this.#schedule()) return Number.NaN;
+    this.#addUpWork();
+    this.#batch = passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
+    const prefillMs = prefillPassMs(this.config, this.work);
+    this.counters.prefillMs += prefillMs;
+    // The order of the additions decides the last bit, and so ties between workers.
+    this.endMs = nowMs + prefillMs + decodePassMs(this.config, this.work.decodeCount, this.work.decodeContextSum);
+    this.counters.evictedBlocks = this.pages.cache.evictions;
+    return this.endMs;
+  }
+
+  get plannedPasses(): number {
+    return this.busy ? 1 : 0;
+  }
+
+  passEndMs(_index: number, _beginMs: number): number {
+    return this.endMs;
+  }
+
+  lockTo(endsMs: Float64Array, _passes: number): void {
+    this.endMs = endsMs[0]!;
+  }
+
+  complete(): void {
+    this.endPass();
+    this.handOff.betweenPasses();
+  }
+
+  stop(_nowMs?: number): void {
+    this.endMs = Number.NaN;
+  }
+
+  /** A pass that has begun runs to its end. */
+  interrupt(_nowMs?: number, _input?: "request" | "command", _passesBeginFirst?: boolean): number {
+    return this.endMs;
+  }
+
+  clearCache(): { removed: number[]; empty: boolean } {
+    return { removed: this.pages.cache.clear(), empty: this.pages.cache.owned === 0 };
+  }
+
+  load(_nowMs?: number): EngineLoad {
+    let queuedPrefillTokens = 0;
+    let kvTokens = 0;
+    for (const { isl, computed } of this.waiting) queuedPrefillTokens += Math.max(0, isl - computed);
+    for (const sequence of this.running) kvTokens += totalTokens(sequence);
+    return {
+      running: this.running.length,
+      waiting: this.waiting.length + this.handOff.reservations.length,
+      queuedPrefillTokens,
+      kvTokens,
+      usedBlocks: this.pages.cache.owned,
+      lastPassMs: this.lastPass.durationMs,
+      lastDecodeBatch: this.lastPass.decodeCount,
+      lastDecodeKvTokens: this.lastPass.decodeContextSum,
+    };
+  }
+
+  /** It always does. */
+  recordPasses(): void {}
+
+  finishedPass(_nowMs?: number): FinishedPass | null {
+    return this.#finishedPass;
+  }
+
+  lastBatch(): PassBatch {
+    return this.#batch;
+  }
+
+  batchNow(): PassBatch {
+    return passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
+  }
+
+  #newSequence(request: number): SglangSequence {
+    const isl = this.#requests.isl(request);
+    const osl = this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#requests.osl(request));
+    return newSglangSequence(request, isl, osl);
+  }
+
+  // ── a pass begins ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether anything could be scheduled. */
+  #schedule(): boolean {
+    this.#scheduled = [];
+    for (let force = false; ; ) {
+      this.#admitTransferred();
+      this.#formPrefillBatch(force);
+      this.isDecodePass = this.#scheduled.length === 0;
+      if (!this.isDecodePass) return true;
+      if (this.running.length > 0 && this.#formDecodeBatch()) return true;
+      // Pages that are on their way to others come back.
+      if (!this.hasWork() || this.handOff.isPending) return false;
+      if (this.waiting.some((sequence) => sequence.transferred)) continue;
+      if (force) this.#giveUpHead();
+      else this.#makeWay();
+      force = true;
+    }
+  }
+
+  #admitTransferred(): void {
+    const { waiting, running, config } = this;
+    for (let index = 0; index < waiting.length && running.length < config.maxNumSeqs; ) {
+      const sequence = waiting[index]!;
+      if (sequence.transferred) {
+        waiting.splice(index, 1);
+        running.push(sequence);
+        this.listener.admitted(sequence.id, this.nowMs, 0);
+      } else {
+        index++;
+      }
+    }
+  }
+
+  #formPrefillBatch(force: boolean): void {
+    if (this.config.sglang.schedulePolicy === "lpm") longestPrefixFirst(this.waiting, this.pages);
+    this.refusal = formPrefillBatch(
+      {
+        config: this.config,
+        pages: this.pages,
+        reserve: this.outputReserve,
+        waiting: this.waiting,
+        running: this.running,
+        admitted: (sequence, hitTokens) => {
+          this.counters.prefixHitTokens += hitTokens;
+          this.listener.admitted(sequence.id, this.nowMs, hitTokens);
+        },
+        scheduled: (sequence, tokens) => {
+          this.#scheduled.push({ sequence, tokens, computedBefore: sequence.computed });
+          this.counters.scheduledPrefillTokens += tokens;
+        },
+      },
+      force,
+    );
+  }
+
+  /** Slots for a token of everybody who runs, after retractions if need be. False where nobody is left. */
+  #formDecodeBatch(): boolean {
+    if (this.#missingPages() > this.pages.cache.room) this.#retract();
+    else this.outputReserve.decay();
+    for (const sequence of this.running) {
+      this.pages.grow(sequence, totalTokens(sequence) + this.slotsAhead);
+      this.#scheduled.push({ sequence, tokens: 1, computedBefore: sequence.computed });
+    }
+    return this.running.length > 0;
+  }
+
+  #missingPages(): number {
+    let missing = 0;
+    for (const sequence of this.running)
+      missing += this.pages.missing(sequence, totalTokens(sequence) + this.slotsAhead);
+    return missing;
+  }
+
+  /** Who has generated least goes back to the end of the queue, the oldest of them first, until the others fit. */
+  #retract(): void {
+    const { running, waiting, pages, config } = this;
+    const byOutput = [...running].sort((a, b) => a.generated - b.generated);
+    for (const sequence of byOutput) {
+      if (running.length === 1) {
+        if (config.quirks.abortOnStuck) throw engineStuck(sequence.id);
+        // Who waits with pages in hand lets it go on; else they are on their way to others, and come back.
+        if (this.#letPartialGo(null) && this.#missingPages() <= pages.cache.room) break;
+      }
+      running.splice(running.indexOf(sequence), 1);
+      pages.publish(sequence, config.quirks.slotAhead ? totalTokens(sequence) : sequence.computed);
+      this.#backToQueue(sequence);
+      waiting.push(sequence);
+      if (this.#missingPages() <= pages.cache.room) break;
+    }
+    this.#retracted = true;
+    if (running.length > 0) this.outputReserve.estimate(running);
+  }
+
+  #backToQueue(sequence: SglangSequence): void {
+    this.pages.release(sequence);
+    sequence.computed = 0;
+    sequence.transferred = false;
+    sequence.partial = false;
+    this.counters.preemptions++;
+    this.listener.preempted(sequence.id, this.nowMs);
+  }
+
+  /** Nobody runs, and the first in line was refused: it need not leave room for its output any more. */
+  #makeWay(): void {
+    if (this.config.quirks.abortOnStuck) throw engineStuck(this.waiting[0]!.id);
+    const first = this.waiting.find((sequence) => !sequence.inTransfer) ?? null;
+    this.#letPartialGo(first);
+  }
+
+  /** Waiting requests with a part of their prompt computed lose it. Whether there were any. */
+  #letPartialGo(except: SglangSequence | null): boolean {
+    let any = false;
+    for (const sequence of this.waiting) {
+      if (!sequence.partial || sequence === except) continue;
+      this.#backToQueue(sequence);
+      any = true;
+    }
+    return any;
+  }
+
+  #giveUpHead(): void {
+    const index = this.waiting.findIndex((sequence) => !sequence.inTransfer);
+    const sequence = this.waiting[index]!;
+    this.waiting.splice(index, 1);
+    this.pages.release(sequence);
+    this.listener.rejected(sequence.id, this.nowMs, GIVEN_UP);
+  }
+
+  #addUpWork(): void {
+    const { work, config } = this;
+    clearPassWork(work);
+    if (this.isDecodePass) {
+      work.decodeCount = this.running.length;
+      for (const sequence of this.running) work.decodeContextSum += totalTokens(sequence);
+      return;
+    }
+    if (config.role === "decode" && config.quirks.freeDecodeRecompute) return;
+    for (const { computedBefore, tokens } of this.#scheduled) {
+      work.prefillCount++;
+      work.prefillStartSum += computedBefore;
+      work.prefillEndSum += computedBefore + tokens;
+      work.chunkWorkMs += config.timing.chunkWorkMs(computedBefore, computedBefore + tokens);
+    }
+  }
+
+  // ── a pass ends ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  protected endPass(): void {
+    const endMs = this.endMs;
+    this.nowMs = endMs;
+    this.endMs = Number.NaN;
+    this.counters.passes++;
+    this.lastPass = {
+      durationMs: endMs - this.#passStartMs,
+      decodeCount: this.work.decodeCount,
+      decodeContextSum: this.work.decodeContextSum,
+    };
+    this.bookFinished({ endMs, durationMs: this.lastPass.durationMs, ...this.#batch });
+    const scheduled = this.#scheduled;
+    this.#scheduled = [];
+    if (this.isDecodePass) this.#endDecoding(scheduled);
+    else this.#endPrefill(scheduled);
+    this.counters.evictedBlocks = this.pages.cache.evictions;
+  }
+
+  #endDecoding(scheduled: readonly Item[]): void {
+    for (const { sequence } of scheduled) {
+      this.pages.publish(sequence, totalTokens(sequence) + this.slotsAhead);
+      sequence.computed++;
+      this.#emit(sequence);
+    }
+    if (!this.#retracted && this.running.length === scheduled.length) this.counters.steadyPasses++;
+  }
+
+  #endPrefill(scheduled: readonly Item[]): void {
+    const whole: SglangSequence[] = [];
+    for (const { sequence, tokens } of scheduled) {
+      sequence.computed += tokens;
+      this.pages.publish(sequence, sequence.computed);
+      if (sequence.computed < totalTokens(sequence)) {
+        sequence.partial = true;
+        this.waiting.unshift(sequence);
+      } else {
+        this.running.push(sequence);
+        whole.push(sequence);
+      }
+    }
+    if (!this.#haveSlots(whole)) {
+      for (const sequence of whole) waitForSlot(sequence);
+      return;
+    }
+    for (const sequence of whole) {
+      this.#emit(sequence);
+      if (this.slotsAhead > 0 && sequence.generated > 0 && sequence.generated < sequence.osl) {
+        this.pages.grow(sequence, totalTokens(sequence));
+      }
+    }
+  }
+
+  /** Whether the next token of all of them has a slot, if it needs one by now. */
+  #haveSlots(whole: readonly SglangSequence[]): boolean {
+    if (this.slotsAhead === 0) return true;
+    let missing = 0;
+    for (const sequence of whole) {
+      if (sequence.generated + 1 < sequence.osl) missing += this.pages.missing(sequence, totalTokens(sequence) + 1);
+    }
+    return missing <= this.pages.cache.room;
+  }
+
+  /** A request whose tokens are all computed emits one. */
+  #emit(sequence: SglangSequence): void {
+    const { listener, nowMs } = this;
+    sequence.recomputing = false;
+    sequence.transferred = false;
+    if (this.config.role === "prefill") {
+      this.running.splice(this.running.indexOf(sequence), 1);
+      this.handOff.hold(sequence);
+      return;
+    }
+    const generated = ++sequence.generated;
+    if (generated === 1) {
+      listener.firstToken(sequence.id, nowMs);
+    } else {
+      if (generated === 2) listener.secondToken(sequence.id, nowMs);
+      listener.gap(nowMs - sequence.lastTokenMs, 1);
+    }
+    sequence.lastTokenMs = nowMs;
+    listener.token?.(sequence.id, nowMs, generated - 1);
+    if (generated === sequence.osl) this.finish(sequence);
+  }
+
+  protected finish(sequence: SglangSequence): void {
+    this.running.splice(this.running.indexOf(sequence), 1);
+    this.pages.release(sequence);
+    this.listener.finished(sequence.id, this.nowMs, sequence.generated);
+  }
+
+  protected bookFinished(pass: FinishedPass): void {
+    this.#finishedPass = pass;
+  }
+}
+
+/** There is no slot for its next token: it runs without having emitted, like a prompt that was computed elsewhere. */
+function waitForSlot(sequence: SglangSequence): void {
+  sequence.computed = totalTokens(sequence) - 1;
+  sequence.recomputing = false;
+  sequence.transferred = sequence.generated === 0;
+}
