@@ -163,7 +163,10 @@ describe("strategy hpa", () => {
     expect(() => hpa({ maxGpus: 1 })).toThrow(UserError);
   });
 
-  it("keeps its budget and its minimum, whatever it sees", () => {
+  it.each([
+    ["hpa", (settings: object) => hpa(settings)],
+    ["keda", (settings: object) => keda(settings)],
+  ])("keeps its budget and its minimum, whatever it sees: %s", (_name, plannerOf) => {
     const count = fc.integer({ min: 0, max: 6 });
     const counts = fc.record({ active: count, starting: count, draining: fc.integer({ min: 0, max: 2 }) });
     const look = fc.record({
@@ -177,7 +180,7 @@ describe("strategy hpa", () => {
         fc.array(look, { minLength: 1, maxLength: 12 }),
         fc.integer({ min: 3, max: 20 }),
         (looks, maxGpus) => {
-          const planner = hpa({ maxGpus, minWorkers: { prefill: 1, decode: 2 } });
+          const planner = plannerOf({ maxGpus, minWorkers: { prefill: 1, decode: 2 } });
           looks.forEach(({ prefill, decode, rate, batch }, i) => {
             const seen: Observation = observation((i + 1) * 15_000, rate ?? 0, {
               ...(rate === null ? { startedRequests: null } : {}),

@@ -63,7 +63,7 @@ describe("a judgement's table", () => {
     expect(rows[0]).toBe(
       "waves <1> | 0 s | ours | 4.80 ± 0.0400 | 99.50 % | 2.50 | −60.0 % | – | 4.0 % | – | 12 | 30 s",
     );
-    expect(rows[2]).toBe("waves <1> | 0 s | best static (S99) 4P4D | 3.00 | 99.00 % | 2.00 |  |  |  |  |  | ");
+    expect(rows[2]).toBe("waves <1> | 0 s | S99 4P4D | 3.00 | 99.00 % | 2.00 |  |  |  |  |  | ");
     expect(rows).toHaveLength(10);
     expect(rows[6]).toContain("hpa | – | – | – | – | – | – | – | – | it needs two pools");
   });

@@ -23,8 +23,8 @@ export interface JudgeRow {
 }
 
 const REFERENCES = [
-  ["s99", "best static (S99)"],
-  ["any", "best static (any)"],
+  ["s99", "S99"],
+  ["any", "any static"],
   ["clair", "clair"],
   ["oracle", "oracle"],
 ] as const;

@@ -1,6 +1,6 @@
 import { randomStream } from "#common";
-import { type Planner, planStrategy, type WorkerPlan } from "#planner/core";
-import type { SimulationSpec } from "#src/simulator";
+import { type Planner, planStrategy, type Targets, type WorkerPlan } from "#planner/core";
+import { type SimulationSpec, simulate } from "#src/simulator";
 import type { RoleSteps } from "./allocation.ts";
 import { goodputBound } from "./bound.ts";
 import { bestStaffing } from "./family.ts";
@@ -58,29 +58,29 @@ const SMOOTHINGS_S = [5, 15, 31];
  */
 export function hindsightPlans(options: HindsightOptions): Hindsight {
   const { spec, maxGpus, stepMs = STEP_MS, floor = 0.99, runs = RUNS, onProgress } = options;
-  const { planner: _planner, ...own } = spec;
+  const { planner: _planner, ...rest } = spec;
+  const own: SimulationSpec = { ...rest, capture: false };
   const isAggregated = spec.prefill === null;
-  const lengthMs = Math.max(spec.minEndMs ?? 0, spec.workload.horizonMs, stepMs);
+  // With all the GPUs there are: when requests come that others bring about, and how long it takes until all are done.
+  const record = simulate({ ...own, ...withWorkers(own, mostWorkers(own, maxGpus, 0.5)) });
+  const lengthMs = Math.max(record.endMs, stepMs);
   const steps = Math.ceil(lengthMs / stepMs);
   let searching: "clair" | "oracle" = "clair";
   const allRuns = runs.clair + runs.oracle;
   const trials = new Trials({
-    spec: { ...own, capture: false },
+    spec: own,
     maxGpus,
     stepMs,
     steps,
     onRun: (done) => onProgress?.(searching, done, allRuns),
   });
-
-  // With all the GPUs there are: what can be reached at all, and when requests come that others bring about.
-  const plenty = mostWorkers(spec, maxGpus, 0.5, steps);
-  const record = trials.play(trials.held(plenty));
   const work = requestWork(spec, record.requests);
   const question = { arrivalMs: record.requests.arrivalMs, work, seconds: Math.ceil(lengthMs / 1000), isAggregated };
   const actual = actualLoads(question);
   trials.knowLoads(actual);
   const share = total(actual.prefill) / Math.max(1e-9, total(actual.prefill) + total(actual.decode));
-  const reachable = [plenty, mostWorkers(spec, maxGpus, share, steps)].map((need) => trials.try(need));
+  // What can be reached at all from the workers that the deployment begins with.
+  const reachable = [0.5, share].map((part) => trials.try(constantly(mostWorkers(own, maxGpus, part), steps)));
   const ownFloor = floor * Math.max(...reachable.map(({ attainment }) => attainment));
 
   const expected = bestStaffing(trials, expectedLoads(question), { floor: ownFloor, runs: runs.clair });
@@ -123,15 +123,25 @@ function handed({ held, attainment, goodputPerGpu, gpuSeconds }: Trial, stepMs: 
 }
 
 /** As many workers as there are GPUs for, divided so that prefill has `share` of them. */
-function mostWorkers(spec: SimulationSpec, maxGpus: number, share: number, steps: number): RoleSteps {
-  const gpus = { prefill: spec.prefill?.gpusPerWorker ?? 0, decode: spec.decode.gpusPerWorker };
-  if (spec.prefill === null) {
-    const decode = Math.max(1, Math.floor(maxGpus / gpus.decode));
-    return { prefill: new Int32Array(steps), decode: new Int32Array(steps).fill(decode) };
-  }
-  const mostPrefill = Math.floor((maxGpus - gpus.decode) / gpus.prefill);
-  const prefill = Math.max(1, Math.min(mostPrefill, Math.round((maxGpus * share) / gpus.prefill)));
-  const decode = Math.max(1, Math.floor((maxGpus - prefill * gpus.prefill) / gpus.decode));
+function mostWorkers({ prefill: prompts, decode: outputs }: SimulationSpec, maxGpus: number, share: number): Targets {
+  if (prompts === null) return { prefill: 0, decode: Math.max(1, Math.floor(maxGpus / outputs.gpusPerWorker)) };
+  const mostPrefill = Math.floor((maxGpus - outputs.gpusPerWorker) / prompts.gpusPerWorker);
+  const prefill = Math.max(1, Math.min(mostPrefill, Math.round((maxGpus * share) / prompts.gpusPerWorker)));
+  const left = maxGpus - prefill * prompts.gpusPerWorker;
+  return { prefill, decode: Math.max(1, Math.floor(left / outputs.gpusPerWorker)) };
+}
+
+function withWorkers(
+  { prefill: prompts, decode: outputs }: SimulationSpec,
+  { prefill, decode }: Targets,
+): Pick<SimulationSpec, "prefill" | "decode"> {
+  return {
+    prefill: prompts === null ? null : { ...prompts, workers: prefill },
+    decode: { ...outputs, workers: decode },
+  };
+}
+
+function constantly({ prefill, decode }: Targets, steps: number): RoleSteps {
   return { prefill: new Int32Array(steps).fill(prefill), decode: new Int32Array(steps).fill(decode) };
 }
 

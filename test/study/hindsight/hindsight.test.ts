@@ -138,6 +138,22 @@ describe("an aggregated deployment", () => {
   });
 });
 
+describe("traffic that answers bring about", () => {
+  it("is planned to its end, which no one knows beforehand", () => {
+    const requests = Array.from({ length: 200 }, () => ({ isl: 100, osl: 2 }));
+    const loops = [{ concurrency: 1, heads: [...requests.keys()] }];
+    const spec = madeSpec(
+      { requests, loops, horizonMs: 0 },
+      { prefill: madePool("prefill"), decode: madePool("decode"), router: "least-loaded", capture: false },
+    );
+    const { clair } = hindsightPlans({ spec, maxGpus: 4, runs: { clair: 10, oracle: 0 } });
+    // 200 × 120 ms one after another; one of each is enough.
+    expect(clair.plan.decode.length).toBe(5);
+    expect(clair.attainment).toBe(1);
+    expect(clair.gpuHours).toBeCloseTo((2 * 24) / 3600, 3);
+  });
+});
+
 describe("planStrategy", () => {
   it("follows its plan by time, and stays with its end", () => {
     const planner = planStrategy("oracle", { stepMs: 1000, prefill: [1, 2, 3], decode: [1, 1, 4] });

@@ -130,6 +130,19 @@ describe("baselines", () => {
     expect(createPlanner(config, mode === "agg" ? agg : disagg, testSurface()).intervalMs).toBeGreaterThan(0);
   });
 
+  it("of autoscalers come to the workers that their target asks for, and stay with them", () => {
+    const requests = Array.from({ length: 25 * 120 }, (_, i) => ({ atMs: i * 40, isl: 10, osl: 2 }));
+    const planner = createPlanner(
+      plannerConfigSchema.parse({ strategy: "hpa", decode: { requestRate: 10 } }),
+      agg,
+      testSurface(),
+    );
+    const { decisions } = simulate(
+      madeSpec({ requests, horizonMs: 120_000 }, { planner, minEndMs: 120_000, router: "least-loaded" }),
+    );
+    expect(decisions.map(({ targets }) => targets?.decode)).toEqual([3, 3, 3, 3, 3, 3, 3, 3]);
+  });
+
   it("have names and settings of their own", () => {
     for (const { settings } of BASELINES) expect(new Set(settings.map(({ text }) => text)).size).toBe(settings.length);
     expect(new Set(BASELINES.map(({ name }) => name)).size).toBe(BASELINES.length);
