@@ -17,6 +17,8 @@ export {
   roleOf,
   type WorkerName,
 } from "./faults.ts";
+export { entryDocument } from "./fit/entry-document.ts";
+export { type ComparedStatistic, type FittedTrace, fitTrace } from "./fit/fit-trace.ts";
 export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { EngineOverrides, EstimatedEngine, TimingChoice } from "./format/engine.ts";

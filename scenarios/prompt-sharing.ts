@@ -4,8 +4,8 @@ import { copulaCorrelation, valueOfNormal } from "./distributions.ts";
 import type { PrefixSharing } from "./traffic.ts";
 import type { PromptBlocks } from "./workload.ts";
 
-/** Draws until a prompt is found that is long enough to begin as. */
-const TRIES = 16;
+/** Conversations that are remembered at least, in case none of the latest is long enough. */
+const LEAST_KEPT = 2048;
 
 /** The content of one session's conversation: its block ids so far, first to last. */
 export interface Conversation {
@@ -24,7 +24,7 @@ export class PromptWriter {
   /** Ids of group prefixes and of pooled chains, by what they stand for. */
   readonly #known = new Map<string, number>();
   #nextId = 0;
-  /** The latest conversations, and how many have left them; of `reuse`. */
+  /** The latest conversations, in a ring, and how many there were; of `reuse`. */
   readonly #latest: number[][] = [];
   #conversations = 0;
 
@@ -88,17 +88,28 @@ export class PromptWriter {
     const rho = copulaCorrelation(sharing.correlation);
     const z = rho * normal + Math.sqrt(1 - rho ** 2) * this.#stream.normal();
     const share = Math.min(1, Math.max(0, valueOfNormal(sharing.share, z)));
-    const wanted = Math.round(share * blocks);
-    let source: readonly number[] = [];
-    for (let tries = 0; tries < TRIES && source.length < wanted && this.#latest.length > 0; tries++) {
-      const tried = this.#latest[this.#stream.integer(this.#latest.length)]!;
-      if (tried.length > source.length) source = tried;
-    }
-    const ids = source.slice(0, wanted);
+    const common = Math.min(blocks, Math.floor(sharing.tokens / this.blockTokens));
+    const wanted = common + Math.round(share * (blocks - common));
+    const ids = this.#sourceOf(wanted, sharing.window).slice(0, wanted);
+    while (ids.length < common) ids.push(this.#idOf(`:${ids.length}`));
     while (ids.length < blocks) ids.push(this.#nextId++);
-    if (this.#latest.length < sharing.window) this.#latest.push(ids);
-    else this.#latest[this.#conversations++ % sharing.window] = ids;
+    this.#latest[this.#conversations++ % Math.max(sharing.window, LEAST_KEPT)] = ids;
     return { ids, sharedBlocks: blocks };
+  }
+
+  /** One of the latest conversations that is long enough, or of those before them; else the longest of all. */
+  #sourceOf(blocks: number, window: number): readonly number[] {
+    const kept = this.#latest.length;
+    const latest = Math.min(kept, window);
+    const start = latest === 0 ? 0 : this.#stream.integer(latest);
+    let longest: readonly number[] = [];
+    for (let tried = 0; tried < kept; tried++) {
+      const back = tried < latest ? (start + tried) % latest : tried;
+      const candidate = this.#latest[(this.#conversations - 1 - back) % kept]!;
+      if (candidate.length >= blocks) return candidate;
+      if (candidate.length > longest.length) longest = candidate;
+    }
+    return longest;
   }
 
   /** null where no prompt shares anything. */

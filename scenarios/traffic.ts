@@ -76,10 +76,10 @@ export type PrefixSharing =
   /** Every block is drawn from a pool; prompts agree as far as their draws do (Dynamo's sinusoidal load generator). */
   | { kind: "pool"; blocks: number }
   /**
-   * Each first prompt begins as one of the latest `window` did: a drawn share (0..1) of its blocks is that one's beginning.
-   * `correlation`: Spearman's, of the share with the prompt's length.
+   * Each first prompt begins with the same `tokens`, and goes on as one of the latest `window` did: a drawn share (0..1) of its
+   * other blocks is that one's. `correlation`: Spearman's, of the share with the prompt's length.
    */
-  | { kind: "reuse"; share: Distribution; window: number; correlation: number };
+  | { kind: "reuse"; tokens: number; share: Distribution; window: number; correlation: number };
 
 /** Several requests one after the other, the next one some time after the end of the one before. */
 export interface SessionShape {

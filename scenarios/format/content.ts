@@ -34,8 +34,8 @@ const prefix = z
       .meta({ description: "With reuse: the latest prompts, of which one is that" }),
     correlation: rankCorrelation("With reuse: Spearman's correlation of the share with the prompt's length").default(0),
   })
-  .refine((p) => [p.tokens, p.ratio, p.pool, p.reuse].filter((given) => given !== undefined).length === 1, {
-    error: "expected exactly one of tokens, ratio, pool and reuse",
+  .refine((p) => [p.reuse ?? p.tokens, p.ratio, p.pool].filter((given) => given !== undefined).length === 1, {
+    error: "expected exactly one of tokens, ratio, pool and reuse (which may have tokens, too)",
   })
   .refine((p) => p.reuse === undefined || hasQuantiles(p.reuse), {
     error: "expected no list and no mixture, of which there are no quantiles",
@@ -227,7 +227,9 @@ export function toContent(written: Written): Content {
 }
 
 function toPrefix(p: NonNullable<Written["prefix"]>): PrefixSharing {
-  if (p.reuse !== undefined) return { kind: "reuse", share: p.reuse, window: p.window, correlation: p.correlation };
+  if (p.reuse !== undefined) {
+    return { kind: "reuse", tokens: p.tokens ?? 0, share: p.reuse, window: p.window, correlation: p.correlation };
+  }
   if (p.pool !== undefined) return { kind: "pool", blocks: p.pool };
   if (p.tokens !== undefined) return { kind: "groups", groups: p.groups, tokens: p.tokens };
   return { kind: "ratio", groups: p.groups, ratio: p.ratio! };

@@ -1,4 +1,4 @@
-import { mean, standardDeviation } from "#common";
+import { mean, quantileSorted, standardDeviation } from "#common";
 
 /** How arrivals scatter. */
 export interface Burstiness {
@@ -15,23 +15,34 @@ export interface Burstiness {
 const WINDOWS_MS = [1000, 10_000, 60_000];
 /** Windows of a length that its dispersion is computed of, at least. */
 const FEWEST_WINDOWS = 10;
+/** Share of the buckets that must be on their grid, and how far off they may be, ms. */
+const MOSTLY = 0.95;
+const MOST_JITTER_MS = 5;
 /** Gaps that a coefficient is computed of, at least. */
 const FEWEST_GAPS = 20;
 
 /** @param times of arrivals, ascending, ms */
 export function burstiness(times: Float64Array): Burstiness {
   const bucketMs = bucketWidth(times);
+  const exact = bucketMs > 0 ? snapped(times, bucketMs) : times;
   const gaps = times.slice(1).map((atMs, i) => atMs - times[i]!);
   const enough = gaps.length >= FEWEST_GAPS;
-  const lastMs = times.at(-1) ?? 0;
+  const lastMs = exact.at(-1) ?? 0;
+  // Windows of whole buckets, so that all hold as many.
+  const lengths = WINDOWS_MS.map((ms) => (bucketMs > 0 ? Math.ceil(ms / bucketMs) * bucketMs : ms));
   return {
     gapCv: enough && bucketMs === 0 ? standardDeviation(gaps) / mean(gaps) : Number.NaN,
-    localCv: enough ? (bucketMs === 0 ? localVariation(gaps) : bucketVariation(times, bucketMs)) : Number.NaN,
-    windows: WINDOWS_MS.filter((lengthMs) => lastMs >= FEWEST_WINDOWS * lengthMs && lengthMs > bucketMs).map(
-      (lengthMs) => ({ lengthMs, dispersion: dispersion(counts(times, lengthMs)) }),
-    ),
+    localCv: enough ? (bucketMs === 0 ? localVariation(gaps) : bucketVariation(exact, bucketMs)) : Number.NaN,
+    windows: [...new Set(lengths)]
+      .filter((lengthMs) => lastMs >= FEWEST_WINDOWS * lengthMs)
+      .map((lengthMs) => ({ lengthMs, dispersion: dispersion(counts(exact, lengthMs)) })),
     bucketMs,
   };
+}
+
+/** Times of buckets that are a little off, where they should be. */
+export function snapped(times: Float64Array, bucketMs: number): Float64Array {
+  return times.map((atMs) => Math.round(atMs / bucketMs) * bucketMs);
 }
 
 /**
@@ -79,20 +90,14 @@ function dispersion(inWindows: Int32Array): number {
   return standardDeviation(inWindows) ** 2 / mean(inWindows);
 }
 
-/** Times on a grid that several share on average are rounded to it. */
+/** Times that several requests share, on average, and that are a grid's or within a few ms of it, are rounded to that. */
 function bucketWidth(times: Float64Array): number {
-  const firstMs = times[0] ?? 0;
-  let grid = 0;
-  let distinct = 0;
-  for (let i = 0; i < times.length; i++) {
-    const atMs = times[i]! - firstMs;
-    if (!Number.isInteger(atMs)) return 0;
-    if (i > 0 && times[i] !== times[i - 1]) distinct++;
-    grid = gcd(atMs, grid);
-  }
-  return grid > 1 && times.length >= 2 * distinct ? grid : 0;
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
+  const distinct = times.filter((atMs, i) => atMs !== times[i - 1]);
+  if (distinct.length < FEWEST_GAPS || times.length < 2 * distinct.length) return 0;
+  const gaps = distinct.slice(1).map((atMs, i) => atMs - distinct[i]!);
+  const width = Math.round(quantileSorted(gaps.toSorted(), 0.5));
+  if (width <= 1) return 0;
+  const near = Math.min(MOST_JITTER_MS, width / 10);
+  const off = (gapMs: number) => Math.abs(gapMs - Math.max(1, Math.round(gapMs / width)) * width);
+  return gaps.filter((gapMs) => off(gapMs) <= near).length >= MOSTLY * gaps.length ? width : 0;
 }

@@ -1,11 +1,13 @@
 import { Command } from "commander";
 import { generateCommand } from "./trace/generate.ts";
-import { inspectCommand } from "./trace/inspect.ts";
+import { fitCommand } from "./trace/fit.ts";
+import { statsCommand } from "./trace/stats.ts";
 
-/** `understudy trace`: makes Mooncake traces and looks into them. */
+/** `understudy trace`: makes traces, looks into them and fits scenarios to them. */
 export function traceCommand(): Command {
   return new Command("trace")
-    .description("make Mooncake traces (JSONL) and look into them")
+    .description("make traces, look into them, and fit scenarios to them")
     .addCommand(generateCommand())
-    .addCommand(inspectCommand());
+    .addCommand(statsCommand())
+    .addCommand(fitCommand());
 }

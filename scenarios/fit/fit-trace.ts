@@ -1,0 +1,128 @@
+import { buildWorkload } from "../build-workload.ts";
+import { badTraffic } from "../errors.ts";
+import { summarizeWorkload, type WorkloadSummary } from "../traces/summary.ts";
+import type { OpenEntry, PrefixSharing } from "../traffic.ts";
+import type { Workload } from "../workload.ts";
+import { fitArrivals } from "./fit-arrivals.ts";
+import { fitContent } from "./fit-content.ts";
+
+/** Rounds of scaling at most, and the difference of shares that ends them. */
+const CALIBRATIONS = 4;
+const CLOSE = 0.005;
+
+/** A statistic of the original and of what was made of the fit. */
+export interface ComparedStatistic {
+  name: string;
+  unit: string;
+  original: number;
+  regenerated: number;
+  /** Relative for lengths, counts and rates; the difference for shares, correlations and coefficients. */
+  error: number;
+  isRelative: boolean;
+}
+
+export interface FittedTrace {
+  entry: OpenEntry;
+  original: WorkloadSummary;
+  regenerated: WorkloadSummary;
+  statistics: ComparedStatistic[];
+}
+
+/**
+ * Traffic that has the statistics of a workload (rate curve, burstiness, lengths and their correlation, sessions, reuse of prefixes),
+ * and how near what it makes comes to them. @param file name for messages
+ * @throws UserError SCENARIOS_BAD_TRAFFIC of closed loops and of requests that wait for others
+ */
+export function fitTrace(workload: Workload, file: string, seed: number): FittedTrace {
+  if (workload.openHeads.length === 0) throw badTraffic(file, "found no arrival times, so there is no rate to fit");
+  if (workload.dependencies !== undefined) {
+    throw badTraffic(
+      file,
+      "found requests that wait for others, of which there is no statistic that could be fitted",
+      "play the trace itself (trace: { file: … }), or describe the agents (agents:) by hand",
+    );
+  }
+  const entry: OpenEntry = {
+    kind: "open",
+    startMs: 0,
+    ...fitArrivals(Float64Array.from(workload.openHeads, (head) => workload.arrivalMs[head]!)),
+    content: fitContent(workload),
+  };
+  const original = summarizeWorkload(workload);
+  const regenerate = (of: OpenEntry) =>
+    summarizeWorkload(inBuckets(buildWorkload([of], { seed }), original.burstiness.bucketMs));
+  const best = calibrated(entry, original, regenerate);
+  return { ...best, original, statistics: compare(original, best.regenerated) };
+}
+
+/** With shares of reuse scaled until as many tokens are reused as in the original: the longest sources are too short for some. */
+function calibrated(
+  entry: OpenEntry,
+  original: WorkloadSummary,
+  regenerate: (entry: OpenEntry) => WorkloadSummary,
+): { entry: OpenEntry; regenerated: WorkloadSummary } {
+  let best = { entry, regenerated: regenerate(entry) };
+  const miss = (regenerated: WorkloadSummary) => Math.abs(regenerated.reusableShare - original.reusableShare);
+  for (let round = 0; round < CALIBRATIONS && miss(best.regenerated) > CLOSE; round++) {
+    const { prefix } = best.entry.content;
+    if (prefix?.kind !== "reuse" || prefix.share.kind !== "quantiles") break;
+    const factor = original.reusableShare / best.regenerated.reusableShare;
+    const points = prefix.share.points.map(({ q, value }) => ({ q, value: Math.min(1, value * factor) }));
+    const scaled: PrefixSharing = { ...prefix, share: { kind: "quantiles", points } };
+    const next = { ...best.entry, content: { ...best.entry.content, prefix: scaled } };
+    const regenerated = regenerate(next);
+    if (miss(regenerated) >= miss(best.regenerated)) break;
+    best = { entry: next, regenerated };
+  }
+  return best;
+}
+
+/** With times rounded as the original's are, so that both are measured alike. */
+function inBuckets(workload: Workload, bucketMs: number): Workload {
+  if (bucketMs === 0) return workload;
+  return { ...workload, arrivalMs: workload.arrivalMs.map((atMs) => Math.floor(atMs / bucketMs) * bucketMs) };
+}
+
+function compare(original: WorkloadSummary, regenerated: WorkloadSummary): ComparedStatistic[] {
+  const statistic = (name: string, unit: string, of: (s: WorkloadSummary) => number, isRelative = true) => {
+    const [a, b] = [of(original), of(regenerated)];
+    const error = isRelative ? (a === b ? 0 : b / a - 1) : b - a;
+    return { name, unit, original: a, regenerated: b, error, isRelative };
+  };
+  const lengths = (key: "isl" | "osl") =>
+    (["mean", "p10", "p50", "p90", "p99"] as const).map((q) =>
+      statistic(`${key.toUpperCase()} ${q === "mean" ? "mean" : q}`, "tokens", (s) => s[key][q]),
+    );
+  const rows = [
+    statistic("requests", "", (s) => s.requests),
+    statistic("rate, mean", "1/s", (s) => s.requestRate),
+    statistic("rate, peak of 60 parts", "1/s", (s) => s.peakRate),
+    ...(Number.isNaN(original.burstiness.localCv)
+      ? []
+      : [statistic("cv of gaps, locally", "", (s) => s.burstiness.localCv, false)]),
+    ...original.burstiness.windows.map(({ lengthMs }) =>
+      statistic(`dispersion in ${lengthMs / 1000} s`, "", (s) => dispersionIn(s, lengthMs)),
+    ),
+    ...lengths("isl"),
+    ...lengths("osl"),
+    statistic("rank correlation ISL–OSL", "", (s) => s.lengthCorrelation, false),
+  ];
+  if (original.turns !== null) {
+    rows.push(
+      statistic("turns of a session, mean", "", (s) => s.meanTurns),
+      statistic("wait between turns, p50", "ms", (s) => s.waitMs?.p50 ?? Number.NaN),
+      statistic("wait between turns, p90", "ms", (s) => s.waitMs?.p90 ?? Number.NaN),
+    );
+  }
+  if (original.blockTokens !== null) {
+    rows.push(
+      statistic("reusable prompt tokens", "share", (s) => s.reusableShare, false),
+      statistic("requests that reuse", "share", (s) => s.reusingRequests, false),
+    );
+  }
+  return rows;
+}
+
+function dispersionIn({ burstiness }: WorkloadSummary, lengthMs: number): number {
+  return burstiness.windows.find((window) => window.lengthMs === lengthMs)?.dispersion ?? Number.NaN;
+}
