@@ -109,3 +109,24 @@ describe("understudy trace inspect", () => {
     expect(stderr).toMatch(/chat-sessions\.jsonl:1: "hash_ids".*\n.*block size/);
   });
 });
+
+describe("understudy trace stats and fit", () => {
+  const trace = "scenarios/library/traces/chat-sessions.jsonl";
+
+  it("tell burstiness, waits and correlation", () => {
+    const { status, stdout } = understudy("trace", "stats", trace);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/turns +mean 3, p10 1/);
+    expect(stdout).toMatch(/burstiness +cv of gaps 1\.02, without slow changes 1\.01, dispersion in 1 s/);
+    expect(stdout).toMatch(/ISL with OSL +rank correlation 0\.005/);
+  });
+
+  it("make a scenario that can be run, and print how near it comes", () => {
+    const file = join(folder, "fitted.yaml");
+    const { status, stdout } = understudy("trace", "fit", trace, "-o", file, "--seed", "2");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/statistic +trace +scenario +error\n/);
+    expect(stdout).toMatch(/reusable prompt tokens \(share\) +0\.6508/);
+    expect(understudy("run", file, "--quiet", "--no-report").status).toBe(0);
+  });
+});
