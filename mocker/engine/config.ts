@@ -24,6 +24,7 @@ const QUIRK_NAMES = [
   "doubleRounding",
   "abortOnStuck",
   "reservationsFirst",
+  "freeTransferredToken",
   "fixedPrefillPerPass",
   "slotAhead",
   "hitsCountAsRoom",

@@ -15,6 +15,7 @@ export {
   PLAYED_FAMILIES,
 } from "./config.ts";
 export { newPassCounters } from "./counters.ts";
+export { engineStuck } from "./errors.ts";
 export { type EngineFactory, engineFactory, steppingEngines } from "./families.ts";
 export { IdlePrefill } from "./idle-prefill.ts";
 export { LockStep } from "./lock-step.ts";

@@ -8,6 +8,8 @@ export class OwnedBlocks {
   readonly #config: EngineConfig;
   readonly #requests: RequestSource;
   readonly #cache: KvCache;
+  /** How often a sequence has given its blocks back. */
+  releases = 0;
 
   constructor(config: EngineConfig, requests: RequestSource, onEvent: (event: KvEvent) => void) {
     this.#config = config;
@@ -76,6 +78,7 @@ export class OwnedBlocks {
 
   /** Tail first, so that the LRU evicts tails before heads. */
   release(sequence: Sequence): void {
+    this.releases++;
     for (let i = sequence.blocks.length - 1; i >= 0; i--) this.#cache.release(sequence.blocks[i]!);
     sequence.blocks = [];
   }

@@ -10,6 +10,8 @@ export interface Sequence {
   computed: number;
   blocks: Block[];
   lastTokenMs: number;
+  /** Decode worker: the number of its reservation, in their order from 1; 0 for others. */
+  reservation: number;
   /** Decode worker: blocks reserved, KV still travelling. It keeps its place in the queue but can't be admitted. */
   inTransfer: boolean;
   /** Decode worker: the prompt came by transfer and has not run yet. */

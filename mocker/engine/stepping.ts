@@ -29,7 +29,10 @@ export class SteppingEngine implements LiveEngine {
   readonly #requests: RequestSource;
   readonly #listener: EngineListener;
   readonly #blocks: OwnedBlocks;
-  #waiting: Sequence[] = [];
+  readonly #waiting: Sequence[] = [];
+  /** How often blocks had been released when a reservation last found no room; −1: it has not. */
+  #refusedAfter = -1;
+  #reservationCount = 0;
   #running: Sequence[] = [];
   /** Prefill worker: computed prompts whose blocks wait for their transfer. */
   readonly #held = new Map<number, Sequence>();
@@ -115,9 +118,12 @@ export class SteppingEngine implements LiveEngine {
       if (!preempted) this.#admitWaiting(budget, held);
       this.#leftWaiting = !held && this.#waiting.some((sequence) => !sequence.inTransfer);
       if (this.#scheduled.length > 0) break;
-      if (preempted) continue;
+      // A pass of nothing is over at once, and blocks are looked for as after any other.
+      if (this.#tryReservations() || preempted) continue;
       const blocksWillReturn = this.#held.size > 0 || this.#waiting.some((sequence) => sequence.inTransfer);
       if (!this.hasWork() || blocksWillReturn) return Number.NaN;
+      // A reservation may yet come and let the others pass; the owner aborts where none does.
+      if (this.config.role === "decode" && this.config.quirks.abortOnStuck) return Number.NaN;
       this.#giveUpHead();
     }
     this.#work = passWorkOf(this.config, this.#scheduled);
@@ -229,6 +235,7 @@ export class SteppingEngine implements LiveEngine {
       computed: 0,
       blocks: [],
       lastTokenMs: Number.NaN,
+      reservation: 0,
       inTransfer: false,
       transferred: false,
       recomputing: false,
@@ -275,26 +282,27 @@ export class SteppingEngine implements LiveEngine {
 
   /** Step 2: waiting requests from the head, while seats, budget and blocks last. */
   #admitWaiting(budget: { left: number }, held: boolean): void {
-    const { quirks } = this.config;
+    const { role, quirks } = this.config;
+    const reservationsFirst = role === "decode" && quirks.reservationsFirst;
+    const transferredAlone = reservationsFirst && this.#reservations.length > 0;
     let index = 0;
     let headBlocked = false;
     // A prompt that is cached whole costs no budget.
-    const hasBudget = () => budget.left > 0 || reservesOutput(this.config);
+    const goesOn = reservesOutput(this.config) || quirks.freeTransferredToken;
+    const hasBudget = () => budget.left > 0 || goesOn;
     while (index < this.#waiting.length && this.#running.length < this.config.maxNumSeqs && hasBudget()) {
       const sequence = this.#waiting[index]!;
-      // Somebody must run for a request to wait: otherwise nothing would ever free what it waits for.
-      const lastInLine = this.config.role === "decode" && quirks.reservationsFirst && this.#running.length > 0;
-      const waits = sequence.transferred
-        ? headBlocked && lastInLine
-        : headBlocked || (lastInLine && this.#reservations.length > 0);
+      // Without abortOnStuck somebody must run for a transferred one to wait: nothing else would free what the head waits for.
+      const inOrder = reservationsFirst && (quirks.abortOnStuck || this.#running.length > 0);
+      const waits = sequence.transferred ? headBlocked && inOrder : headBlocked || transferredAlone;
       if (sequence.inTransfer || waits) {
         index++;
-      } else if (sequence.transferred && budget.left > 0) {
+      } else if (sequence.transferred && (budget.left > 0 || quirks.freeTransferredToken)) {
         this.#waiting.splice(index, 1);
         this.#running.push(sequence);
         this.#batchChanged = true;
         this.#listener.admitted(sequence.id, this.#nowMs, 0);
-        this.#schedule(sequence, 1, budget);
+        this.#schedule(sequence, 1, quirks.freeTransferredToken ? { left: 1 } : budget);
       } else if (!sequence.transferred && this.#admit(sequence, budget, held)) {
         this.#waiting.splice(index, 1);
       } else {
@@ -370,7 +378,12 @@ export class SteppingEngine implements LiveEngine {
     this.#blocks.release(victim);
     victim.computed = 0;
     victim.transferred = false;
-    this.#waiting.unshift(victim);
+    let place = 0;
+    if (this.config.quirks.reservationsFirst) {
+      const isBefore = (next: Sequence | undefined) => next?.inTransfer && next.reservation < victim.reservation;
+      while (isBefore(this.#waiting[place])) place++;
+    }
+    this.#waiting.splice(place, 0, victim);
     this.counters.preemptions++;
     this.#batchChanged = true;
     this.#listener.preempted(victim.id, this.#nowMs);
@@ -434,13 +447,19 @@ export class SteppingEngine implements LiveEngine {
     }
   }
 
-  #tryReservations(): void {
-    while (this.#reservations.length > 0 && this.#running.length < this.config.maxNumSeqs) {
+  /** Whether any was granted. */
+  #tryReservations(): boolean {
+    let any = false;
+    const { maxNumSeqs, quirks } = this.config;
+    while (this.#reservations.length > 0 && this.#running.length < maxNumSeqs) {
+      if (quirks.oneReservationPerTrigger && this.#refusedAfter === this.#blocks.releases) break;
       const sequence = this.#reservations[0]!;
-      if (!this.#reserve(sequence)) return;
+      if (!this.#reserve(sequence)) break;
       this.#reservations.shift();
-      if (this.config.quirks.oneReservationPerTrigger) return;
+      any = true;
+      if (quirks.oneReservationPerTrigger) break;
     }
+    return any;
   }
 
   #reserve(sequence: Sequence): boolean {
@@ -448,12 +467,16 @@ export class SteppingEngine implements LiveEngine {
     const hits = this.#blocks.lookup(sequence, Math.floor(sequence.isl / blockSize));
     const blocks = Math.ceil(sequence.isl / blockSize);
     const needed = reservesOutput(this.config) ? this.#blocks.stillToCome(sequence) + this.#promisedBlocks() : blocks;
-    if (needed - hits.length + this.#blocks.unowned(hits) > this.#blocks.room) return false;
+    if (needed - hits.length + this.#blocks.unowned(hits) > this.#blocks.room) {
+      this.#refusedAfter = this.#blocks.releases;
+      return false;
+    }
     const missingTokens = (blocks - hits.length) * blockSize;
     this.#blocks.share(sequence, hits);
     this.#blocks.grow(sequence, sequence.isl);
     sequence.inTransfer = true;
     this.#waiting.push(sequence);
+    sequence.reservation = ++this.#reservationCount;
     this.#listener.reserved(sequence.id, this.#nowMs, missingTokens);
     return true;
   }
@@ -486,6 +509,8 @@ export class SteppingEngine implements LiveEngine {
       }
     }
     this.#releaseHeld(request);
+    // Whoever is at the head now has not been refused.
+    this.#refusedAfter = -1;
     this.#tryReservations();
   }
 }

@@ -27,7 +27,9 @@ export interface EngineQuirks {
   fifoSkipsNext: boolean;
   /** 4: recomputing on a decode worker costs no prefill time. */
   freeDecodeRecompute: boolean;
-  /** 5: one reservation is tried per trigger instead of all that fit. */
+  /**
+   * 5: one reservation is tried per trigger instead of all that fit, and one that found no room again only once blocks were released.
+   */
   oneReservationPerTrigger: boolean;
   /** 6: a computed block whose content is cached already stays a block of its own. */
   duplicateBlocks: boolean;
@@ -38,10 +40,13 @@ export interface EngineQuirks {
   /** 9: a request that can never finish aborts the run instead of being rejected. */
   abortOnStuck: boolean;
   /**
-   * Not on that list, but in recorded runs: on a decode worker with running requests, preempted ones wait until no
-   * reservation is queued, and where they then don't fit, transferred ones behind them wait, too.
+   * Not on that list, but in recorded runs: on a decode worker transferred requests alone are admitted while a reservation
+   * is queued; else requests are admitted in their order, so that transferred ones wait behind a preempted one that doesn't fit.
+   * A preempted one queues at the front, but behind requests on their way whose reservation is older.
    */
   reservationsFirst: boolean;
+  /** Nor on that list: the first token of a transferred request takes nothing of the token budget, and needs none. */
+  freeTransferredToken: boolean;
   /** 16: `fixed` timing charges prefill once per pass, not per prompt. */
   fixedPrefillPerPass: boolean;
   /**

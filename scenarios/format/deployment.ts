@@ -30,6 +30,7 @@ export const QUIRKS = [
   "slotAhead",
   "hitsCountAsRoom",
   "unclampedReserve",
+  "freeTransferredToken",
   "passesBeforeArrivals",
 ] as const;
 export type Quirk = (typeof QUIRKS)[number];

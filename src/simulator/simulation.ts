@@ -23,6 +23,7 @@ import { Pool, type SimulatedWorker, WAITING_WEIGHT } from "./pool.ts";
 import { requestColumns } from "./prompt-blocks.ts";
 import { RoutingDesk, routedEngine } from "./routing-desk.ts";
 import { Scaler } from "./scaler.ts";
+import { refuseStuck } from "./stuck.ts";
 import { timelineWindowMs } from "./timeline-window.ts";
 import type { PoolSpec, SimulationSpec } from "./types.ts";
 
@@ -136,6 +137,7 @@ export class Simulation {
       }
       this.#instant(nextMs);
     }
+    if (this.#inSystem > 0 && !Number.isFinite(endMs)) refuseStuck(this.spec, this.outcomes.table);
     if (Number.isFinite(endMs) && !this.#isOver(minEndMs)) this.nowMs = Math.max(this.nowMs, endMs);
     this.nowMs = Math.max(this.nowMs, minEndMs);
     for (const engine of this.engines) engine.stop(this.nowMs);

@@ -14,23 +14,27 @@ export function admitWaiting(
   schedule: (request: number, tokens: number) => void,
 ): void {
   const { waiting, store, config, handOff } = engine;
+  const reservationsFirst = config.role === "decode" && config.quirks.reservationsFirst;
+  const transferredAlone = reservationsFirst && handOff.reservationCount > 0;
   let index = 0;
   let headBlocked = false;
   let left = budget;
+  const { freeTransferredToken } = config.quirks;
   // A prompt that is cached whole costs no budget.
-  const freeHits = reservesOutput(config);
-  while (index < waiting.length && engine.runningCount < config.maxNumSeqs && (left > 0 || freeHits)) {
+  const goesOn = reservesOutput(config) || freeTransferredToken;
+  while (index < waiting.length && engine.runningCount < config.maxNumSeqs && (left > 0 || goesOn)) {
     const request = waiting.at(index);
     const flags = store.flags[request]!;
     const transferred = (flags & Flag.transferred) !== 0;
-    // Somebody must run for a request to wait: otherwise nothing would ever free what it waits for.
-    const lastInLine = config.role === "decode" && config.quirks.reservationsFirst && engine.runningCount > 0;
-    const waits = transferred ? headBlocked && lastInLine : headBlocked || (lastInLine && handOff.reservationCount > 0);
+    // Without abortOnStuck somebody must run for a transferred one to wait: nothing else would free what the head waits for.
+    const inOrder = reservationsFirst && (config.quirks.abortOnStuck || engine.runningCount > 0);
+    const waits = transferred ? headBlocked && inOrder : headBlocked || transferredAlone;
     if ((flags & Flag.inTransfer) !== 0 || waits) {
       index++;
       continue;
     }
-    const tokens = transferred ? Math.min(1, left) : admit(engine, request, left, held);
+    const isFree = transferred && freeTransferredToken;
+    const tokens = isFree ? 1 : transferred ? Math.min(1, left) : admit(engine, request, left, held);
     if (tokens === 0) {
       headBlocked = true;
       if (handOff.inTransferCount === 0 && config.role !== "decode") break;
@@ -44,7 +48,7 @@ export function admitWaiting(
     engine.counters.prefixHitTokens += reused;
     engine.listener.admitted(request, engine.nowMs, reused);
     schedule(request, tokens);
-    if (!isCachedWhole) left -= tokens;
+    if (!isCachedWhole && !isFree) left -= tokens;
   }
 }
 

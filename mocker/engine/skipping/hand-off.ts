@@ -9,6 +9,9 @@ export class HandOff {
   readonly #reservations = new IntDeque();
   /** Waiting requests whose KV still travels. */
   inTransferCount = 0;
+  /** How often blocks had been released when a reservation last found no room; −1: it has not. */
+  #refusedAfter = -1;
+  #granted = 0;
 
   constructor(engine: SkippingEngine) {
     this.#engine = engine;
@@ -30,17 +33,40 @@ export class HandOff {
     this.#held.add(request);
   }
 
+  /** Where a preempted request queues: at the front, but behind those on their way whose reservation is older than its own. */
+  placeOfPreempted(victim: number): number {
+    const { config, store, waiting } = this.#engine;
+    if (!config.quirks.reservationsFirst || this.inTransferCount === 0) return 0;
+    const numbers = store.reservations();
+    const isBefore = (request: number) =>
+      (store.flags[request]! & Flag.inTransfer) !== 0 && numbers[request]! < numbers[victim]!;
+    let place = 0;
+    while (place < waiting.length && isBefore(waiting.at(place))) place++;
+    return place;
+  }
+
   queueReservation(request: number): void {
     this.#reservations.pushBack(request);
   }
 
-  tryReservations(): void {
-    const { config } = this.#engine;
+  /** Whoever is at the head now has not been refused. */
+  forgetRefusal(): void {
+    this.#refusedAfter = -1;
+  }
+
+  /** Whether any was granted. */
+  tryReservations(): boolean {
+    const { config, blocks } = this.#engine;
+    const { oneReservationPerTrigger } = config.quirks;
+    let any = false;
     while (this.#reservations.length > 0 && this.#engine.runningCount < config.maxNumSeqs) {
-      if (!this.#reserve(this.#reservations.at(0))) return;
+      if (oneReservationPerTrigger && this.#refusedAfter === blocks.releases) break;
+      if (!this.#reserve(this.#reservations.at(0))) break;
       this.#reservations.removeAt(0);
-      if (config.quirks.oneReservationPerTrigger) return;
+      any = true;
+      if (oneReservationPerTrigger) break;
     }
+    return any;
   }
 
   #reserve(request: number): boolean {
@@ -50,13 +76,17 @@ export class HandOff {
     const hits = blocks.hitCount;
     const all = Math.ceil(isl / config.blockSize);
     const needed = blocks.promises ? blocks.stillToCome(request) + blocks.promised : all;
-    if (needed - hits + blocks.unownedHits > blocks.pool.room) return false;
+    if (needed - hits + blocks.unownedHits > blocks.pool.room) {
+      this.#refusedAfter = blocks.releases;
+      return false;
+    }
     blocks.takeHits(request);
     blocks.promise(request);
     blocks.grow(request, isl);
     store.flags[request]! |= Flag.inTransfer;
     this.inTransferCount++;
     waiting.pushBack(request);
+    if (config.quirks.reservationsFirst) store.reservations()[request] = ++this.#granted;
     listener.reserved(request, nowMs, (all - hits) * config.blockSize);
     return true;
   }

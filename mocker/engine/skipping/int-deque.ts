@@ -24,6 +24,13 @@ export class IntDeque {
     this.#length++;
   }
 
+  insertAt(index: number, value: number): void {
+    this.pushFront(value);
+    const mask = this.#ring.length - 1;
+    for (let i = 0; i < index; i++) this.#ring[(this.#head + i) & mask] = this.#ring[(this.#head + i + 1) & mask]!;
+    this.#ring[(this.#head + index) & mask] = value;
+  }
+
   removeAt(index: number): void {
     const mask = this.#ring.length - 1;
     for (let i = index; i > 0; i--) this.#ring[(this.#head + i) & mask] = this.#ring[(this.#head + i - 1) & mask]!;

@@ -17,6 +17,8 @@ export class SequenceBlocks {
   /** Who is admitted is promised all blocks it will need. */
   readonly promises: boolean;
   readonly #config: EngineConfig;
+  /** How often a request has given its blocks back. */
+  releases = 0;
   /** Blocks promised and not yet taken. */
   promised = 0;
 
@@ -151,6 +153,7 @@ export class SequenceBlocks {
   }
 
   #release(request: number, filledTokens: number, keepFindable: boolean): void {
+    this.releases++;
     const { pool } = this;
     const store = this.#store;
     if ((store.flags[request]! & Flag.promised) !== 0) {

@@ -35,6 +35,7 @@ export class SequenceStore {
   /** Records of a request's leading blocks, where it has any. */
   readonly records: number[][] = [];
   readonly #spareLists: number[][] = [];
+  #reservations: Int32Array | null = null;
 
   constructor(columns: RequestColumns) {
     const count = columns.isl.length;
@@ -55,6 +56,12 @@ export class SequenceStore {
     this.blocks[request] = 0;
     this.flags[request] = 0;
     this.lastTokenMs[request] = Number.NaN;
+  }
+
+  /** Numbers of the requests' reservations, in their order at each engine from 1. */
+  reservations(): Int32Array {
+    this.#reservations ??= new Int32Array(this.columns.isl.length);
+    return this.#reservations;
   }
 
   recordCount(request: number): number {

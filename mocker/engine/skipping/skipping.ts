@@ -122,11 +122,15 @@ export class SkippingEngine implements Engine {
       if (this.#walking) {
         const outcome = this.#walked.schedule();
         if (outcome === "scheduled") break;
-        if (outcome === "preempted") continue;
-      } else if (this.#fast.schedule()) {
-        break;
+        // A pass of nothing is over at once, and blocks are looked for as after any other.
+        if (this.handOff.tryReservations() || outcome === "preempted") continue;
+      } else {
+        if (this.#fast.schedule()) break;
+        if (this.handOff.tryReservations()) continue;
       }
       if (!this.hasWork() || this.handOff.heldCount > 0 || this.handOff.inTransferCount > 0) return Number.NaN;
+      // A reservation may yet come and let the others pass; the owner aborts where none does.
+      if (this.config.role === "decode" && this.config.quirks.abortOnStuck) return Number.NaN;
       this.#giveUpHead();
     }
     this.record?.scheduled();
@@ -359,6 +363,7 @@ export class SkippingEngine implements Engine {
     } else if (!this.handOff.dropReservation(request)) {
       this.handOff.releaseHeld(request);
     }
+    this.handOff.forgetRefusal();
     this.handOff.tryReservations();
   }
 }

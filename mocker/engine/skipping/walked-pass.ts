@@ -119,7 +119,7 @@ export class WalkedPass {
     store.flags[victim] = (store.flags[victim]! & ~(Flag.transferred | Flag.recomputing)) | Flag.preempted;
     engine.blocks.releasePreempted(victim, filled);
     store.computed[victim] = 0;
-    engine.waiting.pushFront(victim);
+    engine.waiting.insertAt(engine.handOff.placeOfPreempted(victim), victim);
     engine.counters.preemptions++;
     engine.listener.preempted(victim, engine.nowMs);
   }

@@ -38,7 +38,7 @@ const prefillMs = (tokens: number) => 4.209989e-7 * tokens * tokens + 1.518344e-
 
 describe("DynoSim's quirks, each by a case that it changes", () => {
   it("names all switches of the engine", () => {
-    expect(ENGINE_QUIRK_NAMES.length).toBe(14);
+    expect(ENGINE_QUIRK_NAMES.length).toBe(15);
   });
 
   it("integerMeans: 250 prompt tokens of three requests are charged as 249", () => {
@@ -111,6 +111,76 @@ describe("DynoSim's quirks, each by a case that it changes", () => {
     const readmission = (records: DynosimRecord[]) => records[2]!.admission_history[2]?.at_ms;
     expect(readmission(replay(lines, parts))).toBeCloseTo(700, 9);
     expect(readmission(replay(lines, parts, without("reservationsFirst")))).toBeCloseTo(300, 9);
+  });
+
+  const SHORT = { type: "fixed", prefill_ms: 10, decode_ms: 1 };
+  const arrivals = (...rows: [atMs: number, isl: number, osl: number][]): TraceLine[] =>
+    rows.map(([timestamp, input_length, output_length]) => ({ timestamp, input_length, output_length }));
+
+  it("reservationsFirst: who is transferred waits behind a preempted request that doesn't fit, once no reservation is queued", () => {
+    // DynoSim 1.6.1 on these seven: the last gets its blocks at 138 ms, with one that was preempted before it; both are admitted at 152.
+    const lines = arrivals(
+      [0, 64, 29],
+      [1, 98, 16],
+      [1, 89, 71],
+      [18, 6, 52],
+      [41, 57, 12],
+      [41, 48, 26],
+      [41, 72, 29],
+    );
+    const parts: Parts = {
+      engine: { timing_model: SHORT, enable_prefix_caching: false, max_num_seqs: 3 },
+      pools: { prefill: {}, decode: { num_gpu_blocks: 10 } },
+    };
+    const quirky = replay(lines, parts);
+    expect(quirky[6]!.destination_reserved_ms).toBeCloseTo(138, 9);
+    expect(quirky[6]!.decode_admit_ms).toBeCloseTo(152, 9);
+    expect(quirky[3]!.admission_history[2]!.at_ms).toBeCloseTo(152, 9);
+    expect(replay(lines, parts, without("reservationsFirst"))[6]!.decode_admit_ms).toBeLessThan(152);
+  });
+
+  it("freeTransferredToken: a transferred request is admitted though a recomputation takes the whole budget", () => {
+    // DynoSim 1.6.1 on these six: at 112 ms the fourth recomputes 128 of its 129 tokens, and still the last is admitted beside it; the
+    // pass of both takes a decode step, so that the fourth ends one later, at 121 ms.
+    const lines = arrivals([28, 77, 18], [28, 16, 10], [28, 80, 33], [36, 79, 58], [44, 160, 59], [50, 128, 2]);
+    const parts: Parts = {
+      engine: {
+        timing_model: SHORT,
+        enable_prefix_caching: false,
+        preemption_mode: "fifo",
+        max_num_seqs: 64,
+        max_num_batched_tokens: 128,
+      },
+      pools: { prefill: { num_gpu_blocks: 4096 }, decode: { num_gpu_blocks: 19 } },
+    };
+    expect(replay(lines, parts)[3]!.last_token_ms).toBeCloseTo(121, 9);
+    expect(replay(lines, parts, without("freeTransferredToken"))[3]!.last_token_ms).toBeCloseTo(120, 9);
+  });
+
+  it("oneReservationPerTrigger: a reservation that found no room is not tried again before blocks were released", () => {
+    // DynoSim 1.6.1 on these five: the second shares three blocks with the first, so that it would fit beside it once the first is there;
+    // it was refused before that, and waits until the first ends at 18 ms.
+    const ids = (own: number, shared: number[], count: number) =>
+      Array.from({ length: count }, (_, i) => shared[i] ?? own + i);
+    const lines = [
+      { timestamp: 0, input_length: 190, output_length: 8, hash_ids: ids(100, [1, 2, 3], 12) },
+      { timestamp: 0, input_length: 135, output_length: 4, hash_ids: ids(1, [], 9) },
+      { timestamp: 0, input_length: 72, output_length: 29, hash_ids: ids(200, [31, 32, 33], 5) },
+    ];
+    const parts: Parts = {
+      engine: { timing_model: SHORT, max_num_seqs: 3 },
+      pools: { prefill: { num_gpu_blocks: 4096 }, decode: { num_gpu_blocks: 19 } },
+    };
+    const reserved = (records: DynosimRecord[]) => records[1]!.destination_reserved_ms;
+    expect(reserved(replay(lines, parts))).toBeCloseTo(18, 9);
+    expect(reserved(replay(lines, parts, without("oneReservationPerTrigger")))).toBeCloseTo(10, 9);
+  });
+
+  it("abortOnStuck: a decode worker whose requests wait for each other aborts the run once nothing else happens", () => {
+    // 10 blocks: the second is preempted by the first and comes back when that has ended; it can never hold its prompt and output.
+    const lines = prompts([64, 20], [96, 90]);
+    const parts: Parts = { engine: { timing_model: SHORT }, pools: { prefill: {}, decode: { num_gpu_blocks: 10 } } };
+    expect(() => replay(lines, parts)).toThrow(UserError);
   });
 
   it("duplicateBlocks: what two requests compute of one content is kept twice", () => {
