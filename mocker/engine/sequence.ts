@@ -20,6 +20,31 @@ export interface Sequence {
   recomputing: boolean;
 }
 
+/** A request that has just come. */
+export function newSequence(id: number, isl: number, osl: number): Sequence {
+  return {
+    id,
+    isl,
+    osl,
+    generated: 0,
+    computed: 0,
+    blocks: [],
+    lastTokenMs: Number.NaN,
+    reservation: 0,
+    inTransfer: false,
+    transferred: false,
+    recomputing: false,
+  };
+}
+
+/** Where DynoSim's preempted requests queue: at the front, but behind those on their way whose reservation is older than their own. */
+export function placeOfPreempted(waiting: readonly Sequence[], victim: Sequence): number {
+  const isBefore = (next: Sequence | undefined) => next?.inTransfer && next.reservation < victim.reservation;
+  let place = 0;
+  while (isBefore(waiting[place])) place++;
+  return place;
+}
+
 export interface ScheduledItem {
   sequence: Sequence;
   tokens: number;

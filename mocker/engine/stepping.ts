@@ -5,7 +5,7 @@ import { mostHitBlocks, reservesOutput } from "./no-evict.ts";
 import { OwnedBlocks } from "./owned-blocks.ts";
 import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
-import { decodes, type ScheduledItem, type Sequence } from "./sequence.ts";
+import { decodes, newSequence, placeOfPreempted, type ScheduledItem, type Sequence } from "./sequence.ts";
 import type {
   EngineConfig,
   EngineListener,
@@ -227,19 +227,8 @@ export class SteppingEngine implements LiveEngine {
 
   #newSequence(request: number): Sequence {
     const isl = this.#requests.isl(request);
-    return {
-      id: request,
-      isl,
-      osl: this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#requests.osl(request)),
-      generated: 0,
-      computed: 0,
-      blocks: [],
-      lastTokenMs: Number.NaN,
-      reservation: 0,
-      inTransfer: false,
-      transferred: false,
-      recomputing: false,
-    };
+    const osl = this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#requests.osl(request));
+    return newSequence(request, isl, osl);
   }
 
   // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -378,12 +367,7 @@ export class SteppingEngine implements LiveEngine {
     this.#blocks.release(victim);
     victim.computed = 0;
     victim.transferred = false;
-    let place = 0;
-    if (this.config.quirks.reservationsFirst) {
-      const isBefore = (next: Sequence | undefined) => next?.inTransfer && next.reservation < victim.reservation;
-      while (isBefore(this.#waiting[place])) place++;
-    }
-    this.#waiting.splice(place, 0, victim);
+    this.#waiting.splice(this.config.quirks.reservationsFirst ? placeOfPreempted(this.#waiting, victim) : 0, 0, victim);
     this.counters.preemptions++;
     this.#batchChanged = true;
     this.#listener.preempted(victim.id, this.#nowMs);

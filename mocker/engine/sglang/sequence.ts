@@ -1,4 +1,4 @@
-import type { Sequence } from "../sequence.ts";
+import { newSequence, type Sequence } from "../sequence.ts";
 import type { RadixNode } from "./radix-cache.ts";
 
 /** A request inside SGLang's scheduler. */
@@ -16,16 +16,7 @@ export interface SglangSequence extends Sequence {
 
 export function newSglangSequence(id: number, isl: number, osl: number): SglangSequence {
   return {
-    id,
-    isl,
-    osl,
-    generated: 0,
-    computed: 0,
-    blocks: [],
-    lastTokenMs: Number.NaN,
-    inTransfer: false,
-    transferred: false,
-    recomputing: false,
+    ...newSequence(id, isl, osl),
     pageIds: [],
     node: null,
     publishedPages: 0,

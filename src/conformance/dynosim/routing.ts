@@ -104,14 +104,17 @@ export class RecordedRouting implements Routing {
     this.#routers[role].workerRemoved(worker);
   }
 
-  /** The record of a request that arrives: of several that look the same, one that went where the cost is least. */
+  /**
+   * The record of a request that arrives: of several that look the same, one that went where the cost is least, and best one that found as
+   * much cached there.
+   */
   #partner(
     role: RoleName,
     request: RoutedRequest,
     workers: readonly number[],
     nowMs: number,
     least: number,
-    cost: (ids: readonly number[]) => { cost: number },
+    cost: (ids: readonly number[]) => { cost: number; overlapBlocks: number },
   ): DynosimRecord | undefined {
     const open = this.#open.get(keyOfRequest(this.#run, this.#workload, request.index, nowMs));
     if (open === undefined || open.length === 0) return undefined;
@@ -119,7 +122,13 @@ export class RecordedRouting implements Routing {
       const worker = workerOf(record, role, this.#run);
       return worker !== null && workers.includes(worker) && cost([worker]).cost <= least + SAME_COST;
     };
-    const found = Math.max(0, open.length === 1 ? 0 : open.findIndex(fits));
+    const pool = poolOf(role, this.#run);
+    const fitsBest = (record: DynosimRecord) => {
+      const overlap = record.routing_history.find((each) => each.pool === pool)?.selected_overlap_blocks ?? null;
+      return fits(record) && (overlap === null || cost([workerOf(record, role, this.#run)!]).overlapBlocks === overlap);
+    };
+    const best = open.length === 1 ? 0 : open.findIndex(fitsBest);
+    const found = best >= 0 ? best : Math.max(0, open.findIndex(fits));
     const [record] = open.splice(found, 1);
     this.#recordOf.set(request.index, record!);
     return record;

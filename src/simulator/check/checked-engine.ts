@@ -246,11 +246,18 @@ export class CheckedEngine implements Engine {
 
   /** Nothing could be scheduled: only for want of blocks that somebody else will give back. */
   #checkBlocked(): void {
+    const { config } = this.#engine;
     const { running, waiting } = this.#engine.load(this.#around.nowMs());
     const states = [...this.#held.values()].map(({ state }) => state);
     const comes = states.includes("held") || states.includes("in transfer");
     if (running > 0) this.#violated(6, `nothing was scheduled with ${running} requests running`);
-    else if (waiting > 0 && !comes && this.#engine.hasWork())
+    // DynoSim's decode workers may stand still until a reservation comes.
+    else if (
+      waiting > 0 &&
+      !comes &&
+      this.#engine.hasWork() &&
+      !(config.role === "decode" && config.quirks.abortOnStuck)
+    )
       this.#violated(6, `nothing was scheduled with ${waiting} requests waiting and nothing to come back`);
   }
 
