@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { externalPluginSchema, inProcessPluginSchema } from "./scheduling-schema.ts";
 import type { PlannerDocument } from "./schema.ts";
 import { intervalsInUse } from "./strategy.ts";
-import type { PlannerServiceConfig, PluginConfig, StoreAddress, StrategyName } from "./types.ts";
+import type { AutoscalerTargets, PlannerServiceConfig, PluginConfig, StoreAddress, StrategyName } from "./types.ts";
 
 /** The configuration in our own types, from a document that all rules have been applied to. */
 export function serviceConfig(document: PlannerDocument & { strategy: StrategyName }): PlannerServiceConfig {
@@ -83,6 +83,7 @@ export function serviceConfig(document: PlannerDocument & { strategy: StrategyNa
       predictionWindow: document.load_prediction_window_size,
       correction: !document.no_correction,
       requestCount: document.request_count,
+      autoscaler: autoscalerOptions(document.autoscaler),
       staticReplicas:
         document.static_decode_replicas === null && document.static_prefill_replicas === null
           ? null
@@ -197,6 +198,29 @@ function local(document: PlannerDocument): PlannerServiceConfig["connector"]["lo
 }
 
 /** An address that the schema has let pass. */
+function autoscalerOptions({
+  tolerance,
+  prefill,
+  decode,
+  ...seconds
+}: PlannerDocument["autoscaler"]): PlannerServiceConfig["strategyOptions"]["autoscaler"] {
+  const role = (targets: typeof prefill & { kv_percent?: number | null }): AutoscalerTargets => ({
+    requestRate: targets.request_rate,
+    concurrency: targets.concurrency,
+    kvPercent: targets.kv_percent ?? null,
+    queueLength: targets.queue_length,
+    activation: targets.activation,
+  });
+  return {
+    tolerance,
+    upStabilizationMs: milliseconds(seconds.scale_up_stabilization_seconds),
+    downStabilizationMs: milliseconds(seconds.scale_down_stabilization_seconds),
+    pollingMs: milliseconds(seconds.polling_interval_seconds),
+    cooldownMs: milliseconds(seconds.cooldown_period_seconds),
+    targets: { prefill: role(prefill), decode: role(decode) },
+  };
+}
+
 export function storeAddress(text: string): StoreAddress {
   if (text.startsWith("file:")) return { kind: "file", folder: text.slice("file:".length).replace(/^\/\/(?=\/)/, "") };
   if (!text.startsWith("etcd:")) return { kind: "http", url: text };

@@ -1,3 +1,4 @@
+import { autoscalerProblems } from "./autoscaler-schema.ts";
 import type { FieldName } from "./layers.ts";
 import type { PlannerDocument } from "./schema.ts";
 import { impliedStrategy, intervalsInUse, isLegacy, LEGACY_PRESETS, type Provenance } from "./strategy.ts";
@@ -92,7 +93,8 @@ const ACTIVE_ROLES: Record<Document["mode"], readonly ("prefill" | "decode")[]> 
   agg: ["decode"],
 };
 
-function modeProblems({ mode, strategy, static_prefill_replicas, static_decode_replicas }: Document): RuleProblem[] {
+function modeProblems(document: Document): RuleProblem[] {
+  const { mode, strategy, static_prefill_replicas, static_decode_replicas } = document;
   const problems: RuleProblem[] = [];
   if (strategy === "sla-compat" && mode !== "disagg") {
     problems.push({
@@ -101,6 +103,7 @@ function modeProblems({ mode, strategy, static_prefill_replicas, static_decode_r
       hint: "use strategy default or load-compat",
     });
   }
+  problems.push(...autoscalerProblems(document, ACTIVE_ROLES[mode]));
   if (strategy === "static") {
     for (const role of ACTIVE_ROLES[mode]) {
       if ((role === "prefill" ? static_prefill_replicas : static_decode_replicas) === null) {

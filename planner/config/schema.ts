@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { autoscalerSchema } from "./autoscaler-schema.ts";
 import { type FieldGroup, fieldFacts, keysOf } from "./fields.ts";
 import { aicInterpolationSchema, aicPerfModelSchema } from "./perf-model-schema.ts";
 import { pluginRegistrationSchema, schedulingSchema } from "./scheduling-schema.ts";
@@ -168,7 +169,7 @@ const startup = z.number().min(0).default(60);
 /** What Dynamo's planner does not have, and what its predecessor of 2025 had. */
 const ownFields = {
   strategy: strategy(
-    z.enum(["default", "load-compat", "sla-compat", "static", "none"]).nullable().default(null),
+    z.enum(["default", "load-compat", "sla-compat", "hpa", "keda", "static", "none"]).nullable().default(null),
     "Who decides",
     { preset: "by `optimization_target`: `default` for `sla`, `load-compat` for others" },
   ),
@@ -190,6 +191,7 @@ const ownFields = {
     z.enum(["completed", "started"]).default("completed"),
     "`sla-compat`: count requests that ended or that arrived",
   ),
+  autoscaler: strategy(autoscalerSchema.prefault({}), "`hpa`, `keda`: what they scale by, and how fast"),
   static_prefill_replicas: strategy(z.int().min(0).nullable().default(null), "`static`: prefill workers"),
   static_decode_replicas: strategy(positive.nullable().default(null), "`static`: decode or aggregated workers"),
 

@@ -12,6 +12,15 @@ export interface ByRole<Value> {
   decode: Value;
 }
 
+/** What an autoscaler scales one role by, per worker; null: not by that. */
+export interface AutoscalerTargets {
+  requestRate: number | null;
+  concurrency: number | null;
+  kvPercent: number | null;
+  queueLength: number | null;
+  activation: number;
+}
+
 /** Where the virtual environment's decisions are written. */
 export type StoreAddress =
   | { kind: "etcd"; endpoints: string[] }
@@ -118,6 +127,14 @@ export interface PlannerServiceConfig {
     correction: boolean;
     requestCount: PlannerDocument["request_count"];
     staticReplicas: ByRole<number> | null;
+    autoscaler: {
+      tolerance: number;
+      upStabilizationMs: number;
+      downStabilizationMs: number;
+      pollingMs: number;
+      cooldownMs: number;
+      targets: ByRole<AutoscalerTargets>;
+    };
   };
 
   metrics: {

@@ -211,20 +211,30 @@ const hpaTargets = z
   })
   .refine((targets) => Object.values(targets).some((target) => target !== undefined), "expected at least one target");
 
-const hpaSchema = z.strictObject({
-  strategy: z.literal("hpa"),
-  ...autoscalerFields,
-  minWorkers: minWorkersSchema.describe("Workers of each role that always remain, one at least"),
-  prefill: hpaTargets.optional().describe("What prefill workers are scaled by; absent: they stay"),
-  decode: z
-    .strictObject({
-      requestRate: above.optional().describe("Requests per second and worker"),
-      concurrency: above.optional().describe("Requests in a worker's batch"),
-      kvPercent: z.number().positive().max(100).optional().describe("Share of the KV cache in use, %"),
-    })
-    .refine((targets) => Object.values(targets).some((target) => target !== undefined), "expected at least one target")
-    .describe("What decode (or aggregated) workers are scaled by; of several the largest wish counts"),
-});
+const hasRole = ({ prefill, decode }: { prefill?: object | undefined; decode?: object | undefined }) =>
+  prefill !== undefined || decode !== undefined;
+const ONE_ROLE = "expected targets of prefill or decode";
+
+const hpaSchema = z
+  .strictObject({
+    strategy: z.literal("hpa"),
+    ...autoscalerFields,
+    minWorkers: minWorkersSchema.describe("Workers of each role that always remain, one at least"),
+    prefill: hpaTargets.optional().describe("What prefill workers are scaled by; absent: they stay"),
+    decode: z
+      .strictObject({
+        requestRate: above.optional().describe("Requests per second and worker"),
+        concurrency: above.optional().describe("Requests in a worker's batch"),
+        kvPercent: z.number().positive().max(100).optional().describe("Share of the KV cache in use, %"),
+      })
+      .refine(
+        (targets) => Object.values(targets).some((target) => target !== undefined),
+        "expected at least one target",
+      )
+      .optional()
+      .describe("What decode (or aggregated) workers are scaled by, the largest wish of several; absent: they stay"),
+  })
+  .refine(hasRole, ONE_ROLE);
 
 const kedaTrigger = (what: string) =>
   z.strictObject({
@@ -232,15 +242,17 @@ const kedaTrigger = (what: string) =>
     activation: z.number().min(0).default(0).describe("The role is active while its queue is longer than this"),
   });
 
-const kedaSchema = z.strictObject({
-  strategy: z.literal("keda"),
-  ...autoscalerFields,
-  minWorkers: minWorkersSchema.describe("Workers of each role that always remain; 0: none after the cooldown period"),
-  pollingInterval: duration("30s", "Time between looks at whether a role without workers is wanted"),
-  cooldownPeriod: duration("5m", "With minWorkers 0: how long a role must have been inactive"),
-  prefill: kedaTrigger("Waiting prompts").optional().describe("Absent: prefill workers stay"),
-  decode: kedaTrigger("Requests in work").describe("Of decode (or aggregated) workers"),
-});
+const kedaSchema = z
+  .strictObject({
+    strategy: z.literal("keda"),
+    ...autoscalerFields,
+    minWorkers: minWorkersSchema.describe("Workers of each role that always remain; 0: none after the cooldown period"),
+    pollingInterval: duration("30s", "Time between looks at whether a role without workers is wanted"),
+    cooldownPeriod: duration("5m", "With minWorkers 0: how long a role must have been inactive"),
+    prefill: kedaTrigger("Waiting prompts").optional().describe("Absent: prefill workers stay"),
+    decode: kedaTrigger("Requests in work").optional().describe("Of decode (or aggregated) workers; absent: they stay"),
+  })
+  .refine(hasRole, ONE_ROLE);
 
 /** A scenario's `planner:` section. Durations are strings; the output has them in ms. */
 export const plannerConfigSchema = z.discriminatedUnion("strategy", [

@@ -54,7 +54,7 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
     case "hpa": {
       const options = autoscalerOptions(config, context);
       return hpaStrategy(
-        { ...options, targets: { prefill: config.prefill ?? {}, decode: config.decode } },
+        { ...options, targets: { prefill: config.prefill ?? {}, decode: config.decode ?? {} } },
         context,
         surface.maxKvTokens,
       );

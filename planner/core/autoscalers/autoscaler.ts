@@ -17,7 +17,7 @@ export interface AutoscalerOptions {
   /** What a role is scaled by; none: it stays as it is. */
   metricsOf: (role: Role, observation: Observation) => HpaMetric[];
   /** Has the last word on a role: whether it is to go to zero, or to come back. */
-  activation?: (role: Role, observation: Observation, metrics: readonly HpaMetric[], wanted: number) => number;
+  activation?: (role: Role, observation: Observation, wanted: number) => number;
 }
 
 /**
@@ -33,17 +33,17 @@ export function autoscaler(options: AutoscalerOptions, context: PlannerContext):
   function wishOf(
     role: Role,
     observation: Observation,
+    metrics: readonly HpaMetric[],
     current: number,
     values: Record<string, number>,
   ): number | null {
-    const metrics = metricsOf(role, observation);
     for (const metric of metrics) noteMetric(values, role, metric);
-    if (current === 0) return activation?.(role, observation, metrics, 0) ?? null;
+    if (current === 0) return activation?.(role, observation, 0) ?? null;
     const asked = wantedByAll(metrics, current, tolerance);
     if (asked === null) return null;
     const least = Math.max(1, minWorkers[role]);
     const paced = Math.max(least, paces[role].next(Math.max(least, asked), current, observation.nowMs));
-    return activation?.(role, observation, metrics, paced) ?? paced;
+    return activation?.(role, observation, paced) ?? paced;
   }
 
   return {
@@ -58,7 +58,13 @@ export function autoscaler(options: AutoscalerOptions, context: PlannerContext):
       let isKnown = false;
       for (const role of roles) {
         current[role] = workers[role].active + workers[role].starting;
-        const wish = wishOf(role, observation, current[role], values);
+        const metrics = metricsOf(role, observation);
+        if (metrics.length === 0) {
+          wanted[role] = current[role];
+          reasons.push({ code: "no-target", role, text: "it has no target: it stays" });
+          continue;
+        }
+        const wish = wishOf(role, observation, metrics, current[role], values);
         wanted[role] = wish ?? current[role];
         if (wish === null) reasons.push({ code: "no-data", role, text: "its metrics are not known: it stays" });
         else isKnown = true;

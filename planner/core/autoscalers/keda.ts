@@ -42,7 +42,7 @@ export function kedaStrategy(options: KedaOptions, context: PlannerContext): Pla
     return [{ kind: "total", name: "queueLength", target: trigger.queueLength, total }];
   };
 
-  const activation = (role: Role, observation: Observation, _metrics: readonly HpaMetric[], wanted: number): number => {
+  const activation = (role: Role, observation: Observation, wanted: number): number => {
     const { nowMs, startedRequests } = observation;
     const least = minWorkers[role];
     if (least > 0) return Math.max(least, wanted);

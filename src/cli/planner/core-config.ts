@@ -1,4 +1,4 @@
-import type { PlannerServiceConfig } from "#planner/config";
+import type { AutoscalerTargets, PlannerServiceConfig } from "#planner/config";
 import type { PlannerConfig, PlannerContext } from "#planner/core";
 import { type PredictorConfig, predictorConfigSchema } from "#planner/predictors";
 import { trafficHistory } from "#planner/sources";
@@ -64,6 +64,9 @@ export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
         ...(powerLimitWatts === null ? {} : { power: { limitWatts: powerLimitWatts, perWorker: engine.powerWatts } }),
       };
     }
+    case "hpa":
+    case "keda":
+      return autoscalerConfig(strategy, config);
     case "static": {
       const { staticReplicas } = options;
       return { strategy, interval, prefill: staticReplicas?.prefill ?? 0, decode: staticReplicas?.decode ?? 1 };
@@ -71,6 +74,42 @@ export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
     case "none":
       return { strategy, interval };
   }
+}
+
+function autoscalerConfig(
+  strategy: "hpa" | "keda",
+  { service, budget, strategyOptions: { autoscaler } }: PlannerServiceConfig,
+): PlannerConfig {
+  const { tolerance, upStabilizationMs, downStabilizationMs, pollingMs, cooldownMs, targets } = autoscaler;
+  const common = {
+    interval: service.tickIntervalMs,
+    maxGpus: budget.maxGpus ?? undefined,
+    minWorkers: budget.minEndpoints,
+    tolerance,
+    scaleUpStabilization: upStabilizationMs,
+    scaleDownStabilization: downStabilizationMs,
+  };
+  if (strategy === "keda") {
+    const trigger = ({ queueLength, activation }: AutoscalerTargets) =>
+      queueLength === null ? undefined : { queueLength, activation };
+    return {
+      strategy,
+      ...common,
+      pollingInterval: pollingMs,
+      cooldownPeriod: cooldownMs,
+      prefill: trigger(targets.prefill),
+      decode: trigger(targets.decode),
+    };
+  }
+  const perWorker = ({ requestRate, concurrency, kvPercent }: AutoscalerTargets) => {
+    if (requestRate === null && concurrency === null && kvPercent === null) return undefined;
+    return {
+      requestRate: requestRate ?? undefined,
+      concurrency: concurrency ?? undefined,
+      kvPercent: kvPercent ?? undefined,
+    };
+  };
+  return { strategy, ...common, prefill: perWorker(targets.prefill), decode: perWorker(targets.decode) };
 }
 
 const LEAST_FITTED = 5;

@@ -69,10 +69,41 @@ function ofStrategy(planner: PlannerConfig, mode: Mode, refuse: Refuse): Setting
       };
     case "hpa":
     case "keda":
-      throw refuse("strategy", "the planner's service has no such strategy: a cluster has its own autoscalers");
+      return ofAutoscaler(planner, mode);
     case "none":
       return { strategy, load_adjustment_interval_seconds: planner.interval / 1000 };
   }
+}
+
+function ofAutoscaler(planner: Strategy<"hpa" | "keda">, mode: Mode): Settings {
+  const shared = {
+    tolerance: planner.tolerance,
+    scale_up_stabilization_seconds: planner.scaleUpStabilization / 1000,
+    scale_down_stabilization_seconds: planner.scaleDownStabilization / 1000,
+  };
+  const keda = planner.strategy === "keda";
+  const queue = (trigger: Strategy<"keda">["prefill"]) =>
+    trigger === undefined ? {} : { queue_length: trigger.queueLength, activation: trigger.activation };
+  const targets = (given: Strategy<"hpa">["decode"]) => ({
+    ...(given?.requestRate === undefined ? {} : { request_rate: given.requestRate }),
+    ...(given?.concurrency === undefined ? {} : { concurrency: given.concurrency }),
+    ...(given?.kvPercent === undefined ? {} : { kv_percent: given.kvPercent }),
+  });
+  return {
+    strategy: planner.strategy,
+    load_adjustment_interval_seconds: planner.interval / 1000,
+    max_gpu_budget: planner.maxGpus ?? -1,
+    ...ofMinimum(planner.minWorkers, mode),
+    autoscaler: keda
+      ? {
+          ...shared,
+          polling_interval_seconds: planner.pollingInterval / 1000,
+          cooldown_period_seconds: planner.cooldownPeriod / 1000,
+          prefill: queue(planner.prefill),
+          decode: queue(planner.decode),
+        }
+      : { ...shared, prefill: targets(planner.prefill), decode: targets(planner.decode) },
+  };
 }
 
 function ofDefault(planner: Strategy<"default">, mode: Mode): Settings {

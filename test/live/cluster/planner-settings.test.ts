@@ -59,6 +59,15 @@ const planners: [string, string][] = [
     "load-compat, load",
     "{ strategy: load-compat, target: load, prefillQueueTokens: { up: 9000, down: 2000 }, decodeKvPercent: { up: 80, down: 40 }, minGpus: 2, predictor: ensemble }",
   ],
+  [
+    "hpa",
+    "{ strategy: hpa, interval: 20s, maxGpus: 9, minWorkers: { prefill: 1, decode: 2 }, tolerance: 0.2, scaleUpStabilization: 30s, prefill: { requestRate: 7 }, decode: { concurrency: 30, kvPercent: 60 } }",
+  ],
+  ["hpa, one role", "{ strategy: hpa, scaleDownStabilization: 1m, decode: { requestRate: 12 } }"],
+  [
+    "keda",
+    "{ strategy: keda, minWorkers: 0, pollingInterval: 10s, cooldownPeriod: 2m, prefill: { queueLength: 2, activation: 1 }, decode: { queueLength: 40 } }",
+  ],
   ["static", "{ strategy: static, prefill: 2, decode: 3 }"],
   ["none", "{ strategy: none, interval: 9s }"],
 ];

@@ -7,6 +7,20 @@ function told(config: string, args: string[] = []): string {
 }
 
 describe("the strategy", () => {
+  it.each([
+    [
+      "{strategy: hpa}",
+      "autoscaler: strategy hpa needs a target: request_rate, concurrency or (decode) kv_percent of decode",
+    ],
+    [
+      "{strategy: keda, mode: disagg, autoscaler: {decode: {concurrency: 5}}}",
+      "strategy keda needs a target: queue_length of prefill or decode",
+    ],
+    ["{strategy: hpa, mode: prefill, autoscaler: {decode: {concurrency: 5}}}", "strategy hpa needs a target"],
+  ])("that scales by targets has one: %s", (config, message) => {
+    expect(told(config.replace("{strategy: hpa}", "{strategy: hpa, mode: agg}"))).toContain(message);
+  });
+
   it("is ours for target sla, Dynamo's for the others, and said at the start", () => {
     const sla = read("optimization_target: sla");
     expect(sla.config.strategy).toBe("default");
