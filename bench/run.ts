@@ -24,15 +24,18 @@ import { brokenPromises, type RowResult, resultTable } from "./results.ts";
 import { runRoundTrip } from "./round-trip.ts";
 import { benchRows } from "./rows.ts";
 import { runRunnerBench } from "./runner.ts";
+import { runScaleBench } from "./scale.ts";
 
 /** What DynoSim's Python package needs for a replay; its own list of dependencies is longer and not all on PyPI. */
 const DYNOSIM_PACKAGES = ["ai-dynamo==1.6.1", "ai-dynamo-runtime==1.6.1", "typing_extensions"];
+
+const DEFAULT_REQUESTS = 100_000;
 
 const { values: flags } = parseArgs({
   options: {
     "against-dynosim": { type: "boolean", default: false },
     only: { type: "string" },
-    requests: { type: "string", default: "100000" },
+    requests: { type: "string" },
     live: { type: "boolean", default: false },
     profiling: { type: "boolean", default: false },
     predictors: { type: "boolean", default: false },
@@ -42,6 +45,7 @@ const { values: flags } = parseArgs({
     "round-trip": { type: "boolean", default: false },
     planner: { type: "boolean", default: false },
     runner: { type: "boolean", default: false },
+    large: { type: "boolean", default: false },
     workers: { type: "string", default: "500" },
     days: { type: "string", default: "30" },
     scale: { type: "string", default: "1" },
@@ -55,7 +59,7 @@ if (flags.help) {
   console.log(`npm run bench -- [options]
   --against-dynosim  measure DynoSim 1.6.1 too (installed from PyPI into a cached environment)
   --only TEXT        rows whose name contains TEXT
-  --requests N       requests a row (100000)
+  --requests N       requests a row (100000; of --large its rows' own)
   --repeat N         measurements of which the median counts (3)
   --json FILE        write all figures
   --live             the live mocker instead: streams, accuracy, first tokens, many workers, and comparable servers
@@ -67,6 +71,7 @@ if (flags.help) {
   --round-trip       profile-endpoint against a live mocker instead: does it give the mocker's profile back?
   --planner          the planner instead: a tick, a simulated day, memory over a month of ticks
   --runner           the local runner instead: how long many workers take to come and go, and their memory
+  --large            very large rehearsals instead: 1 M requests on 1,024 workers with a planner, 10 M requests
   --workers N        how many of them (500)
   --days N           days of ticks over which memory is watched (30)
   --scale X          length of the live rows; promises are about 1, the default`);
@@ -81,13 +86,15 @@ if (flags.help) {
           ? await planner()
           : flags.runner
             ? await runner()
-            : flags.predictors
-              ? await predictors()
-              : flags.anchors
-                ? await anchors()
-                : flags.accuracy
-                  ? await accuracy()
-                  : await main();
+            : flags.large
+              ? await large()
+              : flags.predictors
+                ? await predictors()
+                : flags.anchors
+                  ? await anchors()
+                  : flags.accuracy
+                    ? await accuracy()
+                    : await main();
 }
 
 async function predictors(): Promise<number> {
@@ -138,12 +145,19 @@ async function planner(): Promise<number> {
   return (await runPlannerBench(options)) ? 0 : 1;
 }
 
+async function large(): Promise<number> {
+  const requests = flags.requests === undefined ? null : positive("requests");
+  return (await runScaleBench({ only: flags.only ?? "", requests, json: flags.json ?? null, progress })) ? 0 : 1;
+}
+
 async function runner(): Promise<number> {
   return (await runRunnerBench({ workers: positive("workers"), json: flags.json ?? null, progress })) ? 0 : 1;
 }
 
 async function main(): Promise<number> {
-  const rows = benchRows(positive("requests")).filter((row) => row.name.includes(flags.only ?? ""));
+  const rows = benchRows(flags.requests === undefined ? DEFAULT_REQUESTS : positive("requests")).filter((row) =>
+    row.name.includes(flags.only ?? ""),
+  );
   const repeat = positive("repeat");
   const python = flags["against-dynosim"] ? await dynosimPython() : null;
   if (rows[0] !== undefined) await warmUp(python, rows[0]);

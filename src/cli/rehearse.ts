@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { Option } from "commander";
+import { formatDuration } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { parseScenario, readScenario } from "#scenarios";
 import type { BestStatic, RunRecord } from "#src/record";
@@ -11,13 +12,16 @@ import {
   judge,
   prepareRehearsal,
   type Rehearsal,
+  type RehearsalSteps,
   type RunnableScenario,
+  type RunOptions,
   staticCacheKey,
 } from "#src/rehearsal";
 import { formatRun, type RunSummary, reportJson, terminalOptions, type WrittenReport, writeReports } from "#src/report";
 import { INVARIANTS } from "#src/simulator";
 import { predictorOf, predictorTools } from "./predictors.ts";
 import { progress, virtualTime } from "./progress.ts";
+import { EXIT_INTERRUPTED } from "./sharding/execute.ts";
 import { packageVersion } from "./version.ts";
 
 /** Flags that every command has which rehearses something. */
@@ -68,14 +72,20 @@ interface Played {
   metadata: Record<string, unknown>;
 }
 
-/** Runs a scenario, prints and writes what came of it. Returns whether all its expectations held. */
-export async function rehearse(scenario: RunnableScenario, flags: RehearseFlags): Promise<boolean> {
+/** Runs a scenario, prints and writes what came of it. Returns the exit code: 1 where an expectation did not hold, 130 after Ctrl-C. */
+export async function rehearse(scenario: RunnableScenario, flags: RehearseFlags): Promise<number> {
   const bar = progress();
-  const { record, ...when } = await play(scenario, flags, bar.update).finally(() => bar.done());
+  const interrupted = new AbortController();
+  const { record, ...when } = await play(scenario, flags, bar.update, interrupted).finally(() => bar.done());
   if (flags.check && !flags.quiet) {
     process.stderr.write(`all ${Object.keys(INVARIANTS).length} invariants held (docs/invariants.md)\n`);
   }
-  return presentRun(scenario, record, flags, when);
+  const held = presentRun(scenario, record, flags, when);
+  if (!interrupted.signal.aborted) return held ? 0 : 1;
+  process.stderr.write(
+    `interrupted after ${formatDuration(record.endMs)} of the run: this is what came of it until then\n`,
+  );
+  return EXIT_INTERRUPTED;
 }
 
 /** Runs a scenario. */
@@ -83,24 +93,52 @@ export async function play(
   scenario: RunnableScenario,
   flags: PlayFlags,
   update: (text: string) => void,
+  interrupted?: AbortController,
 ): Promise<Played> {
   const startedAt = new Date();
   const started = performance.now();
   const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
   const horizonMs = rehearsal.workload.horizonMs;
-  const record = rehearsal.run({
+  const options: RunOptions = {
     engine: flags.engine,
     ...(flags.check ? { check: true } : {}),
     onProgress: (nowMs, done) => update(virtualTime(nowMs, horizonMs, done)),
-  });
+  };
+  const record =
+    interrupted === undefined ? rehearsal.run(options) : await runUntil(rehearsal.start(options), interrupted);
   const runSeconds = (performance.now() - started) / 1000;
-  const best = staticComparison(rehearsal, flags, update);
+  const isCut = interrupted?.signal.aborted === true;
+  const best = isCut ? null : staticComparison(rehearsal, flags, update);
   return {
     record: best === null ? record : { ...record, bestStatic: best },
     startedAt,
     runSeconds,
-    metadata: { engine: flags.engine, ...(flags.check ? { invariantsChecked: true } : {}) },
+    metadata: {
+      engine: flags.engine,
+      ...(flags.check ? { invariantsChecked: true } : {}),
+      ...(isCut ? { interrupted: true } : {}),
+    },
   };
+}
+
+/** Looks up from the computation this often, ms: a signal is answered then. */
+const LOOK_UP_MS = 50;
+
+/** Drives a run to its end, or to a first SIGINT or SIGTERM; a second one ends the process. */
+async function runUntil(steps: RehearsalSteps, interrupted: AbortController): Promise<RunRecord> {
+  const interrupt = () => interrupted.abort();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
+  try {
+    let lookedMs = performance.now();
+    while (!interrupted.signal.aborted && steps.advance()) {
+      if (performance.now() - lookedMs < LOOK_UP_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      lookedMs = performance.now();
+    }
+  } finally {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
+  }
+  return steps.result();
 }
 
 export interface Presentation {

@@ -4,7 +4,9 @@ export {
   judge,
   prepareRehearsal,
   type Rehearsal,
+  type RehearsalSteps,
   type RunnableScenario,
+  type RunOptions,
   staticSearchGpus,
 } from "./rehearse.ts";
 export { cacheBestStatic, cachedBestStatic, staticCacheKey } from "./static-cache.ts";

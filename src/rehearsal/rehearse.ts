@@ -7,7 +7,7 @@ import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { checkExpectations, type Scenario, scenarioWorkload, type Workload } from "#scenarios";
 import type { BestStatic, ExpectationResult, RunRecord } from "#src/record";
 import { measuredValues, type RunSummary, summarize } from "#src/report";
-import { type SimulationSpec, simulate } from "#src/simulator";
+import { type SimulationSpec, type SimulationSteps, simulate, simulateInSteps } from "#src/simulator";
 import { bestStatic } from "#src/study";
 import { profileNeeded, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
@@ -31,10 +31,17 @@ export interface Rehearsal {
   labelled(record: RunRecord): RunRecord;
   /** The whole scenario, planner included. */
   run(options?: RunOptions): RunRecord;
+  /** The same step by step, for who may give it up before its end. */
+  start(options?: RunOptions): RehearsalSteps;
   /** The same traffic on the same deployment, with a planner in its first state. */
   play(planner: Planner | null, options?: RunOptions): RunRecord;
   /** The same traffic on a deployment that stays as it is. */
   runStatic(workers: { prefill: number; decode: number }): RunRecord;
+}
+
+/** A run that its owner drives. */
+export interface RehearsalSteps extends Omit<SimulationSteps, "result"> {
+  result(): RunRecord;
 }
 
 export interface RunOptions {
@@ -79,6 +86,14 @@ export function prepareRehearsal(
   const play = (planner: Planner | null, options: RunOptions = {}) =>
     labelled(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
   const newPlanner = () => plannerOf(scenario.planner);
+  const whole = (options: RunOptions = {}): SimulationSpec => {
+    const planner = newPlanner();
+    return {
+      ...base,
+      ...options,
+      ...(planner === null ? {} : { planner, newPlanner: options.newPlanner ?? (() => newPlanner()!) }),
+    };
+  };
   return {
     scenario,
     workload,
@@ -86,9 +101,16 @@ export function prepareRehearsal(
     simulation: base,
     newPlanner: (config) => plannerOf(config ?? scenario.planner),
     labelled,
-    run: (options) => {
-      const planner = newPlanner();
-      return play(planner, { ...options, ...(planner === null ? {} : { newPlanner: () => newPlanner()! }) });
+    run: (options) => labelled(simulate(whole(options))),
+    start: (options) => {
+      const steps = simulateInSteps(whole(options));
+      return {
+        advance: () => steps.advance(),
+        get missed() {
+          return steps.missed;
+        },
+        result: () => labelled(steps.result()),
+      };
     },
     play,
     runStatic: ({ prefill, decode }) =>

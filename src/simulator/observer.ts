@@ -23,6 +23,9 @@ export class WindowObserver {
   #prefillProfiledS = 0;
   #prefillCount = 0;
 
+  /** Completed requests of the run so far that missed the SLA, of those that could keep it. */
+  missed = 0;
+
   constructor(sla: { ttftMs: number; itlMs: number }, feasible: Uint8Array) {
     this.#sla = sla;
     this.#feasible = feasible;
@@ -48,6 +51,7 @@ export class WindowObserver {
   }
 
   finished(request: number, { table, sentMs }: Pick<Outcomes, "table" | "sentMs">, outputTokens: number): void {
+    if (this.#feasible[request] === 1 && !this.#kept(request, table, outputTokens)) this.missed++;
     this.#completed++;
     this.#islSum += table.isl[request]!;
     this.#cachedSum += table.cachedTokens[request]!;
@@ -60,6 +64,12 @@ export class WindowObserver {
     if (this.#feasible[request] === 0) return;
     this.#itlJudged++;
     if (itlMs <= this.#sla.itlMs) this.#itlMet++;
+  }
+
+  #kept(request: number, table: Outcomes["table"], outputTokens: number): boolean {
+    const firstMs = table.firstTokenMs[request]!;
+    if (firstMs - table.arrivalMs[request]! > this.#sla.ttftMs) return false;
+    return outputTokens < 2 || (table.lastTokenMs[request]! - firstMs) / (outputTokens - 1) <= this.#sla.itlMs;
   }
 
   /** The window's observation without the workers' part, and a fresh window. */

@@ -1,5 +1,6 @@
 import type { EngineFactory } from "#mocker/engine";
 import type { RoleName, WorkerLife } from "#src/record";
+import { LeastTree } from "./least-tree.ts";
 import type { PoolSpec } from "./types.ts";
 
 export type WorkerState = "starting" | "active" | "draining" | "removed";
@@ -35,6 +36,9 @@ export class Pool {
   active: SimulatedWorker[] = [];
   /** Their ids. */
   activeIds: number[] = [];
+  readonly #tree = new LeastTree();
+  /** The tree knows of the workers as they are; it is made when it is asked for. */
+  #isIndexed = false;
   /** Their outstanding work, index-aligned with `active` (and longer): what a router sees. */
   outstanding = new Float64Array(8);
 
@@ -84,7 +88,18 @@ export class Pool {
 
   addWork(worker: SimulatedWorker, change: number): void {
     worker.outstanding += change;
-    if (worker.place >= 0) this.outstanding[worker.place] = worker.outstanding;
+    if (worker.place < 0) return;
+    this.outstanding[worker.place] = worker.outstanding;
+    if (this.#isIndexed) this.#tree.changed(worker.place);
+  }
+
+  /** Place of the active worker with least outstanding work, the first of equals. */
+  leastLoaded(): number {
+    if (!this.#isIndexed) {
+      this.#tree.rebuild(this.outstanding, this.active.length);
+      this.#isIndexed = true;
+    }
+    return this.#tree.least;
   }
 
   #deactivate(worker: SimulatedWorker): void {
@@ -96,6 +111,7 @@ export class Pool {
 
   /** Sets places and outstanding work of the active workers from `from` on. */
   #place(from: number): void {
+    this.#isIndexed = false;
     if (this.outstanding.length < this.active.length) {
       const larger = new Float64Array(this.active.length * 2);
       larger.set(this.outstanding);

@@ -43,6 +43,8 @@ export class RoutingDesk {
   /** Their routers look at prompts, sessions or load of their own. */
   readonly #looksCloser: boolean;
   readonly #computesPrompts: RoleName;
+  /** The router has nothing to look at but outstanding work, which the pools keep in order: with many workers that is faster. */
+  readonly #isLeastLoaded: boolean;
   readonly #lines: Record<RoleName, RouterQueue<number>> = { prefill: new RouterQueue(), decode: new RouterQueue() };
   readonly #columnsFor: (spec: PoolSpec) => RequestColumns;
   readonly #sessions: Int32Array | null;
@@ -70,6 +72,7 @@ export class RoutingDesk {
     this.#computesPrompts = prefill === null ? "decode" : "prefill";
     const hasAffinity = (settings.sessionAffinityMs ?? null) !== null;
     this.#looksCloser = settings.mode === "kv" || hasAffinity;
+    this.#isLeastLoaded = settings.mode === "least-loaded" && !hasAffinity;
     this.#sessions = hasAffinity ? sessionNumbers(spec.workload) : null;
     this.#priorities = spec.workload.priorities;
     this.#columnsFor = columnsFor;
@@ -191,7 +194,9 @@ export class RoutingDesk {
       return pool.active[this.#routing.choose(pool.role, { index, isl, blocks }, pool.activeIds, nowMs)]!;
     }
     const router = this.#routers[pool.role];
-    const place = router.choose(pool.outstanding, pool.active.length, context);
+    const place = this.#isLeastLoaded
+      ? pool.leastLoaded()
+      : router.choose(pool.outstanding, pool.active.length, context);
     const worker = pool.active[place]!;
     if (context === undefined) return worker;
     router.routed?.(request, worker.id, context);

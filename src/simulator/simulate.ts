@@ -10,15 +10,48 @@ import type { SimulationResult, SimulationSpec } from "./types.ts";
  * @throws UserError SIMULATOR_INVARIANTS, with `check`
  */
 export function simulate(spec: SimulationSpec, makeEngines: typeof engineFactory = engineFactory): SimulationResult {
+  const steps = simulateInSteps(spec, makeEngines);
+  while (steps.advance());
+  return steps.result();
+}
+
+/** A simulation that its owner drives, and may give up at any window. */
+export interface SimulationSteps {
+  /** Goes on to the end of a timeline window. @returns false where the run is over */
+  advance(): boolean;
+  /** Completed requests so far that missed the SLA, of those that could keep it. */
+  readonly missed: number;
+  /** What came of it until here; requests that have no end yet are unfinished. Once, and then it is over. */
+  result(): SimulationResult;
+}
+
+/** The same step by step, for who has to look up from time to time. @throws as `simulate` */
+export function simulateInSteps(
+  spec: SimulationSpec,
+  makeEngines: typeof engineFactory = engineFactory,
+): SimulationSteps {
   const checker = spec.check === true ? new Checker(spec) : null;
   const simulation = new Simulation(spec, (role, columns) => {
     const make = makeEngines(spec.engine, columns);
     return checker === null ? make : checker.engines(role, make, () => simulation);
   });
-  simulation.run();
-  const result = resultOf(simulation);
-  checker?.finish(result);
-  return result;
+  simulation.begin();
+  let isOver = false;
+  return {
+    advance: () => {
+      isOver = !simulation.advance();
+      return !isOver;
+    },
+    get missed() {
+      return simulation.observer.missed;
+    },
+    result: () => {
+      simulation.end();
+      const result = resultOf(simulation);
+      checker?.finish(result, !isOver);
+      return result;
+    },
+  };
 }
 
 function resultOf(simulation: Simulation): SimulationResult {

@@ -64,6 +64,7 @@ export class Simulation {
   #inSystem = 0;
   #pendingTurns = 0;
   #done = 0;
+  #samples = 0;
   #lastActivityMs = 0;
   nowMs = 0;
 
@@ -113,7 +114,8 @@ export class Simulation {
     return role === "prefill" ? this.prefillPool : this.decodePool;
   }
 
-  run(): void {
+  /** All that happens at time 0. */
+  begin(): void {
     for (const pool of [this.prefillPool, this.decodePool]) {
       if (pool === null) continue;
       for (let i = 0; i < pool.spec.workers; i++) pool.markReady(this.createWorker(pool, 0));
@@ -125,9 +127,15 @@ export class Simulation {
     if (this.spec.planner) this.#events.push(this.spec.planner.intervalMs, EventPriority.plannerTick, 0);
     this.#events.push(this.recorder.timeline.windowMs, EventPriority.sample, 0);
     this.#instant(0);
+  }
+
+  /** Goes on to the end of a timeline window. @returns false where the run is over */
+  advance(): boolean {
     const endMs = this.spec.endMs ?? Number.POSITIVE_INFINITY;
     const minEndMs = this.spec.minEndMs ?? 0;
+    const samples = this.#samples;
     while (!this.#isOver(minEndMs)) {
+      if (this.#samples > samples) return true;
       const nextMs = Math.min(this.#clock.nextMs, this.#events.nextMs, this.#arrivals.nextMs);
       if (nextMs > endMs || nextMs === Number.POSITIVE_INFINITY) break;
       if (nextMs > minEndMs && this.#isOver(0)) {
@@ -140,6 +148,11 @@ export class Simulation {
     if (this.#inSystem > 0 && !Number.isFinite(endMs)) refuseStuck(this.spec, this.outcomes.table);
     if (Number.isFinite(endMs) && !this.#isOver(minEndMs)) this.nowMs = Math.max(this.nowMs, endMs);
     this.nowMs = Math.max(this.nowMs, minEndMs);
+    return false;
+  }
+
+  /** The run is over, or given up here. */
+  end(): void {
     for (const engine of this.engines) engine.stop(this.nowMs);
     this.recorder.close(this.nowMs, this.scaler.sample());
   }
@@ -266,6 +279,7 @@ export class Simulation {
         break;
       case EventPriority.sample:
         this.recorder.close(nowMs, this.scaler.sample());
+        this.#samples++;
         this.spec.onProgress?.(nowMs, this.#done);
         this.#events.push(nowMs + this.recorder.timeline.windowMs, EventPriority.sample, 0);
         break;

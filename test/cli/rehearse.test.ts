@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CliProcess, waitFor } from "../integration/processes.ts";
 import { runUnderstudy, SMALL_SCENARIO as SCENARIO } from "./run-understudy.ts";
 
 const ALL_FILES = [
@@ -38,6 +39,24 @@ describe("understudy run", () => {
     const report = JSON.parse(read("out", "here", "report.json").toString()) as { name: string };
     expect(report.name).toBe("small");
   });
+
+  it("ends on Ctrl-C with what came of it until then", async () => {
+    // Days of traffic, a minute or so of work.
+    write("long.yaml", SCENARIO.replace("duration: 60s", "duration: 3d"));
+    const child = new CliProcess(["run", join(folder, "long.yaml"), "-o", join(folder, "long")]);
+    await waitFor("progress", () => /simulated/.test(child.output), 60_000);
+    child.kill("SIGINT");
+    expect((await child.exited).code).toBe(130);
+    expect(child.output).toMatch(/interrupted after [\d.]+ (s|min|h) of the run/);
+    const report = JSON.parse(read("long", "report.json").toString()) as {
+      endMs: number;
+      requests: { total: number; completed: number };
+    };
+    expect(report.endMs).toBeLessThan(3 * 86_400_000);
+    expect(report.requests.completed).toBeGreaterThan(0);
+    expect(report.requests.total).toBeLessThan(8 * 3 * 86_400);
+    expect(JSON.parse(read("long", "run.json").toString())).toMatchObject({ interrupted: true });
+  }, 180_000);
 
   it("is held against the invariants, which changes no byte", () => {
     const plain = run("run", "small.yaml", "--json", "--no-report");

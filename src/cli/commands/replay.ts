@@ -84,7 +84,7 @@ Examples:
   $ understudy replay trace.jsonl --profile my-profile/ --prefill-workers 1 --decode-workers 1 --planner default --max-gpus 8`,
     )
     .action(async (trace: string, flags: ReplayFlags) => {
-      if (!(await rehearse(scenarioOf(document(trace, flags), "replay"), flags))) process.exitCode = 1;
+      process.exitCode = await rehearse(scenarioOf(document(trace, flags), "replay"), flags);
     });
   return withRehearseFlags(command);
 }

@@ -46,7 +46,7 @@ Examples:
         const scenario = loadScenario(file, flags.seed);
         const outputDir = flags.outputDir && files.length > 1 ? `${flags.outputDir}/${scenario.name}` : flags.outputDir;
         const own = { ...flags, ...(outputDir === undefined ? {} : { outputDir }) };
-        codes.push(flags.live ? await runLiveScenario(scenario, own) : (await rehearse(scenario, own)) ? 0 : 1);
+        codes.push(flags.live ? await runLiveScenario(scenario, own) : await rehearse(scenario, own));
         // A signal ends the whole list.
         if (codes.at(-1)! > 2) break;
       }

@@ -10,7 +10,7 @@ export function startCommand(): Command {
     .description("a first rehearsal: half an hour of sinusoidal traffic on a deployment that the planner scales")
     .addHelpText("after", "\nExamples:\n  $ understudy start\n  $ understudy start -o results/first")
     .action(async (flags: RehearseFlags) => {
-      if (!(await rehearse(loadScenario(fileURLToPath(MAIN_SCENARIO)), flags))) process.exitCode = 1;
+      process.exitCode = await rehearse(loadScenario(fileURLToPath(MAIN_SCENARIO)), flags);
     });
   return withRehearseFlags(command);
 }

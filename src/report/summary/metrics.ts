@@ -1,5 +1,5 @@
 import type { RequestTable } from "#src/record";
-import { type Distribution, describe, describeSorted, type PercentileRule } from "./distribution.ts";
+import { type Distribution, describeSorted, type PercentileRule } from "./distribution.ts";
 import { isCompleted, itlMs, latencyMs, ttftMs } from "./request-times.ts";
 
 /** Per-request metrics with AIPerf's definitions, over completed requests. */
@@ -30,66 +30,66 @@ export interface Throughput {
   inputTokensPerSecond: number;
 }
 
-/** One pass over the table, then one sort per metric; 1 ÷ ITL needs none. */
+/** A pass over the table and a sort for each metric, in one column of memory: a run of millions of requests has no room for more. */
 export function requestMetrics(
   table: RequestTable,
   rule: PercentileRule,
 ): { metrics: RequestMetrics; throughput: Throughput } {
-  const n = table.count;
-  const ttft = new Float64Array(n);
-  const ttst = new Float64Array(n);
-  const latency = new Float64Array(n);
-  const itl = new Float64Array(n);
-  const queue = new Float64Array(n);
-  const isl = new Int32Array(n);
-  const osl = new Int32Array(n);
+  const scratch = new Float64Array(table.count);
+  /** Values of the completed requests in ascending order; NaN where one has none. */
+  const ascending = (value: (i: number) => number): Float64Array => {
+    let count = 0;
+    for (let i = 0; i < table.count; i++) {
+      if (!isCompleted(table, i)) continue;
+      const found = value(i);
+      if (!Number.isNaN(found)) scratch[count++] = found;
+    }
+    return scratch.subarray(0, count).sort();
+  };
+  const described = (value: (i: number) => number) => describeSorted(ascending(value), rule);
+  const hasGaps = (i: number) => table.outputTokens[i]! > 1;
+  const itl = ascending((i) => (hasGaps(i) ? itlMs(table, i) : Number.NaN));
+  const itlDistribution = describeSorted(itl, rule);
+  // 1 ÷ an ascending sample is descending: it only has to be turned round.
+  const perUserThroughput = describeSorted(
+    itl.reverse().map((ms) => 1000 / ms),
+    rule,
+  );
+  return {
+    metrics: {
+      ttftMs: described((i) => ttftMs(table, i)),
+      ttstMs: described((i) => (hasGaps(i) ? table.secondTokenMs[i]! - table.firstTokenMs[i]! : Number.NaN)),
+      latencyMs: described((i) => latencyMs(table, i)),
+      itlMs: itlDistribution,
+      perUserThroughput,
+      osl: described((i) => table.outputTokens[i]!),
+      isl: described((i) => table.isl[i]!),
+      queueMs: described((i) => table.admitMs[i]! - table.arrivalMs[i]!),
+    },
+    throughput: throughputOf(table),
+  };
+}
+
+function throughputOf(table: RequestTable): Throughput {
   let completed = 0;
-  let withGaps = 0;
-  let queued = 0;
   let firstArrivalMs = Number.POSITIVE_INFINITY;
   let lastTokenMs = Number.NEGATIVE_INFINITY;
   let inputTokens = 0;
   let outputTokens = 0;
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < table.count; i++) {
     if (!isCompleted(table, i)) continue;
-    ttft[completed] = ttftMs(table, i);
-    latency[completed] = latencyMs(table, i);
-    isl[completed] = table.isl[i]!;
-    osl[completed] = table.outputTokens[i]!;
     completed++;
-    if (table.outputTokens[i]! > 1) {
-      itl[withGaps] = itlMs(table, i);
-      ttst[withGaps] = table.secondTokenMs[i]! - table.firstTokenMs[i]!;
-      withGaps++;
-    }
-    const waited = table.admitMs[i]! - table.arrivalMs[i]!;
-    if (!Number.isNaN(waited)) queue[queued++] = waited;
     firstArrivalMs = Math.min(firstArrivalMs, table.arrivalMs[i]!);
     lastTokenMs = Math.max(lastTokenMs, table.lastTokenMs[i]!);
     inputTokens += table.isl[i]!;
     outputTokens += table.outputTokens[i]!;
   }
-  const ascendingItl = itl.subarray(0, withGaps).sort();
-  const perUser = new Float64Array(withGaps);
-  for (let i = 0; i < withGaps; i++) perUser[i] = 1000 / ascendingItl[withGaps - 1 - i]!;
   const durationMs = completed === 0 ? 0 : lastTokenMs - firstArrivalMs;
   const perSecond = (total: number) => (durationMs > 0 ? (total * 1000) / durationMs : Number.NaN);
   return {
-    metrics: {
-      ttftMs: describe(ttft.subarray(0, completed), rule),
-      ttstMs: describe(ttst.subarray(0, withGaps), rule),
-      latencyMs: describe(latency.subarray(0, completed), rule),
-      itlMs: describeSorted(ascendingItl, rule),
-      perUserThroughput: describeSorted(perUser, rule),
-      osl: describe(osl.subarray(0, completed), rule),
-      isl: describe(isl.subarray(0, completed), rule),
-      queueMs: describe(queue.subarray(0, queued), rule),
-    },
-    throughput: {
-      durationMs,
-      requestsPerSecond: perSecond(completed),
-      outputTokensPerSecond: perSecond(outputTokens),
-      inputTokensPerSecond: perSecond(inputTokens),
-    },
+    durationMs,
+    requestsPerSecond: perSecond(completed),
+    outputTokensPerSecond: perSecond(outputTokens),
+    inputTokensPerSecond: perSecond(inputTokens),
   };
 }

@@ -60,9 +60,9 @@ export class Checker {
     };
   }
 
-  /** @throws UserError SIMULATOR_INVARIANTS that names every number that was violated */
-  finish(result: SimulationResult): void {
-    this.#requests(result);
+  /** @param wasGivenUp before its end @throws UserError SIMULATOR_INVARIANTS that names every number that was violated */
+  finish(result: SimulationResult, wasGivenUp = false): void {
+    this.#requests(result, wasGivenUp);
     this.#tokens(result);
     this.#workers(result);
     if (this.#violations.count > 0) throw invariantsViolated(this.#spec.name, this.#violations.lines());
@@ -79,7 +79,7 @@ export class Checker {
   }
 
   /** 1 and 5: every request that was sent came to one end, in the order of its stations. */
-  #requests({ requests: table, workers, endMs }: SimulationResult): void {
+  #requests({ requests: table, workers, endMs }: SimulationResult, wasGivenUp: boolean): void {
     let unfinished = 0;
     for (let i = 0; i < table.count; i++) {
       const where = `request ${i}`;
@@ -112,7 +112,7 @@ export class Checker {
     if (onEngines > unfinished) {
       this.#add(1, endMs, "the run", `${onEngines} requests are on engines, ${unfinished} have no end`);
     }
-    const isCut = this.#spec.endMs !== undefined && endMs >= this.#spec.endMs;
+    const isCut = wasGivenUp || (this.#spec.endMs !== undefined && endMs >= this.#spec.endMs);
     const isServed = workers.some(
       ({ readyMs, drainingMs, removedMs }) => readyMs <= endMs && (drainingMs ?? removedMs) === null,
     );
