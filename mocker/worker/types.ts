@@ -61,6 +61,8 @@ export interface WorkerSettings {
    * between. Default 1, and never as long as a pass.
    */
   settleMs?: number;
+  /** Asked at the end of each KV transfer to this worker: true loses it. Absent: none is lost. */
+  losesTransfer?: () => boolean;
   /** Where decode workers find this one; the host sets it. Absent: `held` names no address. */
   address?: { host: string; port: number };
 }
@@ -100,6 +102,10 @@ export interface Worker {
   /** How late the worker woke up for the ends of passes so far, real ms. */
   lag(): Lateness;
   observe(observer: WorkerObserver): void;
+  /** Generations that are here, those that wait for a hand-off included. */
+  census(): { withoutToken: number; withToken: number };
+  /** Passes that begin from now on take so many times as long as usual; Infinity: none begins until this is called again. */
+  setPace(factor: number): void;
   /** Takes nothing new; resolves when the last generation has left. */
   drain(): Promise<void>;
   /** Ends everything at once. */

@@ -5,7 +5,16 @@ import type { SourceWorkers } from "#planner/sources";
 import type { Deployment } from "#scenarios";
 import type { EngineCounters, RoleName } from "#src/record";
 import type { SimulationSpec } from "#src/simulator";
-import type { ClockDescription, FrontendCalls, WorkerCalls, WorkerEvent, WorkerStatus } from "./child/protocol.ts";
+import type {
+  Census,
+  ClockDescription,
+  FrontendCalls,
+  TransferLoss,
+  WorkerCalls,
+  WorkerEvent,
+  WorkerStatus,
+} from "./child/protocol.ts";
+import type { NetworkDelay } from "./child/slow-network.ts";
 import { Child } from "./child-process.ts";
 import { LivePool, type LiveWorker } from "./pool.ts";
 
@@ -99,7 +108,10 @@ export class LiveDeployment {
       const [url] = await Promise.all([
         frontend.call("start", { clock, router, seed, sla }),
         ...names.map(({ role }, i) =>
-          workers[i]!.call("start", { clock, deployment, role, model: LIVE_MODEL, transfer }),
+          workers[i]!.call("start", {
+            ...{ clock, deployment, role, model: LIVE_MODEL, transfer, seed },
+            slowNetwork: (simulation.faults ?? []).some(({ kind }) => kind === "delayNetwork"),
+          }),
         ),
       ]);
       const made = new LiveDeployment(url, frontend, byRole, seatsByName, options);
@@ -113,8 +125,7 @@ export class LiveDeployment {
 
   /** Starts a worker of the books, ready at `readyUnixMs`; resolves when the frontend sends it requests. */
   create(worker: LiveWorker, readyUnixMs: number): Promise<void> {
-    const children = this.#children[worker.role];
-    const child = children[worker.id % children.length]!;
+    const child = this.#childOf(worker);
     let isReady: () => void = () => {};
     const ready = new Promise<void>((resolve) => {
       isReady = resolve;
@@ -147,6 +158,46 @@ export class LiveDeployment {
     const { url } = await seat.listening;
     await this.#frontend.call("remove", url);
     return { gone: seat.child.call("drain", worker.name) };
+  }
+
+  /** Ends a worker, which has left the books, as if its process had died; tells what it had. */
+  async kill(worker: LiveWorker): Promise<Census> {
+    await this.#seats.get(worker)?.listening;
+    this.#seats.delete(worker);
+    const census = await this.#childOf(worker).call("kill", worker.name);
+    if (worker.url !== null) await this.#frontend.call("remove", worker.url);
+    return census;
+  }
+
+  /** Passes of a worker take so many times as long from now on; Infinity: none begins. Tells what it has. */
+  async setPace(worker: LiveWorker, factor: number): Promise<Census> {
+    await this.#seats.get(worker)?.listening;
+    return this.#childOf(worker).call("setPace", {
+      name: worker.name,
+      factor: Number.isFinite(factor) ? factor : null,
+    });
+  }
+
+  /** KV transfers are lost from now on; of the next ones, each process of decode workers has its share. Null: none any more. */
+  async loseTransfers(loss: TransferLoss | null): Promise<void> {
+    const children = this.#children.decode;
+    await Promise.all(
+      children.map((child, i) => {
+        const next = loss === null || loss.next === null ? null : Math.floor((loss.next + i) / children.length);
+        return child.call("loseTransfers", loss === null ? null : { ...loss, next });
+      }),
+    );
+  }
+
+  async lostTransfers(): Promise<number> {
+    const lost = await Promise.all(this.#children.decode.map((child) => child.call("lostTransfers", null)));
+    return lost.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Messages to workers of a role and back take so much longer; null: of all roles. To be added to what there is. */
+  async delayNetwork(role: RoleName | null, delay: NetworkDelay): Promise<void> {
+    const children = role === null ? this.#workerChildren() : this.#children[role];
+    await Promise.all(children.map((child) => child.call("delayNetwork", delay)));
   }
 
   /** For a planner's source. */
@@ -237,6 +288,11 @@ export class LiveDeployment {
     await this.#frontend.call("add", { ...card, state: "ready" });
     if (worker.state !== "starting") return;
     this.#poolOf(worker).markReady(worker);
+  }
+
+  #childOf({ role, id }: LiveWorker): WorkerChild {
+    const children = this.#children[role];
+    return children[id % children.length]!;
   }
 
   #poolOf({ role }: LiveWorker): LivePool {

@@ -2,6 +2,7 @@ import { type Lateness, LatenessMeter, type TimerQueue } from "#common";
 import type { Planner } from "#planner/core";
 import type { DeploymentSource } from "#planner/sources";
 import type { LiveDeployment } from "./deployment.ts";
+import type { LiveFaults } from "./faults/live-faults.ts";
 import { LiveScaler, type ScalingStep } from "./scaler.ts";
 
 export interface PlannerLoopOptions {
@@ -9,6 +10,7 @@ export interface PlannerLoopOptions {
   source: DeploymentSource;
   deployment: LiveDeployment;
   timers: TimerQueue;
+  faults: LiveFaults | null;
 }
 
 /** Input of one instant comes after the tick of that instant, and workers that become ready before it, as in the simulator. */
@@ -31,7 +33,8 @@ export class PlannerLoop {
 
   constructor(options: PlannerLoopOptions) {
     this.#options = options;
-    this.scaler = new LiveScaler(options.deployment.pools);
+    const { faults, deployment } = options;
+    this.scaler = new LiveScaler(deployment.pools, faults === null ? undefined : faults.start.bind(faults));
   }
 
   /** @param fail told what goes wrong */
@@ -76,14 +79,19 @@ export class PlannerLoop {
   }
 
   async #tick(atMs: number): Promise<void> {
-    const { deployment, planner, source, timers } = this.#options;
+    const { deployment, planner, source, timers, faults } = this.#options;
     const { clock } = timers;
     const lateMs = () => (clock.nowMs() - atMs) / clock.timeScale;
     this.#late.add(lateMs());
     await deployment.announcedBy(atMs);
     const observation = await source.observe(atMs);
     for (const problem of source.problems) this.problems.push(`tick ${this.#ticks}: ${problem}`);
-    const decision = planner.tick(observation);
+    const decision = faults === null ? planner.tick(observation) : faults.planner.tick(planner, observation);
+    if (decision === null) return;
+    if (faults?.planner.canAct === false) {
+      this.scaler.note(decision);
+      return;
+    }
     if (this.scaler.drains(decision)) await deployment.readOutstanding();
     await Promise.all(this.scaler.carryOut(decision, atMs).map((step) => this.#carryOut(step, atMs)));
     this.#took.add(lateMs());
@@ -100,7 +108,8 @@ export class PlannerLoop {
       this.#inBackground(
         gone.then((unixMs) => {
           const goneMs = Math.max(atMs, timers.clock.fromUnixMs(unixMs));
-          deployment.pools[worker.role]!.remove(worker, goneMs);
+          // It may have died before.
+          if (worker.state !== "removed") deployment.pools[worker.role]!.remove(worker, goneMs);
         }),
       );
     }

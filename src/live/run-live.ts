@@ -1,4 +1,4 @@
-import { type Clock, type Lateness, TimerQueue, wallClock } from "#common";
+import { type Lateness, TimerQueue, wallClock } from "#common";
 import { transferMs } from "#mocker/engine";
 import type { Planner } from "#planner/core";
 import { scrapeSource } from "#planner/sources";
@@ -9,7 +9,8 @@ import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { type DeploymentReport, LIVE_MODEL, LiveDeployment, type ProcessLag } from "./deployment.ts";
 import { interrupted } from "./errors.ts";
-import { checkFaults } from "./faults/check.ts";
+import { checkClients } from "./faults/check.ts";
+import { LiveFaults } from "./faults/live-faults.ts";
 import { LagWatch } from "./lag.ts";
 import { PlannerLoop } from "./planner-loop.ts";
 import { TimelineSampler } from "./timeline-sampler.ts";
@@ -58,7 +59,7 @@ export interface LiveRun {
  */
 export async function runLive(rehearsal: Rehearsal, options: LiveRunOptions = {}): Promise<LiveRun> {
   const { timeScale = 1, processes = 1 } = options;
-  checkFaults(rehearsal.scenario);
+  checkClients(rehearsal.scenario);
   const failure = new AbortController();
   const signal = options.signal === undefined ? failure.signal : AbortSignal.any([options.signal, failure.signal]);
   const deployment = await LiveDeployment.start({
@@ -95,13 +96,15 @@ async function run(
   signal.throwIfAborted();
   const clock = wallClock(timeScale, performance.timeOrigin + performance.now() + LEAD_MS);
   const timers = new TimerQueue(clock);
-  const loop = planner === null ? null : plannerLoop(rehearsal, deployment, planner, clock, timers);
+  const faults = liveFaults(rehearsal, deployment, timers);
+  const loop = planner === null ? null : plannerLoop(rehearsal, deployment, planner, timers, faults);
   const sampler = new TimelineSampler(deployment, timers, simulation);
   const watch = new LagWatch(clock);
   try {
     const failed = new Promise<never>((_, reject) => {
       signal.addEventListener("abort", () => reject(reasonOf(signal)), { once: true });
       loop?.begin(reject);
+      faults?.begin(reject);
       sampler.begin(reject);
     });
     failed.catch(() => {});
@@ -121,11 +124,16 @@ async function run(
     await Promise.race([failed, Promise.all([loop?.end(endMs), sampler.end()])]);
     const lag = watch.lateness();
     const warnings = [...load.warnings.map(({ text }) => text), ...(loop?.problems ?? [])];
+    await faults?.settled();
     const sample = await sampler.now();
     const report = await deployment.close();
     const record = liveRecord(rehearsal, { deployment, load, report, loop, endMs });
     return {
-      record: { ...record, timeline: sampler.timeline(load.requests.arrivalMs, endMs, sample) },
+      record: {
+        ...record,
+        timeline: sampler.timeline(load.requests.arrivalMs, endMs, sample),
+        ...(faults === null ? {} : { faults: [...faults.records] }),
+      },
       timeScale,
       lag: {
         processes: report.lag,
@@ -143,13 +151,20 @@ async function run(
   }
 }
 
+function liveFaults(rehearsal: Rehearsal, deployment: LiveDeployment, timers: TimerQueue): LiveFaults | null {
+  const { faults } = rehearsal.scenario;
+  const newPlanner = () => rehearsal.newPlanner()!;
+  return faults.length === 0 ? null : new LiveFaults({ faults, deployment, timers, newPlanner });
+}
+
 function plannerLoop(
   { simulation }: Rehearsal,
   deployment: LiveDeployment,
   planner: Planner,
-  clock: Clock,
   timers: TimerQueue,
+  faults: LiveFaults | null,
 ): PlannerLoop {
+  const { clock } = timers;
   const { actual, profiled } = idlePrefills(simulation);
   const { sla, transfer, prefill } = simulation;
   const source = scrapeSource({
@@ -163,7 +178,7 @@ function plannerLoop(
     disaggregated: prefill !== null,
     forwardPasses: planner.strategy === "load-compat",
   });
-  return new PlannerLoop({ planner, source, deployment, timers });
+  return new PlannerLoop({ planner, source, deployment, timers, faults });
 }
 
 /** As the simulator has it: the last request's end, the traffic's end at least, the limit at most. */

@@ -16,9 +16,12 @@ export class LiveScaler {
   readonly decisions: Decision[] = [];
   readonly events: ScalingEvent[] = [];
   readonly #pools: Record<RoleName, LivePool | null>;
+  readonly #start: (pool: LivePool, nowMs: number) => LiveWorker;
 
-  constructor(pools: Record<RoleName, LivePool | null>) {
+  /** @param start puts one more worker into a pool's books; by default one that is ready after its start-up */
+  constructor(pools: Record<RoleName, LivePool | null>, start = startsAsUsual) {
     this.#pools = pools;
+    this.#start = start;
   }
 
   /** True where the decision takes active workers away, so that it matters how much each has to do. */
@@ -29,9 +32,15 @@ export class LiveScaler {
     });
   }
 
+  /** Writes the decision down. A planner that was restarted counts its ticks from the beginning. */
+  note(decision: Decision): void {
+    const tick = this.decisions.length;
+    this.decisions.push(decision.tick < tick ? { ...decision, tick } : decision);
+  }
+
   /** Writes the decision down and changes the books; `outstanding` of the workers must be up to date where it drains. */
   carryOut(decision: Decision, nowMs: number): ScalingStep[] {
-    this.decisions.push(decision);
+    this.note(decision);
     return ROLES.flatMap((role) => {
       const pool = this.#pools[role];
       if (pool === null) return [];
@@ -46,7 +55,7 @@ export class LiveScaler {
     if (change >= 0) {
       return Array.from({ length: change }, () => ({
         kind: "create" as const,
-        worker: pool.add(nowMs, nowMs + pool.spec.startupMs),
+        worker: this.#start(pool, nowMs),
       }));
     }
     return chooseVictims(pool.workers, -change).map((worker) => {
@@ -58,4 +67,8 @@ export class LiveScaler {
       return { kind: "drain", worker };
     });
   }
+}
+
+function startsAsUsual(pool: LivePool, nowMs: number): LiveWorker {
+  return pool.add(nowMs, nowMs + pool.spec.startupMs);
 }

@@ -1,4 +1,8 @@
 export { INVARIANTS, type InvariantNumber } from "./check/invariants.ts";
+export { workersOnNode } from "./faults/node-places.ts";
+export { PlannerFaults } from "./faults/planner-faults.ts";
+export { faultRecord } from "./faults/records.ts";
+export { StartUps } from "./faults/start-ups.ts";
 export { feasibleRequests } from "./feasible.ts";
 export { type IdlePrefills, idlePrefills } from "./idle-prefills.ts";
 export { chooseVictims, type ScalableWorker, scalingEvent } from "./scaling-rules.ts";

@@ -61,6 +61,7 @@ export class EngineDriver {
   /** A batch of passes without duration goes on in the event loop's next turn. */
   #yielding = false;
   #stopped = false;
+  #paused = false;
 
   /** @param settleMs how long input may be on its way, model ms */
   constructor(engine: Driven, timers: TimerQueue, hooks: DriverHooks, settleMs = 0) {
@@ -99,6 +100,23 @@ export class EngineDriver {
     this.#kick(nowMs);
   }
 
+  /** The pass under way ends, and no other begins until `resume`; input is taken. */
+  pause(): void {
+    this.#paused = true;
+    if (this.engine.busy || this.#timer === null) return;
+    this.#timers.cancel(this.#timer);
+    this.#timer = null;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#stopped || this.engine.busy) return;
+    this.#floorMs = Math.max(this.#floorMs, this.#timers.nowMs());
+    if (this.#nextMs < this.#floorMs) this.#nextMs = this.#floorMs;
+    this.#kick(this.#floorMs);
+  }
+
   /** Nothing happens any more. */
   stop(): void {
     this.#stopped = true;
@@ -126,7 +144,7 @@ export class EngineDriver {
   }
 
   #startAfter(atMs: number): void {
-    if (this.#stopped || this.#yielding) return;
+    if (this.#stopped || this.#yielding || this.#paused) return;
     const dueMs = atMs + this.#settling();
     if (this.#timer !== null) {
       if (this.#timer.atMs <= dueMs) return;
@@ -191,6 +209,10 @@ export class EngineDriver {
     for (let passes = 1; ; passes++) {
       this.#complete();
       if (this.#stopped || !this.engine.hasWork()) return;
+      if (this.#paused) {
+        this.#kick(this.#floorMs);
+        return;
+      }
       if (passes >= BATCH_PASSES || clock.nowMs() >= untilMs) break;
       if (!this.#begin(this.#floorMs)) return;
       if (this.#endMs > this.#startMs) {

@@ -13,6 +13,8 @@ export interface FetchSteps {
   heldAtMs(params: KvTransferParams): number;
   /** How long the transfer takes where so many prompt tokens are not cached here. */
   transferMs(missingTokens: number): number;
+  /** Whether a transfer that ends now has brought nothing. */
+  isLost(): boolean;
   failed(reason: string): void;
 }
 
@@ -59,7 +61,11 @@ export class FetchHandoff {
     if (this.#over) return;
     if (this.#timer !== null) this.#timers.cancel(this.#timer);
     const arrivalMs = atMs + this.#steps.transferMs(missingTokens);
-    this.#timer = this.#timers.at(arrivalMs, () => this.#steps.activate(arrivalMs), TRANSFER_ORDER);
+    const arrive = () => {
+      if (this.#steps.isLost()) this.#fail("the KV transfer was lost");
+      else this.#steps.activate(arrivalMs);
+    };
+    this.#timer = this.#timers.at(arrivalMs, arrive, TRANSFER_ORDER);
   }
 
   /** @param hasBegun tells whether the request has a token already when the other side's answer comes */

@@ -21,6 +21,8 @@ export interface WorkerHost {
   addWorkers(count: number, overrides?: Partial<WorkerSettings>): Promise<RunningWorker[]>;
   /** Takes nothing new, finishes what it has, then closes its port. */
   drainWorker(id: string): Promise<void>;
+  /** Ends a worker as if its process had died: connections break off, and nobody is told why. */
+  killWorker(id: string): Promise<void>;
   /** Drains for `graceMs` real ms at most (default 0), then ends everything at once. */
   close(options?: { graceMs?: number }): Promise<void>;
 }

@@ -93,6 +93,14 @@ class ProcessHost implements WorkerHost {
     await this.#remove(hosted, LAST_BYTES_MS);
   }
 
+  async killWorker(id: string): Promise<void> {
+    const hosted = this.#workers.find((worker) => worker.id === id);
+    if (hosted === undefined) return;
+    const closed = hosted.server.close(0);
+    await this.#remove(hosted, 0);
+    await closed;
+  }
+
   close(options: { graceMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(options.graceMs ?? 0);
     return this.#closing;

@@ -1,5 +1,6 @@
 import { type Clock, type Lateness, LatenessMeter, type TimerQueue } from "#common";
 import {
+  type EngineConfig,
   type EngineLoad,
   effectiveOsl,
   type KvEvent,
@@ -54,6 +55,8 @@ class LiveWorker implements Worker, RankOwner {
   readonly #interner: BlockInterner;
   readonly #slots = new SequenceSlots();
   readonly #ranks: Rank[];
+  /** Of all ranks. */
+  readonly #config: EngineConfig;
   readonly #book: HandoffBook | null;
   readonly #observers: WorkerObserver[] = [];
   /** Cancelled ones that an engine may know until its pass ends, by rank. */
@@ -74,8 +77,8 @@ class LiveWorker implements Worker, RankOwner {
     const settleMs = (settings.settleMs ?? DEFAULT_SETTLE_MS) * clock.timeScale;
     const parts = { requests: this.#requestSource(), timers, owner: this, settleMs };
     // The interner has to know what is cached, whoever else does.
-    const config = { ...engine, kvEvents: true };
-    this.#ranks = makeRanks(dpSize, config, parts);
+    this.#config = { ...engine, kvEvents: true };
+    this.#ranks = makeRanks(dpSize, this.#config, parts);
     this.#leaving = this.#ranks.map(() => []);
     this.ready = this.#startUp(startupMs);
   }
@@ -161,6 +164,21 @@ class LiveWorker implements Worker, RankOwner {
 
   observe(observer: WorkerObserver): void {
     this.#observers.push(observer);
+  }
+
+  census(): { withoutToken: number; withToken: number } {
+    const census = { withoutToken: 0, withToken: 0 };
+    for (const { hasToken } of this.#slots.all()) census[hasToken ? "withToken" : "withoutToken"]++;
+    return census;
+  }
+
+  setPace(factor: number): void {
+    const holds = factor === Number.POSITIVE_INFINITY;
+    if (!holds) this.#config.speedupRatio = this.settings.engine.speedupRatio / factor;
+    for (const { driver } of this.#ranks) {
+      if (holds) driver.pause();
+      else driver.resume();
+    }
   }
 
   drain(): Promise<void> {
@@ -294,6 +312,7 @@ class LiveWorker implements Worker, RankOwner {
           transfer,
           transfer?.timing === "destination_missing" ? missingTokens : generation.promptTokens.length,
         ),
+      isLost: () => this.settings.losesTransfer?.() ?? false,
       failed: (reason) => this.#fail(sequence, reason, "handoff"),
     });
     const reason = this.neverFits(generation.promptTokens.length, generation.outputTokens);

@@ -4,6 +4,7 @@ import type { WorkerCard } from "#mocker/protocol";
 import type { RouterMode, RouterSettings } from "#mocker/router";
 import type { Deployment } from "#scenarios";
 import type { RoleName } from "#src/record";
+import type { NetworkDelay } from "./slow-network.ts";
 
 /** The clock that all processes of a run share; its model time 0 is not the run's. */
 export interface ClockDescription {
@@ -18,6 +19,21 @@ export interface WorkersStart {
   role: RoleName;
   model: string;
   transfer: TransferModel | null;
+  seed: number;
+  /** Messages to workers and back take a way that can be made slower. */
+  slowNetwork: boolean;
+}
+
+/** Generations that a worker had. */
+export interface Census {
+  withoutToken: number;
+  withToken: number;
+}
+
+/** KV transfers that are lost: the next ones, or each with a probability. */
+export interface TransferLoss {
+  next: number | null;
+  probability: number | null;
 }
 
 export interface WorkerStatus {
@@ -42,6 +58,15 @@ export type WorkerCalls = {
   cancel(name: string): Promise<void>;
   /** When its last request had left, Unix ms. */
   drain(name: string): Promise<number>;
+  /** Ends a worker as if its process had died; what it had then. */
+  kill(name: string): Promise<Census>;
+  /** Passes of a worker take so many times as long from now on; null: none begins. Tells what it has. */
+  setPace(options: { name: string; factor: number | null }): Census;
+  /** From now on; null: none any more. */
+  loseTransfers(loss: TransferLoss | null): void;
+  lostTransfers(argument: null): number;
+  /** To be added to what there is. */
+  delayNetwork(delay: NetworkDelay): void;
   loads(argument: null): WorkerStatus[];
   /** A worker beside the run's own, faster than they are, for requests that count nowhere. */
   openWarmUp(argument: null): Promise<WorkerCard>;

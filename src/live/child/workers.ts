@@ -5,6 +5,8 @@ import { type RunningWorker, startWorkerHost, type Worker, type WorkerHost, type
 import { loadProfile } from "#profiles";
 import { poolSpec } from "#src/rehearsal";
 import type { WorkerCalls, WorkerEvent, WorkersStart } from "./protocol.ts";
+import { type NetworkDelay, SlowNetwork } from "./slow-network.ts";
+import { TransferLosses } from "./transfer-losses.ts";
 
 /** What lies between a client and the engines of this machine: two hops, a body to parse twice, real ms. */
 const SETTLE_MS = 5;
@@ -22,6 +24,10 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
   let timing: TimingModel | null = null;
   /** All that there ever were: what they counted is asked for at the end. */
   const everyone: Worker[] = [];
+  const losses = new TransferLosses();
+  const delay: NetworkDelay = { byMs: 0, jitterMs: 0 };
+  /** Ways to workers that can be made slower, by the worker's name. */
+  const ways = new Map<string, SlowNetwork>();
   const running = (): WorkerHost => {
     if (host === null) throw new Error("the workers have not been started");
     return host;
@@ -37,7 +43,8 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       const { timeScale, epochUnixMs } = given.clock;
       const clock = wallClock(timeScale, epochUnixMs);
       timers = new TimerQueue(clock);
-      const settings = settingsOf(given);
+      losses.seed(given.seed);
+      const settings = { ...settingsOf(given), losesTransfer: () => losses.next() };
       timing = settings.engine.timing;
       host = await startWorkerHost({ clock, timers, count: 0, staggerMs: 0, settings });
     },
@@ -57,7 +64,11 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       const [worker] = await running().addWorkers(1, { id: name, startupMs });
       everyone.push(worker!.worker);
       void worker!.worker.ready.then(() => say({ ready: name }));
-      return worker!.card();
+      const card = worker!.card();
+      if (!options!.slowNetwork) return card;
+      const way = await SlowNetwork.open(Number(new URL(card.url).port), timers!, name, () => delay);
+      ways.set(name, way);
+      return { ...card, url: `http://127.0.0.1:${way.port}` };
     },
     async cancel(name) {
       const { worker } = named(name);
@@ -72,9 +83,28 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       await running().drainWorker(name);
       return goneUnixMs;
     },
+    async kill(name) {
+      const { worker } = named(name);
+      const census = worker.census();
+      ways.get(name)?.close();
+      await running().killWorker(name);
+      return census;
+    },
+    setPace({ name, factor }) {
+      const { worker } = named(name);
+      worker.setPace(factor ?? Number.POSITIVE_INFINITY);
+      return worker.census();
+    },
+    loseTransfers: (loss) => losses.set(loss),
+    lostTransfers: () => losses.lost,
+    delayNetwork({ byMs, jitterMs }) {
+      delay.byMs += byMs;
+      delay.jitterMs += jitterMs;
+    },
     loads: () => running().workers.map(({ id, worker }) => ({ name: id, loads: worker.load() })),
     async close() {
       await running().close();
+      for (const way of ways.values()) way.close();
       const counters = newPassCounters();
       for (const worker of everyone) {
         const own = worker.counters();
@@ -85,7 +115,7 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
   };
 }
 
-function settingsOf({ deployment, role, model, transfer }: WorkersStart): Omit<WorkerSettings, "id"> {
+function settingsOf({ deployment, role, model, transfer, slowNetwork }: WorkersStart): Omit<WorkerSettings, "id"> {
   const pool = poolSpec(deployment, role, deployment.profile === null ? null : loadProfile(deployment.profile));
   return {
     model,
@@ -96,7 +126,8 @@ function settingsOf({ deployment, role, model, transfer }: WorkersStart): Omit<W
     startupMs: 0,
     tokenizer: builtinTokenizer(),
     handoffTimeoutMs: HANDOFF_TIMEOUT_MS,
-    trustRequestStart: true,
+    // What is late on its way has not come when it was sent.
+    trustRequestStart: !slowNetwork,
     settleMs: SETTLE_MS,
   };
 }

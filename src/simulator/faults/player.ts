@@ -1,6 +1,6 @@
 import type { Engine, EngineListener } from "#mocker/engine";
 import type { Decision, Observation, Planner } from "#planner/core";
-import { type Fault, faultEndMs, faultText, roleOf, type WorkerName } from "#scenarios";
+import { type Fault, faultEndMs, roleOf, type WorkerName } from "#scenarios";
 import type { FaultRecord, RoleName } from "#src/record";
 import type { Pool, SimulatedWorker } from "../pool.ts";
 import type { Actions } from "./actions.ts";
@@ -8,9 +8,10 @@ import { chance, Draw } from "./chance.ts";
 import { Clients } from "./clients.ts";
 import { DeadEngine } from "./dead-engine.ts";
 import { EngineTroubles } from "./engine-troubles.ts";
-import { MetricsView } from "./metrics-view.ts";
 import { Network } from "./network.ts";
 import { workersOnNode } from "./node-places.ts";
+import { PlannerFaults } from "./planner-faults.ts";
+import { faultRecord } from "./records.ts";
 import { InFlight } from "./requests.ts";
 import type { Stage } from "./stage.ts";
 import { StartUps } from "./start-ups.ts";
@@ -31,18 +32,12 @@ export class FaultPlayer {
   readonly #troubles: EngineTroubles;
   readonly #network: Network;
   readonly #startUps = new StartUps();
-  readonly #metrics: MetricsView;
+  readonly #planner: PlannerFaults;
   readonly #lossy = new Map<TransferFault, { record: FaultRecord; left: number }>();
   /** Nodes that were lost and when, by GPUs of a node. */
   readonly #lostNodes = new Map<number, Map<number, number>>();
-  /** How many faults keep the planner, or the API server, from working, by what they note. */
-  readonly #plannerDown = new Set<FaultRecord>();
-  readonly #apiDown = new Set<FaultRecord>();
   /** Workers that died while nobody could replace them. */
   readonly #missing: Record<RoleName, number> = { prefill: 0, decode: 0 };
-  #forgotten = false;
-  /** The planner that took the place of the one that forgot. */
-  #restarted: Planner | null = null;
   /** Answers that are late: by how much, and when what was sent last of one arrives. */
   readonly #answers = new Map<number, { delayMs: number; heardMs: number }>();
 
@@ -51,22 +46,12 @@ export class FaultPlayer {
     this.#actions = actions;
     const { spec } = stage.simulation;
     this.#faults = [...(spec.faults ?? [])].sort((a, b) => a.atMs - b.atMs);
-    this.records = this.#faults.map((fault) => ({
-      atMs: fault.atMs,
-      untilMs: faultEndMs(fault),
-      kind: fault.kind,
-      text: faultText(fault),
-      workers: 0,
-      requests: 0,
-      retried: 0,
-      failed: 0,
-      ticks: 0,
-    }));
+    this.records = this.#faults.map(faultRecord);
     this.#inFlight = new InFlight(stage);
     this.#clients = new Clients(stage, this.#inFlight);
     this.#troubles = new EngineTroubles(stage);
     this.#network = new Network(spec.seed);
-    this.#metrics = new MetricsView(this.#faults);
+    this.#planner = new PlannerFaults(this.#faults, this.records, spec.newPlanner);
   }
 
   /** Puts all faults on the clock. */
@@ -113,12 +98,14 @@ export class FaultPlayer {
         this.#network.begin(fault, record);
         return () => this.#network.end(fault);
       case "restartPlanner":
-        this.#plannerDown.add(record);
-        this.#forgotten = true;
-        return () => this.#plannerDown.delete(record);
+        this.#planner.begin(fault, record);
+        return () => this.#planner.end(fault, record);
       case "loseApiServer":
-        this.#apiDown.add(record);
-        return () => this.#apiServerReturns(record);
+        this.#planner.begin(fault, record);
+        return () => {
+          this.#planner.end(fault, record);
+          this.#replaceMissing();
+        };
       default:
         return null;
     }
@@ -163,8 +150,8 @@ export class FaultPlayer {
       simulation.desk.workerRemoved(worker.role, worker.id);
     }
     for (const pool of replaced) {
-      if (this.#apiDown.size > 0) this.#missing[pool.role]++;
-      else simulation.startWorker(pool);
+      if (this.#planner.canAct) simulation.startWorker(pool);
+      else this.#missing[pool.role]++;
     }
   }
 
@@ -176,9 +163,8 @@ export class FaultPlayer {
     return this.#troubles.begin(worker, factor, record);
   }
 
-  #apiServerReturns(record: FaultRecord): void {
-    this.#apiDown.delete(record);
-    if (this.#apiDown.size > 0) return;
+  #replaceMissing(): void {
+    if (!this.#planner.canAct) return;
     const { simulation } = this.#stage;
     for (const role of ["prefill", "decode"] as const) {
       for (; this.#missing[role] > 0; this.#missing[role]--) simulation.startWorker(simulation.pool(role)!);
@@ -352,30 +338,10 @@ export class FaultPlayer {
 
   /** @returns what the planner decides of what it can see; null where it is down */
   tick(planner: Planner, actual: Observation): Decision | null {
-    const { nowMs, spec } = this.#stage.simulation;
-    const seen = this.#metrics.see(actual);
-    this.#faults.forEach((fault, i) => {
-      if (seen !== actual && this.#metrics.active(nowMs).includes(fault)) this.records[i]!.ticks++;
-    });
-    if (this.#plannerDown.size > 0) {
-      for (const record of this.#plannerDown) record.ticks++;
-      return null;
-    }
-    if (this.#forgotten) this.#restarted = spec.newPlanner?.() ?? planner;
-    this.#forgotten = false;
-    const decision = (this.#restarted ?? planner).tick(seen);
-    if (this.#apiDown.size === 0 || decision.targets === null) return decision;
-    for (const record of this.#apiDown) record.ticks++;
-    return { ...decision, reasons: [...decision.reasons, NO_API_SERVER] };
+    return this.#planner.tick(planner, actual);
   }
 
   get canScale(): boolean {
-    return this.#apiDown.size === 0;
+    return this.#planner.canAct;
   }
 }
-
-const NO_API_SERVER = {
-  code: "api-server-down",
-  role: null,
-  text: "the API server did not answer: nothing was scaled",
-} as const;

@@ -1,16 +1,19 @@
 import { BackOff } from "#common";
 import { type Fault, roleOf } from "#scenarios";
-import type { FaultRecord, RoleName } from "#src/record";
-import type { Pool, SimulatedWorker } from "../pool.ts";
+import type { FaultRecord, RoleName, WorkerLife } from "#src/record";
+import type { PoolSpec } from "../types.ts";
 
 type StartFault = Extract<Fault, { kind: "failStartup" | "delayStartup" }>;
+
+/** A worker that starts, whichever way it is played. */
+type Starting = { readonly role: RoleName; readonly life: WorkerLife };
 
 /** What befalls workers as they start. */
 export class StartUps {
   readonly #active = new Map<StartFault, { record: FaultRecord; left: number }>();
   /** Workers whose start under way will fail, and how often they have failed. */
-  readonly #failing = new Map<SimulatedWorker, BackOff>();
-  readonly #willFail = new Set<SimulatedWorker>();
+  readonly #failing = new Map<Starting, BackOff>();
+  readonly #willFail = new Set<Starting>();
 
   begin(fault: StartFault, record: FaultRecord): void {
     this.#active.set(fault, { record, left: fault.kind === "failStartup" ? fault.starts : Number.POSITIVE_INFINITY });
@@ -21,7 +24,7 @@ export class StartUps {
   }
 
   /** Start-up time of a worker of the pool whose start begins now, ms. */
-  startupMs({ role, spec }: Pool): number {
+  startupMs({ role, spec }: { role: RoleName; spec: PoolSpec }): number {
     let startupMs = spec.startupMs;
     for (const [fault, { record }] of this.#active) {
       if (fault.kind !== "delayStartup" || roleOf(fault.pool) !== role) continue;
@@ -31,7 +34,7 @@ export class StartUps {
     return startupMs;
   }
 
-  began(worker: SimulatedWorker): void {
+  began(worker: Starting): void {
     const found = this.#failureOf(worker.role);
     if (found === undefined) return;
     found.record.workers++;
@@ -43,7 +46,7 @@ export class StartUps {
    * The worker's start is over.
    * @returns when it begins again where it failed, ms from now, after kubelet's back-off; null: it is ready
    */
-  failed(worker: SimulatedWorker, tookMs: number): number | null {
+  failed(worker: Starting, tookMs: number): number | null {
     if (!this.#willFail.delete(worker)) return null;
     let backOff = this.#failing.get(worker);
     if (backOff === undefined) {
