@@ -88,7 +88,7 @@ export class PlannerLoop {
     for (const problem of source.problems) this.problems.push(`tick ${this.#ticks}: ${problem}`);
     const decision = faults === null ? planner.tick(observation) : faults.planner.tick(planner, observation);
     if (decision === null) return;
-    if (faults?.planner.canAct === false) {
+    if (faults?.planner.canAct(atMs) === false) {
       this.scaler.note(decision);
       return;
     }

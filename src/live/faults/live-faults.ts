@@ -110,12 +110,10 @@ export class LiveFaults {
         change(1);
         return () => change(-1);
       }
-      case "restartPlanner":
       case "loseApiServer":
-        this.planner.begin(fault, record);
         return () => {
-          this.planner.end(fault, record);
-          if (this.planner.canAct) for (const pool of this.#missing.splice(0)) this.#replace(pool);
+          if (!this.planner.canAct(fault.atMs + fault.forMs)) return;
+          for (const pool of this.#missing.splice(0)) this.#replace(pool);
         };
       default:
         return null;
@@ -152,7 +150,7 @@ export class LiveFaults {
         }),
       );
       if (!isReplaced) continue;
-      if (this.planner.canAct) this.#replace(pool);
+      if (this.planner.canAct(record.atMs)) this.#replace(pool);
       else this.#missing.push(pool);
     }
   }

@@ -3,8 +3,6 @@ import type { Fault } from "#scenarios";
 import type { FaultRecord } from "#src/record";
 import { MetricsView } from "./metrics-view.ts";
 
-type PlannerFault = Extract<Fault, { kind: "restartPlanner" | "loseApiServer" }>;
-
 const NO_API_SERVER = {
   code: "api-server-down",
   role: null,
@@ -17,10 +15,8 @@ export class PlannerFaults {
   readonly #records: readonly FaultRecord[];
   readonly #metrics: MetricsView;
   readonly #newPlanner: (() => Planner) | undefined;
-  /** Faults that go on, by what they note. */
-  readonly #plannerDown = new Set<FaultRecord>();
-  readonly #apiDown = new Set<FaultRecord>();
-  #forgotten = false;
+  /** Restarts that the planner has yet to go through, in order of time. */
+  readonly #restartsMs: number[];
   /** The planner that took the place of the one that forgot. */
   #successor: Planner | null = null;
 
@@ -30,42 +26,44 @@ export class PlannerFaults {
     this.#records = records;
     this.#metrics = new MetricsView(faults);
     this.#newPlanner = newPlanner;
-  }
-
-  begin(fault: PlannerFault, record: FaultRecord): void {
-    if (fault.kind === "restartPlanner") this.#forgotten = true;
-    this.#ofKind(fault).add(record);
-  }
-
-  end(fault: PlannerFault, record: FaultRecord): void {
-    this.#ofKind(fault).delete(record);
+    const restarts = faults.filter(({ kind }) => kind === "restartPlanner");
+    this.#restartsMs = restarts.map(({ atMs }) => atMs).sort((a, b) => a - b);
   }
 
   /** Decisions are carried out, and what dies is replaced. */
-  get canAct(): boolean {
-    return this.#apiDown.size === 0;
+  canAct(nowMs: number): boolean {
+    return this.#under("loseApiServer", nowMs).length === 0;
   }
 
-  /** @param actual to be handed in at every tick @returns what the planner decides of what it can see; null where it is down */
+  /**
+   * @param actual to be handed in at every tick, in order of time
+   * @returns what the planner decides of what it can see; null where it is down
+   */
   tick(planner: Planner, actual: Observation): Decision | null {
+    const { nowMs } = actual;
     const seen = this.#metrics.see(actual);
-    const distorting = this.#metrics.active(actual.nowMs);
+    const distorting = this.#metrics.active(nowMs);
     this.#faults.forEach((fault, i) => {
       if (distorting.includes(fault)) this.#records[i]!.ticks++;
     });
-    if (this.#plannerDown.size > 0) {
-      for (const record of this.#plannerDown) record.ticks++;
-      return null;
-    }
-    if (this.#forgotten) this.#successor = this.#newPlanner?.() ?? null;
-    this.#forgotten = false;
+    const restarting = this.#under("restartPlanner", nowMs);
+    for (const record of restarting) record.ticks++;
+    if (restarting.length > 0) return null;
+    const forgets = this.#restartsMs.length > 0 && this.#restartsMs[0]! <= nowMs;
+    while (this.#restartsMs.length > 0 && this.#restartsMs[0]! <= nowMs) this.#restartsMs.shift();
+    if (forgets) this.#successor = this.#newPlanner?.() ?? null;
     const decision = (this.#successor ?? planner).tick(seen);
-    if (this.canAct || decision.targets === null) return decision;
-    for (const record of this.#apiDown) record.ticks++;
+    const unheard = this.#under("loseApiServer", nowMs);
+    if (unheard.length === 0 || decision.targets === null) return decision;
+    for (const record of unheard) record.ticks++;
     return { ...decision, reasons: [...decision.reasons, NO_API_SERVER] };
   }
 
-  #ofKind({ kind }: PlannerFault): Set<FaultRecord> {
-    return kind === "restartPlanner" ? this.#plannerDown : this.#apiDown;
+  /** What notes the faults of a kind that go on at a time. */
+  #under(kind: "restartPlanner" | "loseApiServer", nowMs: number): FaultRecord[] {
+    return this.#records.filter((_, i) => {
+      const fault = this.#faults[i]!;
+      return fault.kind === kind && nowMs >= fault.atMs && nowMs < fault.atMs + fault.forMs;
+    });
   }
 }

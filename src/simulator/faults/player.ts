@@ -97,15 +97,8 @@ export class FaultPlayer {
       case "delayNetwork":
         this.#network.begin(fault, record);
         return () => this.#network.end(fault);
-      case "restartPlanner":
-        this.#planner.begin(fault, record);
-        return () => this.#planner.end(fault, record);
       case "loseApiServer":
-        this.#planner.begin(fault, record);
-        return () => {
-          this.#planner.end(fault, record);
-          this.#replaceMissing();
-        };
+        return () => this.#replaceMissing();
       default:
         return null;
     }
@@ -150,7 +143,7 @@ export class FaultPlayer {
       simulation.desk.workerRemoved(worker.role, worker.id);
     }
     for (const pool of replaced) {
-      if (this.#planner.canAct) simulation.startWorker(pool);
+      if (this.#planner.canAct(simulation.nowMs)) simulation.startWorker(pool);
       else this.#missing[pool.role]++;
     }
   }
@@ -164,8 +157,8 @@ export class FaultPlayer {
   }
 
   #replaceMissing(): void {
-    if (!this.#planner.canAct) return;
     const { simulation } = this.#stage;
+    if (!this.#planner.canAct(simulation.nowMs)) return;
     for (const role of ["prefill", "decode"] as const) {
       for (; this.#missing[role] > 0; this.#missing[role]--) simulation.startWorker(simulation.pool(role)!);
     }
@@ -342,6 +335,6 @@ export class FaultPlayer {
   }
 
   get canScale(): boolean {
-    return this.#planner.canAct;
+    return this.#planner.canAct(this.#stage.simulation.nowMs);
   }
 }
