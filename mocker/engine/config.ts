@@ -3,8 +3,6 @@ import { footprintBlocks, reservesOutput } from "./no-evict.ts";
 import type { EngineConfig, EngineFamily, EngineQuirks, SglangOptions, TimingModel } from "./types.ts";
 
 export const ENGINE_FAMILIES = ["vllm", "trtllm", "sglang"] as const satisfies readonly EngineFamily[];
-/** Those that there is an engine for. */
-export const PLAYED_FAMILIES: readonly EngineFamily[] = ["vllm", "trtllm", "sglang"];
 
 /** Tokens of a KV block where nothing says it, as Dynamo's mocker has it. */
 const FAMILY_BLOCK_SIZES: Readonly<Record<EngineFamily, number>> = { vllm: 64, trtllm: 32, sglang: 1 };
@@ -78,14 +76,6 @@ export function engineConfig(
     ...overrides,
     sglang: withDefaults(ENGINE_DEFAULTS.sglang, overrides.sglang),
   };
-  if (!PLAYED_FAMILIES.includes(config.family)) {
-    throw badEngineConfig(
-      "family",
-      config.family,
-      PLAYED_FAMILIES.join(" or "),
-      "there is no engine of that family yet: leave it out for vllm's",
-    );
-  }
   const positive = [
     "numGpuBlocks",
     "blockSize",

@@ -1,6 +1,6 @@
 /**
  * Engines of several families (`EngineConfig.family`) behind one interface. `steppingEngines` and `skippingEngines` choose
- * the class by family: a new one joins there, and in `PLAYED_FAMILIES`, which is what every surface asks.
+ * the class by family.
  */
 export {
   DYNOSIM_ENGINE_QUIRKS,
@@ -12,7 +12,6 @@ export {
   engineConfig,
   NO_ENGINE_QUIRKS,
   neverFits,
-  PLAYED_FAMILIES,
 } from "./config.ts";
 export { newPassCounters } from "./counters.ts";
 export { engineStuck } from "./errors.ts";

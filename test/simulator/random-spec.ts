@@ -17,7 +17,14 @@ import { scriptedPlanner } from "./hand-made.ts";
 
 /** Plain numbers from which a small simulation is built: shrinks well, prints well. */
 export interface RandomCase {
-  family: "vllm" | "trtllm";
+  family: "vllm" | "trtllm" | "sglang";
+  sglang: {
+    lpm: boolean;
+    maxPrefillTokens: number;
+    chunkedPrefillSize: number;
+    clipMaxNewTokens: number;
+    scheduleConservativeness: number;
+  };
   requests: { isl: number; osl: number; gapMs: number; group: number }[];
   sessions: number;
   concurrency: number;
@@ -48,7 +55,14 @@ export interface RandomCase {
 }
 
 export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
-  family: fc.constantFrom("vllm", "vllm", "trtllm"),
+  family: fc.constantFrom("vllm", "vllm", "trtllm", "sglang", "sglang"),
+  sglang: fc.record({
+    lpm: fc.boolean(),
+    maxPrefillTokens: fc.constantFrom(64, 300, 16384),
+    chunkedPrefillSize: fc.constantFrom(64, 256, 8192),
+    clipMaxNewTokens: fc.constantFrom(10, 4096),
+    scheduleConservativeness: fc.constantFrom(0.2, 1, 2),
+  }),
   requests: fc.array(
     fc.record({
       isl: fc.integer({ min: 1, max: 200 }),
@@ -169,9 +183,12 @@ export function specOf(random: RandomCase): SimulationSpec {
   const timing = random.polynomial
     ? polynomialTiming({ capacityTokens: random.numGpuBlocks * random.blockSize })
     : fixedTiming({ prefillMs: 30, decodeMs: 7, perPass: quirks.fixedPrefillPerPass });
+  const { lpm, ...sizes } = random.sglang;
+  const sglang = { ...sizes, schedulePolicy: lpm ? ("lpm" as const) : ("fifo" as const) };
   const engine = (role: EngineRole): EngineConfig =>
     engineConfig({
       family: random.family,
+      sglang,
       role,
       timing,
       quirks,

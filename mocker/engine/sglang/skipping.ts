@@ -116,11 +116,15 @@ export class SkippingSglangEngine extends SglangEngine {
     const asks = running.length < config.maxNumSeqs && waiting.some((sequence) => !sequence.inTransfer);
     // Refused for another reason than the memory kept for output, it would look again at every pass, and touch what it finds.
     if (asks && this.refusal?.isForReserve !== true) return;
+    const hitsMayGo = this.#hitsMayGo(asks);
+    // The scheduled pass may itself have changed what the next one finds.
+    const hasEvicted = pages.cache.evictions > this.evictionsAtRefusal;
+    if (this.waiting.length > 0 && (this.retracted || (hasEvicted && hitsMayGo))) return;
     for (const sequence of running) if (pages.mayFillKnownPage(sequence)) return;
     this.#outlook.look();
     const most = Math.min(MAX_PLAN, mostPasses, this.#outlook.passesLeft);
     // Evictions may take what a waiting request hits, or be told at their own times.
-    const mayEvict = config.kvEvents === false && !this.#hitsMayGo(asks);
+    const mayEvict = config.kvEvents === false && !hitsMayGo;
     let room = mayEvict ? pages.cache.room : pages.cache.free;
     const evictable = pages.cache.room - room;
     let { ratio } = outputReserve;

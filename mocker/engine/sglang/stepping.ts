@@ -42,6 +42,8 @@ export class SglangEngine implements LiveEngine {
   readonly slotsAhead: number;
   /** Why the pass under way admitted nobody, if anybody asked. */
   protected refusal: Refusal | null = null;
+  /** Evictions until then. */
+  protected evictionsAtRefusal = 0;
   /** The pass under way computes a token for everybody who runs. */
   protected isDecodePass = false;
   protected readonly work: PassWork = emptyPassWork();
@@ -52,7 +54,8 @@ export class SglangEngine implements LiveEngine {
   readonly #requests: RequestSource;
   #scheduled: Item[] = [];
   #batch: PassBatch = passBatch([], [], []);
-  #retracted = false;
+  /** The pass under way began with retractions. */
+  protected retracted = false;
   #passStartMs = 0;
   #finishedPass: FinishedPass | null = null;
 
@@ -75,7 +78,7 @@ export class SglangEngine implements LiveEngine {
   }
 
   isEmpty(): boolean {
-    return this.running.length + this.waiting.length === 0 && this.handOff.isEmpty;
+    return this.#scheduled.length + this.running.length + this.waiting.length === 0 && this.handOff.isEmpty;
   }
 
   submit(request: number, nowMs: number): string | null {
@@ -107,7 +110,7 @@ export class SglangEngine implements LiveEngine {
   start(nowMs: number, _mostPasses?: number): number {
     this.nowMs = nowMs;
     this.#passStartMs = nowMs;
-    this.#retracted = false;
+    this.retracted = false;
     if (!this.#schedule()) return Number.NaN;
     this.#addUpWork();
     this.#batch = passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
@@ -154,8 +157,14 @@ export class SglangEngine implements LiveEngine {
     let kvTokens = 0;
     for (const { isl, computed } of this.waiting) queuedPrefillTokens += Math.max(0, isl - computed);
     for (const sequence of this.running) kvTokens += totalTokens(sequence);
+    // Who computes a prompt runs as well.
+    const prompts = this.isDecodePass ? [] : this.#scheduled;
+    for (const { sequence } of prompts) {
+      kvTokens += totalTokens(sequence);
+      queuedPrefillTokens += Math.max(0, sequence.isl - sequence.computed);
+    }
     return {
-      running: this.running.length,
+      running: this.running.length + prompts.length,
       waiting: this.waiting.length + this.handOff.reservations.length,
       queuedPrefillTokens,
       kvTokens,
@@ -241,6 +250,7 @@ export class SglangEngine implements LiveEngine {
       },
       force,
     );
+    this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 
   /** Slots for a token of everybody who runs, after retractions if need be. False where nobody is left. */
@@ -277,7 +287,7 @@ export class SglangEngine implements LiveEngine {
       waiting.push(sequence);
       if (this.#missingPages() <= pages.cache.room) break;
     }
-    this.#retracted = true;
+    this.retracted = true;
     if (running.length > 0) this.outputReserve.estimate(running);
   }
 
@@ -359,7 +369,7 @@ export class SglangEngine implements LiveEngine {
       sequence.computed++;
       this.#emit(sequence);
     }
-    if (!this.#retracted && this.running.length === scheduled.length) this.counters.steadyPasses++;
+    if (!this.retracted && this.running.length === scheduled.length) this.counters.steadyPasses++;
   }
 
   #endPrefill(scheduled: readonly Item[]): void {

@@ -1,4 +1,3 @@
-import { PLAYED_FAMILIES } from "#mocker/engine";
 import type { DynosimCase, WorkerArguments } from "./case.ts";
 import { whyNotPlanner } from "./planner.ts";
 
@@ -27,7 +26,6 @@ export function whyNotYet(run: DynosimCase): string | null {
 }
 
 function whyNotEngine({ engine }: WorkerArguments): string | null {
-  if (!PLAYED_FAMILIES.includes(engine.backend)) return `not yet: the ${engine.backend} engine`;
   if (engine.aic_nextn !== null) return "not yet: speculative decoding";
   const timing = engine.timing_model;
   if (timing.type === "other") return `not yet: the timing model ${timing.name}`;

@@ -274,7 +274,10 @@ export function withMockerFlags(command: Command): Command {
     new Option("--trust-request-start", "arrival is X-Request-Start, where clients share this clock"),
     new Option("--register-dir <dir>", "folder of leases, where frontends find the workers"),
     new Option("--endpoint <dyn://…>", "namespace.component.endpoint of Dynamo's metric labels"),
-    new Option("--metric-names <engine>", "whose names the metrics have (default: vllm)").choices(["vllm", "sglang"]),
+    new Option(
+      "--metric-names <engine>",
+      "whose names the metrics have (default: the scheduler's, vllm for trtllm)",
+    ).choices(["vllm", "sglang"]),
     new Option("--drain-timeout <seconds>", "for what is under way at SIGTERM (default: 30)").argParser(
       seconds("--drain-timeout"),
     ),

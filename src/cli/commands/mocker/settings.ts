@@ -80,7 +80,7 @@ export async function mockerSettings(given: MockerFlags): Promise<MockerSettings
         maxWaiting: flags.maxWaiting ?? null,
         ...(flags.defaultOutputTokens === undefined ? {} : { defaultOutputTokens: flags.defaultOutputTokens }),
         reasoning: reasoningOf(flags.reasoning),
-        metricNames: flags.metricNames ?? "vllm",
+        metricNames: flags.metricNames ?? (engine.family === "sglang" ? "sglang" : "vllm"),
         dynamoPlace: { namespace, component, endpoint },
         seed: flags.seed ?? 0,
         logLevel: flags.logLevel ?? "warn",

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { defaultBlockSize, ENGINE_FAMILIES, type EngineFamily, PLAYED_FAMILIES } from "#mocker/engine";
+import { ENGINE_FAMILIES } from "#mocker/engine";
 import { type FlagRule, type FlagTable, flags, flagValue, type GivenFlag, readFlags, translated } from "../flags.ts";
 import { readEngineArgs } from "./engine-args.ts";
 import { containerPath, mountedProfile } from "./paths.ts";
@@ -109,14 +109,7 @@ function withoutRivals(given: readonly GivenFlag[], note: (text: string) => void
 
 /** A flag whose value means something else here. */
 function ownFlag(flag: GivenFlag, all: readonly GivenFlag[], source: Source): GivenFlag[] {
-  const { scope } = source;
   const { name, value } = flag;
-  if (name === "engine-type" && !(PLAYED_FAMILIES as readonly string[]).includes(value!)) {
-    scope.note(`--engine-type ${value} left aside: there is no such scheduler here`);
-    const size = defaultBlockSize(value as EngineFamily);
-    const isSized = all.some((other) => other.name === "block-size");
-    return isSized ? [] : [{ name: "block-size", value: String(size) }];
-  }
   if (name === "planner-profile-data") return [{ name, value: mountedProfile(value!, `--${name}`, source) }];
   if (name === "extra-engine-args") return [{ name, value: containerPath(value!, source) }];
   if (name === "model-path") {

@@ -8,7 +8,7 @@ import { settle } from "./manual-time.ts";
 
 const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 300);
 
-/** Open traffic whose passes take time; what the worker leaves to others (sessions, scaling) is left out. */
+/** Open traffic whose passes take time; what the worker leaves to others (sessions, scaling, the KV router) is left out. */
 const liveCase = randomCase
   .filter(({ speedupRatio }) => speedupRatio > 0)
   .map((random) => ({
@@ -17,6 +17,7 @@ const liveCase = randomCase
     concurrency: 0,
     endMs: null,
     scaling: [],
+    kvRouter: null,
     quirks: random.quirks.filter((quirk) => quirk !== "passesBeforeArrivals" && quirk !== "abortOnStuck"),
   }));
 
