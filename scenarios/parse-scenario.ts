@@ -27,6 +27,8 @@ export interface Scenario<Planner = unknown> {
   seed: number;
   deployment: Deployment;
   sla: { ttftMs: number; itlMs: number };
+  /** Of tenants with an SLA of their own, by name. */
+  tenantSlas?: Record<string, { ttftMs: number; itlMs: number }>;
   /** What the planner's schema made of `planner:`; null where there is none and the workers stay. */
   planner: Planner | null;
   traffic: TrafficEntry[];
@@ -70,6 +72,9 @@ export function parseScenario<Planner = unknown>(
     seed: written.seed,
     deployment: resolveDeployment(written.deployment, file),
     sla: { ttftMs: written.sla.ttft, itlMs: written.sla.itl },
+    tenantSlas: Object.fromEntries(
+      Object.entries(written.tenants).map(([name, { sla }]) => [name, { ttftMs: sla.ttft, itlMs: sla.itl }]),
+    ),
     planner: (written.planner as Planner | undefined) ?? null,
     traffic: written.traffic.map((entry) => resolveTraffic(entry, file)),
     clients: written.clients ?? null,

@@ -36,6 +36,20 @@ export function scenarioSchema(plannerSchema: z.ZodType<unknown>) {
         itl: positiveDuration("Inter-token latency, mean of a request"),
       })
       .meta({ description: "What a good request keeps" }),
+    tenants: z
+      .record(
+        z.string().min(1).max(100),
+        z.strictObject({
+          sla: z.strictObject({
+            ttft: positiveDuration("Time to first token"),
+            itl: positiveDuration("Inter-token latency, mean of a request"),
+          }),
+        }),
+      )
+      .default({})
+      .meta({
+        description: "Tenants that are promised something else than all: their part of the report is judged by it",
+      }),
     planner: plannerSchema.optional().meta({ description: "Who scales the workers; without it they stay as they are" }),
     traffic: z
       .array(trafficEntrySchema)

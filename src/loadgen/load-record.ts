@@ -47,6 +47,14 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
     engine: { ...counters, prefixHitTokens, extrapolations: 0 },
     ...given,
     requests,
+    ...(result.workload.tenants === undefined
+      ? {}
+      : {
+          tenants: {
+            names: result.workload.tenants.names,
+            of: Int32Array.from(rows, (row) => result.workload.tenants!.of[row]!),
+          },
+        }),
     gaps: result.gaps,
     durationMs,
     feasible:

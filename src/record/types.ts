@@ -181,6 +181,10 @@ export interface RunRecord {
   engine: EngineCounters;
   /** Per request: true where the SLA could be met at all (DESIGN §9.1). */
   feasible: Uint8Array;
+  /** Whose requests they are, by row: places in `names`, −1 for nobody's. */
+  tenants?: { names: string[]; of: Int32Array };
+  /** Of tenants with an SLA of their own. */
+  tenantSlas?: Record<string, { ttftMs: number; itlMs: number }>;
   /** Of runs with a KV-aware router. */
   routing?: RoutingRecord;
   seed?: number;

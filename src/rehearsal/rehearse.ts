@@ -80,6 +80,7 @@ export function prepareRehearsal(
   const labelled = (record: RunRecord): RunRecord => ({
     ...record,
     seed: scenario.seed,
+    ...(record.tenants === undefined ? {} : { tenantSlas: scenario.tenantSlas ?? {} }),
     ...(scenario.shows === null ? {} : { shows: scenario.shows }),
     ...(profile === null ? {} : { profile: profile.name }),
   });

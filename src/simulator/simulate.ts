@@ -1,4 +1,5 @@
 import { engineFactory, newPassCounters } from "#mocker/engine";
+import type { Tenants } from "#scenarios";
 import { type EngineCounters, type RequestTable, type RoutingRecord, requestTable } from "#src/record";
 import { Checker } from "./check/checker.ts";
 import { Simulation } from "./simulation.ts";
@@ -67,6 +68,7 @@ function resultOf(simulation: Simulation): SimulationResult {
     requests: sent.table,
     feasible: sent.feasible,
     ...(sent.routing === null ? {} : { routing: sent.routing }),
+    ...(spec.workload.tenants === undefined ? {} : { tenants: tenantsOf(spec.workload.tenants, sent.rows) }),
     gaps: simulation.gaps.statistics(),
     perUserThroughput,
     durationMs: lastTokenOf(sent.table),
@@ -110,7 +112,7 @@ function engineCounters(simulation: Simulation): EngineCounters {
 function sentRequests(table: RequestTable, feasible: Uint8Array, routing: RoutingRecord | null) {
   const sent: number[] = [];
   for (let i = 0; i < table.count; i++) if (!Number.isNaN(table.arrivalMs[i]!)) sent.push(i);
-  if (sent.length === table.count) return { table, feasible, routing };
+  if (sent.length === table.count) return { table, feasible, routing, rows: sent };
   const kept = requestTable(sent.length);
   for (const key of Object.keys(kept) as (keyof RequestTable)[]) {
     if (key === "count") continue;
@@ -121,6 +123,7 @@ function sentRequests(table: RequestTable, feasible: Uint8Array, routing: Routin
     });
   }
   return {
+    rows: sent,
     table: kept,
     feasible: Uint8Array.from(sent, (row) => feasible[row]!),
     routing: routing && {
@@ -130,4 +133,8 @@ function sentRequests(table: RequestTable, feasible: Uint8Array, routing: Routin
       waitMs: Float64Array.from(sent, (row) => routing.waitMs[row]!),
     },
   };
+}
+
+function tenantsOf({ names, of }: Tenants, rows: readonly number[]): Tenants {
+  return { names, of: Int32Array.from(rows, (row) => of[row] ?? -1) };
 }

@@ -139,6 +139,23 @@ export const reportSchema = z.strictObject({
     })
     .nullable()
     .describe("of runs with a KV-aware router"),
+  tenants: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        sla: z.strictObject({ ttftMs: z.number(), itlMs: z.number() }).describe("its own, or the run's"),
+        requests: count,
+        completed: count,
+        judged: count,
+        good: count.describe("kept its SLA"),
+        share: measure.describe("good ÷ judged, 0..1"),
+        ttftP50Ms: measure,
+        ttftP99Ms: measure,
+        itlP50Ms: measure,
+        itlP99Ms: measure,
+      }),
+    )
+    .describe("of traffic with tenants, in its order"),
   expectations: z.array(expectation),
   bestStatic: z
     .strictObject({

@@ -10,6 +10,7 @@ export function numbersSection(record: RunRecord, summary: RunSummary): string {
   return `<section id="numbers" aria-labelledby="numbers-title">
 <h2 id="numbers-title">All numbers</h2>
 ${metricsTable(summary)}
+${tenantsTable(summary)}
 <div class="halves">${rolesTable(record, summary)}${engineTable(summary)}</div>
 </section>`;
 }
@@ -63,6 +64,22 @@ function routerRows(routing: RunSummary["routing"]): [string, string][] {
     ["prompt tokens cached on another worker alone", formatShare(routing.regretRate, 1)],
     ["requests that waited in the router", formatCount(routing.waited)],
   ];
+}
+
+function tenantsTable({ tenants }: RunSummary): string {
+  if (tenants.length === 0) return "";
+  const headings = ["Requests", "TTFT limit", "ITL limit", "Attainment", "TTFT p50", "TTFT p99", "ITL p50", "ITL p99"];
+  const columns = [{ heading: "Tenant" }, ...headings.map((heading) => ({ heading, numeric: true }))];
+  const rows = tenants.map(({ name, requests, sla, share, ttftP50Ms, ttftP99Ms, itlP50Ms, itlP99Ms }) => [
+    escapeHtml(name),
+    formatCount(requests),
+    ...[sla.ttftMs, sla.itlMs].map((limit) => formatFixed(limit, 0)),
+    formatShare(share),
+    ...[ttftP50Ms, ttftP99Ms, itlP50Ms, itlP99Ms].map((value) =>
+      Number.isFinite(value) ? formatFixed(value, 1) : "–",
+    ),
+  ]);
+  return table("Tenants, each against its own SLA; times in ms", columns, rows);
 }
 
 function engineTable({ engine, routing }: RunSummary): string {

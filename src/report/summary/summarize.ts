@@ -5,6 +5,7 @@ import type { Distribution, PercentileRule } from "./distribution.ts";
 import { type RequestMetrics, requestMetrics, type Throughput } from "./metrics.ts";
 import { type FaultSummary, faultSummaries } from "./recovery.ts";
 import { type RoutingSummary, routingSummary } from "./routing.ts";
+import { type TenantSummary, tenantSummaries } from "./tenants.ts";
 
 /** Good requests (both SLAs kept) per second of the benchmark's duration, and per allocated GPU-second. */
 export interface Goodput {
@@ -41,6 +42,7 @@ export interface RunSummary {
   engine: EngineCounters;
   /** null where no router knew of caches. */
   routing: RoutingSummary | null;
+  tenants: TenantSummary[];
   faults: FaultSummary[];
   expectations: ExpectationResult[];
   bestStatic: BestStatic | null;
@@ -79,6 +81,7 @@ export function summarize(record: RunRecord, options: SummaryOptions = {}): RunS
     gapsMs: gapSummary(record),
     engine: record.engine,
     routing: routingSummary(record),
+    tenants: tenantSummaries(record),
     faults: faultSummaries(record),
     expectations: record.expectations ?? [],
     bestStatic: record.bestStatic ?? null,

@@ -5,6 +5,7 @@ import { faultLines } from "./faults.ts";
 import type { TerminalOptions } from "./ink.ts";
 import { metricsTable } from "./metrics-table.ts";
 import { bestStaticLines, expectationLines, outcomeLines } from "./outcome.ts";
+import { tenantLines } from "./tenants.ts";
 
 /** What `understudy run` prints: planner timeline, table, outcome, faults, comparison, expectations; blocks apart, newline at the end. */
 export function formatRun(
@@ -17,6 +18,7 @@ export function formatRun(
     decisionLines(record, options, decisions),
     metricsTable(summary, options),
     outcomeLines(summary, options),
+    tenantLines(summary, options),
     faultLines(summary, options),
     bestStaticLines(summary, options),
     expectationLines(summary, options),
