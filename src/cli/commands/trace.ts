@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { generateCommand } from "./trace/generate.ts";
 import { fitCommand } from "./trace/fit.ts";
+import { generateCommand } from "./trace/generate.ts";
 import { statsCommand } from "./trace/stats.ts";
 
 /** `understudy trace`: makes traces, looks into them and fits scenarios to them. */
