@@ -75,11 +75,16 @@ function measured({ what, maxGpus }: JudgeTask, rehearsal: Rehearsal, own: Plann
 function played(planner: PlannerChoice, rehearsal: Rehearsal, own: PlannerConfig | null, maxGpus: number): Measures {
   const { simulation, scenario } = rehearsal;
   const mode = simulation.prefill === null ? "agg" : "disagg";
-  if (planner.kind === "own") return judgedMeasures(rehearsal.play(own === null ? null : rehearsal.newPlanner(own)));
+  // A planner that the scenario restarts comes back in its first state.
+  const play = (config: PlannerConfig) => {
+    const newPlanner = () => rehearsal.newPlanner(config)!;
+    return judgedMeasures(rehearsal.play(newPlanner(), { newPlanner }));
+  };
+  if (planner.kind === "own") return own === null ? judgedMeasures(rehearsal.play(null)) : play(own);
   if (planner.kind === "baseline") {
     const setting = BASELINES.find(({ name }) => name === planner.name)!.settings[planner.setting]!;
     const config = setting.config({ mode, maxGpus, capacity: workerCapacity(simulation) });
-    return judgedMeasures(rehearsal.play(rehearsal.newPlanner(plannerConfigSchema.parse(config))));
+    return play(plannerConfigSchema.parse(config));
   }
   const external = externalPlanner(planner, {
     mode,
