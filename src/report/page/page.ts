@@ -35,7 +35,7 @@ ${header(summary)}
 ${answerSection(summary)}
 <section id="timeline" aria-labelledby="timeline-title">
 <h2 id="timeline-title">What happened</h2>
-<p class="note">All charts share one time axis and one cursor: move over them, or focus this block and use the arrow keys (Home, End, Enter opens the last decision).</p>
+<p class="note">All charts share one time axis and one cursor: move over them, or focus this block and use the arrow keys (Home, End, Enter opens the last decision).${summary.faults.length > 0 ? " Numbers in red mark what went wrong; the table below the charts has them." : ""}</p>
 <div class="timeline" tabindex="0" role="group" aria-label="Charts over time">
 ${figures.map(timeFigureHtml).join("\n")}
 </div>
