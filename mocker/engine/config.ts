@@ -1,6 +1,14 @@
 import { badEngineConfig } from "./errors.ts";
 import { footprintBlocks, reservesOutput } from "./no-evict.ts";
-import type { EngineConfig, EngineFamily, EngineQuirks, SglangOptions, TimingModel } from "./types.ts";
+import { MOST_DRAFT_TOKENS } from "./speculation.ts";
+import type {
+  EngineConfig,
+  EngineFamily,
+  EngineQuirks,
+  SglangOptions,
+  SpeculativeDecoding,
+  TimingModel,
+} from "./types.ts";
 
 export const ENGINE_FAMILIES = ["vllm", "trtllm", "sglang"] as const satisfies readonly EngineFamily[];
 
@@ -62,6 +70,7 @@ export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
   prefillScheduleInterval: 1,
   speedupRatio: 1,
   decodeSpeedupRatio: 1,
+  speculative: null,
   quirks: NO_ENGINE_QUIRKS,
   kvEvents: false,
 };
@@ -107,6 +116,7 @@ export function engineConfig(
       "it is vLLM's",
     );
   }
+  if (config.speculative !== null) requireSpeculative(config, config.speculative);
   if (config.family === "sglang") requireSglang(config);
   return config;
 }
@@ -115,6 +125,40 @@ type SomeOf<T> = { [K in keyof T]?: T[K] | undefined };
 
 function withDefaults<T extends object>(defaults: T, given: SomeOf<T> = {}): T {
   return { ...defaults, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+}
+
+function requireSpeculative(
+  { family, decodeSpeedupRatio }: EngineConfig,
+  { acceptRates, seed }: SpeculativeDecoding,
+): void {
+  const { length } = acceptRates;
+  if (length < 1 || length > MOST_DRAFT_TOKENS || acceptRates.some((rate) => !(rate >= 0 && rate <= 1))) {
+    throw badEngineConfig(
+      "speculative.acceptRates",
+      acceptRates.join(", "),
+      `1 to ${MOST_DRAFT_TOKENS} chances of 0..1`,
+      "one for each draft token, given that those before it were accepted",
+    );
+  }
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw badEngineConfig("speculative.seed", seed, "a whole number of 0 or more", "42 is the default");
+  }
+  if (decodeSpeedupRatio !== 1) {
+    throw badEngineConfig(
+      "decodeSpeedupRatio",
+      decodeSpeedupRatio,
+      "1 with speculative decoding",
+      "accepted draft tokens are the speed-up",
+    );
+  }
+  if (family === "sglang") {
+    throw badEngineConfig(
+      "speculative",
+      acceptRates.join(", "),
+      "none for an engine of the family sglang",
+      "vllm and trtllm play it",
+    );
+  }
 }
 
 function requireSglang({ sglang, blockSize }: EngineConfig): void {

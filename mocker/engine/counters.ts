@@ -10,6 +10,9 @@ export function newPassCounters(): PassCounters {
     preemptions: 0,
     prefixHitTokens: 0,
     evictedBlocks: 0,
+    drafts: 0,
+    draftTokens: 0,
+    acceptedDraftTokens: 0,
     prefillMs: 0,
   };
 }

@@ -20,6 +20,7 @@ export { IdlePrefill } from "./idle-prefill.ts";
 export { LockStep } from "./lock-step.ts";
 export { nanoseconds, nanosecondsToMs, passNanoseconds } from "./nanoseconds.ts";
 export { clearPassWork, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
+export { acceptRates, MOST_DRAFT_TOKENS, seededEngine } from "./speculation.ts";
 export { type FixedTiming, fixedTiming } from "./timing/fixed.ts";
 export { polynomialTiming } from "./timing/polynomial.ts";
 export { type ProfileTimingOptions, profileTiming } from "./timing/profile.ts";

@@ -1,5 +1,5 @@
 import { type Block, KvCache } from "./kv-cache.ts";
-import { footprintBlocks } from "./no-evict.ts";
+import { footprintBlocks, reservesOutput } from "./no-evict.ts";
 import type { Sequence } from "./sequence.ts";
 import type { EngineConfig, KvEvent, RequestSource } from "./types.ts";
 
@@ -62,6 +62,20 @@ export class OwnedBlocks {
   /** Blocks that a sequence needs by its end, beyond what it owns. */
   stillToCome({ isl, osl, blocks }: Sequence): number {
     return footprintBlocks(this.#config, isl, osl) - blocks.length;
+  }
+
+  /**
+   * Blocks for which there must be room before a sequence that wants `wanted` comes in: where the family never preempts, all that
+   * it and everybody who has been admitted, or has blocks for its transfer, will need beyond what they own.
+   */
+  needed(sequence: Sequence, wanted: number, running: readonly Sequence[], waiting: readonly Sequence[]): number {
+    if (!reservesOutput(this.#config)) return wanted;
+    let blocks = this.stillToCome(sequence);
+    for (const other of running) blocks += this.stillToCome(other);
+    for (const other of waiting) {
+      if (other.inTransfer || other.transferred) blocks += this.stillToCome(other);
+    }
+    return blocks;
   }
 
   /** Blocks that these tokens fill become findable. */

@@ -1,5 +1,6 @@
 import { passNanoseconds } from "./nanoseconds.ts";
 import type { ScheduledItem } from "./sequence.ts";
+import { speculates } from "./speculation.ts";
 import type { EngineConfig } from "./types.ts";
 
 /** What a pass has to compute; the sums are over its scheduled items. */
@@ -30,7 +31,8 @@ export function clearPassWork(work: PassWork): void {
 }
 
 /** Adds up what is scheduled. */
-export function passWorkOf({ quirks, role, timing }: EngineConfig, scheduled: readonly ScheduledItem[]): PassWork {
+export function passWorkOf(config: EngineConfig, scheduled: readonly ScheduledItem[]): PassWork {
+  const { quirks, role, timing } = config;
   const work = emptyPassWork();
   for (const { sequence, tokens, computedBefore } of scheduled) {
     const end = computedBefore + tokens;
@@ -47,7 +49,8 @@ export function passWorkOf({ quirks, role, timing }: EngineConfig, scheduled: re
       work.prefillStartSum += computedBefore;
       work.chunkWorkMs += timing.chunkWorkMs(computedBefore, Math.min(end, promptEnd));
     }
-    if (end === total && end > promptEnd) {
+    // A prompt that is complete is drafted for at once, as DynoSim has it.
+    if (end === total && (end > promptEnd || speculates(config))) {
       work.decodeCount++;
       work.decodeContextSum += end;
     }

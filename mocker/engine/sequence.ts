@@ -51,6 +51,11 @@ export interface ScheduledItem {
   computedBefore: number;
 }
 
+/** With what it takes of the pass's token budget. */
+export interface PricedItem extends ScheduledItem {
+  cost: number;
+}
+
 /** It adds a token to what it has, and computes nothing else. */
 export function decodes({ generated, recomputing }: Sequence): boolean {
   return generated > 0 && !recomputing;

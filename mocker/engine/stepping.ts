@@ -5,7 +5,8 @@ import { mostHitBlocks, reservesOutput } from "./no-evict.ts";
 import { OwnedBlocks } from "./owned-blocks.ts";
 import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
-import { decodes, newSequence, placeOfPreempted, type ScheduledItem, type Sequence } from "./sequence.ts";
+import { decodes, newSequence, type PricedItem, placeOfPreempted, type Sequence } from "./sequence.ts";
+import { countDraft, SpeculativeDraws } from "./speculation.ts";
 import type {
   EngineConfig,
   EngineListener,
@@ -29,6 +30,7 @@ export class SteppingEngine implements LiveEngine {
   readonly #requests: RequestSource;
   readonly #listener: EngineListener;
   readonly #blocks: OwnedBlocks;
+  readonly #draws: SpeculativeDraws;
   readonly #waiting: Sequence[] = [];
   /** How often blocks had been released when a reservation last found no room; −1: it has not. */
   #refusedAfter = -1;
@@ -39,7 +41,7 @@ export class SteppingEngine implements LiveEngine {
   /** Decode worker: requests that want blocks here, first in, first out. */
   #reservations: Sequence[] = [];
   #commands: Command[] = [];
-  #scheduled: ScheduledItem[] = [];
+  #scheduled: PricedItem[] = [];
   #work: PassWork = emptyPassWork();
   #batch: PassBatch = passBatch([], [], []);
   /** The pass admitted or preempted somebody. */
@@ -56,6 +58,7 @@ export class SteppingEngine implements LiveEngine {
     this.config = config;
     this.#requests = requests;
     this.#listener = listener;
+    this.#draws = new SpeculativeDraws(config);
     this.#blocks = new OwnedBlocks(config, requests, (event) => listener.kvEvent(event, this.#nowMs));
   }
 
@@ -249,7 +252,10 @@ export class SteppingEngine implements LiveEngine {
         index++;
         continue;
       }
-      const tokens = Math.min(sequence.isl + sequence.generated - sequence.computed, budget.left);
+      // What was accepted in the step before comes along for the price of one token.
+      const missing = sequence.isl + sequence.generated - sequence.computed;
+      const cost = decodes(sequence) ? 1 : Math.min(missing, budget.left);
+      const tokens = decodes(sequence) ? missing : cost;
       let preemptedItself = false;
       while (!this.#blocks.grow(sequence, sequence.computed + tokens)) {
         preempted = true;
@@ -263,7 +269,7 @@ export class SteppingEngine implements LiveEngine {
         if (victimIndex < index && !this.config.quirks.fifoSkipsNext) index--;
       }
       if (preemptedItself) continue;
-      this.#schedule(sequence, tokens, budget);
+      this.#schedule(sequence, tokens, budget, cost);
       index++;
     }
     return preempted;
@@ -308,9 +314,7 @@ export class SteppingEngine implements LiveEngine {
     const missing = total - hits.length * blockSize;
     if (missing > budget.left && (budget.left === 0 || !chunkedPrefill)) return false;
     if (held && missing > 1) return false;
-    const blocks = reservesOutput(this.config)
-      ? this.#blocks.stillToCome(sequence) + this.#promisedBlocks()
-      : Math.ceil(total / blockSize);
+    const blocks = this.#blocks.needed(sequence, Math.ceil(total / blockSize), this.#running, this.#waiting);
     if (blocks - hits.length + this.#blocks.unowned(hits) > this.#blocks.room - this.#keptFree()) return false;
     this.#blocks.share(sequence, hits);
     sequence.computed = hits.length * blockSize;
@@ -332,24 +336,14 @@ export class SteppingEngine implements LiveEngine {
     return true;
   }
 
-  /** What everybody who has been admitted, or has blocks for its transfer, will need beyond what it owns. */
-  #promisedBlocks(): number {
-    let blocks = 0;
-    for (const sequence of this.#running) blocks += this.#blocks.stillToCome(sequence);
-    for (const sequence of this.#waiting) {
-      if (sequence.inTransfer || sequence.transferred) blocks += this.#blocks.stillToCome(sequence);
-    }
-    return blocks;
-  }
-
   /** Blocks that admissions leave alone. */
   #keptFree(): number {
     return this.#running.length === 0 ? 0 : Math.floor(this.config.watermark * this.config.numGpuBlocks);
   }
 
-  #schedule(sequence: Sequence, tokens: number, budget: { left: number }): void {
-    this.#scheduled.push({ sequence, tokens, computedBefore: sequence.computed });
-    budget.left -= tokens;
+  #schedule(sequence: Sequence, tokens: number, budget: { left: number }, cost = tokens): void {
+    this.#scheduled.push({ sequence, tokens, cost, computedBefore: sequence.computed });
+    budget.left -= cost;
     if (sequence.computed < sequence.isl && !sequence.transferred) this.counters.scheduledPrefillTokens += tokens;
     // Blocks become findable when the pass that fills them is scheduled: later requests of the same pass may hit them.
     this.#blocks.register(sequence, sequence.computed, sequence.computed + tokens);
@@ -360,7 +354,7 @@ export class SteppingEngine implements LiveEngine {
     const scheduledIndex = this.#scheduled.findIndex((item) => item.sequence === victim);
     if (scheduledIndex >= 0) {
       const item = this.#scheduled[scheduledIndex]!;
-      budget.left += item.tokens;
+      budget.left += item.cost;
       if (item.computedBefore < victim.isl && !victim.transferred) this.counters.scheduledPrefillTokens -= item.tokens;
       this.#scheduled.splice(scheduledIndex, 1);
     }
@@ -382,15 +376,19 @@ export class SteppingEngine implements LiveEngine {
       this.#listener.held(sequence.id, endMs);
       return;
     }
-    sequence.generated++;
-    if (sequence.generated === 1) {
-      this.#listener.firstToken(sequence.id, endMs);
-    } else {
-      if (sequence.generated === 2) this.#listener.secondToken(sequence.id, endMs);
-      this.#listener.gap(endMs - sequence.lastTokenMs, 1);
+    const tokens = this.#draws.tokens(sequence.osl - sequence.generated);
+    if (this.#draws.drafted > 0) countDraft(this.counters, this.#draws.drafted, tokens);
+    for (let i = 0; i < tokens; i++) {
+      sequence.generated++;
+      if (sequence.generated === 1) {
+        this.#listener.firstToken(sequence.id, endMs);
+      } else {
+        if (sequence.generated === 2) this.#listener.secondToken(sequence.id, endMs);
+        this.#listener.gap(endMs - sequence.lastTokenMs, 1);
+      }
+      sequence.lastTokenMs = endMs;
+      this.#listener.token?.(sequence.id, endMs, sequence.generated - 1);
     }
-    sequence.lastTokenMs = endMs;
-    this.#listener.token?.(sequence.id, endMs, sequence.generated - 1);
     if (sequence.generated === sequence.osl) {
       this.#running.splice(this.#running.indexOf(sequence), 1);
       this.#blocks.release(sequence);
@@ -450,7 +448,7 @@ export class SteppingEngine implements LiveEngine {
     const { blockSize } = this.config;
     const hits = this.#blocks.lookup(sequence, Math.floor(sequence.isl / blockSize));
     const blocks = Math.ceil(sequence.isl / blockSize);
-    const needed = reservesOutput(this.config) ? this.#blocks.stillToCome(sequence) + this.#promisedBlocks() : blocks;
+    const needed = this.#blocks.needed(sequence, blocks, this.#running, this.#waiting);
     if (needed - hits.length + this.#blocks.unowned(hits) > this.#blocks.room) {
       this.#refusedAfter = this.#blocks.releases;
       return false;

@@ -77,6 +77,14 @@ export interface SglangOptions {
   scheduleConservativeness: number;
 }
 
+/** Tokens that are drafted ahead of a decode step, which accepts a run of them. */
+export interface SpeculativeDecoding {
+  /** Chance of each draft token to be accepted if those before it were, 0..1; 1 to 5 of them. */
+  acceptRates: readonly number[];
+  /** Of the draws, a whole number; each engine of a pool adds its place. */
+  seed: number;
+}
+
 export interface EngineConfig {
   family: EngineFamily;
   sglang: SglangOptions;
@@ -100,6 +108,8 @@ export interface EngineConfig {
   /** Divides all durations; decode is divided by both. 0: everything takes no time. */
   speedupRatio: number;
   decodeSpeedupRatio: number;
+  /** null: one token a step. */
+  speculative: SpeculativeDecoding | null;
   timing: TimingModel;
   quirks: EngineQuirks;
   /** Report KV events to the listener: of all blocks, or of those alone whose content other requests may share. */
@@ -219,6 +229,10 @@ export interface PassCounters {
   preemptions: number;
   prefixHitTokens: number;
   evictedBlocks: number;
+  /** With speculative decoding: decode steps of sequences, what was drafted for them, and what of it was accepted. */
+  drafts: number;
+  draftTokens: number;
+  acceptedDraftTokens: number;
   /** Σ of the prefill shares of all passes, ms. */
   prefillMs: number;
 }

@@ -99,6 +99,8 @@ export interface Worker {
   readonly handoff: HandoffSource | null;
   /** Sums of the engines' counters over the ranks. */
   counters(): PassCounters;
+  /** The same by data-parallel rank; they go on counting. */
+  rankCounters(): readonly PassCounters[];
   /** How late the worker woke up for the ends of passes so far, real ms. */
   lag(): Lateness;
   observe(observer: WorkerObserver): void;

@@ -52,6 +52,8 @@ export interface EngineOverrides {
   /** Share of the blocks kept free at admission, 0..1. */
   watermark?: number | undefined;
   prefillScheduleInterval?: number | undefined;
+  /** Chances of the draft tokens of a step to be accepted, each if those before it were. */
+  speculative?: { acceptRates: number[]; seed: number } | undefined;
   speedupRatio?: number | undefined;
   decodeSpeedupRatio?: number | undefined;
   timing?: TimingChoice | undefined;
@@ -132,6 +134,17 @@ export const engineSchema = z.strictObject({
   chunkedPrefill: z.boolean().optional(),
   preemption: z.enum(["lifo", "fifo"]).optional().meta({ description: "Who yields when the KV cache is full" }),
   prefillScheduleInterval: whole(1, 1000, "Data-parallel ranks that decode compute prompts every nth step (vllm)"),
+  speculative: z
+    .strictObject({
+      acceptRates: z
+        .array(share.refine((rate) => rate <= 1))
+        .min(1)
+        .max(5)
+        .meta({ description: "Chance of each draft token to be accepted if those before it were" }),
+      seed: z.int().min(0).default(42).meta({ description: "Of the draws" }),
+    })
+    .optional()
+    .meta({ description: "Speculative decoding: several tokens a step (vllm, trtllm)" }),
   watermark: share.optional().meta({ description: "Share of the blocks kept free at admission" }),
   speedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides all engine times; 0: no waiting" }),
   decodeSpeedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides decode times once more" }),

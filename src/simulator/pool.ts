@@ -1,4 +1,4 @@
-import type { EngineFactory } from "#mocker/engine";
+import { type EngineFactory, seededEngine } from "#mocker/engine";
 import type { RoleName, WorkerLife } from "#src/record";
 import { LeastTree } from "./least-tree.ts";
 import type { PoolSpec } from "./types.ts";
@@ -45,7 +45,8 @@ export class Pool {
   constructor(role: RoleName, spec: PoolSpec, newEngine: EngineFactory) {
     this.role = role;
     this.spec = spec;
-    this.newEngine = newEngine;
+    let made = 0;
+    this.newEngine = (config, listener) => newEngine(seededEngine(config, made++), listener);
   }
 
   add(nowMs: number, readyMs: number): SimulatedWorker {

@@ -14,6 +14,7 @@ export class Scaler {
   readonly #simulation: Simulation;
   #lastTickMs = 0;
   #lastPrefillMs = 0;
+  #lastDrafts = { drafts: 0, accepted: 0 };
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
@@ -75,7 +76,15 @@ export class Scaler {
     const { nowMs, engines, prefillPool, decodePool, observer, spec } = this.#simulation;
     const window = observer.take();
     let prefillMs = 0;
-    for (const engine of engines) prefillMs += engine.counters.prefillMs;
+    let drafts = 0;
+    let accepted = 0;
+    for (const { counters } of engines) {
+      prefillMs += counters.prefillMs;
+      drafts += counters.drafts;
+      accepted += counters.acceptedDraftTokens;
+    }
+    const before = this.#lastDrafts;
+    this.#lastDrafts = { drafts, accepted };
     const observation: Observation = {
       ...window,
       nowMs,
@@ -101,6 +110,8 @@ export class Scaler {
           itlMs: last.length === 0 ? null : last.reduce((sum, ms) => sum + ms, 0) / last.length,
         };
       }),
+      // Of each draft one token more comes out than was accepted.
+      ...(drafts > before.drafts ? { acceptLength: 1 + (accepted - before.accepted) / (drafts - before.drafts) } : {}),
       ...(spec.planner?.needsForwardPasses === true
         ? {
             forwardPasses: {

@@ -406,6 +406,7 @@ export class Simulation {
     const { table } = outcomes;
     const aggregated = this.prefillPool === null;
     const poolName = aggregated ? "agg" : pool.role;
+    const config = pool.spec.engine;
     return {
       admitted: (request, atMs, reusedTokens) => outcomes.admitted(poolName, request, atMs, reusedTokens),
       firstToken: (request, atMs) => {
@@ -437,7 +438,8 @@ export class Simulation {
       },
       gap: (gapMs, weight) => {
         gaps.add(gapMs, weight);
-        perUser.add(1000 / gapMs, weight);
+        // Tokens of one step come together.
+        if (gapMs > 0 || config.speculative === null) perUser.add(1000 / gapMs, weight);
       },
       held: (request, atMs) => {
         pool.addWork(worker, -table.isl[request]!);

@@ -92,7 +92,7 @@ describe("a mocker timed by the estimator", () => {
     expect(await refusal("--aic-perf-model", "--model-path", "nobody/knows", "--aic-system", "h200_sxm")).toContain(
       "nobody/knows",
     );
-    expect(await refusal(...QWEN, "--aic-nextn", "3")).toContain("speculative decoding");
+    expect(await refusal(...QWEN, "--aic-nextn", "6")).toContain("1 to 5 draft tokens");
   });
 
   it("says that a share of memory has no effect without it", async () => {

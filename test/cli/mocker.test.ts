@@ -240,7 +240,9 @@ describe("mistakes", async () => {
 
   it("of asking for what is not modelled are refused with the reason", async () => {
     expect(await refusal("--trtllm-capacity-scheduler-policy", "max_utilization")).toContain("guaranteed_no_evict");
-    expect(await refusal("--aic-nextn", "3")).toContain("speculative decoding");
+    expect(await refusal("--aic-nextn", "6")).toContain("1 to 5 draft tokens");
+    expect(await refusal("--aic-nextn-accept-rates", "0.5")).toContain("--aic-nextn says");
+    expect(await refusal("--aic-nextn", "1", "--decode-speedup-ratio", "2")).toContain("decodeSpeedupRatio");
     expect(await refusal("--bootstrap-ports", "1,2")).toContain("HTTP");
   });
 });

@@ -17,6 +17,7 @@ import { scriptedPlanner } from "./hand-made.ts";
 
 /** Plain numbers from which a small simulation is built: shrinks well, prints well. */
 export interface RandomCase {
+  acceptRates: number[] | null;
   family: "vllm" | "trtllm" | "sglang";
   sglang: {
     lpm: boolean;
@@ -55,6 +56,7 @@ export interface RandomCase {
 }
 
 export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
+  acceptRates: fc.option(fc.array(fc.constantFrom(0, 0.5, 0.9, 1), { minLength: 1, maxLength: 5 }), { freq: 3 }),
   family: fc.constantFrom("vllm", "vllm", "trtllm", "sglang", "sglang"),
   sglang: fc.record({
     lpm: fc.boolean(),
@@ -201,6 +203,7 @@ export function specOf(random: RandomCase): SimulationSpec {
       preemption: random.preemption,
       watermark: random.watermark,
       speedupRatio: random.speedupRatio,
+      speculative: random.acceptRates === null || random.family === "sglang" ? null : { acceptRates: random.acceptRates, seed: 3 },
       prefillScheduleInterval: random.family === "vllm" ? random.prefillScheduleInterval : 1,
       kvEvents: random.kvEvents,
     });

@@ -1,4 +1,5 @@
 import { mostHitBlocks, reservesOutput } from "../no-evict.ts";
+import { speculates } from "../speculation.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
 
@@ -107,7 +108,7 @@ export function accountChunk(engine: SkippingEngine, request: number, tokens: nu
     work.prefillStartSum += before;
     work.chunkWorkMs += config.timing.chunkWorkMs(before, Math.min(end, promptEnd));
   }
-  if (end === total && end > promptEnd) {
+  if (end === total && (end > promptEnd || speculates(config))) {
     work.decodeCount++;
     work.decodeContextSum += end;
   }

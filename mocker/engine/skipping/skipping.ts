@@ -2,6 +2,7 @@ import { effectiveOsl, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
+import { countDraft, SpeculativeDraws, speculates } from "../speculation.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, FinishedPass } from "../types.ts";
 import { DecodeBatch } from "./decode-batch.ts";
 import { engineLoad, type LastPass } from "./engine-load.ts";
@@ -48,6 +49,8 @@ export class SkippingEngine implements Engine {
   readonly #fast: FastPass;
   readonly #walked: WalkedPass;
   #walking: boolean;
+  readonly #alwaysWalks: boolean;
+  readonly #draws: SpeculativeDraws;
   readonly #plan = new Plan();
   readonly #lastPass: LastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
   #commands: Command[] = [];
@@ -66,7 +69,10 @@ export class SkippingEngine implements Engine {
     this.handOff = new HandOff(this);
     this.#fast = new FastPass(this, this.#plan);
     this.#walked = new WalkedPass(this);
-    this.#walking = config.kvEvents === true;
+    // What a draft brings differs from sequence to sequence.
+    this.#alwaysWalks = config.kvEvents === true || speculates(config);
+    this.#walking = this.#alwaysWalks;
+    this.#draws = new SpeculativeDraws(config);
   }
 
   get busy(): boolean {
@@ -205,7 +211,7 @@ export class SkippingEngine implements Engine {
     this.#lastPass.decodeContextSum = decodeContextSum + (count - 1) * decodeCount;
     if (this.#walking) {
       this.#fast.lastEndMs = endMs;
-      if (this.#walked.complete(endMs) && this.config.kvEvents !== true) {
+      if (this.#walked.complete(endMs) && !this.#alwaysWalks) {
         this.#walking = false;
         this.#fast.takeOver();
       }
@@ -263,14 +269,19 @@ export class SkippingEngine implements Engine {
       listener.held(request, endMs);
       return false;
     }
-    const generated = ++store.generated[request]!;
-    if (generated === 1) {
+    const before = store.generated[request]!;
+    const tokens = this.#draws.tokens(store.osl[request]! - before);
+    if (this.#draws.drafted > 0) countDraft(this.counters, this.#draws.drafted, tokens);
+    const generated = before + tokens;
+    store.generated[request] = generated;
+    if (before === 0) {
       listener.firstToken(request, endMs);
       if (!this.#walking && store.osl[request]! > 1) this.#fast.fresh.push(request);
     } else {
-      if (generated === 2) listener.secondToken(request, endMs);
       listener.gap(endMs - store.lastTokenMs[request]!, 1);
     }
+    if (before < 2 && generated >= 2) listener.secondToken(request, endMs);
+    if (tokens > 1) listener.gap(0, tokens - 1);
     store.lastTokenMs[request] = endMs;
     if (generated < store.osl[request]!) return true;
     this.removeRunning(request);

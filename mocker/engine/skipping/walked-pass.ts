@@ -6,6 +6,8 @@ import type { SkippingEngine } from "./skipping.ts";
 interface Item {
   request: number;
   tokens: number;
+  /** Of the pass's token budget. */
+  cost: number;
 }
 
 /** One pass request by request, as `SteppingEngine` has it, on the skipping engine's state. */
@@ -28,7 +30,7 @@ export class WalkedPass {
     for (const { request, tokens } of this.#items) accountChunk(engine, request, tokens);
     if (!preempted) {
       admitWaiting(engine, budget.left, held, (request, tokens) => {
-        this.#items.push({ request, tokens });
+        this.#items.push({ request, tokens, cost: tokens });
         accountChunk(engine, request, tokens);
         this.#changed = true;
       });
@@ -81,7 +83,10 @@ export class WalkedPass {
         continue;
       }
       const total = store.columns.isl[request]! + store.generated[request]!;
-      const tokens = Math.min(total - store.computed[request]!, budget.left);
+      // What was accepted in the step before comes along for the price of one token.
+      const isDecoding = this.#decodes(request);
+      const missing = total - store.computed[request]!;
+      const tokens = isDecoding ? missing : Math.min(missing, budget.left);
       let preemptedItself = false;
       while (!blocks.grow(request, store.computed[request]! + tokens)) {
         preempted = true;
@@ -95,8 +100,9 @@ export class WalkedPass {
         if (victimIndex < index && !config.quirks.fifoSkipsNext) index--;
       }
       if (preemptedItself) continue;
-      this.#items.push({ request, tokens });
-      budget.left -= tokens;
+      const cost = isDecoding ? 1 : tokens;
+      this.#items.push({ request, tokens, cost });
+      budget.left -= cost;
       blocks.fill(request, store.computed[request]!, store.computed[request]! + tokens);
       index++;
     }
@@ -111,8 +117,8 @@ export class WalkedPass {
     let filled = store.computed[victim]!;
     const scheduled = this.#items.findIndex((item) => item.request === victim);
     if (scheduled >= 0) {
-      const { tokens } = this.#items[scheduled]!;
-      budget.left += tokens;
+      const { tokens, cost } = this.#items[scheduled]!;
+      budget.left += cost;
       filled += tokens;
       this.#items.splice(scheduled, 1);
     }

@@ -1,4 +1,5 @@
 import { type Clock, hostPort, TimerQueue, wallClock } from "#common";
+import { seededEngine } from "#mocker/engine";
 import type { WorkerCard } from "#mocker/protocol";
 import { publishesKvEvents } from "../kv-events/feed.ts";
 import type { KvPeers, Worker, WorkerSettings } from "../types.ts";
@@ -144,6 +145,7 @@ class ProcessHost implements WorkerHost {
     const own: WorkerSettings = {
       ...settings,
       ...overrides,
+      engine: seededEngine(settings.engine, index * settings.dpSize),
       id: overrides.id ?? workerId(index, server.port),
       address,
     };

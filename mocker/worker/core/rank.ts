@@ -8,6 +8,7 @@ import {
   LockStep,
   type PassBatch,
   type RequestSource,
+  seededEngine,
   steppingEngines,
 } from "#mocker/engine";
 import { EngineDriver } from "./driver.ts";
@@ -48,7 +49,7 @@ export interface RankParts {
 
 /** The ranks of a worker: more than one go in lock step, driven as one. */
 export function makeRanks(count: number, config: EngineConfig, parts: RankParts): Rank[] {
-  const ranks = Array.from({ length: count }, (_, index) => new Rank(index, config, parts));
+  const ranks = Array.from({ length: count }, (_, index) => new Rank(index, seededEngine(config, index), parts));
   const driven = count === 1 ? ranks[0]!.engine : new LockStep(ranks.map(({ engine }) => engine));
   const hooks = {
     engineCalled: () => {

@@ -138,6 +138,10 @@ class LiveWorker implements Worker, RankOwner {
     return sum;
   }
 
+  rankCounters(): PassCounters[] {
+    return this.#ranks.map(({ engine }) => engine.counters);
+  }
+
   lag(): Lateness {
     const meter = new LatenessMeter();
     meter.merge(this.#ranks[0]!.driver.lateness);

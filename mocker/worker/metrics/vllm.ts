@@ -122,6 +122,8 @@ export function vllmMetrics(registry: Registry, worker: Worker): EngineMetrics {
     info.labels(String(engine.blockSize), "auto", prefixCaching, String(engine.numGpuBlocks), rank).set(1);
   }
 
+  if (engine.speculative !== null) speculativeMetrics(registry, worker, counter);
+
   const gaps = ranks.map(
     (_, rank) =>
       new GapRuns((gapSeconds, weight) => {
@@ -195,4 +197,26 @@ function phaseSeconds({ arrivalMs, admittedMs, firstTokenMs, lastTokenMs }: Sequ
     prefill: (firstTokenMs - admittedMs) / 1000,
     decode: (lastTokenMs - firstTokenMs) / 1000,
   };
+}
+
+/** Of each draft one token more comes out than was accepted. */
+function speculativeMetrics(
+  registry: Registry,
+  worker: Worker,
+  counter: (name: string, help: string) => { inc(by: number): void }[],
+): void {
+  const series = [
+    ["drafts", counter("vllm:spec_decode_num_drafts_total", "Number of spec decoding drafts.")],
+    ["draftTokens", counter("vllm:spec_decode_num_draft_tokens_total", "Number of draft tokens.")],
+    ["acceptedDraftTokens", counter("vllm:spec_decode_num_accepted_tokens_total", "Number of accepted tokens.")],
+  ] as const;
+  const told = worker.rankCounters().map(() => ({ drafts: 0, draftTokens: 0, acceptedDraftTokens: 0 }));
+  registry.collect(() => {
+    for (const [rank, counters] of worker.rankCounters().entries()) {
+      for (const [name, metrics] of series) {
+        metrics[rank]!.inc(counters[name] - told[rank]![name]);
+        told[rank]![name] = counters[name];
+      }
+    }
+  });
 }

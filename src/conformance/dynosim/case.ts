@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { ENGINE_FAMILIES } from "#mocker/engine";
+import { ENGINE_FAMILIES, MOST_DRAFT_TOKENS } from "#mocker/engine";
 import { conformanceUnreadable, dynosimBadCase } from "./errors.ts";
 
 const KNOWN_TIMINGS = ["polynomial", "fixed", "external"];
@@ -31,7 +31,10 @@ const engineArguments = z.object({
   enable_chunked_prefill: z.boolean().default(true),
   speedup_ratio: z.number().default(1),
   decode_speedup_ratio: z.number().default(1),
-  aic_nextn: z.number().nullable().default(null),
+  aic_nextn: z.number().int().min(1).max(MOST_DRAFT_TOKENS).nullable().default(null),
+  /** Comma-separated. */
+  aic_nextn_accept_rates: z.string().nullable().default(null),
+  aic_mtp_seed: z.number().int().min(0).default(42),
   worker_type: z.enum(["aggregated", "prefill", "decode"]).default("aggregated"),
   preemption_mode: z.enum(["lifo", "fifo"]).default("lifo"),
   kv_transfer_bytes_per_token: z.number().nullable().default(null),

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { TransferModel } from "#mocker/engine";
 import {
+  acceptRates,
   DYNOSIM_ENGINE_QUIRKS,
   type EngineConfig,
   type EngineQuirks,
@@ -68,6 +69,13 @@ function config(run: DynosimCase, worker: WorkerArguments, quirks: EngineQuirks)
     prefixCaching: engine.enable_prefix_caching,
     chunkedPrefill: engine.enable_chunked_prefill,
     preemption: engine.preemption_mode,
+    speculative:
+      engine.aic_nextn === null
+        ? null
+        : {
+            acceptRates: acceptRates(engine.aic_nextn, engine.aic_nextn_accept_rates?.split(",").map(Number)),
+            seed: engine.aic_mtp_seed,
+          },
     prefillScheduleInterval: engine.prefill_schedule_interval,
     speedupRatio: engine.speedup_ratio,
     decodeSpeedupRatio: engine.decode_speedup_ratio,

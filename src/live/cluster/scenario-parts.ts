@@ -77,6 +77,13 @@ function workerArgs({ scenario, simulation }: Rehearsal, { engine, dpSize, start
     ...["--preemption-mode", engine.preemption],
     ...["--watermark", String(engine.watermark)],
     ...familyArgs(engine),
+    ...(engine.speculative === null
+      ? []
+      : [
+          ...["--aic-nextn", String(engine.speculative.acceptRates.length)],
+          ...["--aic-nextn-accept-rates", engine.speculative.acceptRates.join(",")],
+          ...["--aic-mtp-seed", String(engine.speculative.seed)],
+        ]),
     ...["--speedup-ratio", String(engine.speedupRatio)],
     ...["--decode-speedup-ratio", String(engine.decodeSpeedupRatio)],
     ...["--data-parallel-size", String(dpSize)],

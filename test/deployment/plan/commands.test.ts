@@ -87,7 +87,7 @@ describe("the command of a container", () => {
     [["python3", "-m", "dynamo.mocker", "--engine-type", "tgi"], "DEPLOYMENT_BAD_FLAG"],
     [["python3", "-m", "dynamo.mocker", "--aic-perf-model=yes"], "DEPLOYMENT_BAD_FLAG"],
     [["python3", "-m", "dynamo.mocker", "model"], "DEPLOYMENT_UNEXPECTED_ARGUMENT"],
-    [["python3", "-m", "dynamo.mocker", "--aic-nextn", "2"], "DEPLOYMENT_FLAG_REFUSED"],
+    [["python3", "-m", "dynamo.mocker", "--response-replay-trace-path", "t"], "DEPLOYMENT_FLAG_REFUSED"],
     [["python3", "-m", "dynamo.mocker", "--planner-profile-data", "/data"], "DEPLOYMENT_NOT_MOUNTED"],
     [["python3", "-m", "dynamo.frontend", "--router-mode", "direct"], "DEPLOYMENT_BAD_FLAG"],
     [["python3", "-m", "dynamo.frontend", "-i"], "DEPLOYMENT_FLAG_REFUSED"],

@@ -8,6 +8,7 @@ const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 300);
 const [stepping, skipping, walking] = ENGINES;
 
 const randomRun = fc.record({
+  acceptRates: fc.option(fc.array(fc.constantFrom(0, 0.5, 0.9, 1), { minLength: 1, maxLength: 5 })),
   family: fc.constantFrom("vllm", "vllm", "trtllm", "sglang", "sglang"),
   sglang: fc.record({
     schedulePolicy: fc.constantFrom("fifo", "fifo", "lpm"),
@@ -58,7 +59,8 @@ function inputsOf({ requests, role }: RandomRun): Input[] {
 }
 
 function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
-  const { requests, quirks: names, ...config } = random;
+  const { requests, quirks: names, acceptRates, ...config } = random;
+  const speculative = acceptRates === null || random.family === "sglang" ? null : { acceptRates, seed: 7 };
   const quirks: EngineQuirks = { ...NO_ENGINE_QUIRKS };
   for (const name of names) quirks[name] = true;
   const made = requests.map(({ isl, osl, sharedBlocks, group }) => ({
@@ -74,7 +76,7 @@ function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
   const fitting = made.map((request) => ({ ...request, isl: Math.min(request.isl, longest - 1) }));
   const driver = new EngineDriver(
     kind,
-    { ...config, quirks },
+    { ...config, quirks, speculative },
     fitting.map(({ isl, osl, blocks }) => ({
       isl,
       osl: Math.min(osl, longest - isl + 1),

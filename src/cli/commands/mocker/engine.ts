@@ -1,4 +1,5 @@
 import {
+  acceptRates,
   DYNOSIM_ENGINE_QUIRKS,
   defaultBlockSize,
   ENGINE_DEFAULTS,
@@ -7,10 +8,12 @@ import {
   type EngineFamily,
   type EngineRole,
   engineConfig,
+  MOST_DRAFT_TOKENS,
   NO_ENGINE_QUIRKS,
   type SglangOptions,
+  type SpeculativeDecoding,
 } from "#mocker/engine";
-import { contradiction } from "./errors.ts";
+import { badFlag, contradiction } from "./errors.ts";
 import type { MockerFlags } from "./flags.ts";
 import { sourceBlocks, type TimingSource, timingOf } from "./timing.ts";
 
@@ -34,6 +37,7 @@ export function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSou
     prefixCaching,
     chunkedPrefill: flags.enableChunkedPrefill ?? ENGINE_DEFAULTS.chunkedPrefill,
     preemption: flags.preemptionMode ?? ENGINE_DEFAULTS.preemption,
+    speculative: speculativeOf(flags),
     prefillScheduleInterval: flags.prefillScheduleInterval ?? ENGINE_DEFAULTS.prefillScheduleInterval,
     watermark: flags.watermark ?? ENGINE_DEFAULTS.watermark,
     speedupRatio: flags.speedupRatio ?? 1,
@@ -42,6 +46,17 @@ export function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSou
     kvEvents: flags.kvEvents !== false && prefixCaching && role !== "decode",
     timing: timingOf(source, numGpuBlocks * blockSize, flags),
   });
+}
+
+function speculativeOf({ aicNextn, aicNextnAcceptRates, aicMtpSeed = 42 }: MockerFlags): SpeculativeDecoding | null {
+  if (aicNextn === undefined) {
+    if (aicNextnAcceptRates === undefined) return null;
+    throw contradiction("--aic-nextn-accept-rates", "nothing is drafted", "--aic-nextn says how many tokens are");
+  }
+  if (aicNextn > MOST_DRAFT_TOKENS) {
+    throw badFlag("--aic-nextn", aicNextn, `1 to ${MOST_DRAFT_TOKENS} draft tokens`);
+  }
+  return { acceptRates: acceptRates(aicNextn, aicNextnAcceptRates), seed: aicMtpSeed };
 }
 
 /** SGLang's pages are its blocks. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { ENGINE_FAMILIES } from "#mocker/engine";
 import { badEngineArg, engineArgsUnreadable, unknownEngineArgs } from "./errors.ts";
 import type { MockerFlags } from "./flags.ts";
+import { readShares } from "./values.ts";
 
 type Reader = (value: unknown) => Partial<MockerFlags> | null;
 
@@ -63,6 +64,15 @@ const RULES: Readonly<Record<string, Rule>> = {
     "a share of 0 or more and below 1",
     (watermark) => ({ watermark }),
   ),
+  aic_nextn: whole(1, (aicNextn) => ({ aicNextn })),
+  aic_nextn_accept_rates: {
+    expected: "shares of 0..1, comma-separated in a text",
+    read: (value) => {
+      const rates = typeof value === "string" ? readShares(value) : null;
+      return rates === null ? null : { aicNextnAcceptRates: rates };
+    },
+  },
+  aic_mtp_seed: whole(0, (aicMtpSeed) => ({ aicMtpSeed })),
   prefill_schedule_interval: whole(1, (prefillScheduleInterval) => ({ prefillScheduleInterval })),
   speedup_ratio: number(
     (v) => v >= 0,

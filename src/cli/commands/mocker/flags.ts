@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { ENGINE_FAMILIES, ENGINE_QUIRK_NAMES, type EngineFamily } from "#mocker/engine";
 import { positiveNumber, wholeNumber } from "../../values.ts";
-import { atLeast, keys, milliseconds, portList, seconds, share } from "./values.ts";
+import { atLeast, keys, milliseconds, portList, seconds, share, shares } from "./values.ts";
 
 /** What `understudy mocker` is told; everything is optional, so that files and defaults can fill the gaps. */
 export interface MockerFlags {
@@ -55,6 +55,9 @@ export interface MockerFlags {
   enableChunkedPrefill?: boolean;
   watermark?: number;
   prefillScheduleInterval?: number;
+  aicNextn?: number;
+  aicNextnAcceptRates?: number[];
+  aicMtpSeed?: number;
   preemptionMode?: "lifo" | "fifo";
   dataParallelSize?: number;
   quirks?: string[];
@@ -193,6 +196,16 @@ export function withMockerFlags(command: Command): Command {
       "--prefill-schedule-interval <n>",
       "data-parallel ranks compute prompts every nth step (default: 1)",
     ).argParser(wholeNumber("--prefill-schedule-interval", 1)),
+    new Option("--aic-nextn <n>", "speculative decoding: draft tokens of a step, 1 to 5").argParser(
+      wholeNumber("--aic-nextn", 1),
+    ),
+    new Option(
+      "--aic-nextn-accept-rates <rates>",
+      "chances of each if those before were accepted (default: 0.85,0.3)",
+    ).argParser(shares("--aic-nextn-accept-rates")),
+    new Option("--aic-mtp-seed <n>", "of the draws; each worker and rank adds its number (default: 42)").argParser(
+      wholeNumber("--aic-mtp-seed"),
+    ),
     new Option("--preemption-mode <mode>", "who goes when blocks run out (default: lifo)").choices(["lifo", "fifo"]),
     new Option("--data-parallel-size <n>", "schedulers per worker, in lock step (default: 1)").argParser(
       wholeNumber("--data-parallel-size", 1),

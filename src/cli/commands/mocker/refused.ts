@@ -8,11 +8,6 @@ const refuse = (flags: readonly string[], reason: string, hint: string) => {
 };
 
 refuse(
-  ["--aic-nextn", "--aic-nextn-accept-rates", "--aic-mtp-seed"],
-  "speculative decoding is not modelled yet",
-  "--decode-speedup-ratio divides decode times",
-);
-refuse(
   ["--response-replay-trace-path"],
   "recorded answers are not replayed",
   "the same prompt with the same seed gets the same text",

@@ -21,6 +21,21 @@ export function share(flag: string): (text: string) => number {
   };
 }
 
+/** `0.85,0.3`: shares of 0..1. */
+export function shares(flag: string): (text: string) => number[] {
+  return (text) => {
+    const values = readShares(text);
+    if (values !== null) return values;
+    throw new InvalidArgumentError(`${flag} takes shares of 0..1, comma-separated.`);
+  };
+}
+
+/** Null where it is none. */
+export function readShares(text: string): number[] | null {
+  const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  return values.every((value) => value >= 0 && value <= 1) ? values : null;
+}
+
 /** Seconds (`30`) or a duration (`2m`), as ms. @param least bare numbers from here on */
 export function seconds(flag: string, least = 0): (text: string) => number {
   return (text) => timeMs(flag, text, 1000, least);

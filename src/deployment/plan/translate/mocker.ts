@@ -7,13 +7,6 @@ import { PLAIN, type Source, type Translation } from "./translation.ts";
 
 const KV_CACHE_DTYPES = ["auto", "bfloat16", "fp8", "fp8_ds_mla", "fp8_e4m3", "fp8_e5m2", "fp8_inc"];
 const BACKENDS = [...ENGINE_FAMILIES];
-const NOT_MODELLED: FlagRule = {
-  value: "text",
-  refuse: {
-    reason: "speculative decoding is not modelled",
-    hint: "--decode-speedup-ratio divides decode times",
-  },
-};
 const OVER_HTTP: FlagRule = { value: "text", leave: "workers and frontends meet over HTTP here" };
 
 /** The flags of `python3 -m dynamo.mocker`, of all its generations. */
@@ -40,7 +33,9 @@ export const MOCKER_FLAGS: FlagTable = new Map([
   ...flags({ value: "count" }, "sglang-clip-max-new-tokens"),
   ...flags({ value: "amount" }, "sglang-schedule-conservativeness"),
   ...flags({ value: ["guaranteed_no_evict"] }, "trtllm-capacity-scheduler-policy"),
-  ...flags(NOT_MODELLED, "aic-nextn", "aic-nextn-accept-rates", "aic-mtp-seed"),
+  ...flags({ value: "text" }, "aic-nextn-accept-rates"),
+  ...flags({ value: "count" }, "aic-nextn"),
+  ...flags({ value: "amount" }, "aic-mtp-seed"),
   ...flags(OVER_HTTP, "discovery-backend", "request-plane", "event-plane", "store-kv", "bootstrap-ports"),
   ...flags({ value: "text", leave: "KV events are at GET /kv_events here" }, "zmq-kv-events-ports", "zmq-replay-ports"),
   ...flags(

@@ -13,6 +13,8 @@ const liveCase = randomCase
   .filter(({ speedupRatio }) => speedupRatio > 0)
   .map((random) => ({
     ...random,
+    // Tight enough for preemptions among ranks that share the requests.
+    numGpuBlocks: Math.min(random.numGpuBlocks, 50),
     sessions: 0,
     concurrency: 0,
     endMs: null,

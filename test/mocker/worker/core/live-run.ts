@@ -1,4 +1,4 @@
-import { effectiveOsl, neverFits } from "#mocker/engine";
+import { effectiveOsl, neverFits, seededEngine } from "#mocker/engine";
 import type { KvTransferParams } from "#mocker/protocol";
 import { LeastLoadedRouter, RoundRobinRouter, type Router } from "#mocker/router";
 import { builtinTokenizer } from "#mocker/text";
@@ -82,10 +82,10 @@ export class LiveRun {
   }
 
   #pool(spec: PoolSpec, role: string): LivePool {
-    const settings = (id: string): WorkerSettings => ({
-      id,
+    const settings = (index: number): WorkerSettings => ({
+      id: `${role}/${index}`,
       model: "mock",
-      engine: spec.engine,
+      engine: seededEngine(spec.engine, index * spec.dpSize),
       dpSize: spec.dpSize,
       transfer: this.#spec.transfer,
       startupMs: 0,
@@ -107,9 +107,7 @@ export class LiveRun {
       };
     };
     return {
-      workers: Array.from({ length: spec.workers }, (_, i) =>
-        createWorker(settings(`${role}/${i}`), clock, timers, peers),
-      ),
+      workers: Array.from({ length: spec.workers }, (_, i) => createWorker(settings(i), clock, timers, peers)),
       outstanding: new Array(spec.workers).fill(0),
       router: this.#spec.router === "round-robin" ? new RoundRobinRouter() : new LeastLoadedRouter(),
     };

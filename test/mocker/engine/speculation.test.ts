@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { acceptRates, type EngineConfig } from "#mocker/engine";
+import { ENGINES, EngineDriver, type EngineKind, type MadeRequest } from "./engine-driver.ts";
+
+/** 1 ms a prompt token, 10 ms a decode step. */
+function play(
+  kind: EngineKind,
+  requests: readonly MadeRequest[],
+  rates: readonly number[],
+  config: Partial<EngineConfig> = {},
+): EngineDriver {
+  const driver = new EngineDriver(kind, { speculative: { acceptRates: rates, seed: 42 }, ...config }, requests);
+  driver.submit(...requests.keys());
+  driver.finish();
+  return driver;
+}
+
+const gapsOf = ({ gaps }: EngineDriver) => gaps.flatMap(({ gapMs, weight }) => new Array<number>(weight).fill(gapMs));
+
+// Bursts, and the decode step of the pass that completes a prompt, are as in ai-dynamo 1.6.1's DynoSim with `aic_nextn`.
+describe.each(ENGINES)("$name with speculative decoding", (kind) => {
+  it("emits what is accepted together, from the pass on that completes the prompt", () => {
+    const driver = play(kind, [{ isl: 100, osl: 10 }], [1, 1]);
+    expect(driver.when("firstToken", 0)).toBe(110);
+    expect(driver.when("secondToken", 0)).toBe(110);
+    // 3 + 3 + 3 + 1
+    expect(driver.when("finished", 0)).toBe(140);
+    expect(gapsOf(driver).sort()).toEqual([0, 0, 0, 0, 0, 0, 10, 10, 10]);
+    expect(driver.engine.counters).toMatchObject({ passes: 4, drafts: 4, draftTokens: 8, acceptedDraftTokens: 6 });
+  });
+
+  it("emits one token a step where nothing is accepted", () => {
+    expect(play(kind, [{ isl: 100, osl: 10 }], [0, 1]).when("finished", 0)).toBe(200);
+  });
+
+  it("draws as DynoSim does from the same seed", () => {
+    // Tokens of the steps from seed 42 at a half: 1 1 1 2 2 2 1 1 2 2 1 1 2 2 1 2 2 1 2 1 1 2 …
+    for (const [osl, steps] of [
+      [3, 3],
+      [5, 4],
+      [9, 6],
+      [11, 8],
+      [24, 16],
+      [26, 17],
+    ] as const) {
+      expect(play(kind, [{ isl: 100, osl }], [0.5]).when("finished", 0)).toBe(100 + 10 * steps);
+    }
+  });
+
+  it("takes one token of the budget for a step, whatever it brings", () => {
+    const driver = play(
+      kind,
+      [
+        { isl: 6, osl: 20 },
+        { isl: 15, osl: 5 },
+      ],
+      [1, 1, 1, 1],
+      { maxNumBatchedTokens: 6 },
+    );
+    // Prompts of 6, 5, 5 and 5 tokens beside one decode step each; the first request has 5 tokens after each pass.
+    expect(driver.when("firstToken", 0)).toBe(16);
+    expect(driver.when("finished", 0)).toBe(16 + 3 * 15);
+    expect(driver.when("finished", 1)).toBe(16 + 3 * 15);
+  });
+});
+
+it("accept rates are padded with 0, cut, or DynoSim's default", () => {
+  expect(acceptRates(3, [0.5])).toEqual([0.5, 0, 0]);
+  expect(acceptRates(1, [0.5, 0.4])).toEqual([0.5]);
+  expect(acceptRates(3)).toEqual([0.85, 0.3, 0]);
+});
