@@ -103,7 +103,7 @@ const CASE = {
   endMs: null,
   scaling: [],
 };
-const SPEC: SimulationSpec = { ...specOf({ ...randomDefaults(), ...CASE }), engine: "stepping" };
+const SPEC: SimulationSpec = { ...specOf({ ...randomDefaults(), acceptRates: null, ...CASE }), engine: "stepping" };
 
 const { isl, osl } = SPEC.workload;
 const COLUMNS = { isl, osl, blockOffset: null, blockIds: null };

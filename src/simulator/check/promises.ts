@@ -13,6 +13,8 @@ export function promisesOf(config: EngineConfig, sharedContent: boolean): Engine
   return {
     // A decode worker's requests come in the order of their transfers; sglang's queue goes by its policy.
     fifo: config.role !== "decode" && config.family !== "sglang",
-    unshared: (!sharedContent || !config.prefixCaching) && !config.quirks.gateWithoutReservation,
+    // What drafts bring at once gets its blocks in the next pass.
+    unshared:
+      (!sharedContent || !config.prefixCaching) && !config.quirks.gateWithoutReservation && config.speculative === null,
   };
 }

@@ -13,8 +13,12 @@ const liveCase = randomCase
   .filter(({ speedupRatio }) => speedupRatio > 0)
   .map((random) => ({
     ...random,
-    // Tight enough for preemptions among ranks that share the requests.
-    numGpuBlocks: Math.min(random.numGpuBlocks, 50),
+    // Tight enough for preemptions, and alike enough for hits, among ranks that share the requests.
+    numGpuBlocks: Math.min(random.numGpuBlocks, 30),
+    maxNumSeqs: Math.max(random.maxNumSeqs, 5),
+    prefixCaching: true,
+    requests: random.requests.map((request) => ({ ...request, gapMs: request.gapMs / 8 })),
+    family: random.chunkedPrefill ? ("vllm" as const) : random.family,
     sessions: 0,
     concurrency: 0,
     endMs: null,
