@@ -203,7 +203,8 @@ export function specOf(random: RandomCase): SimulationSpec {
       preemption: random.preemption,
       watermark: random.watermark,
       speedupRatio: random.speedupRatio,
-      speculative: random.acceptRates === null || random.family === "sglang" ? null : { acceptRates: random.acceptRates, seed: 3 },
+      speculative:
+        random.acceptRates === null || random.family === "sglang" ? null : { acceptRates: random.acceptRates, seed: 3 },
       prefillScheduleInterval: random.family === "vllm" ? random.prefillScheduleInterval : 1,
       kvEvents: random.kvEvents,
     });
