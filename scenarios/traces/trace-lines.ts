@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { families } from "../dependencies.ts";
 import { badTraffic } from "../errors.ts";
 import type { PromptBlocks, Workload } from "../workload.ts";
@@ -59,7 +60,7 @@ function* agenticLines(workload: Workload, dependencies: NonNullable<Workload["d
     version: 2,
     block_size: traceBlockTokens(workload),
     hash_id_scope: "local",
-    source: { format: "understudy", digest: "" },
+    source: { format: "understudy", digest: digest(workload) },
   });
   for (let request = 0; request < workload.count; request++) {
     const isl = workload.isl[request]!;
@@ -89,6 +90,14 @@ function* agenticLines(workload: Workload, dependencies: NonNullable<Workload["d
       ...(waits.length === 0 ? {} : { dependencies: waits }),
     });
   }
+}
+
+/** Names the traffic in the header: DynoSim wants to know where a trace comes from. */
+function digest({ isl, osl, arrivalMs }: Workload): string {
+  const hash = createHash("sha256");
+  for (const column of [isl, osl, arrivalMs])
+    hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+  return hash.digest("hex").slice(0, 16);
 }
 
 /** Ids for every block of a prompt: the content's own, then ids that nobody else has. */

@@ -39,10 +39,16 @@ function closeLoop(open: Workload, concurrency: number, isTrace: boolean): Workl
 function traceWorkload(run: DynosimCase, name: string): Workload {
   const path = join(dirname(run.file), name);
   if (!existsSync(path)) throw missingBesideCase(run.file, name);
-  return readTraceFile(path, {
+  const speedup = run.arguments.arrival_speedup_ratio ?? 1;
+  const workload = readTraceFile(path, {
+    format: "mooncake",
     blockTokens: run.arguments.trace_block_size ?? DEFAULT_TRACE_BLOCK_TOKENS,
-    speedup: run.arguments.arrival_speedup_ratio ?? 1,
+    speedup,
   });
+  // In an open loop DynoSim plays the waits between turns faster, too; in a closed one they stay.
+  const isOpen = (run.arguments.replay_concurrency ?? null) === null;
+  if (!isOpen || workload.thinkMs === null) return workload;
+  return { ...workload, thinkMs: workload.thinkMs.map((waitMs) => waitMs / speedup) };
 }
 
 function syntheticWorkload(run: DynosimCase): Workload {

@@ -8,6 +8,8 @@ export interface TraceLine {
   input_length: number;
   output_length: number;
   hash_ids?: number[];
+  session_id?: string;
+  delay?: number;
 }
 
 interface CaseParts {

@@ -87,6 +87,19 @@ describe("trace workloads", () => {
     expect([...closed.closedLoops[0]!.heads]).toEqual([0, 1]);
   });
 
+  it("wait between turns as long as their timestamps are apart, and play that faster where arrivals are", () => {
+    const row = { input_length: 100, output_length: 5, hash_ids: [1], session_id: "s" };
+    const trace_files = writeTrace(folder, "waits.jsonl", [
+      { ...row, timestamp: 0 },
+      { ...row, timestamp: 400 },
+      { ...row, timestamp: 500, delay: 60 },
+    ]);
+    // As DynoSim 1.6.1 reports the arrivals of these rows: 200 and 30 ms after the end of the turn before.
+    const kwargs = { arrival_speedup_ratio: 2, trace_block_size: 128 };
+    expect([...workload({ trace_files }, kwargs).thinkMs!]).toEqual([0, 200, 30]);
+    expect([...workload({ trace_files }, { ...kwargs, replay_concurrency: 1 }).thinkMs!]).toEqual([0, 400, 60]);
+  });
+
   it("name the file that is missing", () => {
     expect(() => workload({ trace_files: "none.jsonl" })).toThrow(/no none.jsonl beside the case/);
   });
