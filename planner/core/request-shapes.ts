@@ -10,7 +10,9 @@ const SAMPLE_MAX = 2000;
 const QUANTILES = 32;
 const OSL_REQUESTS = 60;
 const PREFILL_CORRECTION_PROMPTS = 50;
-const DECODE_CORRECTION_WEIGHT = 0.1;
+/** Share that 5 s of what is seen of decoding replace of what was known. A look shows a moment, so however long it stands for, no more than the second. */
+const DECODE_WEIGHT_OF_5S = 0.1;
+const DECODE_WEIGHT_MAX = 0.3;
 const CORRECTION_MIN = 0.5;
 const CORRECTION_MAX = 2;
 /** Shorter passes are no decoding: an engine without timing, or a broken clock. */
@@ -194,6 +196,7 @@ export class RequestShapes {
 
   #updateDecode(observation: Observation, dtS: number, missing: Degradation[]): void {
     const { decodeLoad, meanItlMs } = observation;
+    const weight = Math.min(DECODE_WEIGHT_MAX, 1 - (1 - DECODE_WEIGHT_OF_5S) ** (dtS / 5));
     if (decodeLoad === null) {
       missing.push({
         code: "decode-uncorrected",
@@ -201,8 +204,7 @@ export class RequestShapes {
       });
       this.#tokenRate = null;
       this.#liveContext = null;
-      if (meanItlMs !== null && meanItlMs > 0)
-        this.#liveItlMs = blend(this.#liveItlMs, meanItlMs, DECODE_CORRECTION_WEIGHT);
+      if (meanItlMs !== null && meanItlMs > 0) this.#liveItlMs = blend(this.#liveItlMs, meanItlMs, weight);
       return;
     }
     const ownShare = this.#decodingShare(observation, dtS);
@@ -222,10 +224,10 @@ export class RequestShapes {
     }
     this.#tokenRate = blend(this.#tokenRate, tokensPerS, 1 - Math.exp(-dtS / TOKEN_RATE_TAU_S));
     this.#liveContext = sequences > 0 ? kvTokens / sequences : null;
-    if (sequences > 0) this.#liveItlMs = blend(this.#liveItlMs, measured / sequences, DECODE_CORRECTION_WEIGHT);
+    if (sequences > 0) this.#liveItlMs = blend(this.#liveItlMs, measured / sequences, weight);
     if (profiled > 0) {
       this.decodeCorrection = clampCorrection(
-        blend(this.decodeCorrection, clampCorrection(measured / profiled), DECODE_CORRECTION_WEIGHT),
+        blend(this.decodeCorrection, clampCorrection(measured / profiled), weight),
       );
     }
   }
