@@ -65,5 +65,11 @@ export function benchRows(requests: number): BenchRow[] {
       kwargs: { num_workers: 8, replay_concurrency: 512 },
       engines: aggregated({ num_gpu_blocks: 1050 }),
     },
+    {
+      name: "8 workers, c512, sglang",
+      args: synthetic(),
+      kwargs: { num_workers: 8, replay_concurrency: 512 },
+      engines: aggregated({ backend: "sglang", block_size: 1, num_gpu_blocks: 200_000 }),
+    },
   ];
 }

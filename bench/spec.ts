@@ -41,17 +41,21 @@ const ARGUMENTS: Record<EngineRole, string> = {
 };
 
 function pool(row: BenchRow, role: EngineRole, workers: number): PoolSpec {
-  const numGpuBlocks = blocks(row, role);
-  const timing = polynomialTiming({ capacityTokens: numGpuBlocks * ENGINE_DEFAULTS.blockSize });
-  const engine: EngineConfig = engineConfig({ role, numGpuBlocks, timing, quirks: DYNOSIM_ENGINE_QUIRKS });
+  const { family, numGpuBlocks, blockSize } = varied(row, role);
+  const timing = polynomialTiming({ capacityTokens: numGpuBlocks * blockSize });
+  const engine = engineConfig({ family, role, numGpuBlocks, blockSize, timing, quirks: DYNOSIM_ENGINE_QUIRKS });
   return { workers, engine, dpSize: 1, gpusPerWorker: 1, startupMs: 0 };
 }
 
-/** The one engine argument that rows vary. */
-function blocks(row: BenchRow, role: EngineRole): number {
-  const { worker_type, num_gpu_blocks, ...rest } = row.engines[ARGUMENTS[role]]!.engine;
+/** The engine arguments that rows vary. */
+function varied(row: BenchRow, role: EngineRole): Pick<EngineConfig, "family" | "numGpuBlocks" | "blockSize"> {
+  const { worker_type, backend, block_size, num_gpu_blocks, ...rest } = row.engines[ARGUMENTS[role]]!.engine;
   if (Object.keys(rest).length > 0) throw new Error(`${row.name}: bench/spec.ts knows nothing of ${Object.keys(rest)}`);
-  return (num_gpu_blocks as number | undefined) ?? ENGINE_DEFAULTS.numGpuBlocks;
+  return {
+    family: (backend as EngineConfig["family"] | undefined) ?? ENGINE_DEFAULTS.family,
+    numGpuBlocks: (num_gpu_blocks as number | undefined) ?? ENGINE_DEFAULTS.numGpuBlocks,
+    blockSize: (block_size as number | undefined) ?? ENGINE_DEFAULTS.blockSize,
+  };
 }
 
 function closedLoop(row: BenchRow): Workload {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { randomStream } from "#common";
-import type { EngineConfig } from "#mocker/engine";
+import { ENGINE_DEFAULTS, type EngineConfig } from "#mocker/engine";
 import { ENGINES, EngineDriver, type EngineKind, type MadeRequest } from "./engine-driver.ts";
 
 const [stepping, skipping] = ENGINES;
@@ -63,6 +63,29 @@ describe("the skipping engine", () => {
     expect(happened(driver)).toBeGreaterThan(0);
     expect(driver.engine.counters.steadyPasses).toBe(expected.steadyPasses);
     expect(driver.engine.counters.skippedPasses).toBeGreaterThanOrEqual(0.9 * expected.steadyPasses);
+  });
+
+  it.each([
+    ["with prefix hits", {}, (driver: EngineDriver) => driver.engine.counters.prefixHitTokens],
+    [
+      "under KV pressure with retractions",
+      { numGpuBlocks: 40, sglang: { ...ENGINE_DEFAULTS.sglang, scheduleConservativeness: 0.1 } },
+      (driver: EngineDriver) => driver.engine.counters.preemptions,
+    ],
+    [
+      "with evictions token by token",
+      { blockSize: 1, numGpuBlocks: 1200, sglang: { ...ENGINE_DEFAULTS.sglang, scheduleConservativeness: 0.3 } },
+      (driver: EngineDriver) => driver.engine.counters.evictedBlocks,
+    ],
+  ])("of the family sglang skips most steady passes %s", (_title, config, happened) => {
+    const played = (kind: EngineKind) => play(kind, { family: "sglang" as const, ...config });
+    const expected = played(stepping).engine.counters;
+    const driver = played(skipping);
+    expect(happened(driver)).toBeGreaterThan(0);
+    const { skippedPasses, ...counters } = driver.engine.counters;
+    const { skippedPasses: _, ...steps } = expected;
+    expect(counters).toEqual(steps);
+    expect(skippedPasses).toBeGreaterThanOrEqual(0.7 * expected.steadyPasses);
   });
 
   it("wakes with the events of a run, not with its tokens", () => {
