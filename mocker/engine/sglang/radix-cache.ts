@@ -27,7 +27,7 @@ export interface RadixMatch {
 export class RadixCache {
   readonly root: RadixNode = { ids: [], parent: null, children: new Map(), locks: 0, lastAccess: 0 };
   readonly #capacity: number;
-  readonly #onEvent: (event: KvEvent) => void;
+  readonly #onEvent: ((event: KvEvent) => void) | null;
   readonly #leaves = new LeafHeap();
   /** Counts look-ups. */
   #clock = 0;
@@ -35,7 +35,8 @@ export class RadixCache {
   #evictable = 0;
   evictions = 0;
 
-  constructor(capacity: number, onEvent: (event: KvEvent) => void) {
+  /** @param onEvent null: nobody wants to know */
+  constructor(capacity: number, onEvent: ((event: KvEvent) => void) | null) {
     this.#capacity = capacity;
     this.#free = capacity;
     this.#onEvent = onEvent;
@@ -115,7 +116,7 @@ export class RadixCache {
     parent.children.set(added[0]!, node);
     this.#evictable += added.length;
     this.#leaves.add(node);
-    for (const id of added) this.#onEvent({ kind: "stored", blockId: id });
+    if (this.#onEvent !== null) for (const id of added) this.#onEvent({ kind: "stored", blockId: id });
     return { node, known };
   }
 
@@ -144,8 +145,7 @@ export class RadixCache {
     for (let missing = pages; missing > 0; ) {
       const leaf = this.#leaves.take()!;
       const count = Math.min(missing, leaf.ids.length);
-      const { length } = leaf.ids;
-      for (let i = 1; i <= count; i++) this.#onEvent({ kind: "removed", blockId: leaf.ids[length - i]! });
+      if (this.#onEvent !== null) tellRemoved(leaf, count, this.#onEvent);
       this.evictions += count;
       this.#drop(leaf, count);
       missing -= count;
@@ -173,6 +173,11 @@ export class RadixCache {
     upper.children.set(node.ids[0]!, node);
     return upper;
   }
+}
+
+/** Last pages first. */
+function tellRemoved({ ids }: RadixNode, count: number, onEvent: (event: KvEvent) => void): void {
+  for (let i = 1; i <= count; i++) onEvent({ kind: "removed", blockId: ids[ids.length - i]! });
 }
 
 /** How many of its pages a node has in common with `ids` from `at` on, below `end`; the first is equal. */

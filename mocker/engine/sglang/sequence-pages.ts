@@ -13,10 +13,11 @@ export class SequencePages {
     this.#requests = requests;
     this.pageTokens = config.blockSize;
     this.#caching = config.prefixCaching;
-    this.cache = new RadixCache(config.numGpuBlocks, (event) => {
-      const tells = config.kvEvents === "shared" ? event.blockId >= 0 : config.kvEvents;
-      if (tells) onEvent(event);
-    });
+    const tellShared = (event: KvEvent) => {
+      if (event.blockId >= 0) onEvent(event);
+    };
+    const { kvEvents } = config;
+    this.cache = new RadixCache(config.numGpuBlocks, kvEvents === "shared" ? tellShared : kvEvents ? onEvent : null);
   }
 
   /** Pages for so many tokens. */
