@@ -120,7 +120,10 @@ export class SkippingSglangEngine extends SglangEngine {
     // The scheduled pass may itself have changed what the next one finds.
     const hasEvicted = pages.cache.evictions > this.evictionsAtRefusal;
     if (this.waiting.length > 0 && (this.retracted || (hasEvicted && hitsMayGo))) return;
-    for (const sequence of running) if (pages.mayFillKnownPage(sequence)) return;
+    for (const sequence of running) {
+      // First tokens (of transferred requests) are told as they come: planners, clients and faults look at them.
+      if (sequence.generated === 0 || pages.mayFillKnownPage(sequence)) return;
+    }
     this.#outlook.look();
     const most = Math.min(MAX_PLAN, mostPasses, this.#outlook.passesLeft);
     // Evictions may take what a waiting request hits, or be told at their own times.
