@@ -34,17 +34,15 @@ export async function evaluate(task: JudgeTask): Promise<RunOutcome> {
     const seeded = task.seed === null ? read : { ...read, seed: task.seed };
     // What depends on who plans (the budget of searches) is the same for all.
     const budget = plannerConfigSchema.parse({ strategy: "default", maxGpus: task.maxGpus });
-    const config = task.what.kind === "planner" ? configOf(task.what.planner, read.planner) : null;
-    const rehearsal = prepareRehearsal({ ...seeded, planner: budget }, await predictorTools([predictorOf(config)]));
+    const isOwn = task.what.kind === "planner" && task.what.planner.kind === "own";
+    // Predictors that need a library are those of a scenario's own planner alone.
+    const config = isOwn ? read.planner : null;
+    const planner = isOwn ? read.planner : budget;
+    const rehearsal = prepareRehearsal({ ...seeded, planner }, await predictorTools([predictorOf(config)]));
     return { seed: seeded.seed, passed: true, measures: measured(task, rehearsal, config) };
   } catch (error) {
     if (!(error instanceof UserError) || error.exitCode === 1) throw error;
     return { refused: formatUserError(error), code: error.code };
-  }
-
-  /** Predictors that need a library are those of a scenario's own planner alone. */
-  function configOf(planner: PlannerChoice, own: PlannerConfig | null): PlannerConfig | null {
-    return planner.kind === "own" ? own : null;
   }
 }
 
@@ -53,11 +51,11 @@ function measured({ what, maxGpus }: JudgeTask, rehearsal: Rehearsal, own: Plann
     case "planner":
       return played(what.planner, rehearsal, own, maxGpus);
     case "static": {
-      const key = staticCacheKey(rehearsal);
-      const known = cachedBestStatic(key);
-      const found =
-        known !== null && known.floor === what.floor ? known : bestStaticOf(rehearsal, undefined, what.floor);
-      if (found !== known) cacheBestStatic(key, found);
+      // Where workers are lost their start-up counts, which the cache of searches leaves aside.
+      const key = rehearsal.scenario.faults.length > 0 ? null : staticCacheKey(rehearsal);
+      const known = key === null ? null : cachedBestStatic(key);
+      const found = known?.floor === what.floor ? known : bestStaticOf(rehearsal, undefined, what.floor);
+      if (key !== null && found !== known) cacheBestStatic(key, found);
       return { ...ofStatic("s99", found.atFloor), ...ofStatic("any", found.any) };
     }
     case "hindsight": {

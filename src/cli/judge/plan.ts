@@ -19,6 +19,8 @@ export interface JudgeGroup {
   mode: "agg" | "disagg";
   startupS: number | null;
   maxGpus: number;
+  /** Something goes wrong in it. */
+  hasFaults: boolean;
 }
 
 export interface JudgePlan {
@@ -39,9 +41,10 @@ function task({ file, mode, startupS, maxGpus }: JudgeGroup, seed: number | null
   return { file, set, seed, maxGpus, what };
 }
 
-/** A deployment that never scales has no start-up: one search serves all start-up times. */
+/** A deployment that never scales has no start-up, unless it loses workers: one search serves all start-up times. */
 function staticTask(group: JudgeGroup, seed: number | null, floor: number): JudgeTask {
-  return task({ ...group, startupS: null }, seed, { kind: "static", floor });
+  const startupS = group.hasFaults ? group.startupS : null;
+  return task({ ...group, startupS }, seed, { kind: "static", floor });
 }
 
 /** All tasks, quick ones first. */

@@ -108,6 +108,7 @@ function planOf(files: readonly string[], flags: JudgeFlags): JudgePlan {
       scenario: scenario.name,
       mode: scenario.deployment.prefill === null ? ("agg" as const) : ("disagg" as const),
       startupS,
+      hasFaults: scenario.faults.length > 0,
       maxGpus: flags.maxGpus ?? staticSearchGpus(scenario),
     }));
   });
