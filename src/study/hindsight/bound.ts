@@ -11,14 +11,16 @@ export interface BoundOptions {
   work: RequestWork;
   /** Attainment asked for, 0..1. */
   floor: number;
-  /** Length of the run, s. */
+  /** Length that every run has at least, s. */
   seconds: number;
 }
 
 /** One role's part of the problem, in steps. */
 export interface RoleProblem {
-  /** Workers' worth of work. */
+  /** Workers' worth of work, by step. */
   load: Float64Array;
+  /** Length of all steps, of which the last may be cut off. */
+  seconds: number;
   /** Work of the most expensive request, worker-seconds. */
   largestS: number;
   stepS: number;
@@ -55,7 +57,14 @@ export function goodputBound({ spec, record, work, floor, seconds }: BoundOption
         if (feasible[i] === 1 && cost > largestS) largestS = cost;
       }
       const { gpusPerWorker, startupMs } = spec[role]!;
-      return { load: bySteps(load), largestS, stepS: STEP_S, startupS: startupMs / 1000, gpusPerWorker };
+      return {
+        load: bySteps(load, seconds),
+        seconds,
+        largestS,
+        stepS: STEP_S,
+        startupS: startupMs / 1000,
+        gpusPerWorker,
+      };
     },
   );
   const judged = feasible.reduce((sum, flag) => sum + flag, 0);
@@ -94,18 +103,19 @@ export function leastGpuSeconds(problem: RoleProblem, misses: number): number {
 }
 
 /** The least of GPU-seconds + price × misses over all plans; the first worker is always there. */
-function priced({ load, largestS, stepS, startupS, gpusPerWorker }: RoleProblem, price: number): number {
+function priced({ load, seconds, largestS, stepS, startupS, gpusPerWorker }: RoleProblem, price: number): number {
   const most = Math.ceil(load.reduce((max, value) => Math.max(max, value), 1));
-  const missesPerWork = largestS > 0 ? stepS / largestS : 0;
-  let total = load.length * stepS * gpusPerWorker;
+  let total = seconds * gpusPerWorker;
   for (let worker = 1; worker < most; worker++) {
     // Who begins with it has it ready.
     let on = 0;
     let off = 0;
-    for (const value of load) {
+    for (let step = 0; step < load.length; step++) {
+      const lengthS = Math.min(stepS, seconds - step * stepS);
       // What is missed for want of this worker: the work between `worker` and `worker` + 1.
-      const missed = Math.min(1, Math.max(0, value - worker)) * missesPerWork;
-      const nowOn = Math.min(on, off + startupS * gpusPerWorker) + stepS * gpusPerWorker;
+      const missedS = Math.min(1, Math.max(0, load[step]! - worker)) * lengthS;
+      const missed = largestS > 0 ? missedS / largestS : 0;
+      const nowOn = Math.min(on, off + startupS * gpusPerWorker) + lengthS * gpusPerWorker;
       const nowOff = Math.min(on, off) + price * missed;
       [on, off] = [nowOn, nowOff];
     }
@@ -114,8 +124,15 @@ function priced({ load, largestS, stepS, startupS, gpusPerWorker }: RoleProblem,
   return total;
 }
 
-function bySteps(load: Float64Array): Float64Array {
-  const steps = new Float64Array(Math.max(1, Math.ceil(load.length / STEP_S)));
-  for (let i = 0; i < load.length; i++) steps[Math.floor(i / STEP_S)]! += load[i]! / STEP_S;
+/** Means over steps; what comes after the last one is left out. */
+function bySteps(load: Float64Array, seconds: number): Float64Array {
+  const steps = new Float64Array(Math.max(1, Math.ceil(seconds / STEP_S - 1e-9)));
+  for (let i = 0; i < load.length; i++) {
+    const step = Math.floor(i / STEP_S);
+    if (step >= steps.length) break;
+    // Of the last second a part may be in the run.
+    const partS = Math.max(0, Math.min(1, seconds - i));
+    steps[step]! += (load[i]! * partS) / Math.min(STEP_S, seconds - step * STEP_S);
+  }
   return steps;
 }

@@ -1,5 +1,6 @@
 import { randomStream } from "#common";
 import { type Planner, planStrategy, type Targets, type WorkerPlan } from "#planner/core";
+import type { RunRecord } from "#src/record";
 import { type SimulationSpec, simulate } from "#src/simulator";
 import type { RoleSteps } from "./allocation.ts";
 import { goodputBound } from "./bound.ts";
@@ -104,7 +105,7 @@ export function hindsightPlans(options: HindsightOptions): Hindsight {
     clair: handed(clair, stepMs),
     oracle: oracle === null ? null : handed(oracle, stepMs),
     floor: ownFloor,
-    bound: goodputBound({ spec, record, work, floor: ownFloor, seconds: lengthMs / 1000 }),
+    bound: goodputBound({ spec, record, work, floor: ownFloor, seconds: leastLengthMs(own, record) / 1000 }),
     runs: trials.runs,
   };
 }
@@ -120,6 +121,15 @@ function bestOf(found: readonly Trial[], floor: number): Trial {
 
 function handed({ held, attainment, goodputPerGpu, gpuSeconds }: Trial, stepMs: number): HindsightPlan {
   return { plan: { stepMs, ...held }, attainment, goodputPerGpu, gpuHours: gpuSeconds / 3600 };
+}
+
+/** How long every run is at least: open traffic has to have come; loops and turns are as fast as with all the GPUs there are. */
+function leastLengthMs({ workload, minEndMs = 0 }: SimulationSpec, record: RunRecord): number {
+  const isOpen = workload.closedLoops.length === 0 && workload.openHeads.length === workload.count;
+  if (!isOpen) return record.endMs;
+  let last = minEndMs;
+  for (const atMs of record.requests.arrivalMs) if (atMs > last) last = atMs;
+  return last;
 }
 
 /** As many workers as there are GPUs for, divided so that prefill has `share` of them. */

@@ -4,6 +4,7 @@ import { leastGpuSeconds, type RoleProblem } from "../../../src/study/hindsight/
 
 const problem = (load: number[], startupS = 0): RoleProblem => ({
   load: Float64Array.from(load),
+  seconds: load.length * 5,
   largestS: 1,
   stepS: 5,
   startupS,
@@ -20,6 +21,10 @@ describe("leastGpuSeconds", () => {
     expect(leastGpuSeconds(problem([0.5, 1.5, 0.5, 0.5, 1.5], 2), 0)).toBeCloseTo(25 + 2 * (5 + 2), 3);
     // 30 s of start-up: never worth an end in between, and the run begins with the worker that it needs first.
     expect(leastGpuSeconds(problem([1.5, 0.5, 1.5], 30), 0)).toBeCloseTo(15 + 15, 3);
+  });
+
+  it("counts a last step that is cut off by its length", () => {
+    expect(leastGpuSeconds({ ...problem([0.5, 1.5]), seconds: 7 }, 0)).toBeCloseTo(7 + 2, 3);
   });
 
   it("spares a worker where its work may be missed", () => {

@@ -123,6 +123,20 @@ describe("a step of two levels", () => {
   });
 });
 
+describe("the bound", () => {
+  it("is of the run's own length, whatever its steps", () => {
+    const found = hindsightPlans({
+      spec: disagg(arrivals(0, 58_300, 200), 58_300, 0),
+      maxGpus: 4,
+      floor: 1,
+      runs: { clair: 8, oracle: 8 },
+    });
+    expect(found.oracle!.attainment).toBe(1);
+    expect(found.bound).toBeGreaterThanOrEqual(found.oracle!.goodputPerGpu);
+    expect(found.bound).toBeCloseTo(292 / (2 * 58.3), 9);
+  });
+});
+
 describe("an aggregated deployment", () => {
   it("is planned with its one role", () => {
     const requests = [...arrivals(0, 20_000, 400), ...arrivals(20_000, 40_000, 70), ...arrivals(40_000, 60_000, 400)];
