@@ -5,6 +5,8 @@ import { overrideMisplaced } from "./errors.ts";
 export interface Override {
   path: Path;
   value: unknown;
+  /** Names it in messages, in place of path and value. */
+  label?: string;
 }
 
 /**
@@ -37,7 +39,8 @@ function reaching(overrides: readonly Override[], path: Path): Override | undefi
 }
 
 /** `--set deployment.decode.workers=3` */
-export function placeOf({ path, value }: Override): string {
+export function placeOf({ path, value, label }: Override): string {
+  if (label !== undefined) return label;
   return `--set ${formatPath(path)}=${typeof value === "string" ? value : JSON.stringify(value)}`;
 }
 

@@ -8,6 +8,7 @@ export const COMMAND_TABLE: CommandTable = {
   start: async () => (await import("./commands/start.ts")).startCommand(),
   run: async () => (await import("./commands/run.ts")).runCommand(),
   sweep: async () => (await import("./commands/sweep.ts")).sweepCommand(),
+  search: async () => (await import("./commands/search.ts")).searchCommand(),
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
   judge: async () => (await import("./commands/judge.ts")).judgeCommand(),
   up: async () => (await import("./commands/up.ts")).upCommand(),

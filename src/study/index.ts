@@ -20,6 +20,13 @@ export { judgedCase, type ReferenceRun, type SeedRuns } from "./judge/summary.ts
 export { tuningScore } from "./judge/tuning.ts";
 export { type OverSeeds, overSeeds } from "./over-seeds.ts";
 export { candidateText, isDuration, overridesOf, parseAxis, valueNumber, valueText } from "./sweep/axes.ts";
+export {
+  type DeploymentSpace,
+  deploymentAxes,
+  deploymentOverrides,
+  searchDeployments,
+  staticCandidates,
+} from "./sweep/deployments.ts";
 export { type Condition, directionOf, type Goal, parseCondition, parseGoal } from "./sweep/goal.ts";
 export { type MethodName, methodOf } from "./sweep/methods.ts";
 export { type Measures, paretoFront } from "./sweep/pareto.ts";

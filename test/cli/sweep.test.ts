@@ -112,3 +112,39 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
     expect(stderr).toMatch(message);
   });
 });
+
+describe("understudy search", { timeout: 240_000 }, () => {
+  it("finds the best fixed deployment that run --best-static finds, without running all of them", () => {
+    writeFileSync(join(folder, "busy.yaml"), SMALL_SCENARIO.replace("requestRate: 8", "requestRate: 30"));
+    const found = runUnderstudy(
+      folder,
+      "search",
+      "busy.yaml",
+      "--gpus",
+      "4",
+      "--modes",
+      "disagg",
+      "--json",
+      "--no-report",
+    );
+    expect(found.status, found.stderr).toBe(0);
+    const { best, candidates } = JSON.parse(found.stdout) as Document;
+    const run = runUnderstudy(folder, "run", "busy.yaml", "--best-static", "--json", "--no-report");
+    const { bestStatic } = JSON.parse(run.stdout) as {
+      bestStatic: { atFloor: { prefill: number; decode: number; goodputPerGpu: number } };
+    };
+    const { values, measures } = candidates[best]!;
+    expect([values[2], values[4]]).toEqual([bestStatic.atFloor.prefill, bestStatic.atFloor.decode]);
+    expect(measures.goodputPerGpu!.mean).toBeCloseTo(bestStatic.atFloor.goodputPerGpu, 9);
+  });
+
+  it.each([
+    [["--gpus", "4", "--tp", "1"], /--tp: it means nothing without --model/],
+    [["--gpus", "4", "--model", "x"], /--model: it means nothing without --gpu/],
+    [["--gpus", "4", "--modes", "both"], /found "both", expected agg/],
+  ])("refuses %j", (flags, message) => {
+    const { status, stderr } = runUnderstudy(folder, "search", "small.yaml", ...flags);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+});

@@ -54,7 +54,7 @@ Examples:
   $ understudy sweep my.yaml --set 'deployment.prefill.startup,deployment.decode.startup=range(0s,300s,30s)' --seeds 1..5
   $ understudy sweep my.yaml --set 'planner.interval=between(5s,120s)' --method bayes --samples 40 --where 'slaAttainment>=0.99'
   $ understudy sweep my.yaml --set 'deployment.decode.workers=range(1,64)' --method halving --seeds 1..9
-  $ understudy sweep my.yaml --set seed=range(1,1000) --executor kubernetes --shards 50 --image understudy:0.1.0`,
+  $ understudy sweep my.yaml --set 'seed=range(1,1000)' --executor kubernetes --shards 50 --image understudy:0.1.0`,
     )
     .action(async (file: string, flags: SweepFlags, self: Command) => {
       checkExecutorFlags(flags, self);

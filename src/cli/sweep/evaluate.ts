@@ -1,10 +1,11 @@
 import { formatUserError, UserError } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { type Override, readScenario } from "#scenarios";
-import { judge } from "#src/rehearsal";
+import { judge, prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
 import { studyMeasures } from "#src/report";
-import type { RunOutcome } from "#src/study";
+import type { GiveUp, RunOutcome } from "#src/study";
 import { type PlayFlags, play } from "../rehearse.ts";
+import { playUntil } from "./give-up.ts";
 
 /** A run of a sweep, as threads and pods are told of it: JSON. */
 export interface SweepRun {
@@ -13,6 +14,7 @@ export interface SweepRun {
   set: Override[];
   /** null: the scenario's own. */
   seed: number | null;
+  giveUp?: GiveUp;
 }
 
 /** What all runs of a sweep have in common. */
@@ -22,12 +24,14 @@ export type SweepCommon = Pick<PlayFlags, "engine" | "check">;
  * Plays a scenario with values set. Settings that are no deployment, or that can't be played, are an outcome like any other.
  * @throws UserError of exit code 1: runs that failed
  */
-export async function evaluate({ file, set, seed }: SweepRun, common: SweepCommon): Promise<RunOutcome> {
+export async function evaluate({ file, set, seed, giveUp }: SweepRun, common: SweepCommon): Promise<RunOutcome> {
   try {
     const read = readScenario(file, { plannerSchema: plannerConfigSchema, set });
     const scenario = seed === null ? read : { ...read, seed };
-    const { record: played } = await play(scenario, common, () => {});
-    const { record, summary } = judge(scenario, played);
+    const played =
+      giveUp === undefined ? await playWhole(scenario, common) : playUntil(prepareRehearsal(scenario), common, giveUp);
+    if ("gaveUp" in played) return played;
+    const { record, summary } = judge(scenario, played.record);
     return {
       seed: scenario.seed,
       passed: record.expectations?.every((expectation) => expectation.passed) ?? true,
@@ -37,4 +41,8 @@ export async function evaluate({ file, set, seed }: SweepRun, common: SweepCommo
     if (!(error instanceof UserError) || error.exitCode === 1) throw error;
     return { refused: formatUserError(error), code: error.code };
   }
+}
+
+function playWhole(scenario: RunnableScenario, common: SweepCommon) {
+  return play(scenario, common, () => {});
 }

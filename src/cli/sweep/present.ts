@@ -71,12 +71,18 @@ export function sweepJson(report: SweepReport, axes: readonly Axis[], summary: S
   )}\n`;
 }
 
-export function sweepText(report: SweepReport): string {
+export function sweepText(report: SweepReport, summary: SweepSummary): string {
   const rows = sweepRows(report);
-  const shown = rows.slice(0, MOST_ROWS);
+  // What was ended early is only counted.
+  const whole = rows.filter(({ index }) => summary.candidates[index]!.gaveUp === null);
+  const shown = whole.slice(0, MOST_ROWS);
+  const early = rows.length - whole.length;
   const ran = report.candidates.filter(({ notRun }) => notRun === null).length;
   const head = `${report.name}, ${report.method}: ${ran} of ${rows.length} candidates run\n${sweepQuestion(report)}\n\n`;
-  const more = rows.length > shown.length ? `… and ${rows.length - shown.length} more\n` : "";
+  const more = [
+    ...(whole.length > shown.length ? [`… and ${whole.length - shown.length} more\n`] : []),
+    ...(early > 0 ? [`${early} given up early: they could not be what is looked for\n`] : []),
+  ].join("");
   const [best] = rows;
   const answer =
     report.best === null || best === undefined

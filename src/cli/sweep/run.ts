@@ -50,6 +50,8 @@ export interface Study {
   axes: readonly Axis[];
   proposals: Parameters<typeof runSweep>[0]["method"];
   overridesOf(candidate: SweepCandidate): Override[];
+  /** Values with which nothing can be run are no mistake. */
+  mayRefuse?: true;
 }
 
 const SHOWN = ["slaAttainment", "goodputPerGpu", "averageGpus", "ttft.p99", "itl.p99"];
@@ -70,7 +72,12 @@ export async function runStudy(file: string, flags: StudyFlags, study: Study): P
   const dir = flags.outputDir ?? resolve("understudy-results", `${scenario.name}-${study.kind}`);
   const { axes } = study;
   const path = relative(process.cwd(), resolve(file));
-  const runOf = ({ candidate, seed }: Cell): SweepRun => ({ file: path, set: study.overridesOf(candidate), seed });
+  const runOf = ({ candidate, seed }: Cell): SweepRun => ({
+    file: path,
+    set: study.overridesOf(candidate),
+    seed,
+    ...(candidate.giveUp === undefined ? {} : { giveUp: candidate.giveUp }),
+  });
   const common: SweepCommon = { engine: flags.engine, ...(flags.check ? { check: true } : {}) };
   const storeFile = join(dir, `${study.kind}.sqlite`);
   const store = flags.report ? ResultStore.open(storeFile, flags.resume === true) : null;
@@ -106,7 +113,7 @@ export async function runStudy(file: string, flags: StudyFlags, study: Study): P
       },
     });
     bar.done();
-    if (isWhole) checkRefusals(axes, trials);
+    if (isWhole) checkRefusals(study.mayRefuse ? [] : axes, trials);
     const summary = summarizeSweep(axes, trials, goal, conditions, trade);
     const report = sweepReport(axes, summary, {
       name: scenario.name,
@@ -120,7 +127,7 @@ export async function runStudy(file: string, flags: StudyFlags, study: Study): P
     });
     const json = sweepJson(report, axes, summary);
     if (flags.json) process.stdout.write(json);
-    else if (!flags.quiet) process.stdout.write(sweepText(report));
+    else if (!flags.quiet) process.stdout.write(sweepText(report, summary));
     if (flags.report) writeSweep(dir, report, json);
     if (!isWhole) {
       const hint = flags.report ? "; --resume goes on" : "";

@@ -60,7 +60,7 @@ export function sweepPage(report: SweepReport): string {
 <main>
 <section id="answer" aria-labelledby="answer-title">
 <h2 id="answer-title" class="hidden">Answer</h2>
-${report.isWhole ? "" : '<p class="note">Interrupted: candidates are missing. understudy sweep --resume goes on.</p>'}
+${report.isWhole ? "" : '<p class="note">Interrupted: candidates are missing. sweep --resume goes on.</p>'}
 <div class="tiles">${tiles.join("")}</div>
 </section>
 <section id="trade" aria-labelledby="trade-title">

@@ -28,6 +28,18 @@ export interface Axis {
 /** A point of the space: a value for each axis, in their order. */
 export interface SweepCandidate {
   values: readonly FieldValue[];
+  /** When its run may end early; what it is known by are its values alone. */
+  giveUp?: GiveUp;
+}
+
+/** A fixed deployment is given up where it can keep neither of these. */
+export interface GiveUp {
+  /** SLA attainment that must be kept, 0..1. */
+  floor: number;
+  /** The best known so far; null: none. */
+  goodputPerGpu: number | null;
+  /** Of the deployment. */
+  gpus: number;
 }
 
 /** A candidate with the seeds it is to be run with. */

@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { parse } from "yaml";
+import { UserError } from "#common";
+import { scenarioWorkload } from "#scenarios";
+import { prepareRehearsal } from "#src/rehearsal";
+import {
+  type DeploymentSpace,
+  deploymentAxes,
+  deploymentOverrides,
+  searchDeployments,
+  staticCandidates,
+} from "#src/study";
+import { flagNeeds } from "../errors.ts";
+import { loadScenario } from "../rehearse.ts";
+import { checkExecutorFlags } from "../sharding/flags.ts";
+import { withStudyFlags } from "../sweep/flags.ts";
+import { runStudy, type StudyFlags } from "../sweep/run.ts";
+import { share, wholeNumber } from "../values.ts";
+
+interface SearchFlags extends StudyFlags {
+  gpus: number;
+  floor: number;
+  modes: ("agg" | "disagg")[];
+  routers: string[];
+  model?: string;
+  gpu?: string;
+  backend: string;
+  tp?: number[];
+}
+
+/** `understudy search`: the best deployment that stays as it is, for a scenario's traffic. */
+export function searchCommand(): Command {
+  const command = new Command("search")
+    .description(
+      "search the best fixed deployment for a scenario's traffic: layout × workers × mode × router under a GPU budget",
+    )
+    .argument("<scenario>", "scenario file (YAML): traffic, SLA, and settings of engines; its planner is left out")
+    .requiredOption("--gpus <n>", "GPUs of a deployment, at most", wholeNumber("--gpus", 1))
+    .option("--floor <share>", "SLA attainment that it must keep", share("--floor"), 0.99)
+    .option("--modes <list>", "agg, disagg, or both with a comma between", modes, ["agg", "disagg"])
+    .option("--routers <list>", "with commas between them", (text: string) => text.split(","), ["least-loaded"])
+    .option("--model <id>", "engines by the estimator's times instead of the scenario's: a Hugging Face id or a folder")
+    .option("--gpu <system>", "with --model: such as h200_sxm")
+    .addOption(new Option("--backend <backend>", "with --model").choices(["vllm", "sglang", "trtllm"]).default("vllm"))
+    .option("--tp <list>", "with --model: GPUs of an engine, such as 1,2,4,8", sizes)
+    .addHelpText(
+      "after",
+      `
+Deployments are tried from the smallest up, and given up as soon as they can't keep the floor or can't be the best any more.
+
+Examples:
+  $ understudy search my.yaml --gpus 8
+  $ understudy search my.yaml --gpus 16 --model Qwen/Qwen3-32B --gpu h200_sxm --tp 1,2,4,8 --routers least-loaded,kv
+  $ understudy search my.yaml --gpus 32 --modes disagg --floor 0.95 -o results/search`,
+    )
+    .action(async (file: string, flags: SearchFlags, self: Command) => {
+      checkExecutorFlags(flags, self);
+      process.exitCode = await search(file, flags, self);
+    });
+  return withStudyFlags(command, "goodputPerGpu");
+}
+
+async function search(file: string, flags: SearchFlags, command: Command): Promise<number> {
+  const scenario = loadScenario(file);
+  const space = spaceOf(file, flags, command);
+  const candidates = staticCandidates(space);
+  const workload = scenarioWorkload(scenario);
+  const seconds = Math.min(workload.horizonMs, scenario.endMs ?? Number.POSITIVE_INFINITY) / 1000;
+  const isGoodput = /^(max:)?goodputPerGpu$/.test(flags.goal);
+  const bounds = { requests: workload.count, seconds: isGoodput ? seconds : 0 };
+  const base = (parse(readFileSync(file, "utf8")) as { deployment: Record<string, unknown> }).deployment;
+  const own = { ...flags, where: [...(flags.where ?? []), `slaAttainment>=${flags.floor}`] };
+  return runStudy(file, own, {
+    kind: "search",
+    method: `search among ${candidates.length} deployments of up to ${flags.gpus} GPUs`,
+    axes: deploymentAxes(candidates),
+    proposals: searchDeployments(candidates, flags.seeds ?? [null], flags.floor, bounds),
+    overridesOf: (candidate) => deploymentOverrides(base, space, candidate),
+    mayRefuse: true,
+  });
+}
+
+function spaceOf(file: string, flags: SearchFlags, command: Command): DeploymentSpace {
+  const { gpus: maxGpus, modes: wanted, routers, model, gpu, backend, tp } = flags;
+  if (model === undefined) {
+    for (const name of ["gpu", "backend", "tp"])
+      if (command.getOptionValueSource(name) === "cli") throw flagNeeds(name, "--model");
+    const { simulation } = prepareRehearsal({ ...loadScenario(file), planner: null });
+    const size = Math.max(simulation.prefill?.gpusPerWorker ?? 1, simulation.decode.gpusPerWorker);
+    return { maxGpus, modes: wanted, layouts: [{ layout: null, gpus: size }], routers, engines: null };
+  }
+  if (gpu === undefined) throw flagNeeds("model", "--gpu");
+  const layouts = (tp ?? [1, 2, 4, 8]).map((gpus) => ({ layout: `tp${gpus}`, gpus }));
+  return { maxGpus, modes: wanted, layouts, routers, engines: { model, gpu, backend } };
+}
+
+function modes(text: string): string[] {
+  const found = text.split(",");
+  if (found.every((mode) => mode === "agg" || mode === "disagg")) return found;
+  throw usage("--modes", text, "agg, disagg, or agg,disagg");
+}
+
+function sizes(text: string): number[] {
+  const found = text.split(",").map(Number);
+  if (found.every((size) => Number.isInteger(size) && size > 0)) return found;
+  throw usage("--tp", text, "whole numbers with commas between them");
+}
+
+function usage(where: string, text: string, expected: string): UserError {
+  return new UserError({ code: "CLI_USAGE", where, message: `found ${JSON.stringify(text)}, expected ${expected}` });
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { paretoPicture, type SweepReport, sensitivityPicture, sweepColumns, sweepPage, sweepRows } from "#src/report";
+import { expectWellFormed, visibleText } from "./markup.ts";
+
+const measures = (goodputPerGpu: number, itl: number, tokens: number) => ({
+  goodputPerGpu: { mean: goodputPerGpu, ci95: 0.1 },
+  "itl.mean": { mean: itl, ci95: 0.2 },
+  outputThroughputPerGpu: { mean: tokens, ci95: 1 },
+  slaAttainment: { mean: 0.995, ci95: 0 },
+});
+const candidate = (workers: number, more: Partial<SweepReport["candidates"][0]>): SweepReport["candidates"][0] => ({
+  values: [String(workers), "<kv>"],
+  numbers: [workers, Number.NaN],
+  seeds: 3,
+  measures: {},
+  keeps: true,
+  onFront: false,
+  notRun: null,
+  ...more,
+});
+const REPORT: SweepReport = {
+  name: "a <scenario>",
+  method: "grid",
+  goal: { measure: "goodputPerGpu", direction: "max" },
+  conditions: ["slaAttainment>=0.99"],
+  trade: [
+    { measure: "itl.mean", direction: "min" },
+    { measure: "outputThroughputPerGpu", direction: "max" },
+  ],
+  shown: ["goodputPerGpu", "slaAttainment"],
+  drawn: ["itl.mean", "scaleEvents"],
+  axes: [
+    { name: "deployment.decode.workers", isDuration: false },
+    { name: "deployment.router", isDuration: false },
+  ],
+  candidates: [
+    candidate(1, { measures: measures(2, 9, 300), onFront: true }),
+    candidate(2, { measures: measures(3, 7, 200), onFront: true }),
+    candidate(4, { measures: measures(5, 8, 190), keeps: false }),
+    candidate(8, { seeds: 0, keeps: false, notRun: "no such router\nhint" }),
+  ],
+  best: 1,
+  isWhole: true,
+};
+
+describe("a sweep's report", () => {
+  it("has a row for each candidate: the best, those that keep the conditions, those that don't, those that were not run", () => {
+    expect(sweepColumns(REPORT)).toEqual(["workers", "router", "goodput per GPU (req/s)", "SLA attainment", ""]);
+    expect(sweepRows(REPORT).map(({ cells }) => cells)).toEqual([
+      ["2", "<kv>", "3 ± 0.100", "99.50 %", "best, front"],
+      ["1", "<kv>", "2 ± 0.100", "99.50 %", "front"],
+      ["4", "<kv>", "5 ± 0.100", "99.50 %", "misses"],
+      ["8", "<kv>", "–", "–", "no such router"],
+    ]);
+    const smallest = { ...REPORT, goal: { measure: "itl.mean", direction: "min" as const }, best: null };
+    expect(sweepRows(smallest).map(({ index }) => index)).toEqual([1, 0, 2, 3]);
+  });
+
+  it("draws the front with its names, and what never happened not at all", () => {
+    const svg = paretoPicture(REPORT);
+    expectWellFormed(svg);
+    for (const text of [
+      "2 of 3 candidates are beaten by none",
+      "ITL mean (ms)",
+      "output tokens/s/GPU",
+      "workers 2, router &lt;kv&gt;",
+    ])
+      expect(svg).toContain(text);
+    expect(paretoPicture(REPORT)).toBe(svg);
+    const sensitivity = sensitivityPicture(REPORT)!;
+    expectWellFormed(sensitivity);
+    expect(sensitivity).toContain("ITL mean (ms): 7 to 9 over workers");
+    expect(sensitivity).not.toContain("scale events");
+    expect(sensitivityPicture({ ...REPORT, candidates: REPORT.candidates.slice(0, 2) })).toBeNull();
+    expectWellFormed(paretoPicture({ ...REPORT, candidates: [], best: null }));
+  });
+
+  it("is a page, every text in it escaped, every id once", () => {
+    const page = sweepPage(REPORT);
+    expectWellFormed(page);
+    expect(visibleText(page)).toContain("a &lt;scenario&gt;");
+    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(sweepPage({ ...REPORT, isWhole: false })).toContain("--resume goes on");
+  });
+});
