@@ -1,6 +1,7 @@
 """Runs one row of the benchmark in DynoSim: arguments as JSON on stdin, summary and cost as JSON on stdout.
 
-Input: {"args": [input_tokens, output_tokens, request_count], "kwargs": {...}} of dynamo.replay.run_synthetic_trace_replay.
+Input: {"args": [input_tokens, output_tokens, request_count], "kwargs": {...}} of dynamo.replay.run_synthetic_trace_replay,
+or {"args": [trace_file], ...} of run_trace_replay. With "records" the output has every request.
 """
 
 import json
@@ -20,10 +21,12 @@ def main():
     # DynoSim logs to stdout: its lines go to stderr, and ours to the real stdout.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    from dynamo.replay import run_synthetic_trace_replay
+    from dynamo.replay import run_synthetic_trace_replay, run_trace_replay
+
+    replay = run_trace_replay if len(row["args"]) == 1 else run_synthetic_trace_replay
 
     start_cpu, start = cpu_seconds(), time.perf_counter()
-    report = run_synthetic_trace_replay(*row["args"], **row["kwargs"])
+    report = replay(*row["args"], **row["kwargs"])
     run_cpu, run_wall = cpu_seconds() - start_cpu, time.perf_counter() - start
     per_request = report.per_request
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -35,7 +38,9 @@ def main():
         "processCpuSeconds": cpu_seconds(),
         "peakRssBytes": peak,
     }
-    json.dump(result, out)
+    if row.get("records"):
+        result["records"] = per_request
+    json.dump(result, out, default=str)
     out.close()
 
 

@@ -26,8 +26,11 @@ export interface UnderstudyMeasurement extends Measurement {
   prefixHitTokens: number;
 }
 
-/** Compiled modules are kept from run to run, as the command line keeps them, and Python its own: `warmUp` fills it. */
-const environment = { ...process.env, NODE_COMPILE_CACHE: toolCache("bench-compile-cache") };
+/**
+ * Compiled modules are kept from run to run, as the command line keeps them, and Python its own: `warmUp` fills it. DynoSim would log every
+ * choice of its router.
+ */
+const environment = { ...process.env, DYN_LOG: "error", NODE_COMPILE_CACHE: toolCache("bench-compile-cache") };
 
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
@@ -45,10 +48,36 @@ export async function warmUp(python: string | null, row: BenchRow): Promise<void
 
 /** Replays the row with DynoSim. @param python of an environment that has ai-dynamo */
 export async function measureDynosim(python: string, row: BenchRow, perRequest: boolean): Promise<Measurement> {
-  const { input_tokens, output_tokens, request_count } = row.args;
-  const kwargs = { ...row.kwargs, ...row.engines, replay_mode: "offline", capture_per_request: perRequest };
-  const call = { args: [input_tokens, output_tokens, request_count], kwargs };
-  return (await measure(python, [path("dynosim_row.py")], call)) as Measurement;
+  return (await measure(python, [path("dynosim_row.py")], dynosimCall(row, perRequest))) as Measurement;
+}
+
+function dynosimCall({ args, kwargs, engines, router, trace }: BenchRow, perRequest: boolean) {
+  const { input_tokens, output_tokens, request_count } = args;
+  return {
+    args: trace === undefined ? [input_tokens, output_tokens, request_count] : [trace.file],
+    kwargs: {
+      ...kwargs,
+      ...engines,
+      replay_mode: "offline",
+      capture_per_request: perRequest,
+      ...(router === undefined ? {} : { router_mode: router }),
+      ...(trace === undefined ? {} : { trace_block_size: trace.blockTokens }),
+    },
+  };
+}
+
+/** What DynoSim makes of a row, request by request, as a recorded case. */
+export async function recordDynosim(python: string, row: BenchRow): Promise<unknown> {
+  const { kwargs, args } = dynosimCall(row, true);
+  const recorded = await measure(python, [path("dynosim_row.py")], { args, kwargs, records: true });
+  const { summary, records } = recorded as { summary: unknown; records: unknown };
+  return {
+    name: row.name,
+    call: { args: row.args, kwargs },
+    normalized_engine_args: row.engines,
+    summary,
+    per_request: records,
+  };
 }
 
 async function measure(command: string, args: string[], input: unknown): Promise<unknown> {

@@ -89,12 +89,16 @@ export function brokenPromises(results: readonly RowResult[]): string[] {
     const broken: string[] = [];
     const requests = row.args.request_count;
     const found = ratio(result);
-    if (row.promisedRatio !== undefined && requests >= PROMISE_REQUESTS && found < row.promisedRatio) {
+    if (row.promisedRatio !== undefined && isWhole(row) && found < row.promisedRatio) {
       broken.push(`${row.name}: ${found.toFixed(1)}× of DynoSim's speed, promised ${row.promisedRatio}×`);
     }
     if (summary !== null && summary.firstDifference !== null) broken.push(`${row.name}: ${summary.firstDifference}`);
     const peak = peakBytes(ours);
-    const memoryCounts = row.promisedRatio !== undefined && requests <= PROMISE_REQUESTS;
+    const memoryCounts =
+      row.promisedRatio !== undefined &&
+      requests <= PROMISE_REQUESTS &&
+      row.trace === undefined &&
+      row.router === undefined;
     if (memoryCounts && peak > MEMORY_PROMISE_BYTES) {
       broken.push(`${row.name}: ${(peak / 1e6).toFixed(0)} MB, promised ${(MEMORY_PROMISE_BYTES / 1e6).toFixed(0)} MB`);
     }
@@ -106,6 +110,11 @@ export function brokenPromises(results: readonly RowResult[]): string[] {
     }
     return [...broken, ...longOutputs(result, results)];
   });
+}
+
+/** As large as what is promised of it. */
+function isWhole({ args, trace }: BenchRow): boolean {
+  return trace !== undefined || args.request_count >= PROMISE_REQUESTS;
 }
 
 /** A row that differs from another in nothing but its output length, which is ten times as long. */

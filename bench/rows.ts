@@ -1,9 +1,16 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
 /** What the benchmark runs: DynoSim calls, which both simulators can answer (arguments by their names in ai-dynamo 1.6.1). */
 export interface BenchRow {
   name: string;
   /** Positional arguments of `run_synthetic_trace_replay`, by name. */
   args: { input_tokens: number; output_tokens: number; request_count: number };
   kwargs: Record<string, number>;
+  /** DynoSim breaks ties of its KV router at random: its choices can only be followed, on fewer requests (`checkChoices`). */
+  router?: "kv_router";
+  /** A Mooncake trace in place of made requests: its path, and how many requests it has are `args`. */
+  trace?: { file: string; blockTokens: number };
   /** Engine arguments by the name of their keyword; what is left out has DynoSim's default. */
   engines: Record<string, { engine: Record<string, unknown> }>;
   /** The ratio of CPU seconds, DynoSim's to ours, that the project promises. */
@@ -41,6 +48,25 @@ export function benchRows(requests: number): BenchRow[] {
       promisedRatio: 10,
     },
     {
+      name: "64P64D, c8192",
+      args: synthetic(),
+      kwargs: { num_prefill_workers: 64, num_decode_workers: 64, replay_concurrency: 8192 },
+      engines: {
+        prefill_engine_args: { engine: { worker_type: "prefill" } },
+        decode_engine_args: { engine: { worker_type: "decode" } },
+      },
+      promisedRatio: 20,
+    },
+    {
+      name: "KV router, 8 workers, c512, shared prefixes",
+      args: synthetic(),
+      kwargs: { num_workers: 8, replay_concurrency: 512, shared_prefix_ratio: 0.5, num_prefix_groups: 20 },
+      router: "kv_router",
+      engines: aggregated(),
+      promisedRatio: 5,
+    },
+    ...mooncakeRows(),
+    {
       name: "1024 workers, c65536",
       args: synthetic(),
       kwargs: { num_workers: 1024, replay_concurrency: 65536 },
@@ -70,6 +96,23 @@ export function benchRows(requests: number): BenchRow[] {
       args: synthetic(),
       kwargs: { num_workers: 8, replay_concurrency: 512 },
       engines: aggregated({ backend: "sglang", block_size: 1, num_gpu_blocks: 200_000 }),
+    },
+  ];
+}
+
+/** The conversation trace of Mooncake (12,031 requests of 59 minutes), where the reference data are; round robin, so that runs can be equal. */
+function mooncakeRows(): BenchRow[] {
+  const folder = process.env.UNDERSTUDY_REFERENCE ?? fileURLToPath(new URL("../../shared/reference", import.meta.url));
+  const file = `${folder}/traces/mooncake_conversation.jsonl`;
+  if (!existsSync(file)) return [];
+  return [
+    {
+      name: "Mooncake conversation, 8 workers",
+      args: { input_tokens: 0, output_tokens: 0, request_count: 12_031 },
+      kwargs: { num_workers: 8 },
+      trace: { file, blockTokens: 512 },
+      engines: aggregated(),
+      promisedRatio: 5,
     },
   ];
 }

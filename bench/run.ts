@@ -7,6 +7,8 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { compareSummaries } from "#src/conformance";
 import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
+import { parseDynosimCase } from "../src/conformance/dynosim/case.ts";
+import { checkDynosimCase } from "../src/conformance/dynosim/run.ts";
 import { runAnchors } from "./anchors.ts";
 import { runLiveBench } from "./live/run.ts";
 import { runPlannerBench } from "./planner/run.ts";
@@ -16,13 +18,14 @@ import {
   type Measurement,
   measureDynosim,
   measureUnderstudy,
+  recordDynosim,
   type UnderstudyMeasurement,
   warmUp,
 } from "./processes.ts";
 import { runProfilingBench } from "./rapid-profiling.ts";
 import { brokenPromises, type RowResult, resultTable } from "./results.ts";
 import { runRoundTrip } from "./round-trip.ts";
-import { benchRows } from "./rows.ts";
+import { type BenchRow, benchRows } from "./rows.ts";
 import { runRunnerBench } from "./runner.ts";
 import { runScaleBench } from "./scale.ts";
 
@@ -30,6 +33,8 @@ import { runScaleBench } from "./scale.ts";
 const DYNOSIM_PACKAGES = ["ai-dynamo==1.6.1", "ai-dynamo-runtime==1.6.1", "typing_extensions"];
 
 const DEFAULT_REQUESTS = 100_000;
+/** Requests on which DynoSim's random choices are followed. */
+const FOLLOWED_REQUESTS = 2000;
 
 const { values: flags } = parseArgs({
   options: {
@@ -173,7 +178,7 @@ async function main(): Promise<number> {
       theirs.push(await measureDynosim(python, row, true));
       theirsSummaryOnly.push(await measureDynosim(python, row, false));
     }
-    const summary = python === null ? null : compareSummaries(ours[0]!.summary, theirs[0]!.summary);
+    const summary = python === null ? null : await comparison(python, row, ours[0]!, theirs[0]!);
     results.push({ row, ours, theirs, theirsSummaryOnly, summary });
   }
   progress("");
@@ -183,6 +188,18 @@ async function main(): Promise<number> {
   for (const line of broken) console.log(`BROKEN  ${line}`);
   const forecastsHold = await runPredictorsBench({ only: flags.only ?? "", json: null, progress });
   return broken.length > 0 || !forecastsHold ? 1 : 0;
+}
+
+/**
+ * Summaries, or, where DynoSim's router draws, every request of a shorter run: ours goes where DynoSim's went, each choice must have been one of
+ * least cost, and all times must be equal.
+ */
+async function comparison(python: string, row: BenchRow, ours: Measurement, theirs: Measurement) {
+  if (row.router === undefined) return compareSummaries(ours.summary, theirs.summary);
+  const args = { ...row.args, request_count: Math.min(row.args.request_count, FOLLOWED_REQUESTS) };
+  const recorded = parseDynosimCase(await recordDynosim(python, { ...row, args }), row.name);
+  const { largestRelativeError, firstDifference } = checkDynosimCase(recorded);
+  return { largestRelativeError, firstDifference, differences: firstDifference === null ? 0 : 1 };
 }
 
 function progress(text: string): void {

@@ -12,6 +12,7 @@ import {
 } from "#mocker/engine";
 import type { PromptBlocks, Workload } from "#scenarios";
 import type { PoolSpec, SimulationSpec } from "#src/simulator";
+import { readTraceFile } from "../scenarios/traces/read-trace.ts";
 import { prefixGroups, sharedPrefixBlocks } from "../src/conformance/dynosim/arrivals.ts";
 import type { BenchRow } from "./rows.ts";
 
@@ -22,10 +23,10 @@ export function benchSpec(row: BenchRow, engine: SimulationSpec["engine"] = "ski
   return {
     name: row.name,
     seed: 0,
-    workload: closedLoop(row),
+    workload: row.trace === undefined ? closedLoop(row) : readTraceFile(row.trace.file, row.trace),
     prefill: isDisaggregated ? pool(row, "prefill", num_prefill_workers) : null,
     decode: isDisaggregated ? pool(row, "decode", num_decode_workers!) : pool(row, "aggregated", num_workers!),
-    router: "round-robin",
+    router: row.router === "kv_router" ? "kv" : "round-robin",
     transfer: null,
     sla: { ttftMs: Number.POSITIVE_INFINITY, itlMs: Number.POSITIVE_INFINITY },
     quirks: { passesBeforeArrivals: true },

@@ -1,5 +1,6 @@
 import type { RequestColumns } from "#mocker/engine";
 import type { PromptBlocks, Workload } from "#scenarios";
+import { PairNumbers } from "./pair-numbers.ts";
 
 /**
  * The columns that engines of one block size see: contents (of prompts, and of what is generated where that has names) as chain
@@ -18,8 +19,12 @@ export function requestColumns(
   const { isl, osl, prompts, count } = workload;
   if (attempt !== null) return { ...allNamed(workload, blockSize), attempt };
   if (prompts === null) return { isl, osl, blockOffset: null, blockIds: null };
-  const shared = sharedIds(prompts, count);
+  const { shared, nodes, nodeCount } = sharedIds(prompts, count);
+  const perId = prompts.blockTokens / blockSize;
+  // Where engine blocks lie within trace ids, the chain of ids names them: no block needs a chain of its own.
+  const byId = Number.isInteger(perId) && (nodeCount + 1) * perId < 2 ** 31;
   const chain = new ChainInterner();
+  const usesById = new Int32Array(byId ? (nodeCount + 1) * perId : 0);
   const offset = new Int32Array(count + 1);
   let ids = new Int32Array(1024);
   let used = 0;
@@ -31,16 +36,23 @@ export function requestColumns(
       Math.floor((isl[request]! + (named ? osl[request]! : 0)) / blockSize),
       Math.floor((shared[request]! * prompts.blockTokens) / blockSize),
     );
+    const from = prompts.offset[request]!;
     let node = 0;
     for (let j = 0; j < blocks; j++) {
-      node = blockNode(chain, node, prompts, request, j, blockSize);
       if (used === ids.length) ids = growInt32(ids);
+      if (byId) {
+        const id = Math.floor(j / perId);
+        node = nodes[from + id]! * perId + (j - id * perId);
+        usesById[node]!++;
+      } else {
+        node = blockNode(chain, node, prompts, request, j, blockSize);
+        chain.count(node);
+      }
       ids[used++] = node;
-      chain.count(node);
     }
   }
   offset[count] = used;
-  return keepShared(isl, osl, offset, ids, chain);
+  return keepShared(isl, osl, offset, ids, byId ? (node) => usesById[node]! : (node) => chain.uses(node));
 }
 
 /** The chain up to engine block `j` of a request, whose trace ids reach so far; `node` is the chain up to the block before. */
@@ -91,8 +103,11 @@ function allNamed({ isl, osl, prompts, count }: Workload, blockSize: number): Re
   return { isl, osl, blockOffset, blockIds };
 }
 
-/** Leading trace ids of each request that another request begins with, too: blocks beyond them are shared with nobody. */
-function sharedIds(prompts: PromptBlocks, count: number): Int32Array {
+/**
+ * Leading trace ids of each request that another request begins with, too: blocks beyond them are shared with nobody; and for each id
+ * of `prompts` the number of its chain, from 1 to `nodeCount`.
+ */
+function sharedIds(prompts: PromptBlocks, count: number) {
   const chain = new ChainInterner();
   const nodes = new Int32Array(prompts.offset[count]!);
   for (let request = 0; request < count; request++) {
@@ -110,7 +125,7 @@ function sharedIds(prompts: PromptBlocks, count: number): Int32Array {
     while (at < prompts.offset[request + 1]! && chain.uses(nodes[at]!) > 1) at++;
     shared[request] = at - from;
   }
-  return shared;
+  return { shared, nodes, nodeCount: chain.size };
 }
 
 function keepShared(
@@ -118,14 +133,14 @@ function keepShared(
   osl: Int32Array,
   offset: Int32Array,
   ids: Int32Array,
-  chain: ChainInterner,
+  uses: (node: number) => number,
 ): RequestColumns {
   const count = isl.length;
   const blockOffset = new Int32Array(count + 1);
   let kept = 0;
   for (let request = 0; request < count; request++) {
     blockOffset[request] = kept;
-    for (let at = offset[request]!; at < offset[request + 1]! && chain.uses(ids[at]!) > 1; at++) ids[kept++] = ids[at]!;
+    for (let at = offset[request]!; at < offset[request + 1]! && uses(ids[at]!) > 1; at++) ids[kept++] = ids[at]!;
   }
   blockOffset[count] = kept;
   return { isl, osl, blockOffset, blockIds: ids.slice(0, kept) };
@@ -133,27 +148,28 @@ function keepShared(
 
 /** Numbers for (parent, content, offset in content) chains; 0 is the root. */
 class ChainInterner {
-  readonly #contents = new Map<number, number>();
-  readonly #children = new Map<number, number>();
+  readonly #contents = new PairNumbers();
+  readonly #children = new PairNumbers();
+  /** Of each pair of parent and content: the chain's number. */
+  #nodeOf = new Int32Array(1024);
   #uses = new Int32Array(1024);
   #nodes = 0;
 
   child(parent: number, contentId: number, offsetTokens: number): number {
-    // Content ids may be large; a dense index keeps the pair below 2^53.
-    const contentKey = contentId * 65_536 + offsetTokens;
-    let content = this.#contents.get(contentKey);
-    if (content === undefined) {
-      content = this.#contents.size;
-      this.#contents.set(contentKey, content);
-    }
-    const key = parent * 2 ** 26 + content;
-    let node = this.#children.get(key);
-    if (node === undefined) {
-      node = ++this.#nodes;
-      if (node >= this.#uses.length) this.#uses = growInt32(this.#uses);
-      this.#children.set(key, node);
-    }
+    // Most contents are looked at from their beginning alone.
+    const content = offsetTokens === 0 && contentId >= 0 ? contentId : -1 - this.#contents.of(contentId, offsetTokens);
+    const known = this.#children.size;
+    const pair = this.#children.of(parent, content);
+    if (pair < known) return this.#nodeOf[pair]!;
+    const node = ++this.#nodes;
+    if (node >= this.#uses.length) this.#uses = growInt32(this.#uses);
+    if (pair >= this.#nodeOf.length) this.#nodeOf = growInt32(this.#nodeOf);
+    this.#nodeOf[pair] = node;
     return node;
+  }
+
+  get size(): number {
+    return this.#nodes;
   }
 
   /** A node that nothing else leads to. */
