@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { KvTransferParams } from "#mocker/protocol";
 import type { KvPeers } from "../../../../mocker/worker/types.ts";
 import { last, makeWorker, send, when } from "./live-worker.ts";
