@@ -44,6 +44,7 @@ export function judgeCommand(): Command {
     .option("--tuning-seeds <list>", "seeds of --tune", seedList, [1001, 1002])
     .option("--threads <n>", "threads (default: one a core)", wholeNumber("--threads", 1))
     .option("-o, --output-dir <dir>", "where results and reports go (default: understudy-results/<name>-judge)")
+    .option("--check", "hold what planners do against the invariants of a simulation (docs/invariants.md)")
     .option("--resume", "go on with the results that are there")
     .option("--no-report", "write no files")
     .option("--json", "print judge.json instead of text")

@@ -8,6 +8,7 @@ import {
   cachedBestStatic,
   prepareRehearsal,
   type Rehearsal,
+  type RunOptions,
   staticCacheKey,
 } from "#src/rehearsal";
 import {
@@ -46,10 +47,10 @@ export async function evaluate(task: JudgeTask): Promise<RunOutcome> {
   }
 }
 
-function measured({ what, maxGpus }: JudgeTask, rehearsal: Rehearsal, own: PlannerConfig | null): Measures {
+function measured({ what, maxGpus, check }: JudgeTask, rehearsal: Rehearsal, own: PlannerConfig | null): Measures {
   switch (what.kind) {
     case "planner":
-      return played(what.planner, rehearsal, own, maxGpus);
+      return played(what.planner, rehearsal, own, maxGpus, check ? { check } : {});
     case "static": {
       // Where workers are lost their start-up counts, which the cache of searches leaves aside.
       const key = rehearsal.scenario.faults.length > 0 ? null : staticCacheKey(rehearsal);
@@ -70,15 +71,21 @@ function measured({ what, maxGpus }: JudgeTask, rehearsal: Rehearsal, own: Plann
   }
 }
 
-function played(planner: PlannerChoice, rehearsal: Rehearsal, own: PlannerConfig | null, maxGpus: number): Measures {
+function played(
+  planner: PlannerChoice,
+  rehearsal: Rehearsal,
+  own: PlannerConfig | null,
+  maxGpus: number,
+  options: RunOptions,
+): Measures {
   const { simulation, scenario } = rehearsal;
   const mode = simulation.prefill === null ? "agg" : "disagg";
   // A planner that the scenario restarts comes back in its first state.
   const play = (config: PlannerConfig) => {
     const newPlanner = () => rehearsal.newPlanner(config)!;
-    return judgedMeasures(rehearsal.play(newPlanner(), { newPlanner }));
+    return judgedMeasures(rehearsal.play(newPlanner(), { ...options, newPlanner }));
   };
-  if (planner.kind === "own") return own === null ? judgedMeasures(rehearsal.play(null)) : play(own);
+  if (planner.kind === "own") return own === null ? judgedMeasures(rehearsal.play(null, options)) : play(own);
   if (planner.kind === "baseline") {
     const setting = BASELINES.find(({ name }) => name === planner.name)!.settings[planner.setting]!;
     const config = setting.config({ mode, maxGpus, capacity: workerCapacity(simulation) });
@@ -92,7 +99,7 @@ function played(planner: PlannerChoice, rehearsal: Rehearsal, own: PlannerConfig
     minWorkers: { prefill: mode === "agg" ? 0 : 1, decode: 1 },
   });
   try {
-    const measures = judgedMeasures(rehearsal.play(external));
+    const measures = judgedMeasures(rehearsal.play(external, options));
     return { ...measures, failedTicks: external.failedTicks() };
   } finally {
     external.close();

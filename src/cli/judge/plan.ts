@@ -19,6 +19,7 @@ export interface JudgeGroup {
   mode: "agg" | "disagg";
   startupS: number | null;
   maxGpus: number;
+  check?: true;
   /** Something goes wrong in it. */
   hasFaults: boolean;
 }
@@ -34,11 +35,15 @@ export interface JudgePlan {
 
 type OutcomeOf = (task: JudgeTask) => RunOutcome | undefined;
 
-function task({ file, mode, startupS, maxGpus }: JudgeGroup, seed: number | null, what: JudgeTask["what"]): JudgeTask {
+function task(
+  { file, mode, startupS, maxGpus, check }: JudgeGroup,
+  seed: number | null,
+  what: JudgeTask["what"],
+): JudgeTask {
   const pools = mode === "agg" ? ["agg"] : ["prefill", "decode"];
   const set: Override[] =
     startupS === null ? [] : pools.map((pool) => ({ path: ["deployment", pool, "startup"], value: `${startupS}s` }));
-  return { file, set, seed, maxGpus, what };
+  return { file, set, seed, maxGpus, ...(check ? { check } : {}), what };
 }
 
 /** A deployment that never scales has no start-up, unless it loses workers: one search serves all start-up times. */

@@ -18,6 +18,7 @@ export interface JudgeFlags {
   seeds?: number[];
   startups?: number[];
   maxGpus?: number;
+  check?: true;
   floor: number;
   clairRuns: number;
   oracleRuns: number;
@@ -110,6 +111,7 @@ function planOf(files: readonly string[], flags: JudgeFlags): JudgePlan {
       startupS,
       hasFaults: scenario.faults.length > 0,
       maxGpus: flags.maxGpus ?? staticSearchGpus(scenario),
+      ...(flags.check ? { check: true as const } : {}),
     }));
   });
   return {

@@ -17,6 +17,8 @@ export interface JudgeTask {
   /** null: the scenario's own. */
   seed: number | null;
   maxGpus: number;
+  /** Hold what planners do against the invariants of a simulation. */
+  check?: true;
   what:
     | { kind: "planner"; planner: PlannerChoice }
     | { kind: "static"; floor: number }
