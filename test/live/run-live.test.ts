@@ -60,6 +60,19 @@ const disaggregated: LiveCase = {
   },
 };
 
+/** Choices of the router by what workers tell of their caches, and draws among equals by the seed. */
+const cacheAware: LiveCase = {
+  ...common,
+  name: "kv",
+  deployment: {
+    profile: PROFILE,
+    mode: "agg",
+    router: { mode: "kv", sessionAffinity: "10s" },
+    engine: { blockSize: 64 },
+    agg: { workers: 2, startup: "4s" },
+  },
+};
+
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "understudy-live-"));
@@ -122,7 +135,7 @@ async function compared(rehearsal: Rehearsal): Promise<Compared> {
 
 const TOO_LATE = `the machine was later than ${APART_MS} ms in each of ${ATTEMPTS} runs`;
 
-describe.each([aggregated, disaggregated])("$name: a live run", { timeout: 300_000 }, (made) => {
+describe.each([aggregated, disaggregated, cacheAware])("$name: a live run", { timeout: 300_000 }, (made) => {
   let rehearsal: Rehearsal;
   let runs: Compared;
 
