@@ -18,16 +18,22 @@ const TRANSFER_MS_PER_TOKEN = 10 / 3000;
 const BYTES_PER_TOKEN = 131_072;
 const BLOCK_SIZE = 64;
 
-const fixed = (value: number): Distribution => ({ kind: "fixed", value });
-const spread = (mean: number, sigma: number): Distribution => ({ kind: "lognormal", mean, sigma });
+export const fixed = (value: number): Distribution => ({ kind: "fixed", value });
+export const spread = (mean: number, sigma: number): Distribution => ({ kind: "lognormal", mean, sigma });
 
-function entry(durationS: number, rate: RateShape, isl: Distribution, osl: Distribution): TrafficEntry[] {
+export function entry(
+  durationS: number,
+  rate: RateShape,
+  isl: Distribution = fixed(3000),
+  osl: Distribution = fixed(300),
+  arrivals: Extract<TrafficEntry, { kind: "open" }>["arrivals"] = { kind: "poisson" },
+): TrafficEntry[] {
   const content = { patterns: [{ share: null, isl, osl }], sessions: null, prefix: null, blockTokens: BLOCK_SIZE };
-  return [{ kind: "open", startMs: 0, durationMs: durationS * 1000, rate, arrivals: { kind: "poisson" }, content }];
+  return [{ kind: "open", startMs: 0, durationMs: durationS * 1000, rate, arrivals, content }];
 }
 
 /** Jumps between two rates at random: requests/s, and the mean stay in s. */
-function moods(...states: [number, number][]): RateShape {
+export function moods(...states: [number, number][]): RateShape {
   return { kind: "mmpp", states: states.map(([rate, stayS]) => ({ rate, meanStayMs: stayS * 1000 })) };
 }
 

@@ -1,5 +1,6 @@
 import type { ForecastBank } from "#planner/predictors";
 import { WHILE_DRAINING } from "./budget.ts";
+import type { Hindsight } from "./hindsight/role-hindsight.ts";
 import type { Step } from "./hysteresis.ts";
 import type { PressureLevels, SafetyMargins } from "./pressure.ts";
 import type { Degradation, RequestShapes } from "./request-shapes.ts";
@@ -16,6 +17,8 @@ export interface RolePlan {
   needUp: number | null;
   needDown: number | null;
   step: Step;
+  /** What history says; null: nothing yet. */
+  hindsight: Hindsight | null;
 }
 
 interface Plan {
@@ -84,12 +87,17 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs
     values.decodeBatch = needs.decode.batch;
     values.decodeWorkerPerS = needs.decode.requestsPerS;
   }
-  for (const { role, upRate, downRate, needUp, needDown, current } of plans) {
+  for (const { role, upRate, downRate, needUp, needDown, current, hindsight } of plans) {
     values[`${role}UpPerS`] = upRate;
     values[`${role}DownPerS`] = downRate;
     values[`${role}Current`] = current;
     if (needUp !== null) values[`${role}NeedUp`] = needUp;
     if (needDown !== null) values[`${role}NeedDown`] = needDown;
+    if (hindsight === null) continue;
+    values[`${role}FixedWorkers`] = hindsight.fixed;
+    values[`${role}FollowedRatio`] = hindsight.followedRatio;
+    values[`${role}FollowedLostShare`] = hindsight.followedLost;
+    values[`${role}MissBias`] = hindsight.bias;
   }
   for (const { name, weight, periodS } of bank.heaviest()) {
     if (weight >= 0.01) values[`weight.${name}`] = weight;
@@ -101,6 +109,9 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs
 function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minimum, roles, idleMs }: Plan): Reason[] {
   const prefillRole = roles[0]!;
   const reasons = plans.map((plan) => roleReason(plan, bank, idleMs));
+  for (const { role, hindsight } of plans) {
+    if (hindsight?.holds) reasons.push({ code: "fixed-by-hindsight", role, text: hindsightText(hindsight) });
+  }
   for (const { name, role, from, to } of clamps) {
     reasons.push(clampReason(name, role, from, to));
   }
@@ -137,6 +148,13 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minim
   }
   for (const { code, text } of missing) reasons.push({ code: `degraded-${code}`, role: null, text });
   return reasons;
+}
+
+function hindsightText({ fixed, enough, followedRatio, followedLost }: Hindsight): string {
+  const compared =
+    `following the forecast would have done ${followedRatio.toFixed(2)} × as much per worker as the best fixed size, ` +
+    `with ${(100 * followedLost).toFixed(1)} % late: ${fixed} workers are kept`;
+  return enough > fixed ? `${compared}, and ${enough - fixed} more while the load is beyond what was seen` : compared;
 }
 
 /** What the limits made of a wish. */

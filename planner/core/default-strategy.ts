@@ -2,7 +2,8 @@ import { ForecastBank } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { raisedToFloor, withinBudget } from "./budget.ts";
 import { describeDecision, type RolePlan } from "./default-report.ts";
-import { AsymmetricHysteresis, type Step } from "./hysteresis.ts";
+import { HindsightWatch } from "./hindsight/hindsight-watch.ts";
+import { AsymmetricHysteresis, LateStep, type Step } from "./hysteresis.ts";
 import { IdleWatch } from "./idle.ts";
 import type { Load } from "./known-need.ts";
 import { knownNumbers } from "./known-numbers.ts";
@@ -61,6 +62,8 @@ class DefaultStrategy implements Planner {
   readonly #shapes: RequestShapes;
   readonly #pressure = new PressureIntegrators();
   readonly #hysteresis: Record<Role, AsymmetricHysteresis>;
+  readonly #fixedStep: Record<Role, LateStep>;
+  readonly #hindsight: HindsightWatch;
   readonly #idle = new IdleWatch();
   #minWorkers: Targets;
   #trafficSeen = false;
@@ -81,6 +84,11 @@ class DefaultStrategy implements Planner {
       prefill: new AsymmetricHysteresis(options.scaleDownDelayMs),
       decode: new AsymmetricHysteresis(options.scaleDownDelayMs),
     };
+    this.#fixedStep = {
+      prefill: new LateStep(options.scaleDownDelayMs),
+      decode: new LateStep(options.scaleDownDelayMs),
+    };
+    this.#hindsight = new HindsightWatch(context, surface, this.#shapes, this.#bank, options.scaleDownDelayMs);
   }
 
   setMinimum(minimum: Targets): void {
@@ -201,23 +209,36 @@ class DefaultStrategy implements Planner {
     const needUp = needs.workers(role, upRate, margins);
     const needDown = needs.workers(role, downRate, margins);
     const known = needUp !== null && needDown !== null;
-    if (!known || !mayScaleDown) this.#hysteresis[role].reset();
+    if (!known || !mayScaleDown) {
+      this.#hysteresis[role].reset();
+      this.#fixedStep[role].reset();
+    }
+    const load = this.#load(upRate, arrivals);
+    const hindsight =
+      known && mayScaleDown ? this.#hindsight.update(role, { observation, arrivals, needUp, needDown, load }) : null;
+    if (hindsight?.holds) {
+      const target = Math.max(floor, hindsight.enough);
+      this.#hysteresis[role].reset();
+      const step = this.#fixedStep[role].step(observation.nowMs, current, target);
+      return { role, current, upRate, downRate, needUp, needDown, step, hindsight };
+    }
+    this.#fixedStep[role].reset();
     const step = known
       ? this.#hysteresis[role].step(
           observation.nowMs,
           current,
           needUp,
           mayScaleDown ? needDown : Math.max(needDown, current),
-          this.#load(upRate, arrivals),
+          load,
         )
       : raisedTo(floor, current);
-    return { role, current, upRate, downRate, needUp, needDown, step };
+    return { role, current, upRate, downRate, needUp, needDown, step, hindsight };
   }
 
   /** Nothing is asked of the role, and it may go to zero: what forecasts hold in reserve does not keep it. */
   #planNone(role: Role, nowMs: number, current: number, arrivals: Arrivals): RolePlan {
     const step = this.#hysteresis[role].step(nowMs, current, 0, 0, this.#load(0, arrivals));
-    return { role, current, upRate: 0, downRate: 0, needUp: 0, needDown: 0, step };
+    return { role, current, upRate: 0, downRate: 0, needUp: 0, needDown: 0, step, hindsight: null };
   }
 
   #load(upperRate: number, arrivals: Arrivals): Load {
@@ -288,9 +309,15 @@ class DefaultStrategy implements Planner {
     this.#pressure.update({
       dtS,
       weight: rate / Math.max(this.#shapes.usualRate(), Number.MIN_VALUE),
-      // What the other planner's role makes late says nothing of this one.
-      ttftMissShare: mode === "decode" ? null : missShare(observation.ttftJudged, observation.ttftMet),
-      itlMissShare: mode === "prefill" ? null : missShare(observation.itlJudged, observation.itlMet),
+      // What the other planner's role makes late says nothing of this one, nor what a size does that history chose.
+      ttftMissShare:
+        mode === "decode" || this.#hindsight.holds(prefillRole)
+          ? null
+          : missShare(observation.ttftJudged, observation.ttftMet),
+      itlMissShare:
+        mode === "prefill" || this.#hindsight.holds("decode")
+          ? null
+          : missShare(observation.itlJudged, observation.itlMet),
       prefillShort: isShort(prefillRole),
       decodeShort: isShort("decode"),
     });

@@ -17,20 +17,17 @@ const MISTAKE_REMEMBERED_MS = 3_600_000;
 const NEED_REMEMBERED_MS = 900_000;
 
 /**
- * Up at once, down late: fewer workers must have been enough for a while, and then the most that was needed in that while
- * remains. What a load was once found to need it gets for a while, so that noise does not send workers to and fro; and a step down
+ * Up at once, down late. What a load was once found to need it gets for a while, so that noise does not send workers to and fro; and a step down
  * that had to be taken back soon is not tried again for an hour at that load: what it would show is known.
  * State of one role.
  */
 export class AsymmetricHysteresis {
-  readonly #delayMs: number;
-  #lowerSinceMs: number | null = null;
-  #mostNeeded = 0;
+  readonly #down: LateStep;
   #lastDown: { atMs: number; to: number } | null = null;
   #known: KnownNeed | null = null;
 
   constructor(delayMs: number) {
-    this.#delayMs = delayMs;
+    this.#down = new LateStep(delayMs);
   }
 
   /**
@@ -47,21 +44,41 @@ export class AsymmetricHysteresis {
       this.reset();
       return { target: needUp, code: "scale-up", lowerForMs: 0 };
     }
-    if (needDown >= current) {
+    const step = this.#down.step(nowMs, current, Math.min(needDown, current));
+    if (step.code === "scale-down") this.#lastDown = { atMs: nowMs, to: step.target };
+    return step;
+  }
+
+  /** Forgets how long less was enough: called where data is missing, for its absence proves nothing. */
+  reset(): void {
+    this.#down.reset();
+  }
+}
+
+/** Up at once, down late: fewer workers must have been enough for a while, and then the most that was needed in that while remains. */
+export class LateStep {
+  readonly #delayMs: number;
+  #lowerSinceMs: number | null = null;
+  #mostNeeded = 0;
+
+  constructor(delayMs: number) {
+    this.#delayMs = delayMs;
+  }
+
+  step(nowMs: number, current: number, needed: number): Step {
+    if (needed >= current) {
       this.reset();
-      return { target: current, code: "hold", lowerForMs: 0 };
+      return { target: needed, code: needed > current ? "scale-up" : "hold", lowerForMs: 0 };
     }
     this.#lowerSinceMs ??= nowMs;
-    this.#mostNeeded = Math.max(this.#mostNeeded, needDown);
+    this.#mostNeeded = Math.max(this.#mostNeeded, needed);
     const lowerForMs = nowMs - this.#lowerSinceMs;
     if (lowerForMs < this.#delayMs) return { target: current, code: "scale-down-waits", lowerForMs };
     const target = this.#mostNeeded;
-    this.#lastDown = { atMs: nowMs, to: target };
     this.reset();
     return { target, code: "scale-down", lowerForMs };
   }
 
-  /** Forgets how long less was enough: called where data is missing, for its absence proves nothing. */
   reset(): void {
     this.#lowerSinceMs = null;
     this.#mostNeeded = 0;

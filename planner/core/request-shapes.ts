@@ -110,12 +110,17 @@ export class RequestShapes {
     return squares / this.#sampleIsl.length / (mean * mean);
   }
 
+  /** Of answers that have ended, tokens; 1 before the first. */
+  get meanOsl(): number {
+    return this.#meanOsl ?? 1;
+  }
+
   /**
    * Mean OSL, raised (at most threefold) where engines produce more tokens than arrivals × OSL explains: long answers show
    * in the token rate long before they complete.
    */
   effectiveOsl(rateNow: number): number {
-    const osl = this.#meanOsl ?? 1;
+    const osl = this.meanOsl;
     if (this.#tokenRate === null) return osl;
     const fromTokens = (0.95 * this.#tokenRate) / Math.max(0.5, rateNow, this.#arrivalRate ?? 0);
     return Math.max(osl, Math.min(3 * osl, fromTokens));

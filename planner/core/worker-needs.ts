@@ -43,30 +43,14 @@ export function workerNeeds(
   minimum: Targets,
   rateNow: number,
 ): WorkerNeeds {
-  const { sla, mode } = context;
+  const { mode } = context;
   const ranks = ranksOf(context);
-  const kvTokens = context.kvTokensPerRank ?? surface.maxKvTokens;
   const islScv = shapes.islScv();
   const effectiveOsl = shapes.effectiveOsl(rateNow);
-  const meanContext = shapes.meanContext();
-  const prompts = classesOf(shapes, surface, context);
-  const mostSequences = Math.min(
-    kvTokens / meanContext,
-    (context.maxDecodeSequences ?? Number.POSITIVE_INFINITY) / ranks.decode,
-  );
-  const question = {
-    itlMs: (batch: number) =>
-      shapes.decodeCorrection * surface.itlMs(Math.min(1, (batch * meanContext) / kvTokens), meanContext),
-    slaItlMs: sla.itlMs,
-    mostSequences,
-    osl: effectiveOsl,
-  };
-  let decode: DecodeCapacity | null = null;
-  if (shapes.isReady) {
-    decode = mode === "agg" ? aggregatedCapacity(question, prompts.meanS) : decodeCapacity(question);
-    // Ranks decode apart. Which of them a request comes to is not chosen by load, so their batches don't even out.
-    decode = { ...decode, requestsPerS: decode.requestsPerS * ranks.decode };
-  }
+  const prompts = promptClassesOf(shapes, surface, context, shapes.prefillCorrection);
+  const decode = shapes.isReady
+    ? decodeCapacityOf(shapes, surface, context, effectiveOsl, shapes.decodeCorrection, prompts)
+    : null;
 
   const usualRate = shapes.usualRate();
   // A worker deals its prompts out to its ranks in turn, so each rank has its share of them, with a queue of its own.
@@ -83,7 +67,7 @@ export function workerNeeds(
     decode,
     islScv,
     effectiveOsl,
-    meanContext,
+    meanContext: shapes.meanContext(),
     ttftFeasible: isFeasible(prompts),
     workers(role, rate, margins) {
       if (role === "prefill") return Math.max(minimum.prefill, prefillNeed(rate, margins));
@@ -104,7 +88,39 @@ function missPrice(rate: number, usualRate: number): number {
   return Math.min(MISS_PRICE_LIMIT, Math.max(1 / MISS_PRICE_LIMIT, (usualRate / rate) ** MISS_PRICE_POWER));
 }
 
-function classesOf(shapes: RequestShapes, surface: Surface, context: PlannerContext): PromptClasses {
+/** What a decode (or aggregated) worker carries of requests with `osl` output tokens, all its ranks together. @param correction measured ÷ profiled time */
+export function decodeCapacityOf(
+  shapes: RequestShapes,
+  surface: Surface,
+  context: PlannerContext,
+  osl: number,
+  correction: number,
+  prompts: PromptClasses,
+): DecodeCapacity {
+  const ranks = ranksOf(context);
+  const kvTokens = context.kvTokensPerRank ?? surface.maxKvTokens;
+  const meanContext = shapes.meanContext();
+  const question = {
+    itlMs: (batch: number) => correction * surface.itlMs(Math.min(1, (batch * meanContext) / kvTokens), meanContext),
+    slaItlMs: context.sla.itlMs,
+    mostSequences: Math.min(
+      kvTokens / meanContext,
+      (context.maxDecodeSequences ?? Number.POSITIVE_INFINITY) / ranks.decode,
+    ),
+    osl,
+  };
+  const ofRank = context.mode === "agg" ? aggregatedCapacity(question, prompts.meanS) : decodeCapacity(question);
+  // Ranks decode apart. Which of them a request comes to is not chosen by load, so their batches don't even out.
+  return { ...ofRank, requestsPerS: ofRank.requestsPerS * ranks.decode };
+}
+
+/** Prompts as prefill (or aggregated) workers see them. @param correction measured ÷ profiled time */
+export function promptClassesOf(
+  shapes: RequestShapes,
+  surface: Surface,
+  context: PlannerContext,
+  correction: number,
+): PromptClasses {
   const { sla, mode, transferMsPerToken } = context;
   const itlMs = shapes.currentItlMs ?? ASSUMED_ITL_SHARE * sla.itlMs;
   const apart = mode !== "agg";
@@ -113,7 +129,6 @@ function classesOf(shapes: RequestShapes, surface: Surface, context: PlannerCont
   // An aggregated worker decodes its batch in the same pass as the prompt.
   const besidesMs = apart ? 0 : itlMs;
   const isl = shapes.islQuantiles();
-  const correction = shapes.prefillCorrection;
   return promptClasses({
     isl,
     aloneS: isl.map((tokens) => (surface.ttftMs(tokens) * correction + besidesMs) / 1000),

@@ -60,7 +60,7 @@ export {
   sweepPlots,
 } from "./profiling/sweep-plots.ts";
 export { allocatedGpus } from "./series/allocated-gpus.ts";
-export { type Attainment, attainment, missedSla, type RequestCounts } from "./summary/attainment.ts";
+export { type Attainment, attainment, missedSla, type RequestCounts, type TimeWindow } from "./summary/attainment.ts";
 export { type Cost, cost } from "./summary/cost.ts";
 export type { Distribution, PercentileRule } from "./summary/distribution.ts";
 export { type Measured, measuredValues } from "./summary/measured-values.ts";

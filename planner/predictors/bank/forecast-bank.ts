@@ -246,13 +246,26 @@ export class ForecastBank {
       weights += weight;
     }
     const learnt = weights === 0 ? mix.reserve : reserve / weights;
-    const burstiness = (learnt / mix.ceiling - TREND_SHARE) / (BURST_SHARE - TREND_SHARE);
-    return { reserve: learnt * Math.min(1, Math.max(0, burstiness)), ceiling: mix.ceiling };
+    return { reserve: learnt * burstShare(learnt, mix.ceiling), ceiling: mix.ceiling };
+  }
+
+  /**
+   * Whether what came unforeseen in the last hours were jumps (1) or errors of trend, which forecasts learn from (0), or something between;
+   * whatever models of a period now make of it.
+   */
+  get burstiness(): number {
+    const { reserve, ceiling } = this.#mixSurprises.reserve(this.#nowS, UNFORESEEN_GOAL);
+    return burstShare(reserve, ceiling);
   }
 
   /** Weight of the models of a period, 0 to 1. */
   get seasonalShare(): number {
     return this.#entries.reduce((sum, { model }, i) => sum + (model.seasonal ? (this.#weights[i] ?? 0) : 0), 0);
+  }
+
+  /** The period that history shows, s; null: none. */
+  get periodS(): number | null {
+    return this.#finder.fit?.periodS ?? null;
   }
 
   /** Models in use, heaviest first. */
@@ -359,4 +372,9 @@ export class ForecastBank {
       mixAtHorizon: this.forecast(this.horizonS),
     });
   }
+}
+
+function burstShare(reserve: number, ceiling: number): number {
+  if (reserve === 0) return 0;
+  return Math.min(1, Math.max(0, (reserve / ceiling - TREND_SHARE) / (BURST_SHARE - TREND_SHARE)));
 }

@@ -29,8 +29,20 @@ export interface Attainment {
   itlShare: number;
 }
 
-/** Judges every request against the run's SLA: TTFT, and the request's own mean ITL. */
-export function attainment(record: RunRecord): { counts: RequestCounts; attainment: Attainment } {
+/** A part of a run, ms from its start. */
+export interface TimeWindow {
+  fromMs: number;
+  toMs: number;
+}
+
+/**
+ * Judges every request against the run's SLA: TTFT, and the request's own mean ITL.
+ * @param arrived only requests that arrived then (its end excluded); absent: all
+ */
+export function attainment(
+  record: RunRecord,
+  arrived: TimeWindow = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY },
+): { counts: RequestCounts; attainment: Attainment } {
   const { requests: table, sla, feasible } = record;
   const byStatus = [0, 0, 0, 0];
   let retried = 0;
@@ -40,7 +52,11 @@ export function attainment(record: RunRecord): { counts: RequestCounts; attainme
   let good = 0;
   let ttft = 0;
   let itl = 0;
+  let total = 0;
   for (let i = 0; i < table.count; i++) {
+    const arrivalMs = table.arrivalMs[i]!;
+    if (arrivalMs < arrived.fromMs || arrivalMs >= arrived.toMs) continue;
+    total++;
     byStatus[table.status[i]!]! += 1;
     if (table.attempts[i]! > 1) retried++;
     attempts += table.attempts[i]!;
@@ -59,7 +75,7 @@ export function attainment(record: RunRecord): { counts: RequestCounts; attainme
   const share = (met: number) => (judged === 0 ? Number.NaN : met / judged);
   return {
     counts: {
-      total: table.count,
+      total,
       completed: byStatus[RequestStatus.completed]!,
       rejected: byStatus[RequestStatus.rejected]!,
       failed: byStatus[RequestStatus.failed]!,

@@ -1,0 +1,109 @@
+import type { ForecastBank } from "#planner/predictors";
+import type { Surface } from "#profiles";
+import type { Load } from "../known-need.ts";
+import { lastingCapacity } from "../lasting-capacity.ts";
+import type { Arrivals } from "../load-watch.ts";
+import type { RequestShapes } from "../request-shapes.ts";
+import type { Observation, PlannerContext, Role } from "../types.ts";
+import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts";
+
+/**
+ * Shares of the requests that may miss the SLA, and of them ITL, with fixed sizes: TTFT has what ITL leaves, for a decode pool misses
+ * next to nothing or, one worker smaller, far too much.
+ */
+const GOAL = 0.0115;
+const ITL_GOAL = 0.003;
+/** Loads are means over so many seconds: shorter ones show noise that queues and batches even out. */
+const LOAD_WINDOW_S = 15;
+/** Over so many seconds a jump still shows. */
+const LONGER_WINDOW_S = 90;
+const FORECAST_POINTS = 5;
+/** Forecasts come from a period where its models have this weight, until they have less than the other. */
+const SEASONAL_SHARE = 0.5;
+const NO_LONGER_SEASONAL_SHARE = 0.3;
+
+interface Followed {
+  observation: Observation;
+  arrivals: Arrivals;
+  needUp: number;
+  needDown: number;
+  load: Load;
+}
+
+/** What history would have wanted, for all roles of the default strategy. */
+export class HindsightWatch {
+  readonly #context: PlannerContext;
+  readonly #surface: Surface;
+  readonly #shapes: RequestShapes;
+  readonly #bank: ForecastBank;
+  readonly #roles: Record<Role, RoleHindsight>;
+  #season: Season | null = null;
+
+  constructor(
+    context: PlannerContext,
+    surface: Surface,
+    shapes: RequestShapes,
+    bank: ForecastBank,
+    scaleDownDelayMs: number,
+  ) {
+    this.#context = context;
+    this.#surface = surface;
+    this.#shapes = shapes;
+    this.#bank = bank;
+    this.#roles = {
+      prefill: new RoleHindsight(context.startupMs.prefill, scaleDownDelayMs),
+      decode: new RoleHindsight(context.startupMs.decode, scaleDownDelayMs),
+    };
+  }
+
+  /** Whether a fixed size was better for the role when it was last looked at. */
+  holds(role: Role): boolean {
+    return this.#roles[role].holds;
+  }
+
+  /** null while too little is known. */
+  update(role: Role, { observation, arrivals, needUp, needDown, load }: Followed): Hindsight | null {
+    const recentRate = this.#bank.recentRate(LOAD_WINDOW_S);
+    if (!Number.isFinite(recentRate)) return null;
+    this.#followSeason(observation.nowMs / 1000);
+    const { mode } = this.#context;
+    const byTtft = role === "prefill" || mode === "agg";
+    const byItl = role === "decode";
+    const { ttftJudged, ttftMet, itlJudged, itlMet } = observation;
+    return this.#roles[role].update({
+      nowMs: observation.nowMs,
+      dtS: arrivals.seconds,
+      rate: arrivals.rate,
+      recentRate,
+      longerRate: this.#bank.recentRate(LONGER_WINDOW_S),
+      forecastRate: this.#highestForecast(),
+      capacity: (corrections) => lastingCapacity(role, this.#shapes, this.#surface, this.#context, corrections),
+      corrections: { prefill: this.#shapes.prefillCorrection, decode: this.#shapes.decodeCorrection },
+      goal: byTtft ? (byItl ? GOAL : GOAL - Math.min(ITL_GOAL, this.#roles.decode.fixedMissed)) : ITL_GOAL,
+      active: observation.workers[role].active,
+      judged: byTtft ? ttftJudged : itlJudged,
+      missed: (byTtft ? ttftJudged - ttftMet : 0) + (byItl ? itlJudged - itlMet : 0),
+      needUp,
+      needDown,
+      load,
+      season: this.#season,
+      burstiness: this.#bank.burstiness,
+    });
+  }
+
+  #highestForecast(): number {
+    const { horizonS } = this.#bank;
+    let highest = 0;
+    for (let i = 0; i < FORECAST_POINTS; i++) {
+      highest = Math.max(highest, this.#bank.forecast((horizonS * i) / (FORECAST_POINTS - 1)));
+    }
+    return highest;
+  }
+
+  #followSeason(nowS: number): void {
+    const { seasonalShare: share, periodS } = this.#bank;
+    if (share < NO_LONGER_SEASONAL_SHARE || periodS === null) this.#season = null;
+    else if (this.#season !== null) this.#season.periodS = Math.min(this.#season.periodS, periodS);
+    else if (share >= SEASONAL_SHARE) this.#season = { sinceS: nowS, periodS };
+  }
+}

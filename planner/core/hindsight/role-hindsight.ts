@@ -1,0 +1,226 @@
+import { MOST_WORKERS } from "../capacity.ts";
+import { AsymmetricHysteresis } from "../hysteresis.ts";
+import type { Load } from "../known-need.ts";
+import type { Corrections, LastingCapacity } from "../lasting-capacity.ts";
+import { smallestEnough } from "../queueing.ts";
+import { fixedMissShare, fixedWorkers, followedOverFixed, type MissAt } from "./fixed-size.ts";
+import { FollowedFleet } from "./followed-fleet.ts";
+import { LoadRecord, type LoadSummary } from "./load-record.ts";
+import { ModelBias } from "./model-bias.ts";
+import { Shortage } from "./shortage.ts";
+
+/** Before so much is known, nothing is said, s. */
+const LEAST_HISTORY_S = 300;
+/** What is there at the start may have to be put right first, beyond the start-up time, s. */
+const FIRST_STEPS_S = 30;
+/** Where the formulas let more than this share miss, small errors of the load are great ones of the share. */
+const CALM_SHARE = 0.05;
+/** A change of mind takes this long, s. */
+const CONSIDERED_S = 60;
+/** A size is given up for the next smaller one once that would have let miss this share of what may miss. */
+const CLEARLY_FEWER = 0.6;
+/**
+ * What following must reach, as requests within the SLA per worker against the best fixed size at the same attainment, to go on; and how
+ * much more for each share of the requests that it misses beyond the goal. Where load jumps, it will miss as much again; errors of trend
+ * it learns from. To begin again it must do better by the last of these.
+ */
+const GO_ON = { trend: 0.98, jumps: 1.05 };
+const PRICE_OF_MISSES = { trend: 1, jumps: 4 };
+const BEGIN_AGAIN = 0.05;
+/** Where more than this share would miss with the fixed size, the load has left what history knows. */
+const BEYOND_HISTORY_SHARE = 0.05;
+/** Forecasts count up to so many times the highest load that was seen. */
+const BELIEVED_GROWTH = 1.25;
+/** Rate of the last seconds ÷ that of a longer time from which on the load has jumped; forecast ÷ highest load that was seen. */
+const JUMP_RATIO = 1.3;
+const CLIMB_RATIO = 1.03;
+/** Share of its period after which a seasonal forecast is judged by what it did itself, and of the highest load that it must have met. */
+const SETTLED_PERIODS = 0.2;
+const LEAST_JUDGED_PERIODS = { trend: 0.1, jumps: 0.45 };
+const JUDGED_PERIODS = 2.1;
+const MET_SHARE = 0.8;
+
+/** Since when forecasts have come from a period, s, and the shortest that was believed in. null: they don't. */
+export interface Season {
+  sinceS: number;
+  periodS: number;
+}
+
+/** What the followed plan and the world say in a tick, for one role. */
+export interface HindsightInput {
+  nowMs: number;
+  dtS: number;
+  /** Arrivals of this tick, and their mean over the last seconds and over a longer time, requests/s. */
+  rate: number;
+  recentRate: number;
+  longerRate: number;
+  /** Highest forecast up to the horizon, with nothing held in reserve, requests/s. */
+  forecastRate: number;
+  /** What workers of the role can do with such corrections. */
+  capacity: (corrections: Corrections) => LastingCapacity | null;
+  corrections: Corrections;
+  /** Share of the requests that may miss for want of this role's workers. */
+  goal: number;
+  active: number;
+  judged: number;
+  missed: number;
+  needUp: number;
+  needDown: number;
+  load: Load;
+  season: Season | null;
+  /** 1: what comes unforeseen are jumps; 0: errors of trend. */
+  burstiness: number;
+}
+
+/** What history says of one role. */
+export interface Hindsight {
+  /** Workers that would have kept the SLA all the time, had they always been there. */
+  fixed: number;
+  /** Requests within the SLA per worker: following the forecast ÷ the best fixed size at the same attainment. */
+  followedRatio: number;
+  /** Share of the requests that following would have let miss. */
+  followedLost: number;
+  /** True: history would have wanted the fixed size. */
+  holds: boolean;
+  /** Workers where the load is beyond what history knows; else `fixed`. */
+  enough: number;
+  bias: number;
+}
+
+/**
+ * Compares, for one role, the plan that follows the forecast with fixed sizes on the load that was seen: had the plan been followed, with
+ * workers that take their time to start, how many requests would have met too few of them, and what would it have held? A fixed
+ * size that would have done better is what a load deserves whose jumps nobody can foresee.
+ */
+export class RoleHindsight {
+  readonly #record = new LoadRecord();
+  readonly #bias = new ModelBias();
+  readonly #hysteresis: AsymmetricHysteresis;
+  readonly #startupMs: number;
+  readonly #shortage = new Shortage();
+  /** As they were when workers were last not short. */
+  #corrections: Corrections | null = null;
+  #fleet: FollowedFleet | null = null;
+  #firstS: number | null = null;
+  #fixed = 0;
+  #fixedMissed = 0;
+  #holds = false;
+  #otherSinceS: number | null = null;
+
+  constructor(startupMs: number, scaleDownDelayMs: number) {
+    this.#startupMs = startupMs;
+    this.#hysteresis = new AsymmetricHysteresis(scaleDownDelayMs);
+  }
+
+  get holds(): boolean {
+    return this.#holds;
+  }
+
+  /** Share of the requests that the fixed size would have let miss. */
+  get fixedMissed(): number {
+    return this.#fixedMissed;
+  }
+
+  update(input: HindsightInput): Hindsight | null {
+    const { nowMs, dtS, rate, recentRate } = input;
+    const nowS = nowMs / 1000;
+    this.#firstS ??= nowS - dtS;
+    const before = input.capacity(this.#corrections ?? input.corrections);
+    if (before === null) return null;
+    const expected = before.missShare(input.active, Math.max(rate, recentRate));
+    const isShort = this.#shortage.update(nowS, expected, input.judged > 0 ? input.missed / input.judged : 0);
+    // What overfull engines show of themselves is no measure of what they could do.
+    if (!isShort || this.#corrections === null) this.#corrections = { ...input.corrections };
+    const { workerSeconds, missShare } = input.capacity(this.#corrections)!;
+    if (isShort || expected > CALM_SHARE) this.#bias.leaveOut();
+    else this.#bias.update(nowS, dtS, missShare(input.active, recentRate), input.judged, input.missed);
+    const bias = this.#bias.factor;
+    const missAt: MissAt = (workers, load) => Math.min(1, bias * missShare(workers, load / workerSeconds));
+    const fleet = this.#follow(input);
+    // What was there at the start is nobody's plan.
+    if (nowS - this.#firstS < this.#startupMs / 1000 + FIRST_STEPS_S) return null;
+    this.#record.push(nowS, {
+      seconds: dtS,
+      requests: rate * dtS,
+      load: recentRate * workerSeconds,
+      lost: rate * dtS * Math.min(1, bias * missShare(fleet.active, recentRate)),
+      heldRequests: (fleet.count * dtS) / workerSeconds,
+    });
+    if (nowS - this.#firstS < LEAST_HISTORY_S) return null;
+    const loads = this.#record.summary(nowS);
+    if (!(loads.requests > 0)) return null;
+    this.#settleFixed(loads, input.goal, missAt);
+    const judged = this.#judgedOn(loads, input);
+    const lost = judged.lostShare;
+    const ratio = followedOverFixed(judged, judged.heldRate * workerSeconds, lost, input.goal, missAt);
+    this.#decide(nowS, ratio < this.#wanted(Math.max(0, lost - input.goal), input.burstiness));
+    const top = loads.bins.at(-1)!.load / workerSeconds;
+    const foreseen = Math.min(input.forecastRate, BELIEVED_GROWTH * top);
+    const enough = smallestEnough(
+      this.#fixed,
+      MOST_WORKERS,
+      (workers) => missShare(workers, foreseen) <= BEYOND_HISTORY_SHARE,
+    );
+    // Where the load climbs beyond all that was seen, history is no guide. Right after a jump forecasts overshoot, and what overfull
+    // engines seem to need is no forecast.
+    const isJump = recentRate > JUMP_RATIO * input.longerRate;
+    const climbs = !isShort && !isJump && (enough > this.#fixed || input.forecastRate > CLIMB_RATIO * top);
+    const growing = climbs ? Math.max(enough, input.needUp) : enough;
+    return {
+      fixed: this.#fixed,
+      followedRatio: ratio,
+      followedLost: lost,
+      holds: this.#holds,
+      enough: growing,
+      bias,
+    };
+  }
+
+  /** The plan goes on being followed in thought, whatever is done. */
+  #follow({ nowMs, needUp, needDown, load, active }: HindsightInput): FollowedFleet {
+    this.#fleet ??= new FollowedFleet(active, this.#startupMs);
+    const fleet = this.#fleet;
+    fleet.ready(nowMs);
+    fleet.scale(nowMs, this.#hysteresis.step(nowMs, fleet.count, needUp, needDown, load).target);
+    fleet.ready(nowMs);
+    return fleet;
+  }
+
+  #settleFixed(loads: LoadSummary, goal: number, missAt: MissAt): void {
+    const enough = fixedWorkers(loads, goal, missAt);
+    const clearly = fixedWorkers(loads, CLEARLY_FEWER * goal, missAt);
+    this.#fixed = Math.min(Math.max(this.#fixed, enough), clearly);
+    this.#fixedMissed = fixedMissShare(loads, this.#fixed, missAt);
+  }
+
+  #wanted(lostBeyondGoal: number, burstiness: number): number {
+    const between = ({ trend, jumps }: { trend: number; jumps: number }) => trend + burstiness * (jumps - trend);
+    return between(GO_ON) + (this.#holds ? BEGIN_AGAIN : 0) + between(PRICE_OF_MISSES) * lostBeyondGoal;
+  }
+
+  /** Changes its mind once it has been of the other for a while. */
+  #decide(nowS: number, holds: boolean): void {
+    if (holds === this.#holds) {
+      this.#otherSinceS = null;
+      return;
+    }
+    this.#otherSinceS ??= nowS;
+    if (nowS - this.#otherSinceS < CONSIDERED_S) return;
+    this.#holds = holds;
+    this.#otherSinceS = null;
+  }
+
+  /** Forecasts of a period are judged by what they did since they came of age, once they have met such load as there was. */
+  #judgedOn(all: LoadSummary, { nowMs, season, burstiness }: HindsightInput): LoadSummary {
+    if (season === null) return all;
+    const { sinceS, periodS } = season;
+    const nowS = nowMs / 1000;
+    const settledS = sinceS + SETTLED_PERIODS * periodS;
+    const jumps = burstiness > 0;
+    const least = jumps ? LEAST_JUDGED_PERIODS.jumps : LEAST_JUDGED_PERIODS.trend;
+    if (nowS <= settledS + least * periodS) return all;
+    const own = this.#record.summary(nowS, Math.max(settledS, nowS - JUDGED_PERIODS * periodS));
+    const top = own.bins.at(-1)?.load ?? 0;
+    return !jumps || top >= MET_SHARE * all.bins.at(-1)!.load ? own : all;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Surface } from "#profiles";
+import { lateShare, slowShare } from "./capacity.ts";
+import type { RequestShapes } from "./request-shapes.ts";
+import { ranksOf } from "./roles.ts";
+import type { PlannerContext, Role } from "./types.ts";
+import { decodeCapacityOf, promptClassesOf } from "./worker-needs.ts";
+
+/** What workers of a role do for requests as they are in the long run. */
+export interface LastingCapacity {
+  /** Seconds of a busy worker that a request takes. */
+  workerSeconds: number;
+  /** Share of the feasible requests that miss the SLA at a rate, requests/s. */
+  missShare: (workers: number, rate: number) => number;
+}
+
+/** Measured ÷ profiled time. */
+export interface Corrections {
+  prefill: number;
+  decode: number;
+}
+
+/**
+ * Reckons with the lengths of answers that have ended: when a burst is over, tokens of its answers are no sign of longer ones.
+ * null while it cannot be said.
+ */
+export function lastingCapacity(
+  role: Role,
+  shapes: RequestShapes,
+  surface: Surface,
+  context: PlannerContext,
+  corrections: Corrections,
+): LastingCapacity | null {
+  const ranks = ranksOf(context);
+  const prompts = promptClassesOf(shapes, surface, context, corrections.prefill);
+  const late = (workers: number, rate: number, ofRanks: number) =>
+    workers > 0 ? lateShare(workers, rate / ofRanks, prompts) : Math.sign(rate);
+  if (role === "prefill") {
+    return {
+      workerSeconds: prompts.batchedMeanS / ranks.prefill,
+      missShare: (workers, rate) => late(workers, rate, ranks.prefill),
+    };
+  }
+  if (!shapes.isReady) return null;
+  const decode = decodeCapacityOf(shapes, surface, context, shapes.meanOsl, corrections.decode, prompts);
+  const islScv = shapes.islScv();
+  const slow = (workers: number, rate: number) => slowShare(workers, rate, decode, islScv);
+  return {
+    workerSeconds: 1 / decode.requestsPerS,
+    missShare:
+      context.mode === "agg"
+        ? (workers, rate) => Math.min(1, slow(workers, rate) + late(workers, rate, ranks.decode))
+        : slow,
+  };
+}
