@@ -4,6 +4,7 @@ import type { Load } from "../known-need.ts";
 import { lastingCapacity } from "../lasting-capacity.ts";
 import type { Arrivals } from "../load-watch.ts";
 import type { RequestShapes } from "../request-shapes.ts";
+import { ranksOf } from "../roles.ts";
 import type { Observation, PlannerContext, Role } from "../types.ts";
 import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts";
 
@@ -63,6 +64,9 @@ export class HindsightWatch {
 
   /** null while too little is known. */
   update(role: Role, { observation, arrivals, needUp, needDown, load }: Followed): Hindsight | null {
+    const ranks = ranksOf(this.#context);
+    // What single ranks with batches of their own let miss, the formulas don't know well enough for a size that stands for long.
+    if (ranks.prefill > 1 || ranks.decode > 1) return null;
     const recentRate = this.#bank.recentRate(LOAD_WINDOW_S);
     if (!Number.isFinite(recentRate)) return null;
     this.#followSeason(observation.nowMs / 1000);

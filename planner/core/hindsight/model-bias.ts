@@ -1,7 +1,7 @@
 /** Weight of what was expected before anything was seen, requests missed. */
 const PRIOR_MISSES = 30;
 const MEMORY_S = 3600;
-const LEAST = 0.7;
+const LEAST = 0.5;
 const MOST = 20;
 /** What came so soon before a shortage was counted may be a part of it, s. */
 const BEFORE_SHORT_S = 20;

@@ -18,13 +18,17 @@ const CALM_SHARE = 0.05;
 /** A change of mind takes this long, s. */
 const CONSIDERED_S = 60;
 /** A size is given up for the next smaller one once that would have let miss this share of what may miss. */
-const CLEARLY_FEWER = 0.6;
+const CLEARLY_FEWER = 0.85;
+/** So many times what may miss is clearly too much. */
+const CLEARLY_TOO_FEW = 1.5;
+/** How engines differ from their profile is smoothed over this time, s: single readings are noise. */
+const CORRECTION_TAU_S = 120;
 /**
  * What following must reach, as requests within the SLA per worker against the best fixed size at the same attainment, to go on; and how
  * much more for each share of the requests that it misses beyond the goal. Where load jumps, it will miss as much again; errors of trend
  * it learns from. To begin again it must do better by the last of these.
  */
-const GO_ON = { trend: 0.98, jumps: 1.05 };
+const GO_ON = { trend: 0.93, jumps: 1.05 };
 const PRICE_OF_MISSES = { trend: 1, jumps: 4 };
 const BEGIN_AGAIN = 0.05;
 /** Where more than this share would miss with the fixed size, the load has left what history knows. */
@@ -106,6 +110,7 @@ export class RoleHindsight {
   #fixedMissed = 0;
   #holds = false;
   #otherSinceS: number | null = null;
+  #betterSinceS: number | null = null;
 
   constructor(startupMs: number, scaleDownDelayMs: number) {
     this.#startupMs = startupMs;
@@ -125,12 +130,13 @@ export class RoleHindsight {
     const { nowMs, dtS, rate, recentRate } = input;
     const nowS = nowMs / 1000;
     this.#firstS ??= nowS - dtS;
-    const before = input.capacity(this.#corrections ?? input.corrections);
+    this.#corrections ??= { ...input.corrections };
+    const before = input.capacity(this.#corrections);
     if (before === null) return null;
     const expected = before.missShare(input.active, Math.max(rate, recentRate));
     const isShort = this.#shortage.update(nowS, expected, input.judged > 0 ? input.missed / input.judged : 0);
     // What overfull engines show of themselves is no measure of what they could do.
-    if (!isShort || this.#corrections === null) this.#corrections = { ...input.corrections };
+    if (!isShort) this.#correct(input);
     const { workerSeconds, missShare } = input.capacity(this.#corrections)!;
     if (isShort || expected > CALM_SHARE) this.#bias.leaveOut();
     else this.#bias.update(nowS, dtS, missShare(input.active, recentRate), input.judged, input.missed);
@@ -149,7 +155,7 @@ export class RoleHindsight {
     if (nowS - this.#firstS < LEAST_HISTORY_S) return null;
     const loads = this.#record.summary(nowS);
     if (!(loads.requests > 0)) return null;
-    this.#settleFixed(loads, input.goal, missAt);
+    this.#settleFixed(nowS, loads, input.goal, missAt);
     const judged = this.#judgedOn(loads, input);
     const lost = judged.lostShare;
     const ratio = followedOverFixed(judged, judged.heldRate * workerSeconds, lost, input.goal, missAt);
@@ -176,6 +182,15 @@ export class RoleHindsight {
     };
   }
 
+  #correct({ dtS, corrections }: HindsightInput): void {
+    const weight = 1 - Math.exp(-dtS / CORRECTION_TAU_S);
+    const own = this.#corrections ?? corrections;
+    this.#corrections = {
+      prefill: own.prefill + weight * (corrections.prefill - own.prefill),
+      decode: own.decode + weight * (corrections.decode - own.decode),
+    };
+  }
+
   /** The plan goes on being followed in thought, whatever is done. */
   #follow({ nowMs, needUp, needDown, load, active }: HindsightInput): FollowedFleet {
     this.#fleet ??= new FollowedFleet(active, this.#startupMs);
@@ -186,10 +201,18 @@ export class RoleHindsight {
     return fleet;
   }
 
-  #settleFixed(loads: LoadSummary, goal: number, missAt: MissAt): void {
+  /** Smaller only where that is clearly enough; another size once it has been better for a while, or at once where this is far too small. */
+  #settleFixed(nowS: number, loads: LoadSummary, goal: number, missAt: MissAt): void {
     const enough = fixedWorkers(loads, goal, missAt);
-    const clearly = fixedWorkers(loads, CLEARLY_FEWER * goal, missAt);
-    this.#fixed = Math.min(Math.max(this.#fixed, enough), clearly);
+    const better =
+      enough > this.#fixed ? enough : Math.min(this.#fixed, fixedWorkers(loads, CLEARLY_FEWER * goal, missAt));
+    if (better === this.#fixed) this.#betterSinceS = null;
+    else this.#betterSinceS ??= nowS;
+    const tooFew = better > this.#fixed && fixedMissShare(loads, this.#fixed, missAt) > CLEARLY_TOO_FEW * goal;
+    if (tooFew || (this.#betterSinceS !== null && nowS - this.#betterSinceS >= CONSIDERED_S)) {
+      this.#fixed = better;
+      this.#betterSinceS = null;
+    }
     this.#fixedMissed = fixedMissShare(loads, this.#fixed, missAt);
   }
 

@@ -1,0 +1,129 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { fixedMissShare, fixedWorkers, followedOverFixed } from "../../planner/core/hindsight/fixed-size.ts";
+import { FollowedFleet } from "../../planner/core/hindsight/followed-fleet.ts";
+import { LoadRecord } from "../../planner/core/hindsight/load-record.ts";
+import { ModelBias } from "../../planner/core/hindsight/model-bias.ts";
+import { Shortage } from "../../planner/core/hindsight/shortage.ts";
+
+/** All requests miss where they keep more workers busy than there are, none elsewhere. */
+const sharp = (workers: number, load: number) => (load > workers ? 1 : 0);
+
+/** Slots of 5 s; loads are workers kept busy, a worker second a request. */
+function record(loads: number[], plan: { held: number; lostShare: number } = { held: 0, lostShare: 0 }): LoadRecord {
+  const made = new LoadRecord();
+  loads.forEach((load, i) => {
+    const requests = load * 5;
+    made.push((i + 1) * 5, {
+      seconds: 5,
+      requests,
+      load,
+      lost: requests * plan.lostShare,
+      heldRequests: plan.held * 5,
+    });
+  });
+  return made;
+}
+
+describe("fixed sizes in hindsight", () => {
+  it("are the fewest workers that would have let miss no more than the share", () => {
+    const loads = record([...new Array<number>(99).fill(1.5), 6.5]).summary(500);
+    expect(fixedWorkers(loads, 0, sharp)).toBe(7);
+    expect(fixedWorkers(loads, 0.05, sharp)).toBe(2);
+    expect(fixedMissShare(loads, 2, sharp)).toBeCloseTo(6.5 / (6.5 + 99 * 1.5), 2);
+  });
+
+  it("fall with the share that may miss, for any loads", () => {
+    const positive = fc.double({ min: 0.01, max: 500, noNaN: true });
+    fc.assert(
+      fc.property(fc.array(positive, { minLength: 1, maxLength: 50 }), (loads) => {
+        const summary = record(loads).summary(loads.length * 5);
+        const sizes = [0, 0.01, 0.1, 0.5].map((share) => fixedWorkers(summary, share, sharp));
+        expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
+        expect(sizes[0]).toBe(Math.max(1, Math.ceil(Math.max(...summary.bins.map(({ load }) => load)))));
+      }),
+    );
+  });
+
+  it("are compared with a plan at its own attainment: one that misses much competes with small sizes", () => {
+    const loads = [...new Array<number>(50).fill(1.5), ...new Array<number>(50).fill(3.5)];
+    const compare = (held: number, lostShare: number) => {
+      const summary = record(loads, { held, lostShare }).summary(500);
+      return followedOverFixed(summary, held, summary.lostShare, 0.01, sharp);
+    };
+    expect(compare(3, 0)).toBeCloseTo(4 / 3, 2);
+    expect(compare(4, 0)).toBeCloseTo(1, 2);
+    // Two workers would have served three requests in ten.
+    expect(compare(3, 0.75)).toBeCloseTo(0.25 / 3 / (0.3 / 2), 1);
+  });
+});
+
+describe("the record of loads", () => {
+  it("lets old loads fade, and keeps a bounded number of them", () => {
+    const old = new LoadRecord();
+    const slot = (load: number) => ({ seconds: 5, requests: load * 5, load, lost: 0, heldRequests: 0 });
+    old.push(5, slot(8));
+    for (let i = 2; i <= 3000; i++) old.push(i * 5, slot(2));
+    const top = old.summary(15_000).bins.at(-1)!;
+    expect(top.load).toBeCloseTo(8, 5);
+    expect(top.requests).toBeLessThan(0.15 * 40);
+    for (let i = 3001; i <= 8000; i++) old.push(i * 5, slot(2));
+    expect(old.summary(40_000).bins).toHaveLength(1);
+  });
+
+  it("takes short ticks together, and tells of the time since a moment alone", () => {
+    const made = new LoadRecord();
+    for (let s = 1; s <= 100; s++) {
+      const load = s <= 50 ? 4 : 1;
+      made.push(s, { seconds: 1, requests: load, load, lost: 0, heldRequests: 2 });
+    }
+    expect(made.summary(100).seconds).toBeCloseTo(100, -1);
+    const late = made.summary(100, 51);
+    expect(late.bins).toHaveLength(1);
+    expect(late.heldRate).toBeCloseTo(2, 5);
+  });
+});
+
+describe("a plan followed in thought", () => {
+  it("has workers once they had time to start, and takes back starting ones first", () => {
+    const fleet = new FollowedFleet(1, 30_000);
+    fleet.scale(0, 3);
+    fleet.ready(29_999);
+    expect([fleet.active, fleet.count]).toEqual([1, 3]);
+    fleet.scale(29_999, 2);
+    fleet.ready(30_000);
+    expect([fleet.active, fleet.count]).toEqual([2, 2]);
+    fleet.scale(30_000, 1);
+    expect([fleet.active, fleet.count]).toEqual([1, 1]);
+  });
+});
+
+describe("what the formulas get wrong", () => {
+  it("is found out from calm time: twice the misses, twice the factor", () => {
+    const bias = new ModelBias();
+    for (let s = 5; s <= 3600; s += 5) bias.update(s, 5, 0.01, 100, 2);
+    expect(bias.factor).toBeGreaterThan(1.8);
+    expect(bias.factor).toBeLessThanOrEqual(2);
+  });
+
+  it("is not taken from a shortage, nor from what came just before it was seen", () => {
+    const bias = new ModelBias();
+    for (let s = 5; s <= 600; s += 5) bias.update(s, 5, 0.01, 100, 1);
+    const before = bias.factor;
+    for (let s = 605; s <= 620; s += 5) bias.update(s, 5, 0.01, 100, 100);
+    bias.leaveOut();
+    for (let s = 700; s <= 900; s += 5) bias.update(s, 5, 0.01, 100, 1);
+    expect(bias.factor).toBeCloseTo(before, 2);
+  });
+
+  it("ends a shortage a minute after the last miss of it, or takes it for how things are", () => {
+    const shortage = new Shortage();
+    expect(shortage.update(0, 0.01, 0.9)).toBe(false);
+    expect(shortage.update(5, 0.5, 0)).toBe(true);
+    expect(shortage.update(60, 0, 0.9)).toBe(true);
+    expect(shortage.update(120, 0, 0)).toBe(true);
+    expect(shortage.update(125, 0, 0)).toBe(false);
+    for (let s = 200; s < 900; s += 5) shortage.update(s, 0.5, 0.5);
+    expect(shortage.update(900, 0.5, 0.5)).toBe(false);
+  });
+});
