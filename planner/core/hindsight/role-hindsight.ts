@@ -15,6 +15,9 @@ const LEAST_HISTORY_S = 300;
 const FIRST_STEPS_S = 30;
 /** Where the formulas let more than this share miss, small errors of the load are great ones of the share. */
 const CALM_SHARE = 0.05;
+/** Where misses go on for so much of this time, s, the formulas are wrong about sizes: then misses themselves have to teach margins. */
+const MOST_TROUBLED = 0.3;
+const TROUBLE_TAU_S = 900;
 /** A change of mind takes this long, s. */
 const CONSIDERED_S = 60;
 /** A size is given up for the next smaller one once that would have let miss this share of what may miss. */
@@ -111,6 +114,8 @@ export class RoleHindsight {
   #holds = false;
   #otherSinceS: number | null = null;
   #betterSinceS: number | null = null;
+  /** Share of the recent time in which far more missed than may. */
+  #troubled = 0;
 
   constructor(startupMs: number, scaleDownDelayMs: number) {
     this.#startupMs = startupMs;
@@ -118,7 +123,7 @@ export class RoleHindsight {
   }
 
   get holds(): boolean {
-    return this.#holds;
+    return this.#holds && this.#troubled <= MOST_TROUBLED;
   }
 
   /** Share of the requests that the fixed size would have let miss. */
@@ -134,7 +139,9 @@ export class RoleHindsight {
     const before = input.capacity(this.#corrections);
     if (before === null) return null;
     const expected = before.missShare(input.active, Math.max(rate, recentRate));
-    const isShort = this.#shortage.update(nowS, expected, input.judged > 0 ? input.missed / input.judged : 0);
+    const seen = input.judged > 0 ? input.missed / input.judged : 0;
+    const isShort = this.#shortage.update(nowS, expected, seen);
+    this.#troubled += (1 - Math.exp(-dtS / TROUBLE_TAU_S)) * ((seen > 2 * input.goal ? 1 : 0) - this.#troubled);
     // What overfull engines show of themselves is no measure of what they could do.
     if (!isShort) this.#correct(input);
     const { workerSeconds, missShare } = input.capacity(this.#corrections)!;
@@ -176,7 +183,7 @@ export class RoleHindsight {
       fixed: this.#fixed,
       followedRatio: ratio,
       followedLost: lost,
-      holds: this.#holds,
+      holds: this.holds,
       enough: growing,
       bias,
     };
