@@ -60,6 +60,8 @@ describe("understudy up", { timeout: TIMEOUT }, () => {
     running.again();
     const after = await running.ready();
     expect(pids(after)).toEqual(pids(before));
+    expect(after.replicas.map(({ restarts }) => restarts)).toEqual(before.replicas.map(({ restarts }) => restarts));
+    expect(after.replicas.find(({ name }) => name === "decode-1")).toMatchObject({ restarts: 1 });
     expect(after.frontendUrl).toBe(before.frontendUrl);
     expect(after.components.map(({ replicas }) => replicas)).toEqual([1, 1, 3]);
     expect(after.resourceVersion).toBeGreaterThan(before.resourceVersion);

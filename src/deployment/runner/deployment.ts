@@ -215,7 +215,10 @@ export class RunningDeployment {
       const planned = this.#component(component);
       const replicas = names.flatMap((name) => {
         const index = planned === undefined ? null : replicaIndex(component, name);
-        return index === null ? [] : [new Replica(component, index, revision, this.#options.timeScale)];
+        if (index === null) return [];
+        const replica = new Replica(component, index, revision, this.#options.timeScale);
+        replica.restarts = this.#desired.restarts?.[name] ?? 0;
+        return [replica];
       });
       // What nobody wants any more, in whole or in this revision, or what holds nothing, ends.
       if (planned === undefined || replicas.length === 0 || revision !== this.#launcher.revision(planned)) {
@@ -288,6 +291,8 @@ export class RunningDeployment {
     replica.message = message;
     replica.url = null;
     replica.restarts++;
+    this.#desired.restarts = { ...this.#desired.restarts, [replica.name]: replica.restarts };
+    this.#writeDesired();
     const seconds = Math.round((delayMs * this.#options.timeScale) / 1000);
     this.#event(
       "Warning",
@@ -307,7 +312,10 @@ export class RunningDeployment {
 
   #gone(replica: Replica): void {
     if (replica.retryTimer !== null) clearTimeout(replica.retryTimer);
-    if (this.#replicas.delete(replica)) this.#changed();
+    if (!this.#replicas.delete(replica)) return;
+    // The next of that name is another one.
+    delete this.#desired.restarts?.[replica.name];
+    this.#changed();
   }
 
   #changed(): void {

@@ -17,6 +17,8 @@ export interface DesiredState {
   replicas: Record<string, { plan: number; wanted: number }>;
   /** Ports that stay over restarts, by replica. */
   ports: Record<string, number>;
+  /** Crashes of replicas that are there; absent in what older versions wrote. */
+  restarts?: Record<string, number>;
 }
 
 /** `$UNDERSTUDY_STATE`, else `understudy` in the user's folder for state (XDG base directory specification). */
