@@ -15,8 +15,12 @@ export class BlockPool {
   /** Blocks without owner in the LRU list. */
   #cached = 0;
   readonly #onEvent: ((event: KvEvent) => void) | null;
-  /** Oldest copy of a content; later copies follow through `#nextCopy` in the order of registration. */
-  readonly #oldest = new Map<number, number>();
+  /**
+   * The first of the records of each bucket; more follow through `#nextInBucket`. Found here is the oldest copy of a content; later
+   * copies follow it through `#nextCopy` in the order of registration.
+   */
+  #buckets: Int32Array = new Int32Array(32).fill(NONE);
+  #nextInBucket: Int32Array = new Int32Array(16);
   #content: Float64Array = new Float64Array(16);
   #owners: Int32Array = new Int32Array(16);
   #nextCopy: Int32Array = new Int32Array(16);
@@ -76,7 +80,9 @@ export class BlockPool {
 
   /** Record of the oldest copy of a content, or −1. */
   find(content: number): number {
-    return this.#oldest.get(content) ?? NONE;
+    let record = this.#buckets[bucketOf(content, this.#buckets.length)]!;
+    while (record !== NONE && this.#content[record] !== content) record = this.#nextInBucket[record]!;
+    return record;
   }
 
   /** Turns one owned anonymous block into a record. */
@@ -86,9 +92,13 @@ export class BlockPool {
     this.#owners[record] = 1;
     this.#runLength[record] = 0;
     this.#nextCopy[record] = NONE;
-    let copy = this.find(content);
+    const bucket = bucketOf(content, this.#buckets.length);
+    const first = this.#buckets[bucket]!;
+    let copy = first;
+    while (copy !== NONE && this.#content[copy] !== content) copy = this.#nextInBucket[copy]!;
     if (copy === NONE) {
-      this.#oldest.set(content, record);
+      this.#nextInBucket[record] = first;
+      this.#buckets[bucket] = record;
       this.#onEvent?.({ kind: "stored", blockId: content });
     } else {
       while (this.#nextCopy[copy]! !== NONE) copy = this.#nextCopy[copy]!;
@@ -137,16 +147,26 @@ export class BlockPool {
   #forget(record: number): void {
     const content = this.#content[record]!;
     const next = this.#nextCopy[record]!;
-    let copy = this.#oldest.get(content)!;
+    const bucket = bucketOf(content, this.#buckets.length);
+    let before = NONE;
+    let copy = this.#buckets[bucket]!;
+    while (this.#content[copy] !== content) {
+      before = copy;
+      copy = this.#nextInBucket[copy]!;
+    }
     if (copy !== record) {
       while (this.#nextCopy[copy]! !== record) copy = this.#nextCopy[copy]!;
       this.#nextCopy[copy] = next;
-    } else if (next !== NONE) {
-      this.#oldest.set(content, next);
-    } else {
-      this.#oldest.delete(content);
-      this.#onEvent?.({ kind: "removed", blockId: content });
+      return;
     }
+    let inPlace = this.#nextInBucket[record]!;
+    if (next !== NONE) {
+      this.#nextInBucket[next] = inPlace;
+      inPlace = next;
+    }
+    if (before === NONE) this.#buckets[bucket] = inPlace;
+    else this.#nextInBucket[before] = inPlace;
+    if (next === NONE) this.#onEvent?.({ kind: "removed", blockId: content });
   }
 
   #append(entry: number): void {
@@ -191,5 +211,31 @@ export class BlockPool {
     this.#newer = grow(this.#newer);
     this.#older = grow(this.#older);
     this.#runLength = grow(this.#runLength);
+    this.#nextInBucket = grow(this.#nextInBucket);
+    this.#enlargeBuckets(2 * length);
   }
+
+  #enlargeBuckets(length: number): void {
+    const smaller = this.#buckets;
+    this.#buckets = new Int32Array(length).fill(NONE);
+    for (let record of smaller) {
+      while (record !== NONE) {
+        const next = this.#nextInBucket[record]!;
+        const bucket = bucketOf(this.#content[record]!, length);
+        this.#nextInBucket[record] = this.#buckets[bucket]!;
+        this.#buckets[bucket] = record;
+        record = next;
+      }
+    }
+  }
+}
+
+/** Of a power of 2 of buckets; contents that follow one another, as those of a prompt do, mostly lie side by side. */
+function bucketOf(content: number, buckets: number): number {
+  const low = content | 0;
+  let group = Math.imul(low >> 4, 0x9e3779b1);
+  // A request's own contents go beyond 32 bits.
+  if (low !== content) group ^= Math.imul(Math.floor(content / 2 ** 32), 0x85ebca6b);
+  group ^= group >>> 15;
+  return ((group << 4) | ((low ^ (group >>> 20)) & 15)) & (buckets - 1);
 }
