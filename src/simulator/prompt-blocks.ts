@@ -19,40 +19,100 @@ export function requestColumns(
   const { isl, osl, prompts, count } = workload;
   if (attempt !== null) return { ...allNamed(workload, blockSize), attempt };
   if (prompts === null) return { isl, osl, blockOffset: null, blockIds: null };
-  const { shared, nodes, nodeCount } = sharedIds(prompts, count);
+  const ids = idChains(prompts, count);
   const perId = prompts.blockTokens / blockSize;
   // Where engine blocks lie within trace ids, the chain of ids names them: no block needs a chain of its own.
-  const byId = Number.isInteger(perId) && (nodeCount + 1) * perId < 2 ** 31;
+  const byId = Number.isInteger(perId) && (ids.chain.size + 1) * perId < 2 ** 31;
+  return byId
+    ? columnsById(workload, prompts, blockSize, ids.nodes, ids.chain.size)
+    : columnsByBlock(workload, prompts, blockSize, sharedIds(prompts, count, ids));
+}
+
+/** The columns where each trace id covers a whole number of engine blocks: these are known by the chain of ids and their place in the last. */
+function columnsById(
+  { isl, osl, count }: Workload,
+  prompts: PromptBlocks,
+  blockSize: number,
+  nodes: Int32Array,
+  nodeCount: number,
+): RequestColumns {
+  const perId = prompts.blockTokens / blockSize;
+  // Full blocks in the last id of each chain, of the request that has most there and of the next: as many as this one are shared.
+  const most = new Int32Array(nodeCount + 1);
+  const shared = new Int32Array(nodeCount + 1);
+  const blocksOf = new Int32Array(count);
+  for (let request = 0; request < count; request++) {
+    const from = prompts.offset[request]!;
+    const blocks = Math.min(
+      namedBlocks(prompts, request, isl[request]!, osl[request]!, blockSize),
+      (prompts.offset[request + 1]! - from) * perId,
+    );
+    blocksOf[request] = blocks;
+    for (let at = from, left = blocks; left > 0; at++, left -= perId) {
+      const node = nodes[at]!;
+      const here = Math.min(left, perId);
+      if (here > most[node]!) {
+        shared[node] = most[node]!;
+        most[node] = here;
+      } else if (here > shared[node]!) {
+        shared[node] = here;
+      }
+    }
+  }
+  const blockOffset = new Int32Array(count + 1);
+  for (let request = 0; request < count; request++) {
+    let kept = 0;
+    let left = blocksOf[request]!;
+    for (let at = prompts.offset[request]!; left > 0; at++) {
+      const here = Math.min(left, shared[nodes[at]!]!);
+      kept += here;
+      left = here < perId ? 0 : left - perId;
+    }
+    blockOffset[request + 1] = blockOffset[request]! + kept;
+  }
+  const blockIds = new Int32Array(blockOffset[count]!);
+  for (let request = 0; request < count; request++) {
+    const end = blockOffset[request + 1]!;
+    for (let at = prompts.offset[request]!, block = blockOffset[request]!; block < end; at++) {
+      const first = nodes[at]! * perId;
+      for (let j = 0; j < perId && block < end; j++) blockIds[block++] = first + j;
+    }
+  }
+  return { isl, osl, blockOffset, blockIds };
+}
+
+/** The columns where engine blocks and trace ids overlap as they will. @param shared leading ids of each request that others begin with, too */
+function columnsByBlock(
+  { isl, osl, count }: Workload,
+  prompts: PromptBlocks,
+  blockSize: number,
+  shared: Int32Array,
+): RequestColumns {
   const chain = new ChainInterner();
-  const usesById = new Int32Array(byId ? (nodeCount + 1) * perId : 0);
   const offset = new Int32Array(count + 1);
   let ids = new Int32Array(1024);
   let used = 0;
   for (let request = 0; request < count; request++) {
     offset[request] = used;
-    // Ids beyond those of the prompt's last block name what is generated.
-    const named = namesOutput(prompts, request, isl[request]!);
     const blocks = Math.min(
-      Math.floor((isl[request]! + (named ? osl[request]! : 0)) / blockSize),
+      namedBlocks(prompts, request, isl[request]!, osl[request]!, blockSize),
       Math.floor((shared[request]! * prompts.blockTokens) / blockSize),
     );
-    const from = prompts.offset[request]!;
     let node = 0;
     for (let j = 0; j < blocks; j++) {
       if (used === ids.length) ids = growInt32(ids);
-      if (byId) {
-        const id = Math.floor(j / perId);
-        node = nodes[from + id]! * perId + (j - id * perId);
-        usesById[node]!++;
-      } else {
-        node = blockNode(chain, node, prompts, request, j, blockSize);
-        chain.count(node);
-      }
+      node = blockNode(chain, node, prompts, request, j, blockSize);
+      chain.count(node);
       ids[used++] = node;
     }
   }
   offset[count] = used;
-  return keepShared(isl, osl, offset, ids, byId ? (node) => usesById[node]! : (node) => chain.uses(node));
+  return keepShared(isl, osl, offset, ids, chain);
+}
+
+/** Full engine blocks of the prompt, and of what is generated where ids name it. */
+function namedBlocks(prompts: PromptBlocks, request: number, isl: number, osl: number, blockSize: number): number {
+  return Math.floor((isl + (namesOutput(prompts, request, isl) ? osl : 0)) / blockSize);
 }
 
 /** The chain up to engine block `j` of a request, whose trace ids reach so far; `node` is the chain up to the block before. */
@@ -83,9 +143,11 @@ function namesOutput({ offset, blockTokens }: PromptBlocks, request: number, isl
 function allNamed({ isl, osl, prompts, count }: Workload, blockSize: number): RequestColumns {
   const blockOffset = new Int32Array(count + 1);
   for (let request = 0; request < count; request++) {
-    const named = prompts !== null && namesOutput(prompts, request, isl[request]!);
-    const tokens = isl[request]! + (named ? osl[request]! : 0);
-    blockOffset[request + 1] = blockOffset[request]! + Math.floor(tokens / blockSize);
+    const blocks =
+      prompts === null
+        ? Math.floor(isl[request]! / blockSize)
+        : namedBlocks(prompts, request, isl[request]!, osl[request]!, blockSize);
+    blockOffset[request + 1] = blockOffset[request]! + blocks;
   }
   const blockIds = new Int32Array(blockOffset[count]!);
   const chain = new ChainInterner();
@@ -103,11 +165,8 @@ function allNamed({ isl, osl, prompts, count }: Workload, blockSize: number): Re
   return { isl, osl, blockOffset, blockIds };
 }
 
-/**
- * Leading trace ids of each request that another request begins with, too: blocks beyond them are shared with nobody; and for each id
- * of `prompts` the number of its chain, from 1 to `nodeCount`.
- */
-function sharedIds(prompts: PromptBlocks, count: number) {
+/** For each id of `prompts` the number of its chain, from 1 to the chain's size. */
+function idChains(prompts: PromptBlocks, count: number) {
   const chain = new ChainInterner();
   const nodes = new Int32Array(prompts.offset[count]!);
   for (let request = 0; request < count; request++) {
@@ -115,9 +174,14 @@ function sharedIds(prompts: PromptBlocks, count: number) {
     for (let at = prompts.offset[request]!; at < prompts.offset[request + 1]!; at++) {
       node = chain.child(node, prompts.ids[at]!, 0);
       nodes[at] = node;
-      chain.count(node);
     }
   }
+  return { nodes, chain };
+}
+
+/** Leading trace ids of each request that another request begins with, too: blocks beyond them are shared with nobody. */
+function sharedIds(prompts: PromptBlocks, count: number, { nodes, chain }: ReturnType<typeof idChains>): Int32Array {
+  for (const node of nodes) chain.count(node);
   const shared = new Int32Array(count);
   for (let request = 0; request < count; request++) {
     const from = prompts.offset[request]!;
@@ -125,7 +189,7 @@ function sharedIds(prompts: PromptBlocks, count: number) {
     while (at < prompts.offset[request + 1]! && chain.uses(nodes[at]!) > 1) at++;
     shared[request] = at - from;
   }
-  return { shared, nodes, nodeCount: chain.size };
+  return shared;
 }
 
 function keepShared(
@@ -133,14 +197,14 @@ function keepShared(
   osl: Int32Array,
   offset: Int32Array,
   ids: Int32Array,
-  uses: (node: number) => number,
+  chain: ChainInterner,
 ): RequestColumns {
   const count = isl.length;
   const blockOffset = new Int32Array(count + 1);
   let kept = 0;
   for (let request = 0; request < count; request++) {
     blockOffset[request] = kept;
-    for (let at = offset[request]!; at < offset[request + 1]! && uses(ids[at]!) > 1; at++) ids[kept++] = ids[at]!;
+    for (let at = offset[request]!; at < offset[request + 1]! && chain.uses(ids[at]!) > 1; at++) ids[kept++] = ids[at]!;
   }
   blockOffset[count] = kept;
   return { isl, osl, blockOffset, blockIds: ids.slice(0, kept) };
