@@ -77,41 +77,45 @@ const step = fc.oneof(
 describe("the block pool", () => {
   it("finds the oldest copy of every content, and forgets the blocks that are longest without owner", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 120 }), fc.array(step, { maxLength: 400, size: "max" }), (capacity, steps) => {
-        const events: KvEvent[] = [];
-        const pool = new BlockPool(capacity, (event) => events.push(event));
-        const listed = new ListedPool(capacity);
-        const seen = new Set<number>();
-        const recordOf = new Map<Block, number>();
-        const held: Block[] = [];
-        for (const step of steps) {
-          if (step.kind === "create") {
-            if (pool.room === 0) continue;
-            pool.takeAnonymous(1);
-            const block = listed.create(step.content);
-            recordOf.set(block, pool.createRecord(step.content));
-            seen.add(step.content);
-            held.push(block);
-          } else if (step.kind === "hit") {
-            const block = listed.copies.get(step.content)?.[0];
-            expect(pool.find(step.content)).toBe(block === undefined ? -1 : recordOf.get(block));
-            if (block === undefined) continue;
-            pool.share(recordOf.get(block)!);
-            listed.share(block);
-            held.push(block);
-          } else if (held.length > 0) {
-            const [block] = held.splice(step.pick % held.length, 1);
-            pool.release(recordOf.get(block!)!);
-            listed.release(block!);
+      fc.property(
+        fc.integer({ min: 1, max: 120 }),
+        fc.array(step, { maxLength: 400, size: "max" }),
+        (capacity, steps) => {
+          const events: KvEvent[] = [];
+          const pool = new BlockPool(capacity, (event) => events.push(event));
+          const listed = new ListedPool(capacity);
+          const seen = new Set<number>();
+          const recordOf = new Map<Block, number>();
+          const held: Block[] = [];
+          for (const step of steps) {
+            if (step.kind === "create") {
+              if (pool.room === 0) continue;
+              pool.takeAnonymous(1);
+              const block = listed.create(step.content);
+              recordOf.set(block, pool.createRecord(step.content));
+              seen.add(step.content);
+              held.push(block);
+            } else if (step.kind === "hit") {
+              const block = listed.copies.get(step.content)?.[0];
+              expect(pool.find(step.content)).toBe(block === undefined ? -1 : recordOf.get(block));
+              if (block === undefined) continue;
+              pool.share(recordOf.get(block)!);
+              listed.share(block);
+              held.push(block);
+            } else if (held.length > 0) {
+              const [block] = held.splice(step.pick % held.length, 1);
+              pool.release(recordOf.get(block!)!);
+              listed.release(block!);
+            }
+            expect(pool.owned).toBe(listed.owned);
           }
-          expect(pool.owned).toBe(listed.owned);
-        }
-        expect(events).toEqual(listed.events);
-        for (const each of seen) {
-          const block = listed.copies.get(each)?.[0];
-          expect(pool.find(each)).toBe(block === undefined ? -1 : recordOf.get(block));
-        }
-      }),
+          expect(events).toEqual(listed.events);
+          for (const each of seen) {
+            const block = listed.copies.get(each)?.[0];
+            expect(pool.find(each)).toBe(block === undefined ? -1 : recordOf.get(block));
+          }
+        },
+      ),
     );
   });
 });
