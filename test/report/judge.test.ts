@@ -82,6 +82,13 @@ describe("a judgement's page", () => {
     expect(page).toContain("ours loses 17 % from 0 s to 60 s of start-up");
   });
 
+  it("gives references at the same place one point", () => {
+    const [first] = report.cases;
+    const same = { ...first!, references: { ...first!.references, any: first!.references.s99 } };
+    expect(judgePage({ ...report, cases: [same] })).toContain(">S99 = any<");
+    expect(page).not.toContain("S99 = any");
+  });
+
   it("says how far hindsight may be from the optimum, what was tuned, and escapes names", () => {
     expect(page).toContain('<td class="number">37.5 %</td>');
     expect(page).toContain("Settings tried on 2 tuning seeds");

@@ -15,18 +15,15 @@ const REFERENCES = [
 /** One case: what each planner got out of a GPU, and how many requests kept the SLA; references as grey points. */
 export function caseFigure(judged: JudgedCase, floor: number): XyChart {
   const played = judged.planners.filter(({ refused, goodputPerGpu }) => refused === null && isKnown(goodputPerGpu));
-  const references = REFERENCES.flatMap(([key, name]) => {
-    const reference = judged.references[key];
-    return reference === null ? [] : [{ name, ...reference }];
-  });
+  const references = referencePoints(judged);
   const series: Series[] = [
     {
       name: "",
       kind: "scatter",
       colour: "muted",
       strokeWidth: 6,
-      x: references.map(({ slaAttainment }) => slaAttainment.mean),
-      y: references.map(({ goodputPerGpu }) => goodputPerGpu.mean),
+      x: references.map(({ x }) => x),
+      y: references.map(({ y }) => y),
       pointLabels: references.map(({ name }) => name),
     },
     ...played.map(
@@ -50,6 +47,20 @@ export function caseFigure(judged: JudgedCase, floor: number): XyChart {
     series,
     limits: [{ value: floor, label: formatShare(floor, 0), axis: "x" }],
   };
+}
+
+/** References that are known; those at the same place have one point: `S99 = any`. */
+function referencePoints({ references }: JudgedCase): { name: string; x: number; y: number }[] {
+  const points: { name: string; x: number; y: number }[] = [];
+  for (const [key, name] of REFERENCES) {
+    const reference = references[key];
+    if (reference === null) continue;
+    const [x, y] = [reference.slaAttainment.mean, reference.goodputPerGpu.mean];
+    const same = points.find((point) => point.x === x && point.y === y);
+    if (same === undefined) points.push({ name, x, y });
+    else same.name += ` = ${name}`;
+  }
+  return points;
 }
 
 /** `default is the best that keeps 99 %, 4 % short of clair`. */
