@@ -163,10 +163,11 @@ export function slowShare(workers: number, rate: number, capacity: DecodeCapacit
 /**
  * What one aggregated worker carries: prompts take `prefillShareS` seconds each from decoding, which stretches the ITL by
  * 1 ÷ (1 − their utilisation). The rate at which the stretched ITL just meets the SLA, by bisection.
+ * @param ranks data-parallel ranks in lock step: what one of them computes, all wait for. The result is one rank's.
  */
-export function aggregatedCapacity(question: DecodeQuestion, prefillS: number): DecodeCapacity {
+export function aggregatedCapacity(question: DecodeQuestion, prefillS: number, ranks = 1): DecodeCapacity {
   const capacityAt = (rate: number) =>
-    decodeCapacity({ ...question, slaItlMs: question.slaItlMs * (1 - Math.min(0.99, rate * prefillS)) });
+    decodeCapacity({ ...question, slaItlMs: question.slaItlMs * (1 - Math.min(0.99, rate * prefillS)) ** ranks });
   // At rate λ one worker holds λ · osl · SLA sequences (Little) and may hold the batch of the stretched ITL.
   const fits = (rate: number) => {
     const capacity = capacityAt(rate);

@@ -239,12 +239,12 @@ export class RequestShapes {
 
   /**
    * Share of the time between tokens that is decoding. Aggregated workers compute prompts in between, so single passes tell
-   * nothing: the mean ITL of requests does, less the share of time that went into prompts.
+   * nothing: the mean ITL of requests does, less the share of time that went into prompts, of whichever rank in lock step.
    */
   #decodingShare({ prefillMeasuredS, workers }: Observation, dtS: number): number {
     if (!this.#aggregated) return 1;
     const workerSeconds = dtS * Math.max(1, workers.decode.active) * this.#ranks;
-    return Math.max(0.1, 1 - (prefillMeasuredS ?? 0) / workerSeconds);
+    return Math.max(0.1, Math.max(0, 1 - (prefillMeasuredS ?? 0) / workerSeconds) ** this.#ranks);
   }
 
   #profiledItlMs({ batch, kvTokens }: DecodeWorkerLoad): number {

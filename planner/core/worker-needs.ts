@@ -109,7 +109,8 @@ export function decodeCapacityOf(
     ),
     osl,
   };
-  const ofRank = context.mode === "agg" ? aggregatedCapacity(question, prompts.meanS) : decodeCapacity(question);
+  const ofRank =
+    context.mode === "agg" ? aggregatedCapacity(question, prompts.meanS, ranks.decode) : decodeCapacity(question);
   // Ranks decode apart. Which of them a request comes to is not chosen by load, so their batches don't even out.
   return { ...ofRank, requestsPerS: ofRank.requestsPerS * ranks.decode };
 }
