@@ -83,7 +83,10 @@ export function engineConfig(
     ...ENGINE_DEFAULTS,
     blockSize: defaultBlockSize(overrides.family),
     ...overrides,
-    sglang: withDefaults(ENGINE_DEFAULTS.sglang, overrides.sglang),
+    sglang: withDefaults(
+      { ...ENGINE_DEFAULTS.sglang, chunkedPrefillSize: wholePages(overrides.blockSize ?? ENGINE_DEFAULTS.blockSize) },
+      overrides.sglang,
+    ),
   };
   const positive = [
     "numGpuBlocks",
@@ -119,6 +122,14 @@ export function engineConfig(
   if (config.speculative !== null) requireSpeculative(config, config.speculative);
   if (config.family === "sglang") requireSglang(config);
   return config;
+}
+
+/** The default chunk of a prompt, cut to whole pages, tokens. */
+function wholePages(pageTokens: number): number {
+  const chunk = ENGINE_DEFAULTS.sglang.chunkedPrefillSize;
+  return Number.isInteger(pageTokens) && pageTokens > 0
+    ? Math.max(1, Math.floor(chunk / pageTokens)) * pageTokens
+    : chunk;
 }
 
 type SomeOf<T> = { [K in keyof T]?: T[K] | undefined };

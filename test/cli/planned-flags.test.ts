@@ -16,7 +16,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Flags that need others or files beside them; cases of their own show them. */
-const APART = /^(aic-|planner-profile-data|extra-engine-args|is-|disaggregation-mode|.*enable-.*|gpu-mem|mem-f|free-)/;
+const APART =
+  /^(aic-|planner-profile-data|extra-engine-args|is-|disaggregation-mode|.*enable-.*|gpu-mem|mem-f|free-|engine-type|sglang-|trtllm-)/;
 const TEXTS: Readonly<Record<string, string>> = {
   reasoning: '{"start_thinking_token_id": 1, "end_thinking_token_id": 2, "thinking_ratio": 0.5}',
   endpoint: "dyn://ns.backend.generate",
@@ -65,6 +66,23 @@ describe("flags of Dynamo's, translated, are what our command line takes", () =>
     );
   });
 
+  it("of the mocker: each scheduler with what is its own", async () => {
+    const engine = async (...args: string[]) => {
+      const { template } = planned({ command: ["python3", "-m", "dynamo.mocker"], args });
+      return JSON.parse(await printedConfig(template, folder)).worker.engine;
+    };
+    expect(await engine("--engine-type", "vllm")).toMatchObject({ family: "vllm" });
+    expect(await engine("--engine-type=trtllm", "--block-size", "32")).toMatchObject({
+      family: "trtllm",
+      blockSize: 32,
+    });
+    expect(await engine("--engine-type", "sglang", "--sglang-page-size", "17")).toMatchObject({
+      family: "sglang",
+      blockSize: 17,
+      sglang: { chunkedPrefillSize: 481 * 17 },
+    });
+  });
+
   it("of the frontend", async () => {
     await fc.assert(
       fc.asyncProperty(flagsOf(FRONTEND_FLAGS), async (args) => {
@@ -109,8 +127,11 @@ describe("flags of Dynamo's, translated, are what our command line takes", () =>
       { pod: { volumes: [{ name: "v", configMap: { name: "c" } }] } },
       [configMap("c", data)],
     );
-    expect(template.argv).toEqual(["mocker", "--extra-engine-args", "/m/args.json", "--planner-profile-data", "/m"]);
-    expect(notes).toHaveLength(4);
+    expect(template.argv).toEqual([
+      ...["mocker", "--extra-engine-args", "/m/args.json", "--engine-type", "sglang"],
+      ...["--planner-profile-data", "/m"],
+    ]);
+    expect(notes).toHaveLength(3);
     const { worker } = JSON.parse(await printedConfig(template, folder));
     expect(worker.engine).toMatchObject({ role: "prefill", blockSize: 32, numGpuBlocks: 100, timing: "profile" });
     const estimated = planned({
