@@ -217,9 +217,11 @@ class DefaultStrategy implements Planner {
     const hindsight =
       known && mayScaleDown ? this.#hindsight.update(role, { observation, arrivals, needUp, needDown, load }) : null;
     if (hindsight?.holds) {
-      const target = Math.max(floor, hindsight.enough);
-      this.#hysteresis[role].reset();
+      const stood = this.#hysteresis[role].stillNeeded(observation.nowMs, hindsight.enough, load);
+      // Where load jumps, what a jump was found to need is no memory to keep.
+      const target = Math.max(floor, hindsight.burstiness > 0 ? hindsight.enough : stood);
       const step = this.#fixedStep[role].step(observation.nowMs, current, target);
+      this.#hysteresis[role].changed(observation.nowMs, current, step.target, load);
       return { role, current, upRate, downRate, needUp, needDown, step, hindsight };
     }
     this.#fixedStep[role].reset();

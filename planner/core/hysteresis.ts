@@ -35,18 +35,34 @@ export class AsymmetricHysteresis {
    * @param load the load that needs them
    */
   step(nowMs: number, current: number, needUp: number, needToStay: number, load: Load): Step {
-    const isKnown = this.#known?.holds(nowMs, needToStay, load) ?? false;
-    const needDown = isKnown ? Math.max(needToStay, this.#known!.workers) : needToStay;
+    const needDown = this.stillNeeded(nowMs, needToStay, load);
     if (needUp > current) {
-      const mistake = this.#lastDown !== null && nowMs - this.#lastDown.atMs <= MISTAKE_MS ? this.#lastDown.to : null;
-      const rememberedMs = mistake === null ? NEED_REMEMBERED_MS : MISTAKE_REMEMBERED_MS;
-      this.#known = new KnownNeed(needUp, load, nowMs + rememberedMs, mistake);
+      this.#remember(nowMs, needUp, load);
       this.reset();
       return { target: needUp, code: "scale-up", lowerForMs: 0 };
     }
     const step = this.#down.step(nowMs, current, Math.min(needDown, current));
     if (step.code === "scale-down") this.#lastDown = { atMs: nowMs, to: step.target };
     return step;
+  }
+
+  /** `enough`, or what the load was once found to need, where it is still the same. Called once a tick at most, by `step` too. */
+  stillNeeded(nowMs: number, enough: number, load: Load): number {
+    const isKnown = this.#known?.holds(nowMs, enough, load) ?? false;
+    return isKnown ? Math.max(enough, this.#known!.workers) : enough;
+  }
+
+  /** Somebody else changes the number of workers for this load: as far as memory goes it is a step like its own. */
+  changed(nowMs: number, current: number, target: number, load: Load): void {
+    this.reset();
+    if (target > current) this.#remember(nowMs, target, load);
+    else if (target < current) this.#lastDown = { atMs: nowMs, to: target };
+  }
+
+  #remember(nowMs: number, workers: number, load: Load): void {
+    const mistake = this.#lastDown !== null && nowMs - this.#lastDown.atMs <= MISTAKE_MS ? this.#lastDown.to : null;
+    const rememberedMs = mistake === null ? NEED_REMEMBERED_MS : MISTAKE_REMEMBERED_MS;
+    this.#known = new KnownNeed(workers, load, nowMs + rememberedMs, mistake);
   }
 
   /** Forgets how long less was enough: called where data is missing, for its absence proves nothing. */

@@ -18,6 +18,8 @@ const CALM_SHARE = 0.05;
 /** Where misses go on for so much of this time, s, the formulas are wrong about sizes: then misses themselves have to teach margins. */
 const MOST_TROUBLED = 0.3;
 const TROUBLE_TAU_S = 900;
+/** For this long no size is held then, s. */
+const DISTRUSTED_S = 3600;
 /** A change of mind takes this long, s. */
 const CONSIDERED_S = 60;
 /** A size is given up for the next smaller one once that would have let miss this share of what may miss. */
@@ -92,6 +94,8 @@ export interface Hindsight {
   /** Workers where the load is beyond what history knows; else `fixed`. */
   enough: number;
   bias: number;
+  /** 1: what comes unforeseen are jumps; 0: errors of trend. */
+  burstiness: number;
 }
 
 /**
@@ -116,6 +120,8 @@ export class RoleHindsight {
   #betterSinceS: number | null = null;
   /** Share of the recent time in which far more missed than may. */
   #troubled = 0;
+  #distrustedUntilS = Number.NEGATIVE_INFINITY;
+  #isDistrusted = false;
 
   constructor(startupMs: number, scaleDownDelayMs: number) {
     this.#startupMs = startupMs;
@@ -123,7 +129,7 @@ export class RoleHindsight {
   }
 
   get holds(): boolean {
-    return this.#holds && this.#troubled <= MOST_TROUBLED;
+    return this.#holds && !this.#isDistrusted;
   }
 
   /** Share of the requests that the fixed size would have let miss. */
@@ -142,6 +148,8 @@ export class RoleHindsight {
     const seen = input.judged > 0 ? input.missed / input.judged : 0;
     const isShort = this.#shortage.update(nowS, expected, seen);
     this.#troubled += (1 - Math.exp(-dtS / TROUBLE_TAU_S)) * ((seen > 2 * input.goal ? 1 : 0) - this.#troubled);
+    if (this.#troubled > MOST_TROUBLED) this.#distrustedUntilS = nowS + DISTRUSTED_S;
+    this.#isDistrusted = nowS < this.#distrustedUntilS;
     // What overfull engines show of themselves is no measure of what they could do.
     if (!isShort) this.#correct(input);
     const { workerSeconds, missShare } = input.capacity(this.#corrections)!;
@@ -186,6 +194,7 @@ export class RoleHindsight {
       holds: this.holds,
       enough: growing,
       bias,
+      burstiness: input.burstiness,
     };
   }
 
