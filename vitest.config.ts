@@ -1,11 +1,30 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** .ci/run reads the counts from this file. */
 const resultsFile = process.env.UNDERSTUDY_TEST_RESULTS;
 
+/** Begun last, each of these would be waited for alone: they take minutes, most of them waiting. */
+const LONG =
+  /test\/docs\/(quiet-)?commands|test\/(live|soak|kubernetes|integration)\/|test\/cli\/(sweep|judge|profile|shards)/;
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isDocs = ({ moduleId }: TestSpecification) => moduleId.includes("/test/docs/");
+    const long = sorted.filter(({ moduleId }) => LONG.test(moduleId));
+    return [
+      ...long.filter(isDocs),
+      ...long.filter((file) => !isDocs(file)),
+      ...sorted.filter((file) => !long.includes(file)),
+    ];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
     // Many files wait for servers rather than compute: with a worker a core, two cores would be idle for a third of the time.
