@@ -132,6 +132,24 @@ await describeWithKubernetes("shards as pods of an Indexed Job", (tools) => {
     expectExactly(server, "shard", namespace, rulesOf("shard"));
   });
 
+  it("a sweep as on this machine", { timeout: TIMEOUT_MS }, async () => {
+    writeFileSync(join(folder, "traced.yaml"), TRACED);
+    mkdirSync(join(folder, "inputs"));
+    writeFileSync(join(folder, "inputs", "trace.jsonl"), TRACE);
+    const sweep = [
+      ...["sweep", join(folder, "traced.yaml"), "--set", "traffic[1].constant.requestRate=2,6", "--seeds", "1,2"],
+      "--json",
+    ];
+    const there = await ended(...sweep, ...onCluster(), "--shards", "2", "-o", join(folder, "there"));
+    expect(there.code, there.output).toBe(0);
+    expect(player.pods).toBe(2);
+    const here = await ended(...sweep, "-o", join(folder, "here"));
+    expect(here.code, here.output).toBe(0);
+    expect(there.stdout).toBe(here.stdout);
+    expect(JSON.parse(there.stdout)).toHaveProperty("candidates.length", 2);
+    expect(await everything()).toEqual([]);
+  });
+
   it("a shard that fails is named, with what it said; the others are no reason to leave anything", {
     timeout: TIMEOUT_MS,
   }, async () => {

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { writeFileAtomically } from "#common";
 import { collectFiles } from "#src/executor";
@@ -8,15 +7,13 @@ import { type Cell, type CellFlags, type CellResult, decodeCells } from "../shar
 import { EXIT_INTERRUPTED, execute } from "../sharding/execute.ts";
 import type { ExecutorFlags } from "../sharding/flags.ts";
 import { referencedFiles } from "../sharding/referenced-files.ts";
+import { byTurns, inOrder } from "../sharding/turns.ts";
 import { packageVersion } from "../version.ts";
 import { type ScenarioRuns, seedsJson, seedsText } from "./seeds-report.ts";
 
 export interface ShardedRunFlags extends RehearseFlags, ExecutorFlags {
   seeds?: number[];
 }
-
-/** Pods that a run is cut into where nobody says how many. */
-const DEFAULT_PODS = 8;
 
 /** `run` in several processes or pods: every scenario with every seed. Returns the exit code. */
 export async function runInShards(files: readonly string[], flags: ShardedRunFlags): Promise<number> {
@@ -26,7 +23,6 @@ export async function runInShards(files: readonly string[], flags: ShardedRunFla
   const seeds: (number | null)[] = flags.seeds ?? [flags.seed ?? null];
   const cells: Cell[] = paths.flatMap((file) => seeds.map((seed) => ({ file, seed })));
   const isRemote = flags.executor === "kubernetes";
-  const shards = Math.min(cells.length, flags.shards ?? (isRemote ? DEFAULT_PODS : availableParallelism()));
   const common: CellFlags = {
     engine: flags.engine,
     ...(flags.bestStatic ? { bestStatic: true } : {}),
@@ -40,8 +36,7 @@ export async function runInShards(files: readonly string[], flags: ShardedRunFla
         kind: "run",
         version: packageVersion(),
         common,
-        // By turns: scenarios that take long are spread over the shards.
-        shards: Array.from({ length: shards }, (_, i) => ({ cells: cells.filter((_, c) => c % shards === i) })),
+        shards: byTurns(cells, flags).map((dealt) => ({ cells: dealt })),
         startTogether: false,
         files: isRemote ? collectFiles(named(), process.cwd()) : null,
       },
@@ -50,8 +45,7 @@ export async function runInShards(files: readonly string[], flags: ShardedRunFla
     flags,
   );
   if (results === null) return EXIT_INTERRUPTED;
-  const byShard = results.map(decodeCells);
-  const done = cells.map((_, c) => byShard[c % shards]![Math.floor(c / shards)]!);
+  const done = inOrder(results.map(decodeCells));
   const runs = scenarios.map((_, i) => done.slice(i * seeds.length, (i + 1) * seeds.length));
   for (const [i, scenario] of scenarios.entries()) {
     tell(

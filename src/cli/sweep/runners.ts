@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { dirname, extname } from "node:path";
 import { deserialize } from "node:v8";
 import { collectFiles } from "#src/executor";
 import type { RunOutcome } from "#src/study";
 import { type ExecutorFlags, withExecutor } from "../sharding/flags.ts";
 import { filesNamedIn, referencedFiles } from "../sharding/referenced-files.ts";
+import { byTurns, inOrder } from "../sharding/turns.ts";
 import { ThreadLanes } from "../threads/lanes.ts";
 import { packageVersion } from "../version.ts";
 import type { SweepCommon, SweepRun } from "./evaluate.ts";
@@ -17,8 +17,6 @@ export interface Runner {
 }
 
 const THREAD = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
-/** Pods that a batch is cut into where nobody says how many. */
-const DEFAULT_PODS = 8;
 
 /** Threads of this process, one a core; ended at once where `signal` is aborted. */
 export class ThreadRunner extends ThreadLanes<SweepRun, RunOutcome> implements Runner {
@@ -41,7 +39,6 @@ export class ShardRunner implements Runner {
 
   async run(runs: readonly SweepRun[], done: (index: number, outcome: RunOutcome) => void): Promise<void> {
     const isRemote = this.#flags.executor === "kubernetes";
-    const shards = Math.min(runs.length, this.#flags.shards ?? (isRemote ? DEFAULT_PODS : availableParallelism()));
     const files = new Set(
       runs.flatMap(({ file, set }) => [
         file,
@@ -60,8 +57,7 @@ export class ShardRunner implements Runner {
               kind: "sweep",
               version: packageVersion(),
               common: this.#common,
-              // By turns: candidates that take long lie beside each other.
-              shards: Array.from({ length: shards }, (_, i) => ({ runs: runs.filter((__, r) => r % shards === i) })),
+              shards: byTurns(runs, this.#flags).map((dealt) => ({ runs: dealt })),
               startTogether: false,
               files: isRemote ? collectFiles([...files], process.cwd()) : null,
             },
@@ -70,11 +66,9 @@ export class ShardRunner implements Runner {
           { signal: this.#signal },
         ),
       );
-      for (const [shard, bytes] of results.entries()) {
-        (deserialize(bytes) as RunOutcome[]).forEach((outcome, i) => {
-          done(shard + i * shards, outcome);
-        });
-      }
+      inOrder(results.map((bytes) => deserialize(bytes) as RunOutcome[])).forEach((outcome, index) => {
+        done(index, outcome);
+      });
     } catch (error) {
       if (!this.#signal.aborted) throw error;
     }
