@@ -25,6 +25,18 @@ export function outcomeOf(spec: SimulationSpec): Outcome {
   }
 }
 
+/** Runs a spec with both engines and expects the same outcome. @param made a planner has a state: each run gets its own */
+export function expectAgreement(made: () => SimulationSpec): void {
+  const skipping = outcomeOf({ ...made(), engine: "skipping" });
+  const stepping = outcomeOf({ ...made(), engine: "stepping" });
+  if ("stuck" in skipping || "stuck" in stepping) {
+    expect(skipping).toEqual(stepping);
+    return;
+  }
+  expectSame(skipping.result, stepping.result);
+  expect(skipping.kvEvents).toEqual(stepping.kvEvents);
+}
+
 function close(actual: number, expected: number): boolean {
   if (Number.isNaN(actual) || Number.isNaN(expected)) return Number.isNaN(actual) === Number.isNaN(expected);
   return Math.abs(actual - expected) <= 1e-9 * Math.max(1, Math.abs(expected));

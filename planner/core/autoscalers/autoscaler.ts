@@ -3,17 +3,20 @@ import { knownRate } from "../known-rate.ts";
 import type { ResourceLimit } from "../limits.ts";
 import { rolesOf } from "../roles.ts";
 import type { Decision, Observation, Planner, PlannerContext, Reason, Role, Targets } from "../types.ts";
-import { HpaPace } from "./hpa-behavior.ts";
+import { type HpaBehavior, HpaPace } from "./hpa-behavior.ts";
 import { type HpaMetric, wantedByAll } from "./hpa-metrics.ts";
 
-export interface AutoscalerOptions {
-  strategy: string;
+/** What every autoscaler is told. */
+export interface AutoscalerSettings extends HpaBehavior {
   intervalMs: number;
   limits: readonly ResourceLimit[];
   minWorkers: Targets;
+  /** A ratio so near to 1 is on target. */
   tolerance: number;
-  upStabilizationMs: number;
-  downStabilizationMs: number;
+}
+
+export interface AutoscalerOptions extends AutoscalerSettings {
+  strategy: string;
   /** What a role is scaled by; none: it stays as it is. */
   metricsOf: (role: Role, observation: Observation) => HpaMetric[];
   /** Has the last word on a role: whether it is to go to zero, or to come back. */

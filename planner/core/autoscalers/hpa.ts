@@ -1,8 +1,7 @@
 import { knownRate } from "../known-rate.ts";
-import type { ResourceLimit } from "../limits.ts";
 import { ranksOf } from "../roles.ts";
-import type { Observation, Planner, PlannerContext, Role, Targets } from "../types.ts";
-import { autoscaler } from "./autoscaler.ts";
+import type { Observation, Planner, PlannerContext, Role } from "../types.ts";
+import { type AutoscalerSettings, autoscaler } from "./autoscaler.ts";
 import type { HpaMetric, ReplicaValue } from "./hpa-metrics.ts";
 
 /** Targets per worker; absent ones don't count. */
@@ -15,13 +14,7 @@ export interface HpaTargets {
   kvPercent?: number | undefined;
 }
 
-export interface HpaOptions {
-  intervalMs: number;
-  limits: readonly ResourceLimit[];
-  minWorkers: Targets;
-  tolerance: number;
-  upStabilizationMs: number;
-  downStabilizationMs: number;
+export interface HpaOptions extends AutoscalerSettings {
   targets: Record<Role, HpaTargets>;
 }
 

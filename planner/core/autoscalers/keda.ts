@@ -1,6 +1,5 @@
-import type { ResourceLimit } from "../limits.ts";
-import type { Observation, Planner, PlannerContext, Role, Targets } from "../types.ts";
-import { autoscaler } from "./autoscaler.ts";
+import type { Observation, Planner, PlannerContext, Role } from "../types.ts";
+import { type AutoscalerSettings, autoscaler } from "./autoscaler.ts";
 import type { HpaMetric } from "./hpa-metrics.ts";
 
 /** A role's trigger: the length of its queue. */
@@ -11,13 +10,7 @@ export interface KedaTrigger {
   activation: number;
 }
 
-export interface KedaOptions {
-  intervalMs: number;
-  limits: readonly ResourceLimit[];
-  minWorkers: Targets;
-  tolerance: number;
-  upStabilizationMs: number;
-  downStabilizationMs: number;
+export interface KedaOptions extends AutoscalerSettings {
   /** Time between looks at whether a role without workers is wanted, ms. */
   pollingMs: number;
   /** How long a role must have been inactive before its last worker goes, ms. */
