@@ -27,7 +27,7 @@ export function graphWorkload(
   blockTokens: number,
   options: TraceOptions,
 ): Workload {
-  const kept = slice(rows, edges, options);
+  const { kept, firstMs } = slice(rows, edges, options);
   if (kept.size === 0) throw traceEmpty(file, rows.length);
   const columns = new TraceColumns(blockTokens, options.maxIsl);
   const place = new Map<number, number>();
@@ -43,7 +43,6 @@ export function graphWorkload(
   const timesMs = columns.timestampMs.toArray();
   const roots = Array.from(timesMs.keys()).filter((i) => dependencies.offset[i] === dependencies.offset[i + 1]);
   const openHeads = Int32Array.from(roots.sort((a, b) => timesMs[a]! - timesMs[b]! || a - b));
-  const firstMs = rows.reduce((least, row) => Math.min(least, rowTime(row)), Number.POSITIVE_INFINITY);
   return {
     count: columns.count,
     isl: columns.isl.toArray(),
@@ -59,19 +58,22 @@ export function graphWorkload(
   };
 }
 
-function rowTime({ timestampMs }: GraphRow): number {
-  return Number.isNaN(timestampMs) ? Number.POSITIVE_INFINITY : timestampMs;
-}
-
-/** Places of the rows that the slice takes. */
-function slice(rows: readonly GraphRow[], edges: readonly Edge[], options: TraceOptions): Set<number> {
-  const all = { count: rows.length, nextTurn: null, dependencies: dependenciesOf(edges, rows.length) };
-  const family = families(all);
+/** Places of the rows that the slice takes, and when the first of all sessions begins. */
+function slice(
+  rows: readonly GraphRow[],
+  edges: readonly Edge[],
+  options: TraceOptions,
+): { kept: Set<number>; firstMs: number } {
+  const dependencies = dependenciesOf(edges, rows.length);
+  const family = families({ count: rows.length, nextTurn: null, dependencies });
   const startMs = new Map<number, number>();
-  rows.forEach((row, i) => {
-    startMs.set(family[i]!, Math.min(startMs.get(family[i]!) ?? Number.POSITIVE_INFINITY, rowTime(row)));
+  let firstMs = Number.POSITIVE_INFINITY;
+  rows.forEach(({ timestampMs }, i) => {
+    // The time of a row that waits is only the earliest at which it may start.
+    if (dependencies.offset[i + 1]! > dependencies.offset[i]!) return;
+    startMs.set(family[i]!, Math.min(startMs.get(family[i]!) ?? Number.POSITIVE_INFINITY, timestampMs));
+    firstMs = Math.min(firstMs, timestampMs);
   });
-  const firstMs = Math.min(...startMs.values(), Number.POSITIVE_INFINITY);
   const { fromMs = 0, toMs = Number.POSITIVE_INFINITY, skipRequests = 0, maxRequests } = options;
   const inTime = [...startMs].filter(([, atMs]) => atMs - firstMs >= fromMs && atMs - firstMs < toMs);
   const end = maxRequests === undefined ? undefined : skipRequests + maxRequests;
@@ -81,5 +83,5 @@ function slice(rows: readonly GraphRow[], edges: readonly Edge[], options: Trace
       .slice(skipRequests, end)
       .map(([first]) => first),
   );
-  return new Set([...rows.keys()].filter((i) => sessions.has(family[i]!)));
+  return { kept: new Set([...rows.keys()].filter((i) => sessions.has(family[i]!))), firstMs };
 }

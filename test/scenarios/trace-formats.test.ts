@@ -5,7 +5,15 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { UserError } from "#common";
-import { buildWorkload, parseTrace, readTraceFile, type TraceOptions, traceLines, type Workload } from "#scenarios";
+import {
+  buildWorkload,
+  parseTrace,
+  parseTraffic,
+  readTraceFile,
+  type TraceOptions,
+  traceLines,
+  type Workload,
+} from "#scenarios";
 import { simulate } from "#src/simulator";
 import { edgesOf } from "../../scenarios/dependencies.ts";
 import { madePool, madeSpec } from "../simulator/hand-made.ts";
@@ -151,6 +159,30 @@ describe("agentic Mooncake", () => {
     expect([...read(rows, { ...options, fromMs: 40, toMs: 65 }).arrivalMs]).toEqual([10, 20, Number.NaN]);
     expect(read(rows, { ...options, skipRequests: 1, maxRequests: 1 }).count).toBe(3);
     expect(read(rows, { ...options, maxRequests: 2 }).count).toBe(4);
+  });
+
+  it("is sliced by the times of first requests, whatever later ones say of theirs", () => {
+    const behind = (id: string) => [{ request_id: id, trigger: "completion", delay_ms: 5 }];
+    const rows = [
+      header,
+      row("a", { not_before_ms: 100 }),
+      row("b", { not_before_ms: 0, dependencies: behind("a") }),
+      row("c", { not_before_ms: 150 }),
+      row("d", { not_before_ms: 0, dependencies: behind("c") }),
+    ];
+    const all = read(rows, { fromMs: 0 });
+    expect([all.count, all.arrivalMs[0], all.arrivalMs[2]]).toEqual([4, 0, 50]);
+    const later = read(rows, { fromMs: 40 });
+    expect([...later.openHeads].map((head) => later.arrivalMs[head])).toEqual([10]);
+    expect(edgesOf(later.dependencies!)).toEqual([{ parent: 0, child: 1, delayMs: 5, onStart: false }]);
+    expect(read(rows, { toMs: 50 }).count).toBe(2);
+  });
+
+  it("may have any number of sessions", () => {
+    const count = 200_000;
+    const many = Array.from({ length: count }, (_, i) => row(`${i}`, { timestamp: i }));
+    const workload = read(many, { format: "agentic", fromMs: 50_000 });
+    expect([workload.count, workload.arrivalMs[0], workload.horizonMs]).toEqual([150_000, 0, 149_999]);
   });
 
   it.each<[string, Row[], RegExp]>([
@@ -344,25 +376,30 @@ describe("writing and reading again", () => {
   });
 
   it("keeps agents that a scenario makes", () => {
-    const made = buildWorkload(
-      [
-        {
-          kind: "open",
-          startMs: 0,
-          durationMs: 60_000,
-          rate: { kind: "constant", rate: 1 },
-          arrivals: { kind: "poisson" },
-          content: {
-            patterns: [{ share: null, isl: { kind: "uniform", min: 10, max: 900 }, osl: { kind: "fixed", value: 20 } }],
-            sessions: null,
-            prefix: null,
-            blockTokens: 64,
-          },
-        },
-      ],
-      { seed: 3 },
+    const traffic = parseTraffic(
+      `constant:
+  requestRate: 1
+  duration: 1m
+  isl: { uniform: { min: 300, max: 900 } }
+  osl: 20
+  prefix: { groups: 2, tokens: 256 }
+  agents: { turns: 3, toolWait: { list: [200ms, 3s] }, growth: 70, subagents: { share: 0.5, count: 2, turns: 2 } }`,
+      "t",
     );
+    const made = buildWorkload(traffic, { seed: 3 });
     const again = parseTrace([...traceLines(made)].join("\n"), "t");
     expect(again.isl).toEqual(made.isl);
+    expect(again.osl).toEqual(made.osl);
+    expect(again.openHeads).toEqual(made.openHeads);
+    expect(edgesOf(made.dependencies!).length).toBeGreaterThan(made.openHeads.length);
+    expect(again.dependencies).toEqual(made.dependencies);
+    expect(new Set(made.sessionIds).size).toBeGreaterThan(made.openHeads.length);
+    expect(again.sessionIds).toEqual(made.sessionIds);
+    expect(again.prompts!.blockTokens).toBe(64);
+    const idsOf = ({ isl, prompts }: Workload, request: number) => {
+      const from = prompts!.offset[request]!;
+      return prompts!.ids.slice(from, from + Math.ceil(isl[request]! / prompts!.blockTokens));
+    };
+    for (let i = 0; i < made.count; i++) expect(idsOf(again, i)).toEqual(idsOf(made, i));
   });
 });
