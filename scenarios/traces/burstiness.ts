@@ -6,7 +6,7 @@ export interface Burstiness {
   gapCv: number;
   /** The same without the slow changes of the rate. */
   localCv: number;
-  /** Variance ÷ mean of the counts in windows: 1 for Poisson arrivals at an even rate, more the burstier they are. */
+  /** Variance ÷ mean of the counts in whole windows: 1 for Poisson arrivals at an even rate, more the burstier they are. */
   windows: { lengthMs: number; dispersion: number }[];
   /** Width of the buckets that the times are rounded to, ms; 0: they are not. */
   bucketMs: number;
@@ -35,7 +35,7 @@ export function burstiness(times: Float64Array): Burstiness {
     localCv: enough ? (bucketMs === 0 ? localVariation(gaps) : bucketVariation(exact, bucketMs)) : Number.NaN,
     windows: [...new Set(lengths)]
       .filter((lengthMs) => lastMs >= FEWEST_WINDOWS * lengthMs)
-      .map((lengthMs) => ({ lengthMs, dispersion: dispersion(counts(exact, lengthMs)) })),
+      .map((lengthMs) => ({ lengthMs, dispersion: dispersion(wholeWindows(exact, lengthMs, lastMs + bucketMs)) })),
     bucketMs,
   };
 }
@@ -78,12 +78,17 @@ function bucketVariation(times: Float64Array, bucketMs: number): number {
   return pairs === 0 ? 1 : Math.sqrt(sum / pairs);
 }
 
-/** Arrivals in whole windows from 0 to the last arrival. */
+/** Arrivals in windows from 0 to the last arrival, with which the last window may be cut off. */
 export function counts(times: Float64Array, lengthMs: number): Int32Array {
   const lastMs = times.at(-1) ?? 0;
   const inWindows = new Int32Array(Math.max(1, Math.ceil((lastMs + 1e-6) / lengthMs)));
   for (const atMs of times) inWindows[Math.min(inWindows.length - 1, Math.floor(atMs / lengthMs))]!++;
   return inWindows;
+}
+
+/** Arrivals in the windows that are over by `endMs`. */
+function wholeWindows(times: Float64Array, lengthMs: number, endMs: number): Int32Array {
+  return counts(times, lengthMs).subarray(0, Math.floor(endMs / lengthMs));
 }
 
 function dispersion(inWindows: Int32Array): number {
