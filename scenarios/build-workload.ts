@@ -8,7 +8,7 @@ import { rateCurve } from "./rate-curve.ts";
 import { asClosedLoop } from "./reshape.ts";
 import type { TraceOptions } from "./traces/options.ts";
 import { readTraceFile } from "./traces/read-trace.ts";
-import type { ClosedEntry, OpenEntry, TraceEntry, TrafficEntry } from "./traffic.ts";
+import type { AgentShape, ClosedEntry, OpenEntry, TraceEntry, TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
 
 export interface BuildOptions {
@@ -111,14 +111,16 @@ function closedWorkload(entry: ClosedEntry, name: string, options: BuildOptions)
 
 /** Sessions enough for a loop that ends by time, however fast the engines are. */
 function stock(entry: ClosedEntry, name: string, options: BuildOptions): number {
-  const { patterns, sessions } = entry.content;
+  const { patterns, sessions, agents } = entry.content;
   const meanOsl = Math.min(...patterns.map((pattern) => distributionMean(pattern.osl)));
-  const steps = sessions ?? entry.content.agents ?? null;
+  const steps = sessions ?? agents ?? null;
   const turns = steps === null ? 1 : distributionMean(steps.turns);
-  const thinkMs = (turns - 1) * (sessions === null ? 0 : distributionMean(sessions.thinkMs));
-  const sessionMs = Math.max(1, turns * meanOsl * FASTEST_TOKEN_MS + thinkMs);
+  // Runs that end early for their prompts' length have fewer waits than turns.
+  const toolWaitMs = agents?.maxIsl === null ? distributionMean(agents.toolWaitMs) : 0;
+  const waitMs = sessions === null ? toolWaitMs : distributionMean(sessions.thinkMs);
+  const sessionMs = Math.max(1, turns * meanOsl * FASTEST_TOKEN_MS + (turns - 1) * waitMs);
   const count = entry.concurrency * (1 + Math.ceil((1.1 * entry.durationMs!) / sessionMs));
-  if (count * turns > MAX_REQUESTS) {
+  if (count * (turns + (turns - 1) * subagentRequests(agents)) > MAX_REQUESTS) {
     throw badTraffic(
       place(name, options),
       `a closed loop of ${entry.concurrency} for ${entry.durationMs} ms may need ${count} sessions, too many to hold`,
@@ -126,6 +128,13 @@ function stock(entry: ClosedEntry, name: string, options: BuildOptions): number 
     );
   }
   return count;
+}
+
+/** Requests of sub-agents between two of an agent's own, on average. */
+function subagentRequests(agents: AgentShape | undefined): number {
+  if (!agents?.subagents) return 0;
+  const { share, count, turns } = agents.subagents;
+  return share * distributionMean(count) * distributionMean(turns);
 }
 
 /** Refuses shapes whose description alone would fill the memory. */
