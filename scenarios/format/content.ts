@@ -142,7 +142,7 @@ export function checkContent(written: Written, context: z.RefinementCtx): void {
     }
     return;
   }
-  for (const key of ["isl", "osl"] as const) {
+  for (const key of ["isl", "osl", "correlation"] as const) {
     if (written[key] !== undefined) {
       context.addIssue({
         code: "custom",

@@ -1,6 +1,7 @@
 import type { Path } from "#common";
 import type { Expectation } from "../expect.ts";
 import type { Fault } from "../faults.ts";
+import type { TrafficEntry } from "../traffic.ts";
 import type { Deployment } from "./deployment.ts";
 import { poolsOf } from "./faults.ts";
 
@@ -9,8 +10,10 @@ export function contradictions(scenario: {
   deployment: Pick<Deployment, "mode" | "prefill">;
   faults: readonly Fault[];
   expect: readonly Expectation[];
+  tenants: Readonly<Record<string, unknown>>;
+  traffic: readonly TrafficEntry[];
 }): { path: Path; message: string }[] {
-  const { deployment, faults, expect } = scenario;
+  const { deployment, faults, expect, tenants, traffic } = scenario;
   const pools: readonly string[] = deployment.prefill === null ? ["agg"] : ["prefill", "decode"];
   const found: { path: Path; message: string }[] = [];
   faults.forEach((fault, i) => {
@@ -27,5 +30,17 @@ export function contradictions(scenario: {
   if (recovery !== undefined && faults.length === 0) {
     found.push({ path: ["expect", ...recovery.path], message: "expected faults: to recover from" });
   }
+  const known = new Set(traffic.flatMap(tenantsOf));
+  for (const name of Object.keys(tenants)) {
+    if (known.has(name)) continue;
+    const expected = known.size === 0 ? "traffic with tenant:, of which there is none" : [...known].join(" or ");
+    found.push({ path: ["tenants", name], message: `found ${name}, expected ${expected}` });
+  }
   return found;
+}
+
+/** Whose traffic an entry is, and the entries of a sequence. */
+function tenantsOf(entry: TrafficEntry): string[] {
+  if (entry.kind === "sequence") return entry.entries.flatMap(tenantsOf);
+  return entry.tenant === undefined ? [] : [entry.tenant];
 }

@@ -115,18 +115,23 @@ export const deploymentSchema = z
         message: "expected no kvTransfer in mode agg: nothing travels",
       });
     }
-    for (const key of ["agg", "prefill", "decode"] as const) {
-      const own = written[key]?.engine;
-      const family = own?.family ?? written.engine?.family ?? "vllm";
-      const shared = written.engine?.sglang !== undefined && own?.sglang === undefined;
-      if ((own?.sglang ?? written.engine?.sglang) === undefined || family === "sglang") continue;
-      if (shared && key !== (written.mode === "agg" ? "agg" : "decode")) continue;
+    const familyOf = (key: "agg" | "prefill" | "decode") =>
+      written[key]?.engine.family ?? written.engine?.family ?? "vllm";
+    const misplaced = (path: string[], family: string) =>
       context.addIssue({
         code: "custom",
-        path: shared ? ["engine", "sglang"] : [key, "engine", "sglang"],
+        path,
         message: `expected no settings of sglang for an engine of the family ${family}`,
         params: { hint: "family: sglang plays SGLang's scheduler" },
       });
+    for (const key of ["agg", "prefill", "decode"] as const) {
+      if (written[key]?.engine.sglang === undefined || familyOf(key) === "sglang") continue;
+      misplaced([key, "engine", "sglang"], familyOf(key));
+    }
+    const keys = written.mode === "agg" ? (["agg"] as const) : (["decode", "prefill"] as const);
+    // What all engines share is of use if one of them is SGLang's.
+    if (written.engine?.sglang !== undefined && keys.every((key) => familyOf(key) !== "sglang")) {
+      misplaced(["engine", "sglang"], familyOf(keys[0]));
     }
     if (written.profile !== undefined) return;
     const pools = written.mode === "agg" ? [written.agg] : [written.prefill, written.decode];

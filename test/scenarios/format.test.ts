@@ -53,6 +53,14 @@ function told(from: string, to: string): string {
 describe("a scenario", () => {
   const scenario = parse(good);
 
+  it.each(["prefill", "decode"] as const)("may have SGLang in one pool: %s", (pool) => {
+    const text = good
+      .replace(`${pool}: { workers`, `${pool}: { engine: { family: sglang }, workers`)
+      .replace(", engine: { maxNumSeqs: 128 }", "")
+      .replace("engine: { blockSize: 16,", "engine: { sglang: { schedulePolicy: lpm },");
+    expect(parse(text).deployment[pool]!.engine).toMatchObject({ family: "sglang", sglang: { schedulePolicy: "lpm" } });
+  });
+
   it("comes out in ms, bytes and tokens", () => {
     expect(scenario).toMatchObject({
       file: "dir/a.yaml",
@@ -294,6 +302,24 @@ describe("an error says where, what was found, what was expected, and what may h
       "family: trtllm, sglang: { schedulePolicy: lpm } }",
       /deployment\.decode\.engine\.sglang\): found a map, expected no settings of sglang for an engine of the family trtllm/,
     ],
+    [
+      "settings of an engine that nobody plays",
+      "engine: { blockSize: 16, maxNumSeqs: 256 }",
+      "engine: { sglang: { schedulePolicy: lpm } }",
+      /deployment\.engine\.sglang\): found a map, expected no settings of sglang for an engine of the family vllm/,
+    ],
+    [
+      "a correlation beside patterns",
+      "isl: 3000, osl: 300,",
+      "correlation: 0.5, patterns: [{ isl: 3000, osl: 300 }],",
+      /sinusoid\.correlation\): found 0\.5, expected no correlation beside patterns/,
+    ],
+    [
+      "tenants where no traffic has any",
+      "limits: { duration: 1h }",
+      "tenants: { chat: { sla: { ttft: 1s, itl: 9ms } } }",
+      /tenants\.chat\): found chat, expected traffic with tenant:, of which there is none/,
+    ],
     ["pools of another mode", "mode: disagg", "mode: agg", /expected no prefill in mode agg/],
     [
       "no profile",
@@ -303,6 +329,15 @@ describe("an error says where, what was found, what was expected, and what may h
     ],
   ])("%s", (_what, from, to, message) => {
     expect(told(from, to)).toMatch(message);
+  });
+
+  it("tenants that no traffic has, though others", () => {
+    const sequence = "sequence: [{ constant: { requestRate: 1, isl: 9, osl: 9, duration: 1s, tenant: rag } }]";
+    const text = (name: string) =>
+      `${good.replace("isl: 3000", "tenant: chat, isl: 3000").replace("faults:", `  - ${sequence}\nfaults:`)}
+tenants: { rag: { sla: { ttft: 1s, itl: 9ms } }, ${name}: { sla: { ttft: 1s, itl: 9ms } } }`;
+    expect(Object.keys(parse(text("chat")).tenantSlas!)).toEqual(["rag", "chat"]);
+    expect(formatUserError(failure(text("caht")))).toMatch(/\(tenants\.caht\): found caht, expected chat or rag$/m);
   });
 
   it("tells several problems at once, each with its place", () => {
