@@ -14,6 +14,7 @@ import {
 } from "#src/loadgen";
 import { GapSketch, RequestStatus } from "#src/record";
 import { summarize } from "#src/report";
+import { dependenciesOf } from "../../scenarios/dependencies.ts";
 import { loadColumns } from "../../src/loadgen/columns.ts";
 import { openLoop } from "./made-load.ts";
 
@@ -151,6 +152,19 @@ describe("files", () => {
       metadata: { was_cancelled: true, cancellation_time_ns: 1_700_000_000_030_000_000 },
       error: { code: 499, type: "cancelled" },
     });
+  });
+
+  it("profile_export.jsonl has one session for requests that wait for each other", () => {
+    const result = madeResult();
+    const edge = { delayMs: 0, onStart: false };
+    const edges = [
+      { ...edge, parent: 0, child: 2 },
+      { ...edge, parent: 1, child: 3 },
+    ];
+    const { jsonl } = write({ ...result, workload: { ...result.workload, dependencies: dependenciesOf(edges, 5) } });
+    const lines = jsonl.trim().split("\n");
+    const records = lines.map((line) => JSON.parse(line) as { metadata: { session_num: number } });
+    expect(records.map(({ metadata }) => metadata.session_num)).toEqual([0, 1, 0, 1]);
   });
 
   it("profile_export_aiperf.json has the metrics by AIPerf's tags, and what the generator did", () => {

@@ -1,3 +1,4 @@
+import { families } from "#scenarios";
 import { RequestStatus } from "#src/record";
 import type { FailureKind, LoadFailure, LoadResult } from "../types.ts";
 
@@ -93,12 +94,9 @@ function errorOf(
 
 /** The session that each request belongs to, counted in the order of the workload. */
 function sessionNumbers({ workload }: LoadResult): Int32Array {
-  const numbers = new Int32Array(workload.count).fill(-1);
+  const numbers = families(workload);
   let sessions = 0;
-  for (let i = 0; i < workload.count; i++) {
-    if (numbers[i]! >= 0) continue;
-    for (let turn = i; turn >= 0; turn = workload.nextTurn?.[turn] ?? -1) numbers[turn] = sessions;
-    sessions++;
-  }
+  // The first request of a session comes before its others.
+  for (let i = 0; i < workload.count; i++) numbers[i] = numbers[i] === i ? sessions++ : numbers[numbers[i]!]!;
   return numbers;
 }
