@@ -42,3 +42,4 @@ export { type LengthSummary, summarizeWorkload, type WorkloadSummary } from "./t
 export { traceBlockTokens, traceLines } from "./traces/trace-lines.ts";
 export type * from "./traffic.ts";
 export type * from "./workload.ts";
+export { namesOutput } from "./workload.ts";

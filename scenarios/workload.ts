@@ -11,12 +11,14 @@ export interface PromptBlocks {
   ids: Int32Array;
 }
 
-/** Who goes first in a router's queue, by request. */
-export interface Priorities {
-  /** A head start, s (or under wspt a weight beyond 1); 0 is none. */
-  headStart: Float64Array;
-  /** The higher tier always goes first; 0 for most. */
-  tier: Int32Array;
+/** Whether `ids` ids go past a prompt of `isl` tokens: they name what is generated, too. */
+export function namesOutput(ids: number, isl: number, blockTokens: number): boolean {
+  return ids > Math.ceil(isl / blockTokens);
+}
+
+/** Ids of a prompt and its answer: one more than the prompt has, at least, which is how ids are known to go past it. */
+export function blocksWithAnswer(isl: number, osl: number, blockTokens: number): number {
+  return Math.max(Math.ceil((isl + osl) / blockTokens), Math.ceil(isl / blockTokens) + 1);
 }
 
 /** Sessions kept in flight: the next one starts when one ends. */
@@ -78,8 +80,6 @@ export interface Workload {
   tenants?: Tenants;
   /** null: every prompt is unique. */
   prompts: PromptBlocks | null;
-  /** Of requests that wait in a router; absent: all are equal. */
-  priorities?: Priorities;
   /** Nominal end of the traffic, ms: the last arrival, or the end of the last shape. */
   horizonMs: number;
 }

@@ -1,3 +1,4 @@
+import { blocksWithAnswer } from "../workload.ts";
 import type { TraceRow } from "./mooncake-row.ts";
 
 /** Grain of conversations, tokens: a multiple of the engines' usual block sizes, where the trace's blocks are such multiples. */
@@ -35,8 +36,7 @@ export class Conversations {
     const before = row.sessionId === null ? undefined : this.#open.get(row.sessionId);
     const isl = (before?.tokens ?? 0) + row.isl;
     const conversation = { tokens: isl + row.osl, ids: before?.ids ?? this.#shared(row) };
-    // One block more than the prompt has, at least: that is how ids are known to go past it.
-    const blocks = Math.max(Math.ceil(conversation.tokens / this.blockTokens), Math.ceil(isl / this.blockTokens) + 1);
+    const blocks = blocksWithAnswer(isl, row.osl, this.blockTokens);
     while (conversation.ids.length < blocks) conversation.ids.push(this.#nextId++);
     if (row.sessionId !== null) this.#open.set(row.sessionId, conversation);
     return { isl, hashIds: conversation.ids.slice(0, blocks) };

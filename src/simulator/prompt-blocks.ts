@@ -1,5 +1,5 @@
 import type { RequestColumns } from "#mocker/engine";
-import type { PromptBlocks, Workload } from "#scenarios";
+import { namesOutput, type PromptBlocks, type Workload } from "#scenarios";
 import { PairNumbers } from "./pair-numbers.ts";
 
 /**
@@ -112,7 +112,8 @@ function columnsByBlock(
 
 /** Full engine blocks of the prompt, and of what is generated where ids name it. */
 function namedBlocks(prompts: PromptBlocks, request: number, isl: number, osl: number, blockSize: number): number {
-  return Math.floor((isl + (namesOutput(prompts, request, isl) ? osl : 0)) / blockSize);
+  const ids = prompts.offset[request + 1]! - prompts.offset[request]!;
+  return Math.floor((isl + (namesOutput(ids, isl, prompts.blockTokens) ? osl : 0)) / blockSize);
 }
 
 /** The chain up to engine block `j` of a request, whose trace ids reach so far; `node` is the chain up to the block before. */
@@ -132,11 +133,6 @@ function blockNode(
     reached = chain.child(reached, ids[offset[request]! + t]!, t === first ? startToken - t * blockTokens : 0);
   }
   return reached;
-}
-
-/** Whether a request has ids beyond those of its prompt's last block: they name what is generated. */
-function namesOutput({ offset, blockTokens }: PromptBlocks, request: number, isl: number): boolean {
-  return offset[request + 1]! - offset[request]! > Math.ceil(isl / blockTokens);
 }
 
 /** Every full block of every prompt has a name, and so has what is generated where its content is known; equal ones equal names. */

@@ -7,7 +7,7 @@ import {
   RouterQueue,
   type RouterSettings,
 } from "#mocker/router";
-import { sessionNumbers, type Workload } from "#scenarios";
+import { sessionNumbers } from "#scenarios";
 import type { RoleName, RoutingRecord } from "#src/record";
 import type { Pool, SimulatedWorker } from "./pool.ts";
 import { routingRecord } from "./routing-record.ts";
@@ -48,7 +48,6 @@ export class RoutingDesk {
   readonly #lines: Record<RoleName, RouterQueue<number>> = { prefill: new RouterQueue(), decode: new RouterQueue() };
   readonly #columnsFor: (spec: PoolSpec) => RequestColumns;
   readonly #sessions: Int32Array | null;
-  readonly #priorities: Workload["priorities"];
   /** Ranks of a worker that have a block, by role, worker and block; where workers have several ranks. */
   readonly #ranksWith: Record<RoleName, Map<number, Map<number, number>> | null>;
   /** Changes of caches in passes that have not ended, by engine. */
@@ -74,7 +73,6 @@ export class RoutingDesk {
     this.#looksCloser = settings.mode === "kv" || hasAffinity;
     this.#isLeastLoaded = settings.mode === "least-loaded" && !hasAffinity;
     this.#sessions = hasAffinity ? sessionNumbers(spec.workload) : null;
-    this.#priorities = spec.workload.priorities;
     this.#columnsFor = columnsFor;
     this.record =
       settings.mode === "kv" && this.#routing === null
@@ -222,10 +220,6 @@ export class RoutingDesk {
     const context: RouteContext = { workers: pool.activeIds, isl, blocks, nowMs };
     const session = this.#sessions?.[request] ?? -1;
     if (session >= 0) context.session = session;
-    if (this.#priorities !== undefined) {
-      context.priority = this.#priorities.headStart[request]!;
-      context.strictPriority = this.#priorities.tier[request]!;
-    }
     return context;
   }
 }
