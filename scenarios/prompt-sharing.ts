@@ -2,7 +2,7 @@ import type { RandomStream } from "#common";
 import { IntColumn } from "./columns.ts";
 import { copulaCorrelation, valueOfNormal } from "./distributions.ts";
 import type { PrefixSharing } from "./traffic.ts";
-import type { PromptBlocks } from "./workload.ts";
+import { blocksWithAnswer, type PromptBlocks } from "./workload.ts";
 
 /** Conversations that are remembered at least, in case none of the latest is long enough. */
 const LEAST_KEPT = 2048;
@@ -72,8 +72,7 @@ export class PromptWriter {
 
   /** Writes the ids of the next prompt and of its answer, which a later prompt repeats. */
   promptAndAnswer({ ids }: Conversation, isl: number, osl: number): void {
-    // One block more than the prompt has, at least: that is how ids are known to go past it.
-    const count = Math.max(Math.ceil((isl + osl) / this.blockTokens), Math.ceil(isl / this.blockTokens) + 1);
+    const count = blocksWithAnswer(isl, osl, this.blockTokens);
     while (ids.length < count) ids.push(this.#nextId++);
     this.#write(ids, count);
   }
@@ -92,9 +91,11 @@ export class PromptWriter {
     const wanted = common + Math.round(share * (blocks - common));
     const ids = this.#sourceOf(wanted, sharing.window).slice(0, wanted);
     while (ids.length < common) ids.push(this.#idOf(`:${ids.length}`));
+    const sharedBlocks = ids.length;
     while (ids.length < blocks) ids.push(this.#nextId++);
-    this.#latest[this.#conversations++ % Math.max(sharing.window, LEAST_KEPT)] = ids;
-    return { ids, sharedBlocks: blocks };
+    // A copy: the conversation goes on, and what it grows by is no first prompt.
+    this.#latest[this.#conversations++ % Math.max(sharing.window, LEAST_KEPT)] = ids.slice();
+    return { ids, sharedBlocks };
   }
 
   /** One of the latest conversations that is long enough, or of those before them; else the longest of all. */

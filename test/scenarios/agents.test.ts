@@ -55,6 +55,19 @@ describe("agents", () => {
     expect(Math.max(...agent(", maxIsl: 800").isl)).toBe(780);
   });
 
+  it("of a closed loop that ends by time are no more than can be used, and no more than fit", () => {
+    const loop = (agents: string) =>
+      parseTraffic(
+        `closedLoop: { concurrency: 10, duration: 10m, isl: 50, osl: 10, agents: { turns: 10, growth: 10, ${agents} } }`,
+        "t",
+      );
+    const made = buildWorkload(loop("toolWait: 10s"), { seed: 1 });
+    // A run takes 9 × 10 s, and 100 tokens of 1 ms: 7.3 of them in 1.1 × 600 s, and one under way.
+    expect(made.closedLoops[0]!.heads).toHaveLength(90);
+    const many = loop("toolWait: 10s, subagents: { share: 1, count: 1000, turns: 1000 }");
+    expect(() => buildWorkload(many, { seed: 1 })).toThrow(/too many to hold/);
+  });
+
   it("may be run in a closed loop", () => {
     const loop = parseTraffic(
       "closedLoop: { concurrency: 2, requests: 6, isl: 50, osl: 3, agents: { turns: 3, growth: 10, toolWait: 1s } }",
@@ -79,6 +92,31 @@ describe("prompts that begin as earlier ones", () => {
       expect(summarizeWorkload(made).reusableShare).toBeGreaterThan(share - 0.04);
       expect(summarizeWorkload(made).reusableShare).toBeLessThan(share + 0.02);
     }
+  });
+
+  const idsOf = ({ prompts }: Workload, request: number) => [
+    ...prompts!.ids.subarray(prompts!.offset[request]!, prompts!.offset[request + 1]!),
+  ];
+
+  it("share with later turns of their session what they share with others, where these are independent", () => {
+    const sessions = "sessions: { turns: 2, history: none }";
+    const made = build(`isl: 640, osl: 5, ${sessions}, prefix: { tokens: 128, reuse: 0.5 }`);
+    // 2 blocks are everybody's, and half of the other 8 an earlier prompt's; the first prompt had none to begin as.
+    expect([idsOf(made, 0).length, idsOf(made, 1)]).toEqual([10, idsOf(made, 0).slice(0, 2)]);
+    for (let first = 2; first < made.count; first += 2) {
+      expect(idsOf(made, first)).toHaveLength(10);
+      expect(idsOf(made, first + 1)).toEqual(idsOf(made, first).slice(0, 6));
+    }
+  });
+
+  it("begin as first prompts did, not as what conversations grew to", () => {
+    const sessions = "sessions: { turns: 3, growth: 512 }";
+    const made = build(`isl: { list: [128, 640] }, osl: 5, ${sessions}, prefix: { reuse: 1 }`);
+    const [short, grown, long] = [idsOf(made, 0), idsOf(made, 1), idsOf(made, 3)];
+    expect([short.length, long.length]).toEqual([2, 10]);
+    expect(grown.length).toBeGreaterThan(long.length);
+    expect(long.slice(0, 2)).toEqual(short);
+    expect(grown).not.toContain(long[2]);
   });
 });
 
