@@ -1,6 +1,6 @@
 import { dependenciesOf, edgesOf } from "./dependencies.ts";
 import { badTraffic } from "./errors.ts";
-import type { ClosedLoop, PromptBlocks, Tenants, Workload } from "./workload.ts";
+import { type ClosedLoop, namesOutput, type PromptBlocks, type Tenants, type Workload } from "./workload.ts";
 
 /**
  * Overlays workloads: requests keep their order, part after part; arrivals interleave by time, ties in the order of the parts.
@@ -61,7 +61,9 @@ export function mergeWorkloads(parts: { workload: Workload; startMs: number }[])
     ),
     nextTurn,
     thinkMs: turns ? floats((w) => w.thinkMs ?? new Float64Array(w.count)) : null,
-    turnIndex: turns ? ints((w) => w.turnIndex ?? new Int32Array(w.count)) : null,
+    turnIndex: workloads.some((workload) => workload.turnIndex !== null)
+      ? ints((w) => w.turnIndex ?? new Int32Array(w.count))
+      : null,
     ...(edges.length === 0 ? {} : { dependencies: dependenciesOf(edges, count) }),
     ...(workloads.some(({ tenants }) => tenants !== undefined) ? { tenants: mergeTenants(workloads, count) } : {}),
     sessionIds: labelled ? workloads.flatMap((w) => w.sessionIds ?? new Array<string>(w.count).fill("")) : null,
@@ -106,14 +108,19 @@ function mergePrompts(workloads: Workload[]): PromptBlocks | null {
   let request = 0;
   let written = 0;
   let freeId = 0;
-  for (const { count: length, prompts } of workloads) {
+  for (const { count: length, isl, prompts } of workloads) {
     const split = prompts === null ? 1 : prompts.blockTokens / blockTokens;
     let largest = -1;
     for (let i = 0; i < length; i++) {
-      for (let j = prompts?.offset[i] ?? 0; j < (prompts?.offset[i + 1] ?? 0); j++) {
-        const id = prompts!.ids[j]!;
+      const from = prompts?.offset[i] ?? 0;
+      const own = (prompts?.offset[i + 1] ?? 0) - from;
+      // Where ids end with the prompt, their parts do, too: those of its last block that lie beyond would name the answer.
+      const goesPast = prompts !== null && namesOutput(own, isl[i]!, prompts.blockTokens);
+      const kept = goesPast ? own * split : Math.min(own * split, Math.ceil(isl[i]! / blockTokens));
+      for (let j = 0; j < kept; j++) {
+        const id = prompts!.ids[from + Math.floor(j / split)]!;
         if (id > largest) largest = id;
-        for (let k = 0; k < split; k++) ids[written++] = freeId + id * split + k;
+        ids[written++] = freeId + id * split + (j % split);
       }
       offset[++request] = written;
     }
@@ -126,7 +133,7 @@ function mergePrompts(workloads: Workload[]): PromptBlocks | null {
       );
     }
   }
-  return { blockTokens, offset, ids };
+  return { blockTokens, offset, ids: ids.slice(0, written) };
 }
 
 function gcd(a: number, b: number): number {
