@@ -2,6 +2,7 @@ import type { EngineLayout } from "#src/estimator";
 import { addPart, emptyGraph, frontendPart, type GraphStyle, HF_SECRET, type Part } from "./blueprints.ts";
 import type { ServedModel } from "./engines/engine.ts";
 import type { Graph } from "./graph/graph.ts";
+import { podsOf, selectorText, WORKER_TYPES } from "./manifests/serving/labels.ts";
 import type { EnginePlan, MockerPlan, RenderPlan } from "./types.ts";
 
 /** Port on which operators look for a worker's health and metrics. */
@@ -82,10 +83,6 @@ function dynamoFrontend(style: GraphStyle, image: string): Part {
 
 /** Finds the workers by the labels that operators put on the pods of a deployment. */
 function ourFrontend({ name }: GraphStyle, image: string): Part {
-  const selector = [
-    `nvidia.com/dynamo-graph-deployment-name=${name}`,
-    "nvidia.com/dynamo-component-type in (worker,prefill,decode)",
-  ];
   return {
     name: "Frontend",
     role: "frontend",
@@ -94,7 +91,7 @@ function ourFrontend({ name }: GraphStyle, image: string): Part {
     args: [
       ...["--host", "0.0.0.0", "--port", String(FRONTEND_PORT)],
       ...["--discovery", "kubernetes", "--kube-resource", "pods", "--kube-port", String(SYSTEM_PORT)],
-      ...["--kube-selector", selector.join(",")],
+      ...["--kube-selector", selectorText(podsOf(name, WORKER_TYPES))],
     ],
   };
 }

@@ -1,4 +1,4 @@
-import { ApiFailure, type KubernetesClient, type Pace } from "#planner/connectors";
+import { ApiFailure, isStatus, type KubernetesClient, type Pace } from "#planner/connectors";
 import type { ApiObject } from "./objects.ts";
 
 export interface ReflectorOptions {
@@ -77,8 +77,7 @@ export class Reflector {
         this.#recovered();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        const isGone = error instanceof ApiFailure && error.status === GONE;
-        if (isGone) this.#place = "";
+        if (isStatus(error, GONE)) this.#place = "";
         this.#isInTrouble = true;
         this.#options.trouble?.(error instanceof Error ? error.message : String(error));
         const asked = error instanceof ApiFailure ? error.retryAfterMs : null;

@@ -2,6 +2,7 @@ import {
   ApiFailure,
   ApiUnavailable,
   type ClusterOptions,
+  isStatus,
   KubernetesClient,
   type Pace,
   realPace,
@@ -156,7 +157,7 @@ class KubernetesDriver implements DeploymentDriver {
       const { items = [] } = await this.#client.request<{ items?: GraphObject[] }>({ path, query });
       return items.map(({ metadata }) => ({ name: metadata.name, uid: metadata.uid }));
     } catch (error) {
-      if (error instanceof ApiFailure && error.status === 403) return [];
+      if (isStatus(error, 403)) return [];
       if (!(error instanceof ApiFailure) && !(error instanceof ApiUnavailable)) throw error;
       const status = error instanceof ApiFailure ? error.status : 0;
       throw clusterRefuses("deployments can't be listed", this.#client.server, error.message, status);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ApiFailure, isStatus, type KubernetesClient, type Pace } from "#planner/connectors";
+import { isStatus, type KubernetesClient, orNull, type Pace } from "#planner/connectors";
 import { type KubernetesObject, TIME_SCALE_ANNOTATION } from "#src/deployment";
 import { CandidateFailed } from "../../errors.ts";
 import { type CandidatePart, candidateParts } from "../candidate-parts.ts";
@@ -127,12 +127,8 @@ export class KubernetesTrial implements TrialDeployment {
 
   async #read(signal: AbortSignal): Promise<GraphObject> {
     const { client, created } = this.#options;
-    try {
-      const graph = await client.request<GraphObject>({ path: this.#path, signal });
-      if (graph.metadata.uid === created.metadata.uid) return graph;
-    } catch (error) {
-      if (!(error instanceof ApiFailure) || error.status !== 404) throw error;
-    }
+    const graph = await orNull(client.request<GraphObject>({ path: this.#path, signal }));
+    if (graph?.metadata.uid === created.metadata.uid) return graph;
     throw new CandidateFailed(deletedByOthers(this.name));
   }
 
@@ -147,7 +143,7 @@ export class KubernetesTrial implements TrialDeployment {
     const watched = !this.#mayWatch
       ? polled
       : client.changed(collection, query, both).catch((error: unknown) => {
-          if (error instanceof ApiFailure && error.status === 403) this.#mayWatch = false;
+          if (isStatus(error, 403)) this.#mayWatch = false;
           return polled;
         });
     try {
@@ -243,7 +239,7 @@ export async function deleteGraph(
     });
   } catch (error) {
     // Gone, or another's by now.
-    if (!(error instanceof ApiFailure) || (error.status !== 404 && error.status !== 409)) throw error;
+    if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
   }
 }
 
@@ -258,17 +254,9 @@ export async function untilGone(
   const path = graphsPath(apiVersion, client.namespace, name);
   const endMs = pace.nowMs() + GONE_MS;
   while (pace.nowMs() < endMs) {
-    if ((await isGone(client, path, uid)) && (await arePodsGone())) return true;
+    const graph = await orNull(client.request<GraphObject>({ path }));
+    if (graph?.metadata.uid !== uid && (await arePodsGone())) return true;
     await pace.sleep(GONE_LOOK_MS);
   }
   return false;
-}
-
-async function isGone(client: KubernetesClient, path: string, uid: string): Promise<boolean> {
-  try {
-    return (await client.request<GraphObject>({ path })).metadata.uid !== uid;
-  } catch (error) {
-    if (isStatus(error, 404)) return true;
-    throw error;
-  }
 }
