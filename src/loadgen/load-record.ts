@@ -1,5 +1,12 @@
 import { newPassCounters } from "#mocker/engine";
-import { type RequestTable, type RunRecord, requestTable, type Timeline, TimelineRecorder } from "#src/record";
+import {
+  type RequestTable,
+  type RunRecord,
+  requestTable,
+  type Timeline,
+  TimelineRecorder,
+  tenantsOfRows,
+} from "#src/record";
 import type { LoadResult } from "./types.ts";
 
 /** What a load run cannot know of itself; everything but name and SLA has a default. */
@@ -27,6 +34,7 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
   const rows = judgedRows(result);
   const requests = tableRows(result.requests, rows);
   const { feasible, ...given } = options;
+  const { tenants } = result.workload;
   let durationMs = 0;
   let prefixHitTokens = 0;
   let disaggregated = false;
@@ -47,14 +55,7 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
     engine: { ...counters, prefixHitTokens, extrapolations: 0 },
     ...given,
     requests,
-    ...(result.workload.tenants === undefined
-      ? {}
-      : {
-          tenants: {
-            names: result.workload.tenants.names,
-            of: Int32Array.from(rows, (row) => result.workload.tenants!.of[row]!),
-          },
-        }),
+    ...(tenants === undefined ? {} : { tenants: tenantsOfRows(tenants, rows) }),
     gaps: result.gaps,
     durationMs,
     feasible:

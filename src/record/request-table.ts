@@ -1,4 +1,4 @@
-import type { RequestTable } from "./types.ts";
+import type { RequestTable, TenantRows } from "./types.ts";
 import { RequestStatus } from "./types.ts";
 
 /** An empty table for `count` requests: times NaN, workers −1, one attempt each, all unfinished. */
@@ -21,4 +21,9 @@ export function requestTable(count: number): RequestTable {
     decodeWorker: new Int32Array(count).fill(-1),
     status: new Uint8Array(count).fill(RequestStatus.unfinished),
   };
+}
+
+/** Of these rows. */
+export function tenantsOfRows({ names, of }: TenantRows, rows: ArrayLike<number>): TenantRows {
+  return { names, of: Int32Array.from(rows, (row) => of[row] ?? -1) };
 }

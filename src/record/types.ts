@@ -162,6 +162,13 @@ export interface BestStatic {
   any: StaticDeployment | null;
 }
 
+/** Whose requests are in a table's rows. */
+export interface TenantRows {
+  names: string[];
+  /** Place in `names`, or −1; one per row. */
+  of: Int32Array;
+}
+
 /** Everything that came of one run; made by the simulator and the load generator, read by reports. Holds no wall-clock value. */
 export interface RunRecord {
   name: string;
@@ -181,8 +188,8 @@ export interface RunRecord {
   engine: EngineCounters;
   /** Per request: true where the SLA could be met at all (DESIGN §9.1). */
   feasible: Uint8Array;
-  /** Whose requests they are, by row: places in `names`, −1 for nobody's. */
-  tenants?: { names: string[]; of: Int32Array };
+  /** Absent where nobody is named. */
+  tenants?: TenantRows;
   /** Of tenants with an SLA of their own. */
   tenantSlas?: Record<string, { ttftMs: number; itlMs: number }>;
   /** Of runs with a KV-aware router. */

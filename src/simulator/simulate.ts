@@ -1,6 +1,5 @@
 import { engineFactory, newPassCounters } from "#mocker/engine";
-import type { Tenants } from "#scenarios";
-import { type EngineCounters, type RequestTable, type RoutingRecord, requestTable } from "#src/record";
+import { type EngineCounters, type RequestTable, type RoutingRecord, requestTable, tenantsOfRows } from "#src/record";
 import { Checker } from "./check/checker.ts";
 import { Simulation } from "./simulation.ts";
 import type { SimulationResult, SimulationSpec } from "./types.ts";
@@ -68,7 +67,7 @@ function resultOf(simulation: Simulation): SimulationResult {
     requests: sent.table,
     feasible: sent.feasible,
     ...(sent.routing === null ? {} : { routing: sent.routing }),
-    ...(spec.workload.tenants === undefined ? {} : { tenants: tenantsOf(spec.workload.tenants, sent.rows) }),
+    ...(spec.workload.tenants === undefined ? {} : { tenants: tenantsOfRows(spec.workload.tenants, sent.rows) }),
     gaps: simulation.gaps.statistics(),
     perUserThroughput,
     durationMs: lastTokenOf(sent.table),
@@ -133,8 +132,4 @@ function sentRequests(table: RequestTable, feasible: Uint8Array, routing: Routin
       waitMs: Float64Array.from(sent, (row) => routing.waitMs[row]!),
     },
   };
-}
-
-function tenantsOf({ names, of }: Tenants, rows: readonly number[]): Tenants {
-  return { names, of: Int32Array.from(rows, (row) => of[row] ?? -1) };
 }
