@@ -1,4 +1,5 @@
 export { type BuildOptions, buildWorkload } from "./build-workload.ts";
+export type { ClientBehaviour } from "./clients.ts";
 export { FollowUps, families, loopsOfRequests } from "./dependencies.ts";
 export {
   type CheckedExpectation,
@@ -8,7 +9,6 @@ export {
   type MeasuredValues,
 } from "./expect.ts";
 export {
-  type ClientBehaviour,
   type Fault,
   type FaultKind,
   faultEndMs,

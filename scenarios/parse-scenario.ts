@@ -3,13 +3,14 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { type Path, parsePath, schemaProblems, UserError, type YamlSource } from "#common";
 import { buildWorkload } from "./build-workload.ts";
+import type { ClientBehaviour } from "./clients.ts";
 import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";
 import type { Expectation } from "./expect.ts";
-import type { ClientBehaviour, Fault } from "./faults.ts";
+import type { Fault } from "./faults.ts";
 import { contradictions } from "./format/contradictions.ts";
 import type { Deployment } from "./format/deployment.ts";
 import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
-import { opaquePlanner, scenarioSchema } from "./format/scenario.ts";
+import { opaquePlanner, type Sla, scenarioSchema } from "./format/scenario.ts";
 import { trafficEntrySchema } from "./format/traffic.ts";
 import { type Override, withOverrides } from "./overrides.ts";
 import type { TraceOptions } from "./traces/options.ts";
@@ -26,9 +27,9 @@ export interface Scenario<Planner = unknown> {
   shows: string | null;
   seed: number;
   deployment: Deployment;
-  sla: { ttftMs: number; itlMs: number };
+  sla: Sla;
   /** Of tenants with an SLA of their own, by name. */
-  tenantSlas?: Record<string, { ttftMs: number; itlMs: number }>;
+  tenantSlas?: Record<string, Sla>;
   /** What the planner's schema made of `planner:`; null where there is none and the workers stay. */
   planner: Planner | null;
   traffic: TrafficEntry[];
@@ -71,10 +72,8 @@ export function parseScenario<Planner = unknown>(
     shows: written.shows ?? null,
     seed: written.seed,
     deployment: resolveDeployment(written.deployment, file),
-    sla: { ttftMs: written.sla.ttft, itlMs: written.sla.itl },
-    tenantSlas: Object.fromEntries(
-      Object.entries(written.tenants).map(([name, { sla }]) => [name, { ttftMs: sla.ttft, itlMs: sla.itl }]),
-    ),
+    sla: written.sla,
+    tenantSlas: Object.fromEntries(Object.entries(written.tenants).map(([name, { sla }]) => [name, sla])),
     planner: (written.planner as Planner | undefined) ?? null,
     traffic: written.traffic.map((entry) => resolveTraffic(entry, file)),
     clients: written.clients ?? null,

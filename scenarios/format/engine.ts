@@ -137,7 +137,7 @@ export const engineSchema = z.strictObject({
   speculative: z
     .strictObject({
       acceptRates: z
-        .array(share.refine((rate) => rate <= 1))
+        .array(share)
         .min(1)
         .max(5)
         .meta({ description: "Chance of each draft token to be accepted if those before it were" }),

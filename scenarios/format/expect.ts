@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseDurationMs, UserError } from "#common";
 import type { Comparator, Expectation, ReplicasWhen } from "../expect.ts";
+import { roleOf } from "../faults.ts";
 import { duration } from "./values.ts";
 
 /** What may be asserted, by name. Times are written as durations and compared in ms. */
@@ -167,8 +168,7 @@ export const expectSchema = z
     for (const [i, row] of (written.replicas ?? []).entries()) {
       for (const key of ["prefill", "decode", "agg"] as const) {
         for (const condition of row[key] ?? []) {
-          const role = key === "prefill" ? "prefill" : "decode";
-          made.push({ kind: "replicas", role, ...whenOf(row), path: ["replicas", i, key], ...condition });
+          made.push({ kind: "replicas", role: roleOf(key), ...whenOf(row), path: ["replicas", i, key], ...condition });
         }
       }
     }

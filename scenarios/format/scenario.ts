@@ -6,8 +6,21 @@ import { faultSchema } from "./faults.ts";
 import { trafficEntrySchema } from "./traffic.ts";
 import { positiveDuration } from "./values.ts";
 
+/** What a good request keeps. */
+export interface Sla {
+  ttftMs: number;
+  itlMs: number;
+}
+
 /** The `planner:` section without its owner's schema: anything with keys. */
 export const opaquePlanner: z.ZodType<unknown> = z.record(z.string(), z.unknown());
+
+const sla = z
+  .strictObject({
+    ttft: positiveDuration("Time to first token"),
+    itl: positiveDuration("Inter-token latency, mean of a request"),
+  })
+  .transform(({ ttft, itl }): Sla => ({ ttftMs: ttft, itlMs: itl }));
 
 /**
  * The format of a scenario file as a schema: what goes in is what YAML gives, what comes out has ms and tokens; paths stay
@@ -30,26 +43,10 @@ export function scenarioSchema(plannerSchema: z.ZodType<unknown>) {
       .default(1)
       .meta({ description: "Seed of everything random: the same seed gives the same bytes" }),
     deployment: deploymentSchema.meta({ description: "What is rehearsed: profile, workers and their settings" }),
-    sla: z
-      .strictObject({
-        ttft: positiveDuration("Time to first token"),
-        itl: positiveDuration("Inter-token latency, mean of a request"),
-      })
-      .meta({ description: "What a good request keeps" }),
-    tenants: z
-      .record(
-        z.string().min(1).max(100),
-        z.strictObject({
-          sla: z.strictObject({
-            ttft: positiveDuration("Time to first token"),
-            itl: positiveDuration("Inter-token latency, mean of a request"),
-          }),
-        }),
-      )
-      .default({})
-      .meta({
-        description: "Tenants that are promised something else than all: their part of the report is judged by it",
-      }),
+    sla: sla.meta({ description: "What a good request keeps" }),
+    tenants: z.record(z.string().min(1).max(100), z.strictObject({ sla })).default({}).meta({
+      description: "Tenants that are promised something else than all: their part of the report is judged by it",
+    }),
     planner: plannerSchema.optional().meta({ description: "Who scales the workers; without it they stay as they are" }),
     traffic: z
       .array(trafficEntrySchema)
