@@ -1,6 +1,6 @@
 export { type BuildOptions, buildWorkload } from "./build-workload.ts";
 export type { ClientBehaviour } from "./clients.ts";
-export { FollowUps, families, loopsOfRequests } from "./dependencies.ts";
+export { families } from "./dependencies.ts";
 export {
   type CheckedExpectation,
   type Comparator,
@@ -19,6 +19,7 @@ export {
 } from "./faults.ts";
 export { entryDocument } from "./fit/entry-document.ts";
 export { type ComparedStatistic, type FittedTrace, fitTrace } from "./fit/fit-trace.ts";
+export { FollowUps, loopsOfRequests } from "./follow-ups.ts";
 export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { EngineOverrides, EstimatedEngine, TimingChoice } from "./format/engine.ts";

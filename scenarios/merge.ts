@@ -1,6 +1,12 @@
-import { dependenciesOf, edgesOf } from "./dependencies.ts";
 import { badTraffic } from "./errors.ts";
-import { type ClosedLoop, namesOutput, type PromptBlocks, type Tenants, type Workload } from "./workload.ts";
+import {
+  type ClosedLoop,
+  type Dependencies,
+  namesOutput,
+  type PromptBlocks,
+  type Tenants,
+  type Workload,
+} from "./workload.ts";
 
 /**
  * Overlays workloads: requests keep their order, part after part; arrivals interleave by time, ties in the order of the parts.
@@ -37,11 +43,7 @@ export function mergeWorkloads(parts: { workload: Workload; startMs: number }[])
       }
     }
   }
-  const edges = workloads.flatMap(({ dependencies }, i) => {
-    if (dependencies === undefined) return [];
-    const shift = first[i]!;
-    return edgesOf(dependencies).map((edge) => ({ ...edge, parent: edge.parent + shift, child: edge.child + shift }));
-  });
+  const dependencies = mergeDependencies(workloads, first, count);
   const labelled = workloads.some((workload) => workload.sessionIds !== null);
   return {
     count,
@@ -64,12 +66,40 @@ export function mergeWorkloads(parts: { workload: Workload; startMs: number }[])
     turnIndex: workloads.some((workload) => workload.turnIndex !== null)
       ? ints((w) => w.turnIndex ?? new Int32Array(w.count))
       : null,
-    ...(edges.length === 0 ? {} : { dependencies: dependenciesOf(edges, count) }),
+    ...(dependencies === null ? {} : { dependencies }),
     ...(workloads.some(({ tenants }) => tenants !== undefined) ? { tenants: mergeTenants(workloads, count) } : {}),
     sessionIds: labelled ? workloads.flatMap((w) => w.sessionIds ?? new Array<string>(w.count).fill("")) : null,
     prompts: mergePrompts(workloads),
     horizonMs: Math.max(0, ...parts.map(({ workload, startMs }) => workload.horizonMs + startMs)),
   };
+}
+
+/** null where no request waits for another. */
+function mergeDependencies(workloads: Workload[], first: number[], count: number): Dependencies | null {
+  const total = workloads.reduce((sum, { dependencies }) => sum + (dependencies?.parents.length ?? 0), 0);
+  if (total === 0) return null;
+  const merged: Dependencies = {
+    offset: new Int32Array(count + 1),
+    parents: new Int32Array(total),
+    delayMs: new Float64Array(total),
+    onStart: new Uint8Array(total),
+  };
+  let written = 0;
+  for (const [i, { count: length, dependencies }] of workloads.entries()) {
+    const shift = first[i]!;
+    for (let request = 0; request < length; request++) {
+      merged.offset[shift + request + 1] = written + (dependencies?.offset[request + 1] ?? 0);
+    }
+    if (dependencies === undefined) continue;
+    merged.parents.set(
+      dependencies.parents.map((parent) => parent + shift),
+      written,
+    );
+    merged.delayMs.set(dependencies.delayMs, written);
+    merged.onStart.set(dependencies.onStart, written);
+    written += dependencies.parents.length;
+  }
+  return merged;
 }
 
 function mergeTenants(workloads: Workload[], count: number): Tenants {

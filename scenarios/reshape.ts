@@ -11,9 +11,7 @@ export function asClosedLoop(workload: Workload, concurrency: number): Workload 
     closedLoops: [{ concurrency, heads, startMs: 0, endMs: Number.POSITIVE_INFINITY }],
     horizonMs: 0,
   };
-  if (workload.dependencies === undefined) return closed;
-  const edges = [...edgesOf(workload.dependencies), ...later];
-  return { ...closed, dependencies: dependenciesOf(edges, workload.count) };
+  return withEdges(closed, later);
 }
 
 /**
@@ -28,10 +26,7 @@ export function atTimes(workload: Workload, timesMs: Float64Array): Workload {
     arrivalMs[head] = timesMs[i]!;
   });
   const horizonMs = timesMs[heads.length - 1] ?? 0;
-  const moved: Workload = { ...workload, arrivalMs, openHeads: heads, closedLoops: [], horizonMs };
-  if (workload.dependencies === undefined) return moved;
-  const edges = [...edgesOf(workload.dependencies), ...later];
-  return { ...moved, dependencies: dependenciesOf(edges, workload.count) };
+  return withEdges({ ...workload, arrivalMs, openHeads: heads, closedLoops: [], horizonMs }, later);
 }
 
 /** The first `count` sessions of the open loop; rows of the others stay, unsent. */
@@ -47,6 +42,13 @@ function headsOfFirst(workload: Workload, count: number): Int32Array {
   const kept = new Set<number>();
   for (const head of workload.openHeads) if (kept.size < count) kept.add(family[head]!);
   return workload.openHeads.filter((head) => kept.has(family[head]!));
+}
+
+/** The same with more to wait for, where there is something already. */
+function withEdges(workload: Workload, more: readonly Edge[]): Workload {
+  if (workload.dependencies === undefined) return workload;
+  const edges = [...edgesOf(workload.dependencies), ...more];
+  return { ...workload, dependencies: dependenciesOf(edges, workload.count) };
 }
 
 /** One first request of each session; the others of the same session begin as long after it as they did. */
