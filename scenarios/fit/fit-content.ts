@@ -1,9 +1,8 @@
-import { quantileSorted } from "#common";
-import { rankCorrelation } from "../ranks.ts";
+import { quantileSorted, rankCorrelation } from "#common";
 import { prefixReuse } from "../traces/prefix-reuse.ts";
 import type { Content, PrefixSharing, SessionShape } from "../traffic.ts";
 import type { Workload } from "../workload.ts";
-import { fitDistribution } from "./fit-lengths.ts";
+import { fitBounded, fitDistribution } from "./fit-lengths.ts";
 
 /** Share of later turns that must repeat what was before for conversations to count as growing. */
 const MOSTLY = 0.9;
@@ -103,17 +102,10 @@ function fitPrefix(workload: Workload): PrefixSharing | null {
   return {
     kind: "reuse",
     tokens,
-    share: fitShares(shares),
+    share: fitBounded(shares),
     window: Math.max(1, Math.round(2 * middle)),
     correlation: rounded(rankCorrelation(shares, lengths)),
   };
-}
-
-function fitShares(shares: readonly number[]): ReturnType<typeof fitDistribution> {
-  const fitted = fitDistribution(shares.map((share) => Math.min(1, share)));
-  if (fitted.kind === "fixed" || fitted.kind === "quantiles") return fitted;
-  // A share ends at 1, which a lognormal does not.
-  return fitDistribution([0, ...shares]);
 }
 
 function rounded(value: number): number {

@@ -13,12 +13,21 @@ const NEAR = 0.015;
 /** The distribution of a sample: a number, a lognormal where that is near, else its quantiles. @param values at least one */
 export function fitDistribution(values: ArrayLike<number>): Distribution {
   const sorted = Float64Array.from(values).sort();
-  const first = sorted[0]!;
-  if (first === sorted.at(-1)) return { kind: "fixed", value: first };
-  if (first > 0) {
+  if (sorted[0]! > 0 && sorted[0]! < sorted.at(-1)!) {
     const lognormal = fitLognormal(sorted);
     if (lognormal !== null) return lognormal;
   }
+  return byQuantiles(sorted);
+}
+
+/** The same of values that have an end, which a lognormal has not. */
+export function fitBounded(values: ArrayLike<number>): Distribution {
+  return byQuantiles(Float64Array.from(values).sort());
+}
+
+function byQuantiles(sorted: Float64Array): Distribution {
+  const first = sorted[0]!;
+  if (first === sorted.at(-1)) return { kind: "fixed", value: first };
   const percent = PERCENT.filter((p) => p === 0 || p === 100 || sorted.length * Math.min(p, 100 - p) >= 100);
   return { kind: "quantiles", points: percent.map((p) => ({ q: p / 100, value: quantileSorted(sorted, p / 100) })) };
 }

@@ -1,6 +1,6 @@
 import { buildWorkload } from "../build-workload.ts";
 import { badTraffic } from "../errors.ts";
-import { summarizeWorkload, type WorkloadSummary } from "../traces/summary.ts";
+import { reuse, summarizeWorkload, type WorkloadSummary } from "../traces/summary.ts";
 import type { OpenEntry, PrefixSharing } from "../traffic.ts";
 import type { Workload } from "../workload.ts";
 import { fitArrivals } from "./fit-arrivals.ts";
@@ -49,30 +49,32 @@ export function fitTrace(workload: Workload, file: string, seed: number): Fitted
     content: fitContent(workload),
   };
   const original = summarizeWorkload(workload);
-  const regenerate = (of: OpenEntry) =>
-    summarizeWorkload(inBuckets(buildWorkload([of], { seed }), original.burstiness.bucketMs));
-  const best = calibrated(entry, original, regenerate);
-  return { ...best, original, statistics: compare(original, best.regenerated) };
+  const best = calibrated(entry, original.reusableShare, (of) => buildWorkload([of], { seed }));
+  const regenerated = summarizeWorkload(inBuckets(best.made, original.burstiness.bucketMs));
+  return { entry: best.entry, original, regenerated, statistics: compare(original, regenerated) };
 }
 
 /** With shares of reuse scaled until as many tokens are reused as in the original: the longest sources are too short for some. */
 function calibrated(
   entry: OpenEntry,
-  original: WorkloadSummary,
-  regenerate: (entry: OpenEntry) => WorkloadSummary,
-): { entry: OpenEntry; regenerated: WorkloadSummary } {
-  let best = { entry, regenerated: regenerate(entry) };
-  const miss = (regenerated: WorkloadSummary) => Math.abs(regenerated.reusableShare - original.reusableShare);
-  for (let round = 0; round < CALIBRATIONS && miss(best.regenerated) > CLOSE; round++) {
+  wanted: number,
+  regenerate: (entry: OpenEntry) => Workload,
+): { entry: OpenEntry; made: Workload } {
+  const attempt = (of: OpenEntry) => {
+    const made = regenerate(of);
+    return { entry: of, made, reusableShare: reuse(made).reusableShare };
+  };
+  const miss = ({ reusableShare }: { reusableShare: number }) => Math.abs(reusableShare - wanted);
+  let best = attempt(entry);
+  for (let round = 0; round < CALIBRATIONS && miss(best) > CLOSE; round++) {
     const { prefix } = best.entry.content;
     if (prefix?.kind !== "reuse" || prefix.share.kind !== "quantiles") break;
-    const factor = original.reusableShare / best.regenerated.reusableShare;
+    const factor = wanted / best.reusableShare;
     const points = prefix.share.points.map(({ q, value }) => ({ q, value: Math.min(1, value * factor) }));
     const scaled: PrefixSharing = { ...prefix, share: { kind: "quantiles", points } };
-    const next = { ...best.entry, content: { ...best.entry.content, prefix: scaled } };
-    const regenerated = regenerate(next);
-    if (miss(regenerated) >= miss(best.regenerated)) break;
-    best = { entry: next, regenerated };
+    const next = attempt({ ...best.entry, content: { ...best.entry.content, prefix: scaled } });
+    if (miss(next) >= miss(best)) break;
+    best = next;
   }
   return best;
 }

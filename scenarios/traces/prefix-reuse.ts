@@ -19,7 +19,6 @@ export function prefixReuse(workload: Workload): PrefixReuse | null {
   const lastUse = new Map<number, number>();
   const hitBlocks = new Int32Array(count);
   const distance = new Int32Array(count);
-  let turn = 0;
   for (let request = 0; request < count; request++) {
     const from = prompts.offset[request]!;
     const end = prompts.offset[request + 1]!;
@@ -27,9 +26,8 @@ export function prefixReuse(workload: Workload): PrefixReuse | null {
     let hits = from;
     while (hits < to && lastUse.has(prompts.ids[hits]!)) hits++;
     hitBlocks[request] = hits - from;
-    if (hits > from) distance[request] = turn - lastUse.get(prompts.ids[hits - 1]!)!;
-    for (let i = from; i < end; i++) lastUse.set(prompts.ids[i]!, turn);
-    turn++;
+    if (hits > from) distance[request] = request - lastUse.get(prompts.ids[hits - 1]!)!;
+    for (let i = from; i < end; i++) lastUse.set(prompts.ids[i]!, request);
   }
   return { hitBlocks, distance, distinctBlocks: lastUse.size };
 }

@@ -1,6 +1,5 @@
-import { mean, quantileSorted, standardDeviation } from "#common";
+import { mean, quantileSorted, rankCorrelation, standardDeviation } from "#common";
 import { families } from "../dependencies.ts";
-import { rankCorrelation } from "../ranks.ts";
 import type { Workload } from "../workload.ts";
 import { type Burstiness, burstiness } from "./burstiness.ts";
 import { prefixReuse } from "./prefix-reuse.ts";
@@ -127,7 +126,7 @@ type Reuse = Pick<
   "blockTokens" | "distinctBlocks" | "namedShare" | "reusableShare" | "reusingRequests" | "reuseDistance"
 >;
 
-function reuse(workload: Workload): Reuse {
+export function reuse(workload: Workload): Reuse {
   const { prompts } = workload;
   const found = prefixReuse(workload);
   if (prompts === null || found === null || workload.count === 0) {
