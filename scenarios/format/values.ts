@@ -24,20 +24,20 @@ function parsed(parse: (value: Scalar) => number, expected: string, check: (valu
 
 /** `30s`, `10m`, `0`; out comes ms. */
 export function duration(description: string) {
-  return parsed(
-    (value) => parseDurationMs(value),
-    "a duration such as 200ms, 30s or 10m",
-    (ms) => (ms <= MAX_MS ? null : "a duration of at most a year"),
-  ).meta({ description: `${description} (duration such as 200ms, 30s, 10m)`, examples: ["30s"] });
+  return durationFrom(0, "a duration of at most a year", description, "30s");
 }
 
 /** A duration above zero, of 1 ms or more. */
 export function positiveDuration(description: string) {
+  return durationFrom(1, "a duration between 1ms and a year", description, "10m");
+}
+
+function durationFrom(leastMs: number, expected: string, description: string, example: string) {
   return parsed(
     (value) => parseDurationMs(value),
     "a duration such as 200ms, 30s or 10m",
-    (ms) => (ms >= 1 && ms <= MAX_MS ? null : "a duration between 1ms and a year"),
-  ).meta({ description: `${description} (duration such as 200ms, 30s, 10m)`, examples: ["10m"] });
+    (ms) => (ms >= leastMs && ms <= MAX_MS ? null : expected),
+  ).meta({ description: `${description} (duration such as 200ms, 30s, 10m)`, examples: [example] });
 }
 
 export function bytes(description: string) {
