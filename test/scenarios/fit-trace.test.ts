@@ -13,6 +13,7 @@ import {
   traceLines,
   type Workload,
 } from "#scenarios";
+import { fitContent } from "../../scenarios/fit/fit-content.ts";
 import { describeWithReference, referencePath } from "../reference.ts";
 
 const build = (yaml: string, seed: number): Workload => buildWorkload(parseTraffic(yaml, "t"), { seed });
@@ -141,6 +142,35 @@ describe("traffic of a known shape, fitted", () => {
       8,
     );
     expect(error(fitAgain(made), "reusable prompt tokens")).toBeLessThan(0.03);
+  });
+
+  it("has no share of reuse below those that were seen, where these scatter as lognormals do", () => {
+    const lengths = "isl: { lognormal: { mean: 300, sigma: 0.3 } }, osl: 10";
+    const drawn = build(`constant: { requestRate: 30, ${lengths}, duration: 20s }`, 6);
+    // All begin with the same 10 blocks, one in five ends there; the others go on as the first one's answer, some blocks of 1000.
+    const isShort = (request: number) => request % 5 === 0;
+    const named = drawn.isl.map((blocks, request) => 10 + (request === 0 ? 1000 : isShort(request) ? 0 : blocks));
+    const offset = new Int32Array(drawn.count + 1);
+    named.forEach((blocks, request) => {
+      offset[request + 1] = offset[request]! + blocks;
+    });
+    const { prefix } = fitContent({
+      ...drawn,
+      isl: drawn.isl.map((_, request) => 16 * (isShort(request) ? 10 : 1010)),
+      prompts: {
+        blockTokens: 16,
+        offset,
+        ids: Int32Array.from([...named].flatMap((blocks) => [...Array(blocks).keys()])),
+      },
+    });
+    if (prefix?.kind !== "reuse" || prefix.share.kind !== "quantiles") throw new Error(JSON.stringify(prefix));
+    const seen = Array.from(
+      drawn.isl.filter((_, request) => !isShort(request)),
+      (blocks) => blocks / 1000,
+    );
+    expect(prefix.tokens).toBe(160);
+    expect(prefix.share.points[0]).toEqual({ q: 0, value: Math.min(...seen) });
+    expect(prefix.share.points.at(-1)).toEqual({ q: 1, value: Math.max(...seen) });
   });
 
   it("is a scenario in its text, too", () => {
