@@ -1,7 +1,7 @@
 import type { Campaign } from "../leadership/elector.ts";
 import { type Pace, realPace } from "../pace.ts";
 import type { KubernetesClient } from "./client.ts";
-import { ApiFailure, isStatus } from "./failure.ts";
+import { isStatus } from "./failure.ts";
 
 export interface LeaseCampaignOptions {
   client: KubernetesClient;
@@ -109,7 +109,7 @@ export class LeaseCampaign implements Campaign {
       this.#saw(await this.#request<Lease>(before === null ? "POST" : "PUT", lease));
       return true;
     } catch (error) {
-      if (error instanceof ApiFailure && error.status === 409) return false;
+      if (isStatus(error, 409)) return false;
       throw error;
     }
   }

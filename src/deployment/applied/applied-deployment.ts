@@ -3,8 +3,8 @@ import {
   ApiUnavailable,
   type ClusterOptions,
   DYNAMO_LABELS,
-  isStatus,
   KubernetesClient,
+  orNull,
   realPace,
 } from "#planner/connectors";
 import { type ApiObject, conditionsOf, corePath, dynamoPath, GRAPHS, GROUP } from "../cluster/objects.ts";
@@ -152,13 +152,9 @@ export class AppliedDeployment {
   }
 
   async #checkVersion(signal: AbortSignal): Promise<void> {
-    try {
-      const path = `/apis/${GROUP}/${VERSION}`;
-      const found = await this.#client.request<{ resources?: { name: string }[] }>({ path, signal });
-      if (found.resources?.some(({ name }) => name === GRAPHS)) return;
-    } catch (error) {
-      if (!isStatus(error, 404)) throw error;
-    }
+    const path = `/apis/${GROUP}/${VERSION}`;
+    const found = await orNull(this.#client.request<{ resources?: { name: string }[] }>({ path, signal }));
+    if (found?.resources?.some(({ name }) => name === GRAPHS)) return;
     throw clusterLacksDynamo(this.server, `nvidia.com/${VERSION}`);
   }
 
@@ -191,12 +187,7 @@ export class AppliedDeployment {
   async #gone(path: string): Promise<void> {
     const endMs = performance.now() + DELETION_MS;
     while (performance.now() < endMs) {
-      try {
-        await this.#client.request({ path });
-      } catch (error) {
-        if (isStatus(error, 404)) return;
-        throw error;
-      }
+      if ((await orNull(this.#client.request({ path }))) === null) return;
       await realPace.sleep(RETRY_MS);
     }
     throw new Error(`it is still there after ${DELETION_MS / 1000} s`);

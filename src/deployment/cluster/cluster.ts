@@ -7,6 +7,7 @@ import {
   type DeploymentKey,
   KubernetesClient,
   ObjectEvents,
+  orNull,
   type Pace,
   realPace,
 } from "#planner/connectors";
@@ -185,13 +186,10 @@ function logOf(runner: GraphRunner, namespace: string, pod: string): string | nu
 /** The newest version that the cluster serves deployments in, and what else it serves of it. */
 async function versionOf(client: KubernetesClient): Promise<{ version: ResourceVersionName; resources: Set<string> }> {
   for (const version of ["v1beta1", "v1alpha1"] as const) {
-    try {
-      const found = await client.request<{ resources?: { name: string }[] }>({ path: `/apis/${GROUP}/${version}` });
-      const resources = new Set(found.resources?.map(({ name }) => name));
-      if (resources.has(GRAPHS)) return { version, resources };
-    } catch (error) {
-      if (!(error instanceof ApiFailure) || error.status !== 404) throw error;
-    }
+    const path = `/apis/${GROUP}/${version}`;
+    const found = await orNull(client.request<{ resources?: { name: string }[] }>({ path }));
+    const resources = new Set(found?.resources?.map(({ name }) => name));
+    if (resources.has(GRAPHS)) return { version, resources };
   }
   throw clusterLacksDynamo(client.server);
 }

@@ -1,4 +1,4 @@
-import { ApiFailure, isStatus, KubernetesClient } from "#planner/connectors";
+import { ApiFailure, KubernetesClient, orNull } from "#planner/connectors";
 import type { KubernetesObject } from "#src/deployment";
 import { notInPod } from "../errors.ts";
 import type { ShardSide } from "../types.ts";
@@ -52,12 +52,8 @@ export async function kubernetesShardSide(
         data: { index: String(index) },
       });
       for (;;) {
-        try {
-          const { spec } = await client.request<LeaseObject>({ path: start });
-          if (spec?.acquireTime !== undefined) return Date.parse(spec.acquireTime);
-        } catch (error) {
-          if (!isStatus(error, 404)) throw error;
-        }
+        const lease = await orNull(client.request<LeaseObject>({ path: start }));
+        if (lease?.spec?.acquireTime !== undefined) return Date.parse(lease.spec.acquireTime);
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       }
     },

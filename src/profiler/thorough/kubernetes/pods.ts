@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { makeFolder, writeFileAtomically } from "#common";
-import { ApiFailure, DYNAMO_LABELS, type KubernetesClient } from "#planner/connectors";
+import { DYNAMO_LABELS, isStatus, type KubernetesClient } from "#planner/connectors";
 import {
   byName,
   MAIN_CONTAINER,
@@ -59,7 +59,7 @@ export async function savePodLogs(
         }
       } catch (error) {
         // A container that has not started has none, one that was never restarted has none before.
-        const isEarly = error instanceof ApiFailure && (error.status === 400 || error.status === 404);
+        const isEarly = isStatus(error, 400) || isStatus(error, 404);
         if (!isEarly) troubles.push(`${pod.metadata.name}: ${(error as Error).message}`);
       }
       return file;
