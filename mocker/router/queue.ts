@@ -13,6 +13,9 @@ export interface QueueRank {
   key: number;
 }
 
+/** Of those that a router ranks in no way. */
+export const FIRST_COME: Readonly<QueueRank> = { tier: 0, key: 0 };
+
 /**
  * As Dynamo's router ranks (docs, "Router queue policy"): `fcfs` by priority − arrival, `lcfs` by priority + arrival, both in seconds, so
  * that a priority is a head start; `wspt` by (1 + priority) ÷ max(1, prompt tokens − those cached where most are).

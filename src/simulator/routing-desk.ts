@@ -1,6 +1,7 @@
 import type { EngineConfig, EngineRole, KvEvent, RequestColumns } from "#mocker/engine";
 import {
   createRouter,
+  FIRST_COME,
   kvRouterIn,
   type RouteContext,
   type Router,
@@ -12,8 +13,6 @@ import type { RoleName, RoutingRecord } from "#src/record";
 import type { Pool, SimulatedWorker } from "./pool.ts";
 import { routingRecord } from "./routing-record.ts";
 import type { PoolSpec, Routing, SimulationSpec } from "./types.ts";
-
-const FIRST_COME = { tier: 0, key: 0 };
 
 /** The router's settings of a run, whichever way they were given. */
 export function routerSettings({ router }: Pick<SimulationSpec, "router">): RouterSettings {
