@@ -1,6 +1,6 @@
 import { KvRouter } from "./kv-router.ts";
 import { FIRST_COME, type QueueRank } from "./queue.ts";
-import type { RouteContext, Router, WorkerKey } from "./types.ts";
+import type { Lane, RouteContext, Router, WorkerKey } from "./types.ts";
 
 interface Binding {
   worker: WorkerKey;
@@ -82,6 +82,11 @@ export class SessionAffinity implements Router {
 
   rank(context: RouteContext): QueueRank {
     return this.router.rank?.(context) ?? FIRST_COME;
+  }
+
+  lane(context: RouteContext): Lane {
+    const place = this.#boundPlace(context, context.workers.length);
+    return place < 0 ? null : context.workers[place]!;
   }
 
   /** The place of the session's worker among the candidates, −1 where it has none, or that takes nothing now. */

@@ -69,6 +69,15 @@ describe("session affinity", () => {
     }
   });
 
+  it("tells for which worker a session waits", () => {
+    const router = new SessionAffinity(new LeastLoadedRouter(), TTL_MS);
+    router.routed(1, "b", at(["a", "b"], 0, "s"));
+    expect(router.lane(at(["a", "b"], 1, "s"))).toBe("b");
+    expect(router.lane(at(["a", "b"], 1, "other"))).toBeNull();
+    expect(router.lane(at(["a", "b"], 1))).toBeNull();
+    expect(router.lane(at(["a"], 1, "s"))).toBeNull();
+  });
+
   it("lets a session wait for its own worker alone", () => {
     const settings = { mode: "kv" as const, queueThreshold: 0, sessionAffinityMs: TTL_MS };
     const router = createRouter(settings, 1, {
