@@ -111,6 +111,15 @@ describe("requests without a ready worker", () => {
     }
   });
 
+  it("don't wait for a less busy one where workers don't say how much is too much", async () => {
+    const fake = await worker({ maxNumBatchedTokens: 0 }, openStream);
+    const gateway = await frontend([fake], { router: { mode: "kv", queueThreshold: 0 } });
+    const answers = [chat(gateway), chat(gateway)];
+    await until(() => fake.seen.length === 2);
+    for (const { response } of fake.seen) response.end(tokenChunk(0) + DONE);
+    for (const answer of answers) expect((await answer).status).toBe(200);
+  });
+
   it("wait for the workers of a model whose last worker has left", async () => {
     const [a, b] = [await worker({ id: "a" }), await worker({ id: "b" })];
     const gateway = await frontend([], noWorkers);
