@@ -1,4 +1,4 @@
-import { effectiveOsl, neverFits } from "./config.ts";
+import { emittedTokens, neverFits } from "./config.ts";
 import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { mostHitBlocks, reservesOutput } from "./no-evict.ts";
@@ -230,8 +230,7 @@ export class SteppingEngine implements LiveEngine {
 
   #newSequence(request: number): Sequence {
     const isl = this.#requests.isl(request);
-    const osl = this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#requests.osl(request));
-    return newSequence(request, isl, osl);
+    return newSequence(request, isl, emittedTokens(this.config, isl, this.#requests.osl(request)));
   }
 
   // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────

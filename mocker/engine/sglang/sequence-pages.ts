@@ -1,3 +1,4 @@
+import { reportedEvents } from "../reported-events.ts";
 import type { EngineConfig, KvEvent, RequestSource } from "../types.ts";
 import { RadixCache, type RadixMatch } from "./radix-cache.ts";
 import type { SglangSequence } from "./sequence.ts";
@@ -13,11 +14,7 @@ export class SequencePages {
     this.#requests = requests;
     this.pageTokens = config.blockSize;
     this.#caching = config.prefixCaching;
-    const tellShared = (event: KvEvent) => {
-      if (event.blockId >= 0) onEvent(event);
-    };
-    const { kvEvents } = config;
-    this.cache = new RadixCache(config.numGpuBlocks, kvEvents === "shared" ? tellShared : kvEvents ? onEvent : null);
+    this.cache = new RadixCache(config.numGpuBlocks, reportedEvents(config, onEvent));
   }
 
   /** Pages for so many tokens. */

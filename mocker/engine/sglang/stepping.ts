@@ -1,4 +1,4 @@
-import { effectiveOsl, neverFits } from "../config.ts";
+import { emittedTokens, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { passBatch } from "../pass-batch.ts";
@@ -192,8 +192,7 @@ export class SglangEngine implements LiveEngine {
 
   #newSequence(request: number): SglangSequence {
     const isl = this.#requests.isl(request);
-    const osl = this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#requests.osl(request));
-    return newSglangSequence(request, isl, osl);
+    return newSglangSequence(request, isl, emittedTokens(this.config, isl, this.#requests.osl(request)));
   }
 
   // ── a pass begins ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-import { effectiveOsl, neverFits } from "../config.ts";
+import { emittedTokens, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
@@ -336,7 +336,7 @@ export class SkippingEngine implements Engine {
 
   #register(request: number): number {
     const isl = this.store.columns.isl[request]!;
-    const osl = this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.store.columns.osl[request]!);
+    const osl = emittedTokens(this.config, isl, this.store.columns.osl[request]!);
     this.store.reset(request, osl);
     return osl;
   }
