@@ -1,12 +1,9 @@
 import { decodePassMs } from "../pass-time.ts";
-import { Plan } from "../skipping/plan.ts";
+import { MAX_PLAN, Plan } from "../skipping/plan.ts";
 import type { EngineConfig, EngineListener, EngineLoad, FinishedPass, RequestSource } from "../types.ts";
 import { DecodeOutlook } from "./decode-outlook.ts";
 import { type SglangSequence, totalTokens } from "./sequence.ts";
 import { SglangEngine } from "./stepping.ts";
-
-/** Longest plan, in passes: bounds the work thrown away when input interrupts it. */
-const MAX_PLAN = 4096;
 
 /**
  * The same scheduler for simulations: while the decode batch can't change (nobody ends, is retracted or can be admitted, no
@@ -125,7 +122,7 @@ export class SkippingSglangEngine extends SglangEngine {
       if (sequence.generated === 0 || pages.mayFillKnownPage(sequence)) return;
     }
     this.#outlook.look();
-    const most = Math.min(MAX_PLAN, mostPasses, this.#outlook.passesLeft);
+    const most = Math.min(this.#plan.limit, mostPasses, this.#outlook.passesLeft);
     // Evictions may take what a waiting request hits, or be told at their own times.
     const mayEvict = config.kvEvents === false && !hitsMayGo;
     let room = mayEvict ? pages.cache.room : pages.cache.free;
@@ -164,7 +161,7 @@ export class SkippingSglangEngine extends SglangEngine {
     this.endMs = this.#plan.endMs(0);
     this.endPass();
     if (count > 1) this.#bookSkipped(count - 1);
-    this.#plan.count = 0;
+    this.#plan.end();
   }
 
   /** All but the first of the plan's passes: a token for everybody who runs in each of them. */

@@ -10,15 +10,10 @@ import { FastPass } from "./fast-pass.ts";
 import { HandOff } from "./hand-off.ts";
 import { IntDeque } from "./int-deque.ts";
 import { PassRecord } from "./pass-record.ts";
-import { Plan } from "./plan.ts";
+import { MAX_PLAN, Plan } from "./plan.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import { Flag, type SequenceStore } from "./sequence-store.ts";
 import { WalkedPass } from "./walked-pass.ts";
-
-/** Longest plan, in passes: bounds the work thrown away when input interrupts it. */
-const MAX_PLAN = 4096;
-/** No plan is kept shorter than this for having been interrupted. */
-const MIN_PLAN = 4;
 
 type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
@@ -147,19 +142,11 @@ export class SkippingEngine implements Engine {
     return this.#plan.lastEndMs;
   }
 
-  /** Longest plan now: twice what became of the last one that was cut, and more again where none is. How long plans are changes no result. */
-  #planLimit = MAX_PLAN;
-
   interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
     // Whoever queues behind others, or finds no seat, can't join before the plan's end.
     const cannotJoin = this.waiting.length > 0 || this.runningCount >= this.config.maxNumSeqs;
     // Still, the next pass leaves it waiting, which a record of that pass has to tell.
-    if (input === "command" || !cannotJoin || this.record !== null) {
-      const planned = this.#plan.count;
-      this.#plan.cut(nowMs, passesBeginFirst);
-      const { count } = this.#plan;
-      if (count < planned) this.#planLimit = Math.max(MIN_PLAN, 2 * count);
-    }
+    if (input === "command" || !cannotJoin || this.record !== null) this.#plan.cut(nowMs, passesBeginFirst);
     return this.#plan.lastEndMs;
   }
 
@@ -199,10 +186,9 @@ export class SkippingEngine implements Engine {
   }
 
   #endPasses(): void {
-    const { count, lastEndMs: endMs } = this.#plan;
-    if (count >= this.#planLimit) this.#planLimit = Math.min(MAX_PLAN, 2 * this.#planLimit);
+    const { lastEndMs: endMs } = this.#plan;
+    const count = this.#plan.end();
     this.record?.ended(this.#plan, count);
-    this.#plan.count = 0;
     this.nowMs = endMs;
     this.counters.passes += count;
     const { decodeCount, decodeContextSum } = this.work;
@@ -307,7 +293,7 @@ export class SkippingEngine implements Engine {
     if (this.#walking || !this.#fast.isSteady) return;
     // Passes that take no time interleave with whatever else happens at this instant.
     if (this.handOff.reservationCount > 0 || endMs === nowMs) return;
-    const most = Math.min(this.#planLimit, mostPasses, batch.nextEnd - batch.pass);
+    const most = Math.min(this.#plan.limit, mostPasses, batch.nextEnd - batch.pass);
     // Whoever follows the cache learns of a change at the end of its own pass.
     const tells = config.kvEvents !== false;
     if (tells && this.#told) return;
