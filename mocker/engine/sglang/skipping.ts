@@ -12,7 +12,7 @@ import { SglangEngine } from "./stepping.ts";
 export class SkippingSglangEngine extends SglangEngine {
   readonly #plan = new Plan();
   readonly #outlook: DecodeOutlook;
-  #recorded = false;
+  protected override recordsPasses = false;
   /** Scratch: requests that filled a page in skipped passes, and in which. */
   readonly #filling: { sequence: SglangSequence; pass: number }[] = [];
 
@@ -36,7 +36,7 @@ export class SkippingSglangEngine extends SglangEngine {
     const isFull = running.length >= config.maxNumSeqs || waiting.some((one) => !one.inTransfer);
     const cannotJoin = isFull && config.sglang.schedulePolicy === "fifo";
     // Still, the next pass leaves it waiting, which a record of that pass has to tell.
-    if (input === "command" || !cannotJoin || this.#recorded) this.#plan.cut(nowMs, passesBeginFirst);
+    if (input === "command" || !cannotJoin || this.recordsPasses) this.#plan.cut(nowMs, passesBeginFirst);
     return this.#plan.lastEndMs;
   }
 
@@ -85,11 +85,8 @@ export class SkippingSglangEngine extends SglangEngine {
     return load;
   }
 
-  override recordPasses(): void {
-    this.#recorded = true;
-  }
-
   override finishedPass(nowMs: number): FinishedPass | null {
+    if (!this.recordsPasses) return null;
     const over = this.busy && this.#plan.count > 1 ? this.#plan.passesOver(nowMs) : 0;
     return over > 0 ? this.#plannedPass(over - 1) : super.finishedPass();
   }
@@ -177,7 +174,7 @@ export class SkippingSglangEngine extends SglangEngine {
     counters.evictedBlocks = pages.cache.evictions;
     counters.passes += passes;
     this.nowMs = this.#plan.endMs(passes);
-    this.bookFinished(this.#plannedPass(passes));
+    if (this.recordsPasses) this.bookFinished(this.#plannedPass(passes));
     this.lastPass.durationMs = this.#plan.durationMs(passes);
     this.lastPass.decodeContextSum = work.decodeContextSum + passes * work.decodeCount;
     this.#publishFilled(passes);

@@ -51,6 +51,8 @@ export class SglangEngine implements LiveEngine {
   protected endMs = Number.NaN;
   /** Nothing to hold: the interval between passes with prompts is vLLM's. */
   holdPrefill = false;
+  /** Whether anybody wants to know what passes computed. */
+  protected recordsPasses = true;
   readonly #requests: RequestSource;
   #scheduled: Item[] = [];
   #batch: PassBatch = passBatch([], [], []);
@@ -113,7 +115,7 @@ export class SglangEngine implements LiveEngine {
     this.retracted = false;
     if (!this.#schedule()) return Number.NaN;
     this.#addUpWork();
-    this.#batch = passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
+    if (this.recordsPasses) this.#batch = passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
     const prefillMs = prefillPassMs(this.config, this.work);
     this.counters.prefillMs += prefillMs;
     // The order of the additions decides the last bit, and so ties between workers.
@@ -175,8 +177,9 @@ export class SglangEngine implements LiveEngine {
     };
   }
 
-  /** It always does. */
-  recordPasses(): void {}
+  recordPasses(): void {
+    this.recordsPasses = true;
+  }
 
   finishedPass(_nowMs?: number): FinishedPass | null {
     return this.#finishedPass;
@@ -230,8 +233,13 @@ export class SglangEngine implements LiveEngine {
   }
 
   #formPrefillBatch(force: boolean): void {
+    this.refusal = this.waiting.length === 0 ? null : this.#fillPrefillBatch(force);
+    this.evictionsAtRefusal = this.pages.cache.evictions;
+  }
+
+  #fillPrefillBatch(force: boolean): Refusal | null {
     if (this.config.sglang.schedulePolicy === "lpm") longestPrefixFirst(this.waiting, this.pages);
-    this.refusal = formPrefillBatch(
+    return formPrefillBatch(
       {
         config: this.config,
         pages: this.pages,
@@ -249,7 +257,6 @@ export class SglangEngine implements LiveEngine {
       },
       force,
     );
-    this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 
   /** Slots for a token of everybody who runs, after retractions if need be. False where nobody is left. */
@@ -354,7 +361,7 @@ export class SglangEngine implements LiveEngine {
       decodeCount: this.work.decodeCount,
       decodeContextSum: this.work.decodeContextSum,
     };
-    this.bookFinished({ endMs, durationMs: this.lastPass.durationMs, ...this.#batch });
+    if (this.recordsPasses) this.bookFinished({ endMs, durationMs: this.lastPass.durationMs, ...this.#batch });
     const scheduled = this.#scheduled;
     this.#scheduled = [];
     if (this.isDecodePass) this.#endDecoding(scheduled);
