@@ -1,3 +1,4 @@
+import { type CommandKind, Commands } from "../commands.ts";
 import { emittedTokens, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
@@ -14,8 +15,6 @@ import { MAX_PLAN, Plan } from "./plan.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import { Flag, type SequenceStore } from "./sequence-store.ts";
 import { WalkedPass } from "./walked-pass.ts";
-
-type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
 /**
  * The scheduler of `SteppingEngine` for simulations. Decoding sequences are kept as aggregates (`DecodeBatch`), so a pass
@@ -48,7 +47,11 @@ export class SkippingEngine implements Engine {
   readonly #draws: SpeculativeDraws;
   readonly #plan = new Plan();
   readonly #lastPass: LastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
-  #commands: Command[] = [];
+  readonly #commands = new Commands({
+    activate: (request) => this.handOff.activate(request),
+    release: (request) => this.handOff.releaseHeld(request),
+    cancel: (request) => this.#cancel(request),
+  });
   /** The pass has changed the cache in a way that the listener was told of. */
   #told = false;
 
@@ -104,15 +107,15 @@ export class SkippingEngine implements Engine {
   }
 
   activate(request: number, nowMs: number): void {
-    this.#command({ kind: "activate", request }, nowMs);
+    this.#command("activate", request, nowMs);
   }
 
   release(request: number, nowMs: number): void {
-    this.#command({ kind: "release", request }, nowMs);
+    this.#command("release", request, nowMs);
   }
 
   cancel(request: number, nowMs: number): void {
-    this.#command({ kind: "cancel", request }, nowMs);
+    this.#command("cancel", request, nowMs);
   }
 
   start(nowMs: number, mostPasses = MAX_PLAN): number {
@@ -165,11 +168,7 @@ export class SkippingEngine implements Engine {
   complete(): void {
     this.#endPasses();
     this.handOff.tryReservations();
-    if (this.#commands.length > 0) {
-      const commands = this.#commands;
-      this.#commands = [];
-      for (const command of commands) this.#apply(command);
-    }
+    this.#commands.betweenPasses();
   }
 
   stop(nowMs: number): void {
@@ -327,28 +326,9 @@ export class SkippingEngine implements Engine {
     return osl;
   }
 
-  #command(command: Command, nowMs: number): void {
-    if (this.busy) {
-      this.#commands.push(command);
-    } else {
-      this.nowMs = nowMs;
-      this.#apply(command);
-    }
-  }
-
-  #apply(command: Command): void {
-    const { request } = command;
-    switch (command.kind) {
-      case "activate":
-        this.handOff.activate(request);
-        break;
-      case "release":
-        this.handOff.releaseHeld(request);
-        break;
-      case "cancel":
-        this.#cancel(request);
-        break;
-    }
+  #command(kind: CommandKind, request: number, nowMs: number): void {
+    if (!this.busy) this.nowMs = nowMs;
+    this.#commands.give(kind, request, this.busy);
   }
 
   #cancel(request: number): void {
