@@ -26,15 +26,18 @@ export function quantileSorted(ascending: ArrayLike<number>, q: number): number 
   return ascending[below]! + (ascending[above]! - ascending[below]!) * (position - below);
 }
 
+const ERFC_TERMS: readonly number[] = [
+  -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223,
+  0.17087277,
+];
+
 /**
  * P(Z ≤ z) of a standard normal Z; error below 2e-7 (Chebyshev fit of erfc: Numerical Recipes, 2nd edition, §6.2).
  */
 export function normalCdf(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
   const t = 1 / (1 + x / 2);
-  const terms = [-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587];
-  terms.push(-0.82215223, 0.17087277);
-  const fit = terms.reduceRight((sum, term) => sum * t + term, 0);
+  const fit = ERFC_TERMS.reduceRight((sum, term) => sum * t + term, 0);
   const tail = (t * Math.exp(-x * x + fit)) / 2;
   return z > 0 ? 1 - tail : tail;
 }

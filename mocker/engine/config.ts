@@ -234,3 +234,8 @@ export function effectiveOsl(config: EngineConfig, isl: number, osl: number): nu
   const asked = Math.max(1, osl);
   return config.maxModelLen === null ? asked : Math.max(1, Math.min(asked, config.maxModelLen - isl));
 }
+
+/** Tokens that an engine of this configuration emits for a request: one that computes prompts alone stops after the first. */
+export function emittedTokens(config: EngineConfig, isl: number, osl: number): number {
+  return config.role === "prefill" ? 1 : effectiveOsl(config, isl, osl);
+}

@@ -19,12 +19,13 @@ export function steppingEngines(requests: RequestSource): EngineFactory<LiveEngi
 
 /** Engines for simulations, which share the state of their pool's requests in columns. */
 export function skippingEngines(columns: RequestColumns): EngineFactory {
-  const store = new SequenceStore(columns);
+  let store: SequenceStore | null = null;
   const requests = columnsSource(columns);
-  return (config, listener) =>
-    config.family === "sglang"
-      ? new SkippingSglangEngine(config, requests, listener)
-      : new SkippingEngine(config, store, listener);
+  return (config, listener) => {
+    if (config.family === "sglang") return new SkippingSglangEngine(config, requests, listener);
+    store ??= new SequenceStore(columns);
+    return new SkippingEngine(config, store, listener);
+  };
 }
 
 /** The engines of a pool by kind: `skipping` for speed, `stepping` its readable twin. */

@@ -1,5 +1,6 @@
 import { type Block, KvCache } from "./kv-cache.ts";
 import { footprintBlocks, reservesOutput } from "./no-evict.ts";
+import { reportedEvents } from "./reported-events.ts";
 import type { Sequence } from "./sequence.ts";
 import type { EngineConfig, KvEvent, RequestSource } from "./types.ts";
 
@@ -14,10 +15,8 @@ export class OwnedBlocks {
   constructor(config: EngineConfig, requests: RequestSource, onEvent: (event: KvEvent) => void) {
     this.#config = config;
     this.#requests = requests;
-    this.#cache = new KvCache(config.numGpuBlocks, config.quirks.duplicateBlocks, (event) => {
-      const tells = config.kvEvents === "shared" ? event.blockId >= 0 : config.kvEvents;
-      if (tells) onEvent(event);
-    });
+    const tell = reportedEvents(config, onEvent);
+    this.#cache = new KvCache(config.numGpuBlocks, config.quirks.duplicateBlocks, (event) => tell?.(event));
   }
 
   /** Blocks that could be taken now. */

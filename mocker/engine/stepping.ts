@@ -1,4 +1,5 @@
-import { effectiveOsl, neverFits } from "./config.ts";
+import { type CommandKind, Commands } from "./commands.ts";
+import { emittedTokens, neverFits } from "./config.ts";
 import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { mostHitBlocks, reservesOutput } from "./no-evict.ts";
@@ -16,8 +17,6 @@ import type {
   PassBatch,
   RequestSource,
 } from "./types.ts";
-
-type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
 /**
  * The scheduler, one forward pass at a time, written to be read: vLLM's continuous batching as Dynamo's mocker plays it.
@@ -40,7 +39,11 @@ export class SteppingEngine implements LiveEngine {
   readonly #held = new Map<number, Sequence>();
   /** Decode worker: requests that want blocks here, first in, first out. */
   #reservations: Sequence[] = [];
-  #commands: Command[] = [];
+  readonly #commands = new Commands({
+    activate: (request) => this.#activate(request),
+    release: (request) => this.#releaseHeld(request),
+    cancel: (request) => this.#cancel(request),
+  });
   #scheduled: PricedItem[] = [];
   #work: PassWork = emptyPassWork();
   #batch: PassBatch = passBatch([], [], []);
@@ -98,15 +101,15 @@ export class SteppingEngine implements LiveEngine {
   }
 
   activate(request: number, nowMs: number): void {
-    this.#command({ kind: "activate", request }, nowMs);
+    this.#command("activate", request, nowMs);
   }
 
   release(request: number, nowMs: number): void {
-    this.#command({ kind: "release", request }, nowMs);
+    this.#command("release", request, nowMs);
   }
 
   cancel(request: number, nowMs: number): void {
-    this.#command({ kind: "cancel", request }, nowMs);
+    this.#command("cancel", request, nowMs);
   }
 
   start(nowMs: number): number {
@@ -184,9 +187,7 @@ export class SteppingEngine implements LiveEngine {
     if (isSteady && this.#running.length === running) this.counters.steadyPasses++;
     this.#scheduled = [];
     this.#tryReservations();
-    const commands = this.#commands;
-    this.#commands = [];
-    for (const command of commands) this.#apply(command);
+    this.#commands.betweenPasses();
   }
 
   clearCache(): { removed: number[]; empty: boolean } {
@@ -230,8 +231,7 @@ export class SteppingEngine implements LiveEngine {
 
   #newSequence(request: number): Sequence {
     const isl = this.#requests.isl(request);
-    const osl = this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#requests.osl(request));
-    return newSequence(request, isl, osl);
+    return newSequence(request, isl, emittedTokens(this.config, isl, this.#requests.osl(request)));
   }
 
   // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -405,28 +405,9 @@ export class SteppingEngine implements LiveEngine {
 
   // ── disaggregation ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Commands are taken between passes only. */
-  #command(command: Command, nowMs: number): void {
-    if (this.busy) {
-      this.#commands.push(command);
-    } else {
-      this.#nowMs = nowMs;
-      this.#apply(command);
-    }
-  }
-
-  #apply(command: Command): void {
-    switch (command.kind) {
-      case "activate":
-        this.#activate(command.request);
-        break;
-      case "release":
-        this.#releaseHeld(command.request);
-        break;
-      case "cancel":
-        this.#cancel(command.request);
-        break;
-    }
+  #command(kind: CommandKind, request: number, nowMs: number): void {
+    if (!this.busy) this.#nowMs = nowMs;
+    this.#commands.give(kind, request, this.busy);
   }
 
   /** Whether any was granted. */

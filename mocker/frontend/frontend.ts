@@ -136,8 +136,8 @@ function routerOf(settings: RouterSettings, role: EngineRole, card: WorkerCard, 
   return createRouter(settings, seed, {
     role,
     blockSize: Math.max(1, card.blockSize),
-    // A server that has no card never has too much to compute.
-    maxBatchedTokens: card.maxNumBatchedTokens > 0 ? card.maxNumBatchedTokens : Number.POSITIVE_INFINITY,
+    // A server that has no card does not say.
+    maxBatchedTokens: card.maxNumBatchedTokens > 0 ? card.maxNumBatchedTokens : null,
     tellsEvents: card.kvEvents,
   });
 }

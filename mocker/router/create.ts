@@ -39,8 +39,8 @@ export interface RoutedPool {
   role: "aggregated" | "prefill" | "decode";
   /** Tokens per block. */
   blockSize: number;
-  /** Token budget of a worker's pass. */
-  maxBatchedTokens: number;
+  /** Token budget of a worker's pass; null: not known, and no worker ever has too much to compute. */
+  maxBatchedTokens: number | null;
   /** Whether its workers tell what they cache. */
   tellsEvents: boolean;
 }
@@ -65,12 +65,14 @@ function plainRouter(settings: RouterSettings, seed: number, pool: RoutedPool): 
     case "kv": {
       const { overlapCredit, prefillLoadScale, temperature, kvEvents = true, cacheTtlMs } = settings;
       const { queueThreshold = null, queuePolicy } = settings;
+      const { maxBatchedTokens } = pool;
       return new KvRouter({
         role: pool.role,
         blockSize: pool.blockSize,
         random: random(),
         events: kvEvents && pool.tellsEvents,
-        queueAboveTokens: queueThreshold === null ? null : queueThreshold * pool.maxBatchedTokens,
+        queueAboveTokens:
+          queueThreshold === null || maxBatchedTokens === null ? null : queueThreshold * maxBatchedTokens,
         ...(overlapCredit === undefined ? {} : { overlapWeight: overlapCredit }),
         ...(prefillLoadScale === undefined ? {} : { prefillWeight: prefillLoadScale }),
         ...(temperature === undefined ? {} : { temperature }),

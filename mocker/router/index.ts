@@ -10,8 +10,8 @@ export {
 export { type KvChoice, KvRouter, type KvRouterOptions } from "./kv-router.ts";
 export { LeastLoadedRouter } from "./least-loaded.ts";
 export { PrefixIndex } from "./prefix-index.ts";
-export { QUEUE_POLICIES, type QueueEntry, type QueuePolicy, type QueueRank, RouterQueue } from "./queue.ts";
+export { FIRST_COME, QUEUE_POLICIES, type QueuePolicy, type QueueRank, RouterQueue } from "./queue.ts";
 export { RandomRouter } from "./random.ts";
 export { RoundRobinRouter } from "./round-robin.ts";
 export { SessionAffinity } from "./session-affinity.ts";
-export type { BlockKey, RouteContext, Router, WorkerKey } from "./types.ts";
+export type { BlockKey, Lane, RouteContext, Router, WorkerKey } from "./types.ts";

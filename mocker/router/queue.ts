@@ -1,4 +1,4 @@
-import type { RouteContext } from "./types.ts";
+import type { Lane, RouteContext } from "./types.ts";
 
 /**
  * Who goes first among requests that wait in the router (`--router-queue-policy` of Dynamo's frontend): `fcfs` who came first, `lcfs`
@@ -12,6 +12,9 @@ export interface QueueRank {
   tier: number;
   key: number;
 }
+
+/** Of those that a router ranks in no way. */
+export const FIRST_COME: Readonly<QueueRank> = { tier: 0, key: 0 };
 
 /**
  * As Dynamo's router ranks (docs, "Router queue policy"): `fcfs` by priority − arrival, `lcfs` by priority + arrival, both in seconds, so
@@ -34,22 +37,29 @@ export function queueRank(
 }
 
 /** One who stands in line. */
-export interface QueueEntry<T> {
+interface QueueEntry<T> {
   readonly item: T;
   readonly rank: QueueRank;
+  /** As of the last look. */
+  lane: Lane;
 }
 
-/** Requests in the order in which they may go. */
+/**
+ * Requests in the order in which they may go. Who may not go holds up those behind in its lane; who is in no lane could go anywhere,
+ * and holds up everybody.
+ */
 export class RouterQueue<T> {
   /** Who goes first stands last, so that going costs nothing. */
   readonly #line: QueueEntry<T>[] = [];
+  /** How many stand in each lane. */
+  readonly #inLane = new Map<Lane, number>();
 
   get length(): number {
     return this.#line.length;
   }
 
-  push(item: T, rank: QueueRank): QueueEntry<T> {
-    const entry = { item, rank };
+  push(item: T, rank: QueueRank, lane: Lane = null): void {
+    const entry = { item, rank, lane };
     let low = 0;
     let high = this.#line.length;
     while (low < high) {
@@ -58,18 +68,61 @@ export class RouterQueue<T> {
       else low = middle + 1;
     }
     this.#line.splice(low, 0, entry);
-    return entry;
+    this.#count(lane, 1);
   }
 
-  /** Nothing happens where it is not in line any more. */
-  remove(entry: QueueEntry<T>): void {
-    const at = this.#line.lastIndexOf(entry);
-    if (at >= 0) this.#line.splice(at, 1);
+  /** Whether somebody in line holds up who comes to this lane. */
+  holdsUp(lane: Lane): boolean {
+    return this.#inLane.has(lane) || this.#inLane.has(null);
   }
 
-  /** Asks everybody in turn to go; those for whom `goes` is true have left the line before it is called for the next. */
-  sweep(goes: (item: T) => boolean): void {
-    for (const entry of this.#line.toReversed()) if (goes(entry.item)) this.remove(entry);
+  /** @returns whether it was in line */
+  remove(item: T): boolean {
+    const at = this.#line.findLastIndex((entry) => entry.item === item);
+    if (at >= 0) this.#removeAt(at);
+    return at >= 0;
+  }
+
+  /**
+   * Asks in turn everybody whom nobody holds up to go; those for whom `goes` is true leave the line.
+   * @param laneOf without, nobody is in a lane
+   */
+  sweep(goes: (item: T) => boolean, laneOf: (item: T) => Lane = () => null): void {
+    const line = this.#line;
+    const shut = new Set<Lane>();
+    let at = line.length - 1;
+    while (at >= 0) {
+      const entry = line[at]!;
+      this.#moveTo(entry, laneOf(entry.item));
+      if (!shut.has(entry.lane)) {
+        const leaves = goes(entry.item);
+        // Others may have come or gone meanwhile.
+        if (line[at] !== entry) at = line.lastIndexOf(entry);
+        if (at < 0) return;
+        if (leaves) this.#removeAt(at);
+        else if (entry.lane === null) return;
+        else shut.add(entry.lane);
+      }
+      at--;
+    }
+  }
+
+  #removeAt(at: number): void {
+    this.#count(this.#line[at]!.lane, -1);
+    this.#line.splice(at, 1);
+  }
+
+  #moveTo(entry: QueueEntry<T>, lane: Lane): void {
+    if (entry.lane === lane) return;
+    this.#count(entry.lane, -1);
+    entry.lane = lane;
+    this.#count(lane, 1);
+  }
+
+  #count(lane: Lane, by: number): void {
+    const count = (this.#inLane.get(lane) ?? 0) + by;
+    if (count > 0) this.#inLane.set(lane, count);
+    else this.#inLane.delete(lane);
   }
 }
 

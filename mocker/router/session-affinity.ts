@@ -1,5 +1,6 @@
-import type { QueueRank } from "./queue.ts";
-import type { RouteContext, Router, WorkerKey } from "./types.ts";
+import { KvRouter } from "./kv-router.ts";
+import { FIRST_COME, type QueueRank } from "./queue.ts";
+import type { Lane, RouteContext, Router, WorkerKey } from "./types.ts";
 
 interface Binding {
   worker: WorkerKey;
@@ -17,7 +18,8 @@ export class SessionAffinity implements Router {
   readonly router: Router;
   readonly #ttlMs: number;
   readonly #bindings = new Map<string | number, Binding>();
-  readonly #sessionOf = new Map<string | number, string | number>();
+  /** What each request under way counts for, by request. */
+  readonly #bindingOf = new Map<string | number, Binding>();
   #nextSweepMs = 0;
 
   /** @param ttlMs idle time after which a session is forgotten, ms of `RouteContext.nowMs` */
@@ -34,9 +36,11 @@ export class SessionAffinity implements Router {
   choose(outstanding: ArrayLike<number>, count: number, context?: RouteContext): number {
     const place = context === undefined ? -1 : this.#boundPlace(context, count);
     if (place < 0) return this.router.choose(outstanding, count, context);
-    // The router underneath is asked all the same, about that worker alone: it says what is cached there.
-    const { workers, ...rest } = context!;
-    this.router.choose([outstanding[place] ?? 0], 1, { ...rest, workers: [workers[place]!] });
+    // The KV router is asked all the same, about that worker alone: it says what is cached there.
+    if (this.router instanceof KvRouter) {
+      const { workers, ...rest } = context!;
+      this.router.choose([outstanding[place] ?? 0], 1, { ...rest, workers: [workers[place]!] });
+    }
     return place;
   }
 
@@ -46,10 +50,13 @@ export class SessionAffinity implements Router {
     if (session === undefined) return;
     this.#leave(request, nowMs);
     this.#sweep(nowMs);
-    this.#sessionOf.set(request, session);
-    const bound = this.#bindings.get(session);
-    if (bound !== undefined && bound.worker === worker) bound.active++;
-    else this.#bindings.set(session, { worker, active: 1, untilMs: 0 });
+    let bound = this.#bindings.get(session);
+    if (bound === undefined || bound.worker !== worker) {
+      bound = { worker, active: 0, untilMs: 0 };
+      this.#bindings.set(session, bound);
+    }
+    bound.active++;
+    this.#bindingOf.set(request, bound);
   }
 
   prefilled(request: string | number): void {
@@ -74,7 +81,12 @@ export class SessionAffinity implements Router {
   }
 
   rank(context: RouteContext): QueueRank {
-    return this.router.rank!(context);
+    return this.router.rank?.(context) ?? FIRST_COME;
+  }
+
+  lane(context: RouteContext): Lane {
+    const place = this.#boundPlace(context, context.workers.length);
+    return place < 0 ? null : context.workers[place]!;
   }
 
   /** The place of the session's worker among the candidates, −1 where it has none, or that takes nothing now. */
@@ -87,12 +99,10 @@ export class SessionAffinity implements Router {
   }
 
   #leave(request: string | number, nowMs: number): void {
-    const session = this.#sessionOf.get(request);
-    if (session === undefined) return;
-    this.#sessionOf.delete(request);
-    const bound = this.#bindings.get(session);
+    const bound = this.#bindingOf.get(request);
     if (bound === undefined) return;
-    bound.active = Math.max(0, bound.active - 1);
+    this.#bindingOf.delete(request);
+    bound.active--;
     bound.untilMs = nowMs + this.#ttlMs;
   }
 

@@ -3,6 +3,9 @@ import type { QueueRank } from "./queue.ts";
 /** A worker's name, stable for its life: candidates are places in a list that changes. */
 export type WorkerKey = string | number;
 
+/** Those that wait for one worker alone: its name. null: for whichever takes them. */
+export type Lane = WorkerKey | null;
+
 /** What names a block of KV cache by content and prefix: a chained hash, or an id that stands for one. */
 export type BlockKey = bigint | number | string;
 
@@ -44,4 +47,6 @@ export interface Router {
   isBusy?(context: RouteContext): boolean;
   /** Its place among those that wait; without, who came first goes first. */
   rank?(context: RouteContext): QueueRank;
+  /** The one candidate that it would go to whatever the load, and has to wait for; without, there is none. */
+  lane?(context: RouteContext): Lane;
 }

@@ -1,6 +1,7 @@
 import type { EngineConfig, EngineRole, KvEvent, RequestColumns } from "#mocker/engine";
 import {
   createRouter,
+  FIRST_COME,
   kvRouterIn,
   type RouteContext,
   type Router,
@@ -12,8 +13,6 @@ import type { RoleName, RoutingRecord } from "#src/record";
 import type { Pool, SimulatedWorker } from "./pool.ts";
 import { routingRecord } from "./routing-record.ts";
 import type { PoolSpec, Routing, SimulationSpec } from "./types.ts";
-
-const FIRST_COME = { tier: 0, key: 0 };
 
 /** The router's settings of a run, whichever way they were given. */
 export function routerSettings({ router }: Pick<SimulationSpec, "router">): RouterSettings {
@@ -88,11 +87,10 @@ export class RoutingDesk {
     const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
     const router = this.#routers[pool.role];
     const isBusy = context !== undefined && (router.isBusy?.(context) ?? false);
-    if (pool.active.length > 0 && line.length === 0 && !isBusy) return this.#send(pool, request, context, nowMs);
-    line.push(
-      request,
-      context !== undefined && this.#routing === null ? (router.rank?.(context) ?? FIRST_COME) : FIRST_COME,
-    );
+    const lane = context === undefined ? null : (router.lane?.(context) ?? null);
+    if (pool.active.length > 0 && !line.holdsUp(lane) && !isBusy) return this.#send(pool, request, context, nowMs);
+    const rank = context !== undefined && this.#routing === null ? router.rank?.(context) : undefined;
+    line.push(request, rank ?? FIRST_COME, lane);
     if (this.record !== null) this.record.waitMs[request]! -= nowMs;
     return null;
   }
@@ -103,33 +101,22 @@ export class RoutingDesk {
     if (line.length === 0 || pool.active.length === 0) return false;
     const router = this.#routers[pool.role];
     let anybody = false;
-    let shutFor: Set<unknown> | null = null;
-    line.sweep((request) => {
+    const goes = (request: number) => {
       const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
-      // A session that waits for its own worker does not hold up the others.
-      const lane = context === undefined ? null : (context.session ?? null);
-      if (shutFor?.has(lane)) return false;
-      if (context !== undefined && (router.isBusy?.(context) ?? false)) {
-        shutFor ??= new Set();
-        shutFor.add(lane);
-        return false;
-      }
+      if (context !== undefined && (router.isBusy?.(context) ?? false)) return false;
       anybody = true;
       const { record } = this;
       if (record !== null) record.waitMs[request]! += nowMs;
       send(request, this.#send(pool, request, context, nowMs));
       return true;
-    });
+    };
+    line.sweep(goes, (request) => router.lane?.(this.#context(pool, request, nowMs)) ?? null);
     return anybody;
   }
 
   /** A request does not wait here any more, if it did. */
   drop(role: RoleName, request: number, nowMs: number): void {
-    this.#lines[role].sweep((other) => {
-      if (other !== request) return false;
-      if (this.record !== null) this.record.waitMs[request]! += nowMs;
-      return true;
-    });
+    if (this.#lines[role].remove(request) && this.record !== null) this.record.waitMs[request]! += nowMs;
   }
 
   /** Requests that wait in either router. */

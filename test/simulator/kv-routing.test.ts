@@ -182,6 +182,20 @@ describe("session affinity in the simulator", () => {
   });
 });
 
+describe("a session that waits for its own worker in the simulator", () => {
+  it("holds up nobody who may go elsewhere", () => {
+    // Its second turn finds its worker with the third request, which begins with the same blocks.
+    const turn = { isl: 40, osl: 1 };
+    const requests = [prompt(0, 100, 1), turn, prompt(60, 100, 3), { atMs: 70, ...turn }];
+    const turns = [{ from: 0, to: 1, thinkMs: 10 }];
+    const settings = { ...KV, queueThreshold: 0, sessionAffinityMs: 60_000 };
+    const { requests: table, routing } = run(requests, settings, { turns });
+    expect([...routing!.waitMs]).toEqual([0, 10, 0, 0]);
+    const own = table.decodeWorker[0]!;
+    expect([...table.decodeWorker]).toEqual([own, own, own, 1 - own]);
+  });
+});
+
 describe("random runs with the KV router", () => {
   it("serve everybody, and never know of more blocks than a prompt has", () => {
     fc.assert(

@@ -1,10 +1,6 @@
+import { type CommandKind, Commands } from "../commands.ts";
 import type { SglangSequence } from "./sequence.ts";
 import type { SglangEngine } from "./stepping.ts";
-
-interface Command {
-  kind: "activate" | "release" | "cancel";
-  request: number;
-}
 
 /** What an engine has to do with others: prompts that leave with a transfer or come with one, and cancellations. */
 export class HandOff {
@@ -13,8 +9,11 @@ export class HandOff {
   readonly #held = new Map<number, SglangSequence>();
   /** Decode worker: requests that want pages here, first in, first out. */
   readonly reservations: SglangSequence[] = [];
-  /** They are taken between passes only. */
-  #commands: Command[] = [];
+  readonly #commands = new Commands({
+    activate: (request) => this.#activate(request),
+    release: (request) => this.#release(request),
+    cancel: (request) => this.#cancel(request),
+  });
 
   constructor(engine: SglangEngine) {
     this.#engine = engine;
@@ -39,22 +38,16 @@ export class HandOff {
     this.#engine.listener.held(sequence.id, this.#engine.nowMs);
   }
 
-  command(kind: Command["kind"], request: number, nowMs: number): void {
-    if (this.#engine.busy) {
-      this.#commands.push({ kind, request });
-    } else {
-      this.#engine.nowMs = nowMs;
-      this.#apply({ kind, request });
-    }
+  command(kind: CommandKind, request: number, nowMs: number): void {
+    const { busy } = this.#engine;
+    if (!busy) this.#engine.nowMs = nowMs;
+    this.#commands.give(kind, request, busy);
   }
 
   /** A pass is over. */
   betweenPasses(): void {
     this.tryReservations();
-    if (this.#commands.length === 0) return;
-    const commands = this.#commands;
-    this.#commands = [];
-    for (const command of commands) this.#apply(command);
+    this.#commands.betweenPasses();
   }
 
   tryReservations(): void {
@@ -79,12 +72,6 @@ export class HandOff {
     waiting.push(sequence);
     listener.reserved(sequence.id, nowMs, missing * pages.pageTokens);
     return true;
-  }
-
-  #apply({ kind, request }: Command): void {
-    if (kind === "activate") this.#activate(request);
-    else if (kind === "release") this.#release(request);
-    else this.#cancel(request);
   }
 
   #activate(request: number): void {

@@ -1,11 +1,24 @@
 import type { RadixNode } from "./radix-cache.ts";
 
-/** Leaves of a radix tree by their last access. Entries are not taken out when they cease to be true: `take` skips those. */
+/** Below so many entries nothing is thrown away. */
+const FEW_ENTRIES = 1024;
+
+/**
+ * Leaves of a radix tree by their last access. Entries are not taken out when they cease to be true: `take` skips those, and all of
+ * them go where there are more than twice as many entries as true ones were found the last time.
+ */
 export class LeafHeap {
   #nodes: RadixNode[] = [];
   #accesses: number[] = [];
+  #most = FEW_ENTRIES;
+
+  /** Entries, true or not. */
+  get length(): number {
+    return this.#nodes.length;
+  }
 
   add(leaf: RadixNode): void {
+    if (this.#nodes.length >= this.#most) this.#compact();
     let at = this.#nodes.length;
     this.#nodes.push(leaf);
     this.#accesses.push(leaf.lastAccess);
@@ -26,6 +39,14 @@ export class LeafHeap {
       if (isTrue) return leaf;
     }
     return null;
+  }
+
+  #compact(): void {
+    const isTrue = (leaf: RadixNode, at: number) => isFreeLeaf(leaf) && leaf.lastAccess === this.#accesses[at];
+    // A sorted array is a heap.
+    this.#nodes = [...new Set(this.#nodes.filter(isTrue))].sort((a, b) => a.lastAccess - b.lastAccess);
+    this.#accesses = this.#nodes.map(({ lastAccess }) => lastAccess);
+    this.#most = Math.max(FEW_ENTRIES, 2 * this.#nodes.length);
   }
 
   #removeFirst(): void {

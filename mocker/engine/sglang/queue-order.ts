@@ -19,8 +19,7 @@ export function longestPrefixFirst(waiting: SglangSequence[], pages: SequencePag
     const tokens = totalTokens(sequence);
     const hit = pages.lookup(sequence, tokens).pages * pages.pageTokens;
     const isFew = hit <= FEW_CACHED;
-    const shares = (other: SglangSequence) =>
-      pages.commonTokens(sequence, tokens, other, totalTokens(other)) >= MANY_SHARED;
+    const shares = (other: SglangSequence) => pages.share(MANY_SHARED, sequence, tokens, other, totalTokens(other));
     if (isFew && first.some(shares)) {
       cached.set(sequence, -1);
     } else {

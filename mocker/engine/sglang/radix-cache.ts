@@ -60,11 +60,13 @@ export class RadixCache {
   /**
    * The longest cached prefix of `ids[0 .. pages)`; a node it ends within is cut in two. Nodes that are matched whole become
    * the most recently used where `touch` says so.
+   * @param from a shorter prefix of it that somebody holds: those pages are not compared again
    */
-  match(ids: readonly number[], pages: number, touch: boolean): RadixMatch {
+  match(ids: readonly number[], pages: number, touch: boolean, from: RadixMatch | null = null): RadixMatch {
     if (touch) this.#clock++;
-    let node = this.root;
-    let matched = 0;
+    let node = from?.node ?? this.root;
+    let matched = from?.pages ?? 0;
+    if (touch) for (let at: RadixNode | null = node; at !== null; at = at.parent) at.lastAccess = this.#clock;
     while (matched < pages) {
       const child = node.children.get(ids[matched]!);
       if (child === undefined) break;
@@ -90,8 +92,9 @@ export class RadixCache {
     return pages;
   }
 
-  lock(node: RadixNode): void {
-    for (let at = node; at.parent !== null; at = at.parent) {
+  /** @param above a node on the way that the holder has locked already, with those above it */
+  lock(node: RadixNode, above: RadixNode | null = null): void {
+    for (let at = node; at !== above && at.parent !== null; at = at.parent) {
       if (at.locks++ === 0) this.#evictable -= at.ids.length;
     }
   }
@@ -107,9 +110,10 @@ export class RadixCache {
   /**
    * Publishes the prefix `ids[0 .. pages)`; what the tree lacks of it becomes evictable, and is no longer the caller's.
    * Returns where it ends, and how many of its pages were there before.
+   * @param from as for `match`
    */
-  insert(ids: readonly number[], pages: number): { node: RadixNode; known: number } {
-    const { node: parent, pages: known } = this.match(ids, pages, true);
+  insert(ids: readonly number[], pages: number, from: RadixMatch | null = null): { node: RadixNode; known: number } {
+    const { node: parent, pages: known } = this.match(ids, pages, true, from);
     if (known === pages) return { node: parent, known };
     const added = ids.slice(known, pages);
     const node = { ids: added, parent, children: new Map(), locks: 0, lastAccess: this.#clock };
@@ -135,7 +139,7 @@ export class RadixCache {
   clear(): number[] {
     const gone: number[] = [];
     for (let leaf = this.#leaves.take(); leaf !== null; leaf = this.#leaves.take()) {
-      gone.push(...leaf.ids);
+      for (const id of leaf.ids) gone.push(id);
       this.#drop(leaf, leaf.ids.length);
     }
     return gone;

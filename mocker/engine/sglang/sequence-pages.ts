@@ -1,3 +1,4 @@
+import { reportedEvents } from "../reported-events.ts";
 import type { EngineConfig, KvEvent, RequestSource } from "../types.ts";
 import { RadixCache, type RadixMatch } from "./radix-cache.ts";
 import type { SglangSequence } from "./sequence.ts";
@@ -13,11 +14,7 @@ export class SequencePages {
     this.#requests = requests;
     this.pageTokens = config.blockSize;
     this.#caching = config.prefixCaching;
-    const tellShared = (event: KvEvent) => {
-      if (event.blockId >= 0) onEvent(event);
-    };
-    const { kvEvents } = config;
-    this.cache = new RadixCache(config.numGpuBlocks, kvEvents === "shared" ? tellShared : kvEvents ? onEvent : null);
+    this.cache = new RadixCache(config.numGpuBlocks, reportedEvents(config, onEvent));
   }
 
   /** Pages for so many tokens. */
@@ -46,14 +43,14 @@ export class SequencePages {
     this.cache.match(sequence.pageIds, pages, true);
   }
 
-  /** Leading tokens that two sequences have in common, in whole pages. */
-  commonTokens(a: SglangSequence, aTokens: number, b: SglangSequence, bTokens: number): number {
-    const most = Math.floor(Math.min(aTokens, bTokens) / this.pageTokens);
-    const ofA = this.#ids(a, most);
-    const ofB = this.#ids(b, most);
-    let common = 0;
-    while (common < most && ofA[common] === ofB[common]) common++;
-    return common * this.pageTokens;
+  /** Whether two sequences, of so many tokens, have at least `shared` leading ones in common, in whole pages. */
+  share(shared: number, a: SglangSequence, aTokens: number, b: SglangSequence, bTokens: number): boolean {
+    const pages = this.pagesOf(shared);
+    if (Math.floor(Math.min(aTokens, bTokens) / this.pageTokens) < pages) return false;
+    const ofA = this.#ids(a, pages);
+    const ofB = this.#ids(b, pages);
+    for (let page = 0; page < pages; page++) if (ofA[page] !== ofB[page]) return false;
+    return true;
   }
 
   /** Holds a cached prefix, instead of what it holds of the tree by now. */
@@ -75,10 +72,13 @@ export class SequencePages {
   publish(sequence: SglangSequence, tokens: number): void {
     const pages = Math.floor(tokens / this.pageTokens);
     if (!this.#caching || pages <= sequence.publishedPages) return;
-    const { node, known } = this.cache.insert(this.#ids(sequence, pages), pages);
+    const held = sequence.node === null ? null : { node: sequence.node, pages: sequence.publishedPages };
+    const { node, known } = this.cache.insert(this.#ids(sequence, pages), pages, held);
     this.cache.give(Math.max(0, known - sequence.publishedPages));
     sequence.privatePages -= pages - sequence.publishedPages;
-    this.hold(sequence, { node, pages });
+    this.cache.lock(node, sequence.node);
+    sequence.node = node;
+    sequence.publishedPages = pages;
   }
 
   /** Lets go of everything; what is published stays findable until it is evicted. */

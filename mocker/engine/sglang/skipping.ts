@@ -1,12 +1,9 @@
 import { decodePassMs } from "../pass-time.ts";
-import { Plan } from "../skipping/plan.ts";
+import { MAX_PLAN, Plan } from "../skipping/plan.ts";
 import type { EngineConfig, EngineListener, EngineLoad, FinishedPass, RequestSource } from "../types.ts";
 import { DecodeOutlook } from "./decode-outlook.ts";
 import { type SglangSequence, totalTokens } from "./sequence.ts";
 import { SglangEngine } from "./stepping.ts";
-
-/** Longest plan, in passes: bounds the work thrown away when input interrupts it. */
-const MAX_PLAN = 4096;
 
 /**
  * The same scheduler for simulations: while the decode batch can't change (nobody ends, is retracted or can be admitted, no
@@ -15,7 +12,7 @@ const MAX_PLAN = 4096;
 export class SkippingSglangEngine extends SglangEngine {
   readonly #plan = new Plan();
   readonly #outlook: DecodeOutlook;
-  #recorded = false;
+  protected override recordsPasses = false;
   /** Scratch: requests that filled a page in skipped passes, and in which. */
   readonly #filling: { sequence: SglangSequence; pass: number }[] = [];
 
@@ -39,7 +36,7 @@ export class SkippingSglangEngine extends SglangEngine {
     const isFull = running.length >= config.maxNumSeqs || waiting.some((one) => !one.inTransfer);
     const cannotJoin = isFull && config.sglang.schedulePolicy === "fifo";
     // Still, the next pass leaves it waiting, which a record of that pass has to tell.
-    if (input === "command" || !cannotJoin || this.#recorded) this.#plan.cut(nowMs, passesBeginFirst);
+    if (input === "command" || !cannotJoin || this.recordsPasses) this.#plan.cut(nowMs, passesBeginFirst);
     return this.#plan.lastEndMs;
   }
 
@@ -88,11 +85,8 @@ export class SkippingSglangEngine extends SglangEngine {
     return load;
   }
 
-  override recordPasses(): void {
-    this.#recorded = true;
-  }
-
   override finishedPass(nowMs: number): FinishedPass | null {
+    if (!this.recordsPasses) return null;
     const over = this.busy && this.#plan.count > 1 ? this.#plan.passesOver(nowMs) : 0;
     return over > 0 ? this.#plannedPass(over - 1) : super.finishedPass();
   }
@@ -125,7 +119,7 @@ export class SkippingSglangEngine extends SglangEngine {
       if (sequence.generated === 0 || pages.mayFillKnownPage(sequence)) return;
     }
     this.#outlook.look();
-    const most = Math.min(MAX_PLAN, mostPasses, this.#outlook.passesLeft);
+    const most = Math.min(this.#plan.limit, mostPasses, this.#outlook.passesLeft);
     // Evictions may take what a waiting request hits, or be told at their own times.
     const mayEvict = config.kvEvents === false && !hitsMayGo;
     let room = mayEvict ? pages.cache.room : pages.cache.free;
@@ -164,7 +158,7 @@ export class SkippingSglangEngine extends SglangEngine {
     this.endMs = this.#plan.endMs(0);
     this.endPass();
     if (count > 1) this.#bookSkipped(count - 1);
-    this.#plan.count = 0;
+    this.#plan.end();
   }
 
   /** All but the first of the plan's passes: a token for everybody who runs in each of them. */
@@ -180,7 +174,7 @@ export class SkippingSglangEngine extends SglangEngine {
     counters.evictedBlocks = pages.cache.evictions;
     counters.passes += passes;
     this.nowMs = this.#plan.endMs(passes);
-    this.bookFinished(this.#plannedPass(passes));
+    if (this.recordsPasses) this.bookFinished(this.#plannedPass(passes));
     this.lastPass.durationMs = this.#plan.durationMs(passes);
     this.lastPass.decodeContextSum = work.decodeContextSum + passes * work.decodeCount;
     this.#publishFilled(passes);

@@ -1,4 +1,4 @@
-import { effectiveOsl, neverFits } from "../config.ts";
+import { emittedTokens, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { passBatch } from "../pass-batch.ts";
@@ -51,6 +51,8 @@ export class SglangEngine implements LiveEngine {
   protected endMs = Number.NaN;
   /** Nothing to hold: the interval between passes with prompts is vLLM's. */
   holdPrefill = false;
+  /** Whether anybody wants to know what passes computed. */
+  protected recordsPasses = true;
   readonly #requests: RequestSource;
   #scheduled: Item[] = [];
   #batch: PassBatch = passBatch([], [], []);
@@ -113,7 +115,7 @@ export class SglangEngine implements LiveEngine {
     this.retracted = false;
     if (!this.#schedule()) return Number.NaN;
     this.#addUpWork();
-    this.#batch = passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
+    if (this.recordsPasses) this.#batch = passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
     const prefillMs = prefillPassMs(this.config, this.work);
     this.counters.prefillMs += prefillMs;
     // The order of the additions decides the last bit, and so ties between workers.
@@ -175,8 +177,9 @@ export class SglangEngine implements LiveEngine {
     };
   }
 
-  /** It always does. */
-  recordPasses(): void {}
+  recordPasses(): void {
+    this.recordsPasses = true;
+  }
 
   finishedPass(_nowMs?: number): FinishedPass | null {
     return this.#finishedPass;
@@ -192,8 +195,7 @@ export class SglangEngine implements LiveEngine {
 
   #newSequence(request: number): SglangSequence {
     const isl = this.#requests.isl(request);
-    const osl = this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.#requests.osl(request));
-    return newSglangSequence(request, isl, osl);
+    return newSglangSequence(request, isl, emittedTokens(this.config, isl, this.#requests.osl(request)));
   }
 
   // ── a pass begins ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -231,8 +233,13 @@ export class SglangEngine implements LiveEngine {
   }
 
   #formPrefillBatch(force: boolean): void {
+    this.refusal = this.waiting.length === 0 ? null : this.#fillPrefillBatch(force);
+    this.evictionsAtRefusal = this.pages.cache.evictions;
+  }
+
+  #fillPrefillBatch(force: boolean): Refusal | null {
     if (this.config.sglang.schedulePolicy === "lpm") longestPrefixFirst(this.waiting, this.pages);
-    this.refusal = formPrefillBatch(
+    return formPrefillBatch(
       {
         config: this.config,
         pages: this.pages,
@@ -250,7 +257,6 @@ export class SglangEngine implements LiveEngine {
       },
       force,
     );
-    this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 
   /** Slots for a token of everybody who runs, after retractions if need be. False where nobody is left. */
@@ -355,7 +361,7 @@ export class SglangEngine implements LiveEngine {
       decodeCount: this.work.decodeCount,
       decodeContextSum: this.work.decodeContextSum,
     };
-    this.bookFinished({ endMs, durationMs: this.lastPass.durationMs, ...this.#batch });
+    if (this.recordsPasses) this.bookFinished({ endMs, durationMs: this.lastPass.durationMs, ...this.#batch });
     const scheduled = this.#scheduled;
     this.#scheduled = [];
     if (this.isDecodePass) this.#endDecoding(scheduled);

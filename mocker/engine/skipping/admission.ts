@@ -63,12 +63,9 @@ function admit(engine: SkippingEngine, request: number, budget: number, held: bo
   const missing = total - hits * blockSize;
   if (missing > budget && (budget === 0 || !config.chunkedPrefill)) return 0;
   if (held && missing > 1) return 0;
-  const needed = blocks.promises
-    ? blocks.stillToCome(request) - hits + blocks.unownedHits + blocks.promised
-    : Math.ceil(total / blockSize) - hits + blocks.unownedHits;
   // Nobody waits for the watermark alone.
   const keptFree = engine.runningCount === 0 ? 0 : Math.floor(config.watermark * config.numGpuBlocks);
-  if (needed > blocks.pool.room - keptFree) return 0;
+  if (blocks.neededRoom(request, Math.ceil(total / blockSize)) > blocks.pool.room - keptFree) return 0;
   blocks.takeHits(request);
   store.computed[request] = hits * blockSize;
   blocks.promise(request);

@@ -75,8 +75,7 @@ export class HandOff {
     blocks.lookup(request, Math.floor(isl / config.blockSize));
     const hits = blocks.hitCount;
     const all = Math.ceil(isl / config.blockSize);
-    const needed = blocks.promises ? blocks.stillToCome(request) + blocks.promised : all;
-    if (needed - hits + blocks.unownedHits > blocks.pool.room) {
+    if (blocks.neededRoom(request, all) > blocks.pool.room) {
       this.#refusedAfter = blocks.releases;
       return false;
     }

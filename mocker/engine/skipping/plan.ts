@@ -1,10 +1,21 @@
+/** Longest plan, in passes: bounds the work thrown away when input interrupts it. */
+export const MAX_PLAN = 4096;
+/** No plan is kept shorter than this for having been interrupted. */
+const MIN_PLAN = 4;
+
 /** Ends of the passes that an engine is sure of: the one under way, and those that must follow it. */
 export class Plan {
   #endsMs: Float64Array = new Float64Array(16);
   /** What each pass after the first takes, ms. */
   #stepsMs: Float64Array = new Float64Array(16);
   #startMs = 0;
+  #limit = MAX_PLAN;
   count = 0;
+
+  /** Longest plan now: twice what became of the last one that was cut, and more again where none is. How long plans are changes no result. */
+  get limit(): number {
+    return this.#limit;
+  }
 
   /** A plan of one pass. */
   begin(startMs: number, endMs: number): void {
@@ -64,7 +75,16 @@ export class Plan {
       if (endMs > nowMs || (!passesBeginFirst && endMs === nowMs)) high = middle;
       else low = middle + 1;
     }
+    if (low + 1 < this.count) this.#limit = Math.max(MIN_PLAN, 2 * (low + 1));
     this.count = low + 1;
+  }
+
+  /** Its passes have ended; how many there were. */
+  end(): number {
+    const { count } = this;
+    if (count >= this.#limit) this.#limit = Math.min(MAX_PLAN, 2 * this.#limit);
+    this.count = 0;
+    return count;
   }
 }
 

@@ -1,5 +1,6 @@
 import { contentId } from "../content.ts";
 import { footprintBlocks, reservesOutput } from "../no-evict.ts";
+import { reportedEvents } from "../reported-events.ts";
 import type { EngineConfig, KvEvent } from "../types.ts";
 import { BlockPool } from "./block-pool.ts";
 import { Flag, type SequenceStore } from "./sequence-store.ts";
@@ -23,9 +24,7 @@ export class SequenceBlocks {
   promised = 0;
 
   constructor(config: EngineConfig, store: SequenceStore, onEvent: (event: KvEvent) => void) {
-    const { kvEvents } = config;
-    const tellShared = (event: KvEvent) => event.blockId >= 0 && onEvent(event);
-    this.pool = new BlockPool(config.numGpuBlocks, kvEvents === "shared" ? tellShared : kvEvents ? onEvent : null);
+    this.pool = new BlockPool(config.numGpuBlocks, reportedEvents(config, onEvent));
     this.#store = store;
     this.#blockSize = config.blockSize;
     this.#caching = config.prefixCaching;
@@ -78,6 +77,15 @@ export class SequenceBlocks {
   stillToCome(request: number): number {
     const { columns, osl, blocks } = this.#store;
     return footprintBlocks(this.#config, columns.isl[request]!, osl[request]!) - blocks[request]!;
+  }
+
+  /**
+   * Blocks for which there must be room before a request that wants `wanted`, those of the last look-up among them, comes in: where
+   * the family never preempts, all that it and everybody with a promise will need beyond what they own.
+   */
+  neededRoom(request: number, wanted: number): number {
+    const needed = this.promises ? this.stillToCome(request) + this.promised : wanted;
+    return needed - this.hitCount + this.unownedHits;
   }
 
   /** All that an admitted request will need is kept for it, where the family does that. */

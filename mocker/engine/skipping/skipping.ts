@@ -1,4 +1,5 @@
-import { effectiveOsl, neverFits } from "../config.ts";
+import { type CommandKind, Commands } from "../commands.ts";
+import { emittedTokens, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
@@ -10,17 +11,10 @@ import { FastPass } from "./fast-pass.ts";
 import { HandOff } from "./hand-off.ts";
 import { IntDeque } from "./int-deque.ts";
 import { PassRecord } from "./pass-record.ts";
-import { Plan } from "./plan.ts";
+import { MAX_PLAN, Plan } from "./plan.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import { Flag, type SequenceStore } from "./sequence-store.ts";
 import { WalkedPass } from "./walked-pass.ts";
-
-/** Longest plan, in passes: bounds the work thrown away when input interrupts it. */
-const MAX_PLAN = 4096;
-/** No plan is kept shorter than this for having been interrupted. */
-const MIN_PLAN = 4;
-
-type Command = { kind: "activate" | "release" | "cancel"; request: number };
 
 /**
  * The scheduler of `SteppingEngine` for simulations. Decoding sequences are kept as aggregates (`DecodeBatch`), so a pass
@@ -53,7 +47,11 @@ export class SkippingEngine implements Engine {
   readonly #draws: SpeculativeDraws;
   readonly #plan = new Plan();
   readonly #lastPass: LastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
-  #commands: Command[] = [];
+  readonly #commands = new Commands({
+    activate: (request) => this.handOff.activate(request),
+    release: (request) => this.handOff.releaseHeld(request),
+    cancel: (request) => this.#cancel(request),
+  });
   /** The pass has changed the cache in a way that the listener was told of. */
   #told = false;
 
@@ -109,15 +107,15 @@ export class SkippingEngine implements Engine {
   }
 
   activate(request: number, nowMs: number): void {
-    this.#command({ kind: "activate", request }, nowMs);
+    this.#command("activate", request, nowMs);
   }
 
   release(request: number, nowMs: number): void {
-    this.#command({ kind: "release", request }, nowMs);
+    this.#command("release", request, nowMs);
   }
 
   cancel(request: number, nowMs: number): void {
-    this.#command({ kind: "cancel", request }, nowMs);
+    this.#command("cancel", request, nowMs);
   }
 
   start(nowMs: number, mostPasses = MAX_PLAN): number {
@@ -147,19 +145,11 @@ export class SkippingEngine implements Engine {
     return this.#plan.lastEndMs;
   }
 
-  /** Longest plan now: twice what became of the last one that was cut, and more again where none is. How long plans are changes no result. */
-  #planLimit = MAX_PLAN;
-
   interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
     // Whoever queues behind others, or finds no seat, can't join before the plan's end.
     const cannotJoin = this.waiting.length > 0 || this.runningCount >= this.config.maxNumSeqs;
     // Still, the next pass leaves it waiting, which a record of that pass has to tell.
-    if (input === "command" || !cannotJoin || this.record !== null) {
-      const planned = this.#plan.count;
-      this.#plan.cut(nowMs, passesBeginFirst);
-      const { count } = this.#plan;
-      if (count < planned) this.#planLimit = Math.max(MIN_PLAN, 2 * count);
-    }
+    if (input === "command" || !cannotJoin || this.record !== null) this.#plan.cut(nowMs, passesBeginFirst);
     return this.#plan.lastEndMs;
   }
 
@@ -178,11 +168,7 @@ export class SkippingEngine implements Engine {
   complete(): void {
     this.#endPasses();
     this.handOff.tryReservations();
-    if (this.#commands.length > 0) {
-      const commands = this.#commands;
-      this.#commands = [];
-      for (const command of commands) this.#apply(command);
-    }
+    this.#commands.betweenPasses();
   }
 
   stop(nowMs: number): void {
@@ -199,10 +185,9 @@ export class SkippingEngine implements Engine {
   }
 
   #endPasses(): void {
-    const { count, lastEndMs: endMs } = this.#plan;
-    if (count >= this.#planLimit) this.#planLimit = Math.min(MAX_PLAN, 2 * this.#planLimit);
+    const { lastEndMs: endMs } = this.#plan;
+    const count = this.#plan.end();
     this.record?.ended(this.#plan, count);
-    this.#plan.count = 0;
     this.nowMs = endMs;
     this.counters.passes += count;
     const { decodeCount, decodeContextSum } = this.work;
@@ -307,7 +292,7 @@ export class SkippingEngine implements Engine {
     if (this.#walking || !this.#fast.isSteady) return;
     // Passes that take no time interleave with whatever else happens at this instant.
     if (this.handOff.reservationCount > 0 || endMs === nowMs) return;
-    const most = Math.min(this.#planLimit, mostPasses, batch.nextEnd - batch.pass);
+    const most = Math.min(this.#plan.limit, mostPasses, batch.nextEnd - batch.pass);
     // Whoever follows the cache learns of a change at the end of its own pass.
     const tells = config.kvEvents !== false;
     if (tells && this.#told) return;
@@ -336,33 +321,14 @@ export class SkippingEngine implements Engine {
 
   #register(request: number): number {
     const isl = this.store.columns.isl[request]!;
-    const osl = this.config.role === "prefill" ? 1 : effectiveOsl(this.config, isl, this.store.columns.osl[request]!);
+    const osl = emittedTokens(this.config, isl, this.store.columns.osl[request]!);
     this.store.reset(request, osl);
     return osl;
   }
 
-  #command(command: Command, nowMs: number): void {
-    if (this.busy) {
-      this.#commands.push(command);
-    } else {
-      this.nowMs = nowMs;
-      this.#apply(command);
-    }
-  }
-
-  #apply(command: Command): void {
-    const { request } = command;
-    switch (command.kind) {
-      case "activate":
-        this.handOff.activate(request);
-        break;
-      case "release":
-        this.handOff.releaseHeld(request);
-        break;
-      case "cancel":
-        this.#cancel(request);
-        break;
-    }
+  #command(kind: CommandKind, request: number, nowMs: number): void {
+    if (!this.busy) this.nowMs = nowMs;
+    this.#commands.give(kind, request, this.busy);
   }
 
   #cancel(request: number): void {

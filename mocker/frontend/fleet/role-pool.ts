@@ -1,4 +1,4 @@
-import type { QueueRank, RouteContext, Router } from "#mocker/router";
+import { FIRST_COME, type Lane, type QueueRank, type RouteContext, type Router } from "#mocker/router";
 import type { Backend } from "./backend.ts";
 
 /** The workers of one model and role that take requests, in the order of their discovery, and the router over them. */
@@ -46,7 +46,11 @@ export class RolePool {
   }
 
   rank(context: Omit<RouteContext, "workers">): QueueRank {
-    return this.router.rank?.({ ...context, workers: this.#keys }) ?? { tier: 0, key: 0 };
+    return this.router.rank?.({ ...context, workers: this.#keys }) ?? FIRST_COME;
+  }
+
+  lane(context: Omit<RouteContext, "workers">): Lane {
+    return this.router.lane?.({ ...context, workers: this.#keys }) ?? null;
   }
 
   /** The router's choice among those that take requests and are not in `except`; null where there is none. */

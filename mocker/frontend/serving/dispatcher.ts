@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { EngineRole } from "#mocker/engine";
 import { HEADERS, type KvTransferParams } from "#mocker/protocol";
+import { FIRST_COME, type QueueRank } from "#mocker/router";
 import type { Backend } from "../fleet/backend.ts";
 import type { Fleet, ModelPools } from "../fleet/fleet.ts";
 import type { Health } from "../fleet/health.ts";
@@ -42,6 +43,9 @@ export interface DispatcherOptions {
   workerHeaders: Record<string, string>;
   nowMs(): number;
 }
+
+/** Of those that were at a worker before, and do not wait for a less busy one: nobody holds them up. */
+const BEFORE_ALL: Readonly<QueueRank> = { tier: Number.POSITIVE_INFINITY, key: 0 };
 
 class ClientGone extends Error {}
 
@@ -178,10 +182,11 @@ export class RequestDispatcher {
       const blockSize = pool.active[0]?.card?.blockSize ?? 0;
       return { ...job.routing, isl: job.isl, blocks: job.blocks(blockSize), nowMs: nowMs() };
     };
+    const poolNow = () => fleet.pools(job.model)?.get(role);
     return room.waitFor(
       queue,
       () => {
-        const pool = fleet.pools(job.model)?.get(role);
+        const pool = poolNow();
         if (pool === undefined || pool.active.length === 0) return null;
         const context = contextIn(pool);
         // Who was at a worker before has waited once.
@@ -193,10 +198,16 @@ export class RequestDispatcher {
       },
       job.signal,
       `a ready ${role} worker`,
-      () => {
-        const pool = fleet.pools(job.model)?.get(role);
-        const rank = pool === undefined ? { tier: 0, key: 0 } : pool.rank(contextIn(pool));
-        return { rank, lane: job.routing.session ?? null };
+      {
+        rank: () => {
+          if (tried.size > 0) return BEFORE_ALL;
+          const pool = poolNow();
+          return pool === undefined ? FIRST_COME : pool.rank(contextIn(pool));
+        },
+        lane: () => {
+          const pool = poolNow();
+          return pool === undefined ? null : pool.lane(contextIn(pool));
+        },
       },
     );
   }

@@ -1,5 +1,5 @@
 import type { Clock } from "#common";
-import { type QueueRank, RouterQueue } from "#mocker/router";
+import { FIRST_COME, type Lane, type QueueRank, RouterQueue } from "#mocker/router";
 import { crowded, nobodyCame } from "../refusals.ts";
 
 export interface WaitingRoomOptions {
@@ -12,17 +12,19 @@ export interface WaitingRoomOptions {
 
 /** Where one stands in line. */
 export interface Standing {
-  rank: QueueRank;
-  /** Who finds nothing holds up those behind in the same lane alone. */
-  lane: string | number | null;
+  /** Asked once. */
+  rank(): QueueRank;
+  /** Asked at every look. */
+  lane(): Lane;
 }
 
 interface Waiter {
-  lane: Standing["lane"];
-  attempt: () => boolean;
+  readonly standing: Standing;
+  /** Whether it found something, or has failed: it waits no more. */
+  attempt(): boolean;
 }
 
-const FIRST_COME: Standing = { rank: { tier: 0, key: 0 }, lane: null };
+const AS_IT_COMES: Standing = { rank: () => FIRST_COME, lane: () => null };
 
 /** Requests that find no worker to take them, or no free place: in order, up to a limit, up to a time. */
 export class WaitingRoom {
@@ -39,10 +41,10 @@ export class WaitingRoom {
   }
 
   /**
-   * What `find` returns as soon as it returns something; it is asked now, unless others wait in the same queue, and
+   * What `find` returns as soon as it returns something; it is asked now, unless others in the same queue go first, and
    * whenever `wake` is called for that queue.
    * @param because what is waited for, as a message shows it
-   * @param standing asked once the request has to wait; without, who came first goes first
+   * @param standing without, who came first goes first
    * @throws OpenAiError 429 where too many wait, 503 after the time is over
    */
   waitFor<T>(
@@ -50,10 +52,10 @@ export class WaitingRoom {
     find: () => T | null,
     signal: AbortSignal,
     because: string,
-    standing: () => Standing = () => FIRST_COME,
+    standing: Standing = AS_IT_COMES,
   ): Promise<T> | T {
     const line = this.#queues.get(queue);
-    if (line === undefined || line.length === 0) {
+    if (line === undefined || !line.holdsUp(standing.lane())) {
       const found = find();
       if (found !== null) return found;
     }
@@ -61,58 +63,59 @@ export class WaitingRoom {
     if (this.#count >= this.#options.limit) throw crowded(this.#count, because);
     return new Promise((resolve, reject) => {
       const { clock, timeoutMs } = this.#options;
-      const { rank, lane } = standing();
-      const leave = () => {
+      const over = () => {
         clearTimeout(timer);
         signal.removeEventListener("abort", onAbort);
-        own.remove(entry);
-        // Names of queues may be what clients made up.
-        if (own.length === 0 && this.#queues.get(queue) === own) this.#queues.delete(queue);
         this.#count--;
       };
-      const attempt = () => {
-        try {
-          const found = find();
-          if (found === null) return false;
-          leave();
-          resolve(found);
-        } catch (error) {
-          leave();
-          reject(error);
-        }
-        return true;
+      const waiter: Waiter = {
+        standing,
+        attempt: () => {
+          try {
+            const found = find();
+            if (found === null) return false;
+            resolve(found);
+          } catch (error) {
+            reject(error);
+          }
+          over();
+          return true;
+        },
       };
-      const onAbort = () => {
-        leave();
-        reject(signal.reason);
+      const leave = (reason: unknown) => {
+        over();
+        this.#queues.get(queue)?.remove(waiter);
+        this.#forgetEmpty(queue);
+        reject(reason);
       };
+      const onAbort = () => leave(signal.reason);
       // Node takes at most 2³¹ − 1 ms.
       const waitMs = Math.min(2 ** 31 - 1, timeoutMs / clock.timeScale);
-      const timer = setTimeout(() => {
-        leave();
-        reject(nobodyCame(timeoutMs, because));
-      }, waitMs);
+      const timer = setTimeout(() => leave(nobodyCame(timeoutMs, because)), waitMs);
       signal.addEventListener("abort", onAbort);
       this.#count++;
       const own = this.#queues.get(queue) ?? new RouterQueue<Waiter>();
       this.#queues.set(queue, own);
-      const entry = own.push({ lane, attempt }, rank);
+      own.push(waiter, standing.rank(), standing.lane());
     });
   }
 
   /** Lets those in a queue try again, in order; in each lane until one finds nothing. */
   wake(queue: string): void {
-    const shut = new Set<Standing["lane"]>();
-    this.#queues.get(queue)?.sweep(({ lane, attempt }) => {
-      if (shut.has(lane)) return false;
-      const found = attempt();
-      if (!found) shut.add(lane);
-      return found;
-    });
+    this.#queues.get(queue)?.sweep(
+      (waiter) => waiter.attempt(),
+      ({ standing }) => standing.lane(),
+    );
+    this.#forgetEmpty(queue);
   }
 
   /** The same for all queues whose names begin so. */
   wakeAll(prefix: string): void {
     for (const queue of [...this.#queues.keys()]) if (queue.startsWith(prefix)) this.wake(queue);
+  }
+
+  /** Names of queues may be what clients made up. */
+  #forgetEmpty(queue: string): void {
+    if (this.#queues.get(queue)?.length === 0) this.#queues.delete(queue);
   }
 }

@@ -145,7 +145,7 @@ class ProcessHost implements WorkerHost {
     const own: WorkerSettings = {
       ...settings,
       ...overrides,
-      engine: seededEngine(settings.engine, index * settings.dpSize),
+      engine: seededEngine(overrides.engine ?? settings.engine, index * settings.dpSize),
       id: overrides.id ?? workerId(index, server.port),
       address,
     };

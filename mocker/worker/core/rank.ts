@@ -47,8 +47,12 @@ export interface RankParts {
   settleMs: number;
 }
 
-/** The ranks of a worker: more than one go in lock step, driven as one. */
-export function makeRanks(count: number, config: EngineConfig, parts: RankParts): Rank[] {
+/** The ranks of a worker, and what drives them: more than one go in lock step, driven as one. */
+export function makeRanks(
+  count: number,
+  config: EngineConfig,
+  parts: RankParts,
+): { ranks: Rank[]; driver: EngineDriver } {
   const ranks = Array.from({ length: count }, (_, index) => new Rank(index, seededEngine(config, index), parts));
   const driven = count === 1 ? ranks[0]!.engine : new LockStep(ranks.map(({ engine }) => engine));
   const hooks = {
@@ -59,17 +63,13 @@ export function makeRanks(count: number, config: EngineConfig, parts: RankParts)
       for (const rank of ranks) rank.passEnded(startMs, endMs);
     },
   };
-  const driver = new EngineDriver(driven, parts.timers, hooks, parts.settleMs);
-  for (const rank of ranks) rank.driver = driver;
-  return ranks;
+  return { ranks, driver: new EngineDriver(driven, parts.timers, hooks, parts.settleMs) };
 }
 
 /** One data-parallel rank: an engine, and what it tells, put in order. */
 export class Rank {
   readonly index: number;
   readonly engine: LiveEngine;
-  /** Of all ranks of the worker. */
-  driver!: EngineDriver;
   readonly #owner: RankOwner;
   #told: (() => void)[] = [];
   #telling = false;
@@ -85,11 +85,6 @@ export class Rank {
     this.index = index;
     this.#owner = parts.owner;
     this.engine = steppingEngines(parts.requests)(config, this.#listener());
-  }
-
-  /** Hands input to the engine, as `EngineDriver.input` says. */
-  input(atMs: number, deliver: (engine: LiveEngine, atMs: number) => void, mayWait = false): void {
-    this.driver.input(atMs, (nowMs) => deliver(this.engine, nowMs), mayWait);
   }
 
   /**

@@ -1,6 +1,5 @@
 import { type Clock, type Lateness, LatenessMeter, type TimerQueue } from "#common";
 import {
-  type EngineConfig,
   type EngineLoad,
   effectiveOsl,
   type KvEvent,
@@ -25,6 +24,7 @@ import type {
   WorkerSettings,
 } from "../types.ts";
 import { BlockInterner, SequenceBlocks } from "./blocks.ts";
+import type { EngineDriver } from "./driver.ts";
 import { NOT_READY, STOPPED } from "./errors.ts";
 import { FetchHandoff } from "./fetch-handoff.ts";
 import { HandoffBook } from "./handoff.ts";
@@ -56,7 +56,7 @@ class LiveWorker implements Worker, RankOwner {
   readonly #slots = new SequenceSlots();
   readonly #ranks: Rank[];
   /** Of all ranks. */
-  readonly #config: EngineConfig;
+  readonly #driver: EngineDriver;
   readonly #book: HandoffBook | null;
   readonly #observers: WorkerObserver[] = [];
   /** Cancelled ones that an engine may know until its pass ends, by rank. */
@@ -77,8 +77,9 @@ class LiveWorker implements Worker, RankOwner {
     const settleMs = (settings.settleMs ?? DEFAULT_SETTLE_MS) * clock.timeScale;
     const parts = { requests: this.#requestSource(), timers, owner: this, settleMs };
     // The interner has to know what is cached, whoever else does.
-    this.#config = { ...engine, kvEvents: true };
-    this.#ranks = makeRanks(dpSize, this.#config, parts);
+    const { ranks, driver } = makeRanks(dpSize, { ...engine, kvEvents: true }, parts);
+    this.#ranks = ranks;
+    this.#driver = driver;
     this.#leaving = this.#ranks.map(() => []);
     this.ready = this.#startUp(startupMs);
   }
@@ -117,7 +118,7 @@ class LiveWorker implements Worker, RankOwner {
         const reason = engine.submit(sequence.slot, atMs);
         if (reason !== null) queueMicrotask(() => this.#fail(sequence, reason, "rejected"));
       };
-      sequence.rank.input(arrivalMs, submit, true);
+      this.#input(sequence.rank, arrivalMs, submit, true);
     }
     return { cancel: () => this.#cancel(sequence) };
   }
@@ -144,7 +145,7 @@ class LiveWorker implements Worker, RankOwner {
 
   lag(): Lateness {
     const meter = new LatenessMeter();
-    meter.merge(this.#ranks[0]!.driver.lateness);
+    meter.merge(this.#driver.lateness);
     return meter.read();
   }
 
@@ -177,12 +178,12 @@ class LiveWorker implements Worker, RankOwner {
   }
 
   setPace(factor: number): void {
-    const holds = factor === Number.POSITIVE_INFINITY;
-    if (!holds) this.#config.speedupRatio = this.settings.engine.speedupRatio / factor;
-    for (const { driver } of this.#ranks) {
-      if (holds) driver.pause();
-      else driver.resume();
+    if (factor === Number.POSITIVE_INFINITY) {
+      this.#driver.pause();
+      return;
     }
+    for (const { engine } of this.#ranks) engine.config.speedupRatio = this.settings.engine.speedupRatio / factor;
+    this.#driver.resume();
   }
 
   drain(): Promise<void> {
@@ -196,7 +197,7 @@ class LiveWorker implements Worker, RankOwner {
   stop(): void {
     this.#state = "draining";
     this.#stopped = true;
-    this.#ranks[0]!.driver.stop();
+    this.#driver.stop();
     this.#book?.close(STOPPED);
     for (const sequence of this.#slots.all()) {
       this.#fail(sequence, STOPPED, "stopped");
@@ -247,6 +248,11 @@ class LiveWorker implements Worker, RankOwner {
     }));
   }
 
+  /** Hands input to the rank's engine, as `EngineDriver.input` says. */
+  #input(rank: Rank, atMs: number, deliver: (engine: LiveEngine, atMs: number) => void, mayWait = false): void {
+    this.#driver.input(atMs, (nowMs) => deliver(rank.engine, nowMs), mayWait);
+  }
+
   #cancel(sequence: LiveSequence): void {
     // A computed prompt of a prefill worker has left its request behind: its blocks belong to the hand-off.
     if (sequence.over) return;
@@ -267,7 +273,7 @@ class LiveWorker implements Worker, RankOwner {
   #leave(sequence: LiveSequence): void {
     sequence.fetch?.cancel();
     if (this.#stopped || sequence.onItsWay) return;
-    sequence.rank.input(this.#timers.nowMs(), (engine, atMs) => {
+    this.#input(sequence.rank, this.#timers.nowMs(), (engine, atMs) => {
       engine.cancel(sequence.slot, atMs);
       this.#leaving[sequence.rank.index]!.push(sequence);
     });
@@ -294,7 +300,7 @@ class LiveWorker implements Worker, RankOwner {
   }
 
   #releaseHeld(sequence: LiveSequence, atMs: number): void {
-    sequence.rank.input(atMs, (engine, nowMs) => engine.release(sequence.slot, nowMs));
+    this.#input(sequence.rank, atMs, (engine, nowMs) => engine.release(sequence.slot, nowMs));
   }
 
   #fetch(sequence: LiveSequence, params: KvTransferParams): void {
@@ -302,8 +308,8 @@ class LiveWorker implements Worker, RankOwner {
     const { transfer, trustRequestStart, handoffTimeoutMs } = this.settings;
     const requestId = params.remote_request_id ?? generation.requestId;
     sequence.fetch = new FetchHandoff(params, requestId, this.#peers(params), this.#timers, {
-      reserve: (atMs) => rank.input(atMs, (engine, nowMs) => engine.reserve(slot, nowMs)),
-      activate: (atMs) => rank.input(atMs, (engine, nowMs) => engine.activate(slot, nowMs)),
+      reserve: (atMs) => this.#input(rank, atMs, (engine, nowMs) => engine.reserve(slot, nowMs)),
+      activate: (atMs) => this.#input(rank, atMs, (engine, nowMs) => engine.activate(slot, nowMs)),
       heldAtMs: ({ held_at }) => {
         const nowMs = this.#timers.nowMs();
         if (!trustRequestStart || held_at === undefined) return nowMs;

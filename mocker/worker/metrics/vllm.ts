@@ -203,20 +203,16 @@ function phaseSeconds({ arrivalMs, admittedMs, firstTokenMs, lastTokenMs }: Sequ
 function speculativeMetrics(
   registry: Registry,
   worker: Worker,
-  counter: (name: string, help: string) => { inc(by: number): void }[],
+  counter: (name: string, help: string) => { setTotal(total: number): void }[],
 ): void {
   const series = [
     ["drafts", counter("vllm:spec_decode_num_drafts_total", "Number of spec decoding drafts.")],
     ["draftTokens", counter("vllm:spec_decode_num_draft_tokens_total", "Number of draft tokens.")],
     ["acceptedDraftTokens", counter("vllm:spec_decode_num_accepted_tokens_total", "Number of accepted tokens.")],
   ] as const;
-  const told = worker.rankCounters().map(() => ({ drafts: 0, draftTokens: 0, acceptedDraftTokens: 0 }));
   registry.collect(() => {
     for (const [rank, counters] of worker.rankCounters().entries()) {
-      for (const [name, metrics] of series) {
-        metrics[rank]!.inc(counters[name] - told[rank]![name]);
-        told[rank]![name] = counters[name];
-      }
+      for (const [name, metrics] of series) metrics[rank]!.setTotal(counters[name]);
     }
   });
 }

@@ -96,6 +96,30 @@ describe("requests without a ready worker", () => {
     expect(await stuck).toBeNull();
   });
 
+  it("wait for one with session affinity too, whatever the router", async () => {
+    for (const mode of ["round-robin", "random", "least-loaded"] as const) {
+      const fake = await worker({ state: "starting" });
+      fake.healthy = false;
+      const gateway = await frontend([], { ...noWorkers, router: { mode, sessionAffinityMs: 60_000 } });
+      gateway.discovery.add(fake.url);
+      await until(() => gateway.workers()[0]?.state === "starting");
+      const answer = chat(gateway);
+      await until(async () => (await waiting(gateway)) === 1);
+      fake.card.state = "ready";
+      fake.healthy = true;
+      expect((await answer).status).toBe(200);
+    }
+  });
+
+  it("don't wait for a less busy one where workers don't say how much is too much", async () => {
+    const fake = await worker({ maxNumBatchedTokens: 0 }, openStream);
+    const gateway = await frontend([fake], { router: { mode: "kv", queueThreshold: 0 } });
+    const answers = [chat(gateway), chat(gateway)];
+    await until(() => fake.seen.length === 2);
+    for (const { response } of fake.seen) response.end(tokenChunk(0) + DONE);
+    for (const answer of answers) expect((await answer).status).toBe(200);
+  });
+
   it("wait for the workers of a model whose last worker has left", async () => {
     const [a, b] = [await worker({ id: "a" }), await worker({ id: "b" })];
     const gateway = await frontend([], noWorkers);
@@ -106,6 +130,54 @@ describe("requests without a ready worker", () => {
     await until(async () => (await waiting(gateway)) === 1);
     gateway.discovery.add(b.card);
     expect((await answer).headers.get("x-worker-id")).toBe("b");
+  });
+});
+
+describe("requests that wait for a less busy worker", () => {
+  const ask = (gateway: Parameters<typeof chat>[0], id: string, session?: string) =>
+    chat(
+      gateway,
+      {},
+      { headers: { "x-request-id": id, ...(session === undefined ? {} : { "x-session-id": session }) } },
+    );
+  const kv = { mode: "kv", queueThreshold: 0, sessionAffinityMs: 60_000 } as const;
+  const ids = ({ seen }: { seen: { headers: Record<string, unknown> }[] }) =>
+    seen.map(({ headers }) => headers["x-request-id"]);
+
+  it("of a session hold up none but those of the same worker", async () => {
+    const [a, b] = [await worker({ id: "a" }, openStream), await worker({ id: "b" }, openStream)];
+    const gateway = await frontend([a, b], { router: kv });
+    const answers = [ask(gateway, "s1", "s")];
+    await until(() => a.seen.length + b.seen.length === 1);
+    const [own, other] = a.seen.length === 1 ? [a, b] : [b, a];
+    answers.push(ask(gateway, "s2", "s"));
+    await until(async () => (await waiting(gateway)) === 1);
+    // It comes later, and has a worker.
+    answers.push(ask(gateway, "r"));
+    await until(() => other.seen.length === 1);
+    expect([ids(own), ids(other), await waiting(gateway)]).toEqual([["s1"], ["r"], 1]);
+    own.seen[0]!.response.write(tokenChunk(0));
+    await until(() => own.seen.length === 2);
+    for (const { response } of [...own.seen, ...other.seen]) response.end(tokenChunk(0) + DONE);
+    for (const answer of answers) expect((await answer).status).toBe(200);
+  });
+
+  it("let those go first that a worker has failed, however busy the others are", async () => {
+    const [a, b] = [await worker({ id: "a" }, openStream), await worker({ id: "b" }, openStream)];
+    const gateway = await frontend([a, b], { router: kv });
+    const answers = [ask(gateway, "r1"), ask(gateway, "r2")];
+    await until(() => a.seen.length === 1 && b.seen.length === 1);
+    answers.push(ask(gateway, "r3"), ask(gateway, "r4"));
+    await until(async () => (await waiting(gateway)) === 2);
+    const [failed] = ids(a);
+    a.kill();
+    await until(() => b.seen.length >= 2);
+    expect(ids(b)[1]).toBe(failed);
+    for (let answered = 0; answered < answers.length; answered++) {
+      await until(() => b.seen.length > answered);
+      b.seen[answered]!.response.end(tokenChunk(0) + DONE);
+    }
+    for (const answer of answers) expect((await answer).status).toBe(200);
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { KvRouter, type QueuePolicy, RouterQueue } from "#mocker/router";
+import { FIRST_COME, KvRouter, type QueuePolicy, RouterQueue } from "#mocker/router";
 
 const rank = fc.record({ tier: fc.integer({ min: 0, max: 2 }), key: fc.integer({ min: -3, max: 3 }) });
 
@@ -18,10 +18,10 @@ describe("the router's queue", () => {
     fc.assert(
       fc.property(fc.array(rank, { maxLength: 60 }), fc.array(fc.nat(59)), (ranks, leaving) => {
         const queue = new RouterQueue<number>();
-        const entries = ranks.map((each, i) => queue.push(i, each));
+        for (const [i, each] of ranks.entries()) queue.push(i, each);
         const gone = new Set(leaving.filter((i) => i < ranks.length));
-        for (const i of gone) queue.remove(entries[i]!);
-        for (const i of gone) queue.remove(entries[i]!);
+        for (const i of gone) expect(queue.remove(i)).toBe(true);
+        for (const i of gone) expect(queue.remove(i)).toBe(false);
         const expected = [...ranks.keys()]
           .filter((i) => !gone.has(i))
           .sort((a, b) => ranks[b]!.tier - ranks[a]!.tier || ranks[b]!.key - ranks[a]!.key || a - b);
@@ -32,16 +32,71 @@ describe("the router's queue", () => {
     );
   });
 
-  it("asks everybody in turn, and keeps those that may not go", () => {
+  /** Asks those in line, whose lane is the first letter of the name (`-`: none); who of `free` may go. */
+  function sweep(queue: RouterQueue<string>, free: readonly string[]): string[] {
+    const asked: string[] = [];
+    const goes = (name: string) => {
+      asked.push(name);
+      return free.includes(name);
+    };
+    queue.sweep(goes, laneOf);
+    return asked;
+  }
+  const laneOf = (name: string) => (name.startsWith("-") ? null : name[0]!);
+  const lineOf = (...names: string[]) => {
     const queue = new RouterQueue<string>();
-    for (const name of ["a", "b", "c"]) queue.push(name, { tier: 0, key: 0 });
+    for (const name of names) queue.push(name, FIRST_COME, laneOf(name));
+    return queue;
+  };
+
+  it("asks in turn until one may not go, however many stand behind it", () => {
+    const queue = lineOf("-a", "-b", "-c");
+    expect(sweep(queue, ["-a", "-c"])).toEqual(["-a", "-b"]);
+    expect(everybody(queue)).toEqual(["-b", "-c"]);
+  });
+
+  it("lets who may not go hold up its own lane alone, where it is in one", () => {
+    const queue = lineOf("a1", "b1", "a2", "b2", "-", "a3");
+    expect(sweep(queue, ["b1", "a2", "b2"])).toEqual(["a1", "b1", "b2", "-"]);
+    expect(everybody(queue)).toEqual(["a1", "a2", "-", "a3"]);
+  });
+
+  it("holds up newcomers to the lanes in which somebody stands, and all of them where somebody stands in none", () => {
+    const queue = lineOf("a1", "b1");
+    expect([queue.holdsUp("a"), queue.holdsUp("b"), queue.holdsUp("c"), queue.holdsUp(null)]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    queue.push("-", FIRST_COME);
+    expect(queue.holdsUp("c")).toBe(true);
+    expect(sweep(queue, ["a1", "-"])).toEqual(["a1", "b1", "-"]);
+    expect([queue.holdsUp("a"), queue.holdsUp("b"), queue.holdsUp(null)]).toEqual([false, true, false]);
+  });
+
+  it("looks at lanes anew at every sweep", () => {
+    const queue = lineOf("a1", "a2");
+    queue.sweep(
+      () => false,
+      (name) => (name === "a1" ? "b" : null),
+    );
+    expect([queue.holdsUp("b"), queue.holdsUp(null)]).toEqual([true, true]);
+    queue.remove("a2");
+    expect([queue.holdsUp("a"), queue.holdsUp("b"), queue.holdsUp(null)]).toEqual([false, true, false]);
+  });
+
+  it("asks everybody who stood in line once, though others come and go meanwhile", () => {
+    const queue = lineOf("-a", "-b", "-c", "-d");
     const asked: string[] = [];
     queue.sweep((name) => {
       asked.push(name);
-      return name === "b";
+      if (name === "-a") queue.push("-e", FIRST_COME);
+      if (name === "-b") queue.remove("-c");
+      return true;
     });
-    expect(asked).toEqual(["a", "b", "c"]);
-    expect(everybody(queue)).toEqual(["a", "c"]);
+    expect(asked).toEqual(["-a", "-b", "-d", "-e"]);
+    expect([queue.length, queue.holdsUp(null)]).toEqual([0, false]);
   });
 });
 

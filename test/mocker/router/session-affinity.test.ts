@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createRouter, kvRouterIn, LeastLoadedRouter, ROUTER_MODES, SessionAffinity } from "#mocker/router";
+import {
+  createRouter,
+  FIRST_COME,
+  kvRouterIn,
+  LeastLoadedRouter,
+  ROUTER_MODES,
+  RoundRobinRouter,
+  SessionAffinity,
+} from "#mocker/router";
 
 const TTL_MS = 1000;
 const at = (workers: string[], nowMs: number, session?: string) => ({
@@ -32,6 +40,42 @@ describe("session affinity", () => {
     expect(router.choose([3, 1], 2, without)).toBe(1);
     router.routed(2, "c", without);
     expect(router.choose([0, 0, 9], 3, at(["a", "b", "c"], 20, "s"))).toBe(2);
+  });
+
+  it("counts the end of a request that was at another worker for nothing", () => {
+    const router = new SessionAffinity(new LeastLoadedRouter(), TTL_MS);
+    router.routed(1, "a", at(["a", "b"], 0, "s"));
+    router.routed(2, "b", at(["b"], 10, "s"));
+    router.ended(1, 20);
+    expect(router.choose([0, 9], 2, at(["a", "b"], 20 + 2 * TTL_MS, "s"))).toBe(1);
+  });
+
+  it("leaves the order of the router underneath alone where it knows the worker", () => {
+    const router = new SessionAffinity(new RoundRobinRouter(), TTL_MS);
+    const workers = ["a", "b", "c"];
+    const first = at(workers, 0, "s");
+    expect(router.choose([], 3, first)).toBe(0);
+    router.routed(1, "a", first);
+    expect(router.choose([], 3, at(workers, 1))).toBe(1);
+    expect(router.choose([], 3, at(workers, 2, "s"))).toBe(0);
+    expect(router.choose([], 3, at(workers, 3))).toBe(2);
+  });
+
+  it("ranks those that wait, whatever the router underneath", () => {
+    const pool = { role: "aggregated" as const, blockSize: 10, maxBatchedTokens: 100, tellsEvents: true };
+    for (const mode of ROUTER_MODES) {
+      const router = createRouter({ mode, sessionAffinityMs: TTL_MS }, 1, pool);
+      expect(router.rank!(at(["a"], 0, "s"))).toEqual(FIRST_COME);
+    }
+  });
+
+  it("tells for which worker a session waits", () => {
+    const router = new SessionAffinity(new LeastLoadedRouter(), TTL_MS);
+    router.routed(1, "b", at(["a", "b"], 0, "s"));
+    expect(router.lane(at(["a", "b"], 1, "s"))).toBe("b");
+    expect(router.lane(at(["a", "b"], 1, "other"))).toBeNull();
+    expect(router.lane(at(["a", "b"], 1))).toBeNull();
+    expect(router.lane(at(["a"], 1, "s"))).toBeNull();
   });
 
   it("lets a session wait for its own worker alone", () => {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseBytes, parseDurationMs, UserError } from "#common";
-import { QUEUE_POLICIES, type QueuePolicy, ROUTER_MODES, type RouterMode } from "#mocker/router";
+import { FRONTEND_MAX_ATTEMPTS, QUEUE_POLICIES, type QueuePolicy, ROUTER_MODES, type RouterMode } from "#mocker/router";
 import { positiveNumber, wholeNumber } from "../../values.ts";
 
 /** What `understudy frontend` is told. */
@@ -117,7 +117,7 @@ export function withFrontendFlags(command: Command): Command {
     "Failures:",
     new Option("--max-attempts <n>", "workers that a request is given to until its first token")
       .argParser(wholeNumber("--max-attempts", 1))
-      .default(4),
+      .default(FRONTEND_MAX_ATTEMPTS),
     new Option("--health-interval <duration>", "between two checks of a worker")
       .argParser(milliseconds("--health-interval"))
       .default(5000, "5s"),

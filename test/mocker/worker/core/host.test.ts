@@ -126,6 +126,8 @@ describe("a host of workers", () => {
     expect(host.workers).toHaveLength(2);
     expect(added!.card()).toMatchObject({ id: "late", model: "other" });
     expect(await ask(added!.url)).toBe("late");
+    const [small] = await host.addWorkers(1, { engine: { ...SETTINGS.engine, maxNumSeqs: 7 } });
+    expect(small!.card()).toMatchObject({ model: "mock", maxNumSeqs: 7 });
   });
 
   it("refuses a port that is taken, and leaves nothing behind", async () => {

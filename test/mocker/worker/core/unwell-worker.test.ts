@@ -35,6 +35,19 @@ describe("a worker that is not well", () => {
     expect(sent.events.slice(1, -1).map(([, atMs]) => atMs)).toEqual([5, 15, 25, 55, 85]);
   });
 
+  it("takes longer on every rank, where they draw from seeds of their own", () => {
+    for (const dpRank of [0, 1]) {
+      const time = new ManualTime();
+      const speculative = { acceptRates: [0], seed: 1 };
+      const worker = makeWorker(time, { speculative }, { dpSize: 2 });
+      worker.setPace(3);
+      const sent = send(worker, 5, 2, { dpRank });
+      time.runOut();
+      // The pass that completes the prompt decodes, too.
+      expect(when(sent, "finished")).toBe(3 * (5 + 10 + 10));
+    }
+  });
+
   it("stands still between passes without duration, too", async () => {
     const time = new ManualTime();
     const worker = makeWorker(time, { speedupRatio: 0 });
