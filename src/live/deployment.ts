@@ -145,8 +145,9 @@ export class LiveDeployment {
     await Promise.all(due.map(([, { announced }]) => announced));
   }
 
-  /** Ends a worker that is starting. */
+  /** Ends a worker that is starting; where its starts fail it may have no process yet. */
   async cancel(worker: LiveWorker): Promise<void> {
+    if (!this.#seats.has(worker)) return;
     const seat = this.#leave(worker);
     await seat.listening;
     await seat.child.call("cancel", worker.name);

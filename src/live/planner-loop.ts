@@ -98,9 +98,10 @@ export class PlannerLoop {
   }
 
   async #carryOut({ kind, worker }: ScalingStep, atMs: number): Promise<void> {
-    const { deployment, timers } = this.#options;
+    const { deployment, timers, faults } = this.#options;
     if (kind === "create") {
-      void deployment.create(worker, timers.clock.toUnixMs(worker.life.readyMs));
+      if (faults === null) void deployment.create(worker, timers.clock.toUnixMs(worker.life.readyMs));
+      else faults.create(worker);
     } else if (kind === "cancel") {
       this.#inBackground(deployment.cancel(worker));
     } else {

@@ -81,10 +81,10 @@ describe("a live run with faults", { timeout: 240_000 }, () => {
 
   it("loses transfers, slows a worker and the network down, lets starts fail, and hides the metrics", async () => {
     const rehearsal = rehearsalOf({
-      planner: { strategy: "static", interval: "1s", prefill: 2, decode: 3 },
+      planner: { strategy: "static", interval: "1s", prefill: 2, decode: 4 },
       faults: [
         { at: 0, delayStartup: "decode", by: "500ms" },
-        { at: 0, failStartup: "decode", starts: 1 },
+        { at: 0, failStartup: "decode", starts: 2 },
         { at: 0, delayNetwork: "all", by: "300ms" },
         { at: "2s", loseTransfers: { next: 2 } },
         { at: "3s", loseMetrics: "2500ms" },
@@ -94,11 +94,11 @@ describe("a live run with faults", { timeout: 240_000 }, () => {
     });
     const { record } = await runLive(rehearsal);
     expect(ends(record).failed).toBe(0);
-    // Two starts, each half a second longer; the first one began again at once.
-    expect(record.workers.find(({ role, id }) => role === "decode" && id === 2)).toMatchObject({
-      createdMs: 1000,
-      readyMs: 6000,
-    });
+    // Two starts of each, each half a second longer; the second one began at once.
+    for (const worker of record.workers.filter(({ role, id }) => role === "decode" && id >= 2)) {
+      expect(worker).toMatchObject({ createdMs: 1000, readyMs: 6000 });
+    }
+    expect(record.workers.filter(({ role }) => role === "decode")).toHaveLength(4);
     const { arrivalMs, firstTokenMs } = record.requests;
     for (let i = 0; i < record.requests.count; i++) {
       // There and back to the prefill worker, there and back to the decode worker.

@@ -6,7 +6,8 @@ import { faultRecord, PlannerFaults, StartUps, workersOnNode } from "#src/simula
 import type { LiveDeployment } from "../deployment.ts";
 import type { LivePool, LiveWorker } from "../pool.ts";
 
-/** Faults come before ticks of the same instant, as in the simulator. */
+/** Ends of starts come before faults, and these before ticks of the same instant, as in the simulator. */
+const START_ORDER = -3;
 const FAULT_ORDER = -2;
 
 export interface LiveFaultsOptions {
@@ -57,16 +58,25 @@ export class LiveFaults {
     await this.#noteLostTransfers();
   }
 
-  /** One more worker of a pool in the books, ready when its start-up is over, with all that befalls it. */
+  /** One more worker of a pool in the books, whose start begins now; `create` plays it. */
   start(pool: LivePool, nowMs: number): LiveWorker {
     const worker = pool.add(nowMs, nowMs + this.#startUps.startupMs(pool));
     this.#startUps.began(worker);
-    for (;;) {
-      const waitMs = this.#startUps.failed(worker, pool.spec.startupMs);
-      if (waitMs === null) return worker;
-      worker.life.readyMs += waitMs + this.#startUps.startupMs(pool);
-      this.#startUps.began(worker);
+    return worker;
+  }
+
+  /** Lets the worker's starts fail at their ends, one after the other; it has a process from the one on that does not. */
+  create(worker: LiveWorker): void {
+    if (!this.#startUps.willFail(worker)) {
+      void this.#deployment.create(worker, this.#timers.clock.toUnixMs(worker.life.readyMs));
+      return;
     }
+    const ended = (atMs: number) => {
+      if (worker.state !== "starting") return;
+      this.#startUps.failed(worker, this.#deployment.pools[worker.role]!, atMs);
+      this.create(worker);
+    };
+    this.#timers.at(worker.life.readyMs, ended, START_ORDER);
   }
 
   #begin(fault: Fault, record: FaultRecord): void {
@@ -156,8 +166,7 @@ export class LiveFaults {
   }
 
   #replace(pool: LivePool): void {
-    const worker = this.start(pool, this.#timers.nowMs());
-    void this.#deployment.create(worker, this.#timers.clock.toUnixMs(worker.life.readyMs));
+    this.create(this.start(pool, this.#timers.nowMs()));
   }
 
   #setPace(name: WorkerName, factor: number, record: FaultRecord): (() => void) | null {

@@ -246,11 +246,7 @@ export class FaultPlayer {
   startFailed(worker: SimulatedWorker): boolean {
     if (worker.state !== "starting") return false;
     const { simulation } = this.#stage;
-    const pool = simulation.pool(worker.role)!;
-    const waitMs = this.#startUps.failed(worker, pool.spec.startupMs);
-    if (waitMs === null) return false;
-    worker.life.readyMs = simulation.nowMs + waitMs + this.startupMs(pool);
-    this.startBegan(worker);
+    if (!this.#startUps.failed(worker, simulation.pool(worker.role)!, simulation.nowMs)) return false;
     simulation.scheduleReady(worker, worker.life.readyMs);
     return true;
   }

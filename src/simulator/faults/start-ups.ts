@@ -5,8 +5,9 @@ import type { PoolSpec } from "../types.ts";
 
 type StartFault = Extract<Fault, { kind: "failStartup" | "delayStartup" }>;
 
-/** A worker that starts, whichever way it is played. */
+/** A worker that starts, whichever way it is played, and its pool. */
 type Starting = { readonly role: RoleName; readonly life: WorkerLife };
+type StartingPool = { readonly role: RoleName; readonly spec: PoolSpec };
 
 /** What befalls workers as they start. */
 export class StartUps {
@@ -24,7 +25,7 @@ export class StartUps {
   }
 
   /** Start-up time of a worker of the pool whose start begins now, ms. */
-  startupMs({ role, spec }: { role: RoleName; spec: PoolSpec }): number {
+  startupMs({ role, spec }: StartingPool): number {
     let startupMs = spec.startupMs;
     for (const [fault, { record }] of this.#active) {
       if (fault.kind !== "delayStartup" || roleOf(fault.pool) !== role) continue;
@@ -42,18 +43,25 @@ export class StartUps {
     this.#willFail.add(worker);
   }
 
+  /** Whether the start under way will fail at its end. */
+  willFail(worker: Starting): boolean {
+    return this.#willFail.has(worker);
+  }
+
   /**
    * The worker's start is over.
-   * @returns when it begins again where it failed, ms from now, after kubelet's back-off; null: it is ready
+   * @returns whether it has failed; the next one is under way then, after kubelet's back-off, until `life.readyMs`
    */
-  failed(worker: Starting, tookMs: number): number | null {
-    if (!this.#willFail.delete(worker)) return null;
+  failed(worker: Starting, pool: StartingPool, nowMs: number): boolean {
+    if (!this.#willFail.delete(worker)) return false;
     let backOff = this.#failing.get(worker);
     if (backOff === undefined) {
       backOff = new BackOff(1);
       this.#failing.set(worker, backOff);
     }
-    return backOff.ended(tookMs);
+    worker.life.readyMs = nowMs + backOff.ended(pool.spec.startupMs) + this.startupMs(pool);
+    this.began(worker);
+    return true;
   }
 
   #failureOf(role: RoleName): { record: FaultRecord; left: number } | undefined {

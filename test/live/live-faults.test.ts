@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { type Clock, TimerQueue, type Waker } from "#common";
+import type { Fault } from "#scenarios";
+import { simulate } from "#src/simulator";
+import type { LiveDeployment } from "../../src/live/deployment.ts";
+import { LiveFaults } from "../../src/live/faults/live-faults.ts";
+import { LivePool, type LiveWorker } from "../../src/live/pool.ts";
+import { madePool, madeSpec, scriptedPlanner } from "../simulator/hand-made.ts";
+
+/** Faults on a clock that is set by hand, over books without processes behind them. */
+function byHand(faults: Fault[], { startupMs = 1000, workers = 1 } = {}) {
+  let nowMs = 0;
+  let wake = () => {};
+  const clock: Clock = {
+    timeScale: 1,
+    nowMs: () => nowMs,
+    waitMs: (atMs) => Math.max(0, atMs - nowMs),
+    toUnixMs: (atMs) => atMs,
+    fromUnixMs: (unixMs) => unixMs,
+  };
+  const waker: Waker = { arm: () => {}, disarm: () => {}, close: () => {} };
+  const timers = new TimerQueue(clock, (given) => {
+    wake = given;
+    return waker;
+  });
+  const decode = new LivePool("decode", madePool("aggregated", { workers, startupMs }));
+  for (let i = 0; i < workers; i++) decode.markReady(decode.add(0, 0));
+  /** What processes were asked for. */
+  const asked: string[] = [];
+  const deployment = {
+    pools: { prefill: null, decode },
+    create: async ({ name }: LiveWorker, readyUnixMs: number) => void asked.push(`create ${name} ${readyUnixMs}`),
+  };
+  const played = new LiveFaults({
+    faults,
+    deployment: deployment as unknown as LiveDeployment,
+    timers,
+    newPlanner: () => scriptedPlanner(100),
+  });
+  played.begin((error) => {
+    throw error;
+  });
+  /** Goes on to a time; what is due comes late. */
+  const goTo = (atMs: number) => {
+    nowMs = atMs;
+    wake();
+  };
+  return { played, decode, asked, goTo };
+}
+
+describe("starts that fail", () => {
+  it("are those that begin next, whichever workers begin them, as in virtual time", () => {
+    const fails: Fault = { kind: "failStartup", atMs: 0, pool: "agg", starts: 3 };
+    const { played, decode, asked, goTo } = byHand([fails]);
+    goTo(100);
+    for (let i = 0; i < 2; i++) played.create(played.start(decode, 100));
+    // Each has one of the three failures, and who begins anew first has the third, too, and 10 s of back-off after it.
+    goTo(60_000);
+    expect(asked).toEqual(["create decode/2 2100", "create decode/1 13100"]);
+
+    const twin = simulate(
+      madeSpec(
+        { requests: [] },
+        {
+          decode: madePool("aggregated", { startupMs: 1000 }),
+          faults: [fails],
+          planner: scriptedPlanner(100, [{ prefill: 0, decode: 3 }]),
+          minEndMs: 60_000,
+        },
+      ),
+    );
+    expect(decode.workers.map(({ life }) => life.readyMs)).toEqual(twin.workers.map(({ readyMs }) => readyMs));
+    expect(played.records).toEqual(twin.faults);
+  });
+});
