@@ -124,7 +124,7 @@ async function run(
     await Promise.race([failed, Promise.all([loop?.end(endMs), sampler.end()])]);
     const lag = watch.lateness();
     const warnings = [...load.warnings.map(({ text }) => text), ...(loop?.problems ?? [])];
-    await faults?.settled();
+    await faults?.settled(load);
     const sample = await sampler.now();
     const report = await deployment.close();
     const record = liveRecord(rehearsal, { deployment, load, report, loop, endMs });

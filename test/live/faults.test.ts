@@ -107,6 +107,8 @@ describe("a live run with faults", { timeout: 240_000 }, () => {
     const faults = new Map(record.faults!.map((fault) => [fault.kind, fault]));
     expect(faults.get("loseTransfers")).toMatchObject({ requests: 2, retried: 2 });
     expect(faults.get("loseMetrics")!.ticks).toBe(3);
+    // All of them, each once.
+    expect(faults.get("delayNetwork")!.requests).toBe(record.requests.count);
     expect(faults.get("slow")!.workers).toBe(1);
     // A prompt takes twenty times as long there.
     const ttft = (fromMs: number, toMs: number) => {

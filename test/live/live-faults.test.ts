@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Clock, TimerQueue, type Waker } from "#common";
 import type { Fault } from "#scenarios";
 import { simulate } from "#src/simulator";
+import { loadColumns } from "../../src/loadgen/columns.ts";
 import type { LiveDeployment } from "../../src/live/deployment.ts";
 import { LiveFaults } from "../../src/live/faults/live-faults.ts";
 import { LivePool, type LiveWorker } from "../../src/live/pool.ts";
@@ -29,6 +30,7 @@ function byHand(faults: Fault[], { startupMs = 1000, workers = 1 } = {}) {
   const asked: string[] = [];
   const deployment = {
     pools: { prefill: null, decode },
+    delayNetwork: async () => {},
     create: async ({ name }: LiveWorker, readyUnixMs: number) => void asked.push(`create ${name} ${readyUnixMs}`),
   };
   const played = new LiveFaults({
@@ -47,6 +49,26 @@ function byHand(faults: Fault[], { startupMs = 1000, workers = 1 } = {}) {
   };
   return { played, decode, asked, goTo };
 }
+
+describe("a slow network", () => {
+  it("touches the requests that are under way while it is slow, each once, by pool", async () => {
+    const { requests, details } = loadColumns(5, false);
+    // Over before, in both halves of it, cut off by the end, after it; the last was never sent.
+    requests.arrivalMs.set([0, 50, 150, 300]);
+    requests.firstTokenMs.set([20, 90, 190]);
+    details.endedMs.set([40, 120, 400]);
+    const slow = { kind: "delayNetwork", byMs: 5, jitterMs: 0 } as const;
+    const { played, goTo } = byHand([
+      { ...slow, atMs: 0, pool: "all", forMs: null },
+      { ...slow, atMs: 100, pool: "all", forMs: 100 },
+      { ...slow, atMs: 100, pool: "decode", forMs: 201 },
+      { ...slow, atMs: 100, pool: "prefill", forMs: 100 },
+    ]);
+    goTo(500);
+    await played.settled({ requests, details });
+    expect(played.records.map(({ requests: touched }) => touched)).toEqual([4, 2, 3, 1]);
+  });
+});
 
 describe("starts that fail", () => {
   it("are those that begin next, whichever workers begin them, as in virtual time", () => {

@@ -1,10 +1,12 @@
 import type { TimerQueue } from "#common";
 import type { Planner } from "#planner/core";
 import { type Fault, faultEndMs, roleOf, type WorkerName } from "#scenarios";
+import type { LoadResult } from "#src/loadgen";
 import type { FaultRecord, RoleName } from "#src/record";
 import { faultRecord, PlannerFaults, StartUps, workersOnNode } from "#src/simulator";
 import type { LiveDeployment } from "../deployment.ts";
 import type { LivePool, LiveWorker } from "../pool.ts";
+import { requestsUnderWay } from "./under-way.ts";
 
 /** Ends of starts come before faults, and these before ticks of the same instant, as in the simulator. */
 const START_ORDER = -3;
@@ -52,10 +54,16 @@ export class LiveFaults {
     });
   }
 
-  /** Resolves when what began has been done. */
-  async settled(): Promise<void> {
+  /** Resolves when what began has been done, and noted. */
+  async settled(load: Pick<LoadResult, "requests" | "details">): Promise<void> {
     await Promise.all(this.#under);
     await this.#noteLostTransfers();
+    this.#faults.forEach((fault, i) => {
+      if (fault.kind !== "delayNetwork") return;
+      const role = fault.pool === "all" ? null : roleOf(fault.pool);
+      const toMs = faultEndMs(fault) ?? Number.POSITIVE_INFINITY;
+      this.records[i]!.requests = requestsUnderWay(load, role, fault.atMs, toMs);
+    });
   }
 
   /** One more worker of a pool in the books, whose start begins now; `create` plays it. */

@@ -6,7 +6,7 @@ type NetworkFault = Extract<Fault, { kind: "delayNetwork" }>;
 
 /** How much longer messages are under way. */
 export class Network {
-  readonly #active = new Map<NetworkFault, FaultRecord>();
+  readonly #active = new Map<NetworkFault, { record: FaultRecord; touched: Set<number> }>();
   readonly #seed: number;
 
   constructor(seed: number) {
@@ -14,7 +14,7 @@ export class Network {
   }
 
   begin(fault: NetworkFault, record: FaultRecord): void {
-    this.#active.set(fault, record);
+    this.#active.set(fault, { record, touched: new Set() });
   }
 
   end(fault: NetworkFault): void {
@@ -27,10 +27,10 @@ export class Network {
    */
   delayMs(role: RoleName, request: number, attempt: number, step: number): number {
     let delayMs = 0;
-    for (const [fault, record] of this.#active) {
+    for (const [fault, { record, touched }] of this.#active) {
       if (fault.pool !== "all" && roleOf(fault.pool) !== role) continue;
       delayMs += fault.byMs + fault.jitterMs * chance(this.#seed, Draw.messageDelay, request, attempt, step);
-      record.requests++;
+      record.requests = touched.add(request).size;
     }
     return delayMs;
   }

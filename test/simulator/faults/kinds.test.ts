@@ -186,6 +186,8 @@ describe("what is under way", () => {
     expect([...result.requests.firstTokenMs]).toEqual([5 + 10 + 5 + 105 + 10 + 5]);
     expect([...result.requests.secondTokenMs]).toEqual([150]);
     expect([...result.requests.lastTokenMs]).toEqual([160]);
+    // One request, however many of its messages were late.
+    expect(result.faults).toMatchObject([{ requests: 1, untilMs: 1000 }]);
     const jittered = play([{ atMs: 0, isl: 10, osl: 3 }], [{ ...delay, jitterMs: 10 }], disagg);
     expect(jittered.requests.firstTokenMs[0]).toBeGreaterThan(140);
     expect(jittered.requests.firstTokenMs[0]).toBeLessThan(180);
