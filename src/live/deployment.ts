@@ -9,6 +9,7 @@ import type {
   Census,
   ClockDescription,
   FrontendCalls,
+  LostTransfers,
   TransferLoss,
   WorkerCalls,
   WorkerEvent,
@@ -179,20 +180,23 @@ export class LiveDeployment {
     });
   }
 
-  /** KV transfers are lost from now on; of the next ones, each process of decode workers has its share. Null: none any more. */
-  async loseTransfers(loss: TransferLoss | null): Promise<void> {
+  /**
+   * KV transfers are lost from now on to a fault, known by its index; of the next ones, each process of decode workers has its share.
+   * Null: none any more.
+   */
+  async loseTransfers(fault: number, loss: TransferLoss | null): Promise<void> {
     const children = this.#children.decode;
     await Promise.all(
       children.map((child, i) => {
         const next = loss === null || loss.next === null ? null : Math.floor((loss.next + i) / children.length);
-        return child.call("loseTransfers", loss === null ? null : { ...loss, next });
+        return child.call("loseTransfers", { fault, loss: loss === null ? null : { ...loss, next } });
       }),
     );
   }
 
-  async lostTransfers(): Promise<number> {
-    const lost = await Promise.all(this.#children.decode.map((child) => child.call("lostTransfers", null)));
-    return lost.reduce((sum, count) => sum + count, 0);
+  /** What faults have lost, by process. */
+  async lostTransfers(): Promise<LostTransfers[]> {
+    return (await Promise.all(this.#children.decode.map((child) => child.call("lostTransfers", null)))).flat();
   }
 
   /** Messages to workers of a role and back take so much longer; null: of all roles. To be added to what there is. */

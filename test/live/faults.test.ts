@@ -87,6 +87,7 @@ describe("a live run with faults", { timeout: 240_000 }, () => {
         { at: 0, failStartup: "decode", starts: 2 },
         { at: 0, delayNetwork: "all", by: "300ms" },
         { at: "2s", loseTransfers: { next: 2 } },
+        { at: "2s", loseTransfers: { next: 1 } },
         { at: "3s", loseMetrics: "2500ms" },
         { at: "6s", slow: "prefill/0", factor: 20, for: "4s" },
         { at: "6s", slow: "prefill/1", factor: 20, for: "4s" },
@@ -105,7 +106,15 @@ describe("a live run with faults", { timeout: 240_000 }, () => {
       expect(firstTokenMs[i]! - arrivalMs[i]!).toBeGreaterThan(1200);
     }
     const faults = new Map(record.faults!.map((fault) => [fault.kind, fault]));
-    expect(faults.get("loseTransfers")).toMatchObject({ requests: 2, retried: 2 });
+    // Both lose theirs, and are over then.
+    const losses = record.faults!.filter(({ kind }) => kind === "loseTransfers");
+    expect(losses).toMatchObject([
+      { requests: 2, retried: 2 },
+      { requests: 1, retried: 1 },
+    ]);
+    expect(losses[0]!.untilMs).toBeGreaterThan(2000);
+    expect(losses[1]!.untilMs).toBeGreaterThan(losses[0]!.untilMs!);
+    expect(losses[1]!.untilMs).toBeLessThan(record.endMs);
     expect(faults.get("loseMetrics")!.ticks).toBe(3);
     // All of them, each once.
     expect(faults.get("delayNetwork")!.requests).toBe(record.requests.count);

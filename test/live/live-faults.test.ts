@@ -53,7 +53,7 @@ function byHand(faults: Fault[], { startupMs = 1000, workers = 1 } = {}) {
 describe("a slow network", () => {
   it("touches the requests that are under way while it is slow, each once, by pool", async () => {
     const { requests, details } = loadColumns(5, false);
-    // Over before, in both halves of it, cut off by the end, after it; the last was never sent.
+    // One is over before 100 ms, two have their tokens at 90 and 190 ms, one is cut off with the run, and one was never sent.
     requests.arrivalMs.set([0, 50, 150, 300]);
     requests.firstTokenMs.set([20, 90, 190]);
     details.endedMs.set([40, 120, 400]);

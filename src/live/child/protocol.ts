@@ -36,6 +36,13 @@ export interface TransferLoss {
   probability: number | null;
 }
 
+/** What a fault, known by its index, has lost in a process; when it did so last, Unix ms. */
+export interface LostTransfers {
+  fault: number;
+  lost: number;
+  lastUnixMs: number;
+}
+
 export interface WorkerStatus {
   name: string;
   loads: EngineLoad[];
@@ -62,9 +69,9 @@ export type WorkerCalls = {
   kill(name: string): Promise<Census>;
   /** Passes of a worker take so many times as long from now on; null: none begins. Tells what it has. */
   setPace(options: { name: string; factor: number | null }): Census;
-  /** From now on; null: none any more. */
-  loseTransfers(loss: TransferLoss | null): void;
-  lostTransfers(argument: null): number;
+  /** What a fault, known by its index, loses from now on; null: nothing any more. */
+  loseTransfers(options: { fault: number; loss: TransferLoss | null }): void;
+  lostTransfers(argument: null): LostTransfers[];
   /** To be added to what there is. */
   delayNetwork(delay: NetworkDelay): void;
   loads(argument: null): WorkerStatus[];

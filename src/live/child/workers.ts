@@ -44,7 +44,7 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       const clock = wallClock(timeScale, epochUnixMs);
       timers = new TimerQueue(clock);
       losses.seed(given.seed);
-      const settings = { ...settingsOf(given), losesTransfer: () => losses.next() };
+      const settings = { ...settingsOf(given), losesTransfer: () => losses.next(clock.nowMs()) };
       timing = settings.engine.timing;
       host = await startWorkerHost({ clock, timers, count: 0, staggerMs: 0, settings });
     },
@@ -95,8 +95,8 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       worker.setPace(factor ?? Number.POSITIVE_INFINITY);
       return worker.census();
     },
-    loseTransfers: (loss) => losses.set(loss),
-    lostTransfers: () => losses.lost,
+    loseTransfers: ({ fault, loss }) => losses.set(fault, loss),
+    lostTransfers: () => losses.report((atMs) => running().clock.toUnixMs(atMs)),
     delayNetwork({ byMs, jitterMs }) {
       delay.byMs += byMs;
       delay.jitterMs += jitterMs;

@@ -117,8 +117,9 @@ export class LiveFaults {
         return () => this.#startUps.end(fault);
       case "loseTransfers": {
         const { next, probability } = fault;
-        this.#do(this.#deployment.loseTransfers({ next, probability }));
-        return () => this.#do(this.#deployment.loseTransfers(null));
+        const index = this.records.indexOf(record);
+        this.#do(this.#deployment.loseTransfers(index, { next, probability }));
+        return () => this.#do(this.#deployment.loseTransfers(index, null));
       }
       case "delayNetwork": {
         const { pool, byMs, jitterMs } = fault;
@@ -201,13 +202,18 @@ export class LiveFaults {
     };
   }
 
-  /** Which of several faults lost a transfer is not known: the first has them. */
+  /** The last of the next ones to be lost ends its fault. */
   async #noteLostTransfers(): Promise<void> {
-    const record = this.records.find(({ kind }) => kind === "loseTransfers");
-    if (record === undefined) return;
-    const lost = await this.#deployment.lostTransfers();
-    record.requests += lost;
-    record.retried += lost;
+    const lossy = this.#faults.flatMap((fault, index) => (fault.kind === "loseTransfers" ? [{ fault, index }] : []));
+    if (lossy.length === 0) return;
+    const all = await this.#deployment.lostTransfers();
+    for (const { fault, index } of lossy) {
+      const record = this.records[index]!;
+      const own = all.filter((lost) => lost.fault === index);
+      record.requests = record.retried = own.reduce((sum, { lost }) => sum + lost, 0);
+      if (record.requests !== fault.next) continue;
+      record.untilMs = this.#timers.clock.fromUnixMs(Math.max(...own.map(({ lastUnixMs }) => lastUnixMs)));
+    }
   }
 
   #do(work: Promise<void>): void {
