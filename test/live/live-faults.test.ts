@@ -31,6 +31,10 @@ function byHand(faults: Fault[], { startupMs = 1000, workers = 1 } = {}) {
   const deployment = {
     pools: { prefill: null, decode },
     delayNetwork: async () => {},
+    kill: async ({ name }: LiveWorker) => {
+      asked.push(`kill ${name}`);
+      return { withToken: 1, withoutToken: 2 };
+    },
     create: async ({ name }: LiveWorker, readyUnixMs: number) => void asked.push(`create ${name} ${readyUnixMs}`),
   };
   const played = new LiveFaults({
@@ -49,6 +53,18 @@ function byHand(faults: Fault[], { startupMs = 1000, workers = 1 } = {}) {
   };
   return { played, decode, asked, goTo };
 }
+
+describe("a node that is lost", () => {
+  it("takes a worker once, however often it is named", async () => {
+    const worker = { pool: "agg", index: 0 } as const;
+    const { played, decode, asked, goTo } = byHand([{ kind: "loseNode", atMs: 50, workers: [worker, worker] }]);
+    goTo(50);
+    await played.settled(loadColumns(0, false));
+    expect(asked).toEqual(["kill decode/0", "create decode/1 1050"]);
+    expect(decode.workers.map(({ state }) => state)).toEqual(["removed", "starting"]);
+    expect(played.records).toMatchObject([{ workers: 1, requests: 3, failed: 1, retried: 2 }]);
+  });
+});
 
 describe("a slow network", () => {
   it("touches the requests that are under way while it is slow, each once, by pool", async () => {

@@ -61,7 +61,7 @@ export type WorkerCalls = {
   start(options: WorkersStart): Promise<void>;
   /** A worker that is ready at `readyUnixMs`; the answer comes when it listens, the event when it is ready. */
   add(options: { name: string; readyUnixMs: number }): Promise<WorkerCard>;
-  /** Ends a worker at once. */
+  /** Ends a worker at once. Nothing happens here and below to a worker that is gone: it had nothing then. */
   cancel(name: string): Promise<void>;
   /** When its last request had left, Unix ms. */
   drain(name: string): Promise<number>;

@@ -44,6 +44,11 @@ export class SlowNetwork {
     return new SlowNetwork(server, sockets);
   }
 
+  /** No more connections; those that there are close as their ends do. */
+  closeWhenEmpty(): void {
+    this.#server.close();
+  }
+
   close(): void {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();

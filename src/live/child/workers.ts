@@ -1,10 +1,10 @@
 import { TimerQueue, wallClock } from "#common";
 import { newPassCounters, type PassCounters, type TimingModel } from "#mocker/engine";
 import { builtinTokenizer } from "#mocker/text";
-import { type RunningWorker, startWorkerHost, type Worker, type WorkerHost, type WorkerSettings } from "#mocker/worker";
+import { startWorkerHost, type Worker, type WorkerHost, type WorkerSettings } from "#mocker/worker";
 import { loadProfile } from "#profiles";
 import { poolSpec } from "#src/rehearsal";
-import type { WorkerCalls, WorkerEvent, WorkersStart } from "./protocol.ts";
+import type { Census, WorkerCalls, WorkerEvent, WorkersStart } from "./protocol.ts";
 import { type NetworkDelay, SlowNetwork } from "./slow-network.ts";
 import { TransferLosses } from "./transfer-losses.ts";
 
@@ -14,6 +14,8 @@ const SETTLE_MS = 5;
 const HANDOFF_TIMEOUT_MS = 300_000;
 /** Warm-up is for the process, not for the engines: they are so much faster in it. */
 const WARM_UP_SPEEDUP = 10;
+
+const NOBODY: Census = { withToken: 0, withoutToken: 0 };
 
 /** The workers of one role in this process. */
 export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
@@ -32,10 +34,13 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
     if (host === null) throw new Error("the workers have not been started");
     return host;
   };
-  const named = (name: string): RunningWorker => {
-    const found = running().workers.find((worker) => worker.id === name);
-    if (found === undefined) throw new Error(`there is no worker ${name}`);
-    return found;
+  /** Undefined once it is gone: who asks may not know yet. */
+  const named = (name: string): Worker | undefined => running().workers.find(({ id }) => id === name)?.worker;
+  /** @param whatIsOnIt what becomes of the bytes that it holds back: those of a worker that leaves in good order still arrive */
+  const closeWay = (name: string, whatIsOnIt: "arrives" | "is lost") => {
+    const way = ways.get(name);
+    if (whatIsOnIt === "arrives") way?.closeWhenEmpty();
+    else way?.close();
   };
   return {
     async start(given) {
@@ -71,29 +76,28 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       return { ...card, url: `http://127.0.0.1:${way.port}` };
     },
     async cancel(name) {
-      const { worker } = named(name);
-      worker.stop();
+      named(name)?.stop();
+      closeWay(name, "is lost");
       await running().drainWorker(name);
     },
     async drain(name) {
-      const { worker } = named(name);
-      await worker.drain();
+      await named(name)?.drain();
       const { clock } = running();
       const goneUnixMs = clock.toUnixMs(clock.nowMs());
+      closeWay(name, "arrives");
       await running().drainWorker(name);
       return goneUnixMs;
     },
     async kill(name) {
-      const { worker } = named(name);
-      const census = worker.census();
-      ways.get(name)?.close();
+      const census = named(name)?.census() ?? NOBODY;
+      closeWay(name, "is lost");
       await running().killWorker(name);
       return census;
     },
     setPace({ name, factor }) {
-      const { worker } = named(name);
-      worker.setPace(factor ?? Number.POSITIVE_INFINITY);
-      return worker.census();
+      const worker = named(name);
+      worker?.setPace(factor ?? Number.POSITIVE_INFINITY);
+      return worker?.census() ?? NOBODY;
     },
     loseTransfers: ({ fault, loss }) => losses.set(fault, loss),
     lostTransfers: () => losses.report((atMs) => running().clock.toUnixMs(atMs)),

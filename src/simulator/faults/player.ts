@@ -122,7 +122,9 @@ export class FaultPlayer {
   /** They die in one instant: what one held does not go to another of them. */
   #kill(named: readonly (SimulatedWorker | undefined)[], record: FaultRecord): void {
     const { simulation } = this.#stage;
-    const dying = named.filter((worker) => worker !== undefined && worker.state !== "removed") as SimulatedWorker[];
+    const dying = [...new Set(named)].filter(
+      (worker) => worker !== undefined && worker.state !== "removed",
+    ) as SimulatedWorker[];
     record.workers += dying.length;
     const replaced: Pool[] = [];
     for (const worker of dying) {

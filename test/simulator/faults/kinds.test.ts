@@ -102,6 +102,9 @@ describe("a node that is lost", () => {
     const decode = madePool("aggregated", { workers: 4, gpusPerWorker: 2, startupMs: 5 });
     const named = play(requests, [{ kind: "loseNode", atMs: 50, workers: [agg(2), agg(3)] }], { decode });
     expect(named.workers.map(({ removedMs }) => removedMs)).toEqual([null, null, 50, 50, null, null]);
+    const twice = play(requests, [{ kind: "loseNode", atMs: 50, workers: [agg(2), agg(2)] }], { decode });
+    expect(twice.faults).toMatchObject([{ workers: 1, requests: 1 }]);
+    expect(twice.workers.map(({ removedMs }) => removedMs)).toEqual([null, null, 50, null, null]);
     // What was on one of them does not go to the other: both are dead.
     expect([...named.requests.attempts]).toEqual([1, 1, 2, 2]);
     const placed = play(
