@@ -79,6 +79,11 @@ export class KvRouter implements Router {
     this.load = new ActiveLoad(this.index);
   }
 
+  /** Whether it goes by what workers tell of their caches. */
+  get followsEvents(): boolean {
+    return this.#options.events;
+  }
+
   /** Of the last call to `choose` with a context; null before it. */
   get last(): KvChoice | null {
     return this.#last;

@@ -31,19 +31,17 @@ export class KvFollowers {
     if (known !== undefined && known.id !== id) this.#leave(backend);
     // It may have taken requests before it is seen as ready, so its cache is followed from its start on.
     if (this.#subscriptions.has(backend) || !card?.kvEvents || role === "decode" || backend.state === "removed") return;
-    const routers = models.map((model) => kvRouterIn(this.#fleet.pools(model)?.get(role)?.router));
-    const subscriptions = routers
-      .filter((router) => router !== null)
-      .map(({ index }) =>
-        subscribeKvEvents({
-          url,
-          worker: id,
-          index,
-          dataParallelSize: card.dataParallelSize,
-          headers: this.#headers,
-          dispatcher: backend.dispatcher,
-        }),
+    const subscriptions: KvSubscription[] = [];
+    for (const model of models) {
+      const router = kvRouterIn(this.#fleet.pools(model)?.get(role)?.router);
+      if (!router?.followsEvents) continue;
+      const { dataParallelSize } = card;
+      const { dispatcher } = backend;
+      const { index } = router;
+      subscriptions.push(
+        subscribeKvEvents({ url, worker: id, index, dataParallelSize, headers: this.#headers, dispatcher }),
       );
+    }
     if (subscriptions.length > 0) this.#subscriptions.set(backend, { id, subscriptions });
   }
 

@@ -120,11 +120,12 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
 }
 
 function settingsOf({ deployment, role, model, transfer, slowNetwork }: WorkersStart): Omit<WorkerSettings, "id"> {
+  const { mode, kvEvents } = deployment.router;
   const pool = poolSpec(deployment, role, deployment.profile === null ? null : loadProfile(deployment.profile));
   return {
     model,
     // A router that follows caches is told of them.
-    engine: { ...pool.engine, kvEvents: deployment.router.mode === "kv" && pool.engine.role !== "decode" },
+    engine: { ...pool.engine, kvEvents: mode === "kv" && kvEvents !== false && pool.engine.role !== "decode" },
     dpSize: pool.dpSize,
     transfer,
     startupMs: 0,

@@ -74,6 +74,16 @@ describe("which worker a request goes to", () => {
     for (const answer of answers) await (await answer).text();
   });
 
+  it("kv: workers are asked for the events of their caches where the router goes by them", async () => {
+    const told = await worker({ id: "a", kvEvents: true });
+    const asked = () => told.log.filter((line) => line.startsWith("GET /kv_events")).length;
+    const deaf = await frontend([told], { router: { mode: "kv", kvEvents: false } });
+    await (await chat(deaf)).text();
+    expect(asked()).toBe(0);
+    await frontend([told], { router: { mode: "kv" } });
+    await until(() => asked() > 0);
+  });
+
   it("random: the same seed chooses the same workers", async () => {
     const workers = await Promise.all(["a", "b", "c"].map((id) => worker({ id })));
     const orders: string[] = [];
