@@ -205,6 +205,7 @@ export class FaultPlayer {
 
   ended(request: number): void {
     this.#inFlight.ended(request);
+    this.#answers.delete(request);
   }
 
   /** @returns when a transfer that would end at `dueMs` does */
@@ -266,14 +267,19 @@ export class FaultPlayer {
       },
       secondToken: (request, atMs) => {
         if (!inFlight.wasOn(request, engine, atMs)) return;
-        told.secondToken(request, atMs + (this.#answers.get(request)?.delayMs ?? 0));
+        const answer = this.#answers.get(request);
+        if (answer === undefined) {
+          told.secondToken(request, atMs);
+          return;
+        }
+        answer.heardMs = Math.max(answer.heardMs, atMs + answer.delayMs);
+        told.secondToken(request, answer.heardMs);
       },
       finished: (request, atMs, outputTokens) => {
         if (!inFlight.isOn(request, engine)) return;
         inFlight.finished(request);
         this.#answer(role, request, atMs, (heardMs) => {
           told.finished(request, heardMs, outputTokens);
-          this.#answers.delete(request);
           this.#stage.simulation.removeIfDrained(worker);
         });
       },

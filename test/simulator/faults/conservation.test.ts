@@ -32,6 +32,7 @@ describe("whatever goes wrong", () => {
         if (isCompleted) {
           expect(table.firstTokenMs[i]).toBeGreaterThanOrEqual(table.arrivalMs[i]!);
           expect(table.lastTokenMs[i]).toBeGreaterThanOrEqual(table.firstTokenMs[i]!);
+          if (table.outputTokens[i]! > 1) expect(table.lastTokenMs[i]).toBeGreaterThanOrEqual(table.secondTokenMs[i]!);
         }
         expect(table.attempts[i]).toBeGreaterThanOrEqual(1);
         // The frontend gives an attempt of the client to four workers at most.

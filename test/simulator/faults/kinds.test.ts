@@ -194,6 +194,12 @@ describe("what is under way", () => {
     const jittered = play([{ atMs: 0, isl: 10, osl: 3 }], [{ ...delay, jitterMs: 10 }], disagg);
     expect(jittered.requests.firstTokenMs[0]).toBeGreaterThan(140);
     expect(jittered.requests.firstTokenMs[0]).toBeLessThan(180);
+    const two = Array.from({ length: 50 }, (_, i) => ({ atMs: 1000 * i, isl: 10, osl: 2 }));
+    const { requests: table } = play(two, [{ ...delay, jitterMs: 100, forMs: null }], disagg);
+    for (let i = 0; i < two.length; i++) {
+      expect(table.secondTokenMs[i]).toBeGreaterThanOrEqual(table.firstTokenMs[i]!);
+      expect(table.lastTokenMs[i]).toBeGreaterThanOrEqual(table.secondTokenMs[i]!);
+    }
     const prefillOnly = play([{ atMs: 0, isl: 10, osl: 3 }], [{ ...delay, pool: "prefill" }], disagg);
     expect(prefillOnly.requests.firstTokenMs[0]).toBe(125);
   });
