@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { writeFileAtomically } from "#common";
+import { sessionNumbers } from "#scenarios";
 import type { BestStatic } from "#src/record";
 import { type Rehearsal, staticSearchGpus } from "./rehearse.ts";
 
@@ -22,14 +23,20 @@ export function staticCacheKey({ scenario, workload, profile }: Rehearsal): stri
   hash.update(
     JSON.stringify([RESULTS_VERSION, settings, sla, endMs, staticSearchGpus(scenario), workload.closedLoops]),
   );
-  // What goes wrong counts too, where something does.
-  if (faults.length > 0 || clients !== null) hash.update(JSON.stringify([faults, clients]));
+  // The seed only where more than the traffic is drawn from it.
+  const goesWrong = faults.length > 0 || clients !== null;
+  const draws = goesWrong || deployment.router.mode === "random" || deployment.router.mode === "kv";
+  hash.update(
+    JSON.stringify([workload.horizonMs, goesWrong ? [faults, clients] : null, draws ? scenario.seed : null]),
+  );
   for (const column of [workload.isl, workload.osl, workload.arrivalMs, workload.nextTurn, workload.thinkMs]) {
     if (column !== null) hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
   }
   for (const column of Object.values(workload.dependencies ?? {}) as (Int32Array | Float64Array | Uint8Array)[]) {
     hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
   }
+  const hasAffinity = (deployment.router.sessionAffinityMs ?? null) !== null;
+  if (hasAffinity) hash.update(sessionNumbers(workload));
   if (workload.prompts !== null) {
     const { blockTokens, offset, ids } = workload.prompts;
     hash.update(`${blockTokens}`).update(offset).update(ids);

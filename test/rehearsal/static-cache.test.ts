@@ -56,9 +56,37 @@ describe("the key of a search for static deployments", () => {
     expect(key({ traffic: [{ trace: trace(512) }] })).not.toBe(key({ traffic: [{ trace: trace(256) }] }));
   });
 
-  it("differs with the seed where the traffic is drawn from it", () => {
-    const poisson = { traffic: [{ constant: { ...traffic!.constant, arrivals: "poisson" } }] };
-    expect(key({ ...poisson, seed: 6 })).not.toBe(key(poisson));
+  it.each<[string, object]>([
+    ["the traffic", { traffic: [{ constant: { ...traffic!.constant, arrivals: "poisson" } }] }],
+    ["the choice among workers", { deployment: { ...document.deployment, router: "random" } }],
+    ["the choice among equals", { deployment: { ...document.deployment, router: "kv" } }],
+    ["what is lost", { faults: [{ at: "1s", loseTransfers: { probability: 0.5 }, for: "1s" }] }],
+    ["how long clients wait", { clients: { timeout: "3s", retries: 1 } }],
+  ])("differs with the seed where %s is drawn from it", (_, changes) => {
+    expect(key({ ...changes, seed: 6 })).not.toBe(key(changes));
+  });
+
+  it("differs with the end of the traffic, though nothing arrives between the two", () => {
+    // One arrival a second: the last one in 9 s.
+    const until = (duration: string) => ({
+      traffic: [{ constant: { ...traffic!.constant, requestRate: 1, duration } }],
+    });
+    expect(key(until("9.2s"))).not.toBe(key(until("9.4s")));
+  });
+
+  it("differs with who asks, where the router keeps conversations together", () => {
+    const keyOf = (router: object | string, sessionIds: string[] | null) => {
+      const scenario = madeScenario({ ...document, deployment: { ...document.deployment, router } });
+      const workload = { ...prepareRehearsal(scenario).workload, sessionIds };
+      return staticCacheKey(prepareRehearsal(scenario, {}, { workload }));
+    };
+    const everyOther = (a: string, b: string) => Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? a : b));
+    const sticky = { mode: "least-loaded", sessionAffinity: "10s" };
+    expect(keyOf(sticky, everyOther("a", "b"))).not.toBe(keyOf(sticky, everyOther("a", "a")));
+    expect(keyOf(sticky, everyOther("a", "b"))).not.toBe(keyOf(sticky, null));
+    // What they are called doesn't matter, nor who they are where nobody looks.
+    expect(keyOf(sticky, everyOther("a", "b"))).toBe(keyOf(sticky, everyOther("c", "d")));
+    expect(keyOf("least-loaded", everyOther("a", "b"))).toBe(keyOf("least-loaded", everyOther("a", "a")));
   });
 });
 
