@@ -222,7 +222,6 @@ class ChainInterner {
     const pair = this.#children.of(parent, content);
     if (pair < known) return this.#nodeOf[pair]!;
     const node = ++this.#nodes;
-    if (node >= this.#uses.length) this.#uses = growInt32(this.#uses);
     if (pair >= this.#nodeOf.length) this.#nodeOf = growInt32(this.#nodeOf);
     this.#nodeOf[pair] = node;
     return node;
@@ -238,11 +237,12 @@ class ChainInterner {
   }
 
   count(node: number): void {
+    while (node >= this.#uses.length) this.#uses = growInt32(this.#uses);
     this.#uses[node]!++;
   }
 
   uses(node: number): number {
-    return this.#uses[node]!;
+    return this.#uses[node] ?? 0;
   }
 }
 

@@ -24,5 +24,5 @@ export function faultPlayer(
 /** How often each request has come back to a worker, as it begins; null where nothing can send one back. */
 export function returnColumn({ faults = [], clients = null, workload }: SimulationSpec): Uint16Array | null {
   const sendsBack = ({ kind }: Fault) => kind === "kill" || kind === "loseNode" || kind === "loseTransfers";
-  return clients !== null || faults.some(sendsBack) ? new Uint16Array(workload.count) : null;
+  return (clients !== null && clients.retries > 0) || faults.some(sendsBack) ? new Uint16Array(workload.count) : null;
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ClientBehaviour, Fault } from "#scenarios";
 import { RequestStatus } from "#src/record";
 import { type SimulationSpec, simulate } from "#src/simulator";
+import { returnColumn } from "../../../src/simulator/faults/index.ts";
 import { type MadeRequest, madePool, madeSpec, scriptedPlanner } from "../hand-made.ts";
 
 const { completed, failed } = RequestStatus;
@@ -291,6 +292,14 @@ describe("clients", () => {
     expect([...result.requests.status]).toEqual([failed, completed]);
     expect(result.requests.lastTokenMs[1]).toBe(90);
     expect(result.endMs).toBeLessThan(200);
+  });
+
+  it("name every block of a prompt only where one may come back", () => {
+    const blocksNamed = (retries: number, faults: Fault[] = []) =>
+      returnColumn(madeSpec({ requests: [] }, { clients: { ...PATIENT, retries }, faults })) !== null;
+    expect(blocksNamed(0)).toBe(false);
+    expect(blocksNamed(1)).toBe(true);
+    expect(blocksNamed(0, [{ kind: "kill", atMs: 25, worker: agg(0) }])).toBe(true);
   });
 
   it("try again where an answer breaks off", () => {
