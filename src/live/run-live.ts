@@ -121,7 +121,7 @@ async function run(
       }),
     ]);
     const endMs = runEndMs(load, simulation);
-    await Promise.race([failed, Promise.all([loop?.end(endMs), sampler.end()])]);
+    await Promise.race([failed, Promise.all([loop?.end(endMs), faults?.end(endMs), sampler.end()])]);
     const lag = watch.lateness();
     const warnings = [...load.warnings.map(({ text }) => text), ...(loop?.problems ?? [])];
     await faults?.settled(load);

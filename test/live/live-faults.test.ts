@@ -66,6 +66,31 @@ describe("a node that is lost", () => {
   });
 });
 
+describe("the end of the run", () => {
+  it("waits for the faults that come before it, and is not disturbed by later ones", async () => {
+    const agg = (index: number) => ({ pool: "agg", index }) as const;
+    const { played, decode, asked, goTo } = byHand(
+      [
+        { kind: "failStartup", atMs: 0, pool: "agg", starts: 1 },
+        { kind: "kill", atMs: 2000, worker: agg(0) },
+        { kind: "kill", atMs: 2900, worker: agg(1) },
+        { kind: "kill", atMs: 3100, worker: agg(2) },
+      ],
+      { workers: 3 },
+    );
+    goTo(1500);
+    const ended = played.end(3000);
+    goTo(2950);
+    expect(asked).toEqual(["kill decode/0", "kill decode/1", "create decode/4 3900"]);
+    goTo(9000);
+    await ended;
+    // The start that fails at its end, just before that of the run, has begun once more.
+    expect(asked.slice(3)).toEqual(["create decode/3 4000"]);
+    expect(decode.workers.map(({ state }) => state)).toEqual(["removed", "removed", "active", "starting", "starting"]);
+    expect(played.records.map(({ workers }) => workers)).toEqual([1, 1, 1, 0]);
+  });
+});
+
 describe("a slow network", () => {
   it("touches the requests that are under way while it is slow, each once, by pool", async () => {
     const { requests, details } = loadColumns(5, false);

@@ -34,6 +34,7 @@ export class LiveFaults {
   readonly #lostNodes = new Map<number, Map<number, number>>();
   /** Workers that died while nobody could replace them. */
   readonly #missing: LivePool[] = [];
+  #endMs = Number.POSITIVE_INFINITY;
   #fail: (error: unknown) => void = () => {};
   #under = new Set<Promise<void>>();
 
@@ -50,8 +51,14 @@ export class LiveFaults {
     this.#fail = fail;
     this.#faults.forEach((fault, i) => {
       const record = this.records[i]!;
-      this.#timers.at(fault.atMs, () => this.#begin(fault, record), FAULT_ORDER);
+      this.#at(fault.atMs, () => this.#begin(fault, record), FAULT_ORDER);
     });
+  }
+
+  /** What is due by `endMs` happens, the rest doesn't; resolves when it has begun. */
+  async end(endMs: number): Promise<void> {
+    this.#endMs = endMs;
+    await new Promise<void>((resolve) => this.#timers.at(endMs, () => resolve()));
   }
 
   /** Resolves when what began has been done, and noted. */
@@ -84,13 +91,17 @@ export class LiveFaults {
       this.#startUps.failed(worker, this.#deployment.pools[worker.role]!, atMs);
       this.create(worker);
     };
-    this.#timers.at(worker.life.readyMs, ended, START_ORDER);
+    this.#at(worker.life.readyMs, ended, START_ORDER);
   }
 
   #begin(fault: Fault, record: FaultRecord): void {
     const end = this.#strike(fault, record);
     const endMs = faultEndMs(fault);
-    if (end !== null && endMs !== null) this.#timers.at(endMs, end, FAULT_ORDER);
+    if (end !== null && endMs !== null) this.#at(endMs, end, FAULT_ORDER);
+  }
+
+  #at(atMs: number, act: (atMs: number) => void, order: number): void {
+    this.#timers.at(atMs, () => atMs <= this.#endMs && act(atMs), order);
   }
 
   /** @returns how it ends, where that takes something */
