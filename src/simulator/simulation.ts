@@ -27,7 +27,7 @@ import { refuseStuck } from "./stuck.ts";
 import { timelineWindowMs } from "./timeline-window.ts";
 import type { PoolSpec, SimulationSpec } from "./types.ts";
 
-/** Virtual hours without any activity but planner ticks after which a run is given up. */
+/** Without any activity for so long, and nothing to come but planner ticks, a run is given up. */
 const GIVE_UP_AFTER_MS = 3_600_000;
 
 /**
@@ -211,6 +211,8 @@ export class Simulation {
       return (
         this.#clock.nextMs === Number.POSITIVE_INFINITY &&
         this.#arrivals.nextMs === Number.POSITIVE_INFINITY &&
+        // The next tick and the next sample, and no end of a fault, start of a worker or attempt of a client.
+        this.#events.size <= (this.spec.planner ? 2 : 1) &&
         this.nowMs - this.#lastActivityMs > GIVE_UP_AFTER_MS
       );
     }

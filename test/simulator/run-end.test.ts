@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Fault } from "#scenarios";
 import { RequestStatus } from "#src/record";
 import { cost } from "#src/report";
 import { simulate } from "#src/simulator";
@@ -56,6 +57,25 @@ describe("the end of a run", () => {
     const result = simulate(madeSpec({ requests: [{ atMs: 90_000, isl: 10, osl: 3 }] }, { planner }));
     expect([...result.requests.status]).toEqual([RequestStatus.unfinished]);
     expect(result.endMs).toBeLessThan(2 * 3_600_000);
+  });
+
+  it("comes after what is still to happen, however long nothing does", () => {
+    const hourMs = 3_600_000;
+    const requests = [{ atMs: 0, isl: 10, osl: 3 }];
+    const worker = { pool: "agg", index: 0 } as const;
+    const freeze: Fault = { kind: "freeze", atMs: 0, worker, forMs: 2 * hourMs };
+    const thawed = simulate(madeSpec({ requests }, { faults: [freeze], planner: scriptedPlanner(60_000) }));
+    expect(thawed.endMs).toBe(2 * hourMs + 30);
+    const clients = { timeoutMs: null, firstTokenTimeoutMs: 5, retries: 1, backoffMs: 3 * hourMs };
+    const again = simulate(
+      madeSpec(
+        { requests },
+        { faults: [{ ...freeze, forMs: 10 }], clients: { ...clients, backoffFactor: 1, jitter: 0 } },
+      ),
+    );
+    expect(again.requests.attempts[0]).toBe(2);
+    expect(again.requests.status[0]).toBe(RequestStatus.failed);
+    expect(again.endMs).toBe(3 * hourMs + 10);
   });
 
   it("of a run without requests is there at once", () => {
