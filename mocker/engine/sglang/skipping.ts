@@ -55,6 +55,7 @@ export class SkippingSglangEngine extends SglangEngine {
   override complete(): void {
     this.#endPasses();
     this.handOff.betweenPasses();
+    this.told = false;
   }
 
   override stop(nowMs: number): void {
@@ -106,7 +107,8 @@ export class SkippingSglangEngine extends SglangEngine {
 
   #planFurther(mostPasses: number): void {
     const { config, running, waiting, pages, outputReserve } = this;
-    if (config.kvEvents === true || this.handOff.reservations.length > 0) return;
+    // Whoever follows the cache learns of a change at the end of its own pass.
+    if (this.told || config.kvEvents === true || this.handOff.reservations.length > 0) return;
     const asks = running.length < config.maxNumSeqs && waiting.some((sequence) => !sequence.inTransfer);
     // Refused for another reason than the memory kept for output, it would look again at every pass, and touch what it finds.
     if (asks && this.refusal?.isForReserve !== true) return;

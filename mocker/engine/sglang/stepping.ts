@@ -58,6 +58,8 @@ export class SglangEngine implements LiveEngine {
   #batch: PassBatch = passBatch([], [], []);
   /** The pass under way began with retractions. */
   protected retracted = false;
+  /** The cache has changed since the last pass ended, in a way that the listener was told of. */
+  protected told = false;
   #passStartMs = 0;
   #finishedPass: FinishedPass | null = null;
 
@@ -66,7 +68,10 @@ export class SglangEngine implements LiveEngine {
     this.#requests = requests;
     this.listener = listener;
     this.slotsAhead = config.quirks.slotAhead ? 1 : 0;
-    this.pages = new SequencePages(config, requests, (event) => listener.kvEvent(event, this.nowMs));
+    this.pages = new SequencePages(config, requests, (event) => {
+      this.told = true;
+      listener.kvEvent(event, this.nowMs);
+    });
     this.outputReserve = new OutputReserve(config);
     this.handOff = new HandOff(this);
   }
