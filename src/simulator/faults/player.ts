@@ -130,6 +130,8 @@ export class FaultPlayer {
     for (const worker of dying) {
       if (worker.state !== "draining") replaced.push(simulation.pool(worker.role)!);
       for (const index of worker.engines) {
+        // A pass that would begin now does not any more.
+        this.#stage.touch(index);
         const engine = simulation.engines[index]!;
         engine.stop(simulation.nowMs);
         simulation.engines[index] = new DeadEngine(engine);
