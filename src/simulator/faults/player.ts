@@ -207,7 +207,6 @@ export class FaultPlayer {
 
   ended(request: number): void {
     this.#inFlight.ended(request);
-    this.#answers.delete(request);
   }
 
   /** @returns when a transfer that would end at `dueMs` does */
@@ -274,14 +273,17 @@ export class FaultPlayer {
           told.secondToken(request, atMs);
           return;
         }
-        answer.heardMs = Math.max(answer.heardMs, atMs + answer.delayMs);
-        told.secondToken(request, answer.heardMs);
+        const heardMs = Math.max(answer.heardMs, atMs + answer.delayMs);
+        if (!inFlight.wasOn(request, engine, heardMs)) return;
+        answer.heardMs = heardMs;
+        told.secondToken(request, heardMs);
       },
       finished: (request, atMs, outputTokens) => {
         if (!inFlight.isOn(request, engine)) return;
         inFlight.finished(request);
         this.#answer(role, request, atMs, (heardMs) => {
           told.finished(request, heardMs, outputTokens);
+          this.#answers.delete(request);
           this.#stage.simulation.removeIfDrained(worker);
         });
       },

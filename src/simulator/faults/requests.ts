@@ -218,10 +218,13 @@ export class InFlight {
   /** It is nowhere any more: what it held is free, or will be at the end of the pass under way. */
   leave(request: number): void {
     const where = this.#where[request]!;
-    this.#leftMs[request] = this.#stage.simulation.nowMs;
+    const { desk, nowMs, outcomes } = this.#stage.simulation;
+    this.#leftMs[request] = nowMs;
     this.#hasLeft[request] = 1;
     this.ended(request);
-    const { desk, nowMs } = this.#stage.simulation;
+    const { secondTokenMs } = outcomes.table;
+    // It was still under way.
+    if (secondTokenMs[request]! > nowMs) secondTokenMs[request] = Number.NaN;
     if (where === Where.waiting)
       desk.drop(this.#stage.simulation.prefillPool === null ? "decode" : "prefill", request, nowMs);
     if (where === Where.held) desk.drop("decode", request, nowMs);

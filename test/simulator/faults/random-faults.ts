@@ -5,7 +5,7 @@ import { scriptedPlanner } from "../hand-made.ts";
 import { type RandomCase, randomCase, specOf } from "../random-spec.ts";
 
 /** Faults as plain numbers, to which a case's mode gives their pools. */
-interface RandomFault {
+export interface RandomFault {
   kind: Fault["kind"];
   atMs: number;
   prefill: boolean;
