@@ -80,6 +80,13 @@ export class SessionAffinity implements Router {
     return this.router.isBusy?.(asked) ?? false;
   }
 
+  /** An idle session that waits for its worker is forgotten like any other, and may go anywhere then. */
+  changesMs(context: RouteContext): number {
+    if (this.#boundPlace(context, context.workers.length) < 0) return Number.POSITIVE_INFINITY;
+    const { active, untilMs } = this.#bindings.get(context.session!)!;
+    return active > 0 ? Number.POSITIVE_INFINITY : untilMs;
+  }
+
   rank(context: RouteContext): QueueRank {
     return this.router.rank?.(context) ?? FIRST_COME;
   }

@@ -45,6 +45,8 @@ export interface Router {
   workerRemoved?(worker: WorkerKey): void;
   /** All candidates have so much to compute that the request had better wait in the router. */
   isBusy?(context: RouteContext): boolean;
+  /** When `isBusy` may have another answer for it though nothing has happened by then, ms as `RouteContext.nowMs`; Infinity: never. */
+  changesMs?(context: RouteContext): number;
   /** Its place among those that wait; without, who came first goes first. */
   rank?(context: RouteContext): QueueRank;
   /** The one candidate that it would go to whatever the load, and has to wait for; without, there is none. */

@@ -45,6 +45,11 @@ export class RoutingDesk {
   /** The router has nothing to look at but outstanding work, which the pools keep in order: with many workers that is faster. */
   readonly #isLeastLoaded: boolean;
   readonly #lines: Record<RoleName, RouterQueue<number>> = { prefill: new RouterQueue(), decode: new RouterQueue() };
+  /** As of the last `sweep`: when somebody who waits may go though nothing happens until then, by role. */
+  readonly #changesMs: Record<RoleName, number> = {
+    prefill: Number.POSITIVE_INFINITY,
+    decode: Number.POSITIVE_INFINITY,
+  };
   readonly #columnsFor: (spec: PoolSpec) => RequestColumns;
   readonly #sessions: Int32Array | null;
   /** Ranks of a worker that have a block, by role, worker and block; where workers have several ranks. */
@@ -98,12 +103,16 @@ export class RoutingDesk {
   /** Sends those that wait and may go now, in their order. @returns whether anybody went */
   sweep(pool: Pool, nowMs: number, send: (request: number, worker: SimulatedWorker) => void): boolean {
     const line = this.#lines[pool.role];
+    this.#changesMs[pool.role] = Number.POSITIVE_INFINITY;
     if (line.length === 0 || pool.active.length === 0) return false;
     const router = this.#routers[pool.role];
     let anybody = false;
     const goes = (request: number) => {
       const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
-      if (context !== undefined && (router.isBusy?.(context) ?? false)) return false;
+      if (context !== undefined && (router.isBusy?.(context) ?? false)) {
+        this.#noteChange(pool.role, context);
+        return false;
+      }
       anybody = true;
       const { record } = this;
       if (record !== null) record.waitMs[request]! += nowMs;
@@ -117,6 +126,11 @@ export class RoutingDesk {
   /** A request does not wait here any more, if it did. */
   drop(role: RoleName, request: number, nowMs: number): void {
     if (this.#lines[role].remove(request) && this.record !== null) this.record.waitMs[request]! += nowMs;
+  }
+
+  /** When `sweep` may send somebody though nothing happens until then; Infinity: nobody. */
+  get nextMs(): number {
+    return this.waiting === 0 ? Number.POSITIVE_INFINITY : Math.min(this.#changesMs.prefill, this.#changesMs.decode);
   }
 
   /** Requests that wait in either router. */
@@ -171,6 +185,12 @@ export class RoutingDesk {
     if (ranks <= 0) blocks.delete(blockId);
     else blocks.set(blockId, ranks);
     return kind === "stored" ? ranks === 1 : ranks <= 0;
+  }
+
+  #noteChange(role: RoleName, context: RouteContext): void {
+    if (this.#routing !== null) return;
+    const changesMs = this.#routers[role].changesMs?.(context) ?? Number.POSITIVE_INFINITY;
+    this.#changesMs[role] = Math.min(this.#changesMs[role], changesMs);
   }
 
   #send(pool: Pool, request: number, context: RouteContext | undefined, nowMs: number): SimulatedWorker {

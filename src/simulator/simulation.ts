@@ -136,7 +136,7 @@ export class Simulation {
     const samples = this.#samples;
     while (!this.#isOver(minEndMs)) {
       if (this.#samples > samples) return true;
-      const nextMs = Math.min(this.#clock.nextMs, this.#events.nextMs, this.#arrivals.nextMs);
+      const nextMs = Math.min(this.#clock.nextMs, this.#events.nextMs, this.#arrivals.nextMs, this.desk.nextMs);
       if (nextMs > endMs || nextMs === Number.POSITIVE_INFINITY) break;
       if (nextMs > minEndMs && this.#isOver(0)) {
         // What is left are ticks and samples: they don't make the run longer.

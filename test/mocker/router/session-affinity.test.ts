@@ -89,8 +89,16 @@ describe("session affinity", () => {
     router.routed!(1, "a", at(["a", "b"], 0, "s"));
     expect(router.isBusy!(at(["a", "b"], 1, "s"))).toBe(true);
     expect(router.isBusy!(at(["a", "b"], 1))).toBe(false);
+    expect(router.changesMs!(at(["a", "b"], 1, "s"))).toBe(Number.POSITIVE_INFINITY);
     router.prefilled!(1);
     expect(router.isBusy!(at(["a", "b"], 1, "s"))).toBe(false);
+    // From when it is idle on, it waits as long as it is remembered.
+    router.ended!(1, 50);
+    router.routed!(2, "a", at(["a", "b"], 50));
+    expect(router.isBusy!(at(["a", "b"], 60, "s"))).toBe(true);
+    expect(router.changesMs!(at(["a", "b"], 60, "s"))).toBe(50 + TTL_MS);
+    expect(router.isBusy!(at(["a", "b"], 50 + TTL_MS, "s"))).toBe(false);
+    expect(router.changesMs!(at(["a", "b"], 50 + TTL_MS, "s"))).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

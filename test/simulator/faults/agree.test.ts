@@ -155,4 +155,36 @@ describe("the skipping and the stepping engine, whatever goes wrong", () => {
     };
     expectAgreement(() => faultySpecOf(faulty));
   });
+
+  it("agree on when a session is forgotten that waits for its worker", () => {
+    const faulty: FaultyCase = {
+      random: {
+        ...PLAIN,
+        requests: requestsOf([
+          [1, 1],
+          [1, 1],
+          [1, 1],
+          [1, 1],
+          [1, 1],
+          [1, 1],
+          [61, 15],
+          [1, 1],
+        ]),
+        sessions: 2,
+        blockSize: 16,
+        maxNumBatchedTokens: 2,
+        chunkedPrefill: true,
+        polynomial: true,
+        kvRouter: { ...KV_ROUTER, queueThreshold: 0, affinity: true },
+        dpSize: 3,
+        scaling: [1, 2],
+      },
+      faults: [fault("delayStartup", { byMs: 22 })],
+      clients: null,
+    };
+    expectAgreement(() => faultySpecOf(faulty));
+    // 300 ms after its session's last request ended, when it came itself.
+    const { arrivalMs, admitMs } = simulate(faultySpecOf(faulty)).requests;
+    expect(admitMs[5]! - arrivalMs[5]!).toBeCloseTo(300, 9);
+  });
 });
