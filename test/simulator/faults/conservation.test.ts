@@ -53,8 +53,9 @@ describe("whatever goes wrong", () => {
   });
 
   it("nothing happens on a worker that is dead, or not ready", () => {
-    holds((result) => {
+    holds((result, { faults }) => {
       const { requests: table, workers } = result;
+      const isDelayed = faults.some(({ kind }) => kind === "delayNetwork");
       const lives = (role: "prefill" | "decode") => workers.filter((worker) => worker.role === role);
       for (const [column, role] of [
         [table.prefillWorker, "prefill"],
@@ -64,9 +65,13 @@ describe("whatever goes wrong", () => {
         for (let i = 0; i < table.count; i++) {
           if (column[i]! < 0) continue;
           const life = ofRole[column[i]!]!;
-          // Who completed did so before its worker was gone (delayed answers may arrive later, first tokens never leave later).
-          if (role === "decode" && table.status[i] === RequestStatus.completed) {
-            expect(table.lastTokenMs[i]).toBeGreaterThanOrEqual(life.readyMs);
+          // What never comes is NaN, and neither before nor after anything.
+          expect(table.firstTokenMs[i]! < life.readyMs).toBe(false);
+          // Delayed answers arrive when their worker may be gone.
+          if (role === "prefill" || isDelayed) continue;
+          const goneMs = life.removedMs ?? result.endMs;
+          for (const tokenMs of [table.firstTokenMs[i]!, table.secondTokenMs[i]!, table.lastTokenMs[i]!]) {
+            expect(tokenMs > goneMs).toBe(false);
           }
         }
       }
