@@ -26,9 +26,7 @@ export function staticCacheKey({ scenario, workload, profile }: Rehearsal): stri
   // The seed only where more than the traffic is drawn from it.
   const goesWrong = faults.length > 0 || clients !== null;
   const draws = goesWrong || deployment.router.mode === "random" || deployment.router.mode === "kv";
-  hash.update(
-    JSON.stringify([workload.horizonMs, goesWrong ? [faults, clients] : null, draws ? scenario.seed : null]),
-  );
+  hash.update(JSON.stringify([workload.horizonMs, goesWrong ? [faults, clients] : null, draws ? scenario.seed : null]));
   for (const column of [workload.isl, workload.osl, workload.arrivalMs, workload.nextTurn, workload.thinkMs]) {
     if (column !== null) hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
   }

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { type Clock, TimerQueue, type Waker } from "#common";
 import type { Fault } from "#scenarios";
 import { simulate } from "#src/simulator";
-import { loadColumns } from "../../src/loadgen/columns.ts";
 import type { LiveDeployment } from "../../src/live/deployment.ts";
 import { LiveFaults } from "../../src/live/faults/live-faults.ts";
 import { LivePool, type LiveWorker } from "../../src/live/pool.ts";
+import { loadColumns } from "../../src/loadgen/columns.ts";
 import { madePool, madeSpec, scriptedPlanner } from "../simulator/hand-made.ts";
 
 /** Faults on a clock that is set by hand, over books without processes behind them. */

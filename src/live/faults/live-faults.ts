@@ -166,7 +166,9 @@ export class LiveFaults {
   }
 
   #kill(named: readonly (LiveWorker | undefined)[], record: FaultRecord): void {
-    const dying = [...new Set(named)].filter((worker) => worker !== undefined && worker.state !== "removed") as LiveWorker[];
+    const dying = [...new Set(named)].filter(
+      (worker) => worker !== undefined && worker.state !== "removed",
+    ) as LiveWorker[];
     record.workers += dying.length;
     for (const worker of dying) {
       const pool = this.#deployment.pools[worker.role]!;
