@@ -104,7 +104,10 @@ export function deploymentOverrides(
   ];
 }
 
-/** What no deployment can surpass on this traffic: requests in all, and the shortest run, s (0: unknown). */
+/**
+ * What no deployment can surpass on this traffic: requests in all, and the shortest run, s. 0 where it is unknown, or where something
+ * else than goodput per GPU is looked for: nothing is given up for the best so far then.
+ */
 export interface TrafficBounds {
   requests: number;
   seconds: number;
@@ -126,7 +129,8 @@ export function* searchDeployments(
     const batch = candidates.slice(from, from + BATCH);
     const atBest = requests / (batch[0]!.gpus * seconds);
     if (best !== null && seconds > 0 && atBest <= best) return;
-    const known: number | null = best;
+    // What is known of another goal says nothing about goodput per GPU.
+    const known: number | null = seconds > 0 ? best : null;
     const scores: Score[] = yield batch.map(({ values, gpus }) => ({
       // Of several seeds the mean counts, of which a single run says too little.
       candidate: seeds.length > 1 ? { values } : { values, giveUp: { floor, goodputPerGpu: known, gpus } },

@@ -71,6 +71,25 @@ describe("the search for a fixed deployment", () => {
     }
   });
 
+  it("gives nothing up for the best so far where another goal is looked for", async () => {
+    const offered = new Set<number | null>();
+    const { trials } = await runSweep({
+      method: searchDeployments(candidates, [null], 0.99, { requests: 100, seconds: 0 }),
+      goal: { measure: "outputThroughput", direction: "max" },
+      conditions: [],
+      memory: { get: () => undefined, put: () => {} },
+      run: async (cells, done) => {
+        for (const [index, { candidate }] of cells.entries()) {
+          offered.add(candidate.giveUp!.goodputPerGpu);
+          done(index, { seed: 1, passed: true, measures: { outputThroughput: 5000 } });
+        }
+      },
+      signal: new AbortController().signal,
+    });
+    expect([...offered]).toEqual([null]);
+    expect(trials).toHaveLength(candidates.length);
+  });
+
   it("makes a candidate's deployment of the scenario's own settings", () => {
     const base = {
       profile: "p",
