@@ -24,6 +24,7 @@ export {
   type DeploymentSpace,
   deploymentAxes,
   deploymentOverrides,
+  type EngineLayout,
   searchDeployments,
   staticCandidates,
 } from "./sweep/deployments.ts";

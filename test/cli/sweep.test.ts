@@ -138,6 +138,37 @@ describe("understudy search", { timeout: 240_000 }, () => {
     expect(measures.goodputPerGpu!.mean).toBeCloseTo(bestStatic.atFloor.goodputPerGpu, 9);
   });
 
+  it("counts the GPUs of each role's own workers, and of a role that the scenario does not have", () => {
+    const tried = (scenario: string, ...flags: string[]) => {
+      writeFileSync(join(folder, "sized.yaml"), scenario);
+      const { stdout, stderr } = runUnderstudy(
+        folder,
+        ...["search", "sized.yaml", ...flags, "--modes", "disagg", "--floor", "0", "--json", "--no-report"],
+      );
+      expect(stderr).toBe("");
+      return (JSON.parse(stdout) as Document).candidates.map(({ values }) => [values[2], values[4]]);
+    };
+    const apart = SMALL_SCENARIO.replace("prefill: { workers: 1,", "prefill: { workers: 1, gpusPerWorker: 4,");
+    // The goal is one of which the search does not know when to stop.
+    const goal = ["--goal", "outputThroughput"];
+    expect(tried(apart, "--gpus", "6", ...goal)).toEqual([
+      [1, 1],
+      [1, 2],
+    ]);
+    const together = SMALL_SCENARIO.replace(
+      / {2}mode: disagg[^]* kvTransfer:.*\n/,
+      "  mode: agg\n  agg: { gpusPerWorker: 2 }\n",
+    );
+    expect(tried(together, "--gpus", "6", ...goal)).toEqual(
+      expect.arrayContaining([
+        [1, 1],
+        [1, 2],
+        [2, 1],
+      ]),
+    );
+    expect(tried(together, "--gpus", "3", ...goal)).toEqual([]);
+  });
+
   it.each([
     [["--gpus", "4", "--tp", "1"], /--tp: it means nothing without --model/],
     [["--gpus", "4", "--model", "x"], /--model: it means nothing without --gpu/],
