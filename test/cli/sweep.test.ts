@@ -156,7 +156,7 @@ describe("understudy search", { timeout: 240_000 }, () => {
       [1, 2],
     ]);
     const together = SMALL_SCENARIO.replace(
-      / {2}mode: disagg[^]* kvTransfer:.*\n/,
+      / {2}mode: disagg[\s\S]* kvTransfer:.*\n/,
       "  mode: agg\n  agg: { gpusPerWorker: 2 }\n",
     );
     expect(tried(together, "--gpus", "6", ...goal)).toEqual(
