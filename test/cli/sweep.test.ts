@@ -87,16 +87,37 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
       2,
       expect.stringContaining("--set deployment.decode.workers=-2: no candidate"),
     ]);
-    const combined = sweep(
-      ...[
-        "--set",
-        "deployment.quirks=[],dynosim",
-        "--set",
-        "deployment.kvTransfer.timing=full_prompt,destination_missing",
-      ],
-      ...["--no-report", "--json", "--where", "slaAttainment>=2"],
+    const traffic = "{ constant: { requestRate: 8, duration: 60s, isl: 2000, osl: 50 } }";
+    const sinusoid =
+      "{ sinusoid: { requestRate: { min: 2, max: 4, period: 10s }, duration: 10s, isl: 2000, osl: 50 } }";
+    writeFileSync(
+      join(folder, "small.yaml"),
+      readFileSync(join(folder, "small.yaml"), "utf8").replace(traffic.slice(2, -2), sinusoid.slice(2, -2)),
     );
-    expect([combined.status, (JSON.parse(combined.stdout) as Document).best]).toEqual([1, null]);
+    const rate = "traffic[0].sinusoid.requestRate";
+    const combined = sweep("--set", `${rate}.min=2,6`, "--set", `${rate}.max=4,8`, "--no-report", "--json");
+    expect(combined.status, combined.stderr).toBe(0);
+    const { candidates } = JSON.parse(combined.stdout) as Document;
+    expect(candidates.map(({ values, refused }) => [...values, refused === null])).toEqual([
+      [2, 4, true],
+      [2, 8, true],
+      [6, 4, false],
+      [6, 8, true],
+    ]);
+    expect(candidates[2]!.refused).toContain("expected min to be at most max");
+  });
+
+  it.each(["random", "bayes"])("shows a draw of %s that can't be run, beside those that can", (method) => {
+    const drawn = sweep(
+      ...["--set", "deployment.decode.workers=1,2,-2", "--method", method, "--samples", "3", "--no-report", "--json"],
+    );
+    expect(drawn.status, drawn.stderr).toBe(0);
+    const { candidates } = JSON.parse(drawn.stdout) as Document;
+    expect(candidates.map(({ values, refused }) => [...values, refused === null]).sort()).toEqual([
+      [-2, false],
+      [1, true],
+      [2, true],
+    ]);
   });
 
   it.each([

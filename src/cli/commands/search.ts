@@ -80,7 +80,7 @@ async function search(file: string, flags: SearchFlags, command: Command): Promi
     axes: deploymentAxes(candidates),
     proposals: searchDeployments(candidates, flags.seeds ?? [null], flags.floor, bounds),
     overridesOf: (candidate) => deploymentOverrides(base, space, candidate),
-    mayRefuse: true,
+    coversAxes: false,
   });
 }
 

@@ -67,6 +67,7 @@ Examples:
         method,
         axes,
         proposals,
+        coversAxes: method === "grid" || (method === "halving" && samples === null),
         overridesOf: (candidate) => overridesOf(axes, candidate),
       });
     });

@@ -50,8 +50,8 @@ export interface Study {
   axes: readonly Axis[];
   proposals: Parameters<typeof runSweep>[0]["method"];
   overridesOf(candidate: SweepCandidate): Override[];
-  /** Values with which nothing can be run are no mistake. */
-  mayRefuse?: true;
+  /** Every combination of the axes' values is tried: one with which nothing can be run is a mistake. */
+  coversAxes: boolean;
 }
 
 const SHOWN = ["slaAttainment", "goodputPerGpu", "averageGpus", "ttft.p99", "itl.p99"];
@@ -113,7 +113,7 @@ export async function runStudy(file: string, flags: StudyFlags, study: Study): P
       },
     });
     bar.done();
-    if (isWhole) checkRefusals(study.mayRefuse ? [] : axes, trials);
+    if (isWhole) checkRefusals(study.coversAxes ? axes : [], trials);
     const summary = summarizeSweep(axes, trials, goal, conditions, trade);
     const report = sweepReport(axes, summary, {
       name: scenario.name,
