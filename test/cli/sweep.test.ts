@@ -124,6 +124,7 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
     [["--set", "a"], /found no path and values/],
     [["--set", "seed=1", "--samples", "3"], /--samples: it means nothing without --method/],
     [["--set", "seed=1,2", "--method", "halving"], /without several --seeds/],
+    [["--set", "seed=1", "--threads", "2", "--shards", "2"], /--shards: not together with --threads/],
     [["--set", "seed=1", "--goal", "godput"], /found no measure godput\n {2}hint: did you mean/],
     [["--set", "seed=1", "--where", "goodput"], /expected a measure, one of >= <= > </],
     [["--set", "sla.ttft.x=1", "--no-report"], /found a plain value at sla\.ttft/],
@@ -194,6 +195,7 @@ describe("understudy search", { timeout: 240_000 }, () => {
     [["--gpus", "4", "--tp", "1"], /--tp: it means nothing without --model/],
     [["--gpus", "4", "--model", "x"], /--model: it means nothing without --gpu/],
     [["--gpus", "4", "--modes", "both"], /found "both", expected agg/],
+    [["--gpus", "4", "--threads", "2", "--shards", "2"], /--shards: not together with --threads/],
   ])("refuses %j", (flags, message) => {
     const { status, stderr } = runUnderstudy(folder, "search", "small.yaml", ...flags);
     expect(status).toBe(2);

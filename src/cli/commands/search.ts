@@ -14,8 +14,7 @@ import {
 } from "#src/study";
 import { flagNeeds } from "../errors.ts";
 import { loadScenario } from "../rehearse.ts";
-import { checkExecutorFlags } from "../sharding/flags.ts";
-import { withStudyFlags } from "../sweep/flags.ts";
+import { checkStudyFlags, withStudyFlags } from "../sweep/flags.ts";
 import { runStudy, type StudyFlags } from "../sweep/run.ts";
 import { share, wholeNumber } from "../values.ts";
 
@@ -56,10 +55,10 @@ Examples:
   $ understudy search my.yaml --gpus 32 --modes disagg --floor 0.95 -o results/search`,
     )
     .action(async (file: string, flags: SearchFlags, self: Command) => {
-      checkExecutorFlags(flags, self);
+      checkStudyFlags(flags, self);
       process.exitCode = await search(file, flags, self);
     });
-  return withStudyFlags(command, "goodputPerGpu");
+  return withStudyFlags(command);
 }
 
 async function search(file: string, flags: SearchFlags, command: Command): Promise<number> {
