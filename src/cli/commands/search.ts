@@ -73,7 +73,7 @@ async function search(file: string, flags: SearchFlags, command: Command): Promi
   const bounds = { requests: workload.count, seconds: isGoodput ? seconds : 0 };
   const base = (parse(readFileSync(file, "utf8")) as { deployment: Record<string, unknown> }).deployment;
   const floored = { ...flags, where: [...(flags.where ?? []), `slaAttainment>=${flags.floor}`] };
-  return runStudy(file, floored, {
+  return runStudy(scenario, floored, {
     kind: "search",
     method: `search among ${candidates.length} deployments of up to ${flags.gpus} GPUs`,
     axes: deploymentAxes(candidates),

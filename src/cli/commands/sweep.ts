@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { type MethodName, methodOf, overridesOf, parseAxis } from "#src/study";
 import { flagNeeds } from "../errors.ts";
+import { loadScenario } from "../rehearse.ts";
 import { checkStudyFlags, withStudyFlags } from "../sweep/flags.ts";
 import { runStudy, type StudyFlags } from "../sweep/run.ts";
 import { several, wholeNumber } from "../values.ts";
@@ -59,7 +60,7 @@ Examples:
       const axes = flags.set.map(parseAxis);
       const { method, samples = null, eta, batch, searchSeed } = flags;
       const proposals = methodOf({ method, axes, seeds: flags.seeds ?? [null], samples, eta, batch, searchSeed });
-      process.exitCode = await runStudy(file, flags, {
+      process.exitCode = await runStudy(loadScenario(file), flags, {
         kind: "sweep",
         method,
         axes,

@@ -1,5 +1,6 @@
 import { join, relative, resolve } from "node:path";
 import type { Override } from "#scenarios";
+import type { RunnableScenario } from "#src/rehearsal";
 import { STUDY_MEASURES } from "#src/report";
 import {
   type Axis,
@@ -15,7 +16,6 @@ import {
   summarizeSweep,
 } from "#src/study";
 import { progress } from "../progress.ts";
-import { loadScenario } from "../rehearse.ts";
 import { EXIT_INTERRUPTED } from "../sharding/execute.ts";
 import type { ExecutorFlags } from "../sharding/flags.ts";
 import type { SweepCommon, SweepRun } from "./evaluate.ts";
@@ -58,7 +58,7 @@ const SHOWN = ["slaAttainment", "goodputPerGpu", "averageGpus", "ttft.p99", "itl
 const DRAWN = ["slaAttainment", "goodputPerGpu", "itl.mean", "scaleEvents"];
 
 /** Runs a study of a scenario, prints and writes what came of it. Returns the exit code. */
-export async function runStudy(file: string, flags: StudyFlags, study: Study): Promise<number> {
+export async function runStudy(scenario: RunnableScenario, flags: StudyFlags, study: Study): Promise<number> {
   const goal = parseGoal("--goal", flags.goal, STUDY_MEASURES);
   const conditions = (flags.where ?? []).map((text) => parseCondition("--where", text, STUDY_MEASURES));
   const [x = "", y = ""] = flags.trade.split(":");
@@ -68,10 +68,9 @@ export async function runStudy(file: string, flags: StudyFlags, study: Study): P
     flags.show ?? [...new Set([goal.measure, ...conditions.map((c) => c.measure), ...SHOWN])],
   );
   const drawn = measures("--plot", flags.plot ?? DRAWN);
-  const scenario = loadScenario(file);
   const dir = flags.outputDir ?? resolve("understudy-results", `${scenario.name}-${study.kind}`);
   const { axes } = study;
-  const path = relative(process.cwd(), resolve(file));
+  const path = relative(process.cwd(), resolve(scenario.file));
   const runOf = ({ candidate, seed }: Cell): SweepRun => ({
     file: path,
     set: study.overridesOf(candidate),
@@ -81,7 +80,7 @@ export async function runStudy(file: string, flags: StudyFlags, study: Study): P
   const common: SweepCommon = { engine: flags.engine, ...(flags.check ? { check: true } : {}) };
   const storeFile = join(dir, `${study.kind}.sqlite`);
   const store = flags.report ? ResultStore.open(storeFile, flags.resume === true) : null;
-  const memory = new SweepMemory(store, file, common, {
+  const memory = new SweepMemory(store, scenario.file, common, {
     runOf,
     textOf: ({ candidate }) => candidateText(axes, candidate),
   });
