@@ -15,8 +15,8 @@ import {
   type SweepCandidate,
   summarizeSweep,
 } from "#src/study";
+import { EXIT_INTERRUPTED } from "../errors.ts";
 import { progress } from "../progress.ts";
-import { EXIT_INTERRUPTED } from "../sharding/execute.ts";
 import type { ExecutorFlags } from "../sharding/flags.ts";
 import type { SweepCommon, SweepRun } from "./evaluate.ts";
 import { SweepMemory } from "./memory.ts";
@@ -37,7 +37,7 @@ export interface StudyFlags extends ExecutorFlags {
   report: boolean;
   json?: true;
   quiet?: true;
-  engine: SweepCommon["engine"];
+  engine: NonNullable<SweepCommon["engine"]>;
   check?: true;
 }
 
