@@ -1,4 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -118,6 +129,15 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
       [1, true],
       [2, true],
     ]);
+  });
+
+  it("leaves nothing of a sweep whose named files can't be read", () => {
+    mkdirSync(join(folder, "inputs"));
+    symlinkSync("nowhere", join(folder, "inputs", "trace.jsonl"));
+    appendFileSync(join(folder, "small.yaml"), "shows: ./inputs\n");
+    const { status, stderr } = sweep(...WORKERS, "-o", "out");
+    expect([status, stderr]).toEqual([2, expect.stringContaining("trace.jsonl: no such file or folder")]);
+    expect(readdirSync(join(folder, "out"))).toEqual([]);
   });
 
   it.each([
