@@ -31,6 +31,7 @@ const MORE_IS_BETTER = new Set([
   "outputThroughput",
   "outputThroughputPerGpu",
   "prefixHitRate",
+  "routerHitRate",
 ]);
 
 export function directionOf(measure: string): Direction {
