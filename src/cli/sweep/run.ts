@@ -41,7 +41,7 @@ export interface StudyFlags extends ExecutorFlags {
 /** What is tried, and in which order. */
 export interface Study {
   /** Behind the scenario's name in its folder's. */
-  kind: string;
+  kind: "sweep" | "search";
   /** For people. */
   method: string;
   axes: readonly Axis[];
@@ -103,6 +103,7 @@ export async function runStudy(scenario: RunnableScenario, flags: StudyFlags, st
     if (isWhole) checkRefusals(study.coversAxes ? axes : [], trials);
     const summary = summarizeSweep(axes, trials, goal, conditions, trade);
     const report = sweepReport(axes, summary, {
+      kind: study.kind,
       name: scenario.name,
       method: study.method,
       goal,
