@@ -34,7 +34,7 @@ const MORE_IS_BETTER = new Set([
   "routerHitRate",
 ]);
 
-export function directionOf(measure: string): Direction {
+function directionOf(measure: string): Direction {
   return MORE_IS_BETTER.has(measure) || measure.startsWith("perUserThroughput") ? "max" : "min";
 }
 

@@ -58,7 +58,7 @@ export function summarizeSweep(
   };
 }
 
-export function meansOf({ measures }: CandidateSummary): Record<string, number> {
+function meansOf({ measures }: CandidateSummary): Record<string, number> {
   return Object.fromEntries(Object.entries(measures).map(([name, { mean }]) => [name, mean]));
 }
 
