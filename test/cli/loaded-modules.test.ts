@@ -21,7 +21,7 @@ describe("what starts many times, or at once, loads what it needs", () => {
   it.each([
     ["sweep/evaluate.ts", /node_modules\/commander|planner\/connectors|src\/executor/],
     ["rehearse.ts", /planner\/connectors|src\/executor/],
-  ])("%s", { timeout: 30_000 }, (module, spared) => {
+  ])("%s", { timeout: 120_000 }, (module, spared) => {
     const modules = loaded(module);
     expect(modules.some((url) => url.endsWith("src/rehearsal/rehearse.ts"))).toBe(true);
     expect(modules.filter((url) => spared.test(url))).toEqual([]);
