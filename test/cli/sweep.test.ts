@@ -185,7 +185,7 @@ describe("understudy search", { timeout: 240_000 }, () => {
       writeFileSync(join(folder, "sized.yaml"), scenario);
       const { stdout, stderr } = runUnderstudy(
         folder,
-        ...["search", "sized.yaml", ...flags, "--modes", "disagg", "--floor", "0", "--json", "--no-report"],
+        ...["search", "sized.yaml", ...flags, "--modes", "disagg", "--floor", "0", "--json", "--quiet", "--no-report"],
       );
       expect(stderr).toBe("");
       return (JSON.parse(stdout) as Document).candidates.map(({ values }) => [values[2], values[4]]);
