@@ -3,14 +3,13 @@
  * The sinusoid is the performance test of its SLA planner, the start-up times are its sensitivity study.
  */
 import { writeFileSync } from "node:fs";
-import { quantileSorted } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { loadProphet } from "#planner/sources";
 import { parseScenario } from "#scenarios";
 import type { RunRecord } from "#src/record";
 import { prepareRehearsal } from "#src/rehearsal";
-import { attainment, cost } from "#src/report";
-import { referencePath } from "../test/reference.ts";
+import { summarize } from "#src/report";
+import { referencePath } from "../test/reference-path.ts";
 
 interface AnchorRow {
   anchor: "sinusoid" | "start-up";
@@ -105,30 +104,19 @@ export async function runAnchors({ only, json, progress }: AnchorsOptions): Prom
 }
 
 function rowOf(anchor: AnchorRow["anchor"], deployment: string, startupS: number, record: RunRecord): AnchorRow {
-  const { attainment: attained } = attainment(record);
-  const { gpuSeconds, averageGpus } = cost(record);
-  const { requests } = record;
-  const ttftMs: number[] = [];
-  let gaps = 0;
-  let gapsMs = 0;
-  for (let i = 0; i < requests.count; i++) {
-    if (!(requests.firstTokenMs[i]! >= 0)) continue;
-    ttftMs.push(requests.firstTokenMs[i]! - requests.arrivalMs[i]!);
-    if (!(requests.lastTokenMs[i]! > requests.firstTokenMs[i]!)) continue;
-    gaps += requests.outputTokens[i]! - 1;
-    gapsMs += requests.lastTokenMs[i]! - requests.firstTokenMs[i]!;
-  }
+  const { attainment, cost, goodput, scaling, metrics, gapsMs } = summarize(record);
   return {
     anchor,
     deployment,
     startupS,
-    goodputPerS: attained.good / (record.endMs / 1000),
-    averageGpus,
-    goodputPerGpu: attained.good / gpuSeconds,
-    attainment: attained.share,
-    scaleEvents: record.scalingEvents.length,
-    meanItlMs: gapsMs / gaps,
-    p90TtftMs: quantileSorted(Float64Array.from(ttftMs).sort(), 0.9),
+    // Of the whole run, as the published figures are.
+    goodputPerS: attainment.good / (record.endMs / 1000),
+    averageGpus: cost.averageGpus,
+    goodputPerGpu: goodput.perGpu,
+    attainment: attainment.share,
+    scaleEvents: scaling.events,
+    meanItlMs: gapsMs.mean,
+    p90TtftMs: metrics.ttftMs.p90,
   };
 }
 

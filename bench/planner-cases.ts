@@ -8,7 +8,7 @@ import { buildSurface, loadProfile } from "#profiles";
 import type { Distribution, RateShape, TrafficEntry, Workload } from "#scenarios";
 import type { RunRecord } from "#src/record";
 import { type PoolSpec, simulate } from "#src/simulator";
-import { referencePath } from "../test/reference.ts";
+import { referencePath } from "../test/reference-path.ts";
 
 /** Settings of the default strategy. */
 export type PlannerSettings = Omit<PlannerConfigInput & { strategy: "default" }, "strategy">;

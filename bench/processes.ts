@@ -80,14 +80,16 @@ export async function recordDynosim(python: string, row: BenchRow): Promise<unkn
   };
 }
 
-async function measure(command: string, args: string[], input: unknown): Promise<unknown> {
+/** What a process of its own prints as JSON. @param input what it is told on stdin, as JSON; absent: nothing */
+export async function measure(command: string, args: string[], input?: unknown): Promise<unknown> {
   const child = spawn(command, args, { env: environment, stdio: ["pipe", "pipe", "pipe"] });
-  child.stdin.end(JSON.stringify(input));
+  child.stdin.end(input === undefined ? "" : JSON.stringify(input));
   const [stdout, stderr, [code, signal]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, "exit"),
   ]);
-  if (code !== 0) throw new Error(`${args[0]} ended with ${signal ?? `exit code ${code}`}:\n${stderr.slice(-2000)}`);
+  if (code !== 0)
+    throw new Error(`${args.join(" ")} ended with ${signal ?? `exit code ${code}`}:\n${stderr.slice(-2000)}`);
   return JSON.parse(stdout);
 }

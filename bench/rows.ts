@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { referencePath } from "../test/reference-path.ts";
 
 /** What the benchmark runs: DynoSim calls, which both simulators can answer (arguments by their names in ai-dynamo 1.6.1). */
 export interface BenchRow {
@@ -102,8 +102,7 @@ export function benchRows(requests: number): BenchRow[] {
 
 /** The conversation trace of Mooncake (12,031 requests of 59 minutes), where the reference data are; round robin, so that runs can be equal. */
 function mooncakeRows(): BenchRow[] {
-  const folder = process.env.UNDERSTUDY_REFERENCE ?? fileURLToPath(new URL("../../shared/reference", import.meta.url));
-  const file = `${folder}/traces/mooncake_conversation.jsonl`;
+  const file = referencePath("traces", "mooncake_conversation.jsonl");
   if (!existsSync(file)) return [];
   return [
     {

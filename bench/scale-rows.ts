@@ -55,7 +55,7 @@ function plain(requests: number): object {
   return {
     name: "scale",
     deployment: {
-      profile: "h200-llama-3.1-8b-fp8-tp1-estimate",
+      profile: PROFILE,
       mode: "agg",
       agg: { workers: 64 },
     },

@@ -1,10 +1,7 @@
 /** `npm run bench -- --large`: what very large rehearsals cost, planner in the loop or not, each in a process of its own. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { toolCache } from "../scripts/test-tools.ts";
+import { measure } from "./processes.ts";
 import { SCALE_ROWS, type ScaleRow } from "./scale-rows.ts";
 
 /** What a process of `scale-process.ts` tells. */
@@ -36,7 +33,8 @@ export async function runScaleBench({ only, requests, json, progress }: ScaleBen
   const results: ScaleResult[] = [];
   for (const row of SCALE_ROWS.filter(({ name }) => name.includes(only))) {
     progress(row.name);
-    results.push(await measure(row, requests ?? row.requests));
+    const measured = await measure(process.execPath, [PROCESS, row.name, String(requests ?? row.requests)]);
+    results.push({ row, ...(measured as Omit<ScaleResult, "row">) });
   }
   progress("");
   console.log(scaleTable(results).join("\n"));
@@ -44,17 +42,6 @@ export async function runScaleBench({ only, requests, json, progress }: ScaleBen
   const broken = brokenScalePromises(results);
   for (const line of broken) console.log(`BROKEN  ${line}`);
   return broken.length === 0;
-}
-
-async function measure(row: ScaleRow, requests: number): Promise<ScaleResult> {
-  const env = { ...process.env, NODE_COMPILE_CACHE: toolCache("bench-compile-cache") };
-  const child = spawn(process.execPath, [PROCESS, row.name, String(requests)], {
-    env,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
-  if (code !== 0) throw new Error(`${row.name} ended with exit code ${code}`);
-  return { row, ...(JSON.parse(stdout) as Omit<ScaleResult, "row">) };
 }
 
 export function scaleTable(results: readonly ScaleResult[]): string[] {

@@ -3,8 +3,7 @@
  * Without arguments: the measured profiles of the reference data. Arguments: profiles (names, folders, files).
  */
 import { existsSync, readdirSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, join } from "node:path";
 import {
   buildSurface,
   type LeaveOneOutErrors,
@@ -14,6 +13,7 @@ import {
   type Surface,
   unsnappedCompatSurface,
 } from "#profiles";
+import { referencePath } from "../test/reference-path.ts";
 
 type Quantity = keyof LeaveOneOutErrors;
 
@@ -53,11 +53,9 @@ function printTable(quantity: Quantity, title: string): void {
 }
 
 function referenceProfiles(): string[] {
-  const project = fileURLToPath(new URL("..", import.meta.url));
-  const reference = resolve(process.env.UNDERSTUDY_REFERENCE ?? join(project, "..", "shared", "reference"));
-  const folders = [join(reference, "planner", "profiles"), join(reference, "profiles")];
+  const folders = [referencePath("planner", "profiles"), referencePath("profiles")];
   if (!folders.every((folder) => existsSync(folder))) {
-    console.error(`no reference data at ${reference}: name profiles, or set UNDERSTUDY_REFERENCE`);
+    console.error(`no reference data at ${referencePath()}: name profiles, or set UNDERSTUDY_REFERENCE`);
     process.exit(2);
   }
   const paths = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));

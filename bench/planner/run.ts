@@ -1,10 +1,7 @@
 /** `npm run bench -- --planner`: what a planner's tick costs, a simulated day, and whether memory stays flat over a month of ticks. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { toolCache } from "../../scripts/test-tools.ts";
+import { measure } from "../processes.ts";
 import { PLANNER_CASES } from "./cases.ts";
 
 export interface TickRow {
@@ -60,19 +57,19 @@ export async function runPlannerBench({ only, days, json, progress }: PlannerBen
   const results: PlannerResults = { ticks: [], days: [], heaps: [] };
   for (const { name } of cases) {
     progress(`${name}: ticks`);
-    results.ticks.push({ name, ...(await measure<Omit<TickRow, "name">>("ticks", name, [WORKERS, PASSES, TICKS])) });
+    results.ticks.push({ name, ...(await measured<Omit<TickRow, "name">>("ticks", name, [WORKERS, PASSES, TICKS])) });
   }
   for (const { name } of cases.filter(({ planner }) => planner.strategy !== "static")) {
     progress(`${name}: a day`);
-    results.days.push({ name, ...(await measure<Omit<DayRow, "name">>("simulation", name, [24])) });
+    results.days.push({ name, ...(await measured<Omit<DayRow, "name">>("simulation", name, [24])) });
   }
   for (const { name } of cases) {
     progress(`${name}: ${days} days of ticks`);
-    results.heaps.push({ name, ...(await measure<{ heapBytes: number[] }>("days", name, [days])) });
+    results.heaps.push({ name, ...(await measured<{ heapBytes: number[] }>("days", name, [days])) });
   }
   if ("static".includes(only)) {
     progress(`the service: ${days} days of ticks`);
-    const heaps = await measure<{ heapBytes: number[] }>("service", "static", [days]);
+    const heaps = await measured<{ heapBytes: number[] }>("service", "static", [days]);
     results.heaps.push({ name: "the service, 50,000 ticks kept", ...heaps });
   }
   progress("");
@@ -134,12 +131,7 @@ export function brokenPlannerPromises({ ticks, days, heaps }: PlannerResults): s
   return broken;
 }
 
-async function measure<Result>(what: string, name: string, numbers: readonly number[]): Promise<Result> {
+async function measured<Result>(what: string, name: string, numbers: readonly number[]): Promise<Result> {
   const script = fileURLToPath(new URL("planner-process.ts", import.meta.url));
-  const env = { ...process.env, NODE_COMPILE_CACHE: toolCache("bench-compile-cache") };
-  const args = ["--expose-gc", script, what, name, ...numbers.map(String)];
-  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  if (code !== 0) throw new Error(`${what} ${name} ended with exit code ${code}:\n${stderr.slice(-2000)}`);
-  return JSON.parse(stdout) as Result;
+  return (await measure(process.execPath, ["--expose-gc", script, what, name, ...numbers.map(String)])) as Result;
 }

@@ -3,6 +3,9 @@ import { UserError } from "#common";
 
 /** The errors of the command line itself: usage, and files that can't be read or written. */
 
+/** What a shell reports for a process that Ctrl-C ended. */
+export const EXIT_INTERRUPTED = 130;
+
 /** Commander's usage errors in the form of all others; its own hint "(Did you mean …?)" becomes ours. */
 export function usageError(error: CommanderError): UserError {
   const [head = "", ...rest] = error.message.replace(/^error: /, "").split("\n");

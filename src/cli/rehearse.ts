@@ -19,9 +19,9 @@ import {
 } from "#src/rehearsal";
 import { formatRun, type RunSummary, reportJson, terminalOptions, type WrittenReport, writeReports } from "#src/report";
 import { INVARIANTS } from "#src/simulator";
+import { EXIT_INTERRUPTED } from "./errors.ts";
 import { predictorOf, predictorTools } from "./predictors.ts";
 import { progress, virtualTime } from "./progress.ts";
-import { EXIT_INTERRUPTED } from "./sharding/execute.ts";
 import { packageVersion } from "./version.ts";
 
 /** Flags that every command has which rehearses something. */

@@ -3,6 +3,11 @@ import { parseBytesPerSecond, parseDurationMs, UserError } from "#common";
 
 /** Parsers of flag values; what they refuse ends as a usage error that names the flag. */
 
+/** Of a flag that may be given several times: all its values, in their order. */
+export function several(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}
+
 export function wholeNumber(flag: string, least = 0): (text: string) => number {
   return (text) => {
     const value = Number(text);

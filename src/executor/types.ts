@@ -34,6 +34,8 @@ export interface ExecuteOptions {
   /** Ends all shards and takes away all that was made for them. */
   signal?: AbortSignal;
   onProgress?: (progress: ShardProgress) => void;
+  /** A shard's result, as soon as it was handed in: it is there whatever becomes of the others. */
+  onResult?: (index: number, result: Uint8Array) => void;
 }
 
 /** Where shards run. */

@@ -1,10 +1,5 @@
-export { type BestStaticOptions, bestStatic } from "./best-static.ts";
-export {
-  type Candidate,
-  type ComparedPredictors,
-  type ComparePredictorsOptions,
-  comparePredictors,
-} from "./compare-predictors.ts";
+export { bestStatic } from "./best-static.ts";
+export { type Candidate, comparePredictors } from "./compare-predictors.ts";
 export {
   type Hindsight,
   type HindsightOptions,
@@ -24,13 +19,14 @@ export {
   type DeploymentSpace,
   deploymentAxes,
   deploymentOverrides,
+  type EngineLayout,
   searchDeployments,
   staticCandidates,
 } from "./sweep/deployments.ts";
-export { type Condition, directionOf, type Goal, parseCondition, parseGoal } from "./sweep/goal.ts";
+export { parseCondition, parseGoal } from "./sweep/goal.ts";
 export { type MethodName, methodOf } from "./sweep/methods.ts";
-export { type Measures, paretoFront } from "./sweep/pareto.ts";
-export { type Cell, type Memory, runSweep, type Sweep } from "./sweep/run-sweep.ts";
+export { paretoFront } from "./sweep/pareto.ts";
+export { type Cell, type Memory, runSweep } from "./sweep/run-sweep.ts";
 export { ResultStore, removeStore } from "./sweep/store.ts";
-export { type CandidateSummary, checkRefusals, meansOf, type SweepSummary, summarizeSweep } from "./sweep/summary.ts";
+export { checkRefusals, type SweepSummary, summarizeSweep } from "./sweep/summary.ts";
 export type * from "./sweep/types.ts";

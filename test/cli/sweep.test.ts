@@ -1,4 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -87,22 +98,53 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
       2,
       expect.stringContaining("--set deployment.decode.workers=-2: no candidate"),
     ]);
-    const combined = sweep(
-      ...[
-        "--set",
-        "deployment.quirks=[],dynosim",
-        "--set",
-        "deployment.kvTransfer.timing=full_prompt,destination_missing",
-      ],
-      ...["--no-report", "--json", "--where", "slaAttainment>=2"],
+    const traffic = "{ constant: { requestRate: 8, duration: 60s, isl: 2000, osl: 50 } }";
+    const sinusoid =
+      "{ sinusoid: { requestRate: { min: 2, max: 4, period: 10s }, duration: 10s, isl: 2000, osl: 50 } }";
+    writeFileSync(
+      join(folder, "small.yaml"),
+      readFileSync(join(folder, "small.yaml"), "utf8").replace(traffic.slice(2, -2), sinusoid.slice(2, -2)),
     );
-    expect([combined.status, (JSON.parse(combined.stdout) as Document).best]).toEqual([1, null]);
+    const rate = "traffic[0].sinusoid.requestRate";
+    const combined = sweep("--set", `${rate}.min=2,6`, "--set", `${rate}.max=4,8`, "--no-report", "--json");
+    expect(combined.status, combined.stderr).toBe(0);
+    const { candidates } = JSON.parse(combined.stdout) as Document;
+    expect(candidates.map(({ values, refused }) => [...values, refused === null])).toEqual([
+      [2, 4, true],
+      [2, 8, true],
+      [6, 4, false],
+      [6, 8, true],
+    ]);
+    expect(candidates[2]!.refused).toContain("expected min to be at most max");
+  });
+
+  it.each(["random", "bayes"])("shows a draw of %s that can't be run, beside those that can", (method) => {
+    const drawn = sweep(
+      ...["--set", "deployment.decode.workers=1,2,-2", "--method", method, "--samples", "3", "--no-report", "--json"],
+    );
+    expect(drawn.status, drawn.stderr).toBe(0);
+    const { candidates } = JSON.parse(drawn.stdout) as Document;
+    expect(candidates.map(({ values, refused }) => [...values, refused === null]).sort()).toEqual([
+      [-2, false],
+      [1, true],
+      [2, true],
+    ]);
+  });
+
+  it("leaves nothing of a sweep whose named files can't be read", () => {
+    mkdirSync(join(folder, "inputs"));
+    symlinkSync("nowhere", join(folder, "inputs", "trace.jsonl"));
+    appendFileSync(join(folder, "small.yaml"), "shows: ./inputs\n");
+    const { status, stderr } = sweep(...WORKERS, "-o", "out");
+    expect([status, stderr]).toEqual([2, expect.stringContaining("trace.jsonl: no such file or folder")]);
+    expect(readdirSync(join(folder, "out"))).toEqual([]);
   });
 
   it.each([
     [["--set", "a"], /found no path and values/],
     [["--set", "seed=1", "--samples", "3"], /--samples: it means nothing without --method/],
     [["--set", "seed=1,2", "--method", "halving"], /without several --seeds/],
+    [["--set", "seed=1", "--threads", "2", "--shards", "2"], /--shards: not together with --threads/],
     [["--set", "seed=1", "--goal", "godput"], /found no measure godput\n {2}hint: did you mean/],
     [["--set", "seed=1", "--where", "goodput"], /expected a measure, one of >= <= > </],
     [["--set", "sla.ttft.x=1", "--no-report"], /found a plain value at sla\.ttft/],
@@ -138,10 +180,42 @@ describe("understudy search", { timeout: 240_000 }, () => {
     expect(measures.goodputPerGpu!.mean).toBeCloseTo(bestStatic.atFloor.goodputPerGpu, 9);
   });
 
+  it("counts the GPUs of each role's own workers, and of a role that the scenario does not have", () => {
+    const tried = (scenario: string, ...flags: string[]) => {
+      writeFileSync(join(folder, "sized.yaml"), scenario);
+      const { stdout, stderr } = runUnderstudy(
+        folder,
+        ...["search", "sized.yaml", ...flags, "--modes", "disagg", "--floor", "0", "--json", "--quiet", "--no-report"],
+      );
+      expect(stderr).toBe("");
+      return (JSON.parse(stdout) as Document).candidates.map(({ values }) => [values[2], values[4]]);
+    };
+    const apart = SMALL_SCENARIO.replace("prefill: { workers: 1,", "prefill: { workers: 1, gpusPerWorker: 4,");
+    // The goal is one of which the search does not know when to stop.
+    const goal = ["--goal", "outputThroughput"];
+    expect(tried(apart, "--gpus", "6", ...goal)).toEqual([
+      [1, 1],
+      [1, 2],
+    ]);
+    const together = SMALL_SCENARIO.replace(
+      / {2}mode: disagg[\s\S]* kvTransfer:.*\n/,
+      "  mode: agg\n  agg: { gpusPerWorker: 2 }\n",
+    );
+    expect(tried(together, "--gpus", "6", ...goal)).toEqual(
+      expect.arrayContaining([
+        [1, 1],
+        [1, 2],
+        [2, 1],
+      ]),
+    );
+    expect(tried(together, "--gpus", "3", ...goal)).toEqual([]);
+  });
+
   it.each([
     [["--gpus", "4", "--tp", "1"], /--tp: it means nothing without --model/],
     [["--gpus", "4", "--model", "x"], /--model: it means nothing without --gpu/],
     [["--gpus", "4", "--modes", "both"], /found "both", expected agg/],
+    [["--gpus", "4", "--threads", "2", "--shards", "2"], /--shards: not together with --threads/],
   ])("refuses %j", (flags, message) => {
     const { status, stderr } = runUnderstudy(folder, "search", "small.yaml", ...flags);
     expect(status).toBe(2);

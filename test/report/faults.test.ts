@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { type FaultRecord, RequestStatus, type RunRecord } from "#src/record";
-import { formatRun, measuredValues, reportPage, summarize } from "#src/report";
+import { formatRun, measuredValues, reportPage, STUDY_MEASURES, studyMeasures, summarize } from "#src/report";
 import { type RequestRow, recordOf } from "./record.ts";
 
 const AT_MS = 20_000;
@@ -60,6 +60,23 @@ describe("recovery from a fault", () => {
     expect(recovery(late, [fault({ untilMs: null })])).toEqual([95_000]);
   });
 
+  it("goes by arrivals, in whichever order requests stand", () => {
+    const inOrder = run([[20, 31]], [fault(), fault({ atMs: 100_000, untilMs: null })]);
+    const { requests: table } = inOrder;
+    const rows = Array.from({ length: table.count }, (_, i): RequestRow => {
+      const at = (i * 7) % table.count;
+      return {
+        arrivalMs: table.arrivalMs[at]!,
+        ttftMs: table.firstTokenMs[at]! - table.arrivalMs[at]!,
+        itlMs: 8,
+        osl: 3,
+      };
+    });
+    const mixed = recordOf(rows, { endMs: inOrder.endMs, faults: inOrder.faults! });
+    expect(summarize(mixed).faults).toEqual(summarize(inOrder).faults);
+    expect(summarize(mixed).faults.map(({ recoveryMs }) => recoveryMs)).toEqual([15_000, 0]);
+  });
+
   it("never comes where the run ends before", () => {
     const record = run([[20, 181]]);
     const summary = summarize(record);
@@ -84,6 +101,22 @@ describe("requests that were tried again", () => {
     const summary = summarize(record);
     expect(summary.requests).toMatchObject({ total: 3, completed: 2, failed: 1, retried: 2, attempts: 8 });
     expect(measuredValues(record, summary).values).toMatchObject({ failed: 1, rejected: 0, retried: 2, attempts: 8 });
+  });
+});
+
+describe("measures of studies", () => {
+  it("are all that expect: may ask of a run, those of faults and retries as well", () => {
+    const record = run([[20, 31]]);
+    const summary = summarize(record);
+    const { values } = measuredValues(record, summary);
+    expect(STUDY_MEASURES).toEqual(expect.arrayContaining(Object.keys(values)));
+    expect(studyMeasures(record, summary)).toMatchObject({
+      rejected: 0,
+      failed: 0,
+      retried: 0,
+      attempts: 1800,
+      recoversWithin: 15_000,
+    });
   });
 });
 

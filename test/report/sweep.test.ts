@@ -19,6 +19,7 @@ const candidate = (workers: number, more: Partial<SweepReport["candidates"][0]>)
   ...more,
 });
 const REPORT: SweepReport = {
+  kind: "sweep",
   name: "a <scenario>",
   method: "grid",
   goal: { measure: "goodputPerGpu", direction: "max" },
@@ -81,6 +82,14 @@ describe("a sweep's report", () => {
     expect(visibleText(page)).toContain("a &lt;scenario&gt;");
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(sweepPage({ ...REPORT, isWhole: false })).toContain("--resume goes on");
+    expect(sweepPage({ ...REPORT, isWhole: false })).toContain("sweep --resume goes on");
+  });
+
+  it("is called what it is", () => {
+    expect(sweepPage(REPORT)).toContain("<title>Sweep of a &lt;scenario&gt; · Understudy</title>");
+    const search = sweepPage({ ...REPORT, kind: "search", isWhole: false });
+    expect(search).toContain("<h1>Deployments for a &lt;scenario&gt;</h1>");
+    expect(search).toContain("search --resume goes on");
+    expect(search).not.toContain("Sweep of");
   });
 });

@@ -1,9 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { JudgeFlags } from "../judge/run.ts";
 import { seedList } from "../run/seed-list.ts";
-import { duration, share, wholeNumber } from "../values.ts";
-
-const several = (text: string, before: string[] = []) => [...before, text];
+import { duration, several, share, wholeNumber } from "../values.ts";
 
 /** `0,30,60,120`: start-up times, s, each once. */
 function startups(text: string): number[] {

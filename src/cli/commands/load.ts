@@ -17,12 +17,12 @@ import {
   writeArtifacts,
 } from "#src/loadgen";
 import { metricsTable, type RunSummary, summarize, terminalOptions } from "#src/report";
+import { EXIT_INTERRUPTED } from "../errors.ts";
 import { type LoadFlags, withLoadFlags } from "../load/flags.ts";
 import { loadOptions, loadTarget, openTokenizer } from "../load/options.ts";
 import { loadSharded } from "../load/sharded.ts";
 import { type LoadPlan, loadPlan } from "../load/workload.ts";
 import { progress } from "../progress.ts";
-import { EXIT_INTERRUPTED } from "../sharding/execute.ts";
 import { checkExecutorFlags, type ExecutorFlags, withExecutorFlags } from "../sharding/flags.ts";
 
 type Flags = LoadFlags & ExecutorFlags;

@@ -1,12 +1,10 @@
 import { Command, Option } from "commander";
 import { formatDuration } from "#common";
 import { type EndpointOptions, type EndpointResult, profileEndpoint } from "#src/profiler";
+import { EXIT_INTERRUPTED } from "../errors.ts";
 import { progress } from "../progress.ts";
 import { positiveNumber, wholeNumber } from "../values.ts";
 import { packageVersion } from "../version.ts";
-
-/** What a shell reports for a process that Ctrl-C ended. */
-const EXIT_INTERRUPTED = 130;
 
 interface EndpointFlags {
   mode?: "prefill" | "decode";

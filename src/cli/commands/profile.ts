@@ -14,6 +14,7 @@ import {
   writeConfigFailure,
 } from "#src/profiler";
 import type { WebUiContentOptions } from "#src/web";
+import { EXIT_INTERRUPTED } from "../errors.ts";
 import { type ClusterFlags, idleCluster, profilingCluster, withClusterFlags } from "../profile/cluster.ts";
 import { consoleWriter } from "../profile/console.ts";
 import { resultJson } from "../profile/result-json.ts";
@@ -106,9 +107,6 @@ async function runProfile(config: string | undefined, flags: OwnFlags & Record<s
   if (result === null) return;
   process.stdout.write(flags.json ? `${JSON.stringify(resultJson(result), null, 2)}\n` : summaryText(result));
 }
-
-/** What a shell reports for a process that Ctrl-C ended. */
-const EXIT_INTERRUPTED = 130;
 
 /** Null where the user interrupted it: that is said, and is no error of anything. */
 async function untilInterrupted(request: ProfilingRequest, services: RunServices): Promise<ProfilingResult | null> {

@@ -3,18 +3,18 @@ import { Command, Option } from "commander";
 import { parse } from "yaml";
 import { UserError } from "#common";
 import { scenarioWorkload } from "#scenarios";
-import { prepareRehearsal } from "#src/rehearsal";
+import { poolSpec, prepareRehearsal, type Rehearsal } from "#src/rehearsal";
 import {
   type DeploymentSpace,
   deploymentAxes,
   deploymentOverrides,
+  type EngineLayout,
   searchDeployments,
   staticCandidates,
 } from "#src/study";
 import { flagNeeds } from "../errors.ts";
 import { loadScenario } from "../rehearse.ts";
-import { checkExecutorFlags } from "../sharding/flags.ts";
-import { withStudyFlags } from "../sweep/flags.ts";
+import { checkStudyFlags, withStudyFlags } from "../sweep/flags.ts";
 import { runStudy, type StudyFlags } from "../sweep/run.ts";
 import { share, wholeNumber } from "../values.ts";
 
@@ -55,44 +55,60 @@ Examples:
   $ understudy search my.yaml --gpus 32 --modes disagg --floor 0.95 -o results/search`,
     )
     .action(async (file: string, flags: SearchFlags, self: Command) => {
-      checkExecutorFlags(flags, self);
+      checkStudyFlags(flags, self);
       process.exitCode = await search(file, flags, self);
     });
-  return withStudyFlags(command, "goodputPerGpu");
+  return withStudyFlags(command);
 }
 
 async function search(file: string, flags: SearchFlags, command: Command): Promise<number> {
+  checkEngineFlags(flags, command);
   const scenario = loadScenario(file);
-  const space = spaceOf(file, flags, command);
+  const own = flags.model === undefined ? prepareRehearsal({ ...scenario, planner: null }) : null;
+  const space = spaceOf(flags, own);
   const candidates = staticCandidates(space);
-  const workload = scenarioWorkload(scenario);
+  const workload = own?.workload ?? scenarioWorkload(scenario);
   const seconds = Math.min(workload.horizonMs, scenario.endMs ?? Number.POSITIVE_INFINITY) / 1000;
   const isGoodput = /^(max:)?goodputPerGpu$/.test(flags.goal);
   const bounds = { requests: workload.count, seconds: isGoodput ? seconds : 0 };
   const base = (parse(readFileSync(file, "utf8")) as { deployment: Record<string, unknown> }).deployment;
-  const own = { ...flags, where: [...(flags.where ?? []), `slaAttainment>=${flags.floor}`] };
-  return runStudy(file, own, {
+  const floored = { ...flags, where: [...(flags.where ?? []), `slaAttainment>=${flags.floor}`] };
+  return runStudy(scenario, floored, {
     kind: "search",
     method: `search among ${candidates.length} deployments of up to ${flags.gpus} GPUs`,
     axes: deploymentAxes(candidates),
     proposals: searchDeployments(candidates, flags.seeds ?? [null], flags.floor, bounds),
     overridesOf: (candidate) => deploymentOverrides(base, space, candidate),
-    mayRefuse: true,
+    coversAxes: false,
   });
 }
 
-function spaceOf(file: string, flags: SearchFlags, command: Command): DeploymentSpace {
-  const { gpus: maxGpus, modes: wanted, routers, model, gpu, backend, tp } = flags;
-  if (model === undefined) {
-    for (const name of ["gpu", "backend", "tp"])
-      if (command.getOptionValueSource(name) === "cli") throw flagNeeds(name, "--model");
-    const { simulation } = prepareRehearsal({ ...loadScenario(file), planner: null });
-    const size = Math.max(simulation.prefill?.gpusPerWorker ?? 1, simulation.decode.gpusPerWorker);
-    return { maxGpus, modes: wanted, layouts: [{ layout: null, gpus: size }], routers, engines: null };
+function checkEngineFlags({ model, gpu }: SearchFlags, command: Command): void {
+  if (model !== undefined) {
+    if (gpu === undefined) throw flagNeeds("model", "--gpu");
+    return;
   }
-  if (gpu === undefined) throw flagNeeds("model", "--gpu");
-  const layouts = (tp ?? [1, 2, 4, 8]).map((gpus) => ({ layout: `tp${gpus}`, gpus }));
-  return { maxGpus, modes: wanted, layouts, routers, engines: { model, gpu, backend } };
+  for (const name of ["gpu", "backend", "tp"])
+    if (command.getOptionValueSource(name) === "cli") throw flagNeeds(name, "--model");
+}
+
+/** @param own null: engines are the estimator's */
+function spaceOf(flags: SearchFlags, own: Rehearsal | null): DeploymentSpace {
+  const { gpus: maxGpus, modes: wanted, routers, model, gpu, backend, tp } = flags;
+  const common = { maxGpus, modes: wanted, routers };
+  if (own !== null) return { ...common, layouts: [{ layout: null, gpus: ownGpus(own) }], engines: null };
+  const layouts = (tp ?? [1, 2, 4, 8]).map((gpus) => ({ layout: `tp${gpus}`, gpus: { prefill: gpus, decode: gpus } }));
+  return { ...common, layouts, engines: { model: model!, gpu: gpu!, backend } };
+}
+
+/** GPUs of the scenario's own workers, in either role: a pool that it does not have is made of the one that it has. */
+function ownGpus({ scenario, profile }: Rehearsal): EngineLayout["gpus"] {
+  const { deployment } = scenario;
+  const apart = { ...deployment, prefill: deployment.prefill ?? deployment.decode };
+  return {
+    prefill: poolSpec(apart, "prefill", profile).gpusPerWorker,
+    decode: poolSpec(apart, "decode", profile).gpusPerWorker,
+  };
 }
 
 function modes(text: string): string[] {

@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
 import { type MethodName, methodOf, overridesOf, parseAxis } from "#src/study";
-import { flagNeeds, flagsExclude } from "../errors.ts";
-import { checkExecutorFlags } from "../sharding/flags.ts";
-import { withStudyFlags } from "../sweep/flags.ts";
+import { flagNeeds } from "../errors.ts";
+import { loadScenario } from "../rehearse.ts";
+import { checkStudyFlags, withStudyFlags } from "../sweep/flags.ts";
 import { runStudy, type StudyFlags } from "../sweep/run.ts";
-import { wholeNumber } from "../values.ts";
+import { several, wholeNumber } from "../values.ts";
 
 interface SweepFlags extends StudyFlags {
   set: string[];
@@ -14,8 +14,6 @@ interface SweepFlags extends StudyFlags {
   batch: number;
   searchSeed: number;
 }
-
-const several = (text: string, before: string[] = []) => [...before, text];
 
 /** `understudy sweep`: a scenario with many values of its fields. */
 export function sweepCommand(): Command {
@@ -57,20 +55,21 @@ Examples:
   $ understudy sweep my.yaml --set 'seed=range(1,1000)' --executor kubernetes --shards 50 --image understudy:0.1.0`,
     )
     .action(async (file: string, flags: SweepFlags, self: Command) => {
-      checkExecutorFlags(flags, self);
+      checkStudyFlags(flags, self);
       checkMethodFlags(flags, self);
       const axes = flags.set.map(parseAxis);
       const { method, samples = null, eta, batch, searchSeed } = flags;
       const proposals = methodOf({ method, axes, seeds: flags.seeds ?? [null], samples, eta, batch, searchSeed });
-      process.exitCode = await runStudy(file, flags, {
+      process.exitCode = await runStudy(loadScenario(file), flags, {
         kind: "sweep",
         method,
         axes,
         proposals,
+        coversAxes: method === "grid" || (method === "halving" && samples === null),
         overridesOf: (candidate) => overridesOf(axes, candidate),
       });
     });
-  return withStudyFlags(command, "goodputPerGpu");
+  return withStudyFlags(command);
 }
 
 /** Flags that mean nothing with the method asked for. */
@@ -81,10 +80,4 @@ function checkMethodFlags(flags: SweepFlags, command: Command): void {
   if (given("batch") && flags.method !== "bayes") throw flagNeeds("batch", "--method bayes");
   if (flags.method === "halving" && (flags.seeds ?? []).length < 2)
     throw flagNeeds("method halving", "several --seeds");
-  if (given("threads") && (flags.executor !== undefined || flags.shards !== undefined))
-    throw flagsExclude(
-      "--threads",
-      flags.executor === undefined ? "--shards" : "--executor",
-      "runs are not in this process then",
-    );
 }

@@ -2,10 +2,8 @@ import { join, relative, resolve } from "node:path";
 import { parseDurationMs, writeFileAtomically } from "#common";
 import { staticSearchGpus } from "#src/rehearsal";
 import { JUDGE_COLUMNS, type JudgeReport, judgePage, judgeRows } from "#src/report";
-import { ResultStore, removeStore } from "#src/study";
-import { progress } from "../progress.ts";
 import { loadScenario } from "../rehearse.ts";
-import { EXIT_INTERRUPTED } from "../sharding/execute.ts";
+import { withResults } from "../sweep/with-results.ts";
 import { textTable } from "../text-table.ts";
 import { casesOf, type JudgePlan, tasksOf, tuned, tuningTasks } from "./plan.ts";
 import { baselineChoices, distinct, externalChoice, settingText } from "./planners.ts";
@@ -40,60 +38,50 @@ export async function judgePlanners(files: readonly string[], flags: JudgeFlags)
   const plan = planOf(files, flags);
   const name = files.length === 1 ? plan.groups[0]!.scenario : `${files.length}-scenarios`;
   const dir = flags.outputDir ?? resolve("understudy-results", `${name}-judge`);
-  const storeFile = join(dir, "judge.sqlite");
-  const store = flags.report ? ResultStore.open(storeFile, flags.resume === true) : null;
-  const interrupted = new AbortController();
-  const interrupt = () => interrupted.abort();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
-  const runner = new JudgeRunner(store, flags.threads, interrupted.signal);
-  const bar = progress();
-  const told = (what: string) => (done: number, of: number) => {
-    if (!flags.quiet && of > 0) bar.update(`${what}: ${done} of ${of} runs and searches done`);
-  };
-  try {
-    let choices = plan.choices;
-    let tuning: JudgeReport["tuning"] = null;
-    let isTuned = true;
-    if (flags.tune) {
-      const tuningPlan = { ...plan, seeds: flags.tuningSeeds };
-      await runner.run(tuningTasks(tuningPlan), told("tuning"));
-      const found = tuned(tuningPlan, (task) => runner.outcome(task));
-      isTuned = found !== null;
-      if (found !== null) ({ choices, tuning } = found);
-    }
-    const settled: JudgePlan = { ...plan, choices };
-    if (isTuned && !interrupted.signal.aborted) await runner.run(tasksOf(settled), told("judging"));
-    bar.done();
-    const { cases, isWhole } = casesOf(settled, (task) => runner.outcome(task));
-    const report: JudgeReport = {
-      floor: flags.floor,
-      planners: choices.map((choice) => ({ name: choice.name, setting: settingText(choice) })),
-      cases,
-      tuning,
-      isWhole: isWhole && isTuned,
+  return withResults({ dir, kind: "judge", what: "results", page: "judge.html" }, flags, async (results) => {
+    const { store, signal, bar } = results;
+    const runner = new JudgeRunner(store, flags.threads, signal);
+    const told = (what: string) => (done: number, of: number) => {
+      if (!flags.quiet && of > 0) bar.update(`${what}: ${done} of ${of} runs and searches done`);
     };
-    const json = `${JSON.stringify({ schema: SCHEMA, ...report }, null, 2)}\n`;
-    if (flags.json) process.stdout.write(json);
-    else if (!flags.quiet) process.stdout.write(textOf(report));
-    if (flags.report) {
-      writeFileAtomically(join(dir, "judge.json"), json);
-      writeFileAtomically(join(dir, "judge.html"), judgePage(report));
+    try {
+      let choices = plan.choices;
+      let tuning: JudgeReport["tuning"] = null;
+      let isTuned = true;
+      if (flags.tune) {
+        const tuningPlan = { ...plan, seeds: flags.tuningSeeds };
+        await runner.run(tuningTasks(tuningPlan), told("tuning"));
+        const found = tuned(tuningPlan, (task) => runner.outcome(task));
+        isTuned = found !== null;
+        if (found !== null) ({ choices, tuning } = found);
+      }
+      const settled: JudgePlan = { ...plan, choices };
+      if (isTuned && !signal.aborted) await runner.run(tasksOf(settled), told("judging"));
+      bar.done();
+      const { cases, isWhole } = casesOf(settled, (task) => runner.outcome(task));
+      const report: JudgeReport = {
+        floor: flags.floor,
+        planners: choices.map((choice) => ({ name: choice.name, setting: settingText(choice) })),
+        cases,
+        tuning,
+        isWhole: isWhole && isTuned,
+      };
+      present(report, flags, dir);
+      return { isWhole: report.isWhole, exitCode: 0 };
+    } finally {
+      results.kept = runner.kept;
+      await runner.close();
     }
-    if (!report.isWhole) {
-      const hint = flags.report ? "; --resume goes on" : "";
-      process.stderr.write(`interrupted: ${runner.kept} new results kept${hint}\n`);
-      return EXIT_INTERRUPTED;
-    }
-    if (flags.report && !flags.quiet) process.stderr.write(`\nReports in ${dir}; open ${join(dir, "judge.html")}\n`);
-    return 0;
-  } finally {
-    bar.done();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
-    await runner.close();
-    store?.close();
-    // Of what could not begin nothing stays.
-    if (store !== null && runner.kept === 0 && flags.resume !== true) removeStore(storeFile);
-  }
+  });
+}
+
+function present(report: JudgeReport, flags: JudgeFlags, dir: string): void {
+  const json = `${JSON.stringify({ schema: SCHEMA, ...report }, null, 2)}\n`;
+  if (flags.json) process.stdout.write(json);
+  else if (!flags.quiet) process.stdout.write(textOf(report));
+  if (!flags.report) return;
+  writeFileAtomically(join(dir, "judge.json"), json);
+  writeFileAtomically(join(dir, "judge.html"), judgePage(report));
 }
 
 function planOf(files: readonly string[], flags: JudgeFlags): JudgePlan {

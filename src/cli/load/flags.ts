@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDurationMs, UserError } from "#common";
-import { positiveNumber, share, wholeNumber } from "../values.ts";
+import { positiveNumber, several, share, wholeNumber } from "../values.ts";
 
 /** Flags of `understudy load`, by commander's names. */
 export interface LoadFlags {
@@ -56,8 +56,6 @@ export interface LoadFlags {
   quiet?: true;
 }
 
-const collect = (value: string, all: string[] = []) => [...all, value];
-
 function number(flag: string, least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -92,8 +90,8 @@ export function withLoadFlags(command: Command): Command {
     .option("--streaming", "stream responses (this is the default)", true)
     .option("--no-streaming", "ask for whole responses")
     .addOption(new Option("--api-key <key>", "bearer token").env("OPENAI_API_KEY"))
-    .option("-H, --header <name:value>", "header of every request (repeatable)", collect)
-    .option("--extra-inputs <key:value>", "member of every request's body, or a JSON object (repeatable)", collect)
+    .option("-H, --header <name:value>", "header of every request (repeatable)", several)
+    .option("--extra-inputs <key:value>", "member of every request's body, or a JSON object (repeatable)", several)
     .option("--max-completion-tokens", "send the output length under this name instead of max_tokens")
     .optionsGroup("Load (one of rate, concurrency, trace, traffic):")
     .option("--concurrency <n>", "closed loop: sessions in flight (default: 1)", wholeNumber("--concurrency", 1))

@@ -2,9 +2,6 @@ import type { ShardProgress, ShardWork } from "#src/executor";
 import { progress } from "../progress.ts";
 import { type ExecutorFlags, withExecutor } from "./flags.ts";
 
-/** What a shell reports for a process that Ctrl-C ended. */
-export const EXIT_INTERRUPTED = 130;
-
 /** Runs the shards, tells how far they are, and ends all of them on Ctrl-C. @returns null where it was interrupted */
 export async function execute(work: ShardWork, flags: ExecutorFlags & { quiet?: true }): Promise<Uint8Array[] | null> {
   const interrupted = new AbortController();

@@ -11,6 +11,11 @@ export function byTurns<Item>(items: readonly Item[], { executor, shards }: Exec
   return Array.from({ length: count }, (_, shard) => items.filter((__, i) => i % count === shard));
 }
 
+/** Which item it is that stands at a place of a shard's, of items that were dealt out by turns. */
+export function itemAt(shard: number, place: number, shards: number): number {
+  return shard + place * shards;
+}
+
 /** Results of items that were dealt out by turns, in the items' order. */
 export function inOrder<Result>(byShard: readonly (readonly Result[])[]): Result[] {
   const count = byShard.reduce((sum, { length }) => sum + length, 0);

@@ -1,10 +1,10 @@
 import { formatUserError, UserError } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { type Override, readScenario } from "#scenarios";
-import { judge, prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
+import { judge, prepareRehearsal, type RunOptions } from "#src/rehearsal";
 import { studyMeasures } from "#src/report";
 import type { GiveUp, RunOutcome } from "#src/study";
-import { type PlayFlags, play } from "../rehearse.ts";
+import { predictorOf, predictorTools } from "../predictors.ts";
 import { playUntil } from "./give-up.ts";
 
 /** A run of a sweep, as threads and pods are told of it: JSON. */
@@ -18,7 +18,7 @@ export interface SweepRun {
 }
 
 /** What all runs of a sweep have in common. */
-export type SweepCommon = Pick<PlayFlags, "engine" | "check">;
+export type SweepCommon = Pick<RunOptions, "engine" | "check">;
 
 /**
  * Plays a scenario with values set. Settings that are no deployment, or that can't be played, are an outcome like any other.
@@ -28,8 +28,8 @@ export async function evaluate({ file, set, seed, giveUp }: SweepRun, common: Sw
   try {
     const read = readScenario(file, { plannerSchema: plannerConfigSchema, set });
     const scenario = seed === null ? read : { ...read, seed };
-    const played =
-      giveUp === undefined ? await playWhole(scenario, common) : playUntil(prepareRehearsal(scenario), common, giveUp);
+    const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
+    const played = giveUp === undefined ? { record: rehearsal.run(common) } : playUntil(rehearsal, common, giveUp);
     if ("gaveUp" in played) return played;
     const { record, summary } = judge(scenario, played.record);
     return {
@@ -41,8 +41,4 @@ export async function evaluate({ file, set, seed, giveUp }: SweepRun, common: Sw
     if (!(error instanceof UserError) || error.exitCode === 1) throw error;
     return { refused: formatUserError(error), code: error.code };
   }
-}
-
-function playWhole(scenario: RunnableScenario, common: SweepCommon) {
-  return play(scenario, common, () => {});
 }

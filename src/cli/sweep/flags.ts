@@ -1,18 +1,18 @@
 import { type Command, Option } from "commander";
+import { flagsExclude } from "../errors.ts";
 import { seedList } from "../run/seed-list.ts";
-import { withExecutorFlags } from "../sharding/flags.ts";
-import { wholeNumber } from "../values.ts";
+import { checkExecutorFlags, type ExecutorFlags, withExecutorFlags } from "../sharding/flags.ts";
+import { several, wholeNumber } from "../values.ts";
 
-const several = (text: string, before: string[] = []) => [...before, text];
 const listed = (text: string) => text.split(",").map((part) => part.trim());
 
-/** Flags of what is measured and kept; `goal` and `conditions` are the defaults. */
-export function withStudyFlags(command: Command, goal: string): Command {
+/** Flags of what is measured and kept, and of where it runs. */
+export function withStudyFlags(command: Command): Command {
   const own = command
     .option(
       "--goal <measure>",
       "what is to be best: a measure of expect:, max: or min: before it where it is not plain",
-      goal,
+      "goodputPerGpu",
     )
     .option("--where <condition>", "what a candidate must keep, such as slaAttainment>=0.99 (repeatable)", several)
     .option("--trade <x:y>", "two measures of the Pareto chart", "itl.mean:outputThroughputPerGpu")
@@ -28,4 +28,12 @@ export function withStudyFlags(command: Command, goal: string): Command {
     .option("--quiet", "print nothing but errors")
     .addOption(new Option("--engine <engine>", "as for run").choices(["skipping", "stepping"]).default("skipping"));
   return withExecutorFlags(own);
+}
+
+/** @throws UserError CLI_FLAG_NEEDS, CLI_FLAGS_EXCLUDE */
+export function checkStudyFlags(flags: ExecutorFlags & { threads?: number }, command: Command): void {
+  checkExecutorFlags(flags, command);
+  const other = flags.executor !== undefined ? "--executor" : flags.shards !== undefined ? "--shards" : null;
+  if (flags.threads !== undefined && other !== null)
+    throw flagsExclude("--threads", other, "runs are not in this process then");
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
@@ -11,21 +11,31 @@ import type { SweepCommon, SweepRun } from "./evaluate.ts";
 export class RunKeys {
   readonly #base: string;
   readonly #folder: string;
+  /** Of named files and folders by their places: each is read once. */
+  readonly #digests = new Map<string, string>();
 
   /** @param common what all runs have in common, JSON */
   constructor(file: string, common: unknown) {
     this.#folder = dirname(file);
     const text = readFileSync(file, "utf8");
     const hash = createHash("sha256").update(JSON.stringify([packageVersion(), common, text]));
-    for (const { place } of filesNamedIn(parse(text), this.#folder)) hashPath(hash, place);
+    this.#addNamed(hash, parse(text));
     this.#base = hash.digest("hex");
   }
 
   /** @param more what else makes a difference, JSON */
   of({ set, seed }: Pick<SweepRun, "set" | "seed">, more: unknown = {}): string {
     const hash = createHash("sha256").update(JSON.stringify([this.#base, set, seed, more]));
-    for (const { place } of filesNamedIn(set, this.#folder)) hashPath(hash, place);
+    this.#addNamed(hash, set);
     return hash.digest("hex");
+  }
+
+  #addNamed(hash: Hash, value: unknown): void {
+    for (const { place } of filesNamedIn(value, this.#folder)) {
+      const digest = this.#digests.get(place) ?? digestOf(place);
+      this.#digests.set(place, digest);
+      hash.update(digest);
+    }
   }
 }
 
@@ -68,13 +78,13 @@ export class SweepMemory implements Memory {
   }
 }
 
-function hashPath(hash: ReturnType<typeof createHash>, place: string): void {
-  if (!statSync(place).isDirectory()) {
-    hash.update(readFileSync(place));
-    return;
-  }
+/** Of a file, or of all files below a folder and their names. */
+function digestOf(place: string): string {
+  const hash = createHash("sha256");
+  if (!statSync(place).isDirectory()) return hash.update(readFileSync(place)).digest("hex");
   for (const name of readdirSync(place, { recursive: true, encoding: "utf8" }).sort()) {
     const file = join(place, name);
     if (statSync(file).isFile()) hash.update(name).update(readFileSync(file));
   }
+  return hash.digest("hex");
 }

@@ -5,7 +5,7 @@ import { collectFiles } from "#src/executor";
 import type { RunOutcome } from "#src/study";
 import { type ExecutorFlags, withExecutor } from "../sharding/flags.ts";
 import { filesNamedIn, referencedFiles } from "../sharding/referenced-files.ts";
-import { byTurns, inOrder } from "../sharding/turns.ts";
+import { byTurns, itemAt } from "../sharding/turns.ts";
 import { ThreadLanes } from "../threads/lanes.ts";
 import { packageVersion } from "../version.ts";
 import type { SweepCommon, SweepRun } from "./evaluate.ts";
@@ -25,7 +25,7 @@ export class ThreadRunner extends ThreadLanes<SweepRun, RunOutcome> implements R
   }
 }
 
-/** Shards of an executor: processes, or pods of an Indexed Job, one Job a batch. */
+/** Shards of an executor: processes, or pods of an Indexed Job, one Job a batch. A shard's outcomes are there when it is done. */
 export class ShardRunner implements Runner {
   readonly #common: SweepCommon;
   readonly #flags: ExecutorFlags & { quiet?: true };
@@ -39,40 +39,40 @@ export class ShardRunner implements Runner {
 
   async run(runs: readonly SweepRun[], done: (index: number, outcome: RunOutcome) => void): Promise<void> {
     const isRemote = this.#flags.executor === "kubernetes";
-    const files = new Set(
-      runs.flatMap(({ file, set }) => [
-        file,
-        ...referencedFiles(readFileSync(file, "utf8"), file),
-        ...filesNamedIn(
-          set.map(({ value }) => value),
-          dirname(file),
-        ).map(({ place }) => place),
-      ]),
-    );
+    const shards = byTurns(runs, this.#flags).map((dealt) => ({ runs: dealt }));
+    const job = {
+      kind: "sweep",
+      version: packageVersion(),
+      common: this.#common,
+      shards,
+      startTogether: false,
+      files: isRemote ? collectFiles(filesOf(runs), process.cwd()) : null,
+    };
+    const onResult = (shard: number, bytes: Uint8Array) => {
+      for (const [place, outcome] of (deserialize(bytes) as RunOutcome[]).entries())
+        done(itemAt(shard, place, shards.length), outcome);
+    };
     try {
-      const results = await withExecutor(this.#flags, (executor) =>
-        executor.execute(
-          {
-            job: {
-              kind: "sweep",
-              version: packageVersion(),
-              common: this.#common,
-              shards: byTurns(runs, this.#flags).map((dealt) => ({ runs: dealt })),
-              startTogether: false,
-              files: isRemote ? collectFiles([...files], process.cwd()) : null,
-            },
-            secret: null,
-          },
-          { signal: this.#signal },
-        ),
+      await withExecutor(this.#flags, (executor) =>
+        executor.execute({ job, secret: null }, { signal: this.#signal, onResult }),
       );
-      inOrder(results.map((bytes) => deserialize(bytes) as RunOutcome[])).forEach((outcome, index) => {
-        done(index, outcome);
-      });
     } catch (error) {
       if (!this.#signal.aborted) throw error;
     }
   }
 
   async close(): Promise<void> {}
+}
+
+/** Scenarios of runs, and all that these and what is set in them name. @throws UserError EXECUTOR_ABSOLUTE_PATH */
+function filesOf(runs: readonly SweepRun[]): string[] {
+  const scenarios = [...new Set(runs.map(({ file }) => file))];
+  const inThem = scenarios.flatMap((file) => referencedFiles(readFileSync(file, "utf8"), file));
+  const inValues = runs.flatMap(({ file, set }) =>
+    filesNamedIn(
+      set.map(({ value }) => value),
+      dirname(file),
+    ).map(({ place }) => place),
+  );
+  return [...new Set([...scenarios, ...inThem, ...inValues])];
 }

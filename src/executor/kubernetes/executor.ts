@@ -85,7 +85,8 @@ export class KubernetesExecutor implements Executor {
   }
 
   /** Watches the Job to its end, and collects what is done meanwhile. */
-  async #follow(owner: JobOwner, job: ShardJob, { signal, onProgress }: ExecuteOptions): Promise<Uint8Array[]> {
+  async #follow(owner: JobOwner, job: ShardJob, options: ExecuteOptions): Promise<Uint8Array[]> {
+    const { signal, onProgress } = options;
     const shards = job.shards.length;
     const results = new Map<number, Uint8Array>();
     const readyUntil = performance.now() + this.#options.readySeconds * 1000;
@@ -95,7 +96,7 @@ export class KubernetesExecutor implements Executor {
       const { status = {} } = await this.#job(owner.name, signal);
       const done = completedIndexes(status.completedIndexes);
       const ended = (type: string) => status.conditions?.find((one) => one.type === type && one.status === "True");
-      if (done.some((index) => !results.has(index))) await this.#collect(owner.name, done, results, signal);
+      if (done.some((index) => !results.has(index))) await this.#collect(owner.name, done, results, options);
       const failure = ended("Failed");
       if (failure !== undefined) throw await this.#failure(owner.name, job, status, failure);
       if (results.size === shards) return job.shards.map((_, index) => results.get(index)!);
@@ -120,13 +121,19 @@ export class KubernetesExecutor implements Executor {
   }
 
   /** Reads the results of complete shards, and deletes them: what is kept there at one time stays small. */
-  async #collect(name: string, done: readonly number[], results: Map<number, Uint8Array>, signal?: AbortSignal) {
+  async #collect(
+    name: string,
+    done: readonly number[],
+    results: Map<number, Uint8Array>,
+    { signal, onResult }: ExecuteOptions,
+  ) {
     const objects = await this.#list<ResultObject>("configmaps", selectorOf(name, COMPONENTS.result), signal);
     for (const index of done) {
       if (results.has(index)) continue;
       const result = resultOf(objects, index);
       if (result === null) continue;
       results.set(index, result);
+      onResult?.(index, result);
       if (this.#options.keep) continue;
       for (const { metadata, data } of objects) {
         if (data?.index === String(index))

@@ -21,19 +21,22 @@ const BAD_INPUT = 2;
 
 /** Shards as processes of this machine: as many at a time as it has cores, or all where they begin together. */
 export class LocalExecutor implements Executor {
-  async execute({ job, secret }: ShardWork, { signal, onProgress }: ExecuteOptions = {}): Promise<Uint8Array[]> {
+  async execute(
+    { job, secret }: ShardWork,
+    { signal, onProgress, onResult }: ExecuteOptions = {},
+  ): Promise<Uint8Array[]> {
     signal?.throwIfAborted();
     const folder = mkdtempSync(join(tmpdir(), "understudy-shards-"));
     const running = new Set<ChildProcess>();
     const failed: (FailedShard & { code: number | null })[] = [];
     const shards = job.shards.length;
+    const results = new Map<number, Uint8Array>();
     let next = 0;
-    let done = 0;
     const end = () => {
       for (const child of running) child.kill("SIGKILL");
     };
     signal?.addEventListener("abort", end);
-    const tell = () => onProgress?.({ shards, done, running: running.size });
+    const tell = () => onProgress?.({ shards, done: results.size, running: running.size });
 
     const one = async (index: number) => {
       const child = spawn(process.execPath, [MAIN, "shard", "--job", folder, "--index", `${index}`, "--to", folder], {
@@ -47,8 +50,12 @@ export class LocalExecutor implements Executor {
       });
       const [code, by] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
       running.delete(child);
-      if (code === 0 && existsSync(join(folder, resultFile(index)))) done++;
-      else failed.push({ index, how: by === null ? `exit code ${code}` : `signal ${by}`, tail, code });
+      const file = join(folder, resultFile(index));
+      if (code === 0 && existsSync(file)) {
+        const result = readFileSync(file);
+        results.set(index, result);
+        onResult?.(index, result);
+      } else failed.push({ index, how: by === null ? `exit code ${code}` : `signal ${by}`, tail, code });
       // What has begun together is nothing without one of its parts.
       if (failed.length > 0 && job.startTogether) end();
       tell();
@@ -75,7 +82,7 @@ export class LocalExecutor implements Executor {
         const told = own.length > 0 ? own : failed;
         throw shardsFailed(told, shards, told.every(({ code }) => code === BAD_INPUT) ? 2 : 1);
       }
-      return job.shards.map((_, index) => readFileSync(join(folder, resultFile(index))));
+      return job.shards.map((_, index) => results.get(index)!);
     } finally {
       end();
       signal?.removeEventListener("abort", end);

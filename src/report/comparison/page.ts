@@ -8,6 +8,7 @@ import {
   plural,
 } from "../format.ts";
 import { halfFigureHtml, timeFigureHtml } from "../page/figure.ts";
+import { pageHeader } from "../page/header.ts";
 import { escapeHtml, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { endOf, forecastFigure, gpusFigure, regretFigure, tradeFigure, worthFigure } from "./figures.ts";
@@ -70,14 +71,15 @@ export function comparisonPage(comparison: PredictorComparison): string {
       sla,
       readouts: Object.fromEntries(figures.map(({ id, readouts }) => [id, readouts])),
     },
-    body: `<a class="skip" href="#answer">Skip to the answer</a>
-<header>
-<div class="top"><p class="brand">Understudy</p>
-<nav aria-label="Parts of the page"><a href="#answer">Answer</a><a href="#predictors">Predictors</a><a href="#timeline">Timeline</a></nav>
-<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
-<h1>Predictors on ${escapeHtml(name)}</h1>
-<dl class="facts">${facts.map(([fact, value]) => `<div><dt>${fact}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>
-</header>
+    body: `${pageHeader({
+      title: `Predictors on ${name}`,
+      parts: [
+        ["answer", "Answer"],
+        ["predictors", "Predictors"],
+        ["timeline", "Timeline"],
+      ],
+      facts,
+    })}
 <main>
 <section id="answer" aria-labelledby="answer-title">
 <h2 id="answer-title" class="hidden">Answer</h2>

@@ -1,6 +1,7 @@
 import type { DryRunStep } from "#planner/core";
 import { formatClock, formatCount, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
 import { timeFigureHtml } from "../page/figure.ts";
+import { pageHeader } from "../page/header.ts";
 import { escapeHtml, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { dryRunFigures, endMs } from "./figures.ts";
@@ -42,14 +43,15 @@ export function dryRunPage(input: DryRunInput): string {
       sla: input.sla,
       readouts: Object.fromEntries(figures.map(({ id, readouts }) => [id, readouts])),
     },
-    body: `<a class="skip" href="#answer">Skip to the answer</a>
-<header>
-<div class="top"><p class="brand">Understudy</p>
-<nav aria-label="Parts of the page"><a href="#answer">Answer</a><a href="#timeline">Timeline</a><a href="#intervals">Intervals</a></nav>
-<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
-<h1>Dry run of ${escapeHtml(input.name)}</h1>
-<dl class="facts">${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>
-</header>
+    body: `${pageHeader({
+      title: `Dry run of ${input.name}`,
+      parts: [
+        ["answer", "Answer"],
+        ["timeline", "Timeline"],
+        ["intervals", "Intervals"],
+      ],
+      facts,
+    })}
 <main>
 <section id="answer" aria-labelledby="answer-title">
 <h2 id="answer-title" class="hidden">Answer</h2>

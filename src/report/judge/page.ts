@@ -1,5 +1,6 @@
 import { formatFixed, formatShare, formatSignificant, plural } from "../format.ts";
 import { halfFigureHtml } from "../page/figure.ts";
+import { pageHeader } from "../page/header.ts";
 import { escapeHtml, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { caseFigure, caseMessage, startupFigure } from "./figures.ts";
@@ -29,14 +30,16 @@ export function judgePage(report: JudgeReport): string {
     styles: STYLES,
     scripts: ["theme.js"],
     data: {},
-    body: `<a class="skip" href="#answer">Skip to the answer</a>
-<header>
-<div class="top"><p class="brand">Understudy</p>
-<nav aria-label="Parts of the page"><a href="#answer">Answer</a><a href="#charts">Charts</a><a href="#table">Table</a><a href="#settings">Settings</a></nav>
-<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
-<h1>${escapeHtml(title)}</h1>
-<dl class="facts">${facts.map(([fact, value]) => `<div><dt>${fact}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>
-</header>
+    body: `${pageHeader({
+      title,
+      parts: [
+        ["answer", "Answer"],
+        ["charts", "Charts"],
+        ["table", "Table"],
+        ["settings", "Settings"],
+      ],
+      facts,
+    })}
 <main>
 <section id="answer" aria-labelledby="answer-title">
 <h2 id="answer-title" class="hidden">Answer</h2>

@@ -1,5 +1,5 @@
 import { formatClock } from "../format.ts";
-import { faultEffects, recoveryText } from "../summary/fault-words.ts";
+import { faultEffects, recoveryGrade, recoveryText, untilText } from "../summary/fault-words.ts";
 import type { RunSummary } from "../summary/summarize.ts";
 import { escapeHtml, table } from "./html.ts";
 
@@ -13,12 +13,10 @@ export function faultsSection({ faults }: RunSummary): string {
     .slice(0, MOST_ROWS)
     .map((fault, i) => [
       String(i + 1),
-      fault.untilMs === null || fault.untilMs === fault.atMs
-        ? formatClock(fault.atMs)
-        : `${formatClock(fault.atMs)}–${formatClock(fault.untilMs)}`,
+      `${formatClock(fault.atMs)}${untilText(fault)}`,
       escapeHtml(fault.text),
       escapeHtml(faultEffects(fault).join(", ")),
-      `<span class="${fault.recoveryMs === 0 ? "good" : fault.recoveryMs === Number.POSITIVE_INFINITY ? "bad" : "warn"}">${recoveryText(fault)}</span>`,
+      `<span class="${recoveryGrade(fault)}">${recoveryText(fault)}</span>`,
     ]);
   const rest = faults.length - MOST_ROWS;
   const more = rest > 0 ? `<p class="note">${rest} more in report.json.</p>` : "";

@@ -6,7 +6,7 @@ import { decisionsSection } from "./decisions.ts";
 import { distributionFigures } from "./distribution-figures.ts";
 import { faultsSection } from "./faults.ts";
 import { halfFigureHtml, timeFigureHtml } from "./figure.ts";
-import { escapeHtml } from "./html.ts";
+import { pageHeader } from "./header.ts";
 import { numbersSection } from "./numbers.ts";
 import { scatterData } from "./scatter-data.ts";
 import { pageShell } from "./shell.ts";
@@ -29,8 +29,7 @@ export function reportPage(record: RunRecord, summary: RunSummary = summarize(re
     styles: STYLES,
     scripts: SCRIPTS,
     data,
-    body: `<a class="skip" href="#answer">Skip to the answer</a>
-${header(summary)}
+    body: `${header(summary)}
 <main>
 ${answerSection(summary)}
 <section id="timeline" aria-labelledby="timeline-title">
@@ -60,16 +59,19 @@ function header(summary: RunSummary): string {
     ["seed", summary.seed === null ? null : formatCount(summary.seed).replaceAll(",", "")],
   ];
   const known = facts.filter((fact): fact is [string, string] => fact[1] !== null);
-  const list = known.map(([name, value]) => `<div><dt>${name}</dt><dd>${escapeHtml(value)}</dd></div>`).join("");
-  const shows = summary.shows === null ? "" : `<p class="shows">${escapeHtml(summary.shows)}</p>`;
-  return `<header>
-<div class="top"><p class="brand">Understudy</p>
-<nav aria-label="Parts of the report"><a href="#answer">Answer</a><a href="#timeline">Timeline</a>${summary.faults.length > 0 ? '<a href="#faults">Faults</a>' : ""}<a href="#decisions">Decisions</a><a href="#latency">Latency</a><a href="#numbers">Numbers</a></nav>
-<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
-<h1>${escapeHtml(summary.name)}</h1>
-${shows}
-<dl class="facts">${list}</dl>
-</header>`;
+  return pageHeader({
+    title: summary.name,
+    shows: summary.shows,
+    parts: [
+      ["answer", "Answer"],
+      ["timeline", "Timeline"],
+      ...(summary.faults.length > 0 ? [["faults", "Faults"] as const] : []),
+      ["decisions", "Decisions"],
+      ["latency", "Latency"],
+      ["numbers", "Numbers"],
+    ],
+    facts: known,
+  });
 }
 
 function latencySection(record: RunRecord, summary: RunSummary): string {

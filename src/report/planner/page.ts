@@ -2,6 +2,7 @@ import type { Decision } from "#planner/core";
 import { formatClock, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
 import { decisionsSection } from "../page/decisions.ts";
 import { timeFigureHtml } from "../page/figure.ts";
+import { pageHeader } from "../page/header.ts";
 import { escapeHtml, inlineJson, table } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { plannerFigures, requestRate, rolesOf } from "./figures.ts";
@@ -15,23 +16,24 @@ const NOT_ZERO = "not known, which is not zero";
 
 /** The page of a planner that runs, or the report of one that ran: the same charts, the same decisions. */
 export function plannerPage(input: PlannerPageInput): string {
-  const facts = input.facts.map(
-    ([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`,
-  );
   return pageShell({
     title: `${input.name} · Understudy planner`,
     styles: STYLES,
     scripts: ["theme.js", "cursor.js", ...(input.isLive ? ["live.js"] : [])],
     data: plannerPageData(input),
     isLive: input.isLive,
-    body: `<a class="skip" href="#now">Skip to what is now</a>
-<header>
-<div class="top"><p class="brand">Understudy</p>
-<nav aria-label="Parts of the page"><a href="#now">Now</a><a href="#timeline">Timeline</a><a href="#decisions">Decisions</a><a href="#data-known">Data</a><a href="#actions">Actions</a></nav>
-<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
-<h1>${escapeHtml(input.name)}</h1>
-<dl class="facts">${facts.join("")}</dl>
-</header>
+    body: `${pageHeader({
+      title: input.name,
+      first: "what is now",
+      parts: [
+        ["now", "Now"],
+        ["timeline", "Timeline"],
+        ["decisions", "Decisions"],
+        ["data-known", "Data"],
+        ["actions", "Actions"],
+      ],
+      facts: input.facts,
+    })}
 <main id="content">
 ${plannerContent(input)}
 </main>

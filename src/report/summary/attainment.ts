@@ -1,5 +1,5 @@
 import { RequestStatus, type RunRecord } from "#src/record";
-import { itlMet, ttftMet } from "./request-times.ts";
+import { isJudged, itlMet, keptSla, ttftMet } from "./request-times.ts";
 
 export interface RequestCounts {
   total: number;
@@ -43,7 +43,7 @@ export function attainment(
   record: RunRecord,
   arrived: TimeWindow = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY },
 ): { counts: RequestCounts; attainment: Attainment } {
-  const { requests: table, sla, feasible } = record;
+  const { requests: table, sla } = record;
   const byStatus = [0, 0, 0, 0];
   let retried = 0;
   let attempts = 0;
@@ -63,7 +63,7 @@ export function attainment(
     const keptTtft = ttftMet(table, i, sla.ttftMs);
     const keptItl = itlMet(table, i, sla.itlMs);
     const kept = keptTtft && keptItl;
-    if (feasible[i] !== 1 && !kept) {
+    if (!isJudged(record, i, kept)) {
       infeasible++;
       continue;
     }
@@ -98,5 +98,5 @@ export function attainment(
 
 /** Whether request `i` is one that the SLA is judged on and that did not keep it. */
 export function missedSla({ requests, sla, feasible }: RunRecord, i: number): boolean {
-  return feasible[i] === 1 && !(ttftMet(requests, i, sla.ttftMs) && itlMet(requests, i, sla.itlMs));
+  return feasible[i] === 1 && !keptSla(requests, i, sla);
 }

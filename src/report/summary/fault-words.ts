@@ -1,5 +1,5 @@
 import { formatDuration } from "#common";
-import { plural } from "../format.ts";
+import { formatClock, plural } from "../format.ts";
 import type { FaultSummary } from "./recovery.ts";
 
 /** What a fault did, in a few words each: whom it struck, what became of requests, what the planner missed. */
@@ -12,6 +12,17 @@ export function faultEffects({ workers, requests, retried, failed, ticks }: Faul
   }
   if (ticks > 0) parts.push(plural(ticks, "tick"));
   return parts.length === 0 ? ["struck nobody"] : parts;
+}
+
+/** `–1:30`, the end behind the beginning; empty where it lasted no time, or has no end. */
+export function untilText({ atMs, untilMs }: FaultSummary): string {
+  return untilMs === null || untilMs === atMs ? "" : `–${formatClock(untilMs)}`;
+}
+
+/** How well the run got over it. */
+export function recoveryGrade({ recoveryMs }: FaultSummary): "good" | "warn" | "bad" {
+  if (recoveryMs === 0) return "good";
+  return recoveryMs === Number.POSITIVE_INFINITY ? "bad" : "warn";
 }
 
 export function recoveryText({ recoveryMs }: FaultSummary): string {

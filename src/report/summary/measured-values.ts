@@ -10,45 +10,51 @@ export interface Measured {
   replicas(role: RoleName): { atMs: number[]; ready: number[]; endMs: number };
 }
 
+type Source = (summary: RunSummary, record: RunRecord) => number;
+
+const MEASURES: Readonly<Record<string, Source>> = {
+  requests: ({ requests }) => requests.total,
+  completed: ({ requests }) => requests.completed,
+  errors: ({ requests }) => requests.rejected + requests.failed,
+  rejected: ({ requests }) => requests.rejected,
+  failed: ({ requests }) => requests.failed,
+  retried: ({ requests }) => requests.retried,
+  attempts: ({ requests }) => requests.attempts,
+  unfinished: ({ requests }) => requests.unfinished,
+  preemptions: ({ engine }) => engine.preemptions,
+  scaleEvents: ({ scaling }) => scaling.events,
+  slaAttainment: ({ attainment }) => attainment.share,
+  ttftAttainment: ({ attainment }) => attainment.ttftShare,
+  itlAttainment: ({ attainment }) => attainment.itlShare,
+  goodput: ({ goodput }) => goodput.requestsPerSecond,
+  goodputPerGpu: ({ goodput }) => goodput.perGpu,
+  requestThroughput: ({ throughput }) => throughput.requestsPerSecond,
+  outputThroughput: ({ throughput }) => throughput.outputTokensPerSecond,
+  gpuHours: ({ cost }) => cost.gpuHours,
+  averageGpus: ({ cost }) => cost.averageGpus,
+  peakGpus: ({ cost }) => cost.peakGpus,
+  prefixHitRate: (_, record) => prefixHitRate(record),
+  routerHitRate: ({ routing }) => routing?.hitRate ?? Number.NaN,
+  routerRegretRate: ({ routing }) => routing?.regretRate ?? Number.NaN,
+  recoversWithin: ({ faults }) => faults.reduce((longest, { recoveryMs }) => Math.max(longest, recoveryMs), 0),
+  ...statistics("ttft", ({ metrics }) => metrics.ttftMs),
+  ...statistics("itl", ({ metrics }) => metrics.itlMs),
+  ...statistics("e2e", ({ metrics }) => metrics.latencyMs),
+};
+
+/** Names of what `measuredValues` has. */
+export const MEASURE_NAMES: readonly string[] = Object.keys(MEASURES);
+
 export function measuredValues(record: RunRecord, summary: RunSummary): Measured {
-  const { requests, attainment, goodput, throughput, cost, metrics, engine } = summary;
   return {
-    values: {
-      requests: requests.total,
-      completed: requests.completed,
-      errors: requests.rejected + requests.failed,
-      rejected: requests.rejected,
-      failed: requests.failed,
-      retried: requests.retried,
-      attempts: requests.attempts,
-      unfinished: requests.unfinished,
-      preemptions: engine.preemptions,
-      scaleEvents: summary.scaling.events,
-      slaAttainment: attainment.share,
-      ttftAttainment: attainment.ttftShare,
-      itlAttainment: attainment.itlShare,
-      goodput: goodput.requestsPerSecond,
-      goodputPerGpu: goodput.perGpu,
-      requestThroughput: throughput.requestsPerSecond,
-      outputThroughput: throughput.outputTokensPerSecond,
-      gpuHours: cost.gpuHours,
-      averageGpus: cost.averageGpus,
-      peakGpus: cost.peakGpus,
-      prefixHitRate: prefixHitRate(record),
-      routerHitRate: summary.routing?.hitRate ?? Number.NaN,
-      routerRegretRate: summary.routing?.regretRate ?? Number.NaN,
-      recoversWithin: summary.faults.reduce((longest, { recoveryMs }) => Math.max(longest, recoveryMs), 0),
-      ...statistics("ttft", metrics.ttftMs),
-      ...statistics("itl", metrics.itlMs),
-      ...statistics("e2e", metrics.latencyMs),
-    },
+    values: Object.fromEntries(Object.entries(MEASURES).map(([name, of]) => [name, of(summary, record)])),
     replicas: (role) => readyOverTime(record, role),
   };
 }
 
-function statistics(name: string, { mean, p50, p75, p90, p95, p99, max }: Distribution): Record<string, number> {
-  const known = { mean, p50, p75, p90, p95, p99, max };
-  return Object.fromEntries(Object.entries(known).map(([statistic, value]) => [`${name}.${statistic}`, value]));
+function statistics(name: string, of: (summary: RunSummary) => Distribution): Record<string, Source> {
+  const known = ["mean", "p50", "p75", "p90", "p95", "p99", "max"] as const;
+  return Object.fromEntries(known.map((statistic) => [`${name}.${statistic}`, (summary) => of(summary)[statistic]]));
 }
 
 /** Prompt tokens found in a prefix cache ÷ prompt tokens, over completed requests. */

@@ -1,5 +1,5 @@
 import type { FaultRecord, RunRecord } from "#src/record";
-import { itlMet, ttftMet } from "./request-times.ts";
+import { isJudged, keptSla } from "./request-times.ts";
 
 /** A fault with the time it took to get over it. */
 export interface FaultSummary extends FaultRecord {
@@ -23,29 +23,70 @@ const AFTER_EFFECT_MS = 60_000;
  * the end of the run cuts those times short. What a later fault does to them counts for both.
  */
 export function faultSummaries(record: RunRecord): FaultSummary[] {
-  return (record.faults ?? []).map((fault) => ({ ...fault, recoveryMs: recoveryMs(record, fault) }));
+  const { faults = [] } = record;
+  if (faults.length === 0) return [];
+  const arrivals = judgedArrivals(record);
+  return faults.map((fault) => ({ ...fault, recoveryMs: recoveryMs(arrivals, record.endMs, fault) }));
 }
 
-function recoveryMs({ requests: table, sla, feasible, endMs }: RunRecord, { atMs, untilMs }: FaultRecord): number {
-  const count = Math.max(0, Math.ceil((endMs - atMs) / WINDOW_MS));
-  const judged = new Int32Array(count);
-  const good = new Int32Array(count);
+/** Requests that the SLA is judged on by their arrival, and whether they kept it: 1, or not: 0. */
+interface JudgedArrivals {
+  atMs: Float64Array;
+  kept: Uint8Array;
+}
+
+function judgedArrivals(record: RunRecord): JudgedArrivals {
+  const { requests: table, sla } = record;
+  const rows = new Uint32Array(table.count);
+  const keptBy = new Uint8Array(table.count);
+  let count = 0;
+  let isOrdered = true;
+  let before = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < table.count; i++) {
-    const window = Math.floor((table.arrivalMs[i]! - atMs) / WINDOW_MS);
-    if (!(window >= 0 && window < count)) continue;
-    const kept = ttftMet(table, i, sla.ttftMs) && itlMet(table, i, sla.itlMs);
-    if (feasible[i] !== 1 && !kept) continue;
-    judged[window]! += 1;
-    if (kept) good[window]! += 1;
+    const kept = keptSla(table, i, sla);
+    if (!isJudged(record, i, kept)) continue;
+    keptBy[i] = kept ? 1 : 0;
+    rows[count++] = i;
+    isOrdered &&= table.arrivalMs[i]! >= before;
+    before = table.arrivalMs[i]!;
   }
+  const byArrival = rows.subarray(0, count);
+  if (!isOrdered) byArrival.sort((a, b) => table.arrivalMs[a]! - table.arrivalMs[b]!);
+  return {
+    atMs: Float64Array.from(byArrival, (i) => table.arrivalMs[i]!),
+    kept: Uint8Array.from(byArrival, (i) => keptBy[i]!),
+  };
+}
+
+function recoveryMs({ atMs: arrivalMs, kept }: JudgedArrivals, endMs: number, { atMs, untilMs }: FaultRecord): number {
+  const count = Math.max(0, Math.ceil((endMs - atMs) / WINDOW_MS));
   const effectMs = (untilMs ?? endMs) - atMs + AFTER_EFFECT_MS;
+  let next = firstFrom(arrivalMs, atMs);
   let goodSince = 0;
   let isGood = true;
   for (let window = 0; window < count; window++) {
-    if (judged[window]! > 0) isGood = good[window]! >= GOOD_SHARE * judged[window]!;
+    let judged = 0;
+    let good = 0;
+    for (; next < arrivalMs.length && Math.floor((arrivalMs[next]! - atMs) / WINDOW_MS) === window; next++) {
+      judged++;
+      good += kept[next]!;
+    }
+    if (judged > 0) isGood = good >= GOOD_SHARE * judged;
     if (!isGood) goodSince = window + 1;
     const recovered = window + 1 - goodSince >= GOOD_WINDOWS;
     if (recovered && (window + 1) * WINDOW_MS >= effectMs) break;
   }
   return isGood ? goodSince * WINDOW_MS : Number.POSITIVE_INFINITY;
+}
+
+/** Index of the first of ascending values that is not below `least`. */
+function firstFrom(ascending: Float64Array, least: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

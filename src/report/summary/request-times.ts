@@ -1,4 +1,4 @@
-import { RequestStatus, type RequestTable } from "#src/record";
+import { RequestStatus, type RequestTable, type RunRecord } from "#src/record";
 
 /** TTFT of request `i`, ms from its arrival; NaN where no token came. */
 export function ttftMs(table: RequestTable, i: number): number {
@@ -21,6 +21,19 @@ export function itlMs(table: RequestTable, i: number): number {
 
 export function isCompleted(table: RequestTable, i: number): boolean {
   return table.status[i] === RequestStatus.completed;
+}
+
+/** What a request is promised. */
+export type Sla = RunRecord["sla"];
+
+/** Whether a request is good: completed within both limits. */
+export function keptSla(table: RequestTable, i: number, { ttftMs: ttft, itlMs: itl }: Sla): boolean {
+  return ttftMet(table, i, ttft) && itlMet(table, i, itl);
+}
+
+/** Whether the SLA is judged on request `i`: it could be kept, or it was all the same (a cached prompt can). */
+export function isJudged({ feasible }: Pick<RunRecord, "feasible">, i: number, kept: boolean): boolean {
+  return feasible[i] === 1 || kept;
 }
 
 /** Whether a completed request kept the TTFT limit. */

@@ -1,29 +1,10 @@
 import type { RunRecord } from "#src/record";
-import { measuredValues } from "./measured-values.ts";
+import { MEASURE_NAMES, measuredValues } from "./measured-values.ts";
 import type { RunSummary } from "./summarize.ts";
-
-const STATISTICS = ["mean", "p50", "p75", "p90", "p95", "p99", "max"] as const;
 
 /** Names of what studies compare runs by: those of `expect:`, and what a trade of throughput against latency is drawn from. */
 export const STUDY_MEASURES: readonly string[] = [
-  "requests",
-  "completed",
-  "errors",
-  "unfinished",
-  "preemptions",
-  "scaleEvents",
-  "slaAttainment",
-  "ttftAttainment",
-  "itlAttainment",
-  "goodput",
-  "goodputPerGpu",
-  "requestThroughput",
-  "outputThroughput",
-  "gpuHours",
-  "averageGpus",
-  "peakGpus",
-  "prefixHitRate",
-  ...["ttft", "itl", "e2e"].flatMap((latency) => STATISTICS.map((statistic) => `${latency}.${statistic}`)),
+  ...MEASURE_NAMES,
   "outputThroughputPerGpu",
   "perUserThroughput.mean",
   "perUserThroughput.p50",

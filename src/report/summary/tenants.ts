@@ -1,6 +1,6 @@
 import type { RunRecord } from "#src/record";
 import { describe } from "./distribution.ts";
-import { isCompleted, itlMet, itlMs, ttftMet, ttftMs } from "./request-times.ts";
+import { isCompleted, isJudged, itlMs, keptSla, ttftMs } from "./request-times.ts";
 
 /** What one tenant got. Shares are 0..1, NaN where nothing was judged. */
 export interface TenantSummary {
@@ -21,35 +21,47 @@ export interface TenantSummary {
 
 /** By tenant, in the order of the traffic; requests that are nobody's are in none. Empty where nobody is named. */
 export function tenantSummaries(record: RunRecord): TenantSummary[] {
-  const { requests: table, tenants, tenantSlas = {}, feasible } = record;
+  const { tenants, tenantSlas = {} } = record;
   if (tenants === undefined) return [];
   const rows = tenants.names.map((): number[] => []);
   tenants.of.forEach((tenant, row) => {
     rows[tenant]?.push(row);
   });
-  return tenants.names.map((name, tenant) => {
-    const own = rows[tenant]!;
-    const sla = tenantSlas[name] ?? record.sla;
-    const kept = (row: number) => ttftMet(table, row, sla.ttftMs) && itlMet(table, row, sla.itlMs);
-    const judged = own.filter((row) => feasible[row] === 1 || kept(row));
-    const good = judged.filter(kept).length;
-    const completed = own.filter((row) => isCompleted(table, row));
-    const times = (of: (row: number) => number) =>
-      describe(Float64Array.from(completed, of).filter((value) => !Number.isNaN(value)));
-    const ttft = times((row) => ttftMs(table, row));
-    const itl = times((row) => itlMs(table, row));
-    return {
-      name,
-      sla,
-      requests: own.length,
-      completed: completed.length,
-      judged: judged.length,
-      good,
-      share: judged.length === 0 ? Number.NaN : good / judged.length,
-      ttftP50Ms: ttft.p50,
-      ttftP99Ms: ttft.p99,
-      itlP50Ms: itl.p50,
-      itlP99Ms: itl.p99,
-    };
-  });
+  return tenants.names.map((name, tenant) =>
+    tenantSummary(record, name, tenantSlas[name] ?? record.sla, rows[tenant]!),
+  );
+}
+
+function tenantSummary(record: RunRecord, name: string, sla: RunRecord["sla"], rows: readonly number[]): TenantSummary {
+  const { requests: table } = record;
+  const ttft: number[] = [];
+  const itl: number[] = [];
+  let completed = 0;
+  let judged = 0;
+  let good = 0;
+  for (const row of rows) {
+    const kept = keptSla(table, row, sla);
+    if (isJudged(record, row, kept)) judged++;
+    if (kept) good++;
+    if (!isCompleted(table, row)) continue;
+    completed++;
+    ttft.push(ttftMs(table, row));
+    const own = itlMs(table, row);
+    if (!Number.isNaN(own)) itl.push(own);
+  }
+  const ttftOf = describe(Float64Array.from(ttft));
+  const itlOf = describe(Float64Array.from(itl));
+  return {
+    name,
+    sla,
+    requests: rows.length,
+    completed,
+    judged,
+    good,
+    share: judged === 0 ? Number.NaN : good / judged,
+    ttftP50Ms: ttftOf.p50,
+    ttftP99Ms: ttftOf.p99,
+    itlP50Ms: itlOf.p50,
+    itlP99Ms: itlOf.p99,
+  };
 }

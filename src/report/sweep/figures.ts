@@ -75,8 +75,15 @@ function axisOf(measure: string, ran: readonly SweptCandidate[]): AxisSpec {
   return isLog ? { ...axis, scale: "log" } : axis;
 }
 
+/** All measures that are drawn over all axes that have numbers to draw. */
+export function sensitivityFigures(report: SweepReport): XyChart[] {
+  return report.axes.flatMap((_, axis) =>
+    report.drawn.flatMap((measure) => sensitivityFigure(report, axis, measure) ?? []),
+  );
+}
+
 /** A measure over the values of one axis, with intervals where there are several seeds; null where the axis has no numbers to draw. */
-export function sensitivityFigure(report: SweepReport, axis: number, measure: string): XyChart | null {
+function sensitivityFigure(report: SweepReport, axis: number, measure: string): XyChart | null {
   const ran = report.candidates.filter(({ notRun, numbers }) => notRun === null && Number.isFinite(numbers[axis]));
   const numbers = [...new Set(ran.map(({ numbers: all }) => all[axis]!))].sort((a, b) => a - b);
   if (numbers.length < 3) return null;

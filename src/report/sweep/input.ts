@@ -31,6 +31,7 @@ export interface TradeEnd {
 
 /** What the table, the pictures and the page of a sweep are made from. Holds nothing of the wall clock. */
 export interface SweepReport {
+  kind: "sweep" | "search";
   /** The scenario's. */
   name: string;
   /** `grid`, `halving` … with what was asked of it. */

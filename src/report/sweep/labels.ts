@@ -7,6 +7,9 @@ const NAMES: Readonly<Record<string, string>> = {
   ttftAttainment: "TTFT attainment",
   itlAttainment: "ITL attainment",
   prefixHitRate: "prefix hit rate",
+  routerHitRate: "router hit rate",
+  routerRegretRate: "router regret rate",
+  recoversWithin: "recovery, longest (ms)",
   goodput: "goodput (req/s)",
   goodputPerGpu: "goodput per GPU (req/s)",
   requestThroughput: "requests/s",
@@ -20,7 +23,14 @@ const NAMES: Readonly<Record<string, string>> = {
   scaleEvents: "scale events",
 };
 const LATENCIES: Readonly<Record<string, string>> = { ttft: "TTFT", itl: "ITL", e2e: "latency" };
-const SHARES = new Set(["slaAttainment", "ttftAttainment", "itlAttainment", "prefixHitRate"]);
+const SHARES = new Set([
+  "slaAttainment",
+  "ttftAttainment",
+  "itlAttainment",
+  "prefixHitRate",
+  "routerHitRate",
+  "routerRegretRate",
+]);
 
 /** A measure for people, with its unit: `TTFT p99 (ms)`. */
 export function measureLabel(measure: string): string {

@@ -1,11 +1,12 @@
 import { plural } from "../format.ts";
 import { halfFigureHtml } from "../page/figure.ts";
+import { pageHeader } from "../page/header.ts";
 import { escapeHtml, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
-import { paretoFigure, sensitivityFigure } from "./figures.ts";
+import { paretoFigure, sensitivityFigures } from "./figures.ts";
 import type { SweepReport } from "./input.ts";
 import { measureLabel, measureText, shortAxes, shortText } from "./labels.ts";
-import { sweepColumns, sweepQuestion, sweepRows } from "./rows.ts";
+import { sweepColumns, sweepQuestion, sweepRows, sweepTitle } from "./rows.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Rows of the page's table; sweep.json has all. */
@@ -14,6 +15,7 @@ const MOST_ROWS = 500;
 /** A sweep as one self-contained page: the best, the trade, how much each axis matters, the table. */
 export function sweepPage(report: SweepReport): string {
   const ran = report.candidates.filter(({ notRun }) => notRun === null);
+  const title = sweepTitle(report);
   const best = report.best === null ? null : report.candidates[report.best]!;
   const axes = shortAxes(report.axes.map(({ name }) => name));
   const facts: [string, string][] = [
@@ -45,22 +47,23 @@ export function sweepPage(report: SweepReport): string {
   const sensitivities = sensitivityFigures(report);
   const rows = sweepRows(report);
   return pageShell({
-    title: `Sweep of ${report.name} · Understudy`,
+    title: `${title} · Understudy`,
     styles: STYLES,
     scripts: ["theme.js"],
     data: {},
-    body: `<a class="skip" href="#answer">Skip to the answer</a>
-<header>
-<div class="top"><p class="brand">Understudy</p>
-<nav aria-label="Parts of the page"><a href="#answer">Answer</a><a href="#trade">Trade</a><a href="#candidates">Candidates</a></nav>
-<button type="button" id="theme" title="Colours: as the system has them, light or dark">Theme: auto</button></div>
-<h1>Sweep of ${escapeHtml(report.name)}</h1>
-<dl class="facts">${facts.map(([fact, value]) => `<div><dt>${fact}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>
-</header>
+    body: `${pageHeader({
+      title,
+      parts: [
+        ["answer", "Answer"],
+        ["trade", "Trade"],
+        ["candidates", "Candidates"],
+      ],
+      facts,
+    })}
 <main>
 <section id="answer" aria-labelledby="answer-title">
 <h2 id="answer-title" class="hidden">Answer</h2>
-${report.isWhole ? "" : '<p class="note">Interrupted: candidates are missing. sweep --resume goes on.</p>'}
+${report.isWhole ? "" : `<p class="note">Interrupted: candidates are missing. ${report.kind} --resume goes on.</p>`}
 <div class="tiles">${tiles.join("")}</div>
 </section>
 <section id="trade" aria-labelledby="trade-title">
@@ -91,10 +94,4 @@ ${table(
 </main>
 <footer><p>Every measure is defined in docs/report.md, sweeps in docs/sweeps.md.</p></footer>`,
   });
-}
-
-export function sensitivityFigures(report: SweepReport) {
-  return report.axes.flatMap((_, axis) =>
-    report.drawn.flatMap((measure) => sensitivityFigure(report, axis, measure) ?? []),
-  );
 }

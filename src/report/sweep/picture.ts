@@ -1,9 +1,8 @@
 import { panels } from "../charts/panels.ts";
 import { THEMES } from "../charts/theme.ts";
 import { xyChart } from "../charts/xy-chart.ts";
-import { paretoFigure } from "./figures.ts";
+import { paretoFigure, sensitivityFigures } from "./figures.ts";
 import type { SweepReport } from "./input.ts";
-import { sensitivityFigures } from "./page.ts";
 import { sweepQuestion } from "./rows.ts";
 
 /** Panels of the picture of sensitivities. */

@@ -45,6 +45,11 @@ function cellsOf(report: SweepReport, candidate: SweptCandidate, index: number):
   ];
 }
 
+/** What the page is about. */
+export function sweepTitle({ kind, name }: SweepReport): string {
+  return kind === "sweep" ? `Sweep of ${name}` : `Deployments for ${name}`;
+}
+
 /** `goodput per GPU (req/s) as large as possible with slaAttainment>=0.99` */
 export function sweepQuestion({ goal, conditions }: SweepReport): string {
   const kept = conditions.length === 0 ? "" : ` with ${conditions.join(" and ")}`;

@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import { parsePath } from "#common";
+import { parseBytesPerSecond, parseDurationMs, parsePath, UserError } from "#common";
 import type { Override } from "#scenarios";
 import { badAxis } from "./errors.ts";
 import type { Axis, Domain, FieldValue, SweepCandidate } from "./types.ts";
@@ -42,21 +42,28 @@ export function valueText(value: FieldValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** A value as a number to draw it by: durations in seconds; NaN where it is none. */
+/** A value as a number to draw it by: durations in seconds, sizes and bandwidths in bytes (per second); NaN where it is none. */
 export function valueNumber(value: FieldValue): number {
   if (typeof value === "number") return value;
-  if (typeof value !== "string") return Number.NaN;
-  const quantity = quantityOf(value);
-  if (quantity === null) return Number.NaN;
-  const seconds = SECONDS[quantity.unit];
-  return quantity.unit !== "" && seconds === undefined ? quantity.number : quantity.number * (seconds ?? 1);
+  if (typeof value !== "string" || value.trim() === "") return Number.NaN;
+  const ms = parsed(value, parseDurationMs);
+  if (ms !== null) return ms / 1000;
+  return parsed(value, parseBytesPerSecond) ?? Number(value);
 }
-
-const SECONDS: Readonly<Record<string, number>> = { ms: 1e-3, s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
 
 /** Whether values of this unit are durations. */
 export function isDuration(value: FieldValue): boolean {
-  return typeof value === "string" && Object.hasOwn(SECONDS, quantityOf(value)?.unit ?? "");
+  // A zero alone has no unit.
+  return typeof value === "string" && value.trim() !== "0" && parsed(value, parseDurationMs) !== null;
+}
+
+function parsed(text: string, parse: (text: string) => number): number | null {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof UserError) return null;
+    throw error;
+  }
 }
 
 function domainOf(text: string, written: string): Domain {

@@ -11,13 +11,19 @@ export interface EstimatedEngines {
   backendVersion?: string;
 }
 
+export interface EngineLayout {
+  layout: string | null;
+  /** Of a worker in each role; an aggregated one is `decode`. */
+  gpus: { prefill: number; decode: number };
+}
+
 /** Which deployments are tried. */
 export interface DeploymentSpace {
   /** GPUs of a whole deployment, at most. */
   maxGpus: number;
   modes: readonly ("agg" | "disagg")[];
-  /** Layouts of an engine, and its GPUs; null stands for the scenario's own engine. */
-  layouts: readonly { layout: string | null; gpus: number }[];
+  /** Layouts of an engine; null stands for the scenario's own. */
+  layouts: readonly EngineLayout[];
   routers: readonly string[];
   /** null: engines as the scenario has them. */
   engines: EstimatedEngines | null;
@@ -50,13 +56,19 @@ export function staticCandidates({ maxGpus, modes, layouts, routers }: Deploymen
   };
   const shown = (layout: string | null) => layout ?? "own";
   for (const decode of layouts) {
-    for (let workers = 1; workers * decode.gpus <= maxGpus; workers++) {
-      const gpus = workers * decode.gpus;
+    for (let workers = 1; workers * decode.gpus.decode <= maxGpus; workers++) {
+      const gpus = workers * decode.gpus.decode;
       if (modes.includes("agg")) add(gpus, ["agg", NONE, NONE, shown(decode.layout), workers]);
       if (!modes.includes("disagg")) continue;
       for (const prefill of layouts) {
-        for (let first = 1; gpus + first * prefill.gpus <= maxGpus; first++) {
-          add(gpus + first * prefill.gpus, ["disagg", shown(prefill.layout), first, shown(decode.layout), workers]);
+        for (let first = 1; gpus + first * prefill.gpus.prefill <= maxGpus; first++) {
+          add(gpus + first * prefill.gpus.prefill, [
+            "disagg",
+            shown(prefill.layout),
+            first,
+            shown(decode.layout),
+            workers,
+          ]);
         }
       }
     }
@@ -64,11 +76,18 @@ export function staticCandidates({ maxGpus, modes, layouts, routers }: Deploymen
   return found.sort((a, b) => a.gpus - b.gpus);
 }
 
+interface BasePool {
+  engine?: object;
+  gpusPerWorker?: unknown;
+}
+
 interface BaseDeployment {
-  agg?: object;
-  prefill?: object;
-  decode?: object;
+  agg?: BasePool;
+  prefill?: BasePool;
+  decode?: BasePool;
   kvTransfer?: object;
+  router?: unknown;
+  profile?: unknown;
 }
 
 /**
@@ -81,12 +100,13 @@ export function deploymentOverrides(
   { values }: SweepCandidate,
 ): Override[] {
   const [mode, prefillLayout, prefillWorkers, decodeLayout, decodeWorkers, router] = values;
-  const { agg, prefill, decode, kvTransfer, ...rest } = base as BaseDeployment;
-  const pool = (written: object | undefined, layout: FieldValue, workers: FieldValue) => {
-    const own = (written ?? {}) as { engine?: object };
+  const { agg, prefill, decode, kvTransfer, router: written, profile, ...others } = base as BaseDeployment;
+  const pool = (own: BasePool = {}, layout: FieldValue, workers: FieldValue) => {
     if (engines === null) return { ...own, workers };
+    // The layout says how many GPUs a worker has.
+    const { gpusPerWorker: _, ...settings } = own;
     const estimator = { ...engines, parallelism: layout };
-    return { ...own, workers, engine: { ...own.engine, timing: { estimator } } };
+    return { ...settings, workers, engine: { ...settings.engine, timing: { estimator } } };
   };
   const pools =
     mode === "agg"
@@ -96,15 +116,28 @@ export function deploymentOverrides(
           decode: pool(decode ?? agg, decodeLayout!, decodeWorkers!),
           kvTransfer: kvTransfer ?? { bandwidth: "64GB/s" },
         };
-  const { profile, ...others } = rest as { profile?: unknown };
-  const value = { ...others, ...(engines === null ? { profile } : {}), mode, router, ...pools };
+  const value = {
+    ...others,
+    ...(engines === null ? { profile } : {}),
+    mode,
+    router: modeOfRouter(written) === router ? written : router,
+    ...pools,
+  };
   return [
     { path: ["deployment"], value, label: "candidate" },
     { path: ["planner"], value: undefined, label: "candidate" },
   ];
 }
 
-/** What no deployment can surpass on this traffic: requests in all, and the shortest run, s (0: unknown). */
+/** A router's mode, as a scenario names it: alone, or with settings. */
+function modeOfRouter(written: unknown): unknown {
+  return typeof written === "object" && written !== null && "mode" in written ? written.mode : written;
+}
+
+/**
+ * What no deployment can surpass on this traffic: requests in all, and the shortest run, s. 0 where it is unknown, or where something
+ * else than goodput per GPU is looked for: nothing is given up for the best so far then.
+ */
 export interface TrafficBounds {
   requests: number;
   seconds: number;
@@ -126,7 +159,8 @@ export function* searchDeployments(
     const batch = candidates.slice(from, from + BATCH);
     const atBest = requests / (batch[0]!.gpus * seconds);
     if (best !== null && seconds > 0 && atBest <= best) return;
-    const known: number | null = best;
+    // What is known of another goal says nothing about goodput per GPU.
+    const known: number | null = seconds > 0 ? best : null;
     const scores: Score[] = yield batch.map(({ values, gpus }) => ({
       // Of several seeds the mean counts, of which a single run says too little.
       candidate: seeds.length > 1 ? { values } : { values, giveUp: { floor, goodputPerGpu: known, gpus } },

@@ -31,9 +31,10 @@ const MORE_IS_BETTER = new Set([
   "outputThroughput",
   "outputThroughputPerGpu",
   "prefixHitRate",
+  "routerHitRate",
 ]);
 
-export function directionOf(measure: string): Direction {
+function directionOf(measure: string): Direction {
   return MORE_IS_BETTER.has(measure) || measure.startsWith("perUserThroughput") ? "max" : "min";
 }
 
@@ -102,7 +103,8 @@ function missBy({ sign, value }: Condition, found: number): number {
   if (Number.isNaN(found)) return Number.POSITIVE_INFINITY;
   const over = sign.startsWith(">") ? value - found : found - value;
   const kept = sign.length === 2 ? over <= 0 : over < 0;
-  return kept ? 0 : Math.max(over, Number.MIN_VALUE) / Math.max(Math.abs(value), 1e-9);
+  // A bound that is met where it must be surpassed is missed by the least there is.
+  return kept ? 0 : Math.max(over / Math.max(Math.abs(value), 1e-9), Number.MIN_VALUE);
 }
 
 /** Best first; equal ones in the order given. */

@@ -58,7 +58,7 @@ export function summarizeSweep(
   };
 }
 
-export function meansOf({ measures }: CandidateSummary): Record<string, number> {
+function meansOf({ measures }: CandidateSummary): Record<string, number> {
   return Object.fromEntries(Object.entries(measures).map(([name, { mean }]) => [name, mean]));
 }
 
@@ -85,6 +85,7 @@ function candidateSummary(axes: readonly Axis[], { candidate, runs }: TrialOutco
 /**
  * A value with which nothing could be run is a mistake, and so is a sweep in which nothing could; combinations that can't be are
  * none.
+ * @param axes those of which every combination was tried: of a value that was drawn once or twice, little is known
  * @throws UserError STUDY_NOTHING_RAN, STUDY_VALUE_REFUSED
  */
 export function checkRefusals(axes: readonly Axis[], trials: readonly TrialOutcome[]): void {

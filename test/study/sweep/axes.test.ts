@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { randomStream, UserError } from "#common";
-import { overridesOf, parseAxis, valueNumber } from "#src/study";
+import { isDuration, overridesOf, parseAxis, valueNumber } from "#src/study";
 import { draws, grid, shareOfValue, valueAtShare } from "../../../src/study/sweep/space.ts";
 
 const values = (text: string) => {
@@ -47,9 +47,17 @@ describe("axes", () => {
     expect(() => parseAxis(text)).toThrow(expect.objectContaining({ code: "STUDY_BAD_AXIS", where: `--set ${text}` }));
   });
 
-  it("knows values as numbers: durations in seconds", () => {
-    expect(["90s", "2m", "500ms", 7, "8GB"].map((value) => valueNumber(value))).toEqual([90, 120, 0.5, 7, 8]);
-    expect(valueNumber("round-robin")).toBeNaN();
+  it("knows values as numbers of one unit: durations in seconds, bandwidths in bytes per second", () => {
+    expect(["90s", "2m", "500ms", "250us", "1h30m", 7, "7"].map((value) => valueNumber(value))).toEqual([
+      ...[90, 120, 0.5, 0.00025, 5400, 7, 7],
+    ]);
+    expect(["500MB/s", "1GB/s", "1GiB", "-3", "1e3"].map((value) => valueNumber(value))).toEqual([
+      ...[5e8, 1e9, 2 ** 30, -3, 1000],
+    ]);
+    for (const value of ["round-robin", "", true, null, [1]]) expect(valueNumber(value)).toBeNaN();
+    expect(["250us", "1h30m", "0", "1GB/s", "7", 7].map((value) => isDuration(value))).toEqual([
+      ...[true, true, false, false, false, false],
+    ]);
   });
 });
 

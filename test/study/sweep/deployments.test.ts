@@ -5,8 +5,8 @@ const SPACE = {
   maxGpus: 12,
   modes: ["agg", "disagg"] as const,
   layouts: [
-    { layout: "tp1", gpus: 1 },
-    { layout: "tp4", gpus: 4 },
+    { layout: "tp1", gpus: { prefill: 1, decode: 1 } },
+    { layout: "tp4", gpus: { prefill: 4, decode: 4 } },
   ],
   routers: ["least-loaded", "kv"],
   engines: { model: "m", gpu: "h200_sxm", backend: "vllm" },
@@ -27,6 +27,14 @@ describe("the search for a fixed deployment", () => {
       }
     }
     expect(candidates).toHaveLength(2 * expected);
+  });
+
+  it("counts the GPUs of each role's own engines", () => {
+    const own = { ...SPACE, routers: ["kv"], layouts: [{ layout: null, gpus: { prefill: 4, decode: 1 } }], maxGpus: 9 };
+    const found = staticCandidates(own).map(({ values, gpus }) => [values[0], values[2], values[4], gpus]);
+    expect(found).toContainEqual(["disagg", 1, 2, 6]);
+    expect(found).toContainEqual(["agg", "–", 9, 9]);
+    expect(found.filter(([mode, prefill]) => mode === "disagg" && prefill === 2)).toEqual([["disagg", 2, 1, 9]]);
   });
 
   it("finds what trying all of them finds, and stops before", async () => {
@@ -71,6 +79,25 @@ describe("the search for a fixed deployment", () => {
     }
   });
 
+  it("gives nothing up for the best so far where another goal is looked for", async () => {
+    const offered = new Set<number | null>();
+    const { trials } = await runSweep({
+      method: searchDeployments(candidates, [null], 0.99, { requests: 100, seconds: 0 }),
+      goal: { measure: "outputThroughput", direction: "max" },
+      conditions: [],
+      memory: { get: () => undefined, put: () => {} },
+      run: async (cells, done) => {
+        for (const [index, { candidate }] of cells.entries()) {
+          offered.add(candidate.giveUp!.goodputPerGpu);
+          done(index, { seed: 1, passed: true, measures: { outputThroughput: 5000 } });
+        }
+      },
+      signal: new AbortController().signal,
+    });
+    expect([...offered]).toEqual([null]);
+    expect(trials).toHaveLength(candidates.length);
+  });
+
   it("makes a candidate's deployment of the scenario's own settings", () => {
     const base = {
       profile: "p",
@@ -94,6 +121,14 @@ describe("the search for a fixed deployment", () => {
       kvTransfer: { bandwidth: "64GB/s" },
     });
     expect(planner).toMatchObject({ path: ["planner"], value: undefined });
+    const written = { ...base, agg: { ...base.agg, gpusPerWorker: 8 }, router: { mode: "kv", temperature: 0.5 } };
+    const routed = (router: string, engines: typeof SPACE.engines | null) =>
+      deploymentOverrides(written, { ...SPACE, engines }, { values: ["agg", "–", "–", "tp1", 1, router] })[0]!.value;
+    // The layout has its own GPUs; settings of a router are of its mode.
+    expect(routed("kv", SPACE.engines)).toMatchObject({ router: written.router, agg: { workers: 1 } });
+    expect(routed("kv", SPACE.engines)).not.toHaveProperty("agg.gpusPerWorker");
+    expect(routed("kv", null)).toHaveProperty("agg.gpusPerWorker", 8);
+    expect(routed("least-loaded", null)).toHaveProperty("router", "least-loaded");
     const own = deploymentOverrides(base, { ...SPACE, engines: null }, { values: ["agg", "–", "–", "own", 3, "kv"] });
     expect(own[0]!.value).toEqual({
       profile: "p",

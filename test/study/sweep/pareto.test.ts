@@ -30,6 +30,11 @@ describe("the Pareto front", () => {
     );
   });
 
+  it("is found among as many as a sweep may have", () => {
+    const points = Array.from({ length: 100_000 }, (_, i) => ({ "itl.mean": i, outputThroughputPerGpu: i }));
+    expect(paretoFront(points, GOALS)).toEqual(points.map((_, i) => i));
+  });
+
   it("leaves out what lacks a measure", () => {
     expect(paretoFront([{ "itl.mean": 1 }, { "itl.mean": 2, outputThroughputPerGpu: 1 }], GOALS)).toEqual([1]);
   });
