@@ -1,5 +1,4 @@
-import { mean, standardDeviation } from "#common";
-import { normalUpperTail } from "#planner/predictors";
+import { mean, normalCdf, standardDeviation } from "#common";
 import { erlangC, smallestEnough, waitDecay } from "./queueing.ts";
 
 /** No formula asks for more workers than this; the budget is far below it. */
@@ -157,7 +156,7 @@ export function slowShare(workers: number, rate: number, capacity: DecodeCapacit
   const spare = 1 - rate / (workers * capacity.requestsPerS);
   if (spare <= 0) return 1;
   const deviations = (spare * Math.sqrt(workers * capacity.batch)) / Math.sqrt(1 + islScv);
-  return normalUpperTail(LIFE_DEVIATIONS * deviations);
+  return normalCdf(-LIFE_DEVIATIONS * deviations);
 }
 
 /**
