@@ -1,7 +1,7 @@
 import { quantileSorted } from "#common";
 import type { LoadValues } from "#planner/predictors";
 import type { Surface } from "#profiles";
-import { ranksOf } from "./roles.ts";
+import { ranksOf, workerKvTokens } from "./roles.ts";
 import type { DecodeWorkerLoad, Observation, PlannerContext } from "./types.ts";
 
 const SAMPLE_MS = 30_000;
@@ -54,7 +54,7 @@ export class RequestShapes {
     this.#surface = surface;
     this.#aggregated = context.mode === "agg";
     this.#ranks = ranksOf(context).decode;
-    this.#kvTokens = this.#ranks * (context.kvTokensPerRank ?? surface.maxKvTokens);
+    this.#kvTokens = workerKvTokens(context, surface.maxKvTokens);
   }
 
   /** @param rate arrivals per second in this window @returns what was missing */

@@ -114,8 +114,9 @@ function noteMetric(values: Record<string, number>, role: Role, metric: HpaMetri
 }
 
 function saidOf(role: Role, values: Record<string, number>): string {
+  const short = (value: number | undefined) => Number(value?.toPrecision(3));
   return Object.entries(values)
     .filter(([name]) => name.startsWith(role) && !name.endsWith("Target"))
-    .map(([name, value]) => `${name} ${Number(value.toPrecision(3))} for a target of ${values[`${name}Target`]}`)
+    .map(([name, value]) => `${name} ${short(value)} for a target of ${short(values[`${name}Target`])}`)
     .join(", ");
 }
