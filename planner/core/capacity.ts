@@ -30,7 +30,7 @@ export interface PromptTimes {
   /** SLA less transfer and first decode pass, s. */
   slackS: number[];
   /** Prompt lengths, tokens. */
-  isl: number[];
+  isl: readonly number[];
   /** Prompt tokens that a pass takes at most. */
   maxBatchedTokens: number;
 }
@@ -65,7 +65,7 @@ export function isFeasible(prompts: PromptClasses): boolean {
 export function lateShare(servers: number, rate: number, prompts: PromptClasses): number {
   const offered = rate * prompts.batchedMeanS;
   if (offered <= 0) return 0;
-  if (offered >= servers) return 1;
+  if (offered >= servers || !isFeasible(prompts)) return 1;
   const waits = erlangC(servers, Math.min(rate * prompts.meanS, ALMOST_ALL * servers));
   const decay = waitDecay(servers, offered, prompts.batchedScv) / prompts.batchedMeanS;
   let sum = 0;
@@ -75,7 +75,7 @@ export function lateShare(servers: number, rate: number, prompts: PromptClasses)
     sum += Math.min(1, meanTail(decay * patience, decay * prompts.followersS[i]!));
     feasible++;
   });
-  return feasible === 0 ? 1 : waits * (sum / feasible);
+  return waits * (sum / feasible);
 }
 
 /** Mean of exp(u − p) over u evenly in [0, x]; infinite rather than NaN where both are large. */

@@ -49,7 +49,7 @@ export function workerNeeds(
   const effectiveOsl = shapes.effectiveOsl(rateNow);
   const prompts = promptClassesOf(shapes, surface, context, shapes.prefillCorrection);
   const decode = shapes.isReady
-    ? decodeCapacityOf(shapes, surface, context, effectiveOsl, shapes.decodeCorrection, prompts)
+    ? decodeCapacityOf(shapes, surface, context, effectiveOsl, shapes.decodeCorrection, prompts.meanS)
     : null;
 
   const usualRate = shapes.usualRate();
@@ -88,14 +88,17 @@ function missPrice(rate: number, usualRate: number): number {
   return Math.min(MISS_PRICE_LIMIT, Math.max(1 / MISS_PRICE_LIMIT, (usualRate / rate) ** MISS_PRICE_POWER));
 }
 
-/** What a decode (or aggregated) worker carries of requests with `osl` output tokens, all its ranks together. @param correction measured ÷ profiled time */
+/**
+ * What a decode (or aggregated) worker carries of requests with `osl` output tokens, all its ranks together.
+ * @param correction measured ÷ profiled time @param promptS mean time of a prompt alone; counts for aggregated workers, s
+ */
 export function decodeCapacityOf(
   shapes: RequestShapes,
   surface: Surface,
   context: PlannerContext,
   osl: number,
   correction: number,
-  prompts: PromptClasses,
+  promptS: number,
 ): DecodeCapacity {
   const ranks = ranksOf(context);
   const kvTokens = context.kvTokensPerRank ?? surface.maxKvTokens;
@@ -110,7 +113,7 @@ export function decodeCapacityOf(
     osl,
   };
   const ofRank =
-    context.mode === "agg" ? aggregatedCapacity(question, prompts.meanS, ranks.decode) : decodeCapacity(question);
+    context.mode === "agg" ? aggregatedCapacity(question, promptS, ranks.decode) : decodeCapacity(question);
   // Ranks decode apart. Which of them a request comes to is not chosen by load, so their batches don't even out.
   return { ...ofRank, requestsPerS: ofRank.requestsPerS * ranks.decode };
 }

@@ -141,8 +141,9 @@ export class RoleHindsight {
     const { nowMs, dtS, rate, recentRate } = input;
     const nowS = nowMs / 1000;
     this.#firstS ??= nowS - dtS;
-    this.#corrections ??= { ...input.corrections };
-    const before = input.capacity(this.#corrections);
+    const corrections = this.#corrections ?? input.corrections;
+    this.#corrections = corrections;
+    const before = input.capacity(corrections);
     if (before === null) return null;
     const expected = before.missShare(input.active, Math.max(rate, recentRate));
     const seen = input.judged > 0 ? input.missed / input.judged : 0;
@@ -151,8 +152,10 @@ export class RoleHindsight {
     if (this.#troubled > MOST_TROUBLED) this.#distrustedUntilS = nowS + DISTRUSTED_S;
     this.#isDistrusted = nowS < this.#distrustedUntilS;
     // What overfull engines show of themselves is no measure of what they could do.
-    if (!isShort) this.#correct(input);
-    const { workerSeconds, missShare } = input.capacity(this.#corrections)!;
+    this.#corrections = isShort ? corrections : smoothed(corrections, input);
+    const now = input.capacity(this.#corrections);
+    if (now === null) return null;
+    const { workerSeconds, missShare } = now;
     if (isShort || expected > CALM_SHARE) this.#bias.leaveOut();
     else this.#bias.update(nowS, dtS, missShare(input.active, recentRate), input.judged, input.missed);
     const bias = this.#bias.factor;
@@ -195,15 +198,6 @@ export class RoleHindsight {
       enough: growing,
       bias,
       burstiness: input.burstiness,
-    };
-  }
-
-  #correct({ dtS, corrections }: HindsightInput): void {
-    const weight = 1 - Math.exp(-dtS / CORRECTION_TAU_S);
-    const own = this.#corrections ?? corrections;
-    this.#corrections = {
-      prefill: own.prefill + weight * (corrections.prefill - own.prefill),
-      decode: own.decode + weight * (corrections.decode - own.decode),
     };
   }
 
@@ -262,4 +256,13 @@ export class RoleHindsight {
     const top = own.bins.at(-1)?.load ?? 0;
     return !jumps || top >= MET_SHARE * all.bins.at(-1)!.load ? own : all;
   }
+}
+
+/** How engines differ from their profile, followed slowly. */
+function smoothed(own: Corrections, { dtS, corrections }: HindsightInput): Corrections {
+  const weight = 1 - Math.exp(-dtS / CORRECTION_TAU_S);
+  return {
+    prefill: own.prefill + weight * (corrections.prefill - own.prefill),
+    decode: own.decode + weight * (corrections.decode - own.decode),
+  };
 }
