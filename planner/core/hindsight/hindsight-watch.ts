@@ -57,9 +57,9 @@ export class HindsightWatch {
     };
   }
 
-  /** Whether a fixed size was better for the role when it was last looked at. */
-  holds(role: Role): boolean {
-    return this.#roles[role].holds;
+  /** Forgets how long less was enough for a role: called where data is missing. */
+  forgetLower(role: Role): void {
+    this.#roles[role].forgetLower();
   }
 
   /** null while too little is known. */

@@ -128,13 +128,14 @@ export class RoleHindsight {
     this.#hysteresis = new AsymmetricHysteresis(scaleDownDelayMs);
   }
 
-  get holds(): boolean {
-    return this.#holds && !this.#isDistrusted;
-  }
-
   /** Share of the requests that the fixed size would have let miss. */
   get fixedMissed(): number {
     return this.#fixedMissed;
+  }
+
+  /** The followed plan forgets how long less was enough: called where data is missing. */
+  forgetLower(): void {
+    this.#hysteresis.reset();
   }
 
   update(input: HindsightInput): Hindsight | null {
@@ -194,7 +195,7 @@ export class RoleHindsight {
       fixed: this.#fixed,
       followedRatio: ratio,
       followedLost: lost,
-      holds: this.holds,
+      holds: this.#holds && !this.#isDistrusted,
       enough: growing,
       bias,
       burstiness: input.burstiness,
