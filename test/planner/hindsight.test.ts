@@ -28,9 +28,10 @@ function record(loads: number[], plan: { held: number; lostShare: number } = { h
 describe("fixed sizes in hindsight", () => {
   it("are the fewest workers that would have let miss no more than the share", () => {
     const loads = record([...new Array<number>(99).fill(1.5), 6.5]).summary(500);
-    expect(fixedWorkers(loads, 0, sharp)).toBe(7);
-    expect(fixedWorkers(loads, 0.05, sharp)).toBe(2);
-    expect(fixedMissShare(loads, 2, sharp)).toBeCloseTo(6.5 / (6.5 + 99 * 1.5), 2);
+    const missShare = fixedMissShare(loads, sharp);
+    expect(fixedWorkers(missShare, 0)).toBe(7);
+    expect(fixedWorkers(missShare, 0.05)).toBe(2);
+    expect(missShare(2)).toBeCloseTo(6.5 / (6.5 + 99 * 1.5), 2);
   });
 
   it("fall with the share that may miss, for any loads", () => {
@@ -38,7 +39,7 @@ describe("fixed sizes in hindsight", () => {
     fc.assert(
       fc.property(fc.array(positive, { minLength: 1, maxLength: 50 }), (loads) => {
         const summary = record(loads).summary(loads.length * 5);
-        const sizes = [0, 0.01, 0.1, 0.5].map((share) => fixedWorkers(summary, share, sharp));
+        const sizes = [0, 0.01, 0.1, 0.5].map((share) => fixedWorkers(fixedMissShare(summary, sharp), share));
         expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
         expect(sizes[0]).toBe(Math.max(1, Math.ceil(Math.max(...summary.bins.map(({ load }) => load)))));
       }),
@@ -49,7 +50,7 @@ describe("fixed sizes in hindsight", () => {
     const loads = [...new Array<number>(50).fill(1.5), ...new Array<number>(50).fill(3.5)];
     const compare = (held: number, lostShare: number) => {
       const summary = record(loads, { held, lostShare }).summary(500);
-      return followedOverFixed(summary, held, summary.lostShare, 0.01, sharp);
+      return followedOverFixed(fixedMissShare(summary, sharp), held, summary.lostShare, 0.01);
     };
     expect(compare(3, 0)).toBeCloseTo(4 / 3, 2);
     expect(compare(4, 0)).toBeCloseTo(1, 2);
@@ -77,7 +78,7 @@ describe("the record of loads", () => {
       const load = s <= 50 ? 4 : 1;
       made.push(s, { seconds: 1, requests: load, load, lost: 0, heldRequests: 2 });
     }
-    expect(made.summary(100).seconds).toBeCloseTo(100, -1);
+    expect(made.summary(100).requests).toBeCloseTo(50 * 4 + 50, -1);
     const late = made.summary(100, 51);
     expect(late.bins).toHaveLength(1);
     expect(late.heldRate).toBeCloseTo(2, 5);

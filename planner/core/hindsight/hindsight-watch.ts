@@ -31,6 +31,13 @@ interface Followed {
   load: Load;
 }
 
+interface Rates {
+  atMs: number;
+  recentRate: number;
+  longerRate: number;
+  forecastRate: number;
+}
+
 /** What history would have wanted, for all roles of the default strategy. */
 export class HindsightWatch {
   readonly #context: PlannerContext;
@@ -39,6 +46,7 @@ export class HindsightWatch {
   readonly #bank: ForecastBank;
   readonly #roles: Record<Role, RoleHindsight>;
   #season: Season | null = null;
+  #rates: Rates | null = null;
 
   constructor(
     context: PlannerContext,
@@ -67,9 +75,8 @@ export class HindsightWatch {
     const ranks = ranksOf(this.#context);
     // What single ranks with batches of their own let miss, the formulas don't know well enough for a size that stands for long.
     if (ranks.prefill > 1 || ranks.decode > 1) return null;
-    const recentRate = this.#bank.recentRate(LOAD_WINDOW_S);
-    if (!Number.isFinite(recentRate)) return null;
-    this.#followSeason(observation.nowMs / 1000);
+    const rates = this.#ratesAt(observation.nowMs);
+    if (!Number.isFinite(rates.recentRate)) return null;
     const { mode } = this.#context;
     const byTtft = role === "prefill" || mode === "agg";
     const byItl = role === "decode";
@@ -78,9 +85,7 @@ export class HindsightWatch {
       nowMs: observation.nowMs,
       dtS: arrivals.seconds,
       rate: arrivals.rate,
-      recentRate,
-      longerRate: this.#bank.recentRate(LONGER_WINDOW_S),
-      forecastRate: this.#highestForecast(),
+      ...rates,
       capacity: (corrections) => lastingCapacity(role, this.#shapes, this.#surface, this.#context, corrections),
       corrections: { prefill: this.#shapes.prefillCorrection, decode: this.#shapes.decodeCorrection },
       goal: byTtft ? (byItl ? GOAL : GOAL - Math.min(ITL_GOAL, this.#roles.decode.fixedMissed)) : ITL_GOAL,
@@ -93,6 +98,21 @@ export class HindsightWatch {
       season: this.#season,
       burstiness: this.#bank.burstiness,
     });
+  }
+
+  /** The same for all roles of a tick. */
+  #ratesAt(nowMs: number): Omit<Rates, "atMs"> {
+    if (this.#rates?.atMs !== nowMs) {
+      this.#followSeason(nowMs / 1000);
+      this.#rates = {
+        atMs: nowMs,
+        recentRate: this.#bank.recentRate(LOAD_WINDOW_S),
+        longerRate: this.#bank.recentRate(LONGER_WINDOW_S),
+        forecastRate: this.#highestForecast(),
+      };
+    }
+    const { recentRate, longerRate, forecastRate } = this.#rates;
+    return { recentRate, longerRate, forecastRate };
   }
 
   #highestForecast(): number {

@@ -22,7 +22,6 @@ export interface Slot {
 
 /** Loads of a stretch of time with their requests, newer ones counting more. */
 export interface LoadSummary {
-  seconds: number;
   requests: number;
   lostShare: number;
   /** Mean workers held × requests/s that one carries: divided by what one carries now, workers. */
@@ -34,6 +33,7 @@ export interface LoadSummary {
 /** The load of the last hours, tick by tick; bounded. */
 export class LoadRecord {
   readonly #endS = new Float64Array(MOST_KEPT);
+  readonly #bin = new Int16Array(MOST_KEPT);
   readonly #columns = {
     seconds: new Float64Array(MOST_KEPT),
     requests: new Float64Array(MOST_KEPT),
@@ -51,6 +51,7 @@ export class LoadRecord {
     if (open.seconds < SHORTEST_SLOT_S - 1e-6) return;
     this.#open = null;
     this.#endS[this.#next] = nowS;
+    this.#bin[this.#next] = binOf(open.load);
     this.#columns.seconds[this.#next] = open.seconds;
     this.#columns.requests[this.#next] = open.requests;
     this.#columns.load[this.#next] = open.load;
@@ -77,7 +78,7 @@ export class LoadRecord {
       allRequests += weight * requests[i]!;
       allLost += weight * lost[i]!;
       held += weight * heldRequests[i]!;
-      const bin = binOf(load[i]!);
+      const bin = this.#bin[i]!;
       weights[bin]! += weight * requests[i]!;
       loads[bin]! += weight * requests[i]! * load[i]!;
     }
@@ -86,7 +87,6 @@ export class LoadRecord {
       if (weights[bin]! > 0) bins.push({ load: loads[bin]! / weights[bin]!, requests: weights[bin]! });
     }
     return {
-      seconds: allSeconds,
       requests: allRequests,
       lostShare: allRequests > 0 ? allLost / allRequests : 0,
       heldRate: allSeconds > 0 ? held / allSeconds : 0,

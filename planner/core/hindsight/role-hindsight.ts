@@ -3,7 +3,7 @@ import { AsymmetricHysteresis } from "../hysteresis.ts";
 import type { Load } from "../known-need.ts";
 import type { Corrections, LastingCapacity } from "../lasting-capacity.ts";
 import { smallestEnough } from "../queueing.ts";
-import { fixedMissShare, fixedWorkers, followedOverFixed, type MissAt } from "./fixed-size.ts";
+import { type FixedMissShare, fixedMissShare, fixedWorkers, followedOverFixed, type MissAt } from "./fixed-size.ts";
 import { FollowedFleet } from "./followed-fleet.ts";
 import { LoadRecord, type LoadSummary } from "./load-record.ts";
 import { ModelBias } from "./model-bias.ts";
@@ -174,10 +174,12 @@ export class RoleHindsight {
     if (nowS - this.#firstS < LEAST_HISTORY_S) return null;
     const loads = this.#record.summary(nowS);
     if (!(loads.requests > 0)) return null;
-    this.#settleFixed(nowS, loads, input.goal, missAt);
+    const fixedMiss = fixedMissShare(loads, missAt);
+    this.#settleFixed(nowS, fixedMiss, input.goal);
     const judged = this.#judgedOn(loads, input);
+    const judgedMiss = judged === loads ? fixedMiss : fixedMissShare(judged, missAt);
     const lost = judged.lostShare;
-    const ratio = followedOverFixed(judged, judged.heldRate * workerSeconds, lost, input.goal, missAt);
+    const ratio = followedOverFixed(judgedMiss, judged.heldRate * workerSeconds, lost, input.goal);
     this.#decide(nowS, ratio < this.#wanted(Math.max(0, lost - input.goal), input.burstiness));
     const top = loads.bins.at(-1)!.load / workerSeconds;
     const foreseen = Math.min(input.forecastRate, BELIEVED_GROWTH * top);
@@ -213,18 +215,17 @@ export class RoleHindsight {
   }
 
   /** Smaller only where that is clearly enough; another size once it has been better for a while, or at once where this is far too small. */
-  #settleFixed(nowS: number, loads: LoadSummary, goal: number, missAt: MissAt): void {
-    const enough = fixedWorkers(loads, goal, missAt);
-    const better =
-      enough > this.#fixed ? enough : Math.min(this.#fixed, fixedWorkers(loads, CLEARLY_FEWER * goal, missAt));
+  #settleFixed(nowS: number, missShare: FixedMissShare, goal: number): void {
+    const enough = fixedWorkers(missShare, goal);
+    const better = enough > this.#fixed ? enough : Math.min(this.#fixed, fixedWorkers(missShare, CLEARLY_FEWER * goal));
     if (better === this.#fixed) this.#betterSinceS = null;
     else this.#betterSinceS ??= nowS;
-    const tooFew = better > this.#fixed && fixedMissShare(loads, this.#fixed, missAt) > CLEARLY_TOO_FEW * goal;
+    const tooFew = better > this.#fixed && missShare(this.#fixed) > CLEARLY_TOO_FEW * goal;
     if (tooFew || (this.#betterSinceS !== null && nowS - this.#betterSinceS >= CONSIDERED_S)) {
       this.#fixed = better;
       this.#betterSinceS = null;
     }
-    this.#fixedMissed = fixedMissShare(loads, this.#fixed, missAt);
+    this.#fixedMissed = missShare(this.#fixed);
   }
 
   #wanted(lostBeyondGoal: number, burstiness: number): number {
