@@ -10,6 +10,8 @@ const THREAD = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
 export class JudgeRunner {
   /** Outcomes that were not there before. */
   kept = 0;
+  /** Ends what else is in work where a task fails. */
+  readonly #failed = new AbortController();
   readonly #lanes: ThreadLanes<JudgeTask, RunOutcome>;
   readonly #store: ResultStore | null;
   readonly #done = new Map<string, RunOutcome>();
@@ -18,7 +20,7 @@ export class JudgeRunner {
   /** @param store null: nothing is kept beyond this process */
   constructor(store: ResultStore | null, threads: number | undefined, signal: AbortSignal) {
     this.#store = store;
-    this.#lanes = new ThreadLanes(THREAD, null, threads, signal);
+    this.#lanes = new ThreadLanes(THREAD, null, threads, AbortSignal.any([signal, this.#failed.signal]));
   }
 
   /** Outcome of a task that was done. */
@@ -42,12 +44,19 @@ export class JudgeRunner {
     const outside = Map.groupBy(left.filter(isOutside), ({ what }) =>
       what.kind === "planner" && "name" in what.planner ? what.planner.name : "",
     );
-    await Promise.all([
+    const parts = [
       this.#lanes.run(inside, (index, outcome) => keep(inside[index]!, outcome)),
       ...[...outside.values()].map(async (own) => {
         for (const task of own) await this.#lanes.run([task], (_, outcome) => keep(task, outcome));
       }),
-    ]);
+    ];
+    try {
+      await Promise.all(parts);
+    } catch (error) {
+      this.#failed.abort();
+      await Promise.allSettled(parts);
+      throw error;
+    }
   }
 
   close(): Promise<void> {
