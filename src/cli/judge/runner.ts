@@ -68,7 +68,9 @@ export class JudgeRunner {
     this.kept++;
     this.#done.set(key, outcome);
     // What a program outside answers next time is not known.
-    if (!isOutside(task)) this.#store?.put({ key, candidate: JSON.stringify(task.what), seed: task.seed, outcome });
+    if (this.#store === null || isOutside(task)) return;
+    this.#store.put({ key, candidate: JSON.stringify(task.what), seed: task.seed, outcome });
+    this.kept++;
   }
 
   #key(task: JudgeTask): string {
