@@ -8,7 +8,7 @@ const THREAD = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
 
 /** Does tasks in threads, remembers what came of them, and does none twice. */
 export class JudgeRunner {
-  /** Outcomes that were not there before. */
+  /** Outcomes that the store did not have before. */
   kept = 0;
   /** Ends what else is in work where a task fails. */
   readonly #failed = new AbortController();
@@ -29,7 +29,7 @@ export class JudgeRunner {
     return this.#done.get(key) ?? (isOutside(task) ? undefined : this.#store?.get(key));
   }
 
-  /** Planners outside have one run at a time: they may remember what came before. */
+  /** Planners outside have one run at a time: they may remember what came before. @throws what a task threw; nothing is in work then */
   async run(tasks: readonly JudgeTask[], onProgress: (done: number, of: number) => void): Promise<void> {
     const left = [...new Map(tasks.map((task) => [this.#key(task), task])).values()].filter(
       (task) => this.outcome(task) === undefined,
@@ -65,7 +65,6 @@ export class JudgeRunner {
 
   #keep(task: JudgeTask, outcome: RunOutcome): void {
     const key = this.#key(task);
-    this.kept++;
     this.#done.set(key, outcome);
     // What a program outside answers next time is not known.
     if (this.#store === null || isOutside(task)) return;
@@ -79,7 +78,7 @@ export class JudgeRunner {
       keys = new RunKeys(task.file, "judge");
       this.#keys.set(task.file, keys);
     }
-    return keys.of(task, [task.maxGpus, task.what]);
+    return keys.of(task, [task.maxGpus, task.check === true, task.what]);
   }
 }
 
