@@ -68,6 +68,7 @@ export { type MetricRow, metricRows } from "./summary/metric-rows.ts";
 export { STUDY_MEASURES, studyMeasures } from "./summary/study-measures.ts";
 export { type RunSummary, type SummaryOptions, summarize } from "./summary/summarize.ts";
 export type { SweepReport, SweptCandidate } from "./sweep/input.ts";
+export { isCompleted, itlMs, ttftMs } from "./summary/request-times.ts";
 export { sweepPage } from "./sweep/page.ts";
 export { paretoPicture, sensitivityPicture } from "./sweep/picture.ts";
 export { sweepColumns, sweepQuestion, sweepRows } from "./sweep/rows.ts";
