@@ -1,5 +1,5 @@
 import type { Override } from "#scenarios";
-import type { JudgedCase, JudgeReport, TunedPlanner } from "#src/report";
+import { formatDeployment, type JudgedCase, type JudgeReport, type TunedPlanner } from "#src/report";
 import {
   BASELINES,
   type JudgedMeasures,
@@ -170,6 +170,8 @@ function referenceOf(name: string, outcome: RunOutcome | null, mode: JudgeGroup[
   const goodputPerGpu = value("goodputPerGpu");
   if (goodputPerGpu === undefined) return null;
   const workers = value("decode");
-  const text = workers === undefined ? "" : mode === "agg" ? String(workers) : `${value("prefill")}P${workers}D`;
+  const deployment = (decode: number) =>
+    mode === "agg" ? String(decode) : formatDeployment(mode, value("prefill")!, decode);
+  const text = workers === undefined ? "" : deployment(workers);
   return { goodputPerGpu, slaAttainment: value("slaAttainment")!, gpuHours: value("gpuHours")!, text };
 }

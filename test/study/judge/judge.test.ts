@@ -87,6 +87,19 @@ describe("judgedCase", () => {
     expect(judged).toMatchObject({ seeds: 2, bound: { mean: 7 }, references: { s99: { text: "2P2D" }, any: null } });
   });
 
+  it("counts ticks that a planner outside gave no answer to; others have none", () => {
+    const seeds: SeedRuns[] = [0, 3].map((failedTicks) => ({
+      references: {},
+      bound: null,
+      planners: new Map([
+        ["mine", { ...run(4), failedTicks }],
+        ["default", run(4)],
+      ]),
+    }));
+    const { planners } = judgedCase(HEAD, ["mine", "default"], seeds);
+    expect(planners.map(({ failedTicks }) => failedTicks.mean)).toEqual([1.5, 0]);
+  });
+
   it("leaves a reference out that one seed lacks, and names no deployment where they differ", () => {
     const seeds: SeedRuns[] = [
       { references: { s99: null, any: reference(2, "1P1D") }, bound: null, planners: new Map([["a", "can't"]]) },
