@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { createPlanner, plannerConfigSchema } from "#planner/core";
 import { simulate } from "#src/simulator";
-import { BASELINES, judgedCase, judgedMeasures, type SeedRuns, tuningScore, workerCapacity } from "#src/study";
+import {
+  BASELINES,
+  type JudgedMeasures,
+  judgedCase,
+  judgedMeasures,
+  type SeedRuns,
+  tuningScore,
+  workerCapacity,
+} from "#src/study";
 import { disagg, testSurface } from "../../planner/observations.ts";
 import { madePool, madeSpec } from "../../simulator/hand-made.ts";
 
@@ -59,7 +67,7 @@ describe("workerCapacity", () => {
   });
 });
 
-const run = (goodputPerGpu: number, slaAttainment = 1) => ({
+const run = (goodputPerGpu: number, slaAttainment = 1): JudgedMeasures => ({
   goodputPerGpu,
   slaAttainment,
   gpuHours: 1,
