@@ -3,7 +3,7 @@ import { isFeasible, lateShare, type PromptClasses, slowShare } from "./capacity
 import type { RequestShapes } from "./request-shapes.ts";
 import { ranksOf } from "./roles.ts";
 import type { PlannerContext, Role } from "./types.ts";
-import { decodeCapacityOf, promptClassesOf } from "./worker-needs.ts";
+import { assumedItlMs, decodeCapacityOf, promptClassesOf } from "./worker-needs.ts";
 
 /** What workers of a role do for requests as they are in the long run. */
 export interface LastingCapacity {
@@ -52,6 +52,22 @@ export function lastingCapacity(
         ? slow
         : (workers, rate) => Math.min(1, slow(workers, rate) + late(workers, rate / ranks.decode, prompts)),
   };
+}
+
+/**
+ * Seconds of a busy worker that a request takes by the profile: it depends on the shapes of requests alone, not on what is known of
+ * engines or on how busy they are, so that loads of different times compare. null while it cannot be said.
+ */
+export function profiledSeconds(
+  role: Role,
+  shapes: RequestShapes,
+  surface: Surface,
+  context: PlannerContext,
+): number | null {
+  const prompts = promptClassesOf(shapes, surface, context, 1, assumedItlMs(context));
+  if (role === "prefill") return prompts.batchedMeanS > 0 ? prompts.batchedMeanS : null;
+  if (!shapes.isReady) return null;
+  return 1 / decodeCapacityOf(shapes, surface, context, shapes.meanOsl, 1, prompts.meanS).requestsPerS;
 }
 
 function late(workers: number, rate: number, prompts: PromptClasses): number {

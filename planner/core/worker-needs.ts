@@ -118,15 +118,20 @@ export function decodeCapacityOf(
   return { ...ofRank, requestsPerS: ofRank.requestsPerS * ranks.decode };
 }
 
-/** Prompts as prefill (or aggregated) workers see them. @param correction measured ÷ profiled time */
+/** ITL where none was seen, ms. */
+export function assumedItlMs({ sla }: PlannerContext): number {
+  return ASSUMED_ITL_SHARE * sla.itlMs;
+}
+
+/** Prompts as prefill (or aggregated) workers see them. @param correction measured ÷ profiled time @param itlMs of the decode passes */
 export function promptClassesOf(
   shapes: RequestShapes,
   surface: Surface,
   context: PlannerContext,
   correction: number,
+  itlMs = shapes.currentItlMs ?? assumedItlMs(context),
 ): PromptClasses {
   const { sla, mode, transferMsPerToken } = context;
-  const itlMs = shapes.currentItlMs ?? ASSUMED_ITL_SHARE * sla.itlMs;
   const apart = mode !== "agg";
   const firstDecodeMs = apart && context.firstTokenFrom !== "prefill" ? FIRST_DECODE_PASSES * itlMs : 0;
   const transferred = apart ? transferMsPerToken : 0;

@@ -19,6 +19,7 @@ function tick(nowMs: number, rate: number, more: Partial<HindsightInput> = {}): 
     longerRate: rate,
     forecastRate: rate,
     capacity: () => sharp,
+    profiledSeconds: 1,
     corrections: { prefill: 1, decode: 1 },
     goal: 0.01,
     active: 6,
@@ -97,6 +98,53 @@ describe("hindsight of a role", () => {
     expect(later.some((each) => each!.holds)).toBe(false);
     const muchLater = played(role, 9000, (s) => tick(s * 1000, jumping(s)), 5000);
     expect(muchLater.at(-1)!.holds).toBe(true);
+  });
+
+  it("takes what is learnt of engines for true of all that was seen", () => {
+    const role = new RoleHindsight(0, 5000);
+    const slow = (decode: number): Partial<HindsightInput> => ({
+      corrections: { prefill: 1, decode },
+      capacity: (by) => ({
+        workerSeconds: by.decode,
+        missShare: (workers, rate) => (rate * by.decode > workers ? 1 : 0),
+      }),
+    });
+    // For ten minutes they seem to be four times as slow as profiled, and are given workers for it.
+    played(role, 600, (s) => tick(s * 1000, 1.9, { ...slow(4), needUp: 8, needDown: 8, active: 8 }));
+    const said = played(role, 2400, (s) => tick(s * 1000, 1.9, slow(1)), 600);
+    expect(said[0]).toMatchObject({ fixed: 8, holds: false });
+    expect(said.at(-1)).toMatchObject({ fixed: 2, enough: 2, followedLost: 0, holds: false });
+    expect(said.at(-1)!.followedRatio).toBeCloseTo(1, 1);
+  });
+
+  it("forgets what it learnt of engines while they were short, once they are not", () => {
+    const role = new RoleHindsight(0, 5000);
+    const by = (decode: number, missed: number): Partial<HindsightInput> => ({
+      corrections: { prefill: 1, decode },
+      active: 3,
+      needUp: Math.ceil(1.9 * decode),
+      needDown: Math.ceil(1.9 * decode),
+      missed,
+      capacity: ({ decode: slowness }) => ({
+        workerSeconds: slowness,
+        missShare: (workers, rate) => (rate * slowness > workers ? 1 : 0),
+      }),
+    });
+    played(role, 60, (s) => tick(s * 1000, 1.9, by(9, 10)));
+    const said = played(role, 400, (s) => tick(s * 1000, 1.9, by(1, 0)), 60);
+    expect(said.at(-1)).toMatchObject({ fixed: 2, followedLost: 0 });
+  });
+
+  it("starts anew where requests become others", () => {
+    const role = new RoleHindsight(0, 5000);
+    const said = played(role, 900, (s) => tick(s * 1000, 1.9));
+    expect(said.at(-1)).toMatchObject({ fixed: 2 });
+    const long: LastingCapacity = { workerSeconds: 3, missShare: (workers, rate) => (rate * 3 > workers ? 1 : 0) };
+    const others = { capacity: () => long, profiledSeconds: 3, needUp: 6, needDown: 6 };
+    const after = played(role, 1500, (s) => tick(s * 1000, 1.9, others), 900);
+    expect(after.findIndex((each) => each === null) * 5).toBe(55);
+    expect(after.findLastIndex((each) => each === null) * 5).toBe(55 + 295);
+    expect(after.at(-1)).toMatchObject({ fixed: 6, followedLost: 0 });
   });
 
   it("lets the followed plan wait anew where data was missing", () => {

@@ -30,6 +30,13 @@ export function fixedMissShare({ bins, requests }: LoadSummary, missAt: MissAt):
   };
 }
 
+/** Share of the requests that would have missed the SLA with the followed plan. @param slowness of workers, of what the profile says */
+export function followedMissShare({ met, requests }: LoadSummary, slowness: number, missAt: MissAt): number {
+  let missed = 0;
+  for (const each of met) missed += each.requests * missAt(Math.round(each.active * slowness), each.load);
+  return requests > 0 ? missed / requests : 0;
+}
+
 /** The fewest workers with which, always there, at most `share` of the requests would have missed the SLA. */
 export function fixedWorkers(missShare: FixedMissShare, share: number): number {
   return smallestEnough(1, MOST_WORKERS, (workers) => missShare(workers) <= share);

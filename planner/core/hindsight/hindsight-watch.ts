@@ -1,7 +1,7 @@
 import type { ForecastBank } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import type { Load } from "../known-need.ts";
-import { lastingCapacity } from "../lasting-capacity.ts";
+import { lastingCapacity, profiledSeconds } from "../lasting-capacity.ts";
 import type { Arrivals } from "../load-watch.ts";
 import type { RequestShapes } from "../request-shapes.ts";
 import { ranksOf } from "../roles.ts";
@@ -77,6 +77,8 @@ export class HindsightWatch {
     if (ranks.prefill > 1 || ranks.decode > 1) return null;
     const rates = this.#ratesAt(observation.nowMs);
     if (!Number.isFinite(rates.recentRate)) return null;
+    const seconds = profiledSeconds(role, this.#shapes, this.#surface, this.#context);
+    if (seconds === null) return null;
     const { mode } = this.#context;
     const byTtft = role === "prefill" || mode === "agg";
     const byItl = role === "decode";
@@ -87,6 +89,7 @@ export class HindsightWatch {
       rate: arrivals.rate,
       ...rates,
       capacity: (corrections) => lastingCapacity(role, this.#shapes, this.#surface, this.#context, corrections),
+      profiledSeconds: seconds,
       corrections: { prefill: this.#shapes.prefillCorrection, decode: this.#shapes.decodeCorrection },
       goal: byTtft ? (byItl ? GOAL : GOAL - Math.min(ITL_GOAL, this.#roles.decode.fixedMissed)) : ITL_GOAL,
       active: observation.workers[role].active,

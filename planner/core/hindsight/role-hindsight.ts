@@ -3,10 +3,19 @@ import { AsymmetricHysteresis } from "../hysteresis.ts";
 import type { Load } from "../known-need.ts";
 import type { Corrections, LastingCapacity } from "../lasting-capacity.ts";
 import { smallestEnough } from "../queueing.ts";
-import { type FixedMissShare, fixedMissShare, fixedWorkers, followedOverFixed, type MissAt } from "./fixed-size.ts";
+import {
+  type FixedMissShare,
+  fixedMissShare,
+  fixedWorkers,
+  followedMissShare,
+  followedOverFixed,
+  type MissAt,
+} from "./fixed-size.ts";
 import { FollowedFleet } from "./followed-fleet.ts";
+import { LastingCorrections } from "./lasting-corrections.ts";
 import { LoadRecord, type LoadSummary } from "./load-record.ts";
 import { ModelBias } from "./model-bias.ts";
+import { ShapeWatch } from "./shape-watch.ts";
 import { Shortage } from "./shortage.ts";
 
 /** Before so much is known, nothing is said, s. */
@@ -26,8 +35,6 @@ const CONSIDERED_S = 60;
 const CLEARLY_FEWER = 0.85;
 /** So many times what may miss is clearly too much. */
 const CLEARLY_TOO_FEW = 1.5;
-/** How engines differ from their profile is smoothed over this time, s: single readings are noise. */
-const CORRECTION_TAU_S = 120;
 /**
  * What following must reach, as requests within the SLA per worker against the best fixed size at the same attainment, to go on; and how
  * much more for each share of the requests that it misses beyond the goal. Where load jumps, it will miss as much again; errors of trend
@@ -67,6 +74,8 @@ export interface HindsightInput {
   forecastRate: number;
   /** What workers of the role can do with such corrections. */
   capacity: (corrections: Corrections) => LastingCapacity | null;
+  /** Seconds of a worker that a request takes by the profile, whatever engines were found to take. */
+  profiledSeconds: number;
   corrections: Corrections;
   /** Share of the requests that may miss for want of this role's workers. */
   goal: number;
@@ -104,13 +113,13 @@ export interface Hindsight {
  * size that would have done better is what a load deserves whose jumps nobody can foresee.
  */
 export class RoleHindsight {
-  readonly #record = new LoadRecord();
+  #record = new LoadRecord();
+  readonly #shapes = new ShapeWatch();
   readonly #bias = new ModelBias();
   readonly #hysteresis: AsymmetricHysteresis;
   readonly #startupMs: number;
   readonly #shortage = new Shortage();
-  /** As they were when workers were last not short. */
-  #corrections: Corrections | null = null;
+  readonly #corrections = new LastingCorrections();
   #fleet: FollowedFleet | null = null;
   #firstS: number | null = null;
   #fixed = 0;
@@ -142,34 +151,37 @@ export class RoleHindsight {
     const { nowMs, dtS, rate, recentRate } = input;
     const nowS = nowMs / 1000;
     this.#firstS ??= nowS - dtS;
-    const corrections = this.#corrections ?? input.corrections;
-    this.#corrections = corrections;
-    const before = input.capacity(corrections);
+    if (this.#shapes.update(dtS, input.profiledSeconds)) this.#forget(nowS);
+    const before = input.capacity(this.#corrections.known(input.corrections));
     if (before === null) return null;
     const expected = before.missShare(input.active, Math.max(rate, recentRate));
     const seen = input.judged > 0 ? input.missed / input.judged : 0;
-    const isShort = this.#shortage.update(nowS, expected, seen);
+    const isShort = this.#shortage.update(nowS, expected, input.judged > 0 ? seen : null);
     this.#troubled += (1 - Math.exp(-dtS / TROUBLE_TAU_S)) * ((seen > 2 * input.goal ? 1 : 0) - this.#troubled);
     if (this.#troubled > MOST_TROUBLED) this.#distrustedUntilS = nowS + DISTRUSTED_S;
     this.#isDistrusted = nowS < this.#distrustedUntilS;
     // What overfull engines show of themselves is no measure of what they could do.
-    this.#corrections = isShort ? corrections : smoothed(corrections, input);
-    const now = input.capacity(this.#corrections);
+    const now = isShort ? before : input.capacity(this.#corrections.learn(dtS, input.corrections));
     if (now === null) return null;
     const { workerSeconds, missShare } = now;
+    const { profiledSeconds } = input;
+    // What is learnt of engines counts for all that was seen: loads are kept as the profile has them.
+    const slowness = workerSeconds / profiledSeconds;
     if (isShort || expected > CALM_SHARE) this.#bias.leaveOut();
     else this.#bias.update(nowS, dtS, missShare(input.active, recentRate), input.judged, input.missed);
     const bias = this.#bias.factor;
-    const missAt: MissAt = (workers, load) => Math.min(1, bias * missShare(workers, load / workerSeconds));
+    const missAt: MissAt = (workers, load) => Math.min(1, bias * missShare(workers, load / profiledSeconds));
     const fleet = this.#follow(input);
     // What was there at the start is nobody's plan.
     if (nowS - this.#firstS < this.#startupMs / 1000 + FIRST_STEPS_S) return null;
+    // The plan is made with what is thought of engines at the moment.
+    const thought = (input.capacity(input.corrections)?.workerSeconds ?? workerSeconds) / profiledSeconds;
     this.#record.push(nowS, {
       seconds: dtS,
       requests: rate * dtS,
-      load: recentRate * workerSeconds,
-      lost: rate * dtS * Math.min(1, bias * missShare(fleet.active, recentRate)),
-      heldRequests: (fleet.count * dtS) / workerSeconds,
+      load: recentRate * profiledSeconds,
+      active: fleet.active / thought,
+      held: fleet.count / thought,
     });
     if (nowS - this.#firstS < LEAST_HISTORY_S) return null;
     const loads = this.#record.summary(nowS);
@@ -178,10 +190,10 @@ export class RoleHindsight {
     this.#settleFixed(nowS, fixedMiss, input.goal);
     const judged = this.#judgedOn(loads, input);
     const judgedMiss = judged === loads ? fixedMiss : fixedMissShare(judged, missAt);
-    const lost = judged.lostShare;
-    const ratio = followedOverFixed(judgedMiss, judged.heldRate * workerSeconds, lost, input.goal);
-    this.#decide(nowS, ratio < this.#wanted(Math.max(0, lost - input.goal), input.burstiness));
-    const top = loads.bins.at(-1)!.load / workerSeconds;
+    const lostShare = followedMissShare(judged, slowness, missAt);
+    const ratio = followedOverFixed(judgedMiss, judged.held * slowness, lostShare, input.goal);
+    this.#decide(nowS, ratio < this.#wanted(Math.max(0, lostShare - input.goal), input.burstiness));
+    const top = loads.bins.at(-1)!.load / profiledSeconds;
     const foreseen = Math.min(input.forecastRate, BELIEVED_GROWTH * top);
     const enough = smallestEnough(
       this.#fixed,
@@ -196,12 +208,23 @@ export class RoleHindsight {
     return {
       fixed: this.#fixed,
       followedRatio: ratio,
-      followedLost: lost,
+      followedLost: lostShare,
       holds: this.#holds && !this.#isDistrusted,
       enough: growing,
       bias,
       burstiness: input.burstiness,
     };
+  }
+
+  /** Sizes that were right for other requests. */
+  #forget(nowS: number): void {
+    this.#record = new LoadRecord();
+    this.#firstS = nowS;
+    this.#fixed = 0;
+    this.#fixedMissed = 0;
+    this.#holds = false;
+    this.#otherSinceS = null;
+    this.#betterSinceS = null;
   }
 
   /** The plan goes on being followed in thought, whatever is done. */
@@ -258,13 +281,4 @@ export class RoleHindsight {
     const top = own.bins.at(-1)?.load ?? 0;
     return !jumps || top >= MET_SHARE * all.bins.at(-1)!.load ? own : all;
   }
-}
-
-/** How engines differ from their profile, followed slowly. */
-function smoothed(own: Corrections, { dtS, corrections }: HindsightInput): Corrections {
-  const weight = 1 - Math.exp(-dtS / CORRECTION_TAU_S);
-  return {
-    prefill: own.prefill + weight * (corrections.prefill - own.prefill),
-    decode: own.decode + weight * (corrections.decode - own.decode),
-  };
 }
