@@ -29,10 +29,11 @@ describe("the default planner where history wants a size", () => {
   let nowMs: number;
   const tick = (overrides: Partial<Observation>) => {
     nowMs += 5000;
-    return planner.tick(observation(nowMs, 14, overrides));
+    const isQuiet = nowMs > 200_000 && nowMs <= 260_000;
+    return planner.tick(observation(nowMs, isQuiet ? 5 : 14, overrides));
   };
 
-  // Constant load, and workers that take a minute to start: from the sixth minute on 3P1D is kept.
+  // A minute of less load, and workers that take one to start: from the sixth minute on 3P1D is kept.
   beforeEach(() => {
     planner = made();
     nowMs = 0;

@@ -100,6 +100,19 @@ describe("hindsight of a role", () => {
     expect(muchLater.at(-1)!.holds).toBe(true);
   });
 
+  it("holds no size where the load has been the same all the time, whatever is thought of engines", () => {
+    const held = (rate: (s: number) => number) => {
+      const role = new RoleHindsight(0, 5000);
+      // Twice the workers that are needed, for no reason that history knows.
+      return played(role, 900, (s) => tick(s * 1000, rate(s), { needUp: 40, needDown: 40 })).at(-1)!;
+    };
+    const noise = (s: number) => 20 + 4 * Math.sin(s);
+    expect(held(noise)).toMatchObject({ holds: false });
+    expect(held(noise).followedRatio).toBeLessThan(0.7);
+    expect(held((s) => (s > 500 && s < 560 ? 32 : noise(s)))).toMatchObject({ holds: true });
+    expect(held((s) => (s > 500 && s < 560 ? 8 : noise(s)))).toMatchObject({ holds: true });
+  });
+
   it("takes what is learnt of engines for true of all that was seen", () => {
     const role = new RoleHindsight(0, 5000);
     const slow = (decode: number): Partial<HindsightInput> => ({

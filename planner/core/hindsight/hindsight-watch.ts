@@ -6,7 +6,7 @@ import type { Arrivals } from "../load-watch.ts";
 import type { RequestShapes } from "../request-shapes.ts";
 import { ranksOf } from "../roles.ts";
 import type { Observation, PlannerContext, Role } from "../types.ts";
-import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts";
+import { type Hindsight, LOAD_WINDOW_S, RoleHindsight, type Season } from "./role-hindsight.ts";
 
 /**
  * Shares of the requests that may miss the SLA, and of them ITL, with fixed sizes: TTFT has what ITL leaves, for a decode pool misses
@@ -14,8 +14,6 @@ import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts"
  */
 const GOAL = 0.0115;
 const ITL_GOAL = 0.003;
-/** Loads are means over so many seconds: shorter ones show noise that queues and batches even out. */
-const LOAD_WINDOW_S = 15;
 /** Over so many seconds a jump still shows. */
 const LONGER_WINDOW_S = 90;
 const FORECAST_POINTS = 5;

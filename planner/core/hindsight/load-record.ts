@@ -22,6 +22,8 @@ export interface Slot {
 /** Loads of a stretch of time with their requests, newer ones counting more. */
 export interface LoadSummary {
   requests: number;
+  /** Mean over the time. */
+  load: number;
   /** Mean workers that the followed plan would have held, were they as fast as profiled. */
   held: number;
   /** Requests and mean load by bin, loads ascending. */
@@ -70,6 +72,7 @@ export class LoadRecord {
     const loads = new Float64Array(BINS);
     let allSeconds = 0;
     let allRequests = 0;
+    let loadSeconds = 0;
     let heldSeconds = 0;
     const met = new Map<number, { active: number; load: number; requests: number }>();
     for (let k = 1; k <= this.#count; k++) {
@@ -78,6 +81,7 @@ export class LoadRecord {
       const weight = Math.exp((this.#endS[i]! - nowS) / MEMORY_S);
       allSeconds += weight * seconds[i]!;
       allRequests += weight * requests[i]!;
+      loadSeconds += weight * seconds[i]! * load[i]!;
       heldSeconds += weight * seconds[i]! * held[i]!;
       const bin = this.#bin[i]!;
       weights[bin]! += weight * requests[i]!;
@@ -90,6 +94,7 @@ export class LoadRecord {
     }
     return {
       requests: allRequests,
+      load: allSeconds > 0 ? loadSeconds / allSeconds : 0,
       held: allSeconds > 0 ? heldSeconds / allSeconds : 0,
       bins,
       met: [...met.values()],

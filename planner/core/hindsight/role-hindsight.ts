@@ -56,6 +56,11 @@ const LEAST_JUDGED_PERIODS = { trend: 0.1, jumps: 0.45 };
 const JUDGED_PERIODS = 2.1;
 const MET_SHARE = 0.8;
 
+/** Loads are means over so many seconds: shorter ones show noise that queues and batches even out. */
+export const LOAD_WINDOW_S = 15;
+/** Where no such mean was so many deviations of Poisson arrivals away from that of all, the load has been the same all the time: noise goes so far less than once a day. */
+const NOISE_DEVIATIONS = 6;
+
 /** Since when forecasts have come from a period, s, and the shortest that was believed in. null: they don't. */
 export interface Season {
   sinceS: number;
@@ -192,7 +197,9 @@ export class RoleHindsight {
     const judgedMiss = judged === loads ? fixedMiss : fixedMissShare(judged, missAt);
     const lostShare = followedMissShare(judged, slowness, missAt);
     const ratio = followedOverFixed(judgedMiss, judged.held * slowness, lostShare, input.goal);
-    this.#decide(nowS, ratio < this.#wanted(Math.max(0, lostShare - input.goal), input.burstiness));
+    const isWorse = ratio < this.#wanted(Math.max(0, lostShare - input.goal), input.burstiness);
+    // A load that is always the same is one that forecasts know. What speaks for sizes then are errors in what is thought of engines.
+    this.#decide(nowS, isWorse && varies(loads, profiledSeconds));
     const top = loads.bins.at(-1)!.load / profiledSeconds;
     const foreseen = Math.min(input.forecastRate, BELIEVED_GROWTH * top);
     const enough = smallestEnough(
@@ -281,4 +288,10 @@ export class RoleHindsight {
     const top = own.bins.at(-1)?.load ?? 0;
     return !jumps || top >= MET_SHARE * all.bins.at(-1)!.load ? own : all;
   }
+}
+
+/** Whether the load has been other than noise makes it. */
+function varies({ load, bins }: LoadSummary, profiledSeconds: number): boolean {
+  const noise = NOISE_DEVIATIONS * Math.sqrt((load * profiledSeconds) / LOAD_WINDOW_S);
+  return bins.at(-1)!.load > load + noise || bins[0]!.load < load - noise;
 }

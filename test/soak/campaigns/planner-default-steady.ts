@@ -101,6 +101,26 @@ const KNOWN: [Case][] = [
       poisson: true,
     },
   ],
+  [
+    {
+      seed: 977_203_702,
+      mode: "agg",
+      passMs: 6.93703265312,
+      msPerPromptToken: 0.0244590799725,
+      itlBaseMs: 4.51035299055,
+      itlMsPerKiloToken: 0.0592457391287,
+      maxKvTokens: 1_730_181,
+      isl: 5394,
+      osl: 172,
+      ttftRoom: 2.45038832807,
+      itlRoom: 1.4,
+      busyWorkers: 1.98612511402,
+      slowness: 0.85,
+      startupS: 60,
+      intervalS: 15,
+      poisson: false,
+    },
+  ],
 ];
 
 const SETTLING_S = 600;
