@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { writeFileAtomically } from "#common";
 import type { Workload } from "#scenarios";
+import { toolCache } from "../../scripts/tool-cache.ts";
 import { run } from "../planner-cases.ts";
 import { measure, type Part, perGpu, share } from "./measure.ts";
 
@@ -80,6 +79,5 @@ function cacheFile(workload: Workload, learntS: number, maxGpus: number): string
   const hash = createHash("sha256").update(JSON.stringify([VERSION, learntS, maxGpus, workload.horizonMs]));
   for (const column of [workload.isl, workload.osl, workload.arrivalMs])
     hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  return join(cache, "understudy", "planner-library", `${hash.digest("hex").slice(0, 32)}.json`);
+  return toolCache("planner-library", `${hash.digest("hex").slice(0, 32)}.json`);
 }

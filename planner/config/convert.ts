@@ -197,7 +197,6 @@ function local(document: PlannerDocument): PlannerServiceConfig["connector"]["lo
   };
 }
 
-/** An address that the schema has let pass. */
 function autoscalerOptions({
   tolerance,
   prefill,
@@ -221,6 +220,7 @@ function autoscalerOptions({
   };
 }
 
+/** An address that the schema has let pass. */
 export function storeAddress(text: string): StoreAddress {
   if (text.startsWith("file:")) return { kind: "file", folder: text.slice("file:".length).replace(/^\/\/(?=\/)/, "") };
   if (!text.startsWith("etcd:")) return { kind: "http", url: text };

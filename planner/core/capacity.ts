@@ -1,5 +1,4 @@
-import { mean, standardDeviation } from "#common";
-import { normalUpperTail } from "#planner/predictors";
+import { mean, normalCdf, standardDeviation } from "#common";
 import { erlangC, smallestEnough, waitDecay } from "./queueing.ts";
 
 /** No formula asks for more workers than this; the budget is far below it. */
@@ -31,7 +30,7 @@ export interface PromptTimes {
   /** SLA less transfer and first decode pass, s. */
   slackS: number[];
   /** Prompt lengths, tokens. */
-  isl: number[];
+  isl: readonly number[];
   /** Prompt tokens that a pass takes at most. */
   maxBatchedTokens: number;
 }
@@ -66,7 +65,7 @@ export function isFeasible(prompts: PromptClasses): boolean {
 export function lateShare(servers: number, rate: number, prompts: PromptClasses): number {
   const offered = rate * prompts.batchedMeanS;
   if (offered <= 0) return 0;
-  if (offered >= servers) return 1;
+  if (offered >= servers || !isFeasible(prompts)) return 1;
   const waits = erlangC(servers, Math.min(rate * prompts.meanS, ALMOST_ALL * servers));
   const decay = waitDecay(servers, offered, prompts.batchedScv) / prompts.batchedMeanS;
   let sum = 0;
@@ -76,7 +75,7 @@ export function lateShare(servers: number, rate: number, prompts: PromptClasses)
     sum += Math.min(1, meanTail(decay * patience, decay * prompts.followersS[i]!));
     feasible++;
   });
-  return feasible === 0 ? 1 : waits * (sum / feasible);
+  return waits * (sum / feasible);
 }
 
 /** Mean of exp(u − p) over u evenly in [0, x]; infinite rather than NaN where both are large. */
@@ -157,7 +156,7 @@ export function slowShare(workers: number, rate: number, capacity: DecodeCapacit
   const spare = 1 - rate / (workers * capacity.requestsPerS);
   if (spare <= 0) return 1;
   const deviations = (spare * Math.sqrt(workers * capacity.batch)) / Math.sqrt(1 + islScv);
-  return normalUpperTail(LIFE_DEVIATIONS * deviations);
+  return normalCdf(-LIFE_DEVIATIONS * deviations);
 }
 
 /**

@@ -2,20 +2,7 @@ import { z } from "zod";
 import { parseDurationMs, UserError } from "#common";
 import { predictorConfigSchema } from "#planner/predictors";
 
-/** A duration such as `5s`, in ms. */
-const durationText = z.string().transform((text, context) => {
-  try {
-    const ms = parseDurationMs(text);
-    if (ms > 0) return ms;
-    context.issues.push({ code: "custom", message: "expected a duration above 0", input: text });
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    context.issues.push({ code: "custom", message: error.message, input: text });
-  }
-  return z.NEVER;
-});
-
-/** A duration that may be 0. */
+/** A duration that may be 0, in ms. */
 const waitText = z.string().transform((text, context) => {
   try {
     return parseDurationMs(text);
@@ -26,12 +13,22 @@ const waitText = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** A duration such as `5s`, in ms. */
+const durationText = waitText.refine((ms) => ms > 0, "expected a duration above 0");
+
 function duration(fallback: string, description: string) {
   return durationText.prefault(fallback).describe(description);
 }
 
 const gpus = z.int().positive();
 const workers = z.int().min(0);
+/** One number for both roles, or one each. */
+const minWorkersByRole = z
+  .union([
+    workers.transform((count) => ({ prefill: count, decode: count })),
+    z.strictObject({ prefill: workers.default(1), decode: workers.default(1) }),
+  ])
+  .prefault(1);
 /** Read by whoever makes the planner, and handed in as its history. */
 const warmupTrace = z
   .string()
@@ -63,13 +60,9 @@ const defaultSchema = z.strictObject({
     .strictObject({ prefill: watts.nullable().default(null), decode: watts.nullable().default(null) })
     .optional()
     .describe("Power that a worker of each role draws, W"),
-  minWorkers: z
-    .union([
-      workers.transform((count) => ({ prefill: count, decode: count })),
-      z.strictObject({ prefill: workers.default(1), decode: workers.default(1) }),
-    ])
-    .prefault(1)
-    .describe("Workers of each role that always remain; 0: none where there is nothing to do"),
+  minWorkers: minWorkersByRole.describe(
+    "Workers of each role that always remain; 0: none where there is nothing to do",
+  ),
   scaleDownDelay: duration("5s", "How long fewer workers must have been enough before some go"),
   maxStep: z
     .int()
@@ -119,16 +112,7 @@ const loadCompatSchema = z
       .describe("Loops that run; target sla alone has a choice, the others scale by load"),
     maxGpus: gpus.nullable().default(8).describe("GPU budget; null: none"),
     minGpus: z.int().min(0).optional().describe("GPUs that are always used"),
-    minWorkers: z
-      .union([
-        z
-          .int()
-          .min(0)
-          .transform((count) => ({ prefill: count, decode: count })),
-        z.strictObject({ prefill: z.int().min(0).default(1), decode: z.int().min(0).default(1) }),
-      ])
-      .prefault(1)
-      .describe("Workers of each role that are always wanted"),
+    minWorkers: minWorkersByRole.describe("Workers of each role that are always wanted"),
     prefillQueueTokens: limits("Prompt tokens waiting on a prefill worker").optional(),
     decodeKvPercent: limits("Share of the KV cache in use, %", 100).optional(),
     scaleDownSensitivity: z
@@ -189,12 +173,6 @@ const noneSchema = z.strictObject({
   interval: duration("5s", "Time between looks"),
 });
 
-const minWorkersSchema = z
-  .union([
-    workers.transform((count) => ({ prefill: count, decode: count })),
-    z.strictObject({ prefill: workers.default(1), decode: workers.default(1) }),
-  ])
-  .prefault(1);
 const above = z.number().positive();
 const autoscalerFields = {
   interval: duration("15s", "Time between syncs; Kubernetes' controller manager has 15 s"),
@@ -204,12 +182,10 @@ const autoscalerFields = {
   scaleDownStabilization: waitText.prefault("5m").describe("The largest wish of so long counts downwards"),
 };
 
-const hpaTargets = z
-  .strictObject({
-    requestRate: above.optional().describe("Requests per second and worker"),
-    concurrency: above.optional().describe("Requests per worker: waiting prompts (prefill), the batch (decode)"),
-  })
-  .refine((targets) => Object.values(targets).some((target) => target !== undefined), "expected at least one target");
+const hpaTargets = <Shape extends z.ZodRawShape>(more: Shape) =>
+  z
+    .strictObject({ requestRate: above.optional().describe("Requests per second and worker"), ...more })
+    .refine((targets) => Object.values(targets).some((target) => target !== undefined), "expected at least one target");
 
 const hasRole = ({ prefill, decode }: { prefill?: object | undefined; decode?: object | undefined }) =>
   prefill !== undefined || decode !== undefined;
@@ -219,18 +195,16 @@ const hpaSchema = z
   .strictObject({
     strategy: z.literal("hpa"),
     ...autoscalerFields,
-    minWorkers: minWorkersSchema.describe("Workers of each role that always remain, one at least"),
-    prefill: hpaTargets.optional().describe("What prefill workers are scaled by; absent: they stay"),
-    decode: z
-      .strictObject({
-        requestRate: above.optional().describe("Requests per second and worker"),
-        concurrency: above.optional().describe("Requests in a worker's batch"),
-        kvPercent: z.number().positive().max(100).optional().describe("Share of the KV cache in use, %"),
-      })
-      .refine(
-        (targets) => Object.values(targets).some((target) => target !== undefined),
-        "expected at least one target",
-      )
+    minWorkers: minWorkersByRole.describe("Workers of each role that always remain, one at least"),
+    prefill: hpaTargets({
+      concurrency: above.optional().describe("Requests per worker: waiting prompts (prefill), the batch (decode)"),
+    })
+      .optional()
+      .describe("What prefill workers are scaled by; absent: they stay"),
+    decode: hpaTargets({
+      concurrency: above.optional().describe("Requests in a worker's batch"),
+      kvPercent: z.number().positive().max(100).optional().describe("Share of the KV cache in use, %"),
+    })
       .optional()
       .describe("What decode (or aggregated) workers are scaled by, the largest wish of several; absent: they stay"),
   })
@@ -246,7 +220,7 @@ const kedaSchema = z
   .strictObject({
     strategy: z.literal("keda"),
     ...autoscalerFields,
-    minWorkers: minWorkersSchema.describe("Workers of each role that always remain; 0: none after the cooldown period"),
+    minWorkers: minWorkersByRole.describe("Workers of each role that always remain; 0: none after the cooldown period"),
     pollingInterval: duration("30s", "Time between looks at whether a role without workers is wanted"),
     cooldownPeriod: duration("5m", "With minWorkers 0: how long a role must have been inactive"),
     prefill: kedaTrigger("Waiting prompts").optional().describe("Absent: prefill workers stay"),

@@ -153,7 +153,7 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minim
 function hindsightText({ fixed, enough, followedRatio, followedLost }: Hindsight): string {
   const compared =
     `following the forecast would have done ${followedRatio.toFixed(2)} × as much per worker as the best fixed size, ` +
-    `with ${(100 * followedLost).toFixed(1)} % late: ${fixed} workers are kept`;
+    `with ${(100 * followedLost).toFixed(1)} % late: ${fixed} workers are enough`;
   return enough > fixed ? `${compared}, and ${enough - fixed} more while the load is beyond what was seen` : compared;
 }
 
@@ -173,11 +173,12 @@ function clampReason(name: string, role: Role | null, from: number, to: number):
 }
 
 function roleReason(
-  { role, current, step, upRate, downRate, needUp, needDown }: RolePlan,
+  { role, current, step, upRate, downRate, needUp, needDown, hindsight }: RolePlan,
   bank: ForecastBank,
   idleMs: number,
 ): Reason {
   const rate = (perS: number) => `${perS.toFixed(1)} req/s`;
+  if (hindsight?.holds) return { code: step.code, role, text: fixedText(step, current, hindsight.enough) };
   const codeAndText = (): [string, string] => {
     switch (step.code) {
       case "wake-up":
@@ -206,6 +207,22 @@ function roleReason(
   };
   const [code, text] = codeAndText();
   return { code, role, text };
+}
+
+/** Of a step that the size kept by hindsight asks for: forecasts have no say in it. */
+function fixedText({ code, target, lowerForMs }: Step, current: number, enough: number): string {
+  switch (code) {
+    case "scale-down":
+      return `${target} of ${current} workers were enough for ${seconds(lowerForMs)}, by what has been seen`;
+    case "scale-down-waits":
+      return `fewer than ${current} workers would do for ${seconds(lowerForMs)} now, by what has been seen: not long enough`;
+    case "hold":
+      if (current > enough)
+        return `${current} workers stay: this load was found to need them, or so many always remain`;
+      return `${current} workers are right, by what has been seen`;
+    default:
+      return `${target} workers instead of ${current}, by what has been seen`;
+  }
 }
 
 function seconds(ms: number): string {

@@ -64,6 +64,8 @@ class DefaultStrategy implements Planner {
   readonly #hysteresis: Record<Role, AsymmetricHysteresis>;
   readonly #fixedStep: Record<Role, LateStep>;
   readonly #hindsight: HindsightWatch;
+  /** Whether history chose the size that stands. */
+  readonly #isFixed: Record<Role, boolean> = { prefill: false, decode: false };
   readonly #idle = new IdleWatch();
   #minWorkers: Targets;
   #trafficSeen = false;
@@ -209,13 +211,11 @@ class DefaultStrategy implements Planner {
     const needUp = needs.workers(role, upRate, margins);
     const needDown = needs.workers(role, downRate, margins);
     const known = needUp !== null && needDown !== null;
-    if (!known || !mayScaleDown) {
-      this.#hysteresis[role].reset();
-      this.#fixedStep[role].reset();
-    }
+    if (!known || !mayScaleDown) this.#forgetLower(role);
     const load = this.#load(upRate, arrivals);
     const hindsight =
       known && mayScaleDown ? this.#hindsight.update(role, { observation, arrivals, needUp, needDown, load }) : null;
+    this.#isFixed[role] = hindsight?.holds ?? false;
     if (hindsight?.holds) {
       const stood = this.#hysteresis[role].stillNeeded(observation.nowMs, hindsight.enough, load);
       // Where load jumps, what a jump was found to need is no memory to keep.
@@ -239,6 +239,9 @@ class DefaultStrategy implements Planner {
 
   /** Nothing is asked of the role, and it may go to zero: what forecasts hold in reserve does not keep it. */
   #planNone(role: Role, nowMs: number, current: number, arrivals: Arrivals): RolePlan {
+    this.#isFixed[role] = false;
+    this.#fixedStep[role].reset();
+    this.#hindsight.forgetLower(role);
     const step = this.#hysteresis[role].step(nowMs, current, 0, 0, this.#load(0, arrivals));
     return { role, current, upRate: 0, downRate: 0, needUp: 0, needDown: 0, step, hindsight: null };
   }
@@ -313,20 +316,23 @@ class DefaultStrategy implements Planner {
       weight: rate / Math.max(this.#shapes.usualRate(), Number.MIN_VALUE),
       // What the other planner's role makes late says nothing of this one, nor what a size does that history chose.
       ttftMissShare:
-        mode === "decode" || this.#hindsight.holds(prefillRole)
-          ? null
-          : missShare(observation.ttftJudged, observation.ttftMet),
+        mode === "decode" || this.#isFixed[prefillRole] ? null : missShare(observation.ttftJudged, observation.ttftMet),
       itlMissShare:
-        mode === "prefill" || this.#hindsight.holds("decode")
-          ? null
-          : missShare(observation.itlJudged, observation.itlMet),
+        mode === "prefill" || this.#isFixed.decode ? null : missShare(observation.itlJudged, observation.itlMet),
       prefillShort: isShort(prefillRole),
       decodeShort: isShort("decode"),
     });
   }
 
+  /** How long less was enough for a role: the absence of data proves nothing. */
+  #forgetLower(role: Role): void {
+    this.#hysteresis[role].reset();
+    this.#fixedStep[role].reset();
+    this.#hindsight.forgetLower(role);
+  }
+
   #stay(tick: number, observation: Observation, rate: number | null, code: string, text: string): Decision {
-    for (const role of this.#roles) this.#hysteresis[role].reset();
+    for (const role of this.#roles) this.#forgetLower(role);
     return {
       tick,
       atMs: observation.nowMs,

@@ -1,7 +1,7 @@
 import { quantileSorted } from "#common";
 import type { LoadValues } from "#planner/predictors";
 import type { Surface } from "#profiles";
-import { ranksOf } from "./roles.ts";
+import { ranksOf, workerKvTokens } from "./roles.ts";
 import type { DecodeWorkerLoad, Observation, PlannerContext } from "./types.ts";
 
 const SAMPLE_MS = 30_000;
@@ -42,6 +42,8 @@ export class RequestShapes {
   readonly #kvTokens: number;
   #sampleMs: number[] = [];
   #sampleIsl: number[] = [];
+  /** Of the sample as it is; null: not counted yet. */
+  #quantiles: readonly number[] | null = null;
   #meanOsl: number | null = null;
   #tokenRate: number | null = null;
   #arrivalRate: number | null = null;
@@ -54,7 +56,7 @@ export class RequestShapes {
     this.#surface = surface;
     this.#aggregated = context.mode === "agg";
     this.#ranks = ranksOf(context).decode;
-    this.#kvTokens = this.#ranks * (context.kvTokensPerRank ?? surface.maxKvTokens);
+    this.#kvTokens = workerKvTokens(context, surface.maxKvTokens);
   }
 
   /** @param rate arrivals per second in this window @returns what was missing */
@@ -97,10 +99,9 @@ export class RequestShapes {
   }
 
   /** Equidistant quantiles of recent ISLs, tokens. */
-  islQuantiles(): number[] {
-    const ascending = Float64Array.from(this.#sampleIsl).sort();
-    if (ascending[0] === ascending[ascending.length - 1]) return [ascending[0]!];
-    return Array.from({ length: QUANTILES }, (_, i) => quantileSorted(ascending, (i + 0.5) / QUANTILES));
+  islQuantiles(): readonly number[] {
+    this.#quantiles ??= quantilesOf(this.#sampleIsl);
+    return this.#quantiles;
   }
 
   /** Squared coefficient of variation of recent ISLs. */
@@ -157,6 +158,7 @@ export class RequestShapes {
     let drop = Math.max(0, excess);
     while (this.#sampleIsl.length - drop > SAMPLE_MIN && this.#sampleMs[drop]! <= nowMs - SAMPLE_MS) drop++;
     if (drop > 0) {
+      this.#quantiles = null;
       this.#sampleMs.splice(0, drop);
       this.#sampleIsl.splice(0, drop);
     }
@@ -170,6 +172,7 @@ export class RequestShapes {
 
   #addSample(atMs: number, isl: number): void {
     if (!(isl > 0) || !Number.isFinite(isl)) return;
+    this.#quantiles = null;
     this.#sampleMs.push(atMs);
     this.#sampleIsl.push(Math.max(1, isl));
   }
@@ -250,6 +253,12 @@ export class RequestShapes {
   #profiledItlMs({ batch, kvTokens }: DecodeWorkerLoad): number {
     return this.#surface.itlMs(Math.min(1, kvTokens / this.#kvTokens), kvTokens / batch);
   }
+}
+
+function quantilesOf(sample: readonly number[]): number[] {
+  const ascending = Float64Array.from(sample).sort();
+  if (ascending[0] === ascending[ascending.length - 1]) return [ascending[0]!];
+  return Array.from({ length: QUANTILES }, (_, i) => quantileSorted(ascending, (i + 0.5) / QUANTILES));
 }
 
 /** Exponentially weighted mean; the first value counts fully. */

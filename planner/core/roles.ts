@@ -10,3 +10,8 @@ export function rolesOf(mode: PlannerContext["mode"]): readonly Role[] {
 export function ranksOf({ ranksPerWorker }: PlannerContext): Targets {
   return ranksPerWorker ?? { prefill: 1, decode: 1 };
 }
+
+/** KV capacity of a decode (or aggregated) worker, all its ranks together, tokens. @param profileKvTokens of the engine that was profiled */
+export function workerKvTokens(context: PlannerContext, profileKvTokens: number): number {
+  return ranksOf(context).decode * (context.kvTokensPerRank ?? profileKvTokens);
+}

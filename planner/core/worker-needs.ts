@@ -49,7 +49,7 @@ export function workerNeeds(
   const effectiveOsl = shapes.effectiveOsl(rateNow);
   const prompts = promptClassesOf(shapes, surface, context, shapes.prefillCorrection);
   const decode = shapes.isReady
-    ? decodeCapacityOf(shapes, surface, context, effectiveOsl, shapes.decodeCorrection, prompts)
+    ? decodeCapacityOf(shapes, surface, context, effectiveOsl, shapes.decodeCorrection, prompts.meanS)
     : null;
 
   const usualRate = shapes.usualRate();
@@ -88,14 +88,17 @@ function missPrice(rate: number, usualRate: number): number {
   return Math.min(MISS_PRICE_LIMIT, Math.max(1 / MISS_PRICE_LIMIT, (usualRate / rate) ** MISS_PRICE_POWER));
 }
 
-/** What a decode (or aggregated) worker carries of requests with `osl` output tokens, all its ranks together. @param correction measured ÷ profiled time */
+/**
+ * What a decode (or aggregated) worker carries of requests with `osl` output tokens, all its ranks together.
+ * @param correction measured ÷ profiled time @param promptS mean time of a prompt alone; counts for aggregated workers, s
+ */
 export function decodeCapacityOf(
   shapes: RequestShapes,
   surface: Surface,
   context: PlannerContext,
   osl: number,
   correction: number,
-  prompts: PromptClasses,
+  promptS: number,
 ): DecodeCapacity {
   const ranks = ranksOf(context);
   const kvTokens = context.kvTokensPerRank ?? surface.maxKvTokens;
@@ -110,20 +113,25 @@ export function decodeCapacityOf(
     osl,
   };
   const ofRank =
-    context.mode === "agg" ? aggregatedCapacity(question, prompts.meanS, ranks.decode) : decodeCapacity(question);
+    context.mode === "agg" ? aggregatedCapacity(question, promptS, ranks.decode) : decodeCapacity(question);
   // Ranks decode apart. Which of them a request comes to is not chosen by load, so their batches don't even out.
   return { ...ofRank, requestsPerS: ofRank.requestsPerS * ranks.decode };
 }
 
-/** Prompts as prefill (or aggregated) workers see them. @param correction measured ÷ profiled time */
+/** ITL where none was seen, ms. */
+export function assumedItlMs({ sla }: PlannerContext): number {
+  return ASSUMED_ITL_SHARE * sla.itlMs;
+}
+
+/** Prompts as prefill (or aggregated) workers see them. @param correction measured ÷ profiled time @param itlMs of the decode passes */
 export function promptClassesOf(
   shapes: RequestShapes,
   surface: Surface,
   context: PlannerContext,
   correction: number,
+  itlMs = shapes.currentItlMs ?? assumedItlMs(context),
 ): PromptClasses {
   const { sla, mode, transferMsPerToken } = context;
-  const itlMs = shapes.currentItlMs ?? ASSUMED_ITL_SHARE * sla.itlMs;
   const apart = mode !== "agg";
   const firstDecodeMs = apart && context.firstTokenFrom !== "prefill" ? FIRST_DECODE_PASSES * itlMs : 0;
   const transferred = apart ? transferMsPerToken : 0;

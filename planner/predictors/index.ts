@@ -13,6 +13,6 @@ export { type EnsembleChoice, ensemblePredictor } from "./ensemble/ensemble.ts";
 export { type KalmanOptions, kalmanPredictor } from "./kalman.ts";
 export { type LinearOptions, linearPredictor } from "./linear.ts";
 export { type IdleLengths, type LoadForecaster, LoadPredictor, type LoadValues, loadLoss } from "./load-predictor.ts";
-export { normalQuantile, normalUpperTail } from "./normal.ts";
+export { normalQuantile } from "./normal.ts";
 export { type ProphetEngine, type ProphetOptions, prophetPredictor } from "./prophet.ts";
 export type { Predictor, Quantity } from "./types.ts";

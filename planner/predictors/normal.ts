@@ -29,8 +29,3 @@ function tail(x: number): number {
 function horner(coefficients: readonly number[], x: number): number {
   return coefficients.reduce((sum, coefficient) => sum * x + coefficient, 0);
 }
-
-/** Share of the standard normal distribution above `z` ≥ 0 (logistic approximation of Bowling et al. 2009, error below 0.0002). */
-export function normalUpperTail(z: number): number {
-  return 1 / (1 + Math.exp(0.07056 * z ** 3 + 1.5976 * z));
-}

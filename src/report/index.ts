@@ -28,17 +28,20 @@ export {
   type WrittenReport,
   writeReports,
 } from "./files/write-reports.ts";
-export type {
-  JudgedCase,
-  JudgedPlanner,
-  JudgedReference,
-  JudgedValue,
-  JudgeReport,
-  Regrets,
-  TunedPlanner,
+export { formatDeployment } from "./format.ts";
+export {
+  JUDGE_REFERENCES,
+  type JudgedCase,
+  type JudgedPlanner,
+  type JudgedReference,
+  type JudgedValue,
+  type JudgeReport,
+  type ReferenceName,
+  type Regrets,
+  type TunedPlanner,
 } from "./judge/input.ts";
 export { judgePage } from "./judge/page.ts";
-export { JUDGE_COLUMNS, judgeRows } from "./judge/rows.ts";
+export { failedTicksTexts, JUDGE_COLUMNS, judgeRows } from "./judge/rows.ts";
 export { reportPage } from "./page/page.ts";
 export type { PlannerPageInput, PlannerTick } from "./planner/input.ts";
 export { plannerContent, plannerPage } from "./planner/page.ts";
@@ -65,6 +68,7 @@ export { type Cost, cost } from "./summary/cost.ts";
 export type { Distribution, PercentileRule } from "./summary/distribution.ts";
 export { type Measured, measuredValues } from "./summary/measured-values.ts";
 export { type MetricRow, metricRows } from "./summary/metric-rows.ts";
+export { isCompleted, itlMs, ttftMs } from "./summary/request-times.ts";
 export { STUDY_MEASURES, studyMeasures } from "./summary/study-measures.ts";
 export { type RunSummary, type SummaryOptions, summarize } from "./summary/summarize.ts";
 export type { SweepReport, SweptCandidate } from "./sweep/input.ts";

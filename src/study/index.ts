@@ -10,7 +10,7 @@ export {
 export { BASELINES, type Baseline, type BaselineQuestion } from "./judge/baselines.ts";
 export { workerCapacity } from "./judge/capacity.ts";
 export { unknownPlanner } from "./judge/errors.ts";
-export { JUDGED, type JudgedMeasures, judgedMeasures } from "./judge/measures.ts";
+export { type JudgedMeasures, judgedMeasures } from "./judge/measures.ts";
 export { judgedCase, type ReferenceRun, type SeedRuns } from "./judge/summary.ts";
 export { tuningScore } from "./judge/tuning.ts";
 export { type OverSeeds, overSeeds } from "./over-seeds.ts";

@@ -104,4 +104,19 @@ describe("what came of them", () => {
     expect(tuning.planners[0]!.tried[3]!.score).toBeCloseTo(1.5 - 1.9 / 2, 12);
     expect(tuned(plan, () => undefined)).toBeNull();
   });
+
+  it("tunes by the cases that a planner can play, and not at all one that can play none", () => {
+    const refused: RunOutcome = { refused: "expected a disaggregated deployment", code: "PLANNER_MODE" };
+    const outcomeOf = (canPlay: boolean) => (task: JudgeTask) => {
+      if (task.what.kind !== "planner" || task.what.planner.kind !== "baseline") return fixed;
+      const { setting } = task.what.planner;
+      return canPlay && setting === 2 ? measures(3, 1) : refused;
+    };
+    const nobody = tuned(plan, outcomeOf(false))!;
+    expect(nobody.tuning.planners).toEqual([]);
+    expect(nobody.choices).toEqual(plan.choices);
+    const some = tuned(plan, outcomeOf(true))!;
+    expect(some.tuning.planners).toMatchObject([{ name: "hpa", tried: [{ score: 0.75 }] }]);
+    expect(some.choices[1]!.choice).toMatchObject({ name: "hpa", setting: 2 });
+  });
 });

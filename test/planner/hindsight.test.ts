@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fixedMissShare, fixedWorkers, followedOverFixed } from "../../planner/core/hindsight/fixed-size.ts";
+import {
+  fixedMissShare,
+  fixedWorkers,
+  followedMissShare,
+  followedOverFixed,
+} from "../../planner/core/hindsight/fixed-size.ts";
 import { FollowedFleet } from "../../planner/core/hindsight/followed-fleet.ts";
 import { LoadRecord } from "../../planner/core/hindsight/load-record.ts";
 import { ModelBias } from "../../planner/core/hindsight/model-bias.ts";
@@ -10,7 +15,7 @@ import { Shortage } from "../../planner/core/hindsight/shortage.ts";
 const sharp = (workers: number, load: number) => (load > workers ? 1 : 0);
 
 /** Slots of 5 s; loads are workers kept busy, a worker second a request. */
-function record(loads: number[], plan: { held: number; lostShare: number } = { held: 0, lostShare: 0 }): LoadRecord {
+function record(loads: number[], plan: (load: number) => number = () => 0): LoadRecord {
   const made = new LoadRecord();
   loads.forEach((load, i) => {
     const requests = load * 5;
@@ -18,8 +23,8 @@ function record(loads: number[], plan: { held: number; lostShare: number } = { h
       seconds: 5,
       requests,
       load,
-      lost: requests * plan.lostShare,
-      heldRequests: plan.held * 5,
+      active: plan(load),
+      held: plan(load),
     });
   });
   return made;
@@ -28,9 +33,10 @@ function record(loads: number[], plan: { held: number; lostShare: number } = { h
 describe("fixed sizes in hindsight", () => {
   it("are the fewest workers that would have let miss no more than the share", () => {
     const loads = record([...new Array<number>(99).fill(1.5), 6.5]).summary(500);
-    expect(fixedWorkers(loads, 0, sharp)).toBe(7);
-    expect(fixedWorkers(loads, 0.05, sharp)).toBe(2);
-    expect(fixedMissShare(loads, 2, sharp)).toBeCloseTo(6.5 / (6.5 + 99 * 1.5), 2);
+    const missShare = fixedMissShare(loads, sharp);
+    expect(fixedWorkers(missShare, 0)).toBe(7);
+    expect(fixedWorkers(missShare, 0.05)).toBe(2);
+    expect(missShare(2)).toBeCloseTo(6.5 / (6.5 + 99 * 1.5), 2);
   });
 
   it("fall with the share that may miss, for any loads", () => {
@@ -38,7 +44,7 @@ describe("fixed sizes in hindsight", () => {
     fc.assert(
       fc.property(fc.array(positive, { minLength: 1, maxLength: 50 }), (loads) => {
         const summary = record(loads).summary(loads.length * 5);
-        const sizes = [0, 0.01, 0.1, 0.5].map((share) => fixedWorkers(summary, share, sharp));
+        const sizes = [0, 0.01, 0.1, 0.5].map((share) => fixedWorkers(fixedMissShare(summary, sharp), share));
         expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
         expect(sizes[0]).toBe(Math.max(1, Math.ceil(Math.max(...summary.bins.map(({ load }) => load)))));
       }),
@@ -47,21 +53,41 @@ describe("fixed sizes in hindsight", () => {
 
   it("are compared with a plan at its own attainment: one that misses much competes with small sizes", () => {
     const loads = [...new Array<number>(50).fill(1.5), ...new Array<number>(50).fill(3.5)];
-    const compare = (held: number, lostShare: number) => {
-      const summary = record(loads, { held, lostShare }).summary(500);
-      return followedOverFixed(summary, held, summary.lostShare, 0.01, sharp);
+    const compare = (plan: (load: number) => number) => {
+      const summary = record(loads, plan).summary(500);
+      return followedOverFixed(
+        fixedMissShare(summary, sharp),
+        summary.held,
+        followedMissShare(summary, 1, sharp),
+        0.01,
+      );
     };
-    expect(compare(3, 0)).toBeCloseTo(4 / 3, 2);
-    expect(compare(4, 0)).toBeCloseTo(1, 2);
-    // Two workers would have served three requests in ten.
-    expect(compare(3, 0.75)).toBeCloseTo(0.25 / 3 / (0.3 / 2), 1);
+    expect(compare((load) => (load > 2 ? 4 : 2))).toBeCloseTo(4 / 3, 1);
+    expect(compare(() => 4)).toBeCloseTo(1, 2);
+    // Three workers that come too late lose seven requests in ten; two would have served the others, too.
+    expect(compare(() => 3)).toBeCloseTo(0.3 / 3 / (0.3 / 2), 2);
+  });
+
+  it("and plans are judged by what is known of engines now, whatever was thought of them then", () => {
+    // Four workers were held for engines that were thought to be twice as slow as profiled: two of such as are right.
+    const made = new LoadRecord();
+    for (let s = 5; s <= 500; s += 5)
+      made.push(s, { seconds: 5, requests: 7.5, load: 1.5, active: 4 / 2, held: 4 / 2 });
+    const summary = made.summary(500);
+    expect(summary.held).toBeCloseTo(2, 9);
+    expect(followedMissShare(summary, 1, sharp)).toBe(0);
+    // Engines are found to be twice as quick: one would have done.
+    const quick = (workers: number, load: number) => sharp(workers, load / 2);
+    expect(followedMissShare(summary, 0.5, quick)).toBe(0);
+    expect(fixedWorkers(fixedMissShare(summary, quick), 0.01)).toBe(1);
+    expect(followedMissShare(summary, 0.2, sharp)).toBeCloseTo(1, 9);
   });
 });
 
 describe("the record of loads", () => {
   it("lets old loads fade, and keeps a bounded number of them", () => {
     const old = new LoadRecord();
-    const slot = (load: number) => ({ seconds: 5, requests: load * 5, load, lost: 0, heldRequests: 0 });
+    const slot = (load: number) => ({ seconds: 5, requests: load * 5, load, active: 0, held: 0 });
     old.push(5, slot(8));
     for (let i = 2; i <= 3000; i++) old.push(i * 5, slot(2));
     const top = old.summary(15_000).bins.at(-1)!;
@@ -75,12 +101,13 @@ describe("the record of loads", () => {
     const made = new LoadRecord();
     for (let s = 1; s <= 100; s++) {
       const load = s <= 50 ? 4 : 1;
-      made.push(s, { seconds: 1, requests: load, load, lost: 0, heldRequests: 2 });
+      made.push(s, { seconds: 1, requests: load, load, active: load, held: 2 });
     }
-    expect(made.summary(100).seconds).toBeCloseTo(100, -1);
+    expect(made.summary(100).requests).toBeCloseTo(50 * 4 + 50, -1);
     const late = made.summary(100, 51);
     expect(late.bins).toHaveLength(1);
-    expect(late.heldRate).toBeCloseTo(2, 5);
+    expect(late.held).toBeCloseTo(2, 5);
+    expect(late.met).toEqual([{ active: 1, load: 1, requests: late.requests }]);
   });
 });
 
@@ -125,5 +152,16 @@ describe("what the formulas get wrong", () => {
     expect(shortage.update(125, 0, 0)).toBe(false);
     for (let s = 200; s < 900; s += 5) shortage.update(s, 0.5, 0.5);
     expect(shortage.update(900, 0.5, 0.5)).toBe(false);
+  });
+
+  it("shows where a shortage is foretold for a minute and none is seen", () => {
+    const short = (seen: number | null) => {
+      const shortage = new Shortage();
+      return Array.from({ length: 60 }, (_, i) => shortage.update(5 * i, 0.9, seen)).lastIndexOf(true) * 5;
+    };
+    // A minute until it is disproved, and one for what might have waited.
+    expect(short(0)).toBe(115);
+    expect(short(0.9)).toBe(295);
+    expect(short(null)).toBe(115);
   });
 });

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type JudgedCase, type JudgedPlanner, type JudgeReport, judgePage, judgeRows } from "#src/report";
+import {
+  failedTicksTexts,
+  type JudgedCase,
+  type JudgedPlanner,
+  type JudgeReport,
+  judgePage,
+  judgeRows,
+} from "#src/report";
 
 const value = (mean: number, ci95 = Number.NaN) => ({ mean, ci95 });
 const nothing = { s99: null, any: null, clair: null, oracle: null };
@@ -14,6 +21,7 @@ function planner(name: string, goodput: number, attained: number, regrets: Parti
     peakGpus: value(8),
     scaleEvents: value(12),
     secondsAboveSla: value(30),
+    failedTicks: value(0),
     regret: { ...nothing, ...regrets },
     refused: null,
   };
@@ -94,6 +102,16 @@ describe("a judgement's page", () => {
     expect(page).toContain("Settings tried on 2 tuning seeds");
     expect(page).toContain("waves &lt;1&gt;");
     expect(page).not.toContain("waves <1>");
+  });
+
+  it("says where a planner outside left ticks without an answer", () => {
+    expect(failedTicksTexts(report)).toEqual([]);
+    const mine = { ...planner("mine", 4, 0.995), failedTicks: value(2.5) };
+    const failing = { ...report, cases: [judged(30, [planner("ours", 4.8, 0.995), mine])] };
+    const text = "mine, waves <1> with start-up 30 s: 2.5 ticks a run without an answer, so unchanged";
+    expect(failedTicksTexts(failing)).toEqual([text]);
+    expect(judgePage(failing)).toContain(text.replace("<1>", "&lt;1&gt;"));
+    expect(page).not.toContain("without an answer");
   });
 
   it("says where runs are missing", () => {

@@ -34,12 +34,16 @@ export interface CampaignResult {
 /** Cases between two reports of progress; the search can be interrupted there. */
 const BATCH = 200;
 
-/** Runs a fast-check property as a campaign: in batches, each with a seed of its own that its failure names. */
+/**
+ * Runs a fast-check property as a campaign: in batches, each with a seed of its own that its failure names.
+ * @param known cases that are tried first
+ */
 export async function checkProperty<Ts>(
   property: fc.IRawProperty<Ts>,
   count: number,
   seed: number,
   control: CampaignControl = {},
+  known: Ts[] = [],
 ): Promise<CampaignResult> {
   let runs = 0;
   while (runs < count) {
@@ -49,6 +53,7 @@ export async function checkProperty<Ts>(
     const details = await fc.check(property, {
       numRuns: batch,
       seed: seed + runs,
+      examples: runs === 0 ? known : [],
       endOnFailure: true,
       includeErrorInReport: true,
     });

@@ -114,8 +114,9 @@ function noteMetric(values: Record<string, number>, role: Role, metric: HpaMetri
 }
 
 function saidOf(role: Role, values: Record<string, number>): string {
+  const rounded = (value: number | undefined, digits: number) => Number(value?.toPrecision(digits));
   return Object.entries(values)
     .filter(([name]) => name.startsWith(role) && !name.endsWith("Target"))
-    .map(([name, value]) => `${name} ${Number(value.toPrecision(3))} for a target of ${values[`${name}Target`]}`)
+    .map(([name, value]) => `${name} ${rounded(value, 3)} for a target of ${rounded(values[`${name}Target`], 6)}`)
     .join(", ");
 }

@@ -1,5 +1,5 @@
 import { knownRate } from "../known-rate.ts";
-import { ranksOf } from "../roles.ts";
+import { workerKvTokens } from "../roles.ts";
 import type { Observation, Planner, PlannerContext, Role } from "../types.ts";
 import { type AutoscalerSettings, autoscaler } from "./autoscaler.ts";
 import type { HpaMetric, ReplicaValue } from "./hpa-metrics.ts";
@@ -23,7 +23,7 @@ export interface HpaOptions extends AutoscalerSettings {
  * largest wish of the last 300 s downwards, upwards at most 4 or 100 % in 15 s. A worker that starts has no metrics yet.
  */
 export function hpaStrategy(options: HpaOptions, context: PlannerContext, profileKvTokens: number): Planner {
-  const kvTokens = ranksOf(context).decode * (context.kvTokensPerRank ?? profileKvTokens);
+  const kvTokens = workerKvTokens(context, profileKvTokens);
   const metricsOf = (role: Role, observation: Observation): HpaMetric[] => {
     const { requestRate, concurrency, kvPercent } = options.targets[role];
     const metrics: HpaMetric[] = [];

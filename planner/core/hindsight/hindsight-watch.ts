@@ -1,12 +1,12 @@
 import type { ForecastBank } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import type { Load } from "../known-need.ts";
-import { lastingCapacity } from "../lasting-capacity.ts";
+import { lastingCapacity, profiledSeconds } from "../lasting-capacity.ts";
 import type { Arrivals } from "../load-watch.ts";
 import type { RequestShapes } from "../request-shapes.ts";
 import { ranksOf } from "../roles.ts";
 import type { Observation, PlannerContext, Role } from "../types.ts";
-import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts";
+import { type Hindsight, LOAD_WINDOW_S, RoleHindsight, type Season } from "./role-hindsight.ts";
 
 /**
  * Shares of the requests that may miss the SLA, and of them ITL, with fixed sizes: TTFT has what ITL leaves, for a decode pool misses
@@ -14,8 +14,6 @@ import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts"
  */
 const GOAL = 0.0115;
 const ITL_GOAL = 0.003;
-/** Loads are means over so many seconds: shorter ones show noise that queues and batches even out. */
-const LOAD_WINDOW_S = 15;
 /** Over so many seconds a jump still shows. */
 const LONGER_WINDOW_S = 90;
 const FORECAST_POINTS = 5;
@@ -31,6 +29,13 @@ interface Followed {
   load: Load;
 }
 
+interface Rates {
+  atMs: number;
+  recentRate: number;
+  longerRate: number;
+  forecastRate: number;
+}
+
 /** What history would have wanted, for all roles of the default strategy. */
 export class HindsightWatch {
   readonly #context: PlannerContext;
@@ -39,6 +44,7 @@ export class HindsightWatch {
   readonly #bank: ForecastBank;
   readonly #roles: Record<Role, RoleHindsight>;
   #season: Season | null = null;
+  #rates: Rates | null = null;
 
   constructor(
     context: PlannerContext,
@@ -57,9 +63,9 @@ export class HindsightWatch {
     };
   }
 
-  /** Whether a fixed size was better for the role when it was last looked at. */
-  holds(role: Role): boolean {
-    return this.#roles[role].holds;
+  /** Forgets how long less was enough for a role: called where data is missing. */
+  forgetLower(role: Role): void {
+    this.#roles[role].forgetLower();
   }
 
   /** null while too little is known. */
@@ -67,9 +73,10 @@ export class HindsightWatch {
     const ranks = ranksOf(this.#context);
     // What single ranks with batches of their own let miss, the formulas don't know well enough for a size that stands for long.
     if (ranks.prefill > 1 || ranks.decode > 1) return null;
-    const recentRate = this.#bank.recentRate(LOAD_WINDOW_S);
-    if (!Number.isFinite(recentRate)) return null;
-    this.#followSeason(observation.nowMs / 1000);
+    const rates = this.#ratesAt(observation.nowMs);
+    if (!Number.isFinite(rates.recentRate)) return null;
+    const seconds = profiledSeconds(role, this.#shapes, this.#surface, this.#context);
+    if (seconds === null) return null;
     const { mode } = this.#context;
     const byTtft = role === "prefill" || mode === "agg";
     const byItl = role === "decode";
@@ -78,10 +85,9 @@ export class HindsightWatch {
       nowMs: observation.nowMs,
       dtS: arrivals.seconds,
       rate: arrivals.rate,
-      recentRate,
-      longerRate: this.#bank.recentRate(LONGER_WINDOW_S),
-      forecastRate: this.#highestForecast(),
+      ...rates,
       capacity: (corrections) => lastingCapacity(role, this.#shapes, this.#surface, this.#context, corrections),
+      profiledSeconds: seconds,
       corrections: { prefill: this.#shapes.prefillCorrection, decode: this.#shapes.decodeCorrection },
       goal: byTtft ? (byItl ? GOAL : GOAL - Math.min(ITL_GOAL, this.#roles.decode.fixedMissed)) : ITL_GOAL,
       active: observation.workers[role].active,
@@ -93,6 +99,21 @@ export class HindsightWatch {
       season: this.#season,
       burstiness: this.#bank.burstiness,
     });
+  }
+
+  /** The same for all roles of a tick. */
+  #ratesAt(nowMs: number): Omit<Rates, "atMs"> {
+    if (this.#rates?.atMs !== nowMs) {
+      this.#followSeason(nowMs / 1000);
+      this.#rates = {
+        atMs: nowMs,
+        recentRate: this.#bank.recentRate(LOAD_WINDOW_S),
+        longerRate: this.#bank.recentRate(LONGER_WINDOW_S),
+        forecastRate: this.#highestForecast(),
+      };
+    }
+    const { recentRate, longerRate, forecastRate } = this.#rates;
+    return { recentRate, longerRate, forecastRate };
   }
 
   #highestForecast(): number {

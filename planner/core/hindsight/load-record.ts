@@ -12,34 +12,37 @@ const BINS = 1100;
 export interface Slot {
   seconds: number;
   requests: number;
-  /** Workers that the requests would have kept busy all the time. */
+  /** Workers that the requests would have kept busy all the time, were they as fast as profiled. */
   load: number;
-  /** Requests that the followed plan would have let miss the SLA. */
-  lost: number;
-  /** Workers that the followed plan would have held, at the load that one carried then: Σ seconds × workers ÷ seconds of a worker a request took. */
-  heldRequests: number;
+  /** Workers that the followed plan would have had, ready, and starting too, ÷ how much slower than profiled they were thought to be then. */
+  active: number;
+  held: number;
 }
 
 /** Loads of a stretch of time with their requests, newer ones counting more. */
 export interface LoadSummary {
-  seconds: number;
   requests: number;
-  lostShare: number;
-  /** Mean workers held × requests/s that one carries: divided by what one carries now, workers. */
-  heldRate: number;
+  /** Mean over the time. */
+  load: number;
+  /** Mean workers that the followed plan would have held, were they as fast as profiled. */
+  held: number;
   /** Requests and mean load by bin, loads ascending. */
   bins: { load: number; requests: number }[];
+  /** Requests by the load that they came with and the workers that the followed plan would have had ready for them. */
+  met: { active: number; load: number; requests: number }[];
 }
 
 /** The load of the last hours, tick by tick; bounded. */
 export class LoadRecord {
   readonly #endS = new Float64Array(MOST_KEPT);
+  readonly #bin = new Int16Array(MOST_KEPT);
+  readonly #activeBin = new Int16Array(MOST_KEPT);
   readonly #columns = {
     seconds: new Float64Array(MOST_KEPT),
     requests: new Float64Array(MOST_KEPT),
     load: new Float64Array(MOST_KEPT),
-    lost: new Float64Array(MOST_KEPT),
-    heldRequests: new Float64Array(MOST_KEPT),
+    active: new Float64Array(MOST_KEPT),
+    held: new Float64Array(MOST_KEPT),
   };
   #next = 0;
   #count = 0;
@@ -51,58 +54,83 @@ export class LoadRecord {
     if (open.seconds < SHORTEST_SLOT_S - 1e-6) return;
     this.#open = null;
     this.#endS[this.#next] = nowS;
+    this.#bin[this.#next] = binOf(open.load);
+    this.#activeBin[this.#next] = binOf(open.active);
     this.#columns.seconds[this.#next] = open.seconds;
     this.#columns.requests[this.#next] = open.requests;
     this.#columns.load[this.#next] = open.load;
-    this.#columns.lost[this.#next] = open.lost;
-    this.#columns.heldRequests[this.#next] = open.heldRequests;
+    this.#columns.active[this.#next] = open.active;
+    this.#columns.held[this.#next] = open.held;
     this.#next = (this.#next + 1) % MOST_KEPT;
     this.#count = Math.min(MOST_KEPT, this.#count + 1);
   }
 
   /** What is known since `sinceS`, fading with its age. */
   summary(nowS: number, sinceS = Number.NEGATIVE_INFINITY): LoadSummary {
-    const { seconds, requests, load, lost, heldRequests } = this.#columns;
+    const { seconds, requests, load, active, held } = this.#columns;
     const weights = new Float64Array(BINS);
     const loads = new Float64Array(BINS);
     let allSeconds = 0;
     let allRequests = 0;
-    let allLost = 0;
-    let held = 0;
+    let loadSeconds = 0;
+    let heldSeconds = 0;
+    const met = new Map<number, { active: number; load: number; requests: number }>();
     for (let k = 1; k <= this.#count; k++) {
       const i = (this.#next - k + MOST_KEPT) % MOST_KEPT;
       if (this.#endS[i]! < sinceS) break;
       const weight = Math.exp((this.#endS[i]! - nowS) / MEMORY_S);
       allSeconds += weight * seconds[i]!;
       allRequests += weight * requests[i]!;
-      allLost += weight * lost[i]!;
-      held += weight * heldRequests[i]!;
-      const bin = binOf(load[i]!);
+      loadSeconds += weight * seconds[i]! * load[i]!;
+      heldSeconds += weight * seconds[i]! * held[i]!;
+      const bin = this.#bin[i]!;
       weights[bin]! += weight * requests[i]!;
       loads[bin]! += weight * requests[i]! * load[i]!;
+      add(met, this.#activeBin[i]! * BINS + bin, weight * requests[i]!, active[i]!, load[i]!);
     }
     const bins: LoadSummary["bins"] = [];
     for (let bin = 0; bin < BINS; bin++) {
       if (weights[bin]! > 0) bins.push({ load: loads[bin]! / weights[bin]!, requests: weights[bin]! });
     }
     return {
-      seconds: allSeconds,
       requests: allRequests,
-      lostShare: allRequests > 0 ? allLost / allRequests : 0,
-      heldRate: allSeconds > 0 ? held / allSeconds : 0,
+      load: allSeconds > 0 ? loadSeconds / allSeconds : 0,
+      held: allSeconds > 0 ? heldSeconds / allSeconds : 0,
       bins,
+      met: [...met.values()],
     };
   }
 }
 
+function add(
+  met: Map<number, LoadSummary["met"][number]>,
+  key: number,
+  requests: number,
+  active: number,
+  load: number,
+) {
+  if (!(requests > 0)) return;
+  const known = met.get(key);
+  if (known === undefined) {
+    met.set(key, { active, load, requests });
+    return;
+  }
+  known.requests += requests;
+  const share = requests / known.requests;
+  known.active += share * (active - known.active);
+  known.load += share * (load - known.load);
+}
+
 function merged(a: Slot, b: Slot): Slot {
   const seconds = a.seconds + b.seconds;
+  const mean = (of: "load" | "active" | "held") =>
+    seconds > 0 ? (a[of] * a.seconds + b[of] * b.seconds) / seconds : b[of];
   return {
     seconds,
     requests: a.requests + b.requests,
-    load: seconds > 0 ? (a.load * a.seconds + b.load * b.seconds) / seconds : b.load,
-    lost: a.lost + b.lost,
-    heldRequests: a.heldRequests + b.heldRequests,
+    load: mean("load"),
+    active: mean("active"),
+    held: mean("held"),
   };
 }
 

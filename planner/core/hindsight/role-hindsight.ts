@@ -3,10 +3,19 @@ import { AsymmetricHysteresis } from "../hysteresis.ts";
 import type { Load } from "../known-need.ts";
 import type { Corrections, LastingCapacity } from "../lasting-capacity.ts";
 import { smallestEnough } from "../queueing.ts";
-import { fixedMissShare, fixedWorkers, followedOverFixed, type MissAt } from "./fixed-size.ts";
+import {
+  type FixedMissShare,
+  fixedMissShare,
+  fixedWorkers,
+  followedMissShare,
+  followedOverFixed,
+  type MissAt,
+} from "./fixed-size.ts";
 import { FollowedFleet } from "./followed-fleet.ts";
+import { LastingCorrections } from "./lasting-corrections.ts";
 import { LoadRecord, type LoadSummary } from "./load-record.ts";
 import { ModelBias } from "./model-bias.ts";
+import { ShapeWatch } from "./shape-watch.ts";
 import { Shortage } from "./shortage.ts";
 
 /** Before so much is known, nothing is said, s. */
@@ -26,8 +35,6 @@ const CONSIDERED_S = 60;
 const CLEARLY_FEWER = 0.85;
 /** So many times what may miss is clearly too much. */
 const CLEARLY_TOO_FEW = 1.5;
-/** How engines differ from their profile is smoothed over this time, s: single readings are noise. */
-const CORRECTION_TAU_S = 120;
 /**
  * What following must reach, as requests within the SLA per worker against the best fixed size at the same attainment, to go on; and how
  * much more for each share of the requests that it misses beyond the goal. Where load jumps, it will miss as much again; errors of trend
@@ -49,6 +56,11 @@ const LEAST_JUDGED_PERIODS = { trend: 0.1, jumps: 0.45 };
 const JUDGED_PERIODS = 2.1;
 const MET_SHARE = 0.8;
 
+/** Loads are means over so many seconds: shorter ones show noise that queues and batches even out. */
+export const LOAD_WINDOW_S = 15;
+/** Where no such mean was so many deviations of Poisson arrivals away from that of all, the load has been the same all the time: noise goes so far less than once a day. */
+const NOISE_DEVIATIONS = 6;
+
 /** Since when forecasts have come from a period, s, and the shortest that was believed in. null: they don't. */
 export interface Season {
   sinceS: number;
@@ -67,6 +79,8 @@ export interface HindsightInput {
   forecastRate: number;
   /** What workers of the role can do with such corrections. */
   capacity: (corrections: Corrections) => LastingCapacity | null;
+  /** Seconds of a worker that a request takes by the profile, whatever engines were found to take. */
+  profiledSeconds: number;
   corrections: Corrections;
   /** Share of the requests that may miss for want of this role's workers. */
   goal: number;
@@ -104,13 +118,13 @@ export interface Hindsight {
  * size that would have done better is what a load deserves whose jumps nobody can foresee.
  */
 export class RoleHindsight {
-  readonly #record = new LoadRecord();
+  #record = new LoadRecord();
+  readonly #shapes = new ShapeWatch();
   readonly #bias = new ModelBias();
   readonly #hysteresis: AsymmetricHysteresis;
   readonly #startupMs: number;
   readonly #shortage = new Shortage();
-  /** As they were when workers were last not short. */
-  #corrections: Corrections | null = null;
+  readonly #corrections = new LastingCorrections();
   #fleet: FollowedFleet | null = null;
   #firstS: number | null = null;
   #fixed = 0;
@@ -128,54 +142,65 @@ export class RoleHindsight {
     this.#hysteresis = new AsymmetricHysteresis(scaleDownDelayMs);
   }
 
-  get holds(): boolean {
-    return this.#holds && !this.#isDistrusted;
-  }
-
   /** Share of the requests that the fixed size would have let miss. */
   get fixedMissed(): number {
     return this.#fixedMissed;
+  }
+
+  /** The followed plan forgets how long less was enough: called where data is missing. */
+  forgetLower(): void {
+    this.#hysteresis.reset();
   }
 
   update(input: HindsightInput): Hindsight | null {
     const { nowMs, dtS, rate, recentRate } = input;
     const nowS = nowMs / 1000;
     this.#firstS ??= nowS - dtS;
-    this.#corrections ??= { ...input.corrections };
-    const before = input.capacity(this.#corrections);
+    if (this.#shapes.update(dtS, input.profiledSeconds)) this.#forget(nowS);
+    const before = input.capacity(this.#corrections.known(input.corrections));
     if (before === null) return null;
     const expected = before.missShare(input.active, Math.max(rate, recentRate));
     const seen = input.judged > 0 ? input.missed / input.judged : 0;
-    const isShort = this.#shortage.update(nowS, expected, seen);
+    const isShort = this.#shortage.update(nowS, expected, input.judged > 0 ? seen : null);
     this.#troubled += (1 - Math.exp(-dtS / TROUBLE_TAU_S)) * ((seen > 2 * input.goal ? 1 : 0) - this.#troubled);
     if (this.#troubled > MOST_TROUBLED) this.#distrustedUntilS = nowS + DISTRUSTED_S;
     this.#isDistrusted = nowS < this.#distrustedUntilS;
     // What overfull engines show of themselves is no measure of what they could do.
-    if (!isShort) this.#correct(input);
-    const { workerSeconds, missShare } = input.capacity(this.#corrections)!;
+    const now = isShort ? before : input.capacity(this.#corrections.learn(dtS, input.corrections));
+    if (now === null) return null;
+    const { workerSeconds, missShare } = now;
+    const { profiledSeconds } = input;
+    // What is learnt of engines counts for all that was seen: loads are kept as the profile has them.
+    const slowness = workerSeconds / profiledSeconds;
     if (isShort || expected > CALM_SHARE) this.#bias.leaveOut();
     else this.#bias.update(nowS, dtS, missShare(input.active, recentRate), input.judged, input.missed);
     const bias = this.#bias.factor;
-    const missAt: MissAt = (workers, load) => Math.min(1, bias * missShare(workers, load / workerSeconds));
+    const missAt: MissAt = (workers, load) => Math.min(1, bias * missShare(workers, load / profiledSeconds));
     const fleet = this.#follow(input);
     // What was there at the start is nobody's plan.
     if (nowS - this.#firstS < this.#startupMs / 1000 + FIRST_STEPS_S) return null;
+    // The plan is made with what is thought of engines at the moment.
+    const thought = (input.capacity(input.corrections)?.workerSeconds ?? workerSeconds) / profiledSeconds;
     this.#record.push(nowS, {
       seconds: dtS,
       requests: rate * dtS,
-      load: recentRate * workerSeconds,
-      lost: rate * dtS * Math.min(1, bias * missShare(fleet.active, recentRate)),
-      heldRequests: (fleet.count * dtS) / workerSeconds,
+      load: recentRate * profiledSeconds,
+      active: fleet.active / thought,
+      held: fleet.count / thought,
     });
     if (nowS - this.#firstS < LEAST_HISTORY_S) return null;
     const loads = this.#record.summary(nowS);
     if (!(loads.requests > 0)) return null;
-    this.#settleFixed(nowS, loads, input.goal, missAt);
+    const fixedMiss = fixedMissShare(loads, missAt);
+    this.#settleFixed(nowS, fixedMiss, input.goal);
     const judged = this.#judgedOn(loads, input);
-    const lost = judged.lostShare;
-    const ratio = followedOverFixed(judged, judged.heldRate * workerSeconds, lost, input.goal, missAt);
-    this.#decide(nowS, ratio < this.#wanted(Math.max(0, lost - input.goal), input.burstiness));
-    const top = loads.bins.at(-1)!.load / workerSeconds;
+    const judgedMiss = judged === loads ? fixedMiss : fixedMissShare(judged, missAt);
+    const lostShare = followedMissShare(judged, slowness, missAt);
+    const ratio = followedOverFixed(judgedMiss, judged.held * slowness, lostShare, input.goal);
+    const isWorse = ratio < this.#wanted(Math.max(0, lostShare - input.goal), input.burstiness);
+    // A load that is always the same is one that forecasts know. What speaks for sizes then are errors in what is thought of engines.
+    this.#decide(nowS, isWorse && varies(loads, profiledSeconds));
+    const top = loads.bins.at(-1)!.load / profiledSeconds;
     const foreseen = Math.min(input.forecastRate, BELIEVED_GROWTH * top);
     const enough = smallestEnough(
       this.#fixed,
@@ -190,21 +215,23 @@ export class RoleHindsight {
     return {
       fixed: this.#fixed,
       followedRatio: ratio,
-      followedLost: lost,
-      holds: this.holds,
+      followedLost: lostShare,
+      holds: this.#holds && !this.#isDistrusted,
       enough: growing,
       bias,
       burstiness: input.burstiness,
     };
   }
 
-  #correct({ dtS, corrections }: HindsightInput): void {
-    const weight = 1 - Math.exp(-dtS / CORRECTION_TAU_S);
-    const own = this.#corrections ?? corrections;
-    this.#corrections = {
-      prefill: own.prefill + weight * (corrections.prefill - own.prefill),
-      decode: own.decode + weight * (corrections.decode - own.decode),
-    };
+  /** Sizes that were right for other requests. */
+  #forget(nowS: number): void {
+    this.#record = new LoadRecord();
+    this.#firstS = nowS;
+    this.#fixed = 0;
+    this.#fixedMissed = 0;
+    this.#holds = false;
+    this.#otherSinceS = null;
+    this.#betterSinceS = null;
   }
 
   /** The plan goes on being followed in thought, whatever is done. */
@@ -218,18 +245,17 @@ export class RoleHindsight {
   }
 
   /** Smaller only where that is clearly enough; another size once it has been better for a while, or at once where this is far too small. */
-  #settleFixed(nowS: number, loads: LoadSummary, goal: number, missAt: MissAt): void {
-    const enough = fixedWorkers(loads, goal, missAt);
-    const better =
-      enough > this.#fixed ? enough : Math.min(this.#fixed, fixedWorkers(loads, CLEARLY_FEWER * goal, missAt));
+  #settleFixed(nowS: number, missShare: FixedMissShare, goal: number): void {
+    const enough = fixedWorkers(missShare, goal);
+    const better = enough > this.#fixed ? enough : Math.min(this.#fixed, fixedWorkers(missShare, CLEARLY_FEWER * goal));
     if (better === this.#fixed) this.#betterSinceS = null;
     else this.#betterSinceS ??= nowS;
-    const tooFew = better > this.#fixed && fixedMissShare(loads, this.#fixed, missAt) > CLEARLY_TOO_FEW * goal;
+    const tooFew = better > this.#fixed && missShare(this.#fixed) > CLEARLY_TOO_FEW * goal;
     if (tooFew || (this.#betterSinceS !== null && nowS - this.#betterSinceS >= CONSIDERED_S)) {
       this.#fixed = better;
       this.#betterSinceS = null;
     }
-    this.#fixedMissed = fixedMissShare(loads, this.#fixed, missAt);
+    this.#fixedMissed = missShare(this.#fixed);
   }
 
   #wanted(lostBeyondGoal: number, burstiness: number): number {
@@ -262,4 +288,10 @@ export class RoleHindsight {
     const top = own.bins.at(-1)?.load ?? 0;
     return !jumps || top >= MET_SHARE * all.bins.at(-1)!.load ? own : all;
   }
+}
+
+/** Whether the load has been other than noise makes it. */
+function varies({ load, bins }: LoadSummary, profiledSeconds: number): boolean {
+  const noise = NOISE_DEVIATIONS * Math.sqrt((load * profiledSeconds) / LOAD_WINDOW_S);
+  return bins.at(-1)!.load > load + noise || bins[0]!.load < load - noise;
 }

@@ -93,6 +93,7 @@ export class ForecastBank {
   readonly #mixResiduals: ResidualStore;
   readonly #mixSurprises = new Surprises();
   #burst: Burst = { reserve: 0, ceiling: 0 };
+  #burstiness = 0;
   #pending: Pending[] = [];
   #weights: number[] = [];
   #nowS = 0;
@@ -143,7 +144,7 @@ export class ForecastBank {
     this.#finder.update(nowS, refitS);
     for (const { model } of this.#entries) model.update(rate, dtS, nowS);
     this.#weigh(dtS);
-    this.#burst = this.#variance === null ? this.#learntBurst() : this.#burst;
+    if (this.#variance === null) this.#learnBursts();
     this.#guardShift = this.#variance === null ? this.#shiftToCounts() : 0;
     this.#askModels();
   }
@@ -232,9 +233,14 @@ export class ForecastBank {
     return surprises.reserve(this.#nowS, UNFORESEEN_GOAL, since).reserve;
   }
 
-  /** Weighted over the models in use; one that was not there yet when such a burst came can't claim to see the next one coming. */
-  #learntBurst(): Burst {
+  #learnBursts(): void {
     const mix = this.#mixSurprises.reserve(this.#nowS, UNFORESEEN_GOAL);
+    this.#burstiness = burstShare(mix.reserve, mix.ceiling);
+    this.#burst = this.#learntBurst(mix);
+  }
+
+  /** Weighted over the models in use; one that was not there yet when such a burst came can't claim to see the next one coming. */
+  #learntBurst(mix: Burst): Burst {
     if (mix.reserve === 0) return mix;
     let reserve = 0;
     let weights = 0;
@@ -254,8 +260,7 @@ export class ForecastBank {
    * whatever models of a period now make of it.
    */
   get burstiness(): number {
-    const { reserve, ceiling } = this.#mixSurprises.reserve(this.#nowS, UNFORESEEN_GOAL);
-    return burstShare(reserve, ceiling);
+    return this.#burstiness;
   }
 
   /** Weight of the models of a period, 0 to 1. */

@@ -32,21 +32,28 @@ async function pluginOf(): Promise<Plugin> {
 }
 
 let failure: string | null = null;
-const plugged = new PluggedPlanner(noneStrategy(0), [{ schedule, plugin: await pluginOf() }], {
-  deployment,
-  registeredMs: 0,
-  requestTimeoutMs: planner.timeoutMs,
-  tickMaxDurationMs: planner.timeoutMs + 1000,
-  onAudit: ({ evaluations }) => {
-    const bad = evaluations.find(({ result }) => result === "failed" || result === "circuit_open");
-    failure = bad?.reason ?? null;
-  },
-});
 
+async function open(): Promise<PluggedPlanner> {
+  return new PluggedPlanner(noneStrategy(0), [{ schedule, plugin: await pluginOf() }], {
+    deployment,
+    registeredMs: 0,
+    requestTimeoutMs: planner.timeoutMs,
+    tickMaxDurationMs: planner.timeoutMs + 1000,
+    onAudit: ({ evaluations }) => {
+      const bad = evaluations.find(({ result }) => result === "failed" || result === "circuit_open");
+      failure = bad?.reason ?? null;
+    },
+  });
+}
+
+let opened: Promise<PluggedPlanner> | null = null;
+
+/** What can't be opened is said in answer to the first tick: who asked sleeps until then. */
 async function answerTo(observation: Observation): Promise<BridgeAnswer> {
   try {
     failure = null;
-    const decision = await plugged.tick(observation);
+    opened ??= open();
+    const decision = await (await opened).tick(observation);
     return { decision, failure };
   } catch (error) {
     return { broken: (error as Error).message };

@@ -1,5 +1,5 @@
 import type { Override } from "#scenarios";
-import type { JudgedCase, JudgeReport, TunedPlanner } from "#src/report";
+import { formatDeployment, type JudgedCase, type JudgeReport, type TunedPlanner } from "#src/report";
 import {
   BASELINES,
   type JudgedMeasures,
@@ -119,7 +119,7 @@ export function tuned(
   const chosen = new Map<string, number>();
   const planners: TunedPlanner[] = [];
   for (const { name, settings } of tunable(plan.choices)) {
-    const tried: TunedPlanner["tried"] = [];
+    const tried: (TunedPlanner["tried"][number] & { setting: number })[] = [];
     for (const [setting, { text }] of settings.entries()) {
       const runs = plan.groups.flatMap((group) =>
         plan.seeds.map((seed) => ({
@@ -134,12 +134,13 @@ export function tuned(
         const s99 = measuresOf(fixed!)?.["s99.goodputPerGpu"] ?? null;
         return [{ goodputPerGpu: measures.goodputPerGpu!, slaAttainment: measures.slaAttainment!, s99 }];
       });
-      tried.push({ text, score: tuningScore(judged, plan.floor) });
+      if (judged.length > 0) tried.push({ setting, text, score: tuningScore(judged, plan.floor) });
     }
-    let best = 0;
-    for (const [setting, { score }] of tried.entries()) if (score > tried[best]!.score) best = setting;
-    chosen.set(name, best);
-    planners.push({ name, chosen: tried[best]!.text, tried });
+    // Who can play none of the cases has nothing to choose from.
+    if (tried.length === 0) continue;
+    const best = tried.reduce((found, each) => (each.score > found.score ? each : found));
+    chosen.set(name, best.setting);
+    planners.push({ name, chosen: best.text, tried: tried.map(({ text, score }) => ({ text, score })) });
   }
   const choices = plan.choices.map(({ name, choice }) =>
     choice.kind === "baseline" ? { name, choice: { ...choice, setting: chosen.get(name) ?? 0 } } : { name, choice },
@@ -169,6 +170,8 @@ function referenceOf(name: string, outcome: RunOutcome | null, mode: JudgeGroup[
   const goodputPerGpu = value("goodputPerGpu");
   if (goodputPerGpu === undefined) return null;
   const workers = value("decode");
-  const text = workers === undefined ? "" : mode === "agg" ? String(workers) : `${value("prefill")}P${workers}D`;
+  const deployment = (decode: number) =>
+    mode === "agg" ? String(decode) : formatDeployment(mode, value("prefill")!, decode);
+  const text = workers === undefined ? "" : deployment(workers);
   return { goodputPerGpu, slaAttainment: value("slaAttainment")!, gpuHours: value("gpuHours")!, text };
 }

@@ -1,7 +1,7 @@
 import { join, relative, resolve } from "node:path";
 import { parseDurationMs, writeFileAtomically } from "#common";
 import { staticSearchGpus } from "#src/rehearsal";
-import { JUDGE_COLUMNS, type JudgeReport, judgePage, judgeRows } from "#src/report";
+import { failedTicksTexts, JUDGE_COLUMNS, type JudgeReport, judgePage, judgeRows } from "#src/report";
 import { loadScenario } from "../rehearse.ts";
 import { withResults } from "../sweep/with-results.ts";
 import { textTable } from "../text-table.ts";
@@ -116,8 +116,12 @@ function textOf(report: JudgeReport): string {
     JUDGE_COLUMNS,
     judgeRows(report).map(({ cells }) => cells),
   );
+  const failed = failedTicksTexts(report)
+    .map((text) => `${text}\n`)
+    .join("");
   const { tuning } = report;
-  if (tuning === null) return table;
+  const told = failed === "" ? table : `${table}\n${failed}`;
+  if (tuning === null) return told;
   const chosen = tuning.planners.map((planner) => `  ${planner.name}: ${planner.chosen}\n`).join("");
-  return `${table}\nTuned on ${tuning.seeds} seeds:\n${chosen}`;
+  return `${told}\nTuned on ${tuning.seeds} seeds:\n${chosen}`;
 }

@@ -8,8 +8,10 @@ const THREAD = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
 
 /** Does tasks in threads, remembers what came of them, and does none twice. */
 export class JudgeRunner {
-  /** Outcomes that were not there before. */
+  /** Outcomes that the store did not have before. */
   kept = 0;
+  /** Ends what else is in work where a task fails. */
+  readonly #failed = new AbortController();
   readonly #lanes: ThreadLanes<JudgeTask, RunOutcome>;
   readonly #store: ResultStore | null;
   readonly #done = new Map<string, RunOutcome>();
@@ -18,7 +20,7 @@ export class JudgeRunner {
   /** @param store null: nothing is kept beyond this process */
   constructor(store: ResultStore | null, threads: number | undefined, signal: AbortSignal) {
     this.#store = store;
-    this.#lanes = new ThreadLanes(THREAD, null, threads, signal);
+    this.#lanes = new ThreadLanes(THREAD, null, threads, AbortSignal.any([signal, this.#failed.signal]));
   }
 
   /** Outcome of a task that was done. */
@@ -27,7 +29,7 @@ export class JudgeRunner {
     return this.#done.get(key) ?? (isOutside(task) ? undefined : this.#store?.get(key));
   }
 
-  /** Planners outside have one run at a time: they may remember what came before. */
+  /** Planners outside have one run at a time: they may remember what came before. @throws what a task threw; nothing is in work then */
   async run(tasks: readonly JudgeTask[], onProgress: (done: number, of: number) => void): Promise<void> {
     const left = [...new Map(tasks.map((task) => [this.#key(task), task])).values()].filter(
       (task) => this.outcome(task) === undefined,
@@ -42,12 +44,19 @@ export class JudgeRunner {
     const outside = Map.groupBy(left.filter(isOutside), ({ what }) =>
       what.kind === "planner" && "name" in what.planner ? what.planner.name : "",
     );
-    await Promise.all([
+    const parts = [
       this.#lanes.run(inside, (index, outcome) => keep(inside[index]!, outcome)),
       ...[...outside.values()].map(async (own) => {
         for (const task of own) await this.#lanes.run([task], (_, outcome) => keep(task, outcome));
       }),
-    ]);
+    ];
+    try {
+      await Promise.all(parts);
+    } catch (error) {
+      this.#failed.abort();
+      await Promise.allSettled(parts);
+      throw error;
+    }
   }
 
   close(): Promise<void> {
@@ -56,10 +65,11 @@ export class JudgeRunner {
 
   #keep(task: JudgeTask, outcome: RunOutcome): void {
     const key = this.#key(task);
-    this.kept++;
     this.#done.set(key, outcome);
     // What a program outside answers next time is not known.
-    if (!isOutside(task)) this.#store?.put({ key, candidate: JSON.stringify(task.what), seed: task.seed, outcome });
+    if (this.#store === null || isOutside(task)) return;
+    this.#store.put({ key, candidate: JSON.stringify(task.what), seed: task.seed, outcome });
+    this.kept++;
   }
 
   #key(task: JudgeTask): string {
@@ -68,7 +78,7 @@ export class JudgeRunner {
       keys = new RunKeys(task.file, "judge");
       this.#keys.set(task.file, keys);
     }
-    return keys.of(task, [task.maxGpus, task.what]);
+    return keys.of(task, [task.maxGpus, task.check === true, task.what]);
   }
 }
 

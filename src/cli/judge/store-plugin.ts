@@ -1,5 +1,5 @@
 import { storeAddress } from "#planner/config";
-import { type KeyValueStore, openStore } from "#planner/connectors";
+import { openStore } from "#planner/connectors";
 import type { Plugin, PluginRequest, PluginTarget } from "#planner/service";
 
 /** Namespace of the deployment that a planner behind a store is judged on. */
@@ -27,7 +27,10 @@ export function openStorePlugin(address: string, mode: PluginRequest["deployment
   let observation = 0;
 
   async function layOut(request: PluginRequest): Promise<void> {
-    if (request.tick === 0) observation = Number((await valuesOf(store)).get(KEYS.observationId) ?? 0);
+    if (request.tick === 0) {
+      const { values } = await store.read(PREFIX);
+      observation = Number(values.get(KEYS.observationId)?.value ?? 0);
+    }
     observation++;
     const counts = (role: "prefill" | "decode") =>
       String(request.workers[role].active + request.workers[role].starting);
@@ -67,9 +70,4 @@ export function openStorePlugin(address: string, mode: PluginRequest["deployment
     },
     close: () => store.close(),
   };
-}
-
-async function valuesOf(store: KeyValueStore): Promise<Map<string, string>> {
-  const { values } = await store.read(PREFIX);
-  return new Map([...values].map(([key, { value }]) => [key, value]));
 }

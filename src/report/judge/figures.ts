@@ -1,16 +1,12 @@
 import type { Series, XyChart } from "../charts/chart.ts";
 import type { ColourName } from "../charts/theme.ts";
 import { formatFixed, formatShare } from "../format.ts";
-import type { JudgedCase, JudgeReport } from "./input.ts";
-import { startupText } from "./rows.ts";
+import { JUDGE_REFERENCES, type JudgedCase, type JudgeReport } from "./input.ts";
+import { bestKeeping, REFERENCE_TITLES, startupText } from "./rows.ts";
 
 const COLOURS: readonly ColourName[] = ["accent", "decode", "good", "forecast", "warn", "prefill", "ink", "muted"];
-const REFERENCES = [
-  ["s99", "S99"],
-  ["any", "any"],
-  ["clair", "clair"],
-  ["oracle", "oracle"],
-] as const;
+/** Points have little room. */
+const LABELS = { ...REFERENCE_TITLES, any: "any" };
 
 /** One case: what each planner got out of a GPU, and how many requests kept the SLA; references as grey points. */
 export function caseFigure(judged: JudgedCase, floor: number): XyChart {
@@ -52,7 +48,8 @@ export function caseFigure(judged: JudgedCase, floor: number): XyChart {
 /** References that are known; those at the same place have one point: `S99 = any`. */
 function referencePoints({ references }: JudgedCase): { name: string; x: number; y: number }[] {
   const points: { name: string; x: number; y: number }[] = [];
-  for (const [key, name] of REFERENCES) {
+  for (const key of JUDGE_REFERENCES) {
+    const name = LABELS[key];
     const reference = references[key];
     if (reference === null) continue;
     const [x, y] = [reference.slaAttainment.mean, reference.goodputPerGpu.mean];
@@ -64,9 +61,9 @@ function referencePoints({ references }: JudgedCase): { name: string; x: number;
 }
 
 /** `default is the best that keeps 99 %, 4 % short of clair`. */
-export function caseMessage({ planners, references }: JudgedCase, floor: number): string {
-  const keeping = planners.filter(({ slaAttainment }) => slaAttainment.mean >= floor);
-  const best = keeping.toSorted((a, b) => b.goodputPerGpu.mean - a.goodputPerGpu.mean)[0];
+export function caseMessage(judged: JudgedCase, floor: number): string {
+  const { references } = judged;
+  const best = bestKeeping(judged, floor);
   if (best === undefined) return `No planner keeps ${formatShare(floor, 0)}`;
   const [reference, value] =
     references.clair === null ? ["the best static", best.regret.s99] : ["clair", best.regret.clair];
@@ -96,9 +93,9 @@ export function startupFigure(report: JudgeReport, scenario: string): XyChart | 
       ),
     }),
   );
-  const hindsight = REFERENCES.filter(([key]) => key !== "any").map(
-    ([key, name]): Series => ({
-      name,
+  const hindsight = JUDGE_REFERENCES.filter((key) => key !== "any").map(
+    (key): Series => ({
+      name: LABELS[key],
       kind: "line",
       colour: "muted",
       dashed: true,

@@ -1,3 +1,8 @@
+/** What planners are held against, in the order of tables. */
+export const JUDGE_REFERENCES = ["s99", "any", "clair", "oracle"] as const;
+
+export type ReferenceName = (typeof JUDGE_REFERENCES)[number];
+
 /** A number over seeds. */
 export interface JudgedValue {
   mean: number;
@@ -15,12 +20,7 @@ export interface JudgedReference {
 }
 
 /** 1 − goodput per GPU ÷ the reference's; below 0: better than it. Null where the reference is not known. */
-export interface Regrets {
-  s99: JudgedValue | null;
-  any: JudgedValue | null;
-  clair: JudgedValue | null;
-  oracle: JudgedValue | null;
-}
+export type Regrets = Record<ReferenceName, JudgedValue | null>;
 
 export interface JudgedPlanner {
   name: string;
@@ -31,6 +31,8 @@ export interface JudgedPlanner {
   peakGpus: JudgedValue;
   scaleEvents: JudgedValue;
   secondsAboveSla: JudgedValue;
+  /** Ticks of a run that a planner outside gave no answer to, so that nothing was changed. */
+  failedTicks: JudgedValue;
   regret: Regrets;
   /** Why there is nothing to judge; null where there is. */
   refused: string | null;
@@ -43,7 +45,7 @@ export interface JudgedCase {
   startupS: number | null;
   seeds: number;
   maxGpus: number;
-  references: Record<"s99" | "any" | "clair" | "oracle", JudgedReference | null>;
+  references: Record<ReferenceName, JudgedReference | null>;
   /** Goodput per GPU that no plan surpasses; null where no hindsight plan was searched. */
   bound: JudgedValue | null;
   planners: JudgedPlanner[];

@@ -5,7 +5,7 @@ import { escapeHtml, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { caseFigure, caseMessage, startupFigure } from "./figures.ts";
 import type { JudgedCase, JudgeReport } from "./input.ts";
-import { JUDGE_COLUMNS, judgeRows, startupText } from "./rows.ts";
+import { bestKeeping, failedTicksTexts, JUDGE_COLUMNS, judgeRows, startupText } from "./rows.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 const MOST_TILES = 6;
@@ -65,6 +65,9 @@ ${table(
     cells.map((cell, c) => (c === 2 && kind === "planner" ? `<strong>${escapeHtml(cell)}</strong>` : escapeHtml(cell))),
   ),
 )}
+${failedTicksTexts(report)
+  .map((text) => `<p class="note">${escapeHtml(text)}.</p>`)
+  .join("")}
 ${boundsTable(cases)}
 </section>
 <section id="settings" aria-labelledby="settings-title">
@@ -82,9 +85,7 @@ ${tuning === null ? '<p class="note">Nobody was tuned: --tune chooses the settin
 }
 
 function caseTile(judged: JudgedCase, floor: number): string {
-  const best = judged.planners
-    .filter(({ slaAttainment }) => slaAttainment.mean >= floor)
-    .toSorted((a, b) => b.goodputPerGpu.mean - a.goodputPerGpu.mean)[0];
+  const best = bestKeeping(judged, floor);
   return tile(
     `${escapeHtml(judged.scenario)}, ${startupText(judged)}`,
     best === undefined ? "none" : escapeHtml(best.name),

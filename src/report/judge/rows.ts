@@ -1,5 +1,13 @@
 import { formatFixed, formatShare, formatSignificant } from "../format.ts";
-import type { JudgedCase, JudgedPlanner, JudgedReference, JudgedValue, JudgeReport } from "./input.ts";
+import {
+  JUDGE_REFERENCES,
+  type JudgedCase,
+  type JudgedPlanner,
+  type JudgedReference,
+  type JudgedValue,
+  type JudgeReport,
+  type ReferenceName,
+} from "./input.ts";
 
 export const JUDGE_COLUMNS = [
   "scenario",
@@ -22,12 +30,12 @@ export interface JudgeRow {
   kind: "planner" | "reference";
 }
 
-const REFERENCES = [
-  ["s99", "S99"],
-  ["any", "any static"],
-  ["clair", "clair"],
-  ["oracle", "oracle"],
-] as const;
+export const REFERENCE_TITLES: Record<ReferenceName, string> = {
+  s99: "S99",
+  any: "any static",
+  clair: "clair",
+  oracle: "oracle",
+};
 
 /** One row a planner and reference of every case: planners in the order asked for, then what they are held against. */
 export function judgeRows({ cases }: JudgeReport): JudgeRow[] {
@@ -35,12 +43,32 @@ export function judgeRows({ cases }: JudgeReport): JudgeRow[] {
     const head = [judged.scenario, startupText(judged)];
     return [
       ...judged.planners.map((planner): JudgeRow => ({ kind: "planner", cells: [...head, ...plannerCells(planner)] })),
-      ...REFERENCES.flatMap(([key, title]): JudgeRow[] => {
-        const reference = judged.references[key];
-        return reference === null ? [] : [{ kind: "reference", cells: [...head, ...referenceCells(title, reference)] }];
+      ...JUDGE_REFERENCES.flatMap((name): JudgeRow[] => {
+        const reference = judged.references[name];
+        if (reference === null) return [];
+        return [{ kind: "reference", cells: [...head, ...referenceCells(REFERENCE_TITLES[name], reference)] }];
       }),
     ];
   });
+}
+
+/** `mine, waves at 30 s: 2.5 ticks a run without an answer`: such ticks change nothing, which is no decision of the planner. */
+export function failedTicksTexts({ cases }: JudgeReport): string[] {
+  return cases.flatMap((judged) =>
+    judged.planners
+      .filter(({ failedTicks }) => failedTicks.mean > 0)
+      .map(({ name, failedTicks }) => {
+        const ticks = formatFixed(failedTicks.mean, Number.isInteger(failedTicks.mean) ? 0 : 1);
+        return `${name}, ${judged.scenario} with start-up ${startupText(judged)}: ${ticks} ticks a run without an answer, so unchanged`;
+      }),
+  );
+}
+
+/** Of those that keep the floor, who has most goodput per GPU; undefined where nobody does. */
+export function bestKeeping({ planners }: JudgedCase, floor: number): JudgedPlanner | undefined {
+  return planners
+    .filter(({ slaAttainment }) => slaAttainment.mean >= floor)
+    .toSorted((a, b) => b.goodputPerGpu.mean - a.goodputPerGpu.mean)[0];
 }
 
 export function startupText({ startupS }: Pick<JudgedCase, "startupS">): string {
@@ -55,7 +83,7 @@ function plannerCells(planner: JudgedPlanner): string[] {
     valueText(goodputPerGpu, formatSignificant),
     shareText(slaAttainment),
     valueText(gpuHours, formatSignificant),
-    ...[regret.s99, regret.any, regret.clair, regret.oracle].map(regretText),
+    ...JUDGE_REFERENCES.map((reference) => regretText(regret[reference])),
     valueText(scaleEvents, (value) => formatFixed(value, Number.isInteger(value) ? 0 : 1)),
     valueText(secondsAboveSla, (value) => `${formatFixed(value, 0)} s`),
   ];

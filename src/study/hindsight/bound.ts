@@ -6,7 +6,7 @@ import type { RequestWork } from "./request-work.ts";
 
 export interface BoundOptions {
   spec: SimulationSpec;
-  /** A run of this traffic: its arrivals and cached tokens. */
+  /** A run of this traffic with all the GPUs there are: its arrivals and cached tokens. */
   record: Pick<RunRecord, "requests" | "feasible">;
   work: RequestWork;
   /** Attainment asked for, 0..1. */
@@ -40,12 +40,18 @@ const SHARES = 5;
  * missed, as few requests as can make it up; a worker that is started costs its start-up. Lagrange's dual over the price of a
  * miss: for each price the best plan of every single worker (the first, the second, …) is found exactly by dynamic programming,
  * which together are the best plan, since each further worker spares fewer misses than the one before. It bounds up to what can
- * be moved out of the 15 s over which load is averaged.
+ * be moved out of the 15 s over which load is averaged, and for prompts that no other plan finds more of in caches than `record` did.
+ * Infeasible requests ask for nothing, for nobody has to serve them in time; those that a cached prompt brings within the TTFT are good
+ * all the same, as they are for attainment.
  */
 export function goodputBound({ spec, record, work, floor, seconds }: BoundOptions): number {
   const { requests, feasible } = record;
   const isAggregated = spec.prefill === null;
-  const least: RequestWork = { ...work, prefill: { ...work.prefill, durationS: fullPassS(spec, requests) } };
+  const ofFeasible = (share: Float64Array) => share.map((value, i) => (feasible[i] === 1 ? value : 0));
+  const least: RequestWork = {
+    prefill: { ...work.prefill, durationS: fullPassS(spec, requests), share: ofFeasible(work.prefill.share) },
+    decode: { ...work.decode, share: ofFeasible(work.decode.share) },
+  };
   const loads = actualLoads({ arrivalMs: requests.arrivalMs, work: least, seconds: Math.ceil(seconds), isAggregated });
   const workS = (role: "prefill" | "decode", i: number) => least[role].durationS[i]! * least[role].share[i]!;
   const problems = (isAggregated ? (["decode"] as const) : (["prefill", "decode"] as const)).map(
@@ -54,7 +60,7 @@ export function goodputBound({ spec, record, work, floor, seconds }: BoundOption
       let largestS = 0;
       for (let i = 0; i < requests.count; i++) {
         const cost = isAggregated ? workS("prefill", i) + workS("decode", i) : workS(role, i);
-        if (feasible[i] === 1 && cost > largestS) largestS = cost;
+        if (cost > largestS) largestS = cost;
       }
       const { gpusPerWorker, startupMs } = spec[role]!;
       return {
@@ -67,7 +73,10 @@ export function goodputBound({ spec, record, work, floor, seconds }: BoundOption
       };
     },
   );
-  const judged = feasible.reduce((sum, flag) => sum + flag, 0);
+  let judged = 0;
+  for (let i = 0; i < requests.count; i++) {
+    if (feasible[i] === 1 || work.decode.startS[i]! * 1000 <= spec.sla.ttftMs) judged++;
+  }
   let best = 0;
   for (let share = 0; share <= SHARES; share++) {
     const misses = Math.floor(((1 - floor) * judged * share) / SHARES + 1e-9);

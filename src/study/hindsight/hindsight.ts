@@ -68,17 +68,17 @@ export function hindsightPlans(options: HindsightOptions): Hindsight {
   const steps = Math.ceil(lengthMs / stepMs);
   let searching: "clair" | "oracle" = "clair";
   const allRuns = runs.clair + runs.oracle;
+  const work = requestWork(spec, record.requests);
+  const question = { arrivalMs: record.requests.arrivalMs, work, seconds: Math.ceil(lengthMs / 1000), isAggregated };
+  const actual = actualLoads(question);
   const trials = new Trials({
     spec: own,
     maxGpus,
     stepMs,
     steps,
+    loads: actual,
     onRun: (done) => onProgress?.(searching, done, allRuns),
   });
-  const work = requestWork(spec, record.requests);
-  const question = { arrivalMs: record.requests.arrivalMs, work, seconds: Math.ceil(lengthMs / 1000), isAggregated };
-  const actual = actualLoads(question);
-  trials.knowLoads(actual);
   const share = total(actual.prefill) / Math.max(1e-9, total(actual.prefill) + total(actual.decode));
   // What can be reached at all from the workers that the deployment begins with.
   const reachable = [0.5, share].map((part) => trials.try(constantly(mostWorkers(own, maxGpus, part), steps)));

@@ -24,6 +24,8 @@ const TAIL_STEPS = 6;
 const VERIFY_EVERY = 3;
 const LENGTHS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 40];
 const DRAWS_PER_RUN = 400;
+/** After so many rounds that came upon no plan that is not known there is none to be found. */
+const MOST_IDLE_ROUNDS = 50;
 
 export interface RefineOptions {
   /** Attainment that the plan has to reach. */
@@ -40,12 +42,15 @@ export interface RefineOptions {
  */
 export function refined(trials: Trials, start: Trial, { floor, runs, random }: RefineOptions): Trial {
   let best = start;
-  let current = start;
   let need = start.need;
   let misses = start.missesByStep;
   const perRequest = start.gpuSeconds / Math.max(1, start.good);
   let price = 6 * perRequest;
-  for (let round = 1; trials.runs < runs; round++) {
+  let idleRounds = 0;
+  let runsBefore = trials.runs;
+  for (let round = 1; trials.runs < runs && idleRounds < MOST_IDLE_ROUNDS; round++) {
+    idleRounds = trials.runs > runsBefore ? 0 : idleRounds + 1;
+    runsBefore = trials.runs;
     const probes = drawProbes(trials, need, random);
     if (probes.length === 0) break;
     const trial = trials.try(applied(need, probes));
@@ -60,7 +65,7 @@ export function refined(trials: Trials, start: Trial, { floor, runs, random }: R
       misses.set(trial.missesByStep.subarray(effectFrom, effectUntil), effectFrom);
     }
     if (round % VERIFY_EVERY !== 0 || trials.runs >= runs) continue;
-    current = trials.try(need);
+    const current = trials.try(need);
     misses = current.missesByStep;
     if (isBetter(current, best, floor)) best = current;
     const attains = current.attainment >= floor;

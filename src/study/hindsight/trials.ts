@@ -3,7 +3,7 @@ import type { RunRecord } from "#src/record";
 import { attainment, cost, missedSla } from "#src/report";
 import { type SimulationSpec, simulate } from "#src/simulator";
 import { allocation, leadSteps, limitGpus, type RoleSteps } from "./allocation.ts";
-import type { RoleLoads } from "./load.ts";
+import type { LoadCurve, RoleLoads } from "./load.ts";
 
 /** A plan and what came of it when it was played. */
 export interface Trial {
@@ -14,7 +14,6 @@ export interface Trial {
   /** 0..1 */
   attainment: number;
   good: number;
-  judged: number;
   gpuSeconds: number;
   /** Good requests per second and GPU. */
   goodputPerGpu: number;
@@ -27,6 +26,8 @@ export interface TrialOptions {
   maxGpus: number;
   stepMs: number;
   steps: number;
+  /** The load that comes: a limit on GPUs divides them by it. */
+  loads: RoleLoads;
   /** Called after each run. */
   onRun: (runs: number) => void;
 }
@@ -43,9 +44,9 @@ export class Trials {
   readonly #onRun: (runs: number) => void;
   readonly #known = new Map<string, Trial>();
   /** Load by step: whom a limit takes workers from. */
-  #load: Record<"prefill" | "decode", Float64Array>;
+  readonly #load: Record<"prefill" | "decode", Float64Array>;
 
-  constructor({ spec, maxGpus, stepMs, steps, onRun }: TrialOptions) {
+  constructor({ spec, maxGpus, stepMs, steps, loads, onRun }: TrialOptions) {
     this.spec = spec;
     this.stepMs = stepMs;
     this.steps = steps;
@@ -56,19 +57,10 @@ export class Trials {
       prefill: leadSteps(spec.prefill?.startupMs ?? 0, stepMs),
       decode: leadSteps(spec.decode.startupMs, stepMs),
     };
-    this.#load = { prefill: new Float64Array(steps), decode: new Float64Array(steps) };
-  }
-
-  /** Says what load there is, so that a limit on GPUs divides them by it. */
-  knowLoads(loads: RoleLoads): void {
-    const bySteps = ({ mean }: RoleLoads["prefill"]) =>
-      Float64Array.from({ length: this.steps }, (_, step) => {
-        const from = Math.floor((step * this.stepMs) / 1000);
-        const until = Math.max(from + 1, Math.floor(((step + 1) * this.stepMs) / 1000));
-        return Math.max(0, ...mean.subarray(from, until));
-      });
-    this.#load = { prefill: bySteps(loads.prefill), decode: bySteps(loads.decode) };
-    this.#known.clear();
+    this.#load = {
+      prefill: highestBySteps(loads.prefill, steps, stepMs),
+      decode: highestBySteps(loads.decode, steps, stepMs),
+    };
   }
 
   /** Workers to hold for a need, within the limit. */
@@ -86,13 +78,13 @@ export class Trials {
     const key = `${held.prefill.join()}/${held.decode.join()}`;
     let trial = this.#known.get(key);
     if (trial === undefined) {
-      trial = this.#measured(need, held, this.play(held));
+      trial = this.#measured(need, held, this.#play(held));
       this.#known.set(key, trial);
     }
     return trial;
   }
 
-  play(held: RoleSteps): RunRecord {
+  #play(held: RoleSteps): RunRecord {
     const record = simulate({ ...this.spec, planner: planStrategy("plan", { stepMs: this.stepMs, ...held }) });
     this.runs++;
     this.#onRun(this.runs);
@@ -113,12 +105,19 @@ export class Trials {
       held,
       attainment: attained.judged === 0 ? 1 : attained.share,
       good: attained.good,
-      judged: attained.judged,
       gpuSeconds,
       goodputPerGpu: gpuSeconds > 0 ? attained.good / gpuSeconds : 0,
       missesByStep,
     };
   }
+}
+
+function highestBySteps({ mean }: LoadCurve, steps: number, stepMs: number): Float64Array {
+  return Float64Array.from({ length: steps }, (_, step) => {
+    const from = Math.floor((step * stepMs) / 1000);
+    const until = Math.max(from + 1, Math.floor(((step + 1) * stepMs) / 1000));
+    return Math.max(0, ...mean.subarray(from, until));
+  });
 }
 
 /** Whether `a` is to be preferred: who attains the floor before who does not; of two that do, the cheaper; else the one that attains more. */

@@ -2,18 +2,18 @@ import type { RunRecord } from "#src/record";
 import { attainment, cost } from "#src/report";
 import { secondsAboveSla } from "./time-above-sla.ts";
 
-/** What a planner is judged by, in the order of tables. */
-export const JUDGED = [
-  "goodputPerGpu",
-  "slaAttainment",
-  "gpuHours",
-  "averageGpus",
-  "peakGpus",
-  "scaleEvents",
-  "secondsAboveSla",
-] as const;
-
-export type JudgedMeasures = Record<(typeof JUDGED)[number], number>;
+/** What a planner is judged by. */
+export type JudgedMeasures = {
+  goodputPerGpu: number;
+  slaAttainment: number;
+  gpuHours: number;
+  averageGpus: number;
+  peakGpus: number;
+  scaleEvents: number;
+  secondsAboveSla: number;
+  /** Ticks without an answer; absent: the planner is none outside. */
+  failedTicks?: number;
+};
 
 export function judgedMeasures(record: RunRecord): JudgedMeasures {
   const { attainment: attained } = attainment(record);

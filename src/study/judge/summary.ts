@@ -1,4 +1,12 @@
-import type { JudgedCase, JudgedPlanner, JudgedReference, JudgedValue, Regrets } from "#src/report";
+import {
+  JUDGE_REFERENCES,
+  type JudgedCase,
+  type JudgedPlanner,
+  type JudgedReference,
+  type JudgedValue,
+  type ReferenceName,
+  type Regrets,
+} from "#src/report";
 import { overSeeds } from "../over-seeds.ts";
 import type { JudgedMeasures } from "./measures.ts";
 
@@ -10,8 +18,6 @@ export interface ReferenceRun {
   text: string;
 }
 
-export type ReferenceName = keyof Regrets;
-
 /** All that was run of one case and one seed. */
 export interface SeedRuns {
   references: Partial<Record<ReferenceName, ReferenceRun | null>>;
@@ -20,7 +26,6 @@ export interface SeedRuns {
   planners: ReadonlyMap<string, JudgedMeasures | string>;
 }
 
-const REFERENCES: readonly ReferenceName[] = ["s99", "any", "clair", "oracle"];
 const NOTHING: JudgedValue = { mean: Number.NaN, ci95: Number.NaN };
 
 /** One case over its seeds: means with intervals; regrets are of each seed's own references. */
@@ -30,7 +35,7 @@ export function judgedCase(
   runs: readonly SeedRuns[],
 ): JudgedCase {
   const references = Object.fromEntries(
-    REFERENCES.map((name) => [
+    JUDGE_REFERENCES.map((name) => [
       name,
       referenceOver(
         runs.flatMap((run) => run.references[name] ?? []),
@@ -54,9 +59,9 @@ function plannerOver(name: string, runs: readonly SeedRuns[]): JudgedPlanner {
     const measures = run.planners.get(name);
     return measures === undefined || typeof measures === "string" ? [] : [{ run, measures }];
   });
-  const over = (measure: keyof JudgedMeasures) => valueOver(played.map(({ measures }) => measures[measure]));
+  const over = (measure: keyof JudgedMeasures) => valueOver(played.map(({ measures }) => measures[measure] ?? 0));
   const regret = Object.fromEntries(
-    REFERENCES.map((reference) => {
+    JUDGE_REFERENCES.map((reference) => {
       const regrets = played.flatMap(({ run, measures }) => {
         const best = run.references[reference];
         return best === null || best === undefined ? [] : [regretOf(measures.goodputPerGpu, best.goodputPerGpu)];
@@ -73,6 +78,7 @@ function plannerOver(name: string, runs: readonly SeedRuns[]): JudgedPlanner {
     peakGpus: over("peakGpus"),
     scaleEvents: over("scaleEvents"),
     secondsAboveSla: over("secondsAboveSla"),
+    failedTicks: over("failedTicks"),
     regret,
     refused: refused ?? null,
   };

@@ -1,4 +1,5 @@
-import { RequestStatus, type RunRecord } from "#src/record";
+import type { RunRecord } from "#src/record";
+import { isCompleted, itlMs, ttftMs } from "#src/report";
 
 const WINDOW_MS = 10_000;
 
@@ -17,15 +18,16 @@ export function secondsAboveSla({ requests, feasible, sla }: RunRecord): number 
       sums = { ttft: 0, ttfts: 0, itl: 0, itls: 0, lost: false };
       windows.set(window, sums);
     }
-    if (requests.status[i] !== RequestStatus.completed) {
+    if (!isCompleted(requests, i)) {
       sums.lost = true;
       continue;
     }
-    sums.ttft += requests.firstTokenMs[i]! - requests.arrivalMs[i]!;
+    sums.ttft += ttftMs(requests, i);
     sums.ttfts++;
-    const gaps = requests.outputTokens[i]! - 1;
-    if (gaps < 1) continue;
-    sums.itl += (requests.lastTokenMs[i]! - requests.firstTokenMs[i]!) / gaps;
+    const itl = itlMs(requests, i);
+    // A single token has no gap.
+    if (Number.isNaN(itl)) continue;
+    sums.itl += itl;
     sums.itls++;
   }
   let above = 0;

@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { leastGpuSeconds, type RoleProblem } from "../../../src/study/hindsight/bound.ts";
+import { attainment } from "#src/report";
+import { simulate } from "#src/simulator";
+import { goodputBound, leastGpuSeconds, type RoleProblem } from "../../../src/study/hindsight/bound.ts";
+import { requestWork } from "../../../src/study/hindsight/request-work.ts";
+import { madePool, madeSpec } from "../../simulator/hand-made.ts";
 
 const problem = (load: number[], startupS = 0): RoleProblem => ({
   load: Float64Array.from(load),
@@ -50,6 +54,26 @@ describe("leastGpuSeconds", () => {
     );
   });
 });
+
+describe("goodputBound", () => {
+  it("counts prompts as good that only a cache brings within the TTFT", () => {
+    // The same 400 tokens again and again: 400 ms alone, 40 ms once 360 of them are cached.
+    const requests = Array.from({ length: 30 }, (_, i) => ({ atMs: i * 1000, isl: 400, osl: 2, blocks: BLOCKS }));
+    const spec = madeSpec(
+      { requests, blockTokens: 40, horizonMs: 30_000 },
+      { decode: madePool("aggregated", {}, { blockSize: 40 }), sla: { ttftMs: 250, itlMs: 50 }, minEndMs: 30_000 },
+    );
+    const record = simulate(spec);
+    const { good } = attainment(record).attainment;
+    expect([record.feasible.includes(1), good]).toEqual([false, 29]);
+    const work = requestWork(spec, record.requests);
+    const bound = goodputBound({ spec, record, work, floor: 1, seconds: 30 });
+    // One worker for half a minute.
+    expect(bound).toBeCloseTo(good / 30, 9);
+  });
+});
+
+const BLOCKS = Array.from({ length: 10 }, (_, block) => block);
 
 function exhaustive(load: readonly number[], startupS: number, misses: number): number {
   let best = Number.POSITIVE_INFINITY;

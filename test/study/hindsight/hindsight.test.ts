@@ -135,6 +135,21 @@ describe("the bound", () => {
     expect(found.bound).toBeGreaterThanOrEqual(found.oracle!.goodputPerGpu);
     expect(found.bound).toBeCloseTo(292 / (2 * 58.3), 9);
   });
+
+  it("asks for no workers for prompts that nobody computes in time", () => {
+    // A minute that one worker of each role serves; then prompts of 500 ms, five workers' worth.
+    const late = arrivals(60_000, 75_000, 100).map((request) => ({ ...request, isl: 500 }));
+    const found = hindsightPlans({
+      spec: disagg([...arrivals(0, 60_000, 200), ...late], 150_000, 0),
+      maxGpus: 12,
+      floor: 1,
+      runs: { clair: 20, oracle: 60 },
+    });
+    expect(found.oracle!.attainment).toBe(1);
+    expect(found.oracle!.goodputPerGpu).toBeCloseTo(300 / (2 * 150), 9);
+    expect(found.bound).toBeGreaterThanOrEqual(found.oracle!.goodputPerGpu);
+    expect(found.bound).toBeCloseTo(300 / (2 * 150), 9);
+  });
 });
 
 describe("an aggregated deployment", () => {

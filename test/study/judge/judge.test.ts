@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { createPlanner, plannerConfigSchema } from "#planner/core";
 import { simulate } from "#src/simulator";
-import { BASELINES, judgedCase, judgedMeasures, type SeedRuns, tuningScore, workerCapacity } from "#src/study";
+import {
+  BASELINES,
+  type JudgedMeasures,
+  judgedCase,
+  judgedMeasures,
+  type SeedRuns,
+  tuningScore,
+  workerCapacity,
+} from "#src/study";
 import { disagg, testSurface } from "../../planner/observations.ts";
 import { madePool, madeSpec } from "../../simulator/hand-made.ts";
 
@@ -59,7 +67,7 @@ describe("workerCapacity", () => {
   });
 });
 
-const run = (goodputPerGpu: number, slaAttainment = 1) => ({
+const run = (goodputPerGpu: number, slaAttainment = 1): JudgedMeasures => ({
   goodputPerGpu,
   slaAttainment,
   gpuHours: 1,
@@ -85,6 +93,19 @@ describe("judgedCase", () => {
     expect(planner!.regret.oracle).toBeNull();
     expect(planner!.goodputPerGpu.mean).toBe(3.5);
     expect(judged).toMatchObject({ seeds: 2, bound: { mean: 7 }, references: { s99: { text: "2P2D" }, any: null } });
+  });
+
+  it("counts ticks that a planner outside gave no answer to; others have none", () => {
+    const seeds: SeedRuns[] = [0, 3].map((failedTicks) => ({
+      references: {},
+      bound: null,
+      planners: new Map([
+        ["mine", { ...run(4), failedTicks }],
+        ["default", run(4)],
+      ]),
+    }));
+    const { planners } = judgedCase(HEAD, ["mine", "default"], seeds);
+    expect(planners.map(({ failedTicks }) => failedTicks.mean)).toEqual([1.5, 0]);
   });
 
   it("leaves a reference out that one seed lacks, and names no deployment where they differ", () => {
