@@ -9,6 +9,12 @@ const resultsFile = process.env.UNDERSTUDY_TEST_RESULTS;
 const LONG =
   /test\/docs\/(quiet-)?commands|test\/(live|soak|kubernetes|integration)\/|test\/cli\/(sweep|judge|profile|shards)/;
 
+/** Rooms whose tests start no processes: they load their modules once a worker instead of once a file. */
+const SHARED = [
+  "test/{bench,common,conformance,estimator,planner,profiles,record,report,scenarios,simulator,structure,study,web}/**/*.test.ts",
+  "test/mocker/{engine,protocol,router,text}/**/*.test.ts",
+];
+
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
@@ -25,7 +31,10 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     sequence: { sequencer: LongFirst },
-    include: ["test/**/*.test.ts"],
+    projects: [
+      { extends: true, test: { name: "own", include: ["test/**/*.test.ts"], exclude: SHARED } },
+      { extends: true, test: { name: "shared", include: SHARED, isolate: false } },
+    ],
     setupFiles: ["test/setup.ts"],
     // Many files wait for servers rather than compute: with a worker a core, two cores would be idle for a third of the time.
     maxWorkers: Math.max(3, availableParallelism()),
