@@ -243,6 +243,7 @@ describe("understudy search", { timeout: 240_000 }, () => {
 
   it.each([
     [["--gpus", "4", "--tp", "1"], /--tp: it means nothing without --model/],
+    [["--gpus", "4", "--dep", "2"], /--dep: it means nothing without --model/],
     [["--gpus", "4", "--model", "x"], /--model: it means nothing without --gpu/],
     [["--gpus", "4", "--modes", "both"], /found "both", expected agg/],
     [["--gpus", "4", "--threads", "2", "--shards", "2"], /--shards: not together with --threads/],

@@ -38,7 +38,7 @@ const WIDE_FABRICS: readonly string[] = ["gb200", "gb300", "gb200_sxm"];
  */
 export function simulatedLayouts(
   model: Pick<LayoutModel, "moe" | "mla">,
-  hardware: Pick<LayoutHardware, "system" | "budget" | "minGpusPerEngine" | "maxGpusPerEngine">,
+  hardware: Omit<LayoutHardware, "gpusPerNode" | "memoryBytes">,
 ): CandidateLayout[] {
   const sizes = engineSizes(model, hardware);
   const most = Math.min(
