@@ -35,7 +35,7 @@ export {
   type ScenarioOptions,
   scenarioWorkload,
 } from "./parse-scenario.ts";
-export { asClosedLoop, atTimes, firstSessions } from "./reshape.ts";
+export { asClosedLoop, atTimes, firstPart, firstSessions } from "./reshape.ts";
 export { sessionNumbers } from "./sessions.ts";
 export { TRACE_FORMATS, type TraceFormat, type TraceOptions } from "./traces/options.ts";
 export { parseTrace, readTraceFile } from "./traces/read-trace.ts";

@@ -37,6 +37,39 @@ export function firstSessions(workload: Workload, count: number): Workload {
   return { ...workload, openHeads: kept.slice(), horizonMs: kept.length === 0 ? 0 : arrivalMs[kept.at(-1)!]! };
 }
 
+/**
+ * The beginning of a workload: what comes before `share` of its time is over, and of closed loops that end by requests that share of
+ * their sessions. Sessions that have begun are whole; rows of the others stay, unsent.
+ * @param share above 0, at most 1
+ * @param endMs where the run is cut off, of whose time it is a share then
+ */
+export function firstPart(workload: Workload, share: number, endMs = Number.POSITIVE_INFINITY): Workload {
+  if (share >= 1) return workload;
+  const { arrivalMs, openHeads, dependencies } = workload;
+  const untilMs = share * Math.min(workload.horizonMs, endMs);
+  const isEarly = (head: number) => arrivalMs[head]! < untilMs;
+  return {
+    ...workload,
+    openHeads: dependencies === undefined ? openHeads.filter(isEarly) : headsOfFamilies(workload, isEarly),
+    closedLoops: workload.closedLoops
+      .filter(({ startMs }) => startMs <= untilMs)
+      .map((loop) =>
+        loop.endMs === Number.POSITIVE_INFINITY
+          ? { ...loop, heads: loop.heads.slice(0, Math.ceil(share * loop.heads.length)) }
+          : { ...loop, endMs: Math.min(loop.endMs, untilMs) },
+      ),
+    horizonMs: untilMs,
+  };
+}
+
+/** Heads of the open loop whose session has begun with one that is early. */
+function headsOfFamilies(workload: Workload, isEarly: (head: number) => boolean): Int32Array {
+  const family = families(workload);
+  const begun = new Set<number>();
+  for (const head of workload.openHeads) if (isEarly(head)) begun.add(family[head]!);
+  return workload.openHeads.filter((head) => begun.has(family[head]!));
+}
+
 function headsOfFirst(workload: Workload, count: number): Int32Array {
   const family = families(workload);
   const kept = new Set<number>();

@@ -29,6 +29,15 @@ export function flagNeeds(name: string, other: string): UserError {
   });
 }
 
+/** A sweep's first rungs would play a part of the traffic in which nothing comes. */
+export function emptyPart(part: number): UserError {
+  return new UserError({
+    code: "CLI_EMPTY_PART",
+    message: `found no request in the first 1/${Math.round(1 / part)} of the traffic`,
+    hint: "--least-part takes a larger one",
+  });
+}
+
 export function flagsExclude(flag: string, other: string, why: string): UserError {
   return new UserError({ code: "CLI_FLAGS_EXCLUDE", where: other, message: `not together with ${flag}: ${why}` });
 }

@@ -1,3 +1,4 @@
+export { estimatedEngine } from "./estimated-engine.ts";
 export { poolSpec } from "./pools.ts";
 export {
   bestStaticOf,

@@ -74,7 +74,7 @@ export { type RunSummary, type SummaryOptions, summarize } from "./summary/summa
 export type { SweepReport, SweptCandidate } from "./sweep/input.ts";
 export { sweepPage } from "./sweep/page.ts";
 export { paretoPicture, sensitivityPicture } from "./sweep/picture.ts";
-export { sweepColumns, sweepQuestion, sweepRows } from "./sweep/rows.ts";
+export { candidateCounts, sweepColumns, sweepQuestion, sweepRows } from "./sweep/rows.ts";
 export { type TerminalOptions, terminalOptions } from "./terminal/ink.ts";
 export { metricsTable } from "./terminal/metrics-table.ts";
 export { formatRun } from "./terminal/run-text.ts";

@@ -33,6 +33,8 @@ interface Document {
   candidates: {
     values: unknown[];
     seeds: number[];
+    part: number;
+    held: number;
     refused: string | null;
     measures: Record<string, { mean: number }>;
   }[];
@@ -131,6 +133,32 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
     ]);
   });
 
+  it("halves by duration: all play what a shorter traffic would have been, the best play all of it, on either engine", () => {
+    const workers = ["--set", "deployment.decode.workers=1,2,3", "--json", "--no-report"];
+    const shortened = ["--method", "halving", "--halve-by", "duration"];
+    const halved = sweep(...workers, ...shortened);
+    expect(halved.status, halved.stderr).toBe(0);
+    const { best, candidates } = JSON.parse(halved.stdout) as Document;
+    const grid = (...more: string[]) => (JSON.parse(sweep(...workers, ...more).stdout) as Document).candidates;
+    const [whole, third] = [grid(), grid("--set", "traffic[0].constant.duration=20s")];
+    expect(candidates.map(({ part }) => part).sort()).toEqual([1 / 3, 1 / 3, 1]);
+    expect(candidates[best]!.part).toBe(1);
+    for (const [i, { part, held, measures }] of candidates.entries()) {
+      expect(measures).toEqual((part === 1 ? whole : third)[i]!.measures);
+      expect(held).toBe(part === 1 ? 1 : 0);
+    }
+    expect(sweep(...workers, ...shortened, "--engine", "stepping", "--check").stdout).toBe(halved.stdout);
+  });
+
+  it("says so where the first part of the traffic has no request", () => {
+    const late = readFileSync(join(folder, "small.yaml"), "utf8").replace("duration: 60s", "duration: 10s, start: 50s");
+    writeFileSync(join(folder, "small.yaml"), late);
+    const { status, stderr } = sweep(
+      ...["--set", "deployment.decode.workers=1,2,3", "--method", "halving", "--halve-by", "duration", "--no-report"],
+    );
+    expect([status, stderr]).toEqual([2, expect.stringContaining("found no request in the first 1/3 of the traffic")]);
+  });
+
   it("leaves nothing of a sweep whose named files can't be read", () => {
     mkdirSync(join(folder, "inputs"));
     symlinkSync("nowhere", join(folder, "inputs", "trace.jsonl"));
@@ -143,7 +171,9 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
   it.each([
     [["--set", "a"], /found no path and values/],
     [["--set", "seed=1", "--samples", "3"], /--samples: it means nothing without --method/],
-    [["--set", "seed=1,2", "--method", "halving"], /without several --seeds/],
+    [["--set", "seed=1,2", "--method", "halving"], /without several --seeds, or --halve-by duration/],
+    [["--set", "seed=1", "--halve-by", "duration"], /--halve-by: it means nothing without --method halving/],
+    [["--set", "seed=1", "--method", "halving", "--least-part", "0.2"], /--least-part: .* --halve-by duration/],
     [["--set", "seed=1", "--threads", "2", "--shards", "2"], /--shards: not together with --threads/],
     [["--set", "seed=1", "--goal", "godput"], /found no measure godput\n {2}hint: did you mean/],
     [["--set", "seed=1", "--where", "goodput"], /expected a measure, one of >= <= > </],
@@ -213,6 +243,7 @@ describe("understudy search", { timeout: 240_000 }, () => {
 
   it.each([
     [["--gpus", "4", "--tp", "1"], /--tp: it means nothing without --model/],
+    [["--gpus", "4", "--dep", "2"], /--dep: it means nothing without --model/],
     [["--gpus", "4", "--model", "x"], /--model: it means nothing without --gpu/],
     [["--gpus", "4", "--modes", "both"], /found "both", expected agg/],
     [["--gpus", "4", "--threads", "2", "--shards", "2"], /--shards: not together with --threads/],

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { paretoPicture, type SweepReport, sensitivityPicture, sweepColumns, sweepPage, sweepRows } from "#src/report";
+import {
+  candidateCounts,
+  paretoPicture,
+  type SweepReport,
+  sensitivityPicture,
+  sweepColumns,
+  sweepPage,
+  sweepRows,
+} from "#src/report";
 import { expectWellFormed, visibleText } from "./markup.ts";
 
 const measures = (goodputPerGpu: number, itl: number, tokens: number) => ({
@@ -12,6 +20,7 @@ const candidate = (workers: number, more: Partial<SweepReport["candidates"][0]>)
   values: [String(workers), "<kv>"],
   numbers: [workers, Number.NaN],
   seeds: 3,
+  part: 1,
   measures: {},
   keeps: true,
   onFront: false,
@@ -55,6 +64,28 @@ describe("a sweep's report", () => {
     ]);
     const smallest = { ...REPORT, goal: { measure: "itl.mean", direction: "min" as const }, best: null };
     expect(sweepRows(smallest).map(({ index }) => index)).toEqual([1, 0, 2, 3]);
+  });
+
+  it("counts and draws what was run with all of the traffic, and says which part the others played", () => {
+    const parts = [
+      candidate(16, { part: 1 / 9, measures: measures(9, 1, 900) }),
+      candidate(17, { part: 1 / 3, measures: measures(8, 1, 900), keeps: false }),
+      candidate(18, { part: 1 / 3, measures: measures(7, 1, 900) }),
+    ];
+    const halved = { ...REPORT, candidates: [...REPORT.candidates, ...parts] };
+    expect(candidateCounts(REPORT)).toBe("3 of 4 candidates run");
+    expect(candidateCounts(halved)).toBe("3 of 7 candidates run, 3 with a part of the traffic alone");
+    expect(sweepRows(halved).map(({ cells }) => `${cells[0]} ${cells.at(-1)}`)).toEqual([
+      "2 best, front",
+      "1 front",
+      "4 misses",
+      "18 first 1/3 of the traffic",
+      "17 misses, first 1/3 of the traffic",
+      "16 first 1/9 of the traffic",
+      "8 no such router",
+    ]);
+    expect(paretoPicture(halved)).toBe(paretoPicture(REPORT));
+    expect(sensitivityPicture(halved)).toBe(sensitivityPicture(REPORT));
   });
 
   it("draws the front with its names, and what never happened not at all", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asClosedLoop, atTimes, buildWorkload, firstSessions, parseTrace, parseTraffic } from "#scenarios";
+import { asClosedLoop, atTimes, buildWorkload, firstPart, firstSessions, parseTrace, parseTraffic } from "#scenarios";
 
 const TRACE = `{"timestamp": 0, "input_length": 10, "output_length": 2, "session_id": "a"}
 {"timestamp": 5, "input_length": 20, "output_length": 3}
@@ -44,4 +44,44 @@ it("the first sessions of a workload are its first heads, turns included", () =>
   expect([...first.openHeads]).toEqual([0, 1]);
   expect(first.nextTurn![0]).toBe(2);
   expect(first.horizonMs).toBe(5);
+});
+
+describe("the first part of a workload", () => {
+  const built = (text: string) => buildWorkload(parseTraffic(text, "t"), { seed: 1 });
+  const sent = ({ openHeads, arrivalMs, isl, osl }: ReturnType<typeof built>) =>
+    [...openHeads].map((head) => [arrivalMs[head], isl[head], osl[head]]);
+
+  it("is what a shorter time would have had", () => {
+    const traffic = (duration: string) =>
+      `constant: { requestRate: 8, duration: ${duration}, isl: { uniform: { min: 100, max: 900 } }, osl: 50 }`;
+    const part = firstPart(built(traffic("90s")), 1 / 3);
+    expect(part.openHeads.length).toBeGreaterThan(100);
+    expect(sent(part)).toEqual(sent(built(traffic("30s"))));
+    expect(part.horizonMs).toBe(30_000);
+    // Of a run that is cut off it is a part of what is played.
+    expect(sent(firstPart(built(traffic("90s")), 1 / 3, 45_000))).toEqual(sent(built(traffic("15s"))));
+    const whole = built(traffic("90s"));
+    expect(firstPart(whole, 1)).toBe(whole);
+  });
+
+  it("has sessions that have begun as a whole", () => {
+    const part = firstPart(parseTrace(TRACE, "t.jsonl"), 1 / 2);
+    expect([...part.openHeads]).toEqual([0, 1]);
+    expect(part.nextTurn![0]).toBe(2);
+    expect(part.horizonMs).toBe(45);
+  });
+
+  it("shortens closed loops by their time, or by their sessions where they have none", () => {
+    const loop = (more: string) => `closedLoop: { concurrency: 2, ${more}, isl: 100, osl: 20 }`;
+    const timed = built(loop("duration: 60s"));
+    expect(firstPart(timed, 1 / 4).closedLoops).toEqual([{ ...timed.closedLoops[0]!, endMs: 15_000 }]);
+    const counted = built(loop("requests: 10"));
+    expect(firstPart(counted, 1 / 4).closedLoops).toEqual([
+      { ...counted.closedLoops[0]!, heads: Int32Array.of(0, 1, 2) },
+    ]);
+    const later = built(
+      `[{ constant: { requestRate: 1, duration: 40s, isl: 10, osl: 2 } }, { ${loop("duration: 10s, start: 30s")} }]`,
+    );
+    expect(firstPart(later, 1 / 2).closedLoops).toEqual([]);
+  });
 });

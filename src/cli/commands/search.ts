@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { parse } from "yaml";
 import { UserError } from "#common";
-import { scenarioWorkload } from "#scenarios";
+import { plannerConfigSchema } from "#planner/core";
+import { readScenario, scenarioWorkload, type Workload } from "#scenarios";
 import { poolSpec, prepareRehearsal, type Rehearsal } from "#src/rehearsal";
 import {
   type DeploymentSpace,
@@ -15,6 +16,7 @@ import {
 import { flagNeeds } from "../errors.ts";
 import { loadScenario } from "../rehearse.ts";
 import { checkStudyFlags, withStudyFlags } from "../sweep/flags.ts";
+import { type TriedLayouts, triedLayouts } from "../sweep/layouts.ts";
 import { runStudy, type StudyFlags } from "../sweep/run.ts";
 import { share, wholeNumber } from "../values.ts";
 
@@ -27,7 +29,12 @@ interface SearchFlags extends StudyFlags {
   gpu?: string;
   backend: string;
   tp?: number[];
+  tep?: number[];
+  dep?: number[];
 }
+
+/** How an engine is spread over GPUs, as the estimator's labels begin. */
+const KINDS = ["tp", "tep", "dep"] as const;
 
 /** `understudy search`: the best deployment that stays as it is, for a scenario's traffic. */
 export function searchCommand(): Command {
@@ -43,7 +50,13 @@ export function searchCommand(): Command {
     .option("--model <id>", "engines by the estimator's times instead of the scenario's: a Hugging Face id or a folder")
     .option("--gpu <system>", "with --model: such as h200_sxm")
     .addOption(new Option("--backend <backend>", "with --model").choices(["vllm", "sglang", "trtllm"]).default("vllm"))
-    .option("--tp <list>", "with --model: GPUs of an engine, such as 1,2,4,8", sizes)
+    .option(
+      "--tp <list>",
+      "with --model: engines split over so many GPUs, such as 1,2,4,8 (default: all layouts that the model allows)",
+      sizes("--tp"),
+    )
+    .option("--tep <list>", "the same with experts spread over the GPUs, such as 4,8", sizes("--tep"))
+    .option("--dep <list>", "the same with requests of its own for each GPU (attention DP) as well", sizes("--dep"))
     .addHelpText(
       "after",
       `
@@ -52,6 +65,7 @@ Deployments are tried from the smallest up, and given up as soon as they can't k
 Examples:
   $ understudy search my.yaml --gpus 8
   $ understudy search my.yaml --gpus 16 --model Qwen/Qwen3-32B --gpu h200_sxm --tp 1,2,4,8 --routers least-loaded,kv
+  $ understudy search my.yaml --gpus 16 --model Qwen/Qwen3-30B-A3B --gpu h200_sxm --tp 2,4 --tep 4 --dep 4,8
   $ understudy search my.yaml --gpus 32 --modes disagg --floor 0.95 -o results/search`,
     )
     .action(async (file: string, flags: SearchFlags, self: Command) => {
@@ -65,17 +79,19 @@ async function search(file: string, flags: SearchFlags, command: Command): Promi
   checkEngineFlags(flags, command);
   const scenario = loadScenario(file);
   const own = flags.model === undefined ? prepareRehearsal({ ...scenario, planner: null }) : null;
-  const space = spaceOf(flags, own);
-  const candidates = staticCandidates(space);
   const workload = own?.workload ?? scenarioWorkload(scenario);
+  const base = (parse(readFileSync(file, "utf8")) as { deployment: Record<string, unknown> }).deployment;
+  const { space, leftOut } = own === null ? estimatedSpace(file, base, flags, workload) : ownSpace(flags, own);
+  if (!flags.quiet) for (const { layout, reason } of leftOut) process.stderr.write(`left out: ${layout} (${reason})\n`);
+  const candidates = staticCandidates(space);
   const seconds = Math.min(workload.horizonMs, scenario.endMs ?? Number.POSITIVE_INFINITY) / 1000;
   const isGoodput = /^(max:)?goodputPerGpu$/.test(flags.goal);
   const bounds = { requests: workload.count, seconds: isGoodput ? seconds : 0 };
-  const base = (parse(readFileSync(file, "utf8")) as { deployment: Record<string, unknown> }).deployment;
+  const without = leftOut.length === 0 ? "" : `, without ${leftOut.map(({ layout }) => layout).join(", ")}`;
   const floored = { ...flags, where: [...(flags.where ?? []), `slaAttainment>=${flags.floor}`] };
   return runStudy(scenario, floored, {
     kind: "search",
-    method: `search among ${candidates.length} deployments of up to ${flags.gpus} GPUs`,
+    method: `search among ${candidates.length} deployments of up to ${flags.gpus} GPUs${without}`,
     axes: deploymentAxes(candidates),
     proposals: searchDeployments(candidates, flags.seeds ?? [null], flags.floor, bounds),
     overridesOf: (candidate) => deploymentOverrides(base, space, candidate),
@@ -88,17 +104,43 @@ function checkEngineFlags({ model, gpu }: SearchFlags, command: Command): void {
     if (gpu === undefined) throw flagNeeds("model", "--gpu");
     return;
   }
-  for (const name of ["gpu", "backend", "tp"])
+  for (const name of ["gpu", "backend", ...KINDS])
     if (command.getOptionValueSource(name) === "cli") throw flagNeeds(name, "--model");
 }
 
-/** @param own null: engines are the estimator's */
-function spaceOf(flags: SearchFlags, own: Rehearsal | null): DeploymentSpace {
-  const { gpus: maxGpus, modes: wanted, routers, model, gpu, backend, tp } = flags;
-  const common = { maxGpus, modes: wanted, routers };
-  if (own !== null) return { ...common, layouts: [{ layout: null, gpus: ownGpus(own) }], engines: null };
-  const layouts = (tp ?? [1, 2, 4, 8]).map((gpus) => ({ layout: `tp${gpus}`, gpus: { prefill: gpus, decode: gpus } }));
-  return { ...common, layouts, engines: { model: model!, gpu: gpu!, backend } };
+interface Space {
+  space: DeploymentSpace;
+  leftOut: TriedLayouts["leftOut"];
+}
+
+/** Deployments of the scenario's own engines. */
+function ownSpace({ gpus: maxGpus, modes: wanted, routers }: SearchFlags, own: Rehearsal): Space {
+  const layouts = [{ layout: null, gpus: ownGpus(own) }];
+  return { space: { maxGpus, modes: wanted, routers, layouts, engines: null }, leftOut: [] };
+}
+
+/** Deployments of the estimator's engines. @throws UserError where it knows none for the model */
+function estimatedSpace(
+  file: string,
+  base: Readonly<Record<string, unknown>>,
+  flags: SearchFlags,
+  { isl, count }: Workload,
+): Space {
+  const { gpus: maxGpus, modes: wanted, routers } = flags;
+  const [gpu, engines] = [flags.gpu!, { model: flags.model!, gpu: flags.gpu!, backend: flags.backend }];
+  const asked = KINDS.flatMap((kind) => (flags[kind] ?? []).map((gpus) => `${kind}${gpus}`));
+  const { layouts, leftOut } = triedLayouts({
+    gpu,
+    maxGpus,
+    asked: asked.length === 0 ? null : asked,
+    promptTokens: Math.max(1, Math.round(isl.reduce((sum, tokens) => sum + tokens, 0) / Math.max(1, count))),
+    scenarioOf: (layout) => {
+      const values = ["disagg", layout, 1, layout, 1, routers[0]!];
+      const set = deploymentOverrides(base, { engines, layouts: [] }, { values });
+      return readScenario(file, { plannerSchema: plannerConfigSchema, set });
+    },
+  });
+  return { space: { maxGpus, modes: wanted, routers, layouts, engines }, leftOut };
 }
 
 /** GPUs of the scenario's own workers, in either role: a pool that it does not have is made of the one that it has. */
@@ -117,10 +159,12 @@ function modes(text: string): string[] {
   throw usage("--modes", text, "agg, disagg, or agg,disagg");
 }
 
-function sizes(text: string): number[] {
-  const found = text.split(",").map(Number);
-  if (found.every((size) => Number.isInteger(size) && size > 0)) return found;
-  throw usage("--tp", text, "whole numbers with commas between them");
+function sizes(flag: string): (text: string) => number[] {
+  return (text) => {
+    const found = text.split(",").map(Number);
+    if (found.every((size) => Number.isInteger(size) && size > 0)) return [...new Set(found)];
+    throw usage(flag, text, "whole numbers with commas between them");
+  };
 }
 
 function usage(where: string, text: string, expected: string): UserError {

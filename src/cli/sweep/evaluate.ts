@@ -1,9 +1,10 @@
 import { formatUserError, UserError } from "#common";
 import { plannerConfigSchema } from "#planner/core";
-import { type Override, readScenario } from "#scenarios";
-import { judge, prepareRehearsal, type RunOptions } from "#src/rehearsal";
+import { firstPart, type Override, readScenario, scenarioWorkload, type Workload } from "#scenarios";
+import { judge, prepareRehearsal, type RunnableScenario, type RunOptions } from "#src/rehearsal";
 import { studyMeasures } from "#src/report";
 import type { GiveUp, RunOutcome } from "#src/study";
+import { emptyPart } from "../errors.ts";
 import { predictorOf, predictorTools } from "../predictors.ts";
 import { playUntil } from "./give-up.ts";
 
@@ -14,6 +15,8 @@ export interface SweepRun {
   set: Override[];
   /** null: the scenario's own. */
   seed: number | null;
+  /** Share of the traffic that is played, from its beginning on; absent: all of it. */
+  part?: number;
   giveUp?: GiveUp;
 }
 
@@ -24,11 +27,18 @@ export type SweepCommon = Pick<RunOptions, "engine" | "check">;
  * Plays a scenario with values set. Settings that are no deployment, or that can't be played, are an outcome like any other.
  * @throws UserError of exit code 1: runs that failed
  */
-export async function evaluate({ file, set, seed, giveUp }: SweepRun, common: SweepCommon): Promise<RunOutcome> {
+export async function evaluate({ file, set, seed, part, giveUp }: SweepRun, common: SweepCommon): Promise<RunOutcome> {
   try {
     const read = readScenario(file, { plannerSchema: plannerConfigSchema, set });
-    const scenario = seed === null ? read : { ...read, seed };
-    const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
+    const seeded = seed === null ? read : { ...read, seed };
+    // What is expected is expected of the whole.
+    const scenario = part === undefined ? seeded : { ...seeded, expect: [] };
+    const tools = await predictorTools([predictorOf(scenario.planner)]);
+    const rehearsal = prepareRehearsal(
+      scenario,
+      tools,
+      part === undefined ? {} : { workload: beginning(scenario, part) },
+    );
     const played = giveUp === undefined ? { record: rehearsal.run(common) } : playUntil(rehearsal, common, giveUp);
     if ("gaveUp" in played) return played;
     const { record, summary } = judge(scenario, played.record);
@@ -41,4 +51,12 @@ export async function evaluate({ file, set, seed, giveUp }: SweepRun, common: Sw
     if (!(error instanceof UserError) || error.exitCode === 1) throw error;
     return { refused: formatUserError(error), code: error.code };
   }
+}
+
+/** @throws UserError CLI_EMPTY_PART */
+function beginning(scenario: RunnableScenario, part: number): Workload {
+  const workload = firstPart(scenarioWorkload(scenario), part, scenario.endMs ?? Number.POSITIVE_INFINITY);
+  if (workload.openHeads.length === 0 && workload.closedLoops.every(({ heads }) => heads.length === 0))
+    throw emptyPart(part);
+  return workload;
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeFileAtomically } from "#common";
 import {
+  candidateCounts,
   paretoPicture,
   type SweepReport,
   sensitivityPicture,
@@ -27,10 +28,11 @@ export function sweepReport(axes: readonly Axis[], summary: SweepSummary, settin
       name,
       isDuration: summary.candidates.some(({ values }) => isDuration(values[axis]!)),
     })),
-    candidates: summary.candidates.map(({ values, seeds, measures, keeps, onFront, refused, gaveUp }) => ({
+    candidates: summary.candidates.map(({ values, seeds, part, measures, keeps, onFront, refused, gaveUp }) => ({
       values: values.map(valueText),
       numbers: values.map(valueNumber),
       seeds: seeds.length,
+      part,
       measures: Object.fromEntries(Object.entries(measures).map(([name, { mean, ci95 }]) => [name, { mean, ci95 }])),
       keeps,
       onFront,
@@ -55,16 +57,19 @@ export function sweepJson(report: SweepReport, axes: readonly Axis[], summary: S
       axes: axes.map((axis) => axis.name),
       best,
       front: summary.front,
-      candidates: summary.candidates.map(({ values, seeds, held, keeps, onFront, refused, gaveUp, measures }) => ({
-        values,
-        seeds,
-        held,
-        keeps,
-        onFront,
-        refused,
-        gaveUp,
-        measures,
-      })),
+      candidates: summary.candidates.map(
+        ({ values, seeds, part, held, keeps, onFront, refused, gaveUp, measures }) => ({
+          values,
+          seeds,
+          part,
+          held,
+          keeps,
+          onFront,
+          refused,
+          gaveUp,
+          measures,
+        }),
+      ),
     },
     null,
     1,
@@ -77,8 +82,7 @@ export function sweepText(report: SweepReport, summary: SweepSummary): string {
   const whole = rows.filter(({ index }) => summary.candidates[index]!.gaveUp === null);
   const shown = whole.slice(0, MOST_ROWS);
   const early = rows.length - whole.length;
-  const ran = report.candidates.filter(({ notRun }) => notRun === null).length;
-  const head = `${report.name}, ${report.method}: ${ran} of ${rows.length} candidates run\n${sweepQuestion(report)}\n\n`;
+  const head = `${report.name}, ${report.method}: ${candidateCounts(report)}\n${sweepQuestion(report)}\n\n`;
   const more = [
     ...(whole.length > shown.length ? [`… and ${whole.length - shown.length} more\n`] : []),
     ...(early > 0 ? [`${early} given up early: they could not be what is looked for\n`] : []),

@@ -68,10 +68,11 @@ export async function runStudy(scenario: RunnableScenario, flags: StudyFlags, st
   const dir = flags.outputDir ?? resolve("understudy-results", `${scenario.name}-${study.kind}`);
   const { axes } = study;
   const path = relative(process.cwd(), resolve(scenario.file));
-  const runOf = ({ candidate, seed }: Cell): SweepRun => ({
+  const runOf = ({ candidate, seed, part }: Cell): SweepRun => ({
     file: path,
     set: study.overridesOf(candidate),
     seed,
+    ...(part === undefined ? {} : { part }),
     ...(candidate.giveUp === undefined ? {} : { giveUp: candidate.giveUp }),
   });
   const common: SweepCommon = { engine: flags.engine, ...(flags.check ? { check: true } : {}) };

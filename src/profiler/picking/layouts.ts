@@ -36,7 +36,10 @@ const WIDE_FABRICS: readonly string[] = ["gb200", "gb300", "gb200_sxm"];
  * with attention split by tensors or by requests. Layouts that mix tensor and expert parallelism of experts are left out: nothing
  * measured tells how they do.
  */
-export function simulatedLayouts(model: LayoutModel, hardware: LayoutHardware): CandidateLayout[] {
+export function simulatedLayouts(
+  model: Pick<LayoutModel, "moe" | "mla">,
+  hardware: Omit<LayoutHardware, "gpusPerNode" | "memoryBytes">,
+): CandidateLayout[] {
   const sizes = engineSizes(model, hardware);
   const most = Math.min(
     hardware.budget ?? Number.POSITIVE_INFINITY,
@@ -61,11 +64,11 @@ export function measuredLayouts(model: LayoutModel, hardware: LayoutHardware): C
   return layoutsOf(model, sizes).filter(({ layout: { gpus } }) => gpus >= least && gpus <= most);
 }
 
-function engineSizes(model: LayoutModel, hardware: LayoutHardware): number[] {
+function engineSizes(model: Pick<LayoutModel, "moe">, hardware: Pick<LayoutHardware, "system">): number[] {
   return isMoe(model) || WIDE_FABRICS.includes(hardware.system) ? [1, 2, 4, 8, 16] : [1, 2, 4, 8];
 }
 
-function isMoe({ moe }: LayoutModel): boolean {
+function isMoe({ moe }: Pick<LayoutModel, "moe">): boolean {
   return moe !== undefined && moe !== false;
 }
 
@@ -84,7 +87,7 @@ export function enumerationLabel({ tp, attentionDp, moeTp, moeEp }: EngineLayout
   return parts.join("-");
 }
 
-function layoutsOf(model: LayoutModel, sizes: readonly number[]): CandidateLayout[] {
+function layoutsOf(model: Pick<LayoutModel, "moe" | "mla">, sizes: readonly number[]): CandidateLayout[] {
   return sizes.flatMap((gpus) => {
     if (gpus === 1) return [candidate("tp1")];
     if (!isMoe(model)) return [candidate(`tp${gpus}`)];

@@ -43,8 +43,6 @@ export function backendRows(
   const found: BackendRows = { backend, prefill: [], decode: [], agg: [] };
   const candidates = simulatedLayouts(sources.model, {
     system: sources.system!.name,
-    gpusPerNode: hardware.gpusPerNode,
-    memoryBytes: sources.system!.memoryBytes,
     budget: hardware.totalGpus,
     ...(hardware.minGpusPerEngine === undefined ? {} : { minGpusPerEngine: hardware.minGpusPerEngine }),
     ...(hardware.maxGpusPerEngine === undefined ? {} : { maxGpusPerEngine: hardware.maxGpusPerEngine }),

@@ -2,6 +2,7 @@ import type { AxisSpec, Series, XyChart } from "../charts/chart.ts";
 import type { ColourName } from "../charts/theme.ts";
 import type { SweepReport, SweptCandidate } from "./input.ts";
 import { measureAxis, measureLabel, measureText, shortAxes, shortText } from "./labels.ts";
+import { wholeCandidates } from "./rows.ts";
 
 /** Names at points of the front; more than these would cover the chart. */
 const MOST_NAMES = 8;
@@ -16,7 +17,7 @@ const meanOf = ({ measures }: SweptCandidate, measure: string) => measures[measu
 export function paretoFigure(report: SweepReport): XyChart {
   const [xGoal, yGoal] = report.trade;
   const axes = shortAxes(report.axes.map(({ name }) => name));
-  const ran = report.candidates.filter(({ notRun }) => notRun === null);
+  const ran = wholeCandidates(report);
   const points = (of: readonly SweptCandidate[]) => ({
     x: of.map((candidate) => meanOf(candidate, xGoal.measure)),
     y: of.map((candidate) => meanOf(candidate, yGoal.measure)),
@@ -84,7 +85,7 @@ export function sensitivityFigures(report: SweepReport): XyChart[] {
 
 /** A measure over the values of one axis, with intervals where there are several seeds; null where the axis has no numbers to draw. */
 function sensitivityFigure(report: SweepReport, axis: number, measure: string): XyChart | null {
-  const ran = report.candidates.filter(({ notRun, numbers }) => notRun === null && Number.isFinite(numbers[axis]));
+  const ran = wholeCandidates(report).filter(({ numbers }) => Number.isFinite(numbers[axis]));
   const numbers = [...new Set(ran.map(({ numbers: all }) => all[axis]!))].sort((a, b) => a - b);
   if (numbers.length < 3) return null;
   const { name, isDuration } = report.axes[axis]!;

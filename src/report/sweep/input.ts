@@ -10,6 +10,8 @@ export interface SweptCandidate {
   values: readonly string[];
   numbers: readonly number[];
   seeds: number;
+  /** Share of the traffic that was played; only what played all of it is compared. */
+  part: number;
   measures: Readonly<Record<string, SweptMeasure>>;
   /** Keeps all conditions. */
   keeps: boolean;

@@ -1,4 +1,3 @@
-import { plural } from "../format.ts";
 import { halfFigureHtml } from "../page/figure.ts";
 import { pageHeader } from "../page/header.ts";
 import { escapeHtml, table, tile } from "../page/html.ts";
@@ -6,7 +5,7 @@ import { pageShell } from "../page/shell.ts";
 import { paretoFigure, sensitivityFigures } from "./figures.ts";
 import type { SweepReport } from "./input.ts";
 import { measureLabel, measureText, shortAxes, shortText } from "./labels.ts";
-import { sweepColumns, sweepQuestion, sweepRows, sweepTitle } from "./rows.ts";
+import { candidateCounts, sweepColumns, sweepQuestion, sweepRows, sweepTitle } from "./rows.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Rows of the page's table; sweep.json has all. */
@@ -14,14 +13,13 @@ const MOST_ROWS = 500;
 
 /** A sweep as one self-contained page: the best, the trade, how much each axis matters, the table. */
 export function sweepPage(report: SweepReport): string {
-  const ran = report.candidates.filter(({ notRun }) => notRun === null);
   const title = sweepTitle(report);
   const best = report.best === null ? null : report.candidates[report.best]!;
   const axes = shortAxes(report.axes.map(({ name }) => name));
   const facts: [string, string][] = [
     ["method", report.method],
     ["asked for", sweepQuestion(report)],
-    ["candidates", `${plural(ran.length, "candidate")} of ${report.candidates.length} run`],
+    ["candidates", candidateCounts(report)],
     ["seeds", String(Math.max(0, ...report.candidates.map(({ seeds }) => seeds)))],
   ];
   const tiles = [

@@ -1,3 +1,4 @@
+import { plural } from "../format.ts";
 import type { SweepReport, SweptCandidate } from "./input.ts";
 import { measureLabel, shortAxes, withInterval } from "./labels.ts";
 
@@ -12,7 +13,23 @@ export function sweepColumns(report: SweepReport): string[] {
   return [...shortAxes(report.axes.map(({ name }) => name)), ...report.shown.map(measureLabel), ""];
 }
 
-/** Rows, best first: those that keep the conditions by the goal, then the others, then those that were not run. */
+/** Those that were run with all of the traffic: what is drawn and counted. */
+export function wholeCandidates({ candidates }: SweepReport): SweptCandidate[] {
+  return candidates.filter(({ notRun, part }) => notRun === null && part === 1);
+}
+
+/** `3 of 27 candidates run`, and how many were run with a part of the traffic alone. */
+export function candidateCounts(report: SweepReport): string {
+  const { candidates } = report;
+  const ran = `${wholeCandidates(report).length} of ${plural(candidates.length, "candidate")} run`;
+  const parts = candidates.filter(({ notRun, part }) => notRun === null && part < 1).length;
+  return parts === 0 ? ran : `${ran}, ${parts} with a part of the traffic alone`;
+}
+
+/**
+ * Rows, best first: those that keep the conditions by the goal, then the others, those that played a part of the traffic alone, and
+ * those that were not run.
+ */
 export function sweepRows(report: SweepReport): SweepRow[] {
   const { measure, direction } = report.goal;
   const worth = ({ measures }: SweptCandidate) => {
@@ -20,7 +37,12 @@ export function sweepRows(report: SweepReport): SweepRow[] {
     if (Number.isNaN(value)) return Number.NEGATIVE_INFINITY;
     return direction === "max" ? value : -value;
   };
-  const rank = ({ keeps, notRun }: SweptCandidate) => (notRun !== null ? 2 : keeps ? 0 : 1);
+  const rank = ({ keeps, notRun, part }: SweptCandidate) => {
+    if (notRun !== null) return 4;
+    // The longer the part, the earlier.
+    const place = keeps ? 0 : 1;
+    return part === 1 ? place : 3 - part + 1e-9 * place;
+  };
   return report.candidates
     .map((candidate, index) => ({ candidate, index, cells: cellsOf(report, candidate, index) }))
     .sort(
@@ -32,11 +54,12 @@ export function sweepRows(report: SweepReport): SweepRow[] {
 }
 
 function cellsOf(report: SweepReport, candidate: SweptCandidate, index: number): string[] {
-  const { notRun, keeps, onFront } = candidate;
+  const { notRun, keeps, onFront, part } = candidate;
   const notes = [
     ...(index === report.best ? ["best"] : []),
     ...(onFront ? ["front"] : []),
     ...(notRun !== null ? [notRun.split("\n")[0]!] : keeps ? [] : ["misses"]),
+    ...(notRun === null && part < 1 ? [`first 1/${Math.round(1 / part)} of the traffic`] : []),
   ];
   return [
     ...candidate.values,

@@ -15,6 +15,8 @@ export interface EngineLayout {
   layout: string | null;
   /** Of a worker in each role; an aggregated one is `decode`. */
   gpus: { prefill: number; decode: number };
+  /** Attention ranks of the estimator's engine: schedulers that each have requests of their own. Absent: one. */
+  ranks?: number;
 }
 
 /** Which deployments are tried. */
@@ -79,6 +81,7 @@ export function staticCandidates({ maxGpus, modes, layouts, routers }: Deploymen
 interface BasePool {
   engine?: object;
   gpusPerWorker?: unknown;
+  dpSize?: unknown;
 }
 
 interface BaseDeployment {
@@ -96,17 +99,23 @@ interface BaseDeployment {
  */
 export function deploymentOverrides(
   base: Readonly<Record<string, unknown>>,
-  { engines }: DeploymentSpace,
+  { engines, layouts }: Pick<DeploymentSpace, "engines" | "layouts">,
   { values }: SweepCandidate,
 ): Override[] {
   const [mode, prefillLayout, prefillWorkers, decodeLayout, decodeWorkers, router] = values;
   const { agg, prefill, decode, kvTransfer, router: written, profile, ...others } = base as BaseDeployment;
   const pool = (own: BasePool = {}, layout: FieldValue, workers: FieldValue) => {
     if (engines === null) return { ...own, workers };
-    // The layout says how many GPUs a worker has.
-    const { gpusPerWorker: _, ...settings } = own;
+    // The layout says how many GPUs and ranks a worker has.
+    const { gpusPerWorker: _gpus, dpSize: _ranks, ...settings } = own;
     const estimator = { ...engines, parallelism: layout };
-    return { ...settings, workers, engine: { ...settings.engine, timing: { estimator } } };
+    const { ranks = 1 } = layouts.find((each) => each.layout === layout) ?? {};
+    return {
+      ...settings,
+      workers,
+      ...(ranks > 1 ? { dpSize: ranks } : {}),
+      engine: { ...settings.engine, timing: { estimator } },
+    };
   };
   const pools =
     mode === "agg"

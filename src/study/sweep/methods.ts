@@ -13,8 +13,12 @@ export interface MethodOptions {
   seeds: readonly (number | null)[];
   /** Candidates of `random` and `bayes`; of `halving` where it is not to begin with the grid. */
   samples: number | null;
-  /** Halving: one of so many candidates goes on, with so many times the seeds. */
+  /** Halving: one of so many candidates goes on, with so many times the seeds, or so many times as long. */
   eta: number;
+  /** Halving: what the first rungs have little of. */
+  halveBy: "seeds" | "duration";
+  /** Halving by duration: no rung plays a smaller share of the traffic. */
+  leastPart: number;
   /** Bayes: candidates that are proposed at a time, whatever the number of threads: the same sweep everywhere. */
   batch: number;
   /** Of the method's own draws. */
@@ -36,7 +40,7 @@ export function methodOf(options: MethodOptions): Method {
     case "random":
       return once(draws(axes, samples ?? DEFAULT_SAMPLES, random()), seeds);
     case "halving":
-      return halving(samples === null ? grid(axes) : draws(axes, samples, random()), seeds, options.eta);
+      return halving(samples === null ? grid(axes) : draws(axes, samples, random()), options);
     case "bayes":
       return bayes(options);
   }
@@ -47,30 +51,45 @@ function* once(candidates: readonly SweepCandidate[], seeds: Trial["seeds"]): Me
 }
 
 /**
- * Successive halving (Jamieson and Talwalkar 2016) with runs as the resource: all candidates with a few seeds, the best 1/η of them
- * with η times as many, and so on, until the best have been run with all seeds.
+ * Successive halving (Jamieson and Talwalkar 2016): all candidates with a little of a resource, the best 1/η of them with η times as
+ * much, and so on, until the best have all of it. The resource is the seeds, or the time that is played, with all seeds (as training
+ * time is in Hyperband, Li and others 2018). What could not be run, or tells nothing, is left behind.
  */
-export function* halving(candidates: readonly SweepCandidate[], seeds: Trial["seeds"], eta: number): Method {
-  const rungs = seedsByRung(seeds.length, candidates.length, eta);
+function* halving(
+  candidates: readonly SweepCandidate[],
+  { seeds, eta, halveBy, leastPart }: Pick<MethodOptions, "seeds" | "eta" | "halveBy" | "leastPart">,
+): Method {
+  const most = 1 + Math.floor(Math.log(Math.max(1, candidates.length)) / Math.log(eta) + 1e-9);
+  const rungs: Pick<Trial, "seeds" | "part">[] =
+    halveBy === "duration"
+      ? partsByRung(most, eta, leastPart).map((part) => (part === 1 ? { seeds } : { seeds, part }))
+      : seedsByRung(most, eta, seeds.length).map((count) => ({ seeds: seeds.slice(0, count) }));
   let left = candidates;
-  for (const [rung, count] of rungs.entries()) {
-    const scores = yield left.map((candidate) => ({ candidate, seeds: seeds.slice(0, count) }));
+  for (const [rung, resource] of rungs.entries()) {
+    const scores = yield left.map((candidate) => ({ candidate, ...resource }));
     if (rung === rungs.length - 1) return;
-    left = ranked(scores)
+    left = ranked(scores.filter(({ value, violation }) => Number.isFinite(value) || Number.isFinite(violation)))
       .slice(0, Math.max(1, Math.ceil(left.length / eta)))
       .map(({ candidate }) => candidate);
+    if (left.length === 0) return;
   }
 }
 
-/** Seeds at each rung, the last of which has all: as many rungs as candidates can be divided by η, none below one seed. */
-function seedsByRung(seeds: number, candidates: number, eta: number): number[] {
-  const most = 1 + Math.floor(Math.log(Math.max(1, candidates)) / Math.log(eta) + 1e-9);
+/** Seeds at each rung, the last of which has all; none below one seed. */
+function seedsByRung(most: number, eta: number, seeds: number): number[] {
   const counts: number[] = [];
   for (let count = seeds; counts.length < most; count = Math.floor(count / eta)) {
     counts.unshift(Math.max(1, count));
     if (count <= 1) break;
   }
   return counts;
+}
+
+/** Shares of the traffic at each rung, the last of which has all of it. */
+function partsByRung(most: number, eta: number, least: number): number[] {
+  const parts = [1];
+  while (parts.length < most && 1 / eta ** parts.length >= least) parts.unshift(1 / eta ** parts.length);
+  return parts;
 }
 
 /** Candidates that a model of the ones so far proposes, a batch at a time. */

@@ -7,6 +7,8 @@ export interface Cell {
   candidate: SweepCandidate;
   /** null: the scenario's own. */
   seed: number | null;
+  /** Share of the traffic that is played, from its beginning on; absent: all of it. */
+  part?: number;
 }
 
 /** Keeps what was run, by all that it depends on. */
@@ -46,7 +48,9 @@ export async function runSweep(options: SweepOptions): Promise<Sweep> {
   let step = method.next([]);
   while (!step.done) {
     const trials = step.value;
-    const cells = trials.flatMap(({ candidate, seeds }) => seeds.map((seed): Cell => ({ candidate, seed })));
+    const cells = trials.flatMap(({ candidate, seeds, part }) =>
+      seeds.map((seed): Cell => ({ candidate, seed, ...partOf(part) })),
+    );
     const outcomes = cells.map((cell) => memory.get(cell));
     const known = countOf(cells, byCandidate);
     wanted += cells.length - known;
@@ -65,10 +69,10 @@ export async function runSweep(options: SweepOptions): Promise<Sweep> {
       );
     }
     let at = 0;
-    const scores = trials.map(({ candidate, seeds }) => {
+    const scores = trials.map(({ candidate, seeds, part }) => {
       const runs = outcomes.slice(at, at + seeds.length).filter((outcome) => outcome !== undefined);
       at += seeds.length;
-      const outcome: TrialOutcome = { candidate, runs };
+      const outcome: TrialOutcome = { candidate, runs, ...partOf(part) };
       if (runs.length > 0) byCandidate.set(JSON.stringify(candidate.values), outcome);
       return scoreOf(outcome, goal, conditions);
     });
@@ -78,11 +82,16 @@ export async function runSweep(options: SweepOptions): Promise<Sweep> {
   return { trials: [...byCandidate.values()], isWhole: true };
 }
 
+function partOf(part: number | undefined): { part?: number } {
+  return part === undefined ? {} : { part };
+}
+
 /** Cells of this batch that an earlier one has counted. */
 function countOf(cells: readonly Cell[], earlier: ReadonlyMap<string, TrialOutcome>): number {
   const seen = new Map<string, number>();
-  for (const { candidate } of cells) {
+  for (const { candidate, part } of cells) {
     const key = JSON.stringify(candidate.values);
+    if (earlier.get(key)?.part !== part) continue;
     seen.set(key, (seen.get(key) ?? 0) + 1);
   }
   let known = 0;

@@ -12,7 +12,9 @@ export interface CandidateSummary {
   text: string;
   /** Seeds it was run with. */
   seeds: number[];
-  /** Runs in which all expectations of the scenario held. */
+  /** Share of the traffic that was played, from its beginning on: what did badly in a part is not played to the end. */
+  part: number;
+  /** Runs in which all expectations of the scenario held; none is judged by a part of the traffic. */
   held: number;
   /** By measure, over the runs in which it has a sample; empty where it could not be run. */
   measures: Record<string, OverSeeds>;
@@ -44,10 +46,13 @@ export function summarizeSweep(
   trade: readonly [Goal, Goal],
 ): SweepSummary {
   const scores = trials.map((trial) => scoreOf(trial, goal, conditions));
-  const most = Math.max(0, ...trials.map(({ runs }) => runs.length));
+  const whole = trials.filter(({ part }) => part === undefined);
+  const most = Math.max(0, ...whole.map(({ runs }) => runs.length));
   const bare = trials.map((trial, i) => candidateSummary(axes, trial, scores[i]!));
-  // A mean over one seed does not beat one over ten: only those with all runs are judged.
-  const judged = bare.flatMap((summary, i) => (summary.keeps && trials[i]!.runs.length === most ? [i] : []));
+  // A mean over one seed does not beat one over ten, nor a minute an hour: only those with all runs of all traffic are judged.
+  const judged = bare.flatMap(({ keeps, part }, i) =>
+    keeps && part === 1 && trials[i]!.runs.length === most ? [i] : [],
+  );
   const means = judged.map((i) => meansOf(bare[i]!));
   const front = paretoFront(means, trade).map((k) => judged[k]!);
   const [first] = ranked(judged.map((i) => scores[i]!)).filter(({ value }) => Number.isFinite(value));
@@ -62,7 +67,11 @@ function meansOf({ measures }: CandidateSummary): Record<string, number> {
   return Object.fromEntries(Object.entries(measures).map(([name, { mean }]) => [name, mean]));
 }
 
-function candidateSummary(axes: readonly Axis[], { candidate, runs }: TrialOutcome, score: Score): CandidateSummary {
+function candidateSummary(
+  axes: readonly Axis[],
+  { candidate, runs, part = 1 }: TrialOutcome,
+  score: Score,
+): CandidateSummary {
   const ran = runs.flatMap((run) => ("measures" in run ? [run] : []));
   const names = new Set(ran.flatMap(({ measures }) => Object.keys(measures)));
   const refused = runs.find((run) => "refused" in run);
@@ -71,7 +80,8 @@ function candidateSummary(axes: readonly Axis[], { candidate, runs }: TrialOutco
     values: candidate.values,
     text: candidateText(axes, candidate),
     seeds: ran.map(({ seed }) => seed),
-    held: ran.filter(({ passed }) => passed).length,
+    part,
+    held: part < 1 ? 0 : ran.filter(({ passed }) => passed).length,
     measures: Object.fromEntries(
       [...names].map((name) => [name, overSeeds(ran.flatMap(({ measures }) => measures[name] ?? []))]),
     ),

@@ -46,6 +46,8 @@ export interface GiveUp {
 export interface Trial {
   candidate: SweepCandidate;
   seeds: readonly (number | null)[];
+  /** Share of the traffic that is played, from its beginning on; absent: all of it. */
+  part?: number;
 }
 
 /** What came of one run: its measures by name (those without a sample are absent), or why there could be none. */
@@ -55,8 +57,10 @@ export type RunOutcome =
   /** Ended early: it could no longer become better than what was known. */
   | { gaveUp: string };
 
-/** All runs of a candidate so far, in the order of its seeds. */
+/** The last runs of a candidate, in the order of its seeds. */
 export interface TrialOutcome {
   candidate: SweepCandidate;
+  /** Share of the traffic that they played; absent: all of it. */
+  part?: number;
   runs: readonly RunOutcome[];
 }

@@ -17,7 +17,7 @@ const names = (list: readonly { parallelism: string }[]) => list.map(({ parallel
 describe("[R200] layouts that are tried", () => {
   it("of dense models: tensor parallelism, on racks with one fabric wider", () => {
     expect(names(simulatedLayouts(DENSE, H200))).toBe("tp1 tp2 tp4 tp8");
-    expect(names(simulatedLayouts(DENSE, { ...H200, system: "gb200", gpusPerNode: 4 }))).toBe("tp1 tp2 tp4 tp8 tp16");
+    expect(names(simulatedLayouts(DENSE, { ...H200, system: "gb200" }))).toBe("tp1 tp2 tp4 tp8 tp16");
     expect(names(simulatedLayouts(DENSE, { ...H200, budget: 4 }))).toBe("tp1 tp2 tp4");
   });
 

@@ -121,12 +121,23 @@ describe("the search for a fixed deployment", () => {
       kvTransfer: { bandwidth: "64GB/s" },
     });
     expect(planner).toMatchObject({ path: ["planner"], value: undefined });
-    const written = { ...base, agg: { ...base.agg, gpusPerWorker: 8 }, router: { mode: "kv", temperature: 0.5 } };
+    const written = {
+      ...base,
+      agg: { ...base.agg, gpusPerWorker: 8, dpSize: 2 },
+      router: { mode: "kv", temperature: 0.5 },
+    };
     const routed = (router: string, engines: typeof SPACE.engines | null) =>
       deploymentOverrides(written, { ...SPACE, engines }, { values: ["agg", "–", "–", "tp1", 1, router] })[0]!.value;
-    // The layout has its own GPUs; settings of a router are of its mode.
+    // The layout has its own GPUs and ranks; settings of a router are of its mode.
     expect(routed("kv", SPACE.engines)).toMatchObject({ router: written.router, agg: { workers: 1 } });
-    expect(routed("kv", SPACE.engines)).not.toHaveProperty("agg.gpusPerWorker");
+    for (const key of ["gpusPerWorker", "dpSize"]) expect(routed("kv", SPACE.engines)).not.toHaveProperty(`agg.${key}`);
+    const ranked = {
+      ...SPACE,
+      layouts: [...SPACE.layouts, { layout: "dep8", gpus: { prefill: 8, decode: 8 }, ranks: 8 }],
+    };
+    const spread = deploymentOverrides(written, ranked, { values: ["disagg", "tp1", 1, "dep8", 2, "kv"] })[0]!.value;
+    expect(spread).toMatchObject({ decode: { workers: 2, dpSize: 8, engine: engine("dep8") } });
+    expect(spread).not.toHaveProperty("prefill.dpSize");
     expect(routed("kv", null)).toHaveProperty("agg.gpusPerWorker", 8);
     expect(routed("least-loaded", null)).toHaveProperty("router", "least-loaded");
     const own = deploymentOverrides(base, { ...SPACE, engines: null }, { values: ["agg", "–", "–", "own", 3, "kv"] });
