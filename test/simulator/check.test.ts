@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UserError } from "#common";
 import { type Engine, type EngineFactory, type EngineListener, engineFactory } from "#mocker/engine";
+import { RequestStatus } from "#src/record";
 import { INVARIANTS, type InvariantNumber, type SimulationSpec, simulate } from "#src/simulator";
 import { Checker } from "../../src/simulator/check/checker.ts";
 import { Pool } from "../../src/simulator/pool.ts";
@@ -221,6 +222,24 @@ describe("a planted fault", () => {
     make(SPEC.decode.engine, LISTENER).submit(4, 5);
     expect(() => checker.finish(simulate(SPEC))).toThrow(
       /10 \(workers' lives\) at 5 ms, decode\/0: request 4 was given to/,
+    );
+  });
+
+  it("is not taken for a source that is given back at the end of a pass, but for one that is not", () => {
+    const apart = { ...randomDefaults(), acceptRates: null, ...CASE, disaggregated: true };
+    // The first request has ended by 40 ms, and the engine that computed its prompt is at the second one's until 60 ms.
+    const requests = [0, 1].map(() => ({ isl: 1, osl: 1, gapMs: 0, group: 0 }));
+    const cut = {
+      ...specOf({ ...apart, requests, maxNumSeqs: 1, transferMsPerToken: 0.05, endMs: 40 }),
+      engine: "stepping" as const,
+    };
+    expect([...simulate(cut).requests.status]).toEqual([RequestStatus.completed, RequestStatus.unfinished]);
+    expect(violations(cut)).toBeNull();
+    const keeps = faulty({
+      engine: (engine) => ({ release: (request, atMs) => request !== 3 && engine.release(request, atMs) }),
+    });
+    expect(violations({ ...specOf(apart), engine: "stepping" }, keeps)).toContain(
+      "\n  1 (conservation of requests) at ",
     );
   });
 

@@ -16,7 +16,7 @@ interface WatchedRun {
 export class Checker {
   readonly #spec: SimulationSpec;
   readonly #violations = new Violations();
-  readonly #engines: { engine: CheckedEngine; worker: SimulatedWorker }[] = [];
+  readonly #engines: { engine: CheckedEngine; worker: SimulatedWorker; role: RoleName }[] = [];
   /** Faults and impatient clients: what is lost is tried again. */
   readonly #isDisturbed: boolean;
   /** Engines that a request is on, by role. */
@@ -55,7 +55,7 @@ export class Checker {
           places[request]!--;
         },
       });
-      this.#engines.push({ engine, worker });
+      this.#engines.push({ engine, worker, role });
       return engine;
     };
   }
@@ -79,7 +79,7 @@ export class Checker {
   }
 
   /** 1 and 5: every request that was sent came to one end, in the order of its stations. */
-  #requests({ requests: table, workers, endMs }: SimulationResult, wasGivenUp: boolean): void {
+  #requests({ requests: table, workers, transfers, endMs }: SimulationResult, wasGivenUp: boolean): void {
     let unfinished = 0;
     for (let i = 0; i < table.count; i++) {
       const where = `request ${i}`;
@@ -106,13 +106,18 @@ export class Checker {
       if (isDone && table.outputTokens[i]! > 1 && Number.isNaN(second))
         this.#add(2, last, where, "it has no second token");
     }
+    const isCut = wasGivenUp || (this.#spec.endMs !== undefined && endMs >= this.#spec.endMs);
+    // Its cache has been taken over: the engine gives back the source at the end of the pass that it is in.
+    const isGivenBack = (role: RoleName, request: number) =>
+      isCut && role === "prefill" && !Number.isNaN(transfers?.destinationActivatedMs[request]);
     const onEngines = new Set(
-      this.#engines.flatMap(({ engine, worker }) => (worker.state === "removed" ? [] : engine.requests)),
+      this.#engines.flatMap(({ engine, worker, role }) =>
+        worker.state === "removed" ? [] : engine.requests.filter((request) => !isGivenBack(role, request)),
+      ),
     ).size;
     if (onEngines > unfinished) {
       this.#add(1, endMs, "the run", `${onEngines} requests are on engines, ${unfinished} have no end`);
     }
-    const isCut = wasGivenUp || (this.#spec.endMs !== undefined && endMs >= this.#spec.endMs);
     const isServed = workers.some(
       ({ readyMs, drainingMs, removedMs }) => readyMs <= endMs && (drainingMs ?? removedMs) === null,
     );
