@@ -1,5 +1,6 @@
 export { type BuildOptions, buildWorkload } from "./build-workload.ts";
-export type { ClientBehaviour } from "./clients.ts";
+export { chance, Draw } from "./chance.ts";
+export { type ClientBehaviour, Clients } from "./clients.ts";
 export { families } from "./dependencies.ts";
 export {
   type CheckedExpectation,

@@ -69,6 +69,12 @@ function counts(a: RunSummary, b: RunSummary, live: RunRecord, virtual: RunRecor
   const names = ["completed", "rejected", "failed", "unfinished"] as const;
   return [
     ...names.map((name) => compared(`requests ${name}`, "requests", a.requests[name], b.requests[name], 0)),
+    ...(a.requests.retried + b.requests.retried === 0
+      ? []
+      : [
+          shown("requests retried", "requests", a.requests.retried, b.requests.retried),
+          shown("attempts", "requests", a.requests.attempts, b.requests.attempts),
+        ]),
     compared("output tokens", "tokens", sum(live, "outputTokens"), sum(virtual, "outputTokens"), 0),
     compared("prefix hit tokens", "tokens", sum(live, "cachedTokens"), sum(virtual, "cachedTokens"), 0),
   ];

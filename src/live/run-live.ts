@@ -3,13 +3,12 @@ import { transferMs } from "#mocker/engine";
 import type { Planner } from "#planner/core";
 import { scrapeSource } from "#planner/sources";
 import { asClosedLoop } from "#scenarios";
-import { type LoadResult, loadRecord, runLoad } from "#src/loadgen";
+import { type LoadClients, type LoadResult, loadRecord, runLoad, sendTimes } from "#src/loadgen";
 import type { RunRecord } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { type DeploymentReport, LIVE_MODEL, LiveDeployment, type ProcessLag } from "./deployment.ts";
 import { interrupted } from "./errors.ts";
-import { checkClients } from "./faults/check.ts";
 import { LiveFaults } from "./faults/live-faults.ts";
 import { LagWatch } from "./lag.ts";
 import { PlannerLoop } from "./planner-loop.ts";
@@ -59,7 +58,6 @@ export interface LiveRun {
  */
 export async function runLive(rehearsal: Rehearsal, options: LiveRunOptions = {}): Promise<LiveRun> {
   const { timeScale = 1, processes = 1 } = options;
-  checkClients(rehearsal.scenario);
   const failure = new AbortController();
   const signal = options.signal === undefined ? failure.signal : AbortSignal.any([options.signal, failure.signal]);
   const deployment = await LiveDeployment.start({
@@ -116,6 +114,7 @@ async function run(
         target: target(deployment.url),
         clock,
         startMs: 0,
+        clients: clientsOf(rehearsal),
         ...(simulation.endMs === undefined ? {} : { endMs: simulation.endMs }),
         ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),
       }),
@@ -131,7 +130,7 @@ async function run(
     return {
       record: {
         ...record,
-        timeline: sampler.timeline(load.requests.arrivalMs, endMs, sample),
+        timeline: sampler.timeline(sendTimes(load), endMs, sample),
         ...(faults === null ? {} : { faults: [...faults.records] }),
       },
       timeScale,
@@ -179,6 +178,11 @@ function plannerLoop(
     forwardPasses: planner.strategy === "load-compat",
   });
   return new PlannerLoop({ planner, source, deployment, timers, faults });
+}
+
+/** The scenario's clients, whose waits are drawn as in virtual time. */
+export function clientsOf({ simulation: { clients, seed } }: Rehearsal): LoadClients | null {
+  return clients ? { behaviour: clients, seed } : null;
 }
 
 /** As the simulator has it: the last request's end, the traffic's end at least, the limit at most. */

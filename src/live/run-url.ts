@@ -4,7 +4,7 @@ import { loadRecord, resolveModel, runLoad } from "#src/loadgen";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { checkNoFaults } from "./faults/check.ts";
-import { type LiveRun, type LiveRunOptions, realLateness } from "./run-live.ts";
+import { clientsOf, type LiveRun, type LiveRunOptions, realLateness } from "./run-live.ts";
 
 export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
   url: string;
@@ -20,9 +20,10 @@ export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
  * @throws UserError LIVE_FAULT_UNSUPPORTED, LOADGEN_…
  */
 export async function runAtUrl(
-  { scenario, simulation, workload, labelled }: Rehearsal,
+  rehearsal: Rehearsal,
   options: UrlRunOptions,
 ): Promise<Pick<LiveRun, "record" | "timeScale" | "warnings"> & { lag: Pick<LiveRun["lag"], "generator"> }> {
+  const { scenario, simulation, workload, labelled } = rehearsal;
   checkNoFaults(scenario);
   const { url, apiKey, timeScale = 1, signal, onProgress, endpoint = "chat" } = options;
   const server = { url, endpoint, ...(apiKey === undefined ? {} : { apiKey }) };
@@ -31,6 +32,7 @@ export async function runAtUrl(
     target: { ...server, model: await resolveModel(server, options.model) },
     prompts: { seed: simulation.seed },
     clock: wallClock(timeScale),
+    clients: clientsOf(rehearsal),
     ...(signal === undefined ? {} : { signal }),
     ...(simulation.endMs === undefined ? {} : { endMs: simulation.endMs }),
     ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),

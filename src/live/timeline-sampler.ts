@@ -67,10 +67,9 @@ export class TimelineSampler {
     };
   }
 
-  /** Windows with the arrivals in them (NaN: never sent) and the state at their ends; `last` is the state at `endMs`. */
-  timeline(arrivalMs: Float64Array, endMs: number, last: Sample): Timeline {
+  /** Windows with the arrivals in them (in order of time) and the state at their ends; `last` is the state at `endMs`. */
+  timeline(arrivals: Float64Array, endMs: number, last: Sample): Timeline {
     const recorder = new TimelineRecorder(this.#windowMs);
-    const arrivals = arrivalMs.filter((atMs) => !Number.isNaN(atMs)).sort();
     let arrived = 0;
     for (const { atMs, sample } of [...this.#samples, { atMs: endMs, sample: last }]) {
       if (atMs > endMs) break;

@@ -42,6 +42,16 @@ export function loadColumns(count: number, shared: boolean): LoadColumns {
   };
 }
 
+/** Nothing is known of a request but that it was sent, and how often: an attempt of its client's begins. */
+export function beginAttempt({ requests, details }: LoadColumns, row: number): void {
+  for (const times of [requests.firstTokenMs, requests.secondTokenMs, requests.lastTokenMs]) times[row] = Number.NaN;
+  for (const times of [details.respondedMs, details.endedMs]) times[row] = Number.NaN;
+  requests.outputTokens[row] = 0;
+  requests.status[row] = RequestStatus.unfinished;
+  details.httpStatus[row] = 0;
+  details.chunks[row] = 0;
+}
+
 /** All that is known of one request, over what is known of another. */
 export function copyRow(from: LoadColumns, row: number, to: LoadColumns, target: number): void {
   for (const table of ["requests", "details"] as const) {

@@ -8,6 +8,7 @@ export interface DriverResult {
   gaps: GapSketchState;
   lateness: GapSketchState;
   failures: LoadFailure[];
+  retries: { endedMs: number[]; sentMs: number[] };
   counts: DriverCounts;
   connections: number;
   /** Time that the thread's event loop kept its sockets waiting: 99 of 100 samples were below this, real ms. */
@@ -27,6 +28,7 @@ export async function runDriver(driver: Driver, startMs: number): Promise<Driver
     gaps: driver.gaps.state(),
     lateness: driver.lateness.state(),
     failures: driver.failures,
+    retries: driver.retries,
     counts: driver.counts,
     connections: driver.connections,
     loopDelayMs: beyondResolution(delays),

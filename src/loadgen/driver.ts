@@ -1,13 +1,14 @@
 import { type Clock, type Timer, TimerQueue } from "#common";
-import { type ClosedLoop, FollowUps, loopsOfRequests, type Workload } from "#scenarios";
+import { Clients, type ClosedLoop, FollowUps, loopsOfRequests, type Workload } from "#scenarios";
 import { GapSketch } from "#src/record";
 import { Bodies } from "./bodies.ts";
 import { cancelAfter } from "./cancellation.ts";
-import type { LoadColumns } from "./columns.ts";
+import { beginAttempt, type LoadColumns } from "./columns.ts";
 import { Connections } from "./connections.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
+import { isFinal } from "./failures.ts";
 import { RequestFactory } from "./requests.ts";
-import type { FailureKind, LoadFailure, LoadTarget, PromptOptions } from "./types.ts";
+import type { LoadClients, LoadFailure, LoadTarget, PromptOptions } from "./types.ts";
 
 /** Bodies made before they are due. */
 const AHEAD = 32;
@@ -30,6 +31,7 @@ export interface DriverPlan {
   sendRequestStart: boolean;
   cancelShare: number;
   requestTimeoutMs: number | null;
+  clients: LoadClients | null;
   endMs: number | null;
   onTokens?: (request: number, count: number, atMs: number) => void;
 }
@@ -47,6 +49,7 @@ export class Driver implements ExchangeOwner {
   /** Dispatch − schedule, model ms. */
   readonly lateness = new GapSketch();
   readonly failures: LoadFailure[] = [];
+  readonly retries: { endedMs: number[]; sentMs: number[] } = { endedMs: [], sentMs: [] };
   readonly counts: DriverCounts = { sent: 0, done: 0, failed: 0 };
   readonly #plan: DriverPlan;
   readonly #clock: Clock;
@@ -54,9 +57,12 @@ export class Driver implements ExchangeOwner {
   readonly #factory: RequestFactory;
   readonly #connections: Connections;
   readonly #endpoint: "chat" | "completions";
-  readonly #underWay = new Set<Exchange>();
+  /** By row, in order of dispatch. */
+  readonly #underWay = new Map<number, Exchange>();
   readonly #bodies: Bodies;
   readonly #followUps: FollowUps;
+  /** null: they are patient. */
+  readonly #clients: Clients | null;
   /** Closed loop of a request, −1 for the open loop; null where there is no closed loop. */
   readonly #loopOf: Int32Array | null;
   readonly #inLoop: number[];
@@ -85,6 +91,15 @@ export class Driver implements ExchangeOwner {
     this.#endpoint = target.endpoint ?? "chat";
     this.#loopOf = loopsOfRequests({ ...workload, closedLoops: plan.closedLoops });
     this.#followUps = new FollowUps(workload, (request, atMs) => this.#follow(request, atMs));
+    this.#clients =
+      plan.clients === null
+        ? null
+        : new Clients(plan.clients.behaviour, plan.clients.seed, workload.count, {
+            at: (atMs, act) => void this.#timers.at(this.#startMs + atMs, act),
+            waits: (request) => this.#underWay.has(request),
+            hasToken: (request) => !Number.isNaN(columns.requests.firstTokenMs[request]!),
+            giveUp: (request, atMs) => this.#giveUp(request, atMs),
+          });
     this.#inLoop = plan.closedLoops.map(() => 0);
     this.#loopCursor = plan.closedLoops.map(() => 0);
     const timeoutMs = plan.requestTimeoutMs;
@@ -123,7 +138,7 @@ export class Driver implements ExchangeOwner {
         const row = next++;
         const client = this.#connections.take();
         const exchange = new Exchange(owner, row, client, this.#endpoint, this.nowMs(), 0);
-        this.#underWay.add(exchange);
+        this.#underWay.set(row, exchange);
         const body = this.#factory.body(row % workload.count, workload.count + row);
         this.#send(exchange, body, this.#factory.headers(workload.count + row, this.#clock.nowMs()));
       };
@@ -131,9 +146,9 @@ export class Driver implements ExchangeOwner {
         columns,
         nowMs: () => this.nowMs(),
         gap: () => {},
-        failed: (_exchange, _kind, _status, message) => void failures.push(message),
         ended: (exchange) => {
-          this.#underWay.delete(exchange);
+          if (exchange.failure !== null) failures.push(exchange.failure.message);
+          this.#underWay.delete(exchange.row);
           this.#connections.giveBack(exchange.client);
           left--;
           if (left === 0) resolve();
@@ -194,7 +209,7 @@ export class Driver implements ExchangeOwner {
   cut(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const exchange of [...this.#underWay]) exchange.stop("cut");
+    for (const exchange of [...this.#underWay.values()]) exchange.stop("cut");
     // What has no connection yet cannot be aborted and will not be told of: its row stays unfinished.
     this.#endWarmUp();
     this.#resolve();
@@ -210,15 +225,15 @@ export class Driver implements ExchangeOwner {
     this.#plan.onTokens?.(row, count, atMs);
   }
 
-  failed(exchange: Exchange, kind: FailureKind, status: number, message: string): void {
-    this.counts.failed++;
-    this.failures.push({ request: exchange.row, kind, status, message });
-  }
-
   ended(exchange: Exchange, atMs: number): void {
-    this.#underWay.delete(exchange);
+    this.#underWay.delete(exchange.row);
     this.#connections.giveBack(exchange.client);
+    if (this.#triesAgain(exchange, atMs)) return;
     this.counts.done++;
+    if (exchange.failure !== null) {
+      this.counts.failed++;
+      this.failures.push(exchange.failure);
+    }
     if (this.#closed) return;
     const isSessionOver = this.#followUps.ended(exchange.row, atMs);
     const loop = this.#loopOf?.[exchange.row] ?? -1;
@@ -233,12 +248,40 @@ export class Driver implements ExchangeOwner {
 
   /** Sends a request that others have set free. */
   #follow(request: number, dueMs: number): void {
+    this.#later(request, dueMs, () => this.#dispatch(request, dueMs));
+  }
+
+  /** Lets something be sent when it is due, and have its body by then. */
+  #later(request: number, dueMs: number, send: () => void): void {
     this.#pendingTurns++;
     this.#timers.at(this.#startMs + dueMs, () => {
       this.#pendingTurns--;
-      this.#dispatch(request, dueMs);
+      send();
     });
     this.#bodies.prepare(request);
+  }
+
+  /** The client has waited long enough. */
+  #giveUp(request: number, atMs: number): void {
+    const exchange = this.#underWay.get(request)!;
+    exchange.gaveUpMs = atMs;
+    exchange.stop("timeout");
+  }
+
+  /** Whether the client sends once more what has come to nothing. */
+  #triesAgain({ row, failure, gaveUpMs }: Exchange, atMs: number): boolean {
+    if (this.#clients === null || this.#closed || failure === null || isFinal(failure)) return false;
+    const dueMs = this.#clients.failed(row, gaveUpMs ?? atMs);
+    if (dueMs === null) return false;
+    this.retries.endedMs.push(atMs);
+    beginAttempt(this.columns, row);
+    this.columns.requests.attempts[row]!++;
+    this.#later(row, dueMs, () => {
+      if (this.#closed) return;
+      this.retries.sentMs.push(dueMs);
+      this.#attempt(row, dueMs);
+    });
+    return true;
   }
 
   #armOpenLoop(): Timer | null {
@@ -265,24 +308,33 @@ export class Driver implements ExchangeOwner {
   /** @param dueMs when it should have been sent, ms from the start; null: now, as a place has become free */
   #dispatch(request: number, dueMs: number | null): void {
     if (this.#closed) return;
+    const { requests } = this.columns;
+    requests.isl[request] = this.#plan.workload.isl[request]!;
+    requests.requestedOsl[request] = this.#plan.workload.osl[request]!;
+    this.counts.sent++;
+    const arrivalMs = this.#attempt(request, dueMs);
+    this.#followUps.started(request, arrivalMs);
+    this.#bodies.makeAhead();
+  }
+
+  /** @returns when the attempt was to be sent, ms from the start */
+  #attempt(request: number, dueMs: number | null): number {
     const { requests, details } = this.columns;
     const body = this.#bodies.take(request);
     const sentMs = this.nowMs();
-    const arrivalMs = dueMs ?? sentMs;
-    requests.isl[request] = this.#plan.workload.isl[request]!;
-    requests.requestedOsl[request] = this.#plan.workload.osl[request]!;
-    requests.arrivalMs[request] = arrivalMs;
+    const countsFromMs = dueMs ?? sentMs;
+    if (Number.isNaN(requests.arrivalMs[request]!)) requests.arrivalMs[request] = countsFromMs;
     details.sentMs[request] = sentMs;
     if (dueMs !== null) this.lateness.add(Math.max(0, sentMs - dueMs), 1);
     const client = this.#connections.take();
     const { cancelShare, prompts, workload } = this.#plan;
     const cancelled = cancelAfter(cancelShare, prompts.seed ?? 0, request, workload.osl[request]!);
     const exchange = new Exchange(this, request, client, this.#endpoint, sentMs, cancelled);
-    this.#underWay.add(exchange);
-    this.counts.sent++;
-    this.#send(exchange, body, this.#factory.headers(request, this.#startMs + arrivalMs));
-    this.#followUps.started(request, arrivalMs);
-    this.#bodies.makeAhead();
+    this.#underWay.set(request, exchange);
+    this.#clients?.sent(request, countsFromMs);
+    const attempt = requests.attempts[request]!;
+    this.#send(exchange, body, this.#factory.headers(request, this.#startMs + countsFromMs, attempt));
+    return countsFromMs;
   }
 
   #send(exchange: Exchange, body: Buffer, headers: string[]): void {
@@ -300,7 +352,7 @@ export class Driver implements ExchangeOwner {
   #stopSlowOnes(timeoutMs: number): void {
     const startedBefore = this.nowMs() - timeoutMs;
     // In order of dispatch: the first that is young enough ends the search.
-    for (const exchange of this.#underWay) {
+    for (const exchange of this.#underWay.values()) {
       if (exchange.startedMs > startedBefore) return;
       exchange.stop("timeout");
     }

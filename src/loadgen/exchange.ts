@@ -12,7 +12,7 @@ import {
   usageOf,
 } from "./completion-stream.ts";
 import { connectionFailure } from "./failures.ts";
-import type { FailureKind } from "./types.ts";
+import type { FailureKind, LoadFailure } from "./types.ts";
 
 const MAX_BODY_CHARS = 16 * 2 ** 20;
 const MAX_ERROR_CHARS = 65_536;
@@ -24,7 +24,6 @@ export interface ExchangeOwner {
   nowMs(): number;
   gap(gapMs: number, weight: number): void;
   tokens?(row: number, count: number, atMs: number): void;
-  failed(exchange: Exchange, kind: FailureKind, status: number, message: string): void;
   /** The connection is free again, whatever came of the request. Told once. */
   ended(exchange: Exchange, atMs: number): void;
 }
@@ -36,6 +35,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** The client gives up after so many tokens; 0: never. */
   readonly cancelAfter: number;
   readonly startedMs: number;
+  /** What went wrong, as soon as that is known. */
+  failure: LoadFailure | null = null;
+  /** When its client was to lose patience, ms from the start; null: it has not. */
+  gaveUpMs: number | null = null;
   readonly #owner: ExchangeOwner;
   readonly #endpoint: "chat" | "completions";
   #controller: Dispatcher.DispatchController | null = null;
@@ -234,7 +237,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     requests.status[this.row] = kind === "rejected" ? RequestStatus.rejected : RequestStatus.failed;
     requests.outputTokens[this.row] = this.#tokens;
     requests.lastTokenMs[this.row] = this.#lastMs;
-    this.#owner.failed(this, kind, this.#status, clipped(message, 500));
+    this.failure = { request: this.row, kind, status: this.#status, message: clipped(message, 500) };
   }
 
   #end(): void {

@@ -1,4 +1,4 @@
-import type { FailureKind } from "./types.ts";
+import type { FailureKind, LoadFailure } from "./types.ts";
 
 /** What the codes of failed connections say, for people. */
 const CONNECT_MESSAGES: Readonly<Record<string, string>> = {
@@ -13,6 +13,14 @@ const CONNECT_MESSAGES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "no free local port: too many connections",
   EPROTO: "no TLS connection: does the server speak https?",
 };
+
+/** Refusals that say to come back: request timeout, too many requests. */
+const COME_BACK: ReadonlySet<number> = new Set([408, 429]);
+
+/** Whether the server has said that it will never take this request. */
+export function isFinal({ kind, status }: LoadFailure): boolean {
+  return kind === "rejected" && !COME_BACK.has(status);
+}
 
 /** What a connection's error means. @param responded the response's head had come */
 export function connectionFailure(error: Error, responded: boolean): { kind: FailureKind; message: string } {

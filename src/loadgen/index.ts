@@ -1,5 +1,5 @@
 export { type GoodputLimit, type GoodputMetric, goodRequests, parseGoodput } from "./goodput.ts";
-export { judgedRows, type LoadRecordOptions, loadRecord } from "./load-record.ts";
+export { judgedRows, type LoadRecordOptions, loadRecord, sendTimes } from "./load-record.ts";
 export { resolveModel, servedModels } from "./models.ts";
 export { type ArtifactOptions, aiperfJson, writeArtifacts } from "./output/artifacts.ts";
 export { type Goodput, outcomeText } from "./output/outcome.ts";

@@ -76,12 +76,25 @@ function tableRows(table: RequestTable, rows: Int32Array): RequestTable {
   return kept;
 }
 
-/** Arrivals and requests under way over time; workers are not seen from here. */
-function timelineOf({ requests, details, workload, endMs }: LoadResult): Timeline {
+/** Those of both that there are (not NaN). */
+function inOrder(times: Float64Array, more: Float64Array): Float64Array {
+  const all = new Float64Array(times.length + more.length);
+  all.set(times);
+  all.set(more, times.length);
+  return all.filter((atMs) => !Number.isNaN(atMs)).sort();
+}
+
+/** When attempts were sent, the first of each request and the others, in order of time. */
+export function sendTimes({ requests, retries }: Pick<LoadResult, "requests" | "retries">): Float64Array {
+  return inOrder(requests.arrivalMs, retries.sentMs);
+}
+
+/** Arrivals (of every attempt) and requests under way over time; workers are not seen from here. */
+function timelineOf({ requests, details, retries, workload, endMs }: LoadResult): Timeline {
   const none = { active: 0, starting: 0, draining: 0 };
   const recorder = new TimelineRecorder(Math.max(1000, Math.max(workload.horizonMs, endMs) / 360));
-  const arrivals = requests.arrivalMs.filter((atMs) => !Number.isNaN(atMs)).sort();
-  const ends = details.endedMs.filter((atMs) => !Number.isNaN(atMs)).sort();
+  const arrivals = sendTimes({ requests, retries });
+  const ends = inOrder(details.endedMs, retries.endedMs);
   let arrived = 0;
   let ended = 0;
   for (let fromMs = 0; fromMs < endMs; ) {

@@ -72,9 +72,10 @@ export class RequestFactory {
     return Buffer.from(`{"model":${JSON.stringify(model)},${content},"${maxTokensField}":${osl},${this.#tail}`);
   }
 
-  /** @param scheduledMs model time of the clock */
-  headers(request: number, scheduledMs: number): string[] {
-    const headers = [...this.#headers, HEADERS.requestId, `${this.#runId}-${request}`];
+  /** @param scheduledMs model time of the clock @param attempt servers must be able to tell it from the one before, which may still be there */
+  headers(request: number, scheduledMs: number, attempt = 1): string[] {
+    const name = `${this.#runId}-${request}`;
+    const headers = [...this.#headers, HEADERS.requestId, attempt === 1 ? name : `${name}.${attempt}`];
     if (this.#clock !== null) {
       headers.push(HEADERS.requestStart, `t=${(this.#clock.toUnixMs(scheduledMs) / 1000).toFixed(6)}`);
     }

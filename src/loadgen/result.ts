@@ -52,6 +52,10 @@ export function mergeLoadParts(
     failures: drivers
       .flatMap((driver) => driver.failures)
       .sort((a, b) => columns.details.endedMs[a.request]! - columns.details.endedMs[b.request]!),
+    retries: {
+      endedMs: Float64Array.from(drivers.flatMap(({ retries }) => retries.endedMs)).sort(),
+      sentMs: Float64Array.from(drivers.flatMap(({ retries }) => retries.sentMs)).sort(),
+    },
     lateness: {
       count,
       meanMs,

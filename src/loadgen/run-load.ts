@@ -54,6 +54,7 @@ async function measure(options: LoadOptions): Promise<LoadPart> {
     sendRequestStart: options.sendRequestStart ?? false,
     cancelShare: options.cancelShare ?? 0,
     requestTimeoutMs: options.requestTimeoutMs ?? null,
+    clients: options.clients ?? null,
     endMs: options.endMs ?? null,
     ...(options.onTokens === undefined ? {} : { onTokens: options.onTokens }),
   };

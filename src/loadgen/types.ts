@@ -1,6 +1,6 @@
 import type { Clock } from "#common";
 import type { Tokenizer } from "#mocker/text";
-import type { Workload } from "#scenarios";
+import type { ClientBehaviour, Workload } from "#scenarios";
 import type { GapStatistics, RequestTable } from "#src/record";
 
 /** The one server that load goes to. */
@@ -33,6 +33,13 @@ export interface PromptOptions {
   texts?: readonly string[];
 }
 
+/** Clients that lose patience, or try again. */
+export interface LoadClients {
+  behaviour: ClientBehaviour;
+  /** Draws their waits. */
+  seed: number;
+}
+
 export interface LoadOptions {
   workload: Workload;
   target: LoadTarget;
@@ -47,8 +54,10 @@ export interface LoadOptions {
   runId?: string;
   /** Stop here, ms from the start: what is under way then is cut off and counts as unfinished. */
   endMs?: number;
-  /** A request that takes longer has failed, ms from its dispatch; default: no limit. */
+  /** A request (an attempt of it) that takes longer has failed, ms from its dispatch; default: no limit. */
   requestTimeoutMs?: number;
+  /** Default: clients wait for ever, and try once. */
+  clients?: LoadClients | null;
   /** Requests sent before the start, unmeasured, with the workload's lengths and contents of their own. Default 0. */
   warmupRequests?: number;
   /** Share of the requests (0..1) that are cancelled by the client at a random token. */
@@ -108,7 +117,7 @@ export interface Lateness {
 
 /** Per-request columns beside the request table; times in ms from the start, NaN where they did not happen. */
 export interface RequestDetails {
-  /** When the request was handed to its connection. */
+  /** When the request (its last attempt) was handed to its connection. */
   sentMs: Float64Array;
   /** Response head. */
   respondedMs: Float64Array;
@@ -144,18 +153,21 @@ export interface LoadWarning {
 /** What came of a load run. Row i of the tables is request i of the workload; rows that were never sent have no arrival. */
 export interface LoadResult {
   workload: Workload;
-  /** Request i was sent with `X-Request-Id: <runId>-<i>`. */
+  /** Request i was sent with `X-Request-Id: <runId>-<i>`, its second attempt with `<runId>-<i>.2`. */
   runId: string;
   /**
    * `isl` by the server's count where it tells, else the workload's; `outputTokens` by its usage, else content events;
-   * `arrivalMs` is the schedule; token times are those of the client's socket. Model ms from the start.
+   * `arrivalMs` is the schedule of the first attempt; token times are those of the client's socket, and of the last attempt. Model ms from
+   * the start.
    */
   requests: RequestTable;
   details: RequestDetails;
   gaps: GapStatistics;
   counts: LoadCounts;
-  /** In order of time. */
+  /** Of requests that failed in the end; in order of time. */
   failures: LoadFailure[];
+  /** Attempts that came to nothing and were followed by another one: their ends, and when those were sent; each in order of time. */
+  retries: { endedMs: Float64Array; sentMs: Float64Array };
   lateness: Lateness;
   /** When the last request ended, ms from the start. */
   endMs: number;

@@ -140,8 +140,6 @@ describe("what can't be played live", () => {
   };
 
   it("is said with its place", async () => {
-    const impatient = rehearsalOf({ clients: { timeout: "3s" } });
-    expect(await told(runLive(impatient))).toMatch(/live-faults\.yaml:1:\d+.*clients can't be played live/s);
     const faulty = rehearsalOf({ faults: [{ at: "1s", kill: "decode/0" }] });
     const url = "http://127.0.0.1:9";
     expect(await told(runAtUrl(faulty, { url, model: "m" }))).toMatch(/faults\[0\]\.kill.*kill can't be played live/s);

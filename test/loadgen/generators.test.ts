@@ -76,7 +76,9 @@ function partOf(columns: ReturnType<typeof loadColumns>, rows: readonly number[]
   const failures = rows.map((request) => ({ request, kind: "server" as const, status: 500, message: "no" }));
   const counts = { sent: rows.length, done: rows.length, failed: rows.length };
   const lateness = new GapSketch().state();
-  const driver = { gaps: gaps.state(), lateness, failures, counts, connections: 1, loopDelayMs: 0 };
+  const sentMs = rows.map((row) => columns.requests.arrivalMs[row]! + 7);
+  const retries = { endedMs: sentMs.map((atMs) => atMs - 2), sentMs };
+  const driver = { gaps: gaps.state(), lateness, failures, retries, counts, connections: 1, loopDelayMs: 0 };
   const when = { startMs: 0, startUnixMs: 1, timeScale: 1, aborted: false };
   return { columns: own, drivers: [driver], model: "fake", runId: "run", ...when };
 }

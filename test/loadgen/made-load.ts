@@ -89,6 +89,7 @@ export function manualDriver(
     sendRequestStart: false,
     cancelShare: 0,
     requestTimeoutMs: null,
+    clients: null,
     endMs: null,
     ...plan,
   };

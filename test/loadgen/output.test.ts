@@ -50,6 +50,7 @@ function madeResult(): LoadResult {
     gaps: gaps.statistics(),
     counts: { sent: 4, completed: 2, rejected: 0, failed: 1, unfinished: 0, cancelled: 1 },
     failures: [{ request: 2, kind: "server", status: 503, message: "status 503: no workers" }],
+    retries: { endedMs: Float64Array.of(25), sentMs: Float64Array.of(28) },
     lateness: { count: 4, meanMs: 0.25, p99Ms: 1, maxMs: 1, loopDelayMs: 0 },
     endMs: 240,
     startMs: 1000,
@@ -209,7 +210,7 @@ describe("text", () => {
 
   it("the outcome names what failed, how often, and how late the generator was", () => {
     const text = outcomeText(madeResult(), { good: 1, perSecond: 4.5 });
-    expect(text).toContain("4 sent · 2 completed · 1 failed · 1 cancelled by the client");
+    expect(text).toContain("4 sent · 2 completed · 1 failed · 1 cancelled by the client · 1 sent once more");
     expect(text).toContain("4.50 good req/s · 1 good (25.00 % of those sent)");
     expect(text).toContain("late by 0.3 ms on average, p99 1 ms, at most 1 ms · 3 connections · time scale 2");
     expect(text).toContain("1 × server: status 503: no workers");

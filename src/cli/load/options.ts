@@ -39,6 +39,7 @@ export function loadOptions(flags: LoadFlags, plan: LoadPlan, tokenizer: Tokeniz
     cancelShare: flags.cancelShare,
     threads: flags.workers,
     sendRequestStart: flags.requestStartHeader ?? false,
+    clients: plan.clients ?? null,
     ...(plan.endMs === undefined ? {} : { endMs: plan.endMs }),
   };
 }

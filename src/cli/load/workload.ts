@@ -16,6 +16,7 @@ import {
   type TrafficEntry,
   type Workload,
 } from "#scenarios";
+import type { LoadClients } from "#src/loadgen";
 import type { LoadFlags } from "./flags.ts";
 import { readPrompts } from "./single-turn.ts";
 
@@ -34,6 +35,7 @@ export interface LoadPlan {
   texts?: string[];
   sla?: { ttftMs: number; itlMs: number };
   endMs?: number;
+  clients?: LoadClients;
   /** For names of folders: `request_rate20`, `concurrency8`. */
   label: string;
 }
@@ -50,6 +52,7 @@ export function loadPlan(flags: LoadFlags, tokenizer: Tokenizer): LoadPlan {
       seed: seeded.seed,
       sla: scenario.sla,
       ...(scenario.endMs === null ? {} : { endMs: scenario.endMs }),
+      ...(scenario.clients === null ? {} : { clients: { behaviour: scenario.clients, seed: seeded.seed } }),
       label: scenario.name,
     };
   }

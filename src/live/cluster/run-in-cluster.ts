@@ -7,7 +7,7 @@ import type { RoleName, RunRecord, Timeline } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { checkNoFaults } from "../faults/check.ts";
-import { type LiveRun, type LiveRunOptions, realLateness, reasonOf, runEndMs } from "../run-live.ts";
+import { clientsOf, type LiveRun, type LiveRunOptions, realLateness, reasonOf, runEndMs } from "../run-live.ts";
 import { frontendOf, plannerTick, timeScaleOf } from "./endpoints.ts";
 import { ReplicaBook } from "./replica-book.ts";
 import { scenarioParts } from "./scenario-parts.ts";
@@ -79,6 +79,7 @@ async function play(rehearsal: Rehearsal, applied: AppliedDeployment, options: P
     prompts: { format: "ids", seed: simulation.seed },
     clock,
     startMs: 0,
+    clients: clientsOf(rehearsal),
     signal,
     ...(simulation.endMs === undefined ? {} : { endMs: simulation.endMs }),
     ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),

@@ -12,7 +12,7 @@ export interface Goodput {
 
 /** What the table does not say: how many requests there were, what went wrong, how late the generator was. */
 export function outcomeText(result: LoadResult, goodput: Goodput | null): string {
-  const { counts, lateness, connections, timeScale } = result;
+  const { counts, lateness, connections, retries, timeScale } = result;
   const some = (count: number, name: string) => (count === 0 ? [] : [`${count} ${name}`]);
   const requests = [
     `${counts.sent} sent`,
@@ -21,6 +21,7 @@ export function outcomeText(result: LoadResult, goodput: Goodput | null): string
     ...some(counts.rejected, "rejected"),
     ...some(counts.cancelled, "cancelled by the client"),
     ...some(counts.unfinished, "unfinished"),
+    ...some(retries.sentMs.length, "sent once more"),
   ];
   const lines = [`Requests  ${requests.join(" · ")}`];
   if (goodput !== null) {

@@ -1,6 +1,5 @@
-import { type Fault, roleOf } from "#scenarios";
+import { chance, Draw, type Fault, roleOf } from "#scenarios";
 import type { FaultRecord, RoleName } from "#src/record";
-import { chance, Draw } from "./chance.ts";
 
 type NetworkFault = Extract<Fault, { kind: "delayNetwork" }>;
 

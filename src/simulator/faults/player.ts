@@ -1,11 +1,9 @@
 import type { Engine, EngineListener } from "#mocker/engine";
 import type { Decision, Observation, Planner } from "#planner/core";
-import { type Fault, faultEndMs, roleOf, type WorkerName } from "#scenarios";
-import type { FaultRecord, RoleName } from "#src/record";
+import { Clients, chance, Draw, type Fault, faultEndMs, roleOf, type WorkerName } from "#scenarios";
+import { type FaultRecord, RequestStatus, type RoleName } from "#src/record";
 import type { Pool, SimulatedWorker } from "../pool.ts";
 import type { Actions } from "./actions.ts";
-import { chance, Draw } from "./chance.ts";
-import { Clients } from "./clients.ts";
 import { DeadEngine } from "./dead-engine.ts";
 import { EngineTroubles } from "./engine-troubles.ts";
 import { Network } from "./network.ts";
@@ -48,7 +46,16 @@ export class FaultPlayer {
     this.#faults = [...(spec.faults ?? [])].sort((a, b) => a.atMs - b.atMs);
     this.records = this.#faults.map(faultRecord);
     this.#inFlight = new InFlight(stage);
-    this.#clients = new Clients(stage, this.#inFlight);
+    this.#inFlight.onBroken = (request) => this.#attemptFailed(request, stage.simulation.nowMs);
+    this.#clients = new Clients(spec.clients ?? null, spec.seed, spec.workload.count, {
+      at: stage.at,
+      waits: (request) => this.#inFlight.isIn(request),
+      hasToken: (request) => !Number.isNaN(stage.simulation.outcomes.table.firstTokenMs[request]!),
+      giveUp: (request, atMs) => {
+        this.#inFlight.leave(request);
+        this.#attemptFailed(request, atMs);
+      },
+    });
     this.#troubles = new EngineTroubles(stage);
     this.#network = new Network(spec.seed);
     this.#planner = new PlannerFaults(this.#faults, this.records, spec.newPlanner);
@@ -192,7 +199,23 @@ export class FaultPlayer {
   sent(request: number): void {
     this.#inFlight.sent(request);
     this.#answers.delete(request);
-    this.#clients.sent(request);
+    const { outcomes, nowMs } = this.#stage.simulation;
+    outcomes.table.firstTokenMs[request] = Number.NaN;
+    outcomes.table.secondTokenMs[request] = Number.NaN;
+    this.#clients.sent(request, nowMs);
+  }
+
+  /** What the client sent has come to nothing. */
+  #attemptFailed(request: number, atMs: number): void {
+    const { table } = this.#stage.simulation.outcomes;
+    const againMs = this.#clients.failed(request, atMs);
+    if (againMs === null) {
+      table.status[request] = RequestStatus.failed;
+      this.#stage.ended(request);
+      return;
+    }
+    table.attempts[request]!++;
+    this.#stage.again(request, againMs);
   }
 
   deliver(pool: Pool, request: number): void {

@@ -1,4 +1,4 @@
-/** What is drawn, so that no two draws share their numbers. */
+/** What is drawn for faults and clients, so that no two draws share their numbers. */
 export const Draw = { transferLost: 1, messageDelay: 2, clientWait: 3 } as const;
 
 /**
