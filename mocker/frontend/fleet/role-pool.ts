@@ -1,6 +1,8 @@
 import { FIRST_COME, type Lane, type QueueRank, type RouteContext, type Router } from "#mocker/router";
 import type { Backend } from "./backend.ts";
 
+type Context = Omit<RouteContext, "workers">;
+
 /** The workers of one model and role that take requests, in the order of their discovery, and the router over them. */
 export class RolePool {
   readonly router: Router;
@@ -40,40 +42,34 @@ export class RolePool {
     this.#keys = this.active.map((active) => active.id);
   }
 
-  /** Whether the request had better wait in the router, though there are workers. */
-  isBusy(context: Omit<RouteContext, "workers">): boolean {
-    return this.router.isBusy?.({ ...context, workers: this.#keys }) ?? false;
+  /** Whether the request had better wait in the router, though there are workers. @param except as of `choose` */
+  isBusy(context: Context, except: ReadonlySet<Backend>): boolean {
+    return this.router.isBusy?.({ ...context, workers: this.#candidates(except).keys }) ?? false;
   }
 
-  rank(context: Omit<RouteContext, "workers">): QueueRank {
-    return this.router.rank?.({ ...context, workers: this.#keys }) ?? FIRST_COME;
+  rank(context: Context, except: ReadonlySet<Backend>): QueueRank {
+    return this.router.rank?.({ ...context, workers: this.#candidates(except).keys }) ?? FIRST_COME;
   }
 
-  lane(context: Omit<RouteContext, "workers">): Lane {
-    return this.router.lane?.({ ...context, workers: this.#keys }) ?? null;
+  lane(context: Context, except: ReadonlySet<Backend>): Lane {
+    return this.router.lane?.({ ...context, workers: this.#candidates(except).keys }) ?? null;
   }
 
-  /** The router's choice among those that take requests and are not in `except`; null where there is none. */
-  choose(context: Omit<RouteContext, "workers">, except: ReadonlySet<Backend>): Backend | null {
-    const { active } = this;
-    if (except.size > 0) {
-      const rest = active.filter((backend) => !except.has(backend));
-      if (rest.length < active.length) {
-        return this.#choose(
-          rest,
-          rest.map((backend) => backend.id),
-          context,
-        );
-      }
-    }
-    return this.#choose(active, this.#keys, context);
-  }
-
-  #choose(candidates: readonly Backend[], workers: string[], context: Omit<RouteContext, "workers">): Backend | null {
-    const { length } = candidates;
+  /** The router's choice among those that take requests and are not in `except`; where all are, among all. null: there is none. */
+  choose(context: Context, except: ReadonlySet<Backend>): Backend | null {
+    const { backends, keys: workers } = this.#candidates(except);
+    const { length } = backends;
     if (length === 0) return null;
     if (this.#outstanding.length < length) this.#outstanding = new Float64Array(length * 2);
-    for (let i = 0; i < length; i++) this.#outstanding[i] = candidates[i]!.outstanding;
-    return candidates[this.router.choose(this.#outstanding, length, { ...context, workers })] ?? null;
+    for (let i = 0; i < length; i++) this.#outstanding[i] = backends[i]!.outstanding;
+    return backends[this.router.choose(this.#outstanding, length, { ...context, workers })] ?? null;
+  }
+
+  #candidates(except: ReadonlySet<Backend>): { backends: readonly Backend[]; keys: string[] } {
+    const all = { backends: this.active, keys: this.#keys };
+    if (except.size === 0) return all;
+    const backends = this.active.filter((backend) => !except.has(backend));
+    if (backends.length === 0 || backends.length === this.active.length) return all;
+    return { backends, keys: backends.map(({ id }) => id) };
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { EngineRole } from "#mocker/engine";
 import { HEADERS, type KvTransferParams } from "#mocker/protocol";
-import { FIRST_COME, type QueueRank } from "#mocker/router";
+import { FIRST_COME } from "#mocker/router";
 import type { Backend } from "../fleet/backend.ts";
 import type { Fleet, ModelPools } from "../fleet/fleet.ts";
 import type { Health } from "../fleet/health.ts";
@@ -43,9 +43,6 @@ export interface DispatcherOptions {
   workerHeaders: Record<string, string>;
   nowMs(): number;
 }
-
-/** Of those that were at a worker before, and do not wait for a less busy one: nobody holds them up. */
-const BEFORE_ALL: Readonly<QueueRank> = { tier: Number.POSITIVE_INFINITY, key: 0 };
 
 class ClientGone extends Error {}
 
@@ -154,6 +151,7 @@ export class RequestDispatcher {
     let outcome: RelayOutcome;
     try {
       outcome = await this.#call(job, worker, prefillBody(job.body, job.has), IGNORED);
+      this.#noteHealth(job, worker, outcome);
     } finally {
       place.begun();
       place.end();
@@ -189,10 +187,10 @@ export class RequestDispatcher {
         const pool = poolNow();
         if (pool === undefined || pool.active.length === 0) return null;
         const context = contextIn(pool);
-        // Who was at a worker before has waited once.
-        if (tried.size === 0 && pool.isBusy(context)) return null;
+        // As Dynamo's router does with requests that migrate: who comes back from a worker is routed, and waits, as anybody else.
+        if (pool.isBusy(context, tried)) return null;
         // Where all have been tried, one of them may have recovered.
-        const worker = pool.choose(context, tried) ?? pool.choose(context, NONE);
+        const worker = pool.choose(context, tried);
         const changed = () => room.wake(queue);
         return worker && new Placement(job, role, worker, { router: pool.router, context, changed, nowMs });
       },
@@ -200,13 +198,12 @@ export class RequestDispatcher {
       `a ready ${role} worker`,
       {
         rank: () => {
-          if (tried.size > 0) return BEFORE_ALL;
           const pool = poolNow();
-          return pool === undefined ? FIRST_COME : pool.rank(contextIn(pool));
+          return pool === undefined ? FIRST_COME : pool.rank(contextIn(pool), tried);
         },
         lane: () => {
           const pool = poolNow();
-          return pool === undefined ? null : pool.lane(contextIn(pool));
+          return pool === undefined ? null : pool.lane(contextIn(pool), tried);
         },
       },
     );
@@ -224,7 +221,9 @@ export class RequestDispatcher {
       },
     };
     try {
-      return await this.#call(job, place.worker, body(), observer);
+      const outcome = await this.#call(job, place.worker, body(), observer);
+      this.#noteHealth(job, place.worker, outcome);
+      return outcome;
     } finally {
       place.end();
     }
@@ -246,7 +245,7 @@ export class RequestDispatcher {
     }
   }
 
-  /** What an outcome means for the worker and for the request. `cachedTokens`: of a prefill worker, where there was one. */
+  /** What an outcome means for the request. `cachedTokens`: of a prefill worker, where there was one. */
   #judge(
     job: Job,
     worker: Backend,
@@ -264,7 +263,6 @@ export class RequestDispatcher {
       }
       case "answer": {
         const { status, body } = outcome.answer;
-        if (status === 503) this.#options.health.refused(worker);
         if (status !== 502 && status !== 503 && status !== 504) return { kind: "answer", answer: outcome.answer };
         if (attempt >= this.#options.maxAttempts) return { kind: "answer", answer: outcome.answer };
         return this.#again(job, attempt, status, body.toString("utf8").slice(0, 200));
@@ -274,11 +272,19 @@ export class RequestDispatcher {
     }
   }
 
-  #failed(job: Job, worker: Backend, error: CallError, opened: boolean, attempt: number): Served | "retry" {
+  /** What an outcome says of the worker; before the place there is free, which who waits would be given. */
+  #noteHealth({ signal }: Job, worker: Backend, outcome: RelayOutcome): void {
     const { health } = this.#options;
-    const message = `${worker.id}: ${error.message}`;
-    if (error.failure === "unreachable") health.unreachable(worker, message);
+    if (signal.aborted) return;
+    if (outcome.kind === "answer" && outcome.answer.status === 503) health.refused(worker);
+    if (outcome.kind !== "failed") return;
+    const message = `${worker.id}: ${outcome.error.message}`;
+    if (outcome.error.failure === "unreachable") health.unreachable(worker, message);
     else health.broken(worker, message);
+  }
+
+  #failed(job: Job, worker: Backend, error: CallError, opened: boolean, attempt: number): Served | "retry" {
+    const message = `${worker.id}: ${error.message}`;
     if (opened || job.track.tokenCount > 0) return { kind: "broken", message: `The worker ${message}.` };
     return this.#again(job, attempt, error.failure === "timeout" ? 504 : 502, `The worker ${message}.`);
   }
@@ -324,7 +330,6 @@ export class RequestDispatcher {
 }
 
 const MODEL_QUEUE = "model ";
-const NONE: ReadonlySet<Backend> = new Set();
 const IGNORED = { tokens: () => {} };
 const ABANDON_TIMEOUT_MS = 1000;
 

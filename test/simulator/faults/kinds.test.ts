@@ -43,6 +43,20 @@ describe("a worker that dies", () => {
     expect(result.faults).toMatchObject([{ workers: 1, requests: 2, retried: 1, failed: 1, untilMs: 60 }]);
   });
 
+  it("gives back to the router's queue what it had, behind those that came before", () => {
+    const busy = [100, 100, 40, 40].map((isl, i) => ({ atMs: i, isl, osl: 1 }));
+    const kv = {
+      router: { mode: "kv" as const, queueThreshold: 0 },
+      decode: madePool("aggregated", { workers: 2, startupMs: 10_000 }),
+    };
+    const first = play(busy, [], kv).requests.decodeWorker[0]!;
+    const { requests: table } = play(busy, [{ kind: "kill", atMs: 50, worker: agg(first) }], kv);
+    expect([...table.attempts]).toEqual([2, 1, 1, 1]);
+    expect([...table.decodeWorker]).toEqual([1, 1, 1, 1].map((one) => one - first));
+    // One prompt at a time, and the one that came back goes last.
+    expect([...table.firstTokenMs]).toEqual([281, 101, 141, 181]);
+  });
+
   it("is not replaced while it drains, and not missed where it is not there", () => {
     const result = play(
       [{ atMs: 0, isl: 10, osl: 100 }],
