@@ -2,7 +2,7 @@ import { ApiFailure, isStatus, type KubernetesClient, type Pace } from "#planner
 import type { ApiObject } from "./objects.ts";
 
 export interface ReflectorOptions {
-  client: KubernetesClient;
+  client: Pick<KubernetesClient, "request" | "watch">;
   /** Path of the collection. */
   path: string;
   labelSelector?: string;
@@ -30,6 +30,8 @@ export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #objects = new Map<string, ApiObject>();
   readonly #stop = new AbortController();
+  /** Versions that writes of ours came to and the watch has not told of yet. */
+  readonly #own = new Set<string>();
   #running: Promise<void> | null = null;
   #place = "";
   #backoffMs = FIRST_BACKOFF_MS;
@@ -58,9 +60,16 @@ export class Reflector {
     return [...this.#objects.values()];
   }
 
-  /** What a write of ours came to, ahead of the watch. */
+  /**
+   * What a write of ours came to, ahead of the watch. An answer that was overtaken says nothing new: the watch has told of a later state, or that
+   * the object is gone.
+   */
   learn(object: ApiObject): void {
-    this.#objects.set(object.metadata.name, object);
+    const { name, resourceVersion } = object.metadata;
+    const latest = this.#objects.get(name)?.metadata.resourceVersion ?? this.#place;
+    if (isOlder(resourceVersion, latest) || resourceVersion === latest) return;
+    this.#objects.set(name, object);
+    this.#own.add(resourceVersion);
   }
 
   /** A deletion of ours, ahead of the watch. */
@@ -109,7 +118,10 @@ export class Reflector {
       place = page.metadata?.resourceVersion ?? "";
     } while (next !== "");
     for (const [name, object] of this.#objects) if (!found.has(name)) this.#gone(object);
-    for (const object of found.values()) this.#seen(object);
+    const unheard = new Set(this.#own);
+    this.#own.clear();
+    // Before a write of ours, somebody else's may have passed unheard.
+    for (const object of found.values()) this.#seen(object, unheard.has(object.metadata.resourceVersion));
     this.#place = place;
     this.#recovered();
   }
@@ -130,12 +142,15 @@ export class Reflector {
     }
   }
 
-  #seen(object: ApiObject): void {
-    const known = this.#objects.get(object.metadata.name);
-    if (known?.metadata.uid === object.metadata.uid && isOlder(object, known)) return;
-    const isSame = known?.metadata.resourceVersion === object.metadata.resourceVersion;
-    this.#objects.set(object.metadata.name, object);
-    if (!isSame) this.#options.changed(object, false);
+  /** Of our own writes nobody need be told; of what others wrote before them, and the answers to them hold already, somebody must be. */
+  #seen(object: ApiObject, isNews = false): void {
+    const { name, resourceVersion } = object.metadata;
+    const known = this.#objects.get(name);
+    if (this.#own.delete(resourceVersion)) return;
+    if (known?.metadata.resourceVersion === resourceVersion && !isNews) return;
+    const latest = known !== undefined && isOlder(resourceVersion, known.metadata.resourceVersion) ? known : object;
+    this.#objects.set(name, latest);
+    this.#options.changed(latest, false);
   }
 
   #gone(object: ApiObject): void {
@@ -157,7 +172,7 @@ interface ObjectList {
   items?: ApiObject[];
 }
 
-/** Versions of one object are numbers of etcd's, which grow. A write's answer can come before the watch tells of the state before it. */
-function isOlder(object: ApiObject, than: ApiObject): boolean {
-  return Number(object.metadata.resourceVersion) < Number(than.metadata.resourceVersion);
+/** Versions are numbers of etcd's, which grow with every write to any object. */
+function isOlder(version: string, than: string): boolean {
+  return Number(version) < Number(than);
 }
