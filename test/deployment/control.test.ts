@@ -58,6 +58,11 @@ function until(matches: (view: LocalDeployment) => boolean): Promise<LocalDeploy
   );
 }
 
+/** As at first: what drains counts no more for what is ready, and changes the deployment once more when it has ended. */
+function settled(): Promise<LocalDeployment> {
+  return until(({ ready, replicas }) => ready && replicas.length === 1);
+}
+
 /** Status and body of a raw request with the right token, unless told otherwise. */
 async function raw(path: string, init: RequestInit & { token?: string } = {}): Promise<[number, unknown]> {
   const token = init.token ?? readFileSync(controlled.address.tokenFile, "utf8").trim();
@@ -117,7 +122,7 @@ describe("deployments", () => {
     await client.scale(KEY, { replicas: { Broken: 1 } });
     expect((await changed)?.resourceVersion).toBeGreaterThan(resourceVersion);
     await client.scale(KEY, { replicas: { Broken: 0 } });
-    await until(({ ready }) => ready);
+    await settled();
     expect(await raw(`${PATH}?resourceVersion=x`)).toEqual([400, fault("bad-query")]);
     expect(await raw(`${PATH}?resourceVersion=1&wait=61`)).toEqual([400, fault("bad-query")]);
   });
@@ -153,7 +158,7 @@ describe("deployments", () => {
       .map(({ message }) => /restarted .*/.exec(message)?.[0]);
     expect(restarts.slice(0, 3)).toEqual(["restarted at once", "restarted in 10s", "restarted in 20s"]);
     await client.scale(KEY, { replicas: { Broken: 0 } });
-    expect((await until(({ ready }) => ready)).replicas).toHaveLength(1);
+    await settled();
   });
 
   it("stream logs as they are written", async () => {
@@ -173,7 +178,7 @@ describe("deployments", () => {
     expect(tail.trim().split("\n")).toHaveLength(1);
     expect(await raw(`${PATH}/logs/nobody`)).toEqual([404, fault("not-found")]);
     await client.scale(KEY, { replicas: { Broken: 0 } });
-    await until(({ ready }) => ready);
+    await settled();
   });
 
   it("take over a plan that has changed, and none that is none", async () => {
