@@ -147,6 +147,25 @@ describe("understudy load", () => {
     expect(server.received).toHaveLength(30);
   });
 
+  it("sends a scenario's traffic by its clients, who try again", async () => {
+    const scenario = {
+      name: "retried",
+      deployment: { profile: "l40s-qwen3-8b-bf16-tp1-estimate", mode: "agg", agg: { workers: 1 } },
+      sla: { ttft: "1h", itl: "1h" },
+      traffic: [{ constant: { requestRate: 20, arrivals: "constant", isl: 10, osl: 2, duration: "200ms" } }],
+      clients: { retries: 1, backoff: "10ms" },
+    };
+    const file = join(folder, "retried.yaml");
+    writeFileSync(file, JSON.stringify(scenario));
+    const { status, stdout } = await load(
+      (request) => (request.index === 0 ? void request.response.writeHead(500).end("{}") : streamTokens(request)),
+      ...["--scenario", file, "--no-report"],
+    );
+    expect(stdout).toContain("4 sent · 4 completed · 1 sent once more");
+    expect(status).toBe(0);
+    expect(server.received).toHaveLength(5);
+  });
+
   it("keeps what is done at Ctrl-C and ends with 130", async () => {
     let interrupt = () => {};
     server = await fakeServer((request) => {

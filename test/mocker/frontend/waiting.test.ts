@@ -163,7 +163,7 @@ describe("requests that wait for a less busy worker", () => {
   });
 
   it("wait once more where a worker has failed them, behind those that came before they came back", async () => {
-    const [a, b] = [await worker({ id: "a" }, openStream), await worker({ id: "b" }, openStream)];
+    const [a, b] = [await worker({ id: "a" }, () => {}), await worker({ id: "b" }, openStream)];
     const gateway = await frontend([a, b], { router: kv });
     const answers = [ask(gateway, "r1"), ask(gateway, "r2")];
     await until(() => a.seen.length === 1 && b.seen.length === 1);
