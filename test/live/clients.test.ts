@@ -39,7 +39,9 @@ function outcome(record: RunRecord) {
 }
 
 function worstLagMs({ lag }: LiveRun): number {
-  return Math.max(...[...lag.processes.map((process) => process.lag), lag.client, lag.generator].map(({ maxMs }) => maxMs));
+  return Math.max(
+    ...[...lag.processes.map((process) => process.lag), lag.client, lag.generator].map(({ maxMs }) => maxMs),
+  );
 }
 
 it("clients of a live run give up and try again as those of its virtual twin do", { timeout: 300_000 }, async () => {

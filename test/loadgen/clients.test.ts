@@ -111,7 +111,14 @@ describe("impatient clients", () => {
     const virtual = simulate(
       madeSpec(
         { requests: arrivals.map((atMs) => ({ atMs, isl: 20, osl: 4 })) },
-        { decode: madePool("aggregated"), faults: [freeze], clients: behaviour, seed: 9, timelineWindowMs: 10, endMs: 5000 },
+        {
+          decode: madePool("aggregated"),
+          faults: [freeze],
+          clients: behaviour,
+          seed: 9,
+          timelineWindowMs: 10,
+          endMs: 5000,
+        },
       ),
     );
     server = await fakeServer(SILENT);
@@ -173,7 +180,11 @@ describe("clients whose answer is bad", () => {
     await playThrough(one, one.driver.run(0));
     const { requests, details } = one.columns;
     expect(requests.status[0]).toBe(RequestStatus.completed);
-    expect([requests.firstTokenMs[0], requests.secondTokenMs[0], details.chunks[0]]).toEqual([Number.NaN, Number.NaN, 0]);
+    expect([requests.firstTokenMs[0], requests.secondTokenMs[0], details.chunks[0]]).toEqual([
+      Number.NaN,
+      Number.NaN,
+      0,
+    ]);
   });
 
   it("keep their place in a closed loop until they are done", async () => {
@@ -188,7 +199,12 @@ describe("clients whose answer is bad", () => {
     const one = made(closedLoop(1, 3), {});
     await playThrough(one, one.driver.run(0));
     expect([...one.columns.requests.attempts]).toEqual([2, 1, 1]);
-    expect(server.received.map(({ headers }) => headers["x-request-id"])).toEqual(["run-0", "run-0.2", "run-1", "run-2"]);
+    expect(server.received.map(({ headers }) => headers["x-request-id"])).toEqual([
+      "run-0",
+      "run-0.2",
+      "run-1",
+      "run-2",
+    ]);
   });
 
   it("have not ended where the run is cut off between two attempts", async () => {
