@@ -75,7 +75,7 @@ describe("a load run as a record", () => {
     expect([...record.requests.status]).toEqual([0, 0, 2]);
     expect([...record.feasible]).toEqual([1, 1, 0]);
     expect(record).toMatchObject({ mode: "agg", durationMs: 240, endMs: 240, workers: [] });
-    expect(record.timeline.requestRate).toEqual([(4 / 240) * 1000]);
+    expect(record.timeline.requestRate).toEqual([(5 / 240) * 1000]);
     const summary = summarize(record);
     expect(summary.metrics.ttftMs.mean).toBe(75);
     expect(summary.attainment).toMatchObject({ judged: 2, good: 1 });
