@@ -3,11 +3,12 @@ import {
   ApiUnavailable,
   type ClusterOptions,
   DYNAMO_LABELS,
+  isStatus,
   KubernetesClient,
   orNull,
   realPace,
 } from "#planner/connectors";
-import { type ApiObject, conditionsOf, corePath, dynamoPath, GRAPHS, GROUP } from "../cluster/objects.ts";
+import { ADAPTERS, type ApiObject, conditionsOf, corePath, dynamoPath, GRAPHS, GROUP } from "../cluster/objects.ts";
 import { ClusterWrites } from "../cluster/writes.ts";
 import { alreadyThere, clusterLacksDynamo, clusterUnreachable, deploymentFailed, notReadyInTime } from "../errors.ts";
 import type { KubernetesObject } from "../types.ts";
@@ -133,7 +134,7 @@ export class AppliedDeployment {
     return (found.items ?? []).map((pod) => addressOf(pod as PodObject, port));
   }
 
-  /** Deletes all that was made, and waits until the deployment has gone. Goes on where something fails; tells what. Once. */
+  /** Deletes all that was made, and waits until the deployment has gone with what was made of it. Goes on where something fails; tells what. Once. */
   async delete(): Promise<string[]> {
     this.#stop.abort();
     await this.#following;
@@ -184,13 +185,32 @@ export class AppliedDeployment {
     }
   }
 
+  /** Pods and scaling adapters that whoever runs it made of it: they may outlive it for a while. */
+  async #hasParts(): Promise<boolean> {
+    const query = { labelSelector: `${DYNAMO_LABELS.graph}=${this.name}` };
+    for (const path of [corePath(this.namespace, "pods"), dynamoPath(VERSION, this.namespace, ADAPTERS)]) {
+      if ((await listed(this.#client.request({ path, query }))).length > 0) return true;
+    }
+    return false;
+  }
+
   async #gone(path: string): Promise<void> {
     const endMs = performance.now() + DELETION_MS;
     while (performance.now() < endMs) {
-      if ((await orNull(this.#client.request({ path }))) === null) return;
+      if ((await orNull(this.#client.request({ path }))) === null && !(await this.#hasParts())) return;
       await realPace.sleep(RETRY_MS);
     }
     throw new Error(`it is still there after ${DELETION_MS / 1000} s`);
+  }
+}
+
+/** Objects of a collection that a selector has; none where there is no such collection, or it is none of our business. */
+async function listed(asked: Promise<{ items?: ApiObject[] }>): Promise<ApiObject[]> {
+  try {
+    return (await asked).items ?? [];
+  } catch (error) {
+    if (isStatus(error, 404) || isStatus(error, 403)) return [];
+    throw error;
   }
 }
 

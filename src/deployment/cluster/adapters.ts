@@ -94,6 +94,16 @@ export class Adapters {
     }
   }
 
+  /** Those of a deployment that is gone: a cluster's garbage collector would, where there is one. */
+  async removeOrphans(graph: string): Promise<void> {
+    const { writes, version, namespace, known } = this.#options;
+    const labels = Object.entries({ ...MANAGED_BY, [DYNAMO_LABELS.graph]: graph });
+    for (const { metadata } of known.all()) {
+      if (!labels.every(([key, value]) => metadata.labels?.[key] === value)) continue;
+      await writes.delete(dynamoPath(version, namespace, ADAPTERS, metadata.name));
+    }
+  }
+
   #picture(graph: ApiObject, { name, replicas }: AdaptedComponent): Record<string, unknown> {
     const { version, namespace } = this.#options;
     const member = version === "v1beta1" ? "componentName" : "serviceName";

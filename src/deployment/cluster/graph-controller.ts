@@ -160,8 +160,10 @@ export class GraphController {
     const found = this.#graphs.get(name);
     if (found === undefined) {
       this.#planned.delete(name);
+      // An API server may delete an object outright though a finalizer was written while it did: then nobody waits for us.
       if (runner.view({ namespace, name }) !== null) await runner.remove({ namespace, name });
       await this.#pods.removeAll(name);
+      await this.#adapters?.reconciler.removeOrphans(name);
       return;
     }
     if (found.metadata.deletionTimestamp !== undefined) return this.#end(found);
