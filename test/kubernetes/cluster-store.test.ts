@@ -252,6 +252,31 @@ for (const version of ["v1alpha1", "v1beta1"] as const) {
       if (version === "v1beta1") expect(await items(adapters)).toEqual([]);
     });
 
+    it("leaves nothing of a deployment that was deleted outright while it was made", async () => {
+      const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
+      const { promise: isApplying, resolve: applying } = Promise.withResolvers<void>();
+      class HeldRunner extends ScriptedRunner {
+        override async apply(plan: Parameters<ScriptedRunner["apply"]>[0]): Promise<void> {
+          applying();
+          await mayGoOn;
+          await super.apply(plan);
+        }
+      }
+      const { graphs, adapters, pods, runner } = await open({ runner: new HeldRunner() });
+      await server.json("POST", graphs, graphOf("mock"));
+      await isApplying;
+      if (version === "v1beta1") expect(await items(adapters)).toHaveLength(2);
+      // As an API server does where a finalizer comes while it deletes.
+      await server.merge(`${graphs}/mock`, { metadata: { finalizers: null } });
+      await server.json("DELETE", `${graphs}/mock`);
+      expect((await server.call("GET", `${graphs}/mock`)).status).toBe(404);
+      goOn();
+      await waitFor("the runner to be told", () => runner.removed.includes("mock"));
+      await waitFor("its pods to be gone", async () => (await items(pods)).length === 0);
+      if (version === "v1beta1")
+        await waitFor("its adapters to be gone", async () => (await items(adapters)).length === 0);
+    });
+
     it("ends what was deleted while nobody looked", async () => {
       const { namespace, store, runner, graphs } = await open();
       await server.json("POST", graphs, graphOf("mock"));
