@@ -65,6 +65,8 @@ export const HEADERS = {
   /** Response: ids of the workers that served the request. */
   workerId: "x-worker-id",
   prefillWorkerId: "x-prefill-worker-id",
+  /** Response: how often the request was given to workers, where that was more than once. */
+  workerAttempts: "x-worker-attempts",
   /** Response: prompt tokens that were found in the worker's prefix cache; also of streams that carry no usage. */
   cachedTokens: "x-cached-tokens",
 } as const;

@@ -94,6 +94,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (decode >= 0) requests.decodeWorker[row] = decode;
     const prefill = workerIndex(headers["x-prefill-worker-id"]);
     if (prefill >= 0) requests.prefillWorker[row] = prefill;
+    requests.attempts[row]! += moreAttempts(headers["x-worker-attempts"]);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -258,6 +259,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
 function workerIndex(id: string | string[] | undefined): number {
   const match = typeof id === "string" ? /^[a-z]+\/(\d{1,9})$/.exec(id) : null;
   return match === null ? -1 : Number(match[1]);
+}
+
+/** Workers that a frontend has given the request to beyond the first one; 0 where it does not tell. */
+function moreAttempts(told: string | string[] | undefined): number {
+  return typeof told === "string" && /^[1-9]\d{0,5}$/.test(told) ? Number(told) - 1 : 0;
 }
 
 function parsed(body: string): Record<string, unknown> | null {

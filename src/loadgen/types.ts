@@ -153,7 +153,7 @@ export interface LoadWarning {
 /** What came of a load run. Row i of the tables is request i of the workload; rows that were never sent have no arrival. */
 export interface LoadResult {
   workload: Workload;
-  /** Request i was sent with `X-Request-Id: <runId>-<i>`, its second attempt with `<runId>-<i>.2`. */
+  /** Request i was sent with `X-Request-Id: <runId>-<i>`, a later attempt with its number behind, `<runId>-<i>.2`. */
   runId: string;
   /**
    * `isl` by the server's count where it tells, else the workload's; `outputTokens` by its usage, else content events;

@@ -165,6 +165,18 @@ describe("clients whose answer is bad", () => {
     expect(one.driver.counts).toEqual({ sent: 1, done: 1, failed: 1 });
   });
 
+  it("count what the frontend gave to another worker, too", async () => {
+    server = await fakeServer((request) => {
+      if (request.index === 0) request.response.writeHead(502, { "x-worker-attempts": "4" }).end("{}");
+      else streamTokens(request);
+    });
+    const one = made(openLoop([0]), {});
+    await playThrough(one, one.driver.run(0));
+    expect(server.received).toHaveLength(2);
+    expect(one.columns.requests.attempts[0]).toBe(5);
+    expect(server.received[1]!.headers["x-request-id"]).not.toBe(server.received[0]!.headers["x-request-id"]);
+  });
+
   it("keep nothing of an attempt that came to nothing", async () => {
     server = await fakeServer((request) => {
       if (request.index === 1) {

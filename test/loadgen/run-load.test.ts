@@ -40,6 +40,7 @@ describe("a run", () => {
     expect(new Set(requests.cachedTokens)).toEqual(new Set([16]));
     expect(new Set(requests.decodeWorker)).toEqual(new Set([3]));
     expect(new Set(requests.prefillWorker)).toEqual(new Set([12]));
+    expect(new Set(requests.attempts)).toEqual(new Set([1]));
     expect(new Set(details.chunks)).toEqual(new Set([4]));
     expect(result.gaps.count).toBe(6 * 3);
     expect(result.warnings).toEqual([]);

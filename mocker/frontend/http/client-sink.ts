@@ -83,6 +83,7 @@ export class ClientSink implements StreamSink {
     const headers: OutgoingHttpHeaders = { [HEADERS.requestId]: this.#requestId };
     if (this.#track?.workerId) headers[HEADERS.workerId] = this.#track.workerId;
     if (this.#track?.prefillWorkerId) headers[HEADERS.prefillWorkerId] = this.#track.prefillWorkerId;
+    if (this.#track !== null && this.#track.attempts > 1) headers[HEADERS.workerAttempts] = this.#track.attempts;
     if (cachedTokens !== undefined) headers[HEADERS.cachedTokens] = cachedTokens;
     if (this.#closes()) headers.connection = "close";
     return headers;

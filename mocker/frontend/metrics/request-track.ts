@@ -40,6 +40,8 @@ export class RequestTrack {
   #over = false;
   workerId: string | null = null;
   prefillWorkerId: string | null = null;
+  /** How often it was given to workers. */
+  attempts = 1;
 
   constructor(request: TrackedRequest, metrics: FrontendMetrics, events: RequestEvents, clock: Clock, sla: Sla) {
     this.#request = request;

@@ -101,6 +101,7 @@ export class RequestDispatcher {
   async #aggregated(job: Job): Promise<Served> {
     const tried = new Set<Backend>();
     for (let attempt = 1; ; attempt++) {
+      job.track.attempts = attempt;
       const place = await this.#place(job, "aggregated", tried);
       const { worker } = place;
       job.track.workerId = worker.id;
@@ -116,6 +117,7 @@ export class RequestDispatcher {
     const triedDecode = new Set<Backend>();
     let prefilled: Prefilled | null = null;
     for (let attempt = 1; ; attempt++) {
+      job.track.attempts = attempt;
       if (prefilled === null) {
         const outcome = await this.#prefill(job, triedPrefill, attempt);
         if (outcome === "retry") continue;

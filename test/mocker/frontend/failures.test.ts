@@ -35,6 +35,7 @@ describe("a worker that fails before the first token", () => {
     expect(response.status).toBe(200);
     expect(said(await response.text())).toBe(" word0 word1");
     expect(response.headers.get("x-worker-id")).toBe("good");
+    expect(response.headers.get("x-worker-attempts")).toBe("2");
     expect(bad.seen).toHaveLength(1);
     expect(bad.seen[0]!.headers["x-request-id"]).toBe(good.seen[0]!.headers["x-request-id"]);
     expect(
@@ -60,6 +61,7 @@ describe("a worker that fails before the first token", () => {
     const gateway = await frontend(workers, { limits: { maxAttempts: 2 } });
     const response = await chat(gateway);
     expect(response.status).toBe(502);
+    expect(response.headers.get("x-worker-attempts")).toBe("2");
     expect(await response.json()).toMatchObject({ error: { type: "server_error", code: "worker_failed" } });
     expect(workers.map(({ seen }) => seen.length).sort()).toEqual([0, 1, 1]);
   });
@@ -69,6 +71,7 @@ describe("a worker that fails before the first token", () => {
     const only = await worker({}, (seen) => (asked++ === 0 ? breaksOff(seen) : streamOf(1)(seen)));
     const gateway = await frontend([only]);
     expect(said(await (await chat(gateway)).text())).toBe(" word0");
+    expect((await chat(gateway)).headers.get("x-worker-attempts")).toBeNull();
   });
 
   it("its 400 is the client's, and no other worker is asked", async () => {
