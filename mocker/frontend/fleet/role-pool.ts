@@ -47,6 +47,11 @@ export class RolePool {
     return this.router.isBusy?.({ ...context, workers: this.#candidates(except).keys }) ?? false;
   }
 
+  /** When `isBusy` may have another answer though nothing has happened by then, ms as `nowMs` of the context; Infinity: never. */
+  changesMs(context: Context, except: ReadonlySet<Backend>): number {
+    return this.router.changesMs?.({ ...context, workers: this.#candidates(except).keys }) ?? Number.POSITIVE_INFINITY;
+  }
+
   rank(context: Context, except: ReadonlySet<Backend>): QueueRank {
     return this.router.rank?.({ ...context, workers: this.#candidates(except).keys }) ?? FIRST_COME;
   }

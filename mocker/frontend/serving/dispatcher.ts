@@ -207,6 +207,10 @@ export class RequestDispatcher {
           const pool = poolNow();
           return pool === undefined ? null : pool.lane(contextIn(pool), tried);
         },
+        changesMs: () => {
+          const pool = poolNow();
+          return pool === undefined ? Number.POSITIVE_INFINITY : pool.changesMs(contextIn(pool), tried);
+        },
       },
     );
   }

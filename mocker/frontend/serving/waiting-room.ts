@@ -16,6 +16,8 @@ export interface Standing {
   rank(): QueueRank;
   /** Asked at every look. */
   lane(): Lane;
+  /** Model ms at which it may find something though nothing has happened by then; Infinity: never. Asked after every look. */
+  changesMs(): number;
 }
 
 interface Waiter {
@@ -24,7 +26,13 @@ interface Waiter {
   attempt(): boolean;
 }
 
-const AS_IT_COMES: Standing = { rank: () => FIRST_COME, lane: () => null };
+const AS_IT_COMES: Standing = {
+  rank: () => FIRST_COME,
+  lane: () => null,
+  changesMs: () => Number.POSITIVE_INFINITY,
+};
+/** Node takes at most 2³¹ − 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Requests that find no worker to take them, or no free place: in order, up to a limit, up to a time. */
 export class WaitingRoom {
@@ -65,6 +73,7 @@ export class WaitingRoom {
       const { clock, timeoutMs } = this.#options;
       const over = () => {
         clearTimeout(timer);
+        clearTimeout(look);
         signal.removeEventListener("abort", onAbort);
         this.#count--;
       };
@@ -73,7 +82,10 @@ export class WaitingRoom {
         attempt: () => {
           try {
             const found = find();
-            if (found === null) return false;
+            if (found === null) {
+              lookLater();
+              return false;
+            }
             resolve(found);
           } catch (error) {
             reject(error);
@@ -89,14 +101,23 @@ export class WaitingRoom {
         reject(reason);
       };
       const onAbort = () => leave(signal.reason);
-      // Node takes at most 2³¹ − 1 ms.
-      const waitMs = Math.min(2 ** 31 - 1, timeoutMs / clock.timeScale);
+      const waitMs = Math.min(LONGEST_TIMER_MS, timeoutMs / clock.timeScale);
       const timer = setTimeout(() => leave(nobodyCame(timeoutMs, because)), waitMs);
+      let look: NodeJS.Timeout | undefined;
+      const lookLater = () => {
+        clearTimeout(look);
+        const changesMs = standing.changesMs();
+        if (!Number.isFinite(changesMs)) return;
+        // Timers may come a little early.
+        const lookMs = Math.min(LONGEST_TIMER_MS, Math.ceil(clock.waitMs(changesMs)) + 1);
+        look = setTimeout(() => this.wake(queue), lookMs);
+      };
       signal.addEventListener("abort", onAbort);
       this.#count++;
       const own = this.#queues.get(queue) ?? new RouterQueue<Waiter>();
       this.#queues.set(queue, own);
       own.push(waiter, standing.rank(), standing.lane());
+      lookLater();
     });
   }
 

@@ -162,6 +162,25 @@ describe("requests that wait for a less busy worker", () => {
     for (const answer of answers) expect((await answer).status).toBe(200);
   });
 
+  it("of a session that is forgotten while they wait go anywhere, though nothing else happens", async () => {
+    const [a, b] = [await worker({ id: "a" }, openStream), await worker({ id: "b" }, openStream)];
+    const gateway = await frontend([a, b], { router: { ...kv, sessionAffinityMs: 1500 } });
+    const first = ask(gateway, "s1", "s");
+    await until(() => a.seen.length + b.seen.length === 1);
+    const [own, other] = a.seen.length === 1 ? [a, b] : [b, a];
+    own.seen[0]!.response.end(tokenChunk(0) + DONE);
+    await (await first).text();
+    const answers = [ask(gateway, "r1"), ask(gateway, "r2")];
+    await until(() => own.seen.length === 2 && other.seen.length === 1);
+    other.seen[0]!.response.end(tokenChunk(0) + DONE);
+    await Promise.race(answers.map(async (answer) => (await answer).text()));
+    answers.push(ask(gateway, "s2", "s"));
+    await until(() => other.seen.length === 2);
+    expect([ids(own).length, ids(other)[1]]).toEqual([2, "s2"]);
+    for (const { response } of [own.seen[1]!, other.seen[1]!]) response.end(tokenChunk(0) + DONE);
+    for (const answer of answers) expect((await answer).status).toBe(200);
+  });
+
   it("wait once more where a worker has failed them, behind those that came before they came back", async () => {
     const [a, b] = [await worker({ id: "a" }, () => {}), await worker({ id: "b" }, openStream)];
     const gateway = await frontend([a, b], { router: kv });
