@@ -26,8 +26,8 @@ export class FastPass {
 
   /** Whether every running request can be served without looking at the decoding ones one by one. */
   canRun(): boolean {
-    const { batch, config, blocks, store } = this.#engine;
-    if (batch.size > config.maxNumBatchedTokens) return false;
+    const { batch, config, blocks, store, loads } = this.#engine;
+    if (batch.size > config.maxNumBatchedTokens || loads.any) return false;
     let needed = batch.size === 0 ? 0 : batch.newBlocks(0);
     if (this.#partial >= 0) needed += blocks.missing(this.#partial, store.computed[this.#partial]! + this.#chunk());
     return needed <= blocks.pool.room;
@@ -63,12 +63,12 @@ export class FastPass {
     }
     if (engine.waiting.length > engine.handOff.inTransferCount) admitWaiting(engine, budget, held, this.#addItem);
     engine.admittedAll(held);
-    return engine.runningCount > 0;
+    return batch.size + this.#itemCount > 0;
   }
 
-  /** Nothing but decoding in the pass that was scheduled, nor left over from it. */
+  /** Nothing but decoding in the pass that was scheduled, nor left over from it, nor loaded. */
   get isSteady(): boolean {
-    return this.#itemCount === 0 && this.#partial < 0;
+    return this.#itemCount === 0 && this.#partial < 0 && !this.#engine.loads.any;
   }
 
   readonly #addItem = (request: number, tokens: number): void => {

@@ -40,6 +40,11 @@ const randomRun = fc.record({
   preemption: fc.constantFrom("lifo", "fifo"),
   watermark: fc.constantFrom(0, 0.1),
   speedupRatio: fc.constantFrom(1, 1, 1, 0),
+  /** Of the family vllm with prefix caching alone. */
+  kvOffload: fc.option(
+    fc.record({ hostBlocks: fc.integer({ min: 1, max: 60 }), msPerBlock: fc.constantFrom(0, 0.5, 3, 20) }),
+    { freq: 3 },
+  ),
   quirks: fc.subarray(ENGINE_QUIRK_NAMES.filter((name) => name !== "abortOnStuck")),
 });
 
@@ -59,7 +64,11 @@ function inputsOf({ requests, role }: RandomRun): Input[] {
 }
 
 function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
-  const { requests, quirks: names, acceptRates, ...config } = random;
+  const { requests, quirks: names, acceptRates, kvOffload: host, ...config } = random;
+  const kvOffload =
+    host === null || config.family !== "vllm" || !config.prefixCaching
+      ? null
+      : { hostBlocks: host.hostBlocks, bytesPerBlock: host.msPerBlock * 1e6 || 1e-3, bytesPerSecond: 1e9 };
   const speculative = acceptRates === null || random.family === "sglang" ? null : { acceptRates, seed: 7 };
   const quirks: EngineQuirks = { ...NO_ENGINE_QUIRKS };
   for (const name of names) quirks[name] = true;
@@ -76,7 +85,7 @@ function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
   const fitting = made.map((request) => ({ ...request, isl: Math.min(request.isl, longest - 1) }));
   const driver = new EngineDriver(
     kind,
-    { ...config, quirks, speculative },
+    { ...config, quirks, speculative, kvOffload },
     fitting.map(({ isl, osl, blocks }) => ({
       isl,
       osl: Math.min(osl, longest - isl + 1),
