@@ -7,6 +7,7 @@ import {
   type EngineRole,
   engineConfig,
   fixedTiming,
+  type KvOffload,
   NO_ENGINE_QUIRKS,
   polynomialTiming,
   profileTiming,
@@ -14,10 +15,11 @@ import {
   tableTiming,
 } from "#mocker/engine";
 import { buildSurface, loadMockerTable, type Profile, type Surface } from "#profiles";
-import type { Deployment, PoolSettings } from "#scenarios";
+import type { Deployment, KvOffloadChoice, PoolSettings } from "#scenarios";
 import { estimatorBlocks, estimatorTiming, type NativeEngine } from "#src/estimator";
 import type { RoleName } from "#src/record";
 import type { PoolSpec } from "#src/simulator";
+import { smallHostMemory, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
 
 /** Switches by name, on where the scenario lists them. */
@@ -35,7 +37,7 @@ export function engineQuirks(names: readonly string[]): EngineQuirks {
 export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Profile | null): PoolSpec {
   const settings = roleName === "prefill" ? deployment.prefill! : deployment.decode;
   const role: EngineRole = deployment.prefill === null ? "aggregated" : roleName;
-  const { timing: _timing, ...overrides } = withoutUndefined(settings.engine);
+  const { timing: _timing, kvOffload, ...overrides } = withoutUndefined(settings.engine);
   const quirks = engineQuirks(deployment.quirks);
   const blockSize = overrides.blockSize ?? defaultBlockSize(overrides.family);
   const surface = profile === null ? null : buildSurface(profile, deployment.surfaces);
@@ -50,6 +52,10 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
     blockSize,
     numGpuBlocks,
     quirks,
+    kvOffload:
+      kvOffload === undefined
+        ? null
+        : hostMemory(kvOffload, blockSize, kvBytesPerToken(estimated, profile), deployment.profile),
     timing:
       estimated === null
         ? timingModel(settings, surface, capacityTokens, quirks)
@@ -62,6 +68,26 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
     gpusPerWorker: settings.gpusPerWorker ?? engineGpus(estimated, profile, role),
     startupMs: settings.startupMs ?? profiledStartupMs(profile, role),
   };
+}
+
+/** Bytes of a token's KV, where anything says it. */
+export function kvBytesPerToken(estimated: NativeEngine | null, profile: Profile | null): number | undefined {
+  return estimated?.facts.kvBytesPerToken ?? profile?.provenance.kvBytesPerToken;
+}
+
+/** Host memory in blocks of the engine. @throws UserError REHEARSAL_UNKNOWN_KV_BYTES, REHEARSAL_SMALL_HOST_MEMORY */
+function hostMemory(
+  { hostBytes, hostBlocks, bytesPerSecond, bytesPerToken }: KvOffloadChoice,
+  blockSize: number,
+  knownBytesPerToken: number | undefined,
+  profile: string | null,
+): KvOffload {
+  const tokenBytes = bytesPerToken ?? knownBytesPerToken;
+  if (tokenBytes === undefined) throw unknownKvBytes("deployment.engine.kvOffload", profile ?? "(none)", "kvOffload");
+  const bytesPerBlock = tokenBytes * blockSize;
+  const blocks = hostBlocks ?? Math.floor(hostBytes! / bytesPerBlock);
+  if (blocks === 0) throw smallHostMemory("deployment.engine.kvOffload", hostBytes!, bytesPerBlock);
+  return { hostBlocks: blocks, bytesPerBlock, bytesPerSecond };
 }
 
 function profiledStartupMs(profile: Profile | null, role: EngineRole): number {
