@@ -15,7 +15,7 @@ import {
   tableTiming,
 } from "#mocker/engine";
 import { buildSurface, loadMockerTable, type Profile, type Surface } from "#profiles";
-import type { Deployment, KvOffloadChoice, PoolSettings } from "#scenarios";
+import type { Deployment, KvOffloadChoice, PoolSettings, Scenario } from "#scenarios";
 import { estimatorBlocks, estimatorTiming, type NativeEngine } from "#src/estimator";
 import type { RoleName } from "#src/record";
 import type { PoolSpec } from "#src/simulator";
@@ -34,7 +34,12 @@ export function engineQuirks(names: readonly string[]): EngineQuirks {
  * profile, then from defaults.
  * Asked by processes of a live run, too: a deployment can be sent to them, the functions of a timing model can't.
  */
-export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Profile | null): PoolSpec {
+export function poolSpec(
+  deployment: Deployment,
+  roleName: RoleName,
+  profile: Profile | null,
+  locate: Scenario<unknown>["locate"] = (path) => path.join("."),
+): PoolSpec {
   const settings = roleName === "prefill" ? deployment.prefill! : deployment.decode;
   const role: EngineRole = deployment.prefill === null ? "aggregated" : roleName;
   const { timing: _timing, kvOffload, ...overrides } = withoutUndefined(settings.engine);
@@ -55,7 +60,11 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
     kvOffload:
       kvOffload === undefined
         ? null
-        : hostMemory(kvOffload, blockSize, kvBytesPerToken(estimated, profile), deployment.profile),
+        : hostMemory(kvOffload, blockSize, {
+            bytesPerToken: kvBytesPerToken(estimated, profile),
+            profile: deployment.profile,
+            where: () => locate(["deployment", "engine", "kvOffload"]),
+          }),
     timing:
       estimated === null
         ? timingModel(settings, surface, capacityTokens, quirks)
@@ -79,14 +88,13 @@ export function kvBytesPerToken(estimated: NativeEngine | null, profile: Profile
 function hostMemory(
   { hostBytes, hostBlocks, bytesPerSecond, bytesPerToken }: KvOffloadChoice,
   blockSize: number,
-  knownBytesPerToken: number | undefined,
-  profile: string | null,
+  known: { bytesPerToken: number | undefined; profile: string | null; where: () => string },
 ): KvOffload {
-  const tokenBytes = bytesPerToken ?? knownBytesPerToken;
-  if (tokenBytes === undefined) throw unknownKvBytes("deployment.engine.kvOffload", profile ?? "(none)", "kvOffload");
+  const tokenBytes = bytesPerToken ?? known.bytesPerToken;
+  if (tokenBytes === undefined) throw unknownKvBytes(known.where(), known.profile ?? "(none)", "kvOffload");
   const bytesPerBlock = tokenBytes * blockSize;
   const blocks = hostBlocks ?? Math.floor(hostBytes! / bytesPerBlock);
-  if (blocks === 0) throw smallHostMemory("deployment.engine.kvOffload", hostBytes!, bytesPerBlock);
+  if (blocks === 0) throw smallHostMemory(known.where(), hostBytes!, bytesPerBlock);
   return { hostBlocks: blocks, bytesPerBlock, bytesPerSecond };
 }
 

@@ -185,10 +185,9 @@ export class FastPass {
     this.fresh.length = 0;
     for (let i = 0; i < runningCount; i++) {
       const request = running[i]!;
-      if (
-        store.computed[request]! === store.columns.isl[request]! + store.generated[request]! - 1 &&
-        store.generated[request]! > 0
-      ) {
+      const isRecomputing = (store.flags[request]! & Flag.recomputing) !== 0;
+      const missing = store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
+      if (missing === 1 && store.generated[request]! > 0 && !isRecomputing) {
         if (store.generated[request] === 1) this.fresh.push(request);
         batch.add(request);
       } else {
