@@ -311,13 +311,20 @@ export class SkippingEngine implements Engine {
     // Whoever follows the cache learns of a change at the end of its own pass.
     const tells = config.kvEvents !== false;
     if (tells && this.#told) return;
-    const room = tells ? this.blocks.pool.quietRoom : this.blocks.pool.room;
-    const following = batch.passesThatFit(1, most - 1, room);
+    const following = batch.passesThatFit(1, most - 1, this.#plannedRoom(tells));
     let contextSum = work.decodeContextSum;
     for (let i = 0; i < following; i++) {
       contextSum += batch.size;
       this.#plan.add(decodePassMs(config, batch.size, contextSum));
     }
+  }
+
+  /** Blocks that the passes of a plan may take without changing anything for anybody else. */
+  #plannedRoom(tells: boolean): number {
+    const { pool } = this.blocks;
+    // Who waits for the budget comes in at once where what it finds moves to host memory, and has to be loaded first.
+    const mayCome = this.waiting.length > 0 && (this.holdPrefill || !this.config.chunkedPrefill);
+    return tells || (this.config.kvOffload !== null && mayCome) ? pool.quietRoom : pool.room;
   }
 
   /** What has come from host memory is found by others from now on. */
