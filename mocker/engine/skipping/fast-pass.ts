@@ -1,3 +1,4 @@
+import { waitsForBudget } from "../config.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
 import type { Plan } from "./plan.ts";
 import { Flag } from "./sequence-store.ts";
@@ -33,11 +34,16 @@ export class FastPass {
     return needed <= blocks.pool.room;
   }
 
-  #chunk(): number {
-    const { store, batch, config } = this.#engine;
+  /** Tokens of the partial one that are left to compute. */
+  #missing(): number {
+    const { store } = this.#engine;
     const request = this.#partial;
-    const left = store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
-    return Math.min(left, config.maxNumBatchedTokens - batch.size);
+    return store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
+  }
+
+  #chunk(): number {
+    const { batch, config } = this.#engine;
+    return Math.min(this.#missing(), config.maxNumBatchedTokens - batch.size);
   }
 
   /** Whether anything runs now. */
@@ -55,7 +61,7 @@ export class FastPass {
     }
     // Behind those who decode.
     const held = engine.holdsPrefill && batch.size > 0;
-    if (this.#partial >= 0 && budget > 0 && !held) {
+    if (this.#partial >= 0 && budget > 0 && !held && !waitsForBudget(engine.config, this.#missing(), budget)) {
       const tokens = this.#chunk();
       blocks.grow(this.#partial, engine.store.computed[this.#partial]! + tokens);
       this.#addItem(this.#partial, tokens);
