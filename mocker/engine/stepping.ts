@@ -321,9 +321,9 @@ export class SteppingEngine implements LiveEngine {
     const hits = this.#blocks.lookup(sequence, mostHits);
     const hostHits = this.#blocks.hostRun(sequence, hits.length, mostHits);
     const missing = total - (hits.length + hostHits) * blockSize;
-    // What is only loaded takes nothing of the pass.
+    // What is only loaded takes nothing of the budget.
     const loads = this.#loads.durationMs(hostHits) > 0;
-    if (!loads && missing > budget.left && (budget.left === 0 || !chunkedPrefill)) return false;
+    if (missing > budget.left && (budget.left === 0 || !(loads || chunkedPrefill))) return false;
     if (!loads && held && missing > 1) return false;
     const blocks = this.#blocks.needed(sequence, Math.ceil(total / blockSize), this.#running, this.#waiting);
     const room = this.#blocks.room - keptFreeBlocks(this.config, this.#running.length);

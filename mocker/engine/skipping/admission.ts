@@ -71,9 +71,9 @@ function admit(engine: SkippingEngine, request: number, budget: number, held: bo
   const { hostHitCount } = blocks;
   const cached = (blocks.hitCount + hostHitCount) * blockSize;
   const missing = total - cached;
-  // What is only loaded takes nothing of the pass.
+  // What is only loaded takes nothing of the budget.
   const loads = engine.loads.durationMs(hostHitCount) > 0;
-  if (!loads && missing > budget && (budget === 0 || !config.chunkedPrefill)) return WAITS;
+  if (missing > budget && (budget === 0 || !(loads || config.chunkedPrefill))) return WAITS;
   if (!loads && held && missing > 1) return WAITS;
   const keptFree = keptFreeBlocks(config, engine.runningCount);
   if (blocks.neededRoom(request, Math.ceil(total / blockSize)) > blocks.pool.room - keptFree) return WAITS;

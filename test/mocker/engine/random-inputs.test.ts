@@ -43,7 +43,7 @@ const randomRun = fc.record({
   /** Of the family vllm with prefix caching alone. */
   kvOffload: fc.option(
     fc.record({ hostBlocks: fc.integer({ min: 1, max: 60 }), msPerBlock: fc.constantFrom(0, 0.5, 3, 20) }),
-    { freq: 3 },
+    { freq: 9 },
   ),
   quirks: fc.subarray(ENGINE_QUIRK_NAMES.filter((name) => name !== "abortOnStuck")),
 });
@@ -130,7 +130,7 @@ describe("both engines, driven by hand with requests, transfers and cancellation
       }),
       { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
     );
-    expect(loaded).toBeGreaterThan(RUNS / 50);
+    expect(loaded).toBeGreaterThan(RUNS / 100);
   });
 
   it("agree on the last pass where passes are recorded, and that changes nothing else", () => {

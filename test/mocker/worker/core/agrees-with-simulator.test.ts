@@ -81,7 +81,8 @@ describe("live workers on a manual clock", () => {
       { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
     );
     // The cases are worth something only as far as they get there.
-    expect(Math.min(finished, disaggregated, hits, preemptions, hostHits)).toBeGreaterThan(RUNS / 20);
+    expect(Math.min(finished, disaggregated, hits, preemptions)).toBeGreaterThan(RUNS / 20);
+    expect(hostHits).toBeGreaterThan(RUNS / 50);
   });
 
   it("do so, too, where requests are on their way for some time and count as of when they were sent", async () => {
