@@ -23,7 +23,7 @@ export { type ComparedStatistic, type FittedTrace, fitTrace } from "./fit/fit-tr
 export { FollowUps, loopsOfRequests } from "./follow-ups.ts";
 export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
-export type { EngineOverrides, EstimatedEngine, TimingChoice } from "./format/engine.ts";
+export type { EngineOverrides, EstimatedEngine, KvOffloadChoice, TimingChoice } from "./format/engine.ts";
 export type { RouterChoice } from "./format/router.ts";
 export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";

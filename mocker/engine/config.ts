@@ -5,6 +5,7 @@ import type {
   EngineConfig,
   EngineFamily,
   EngineQuirks,
+  KvOffload,
   SglangOptions,
   SpeculativeDecoding,
   TimingModel,
@@ -71,6 +72,7 @@ export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
   speedupRatio: 1,
   decodeSpeedupRatio: 1,
   speculative: null,
+  kvOffload: null,
   quirks: NO_ENGINE_QUIRKS,
   kvEvents: false,
 };
@@ -120,6 +122,7 @@ export function engineConfig(
     );
   }
   if (config.speculative !== null) requireSpeculative(config, config.speculative);
+  if (config.kvOffload !== null) requireKvOffload(config, config.kvOffload);
   if (config.family === "sglang") requireSglang(config);
   return config;
 }
@@ -169,6 +172,39 @@ function requireSpeculative(
       "none for an engine of the family sglang",
       "vllm and trtllm play it",
     );
+  }
+}
+
+function requireKvOffload(
+  { family, prefixCaching }: EngineConfig,
+  { hostBlocks, bytesPerBlock, bytesPerSecond }: KvOffload,
+): void {
+  if (family !== "vllm") {
+    throw badEngineConfig(
+      "kvOffload",
+      `${hostBlocks} blocks`,
+      `none for an engine of the family ${family}`,
+      "vllm plays it",
+    );
+  }
+  if (!prefixCaching) {
+    throw badEngineConfig(
+      "kvOffload",
+      `${hostBlocks} blocks`,
+      "none without prefix caching",
+      "host memory keeps what the prefix cache evicts",
+    );
+  }
+  requireInteger("kvOffload.hostBlocks", hostBlocks);
+  for (const [key, value] of Object.entries({ bytesPerBlock, bytesPerSecond })) {
+    if (!(Number.isFinite(value) && value > 0)) {
+      throw badEngineConfig(
+        `kvOffload.${key}`,
+        value,
+        "a number above 0",
+        "the time of a load is the one by the other",
+      );
+    }
   }
 }
 
@@ -227,6 +263,16 @@ export function neverFits(config: EngineConfig, isl: number, osl: number): strin
     return `the prompt of ${isl} tokens exceeds the budget of ${config.maxNumBatchedTokens} tokens a pass, and chunked prefill is off`;
   }
   return null;
+}
+
+/** Blocks that admissions leave alone: nobody waits for the watermark alone. */
+export function keptFreeBlocks({ watermark, numGpuBlocks }: EngineConfig, running: number): number {
+  return running === 0 ? 0 : Math.floor(watermark * numGpuBlocks);
+}
+
+/** Whether a running request waits with its prompt, because it is not to be cut and all of it would find a place in another pass. */
+export function waitsForBudget(config: EngineConfig, missingTokens: number, leftTokens: number): boolean {
+  return !config.chunkedPrefill && missingTokens > leftTokens && missingTokens <= config.maxNumBatchedTokens;
 }
 
 /** Tokens a request may emit: what was asked, cut to the model length, at least 1. */

@@ -9,6 +9,8 @@ export function newPassCounters(): PassCounters {
     scheduledPrefillTokens: 0,
     preemptions: 0,
     prefixHitTokens: 0,
+    hostHitTokens: 0,
+    hostLoadMs: 0,
     evictedBlocks: 0,
     drafts: 0,
     draftTokens: 0,

@@ -14,6 +14,8 @@ export class KvCache {
   readonly #capacity: number;
   readonly #keepDuplicates: boolean;
   readonly #onEvent: (event: KvEvent) => void;
+  /** Where a content goes whose last copy is evicted. */
+  readonly #lower: KvCache | null;
   /** Copies of a content in the order they were registered; look-ups use the oldest. */
   readonly #copies = new Map<number, Block[]>();
   /** Cached blocks without owner, least recently released first (a Set keeps insertion order). */
@@ -21,10 +23,16 @@ export class KvCache {
   #owned = 0;
   evictions = 0;
 
-  constructor(capacity: number, keepDuplicates: boolean, onEvent: (event: KvEvent) => void) {
+  constructor(
+    capacity: number,
+    keepDuplicates: boolean,
+    onEvent: (event: KvEvent) => void,
+    lower: KvCache | null = null,
+  ) {
     this.#capacity = capacity;
     this.#keepDuplicates = keepDuplicates;
     this.#onEvent = onEvent;
+    this.#lower = lower;
   }
 
   /** Blocks that could be taken now. */
@@ -45,6 +53,27 @@ export class KvCache {
       found.push(block);
     }
     return found;
+  }
+
+  /** Cached blocks that nobody owns. */
+  get unowned(): number {
+    return this.#lru.size;
+  }
+
+  has(contentId: number): boolean {
+    return this.#copies.has(contentId);
+  }
+
+  /** A content that nobody owns, as the newest: put in, or only moved where it is here. */
+  keep(contentId: number): void {
+    let block = this.#copies.get(contentId)?.[0];
+    if (block === undefined) {
+      block = this.allocate();
+      this.register(block, contentId);
+    } else {
+      this.share(block);
+    }
+    this.release(block);
   }
 
   isUnowned(block: Block): boolean {
@@ -104,7 +133,9 @@ export class KvCache {
     const oldest = this.#lru.values().next().value!;
     this.#lru.delete(oldest);
     this.evictions++;
-    if (this.#forget(oldest)) this.#onEvent({ kind: "removed", blockId: oldest.contentId! });
+    if (!this.#forget(oldest)) return;
+    this.#lower?.keep(oldest.contentId!);
+    this.#onEvent({ kind: "removed", blockId: oldest.contentId! });
   }
 
   /** Whether it was the last copy. */

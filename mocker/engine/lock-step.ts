@@ -74,6 +74,13 @@ export class LockStep {
     return steps < this.#steps ? this.#lockTo(steps) : this.#endsMs[this.#steps - 1]!;
   }
 
+  /** As `Engine.wakeMs`. */
+  get wakeMs(): number {
+    let wakeMs = Number.POSITIVE_INFINITY;
+    for (const rank of this.#ranks) wakeMs = Math.min(wakeMs, rank.wakeMs);
+    return wakeMs;
+  }
+
   complete(): void {
     const taking = this.#taking;
     this.#lastEndMs = this.#endsMs[this.#steps - 1]!;

@@ -2,21 +2,33 @@ import { type Block, KvCache } from "./kv-cache.ts";
 import { footprintBlocks, reservesOutput } from "./no-evict.ts";
 import { reportedEvents } from "./reported-events.ts";
 import type { Sequence } from "./sequence.ts";
-import type { EngineConfig, KvEvent, RequestSource } from "./types.ts";
+import type { EngineConfig, EngineListener, KvEvent, RequestSource } from "./types.ts";
 
 /** The blocks that sequences of a stepping engine own, and the cache they come from. */
 export class OwnedBlocks {
   readonly #config: EngineConfig;
   readonly #requests: RequestSource;
   readonly #cache: KvCache;
+  /** Host memory: a cache of which nobody owns a block. */
+  readonly #host: KvCache | null;
   /** How often a sequence has given its blocks back. */
   releases = 0;
 
-  constructor(config: EngineConfig, requests: RequestSource, onEvent: (event: KvEvent) => void) {
+  readonly #onHostEvent: (event: KvEvent) => void;
+
+  constructor(
+    config: EngineConfig,
+    requests: RequestSource,
+    listener: Pick<EngineListener, "kvEvent" | "hostKvEvent">,
+    nowMs: () => number,
+  ) {
+    this.#onHostEvent = (event) => listener.hostKvEvent?.(event);
     this.#config = config;
     this.#requests = requests;
-    const tell = reportedEvents(config, onEvent);
-    this.#cache = new KvCache(config.numGpuBlocks, config.quirks.duplicateBlocks, (event) => tell?.(event));
+    const tell = reportedEvents(config, (event) => listener.kvEvent(event, nowMs()));
+    const { numGpuBlocks, quirks, kvOffload } = config;
+    this.#host = kvOffload === null ? null : new KvCache(kvOffload.hostBlocks, false, this.#onHostEvent);
+    this.#cache = new KvCache(numGpuBlocks, quirks.duplicateBlocks, (event) => tell?.(event), this.#host);
   }
 
   /** Blocks that could be taken now. */
@@ -28,6 +40,10 @@ export class OwnedBlocks {
     return this.#cache.owned;
   }
 
+  get inHost(): number {
+    return this.#host?.unowned ?? 0;
+  }
+
   get evictions(): number {
     return this.#cache.evictions;
   }
@@ -37,6 +53,21 @@ export class OwnedBlocks {
     if (!this.#config.prefixCaching) return [];
     const ids = Array.from({ length: maxBlocks }, (_, index) => this.#requests.contentId(sequence.id, index));
     return this.#cache.lookup(ids);
+  }
+
+  /** How many blocks from `fromBlock` on host memory has, one after the other. */
+  hostRun(sequence: Sequence, fromBlock: number, maxBlocks: number): number {
+    if (this.#host === null) return 0;
+    let end = fromBlock;
+    while (end < maxBlocks && this.#host.has(this.#requests.contentId(sequence.id, end))) end++;
+    return end - fromBlock;
+  }
+
+  /** They are read in host memory, and stay there; tail first, so that tails are evicted before heads. */
+  readHost(sequence: Sequence, fromBlock: number, blocks: number): void {
+    for (let index = fromBlock + blocks - 1; index >= fromBlock; index--) {
+      this.#host!.keep(this.#requests.contentId(sequence.id, index));
+    }
   }
 
   /** How many of them nobody owns: who takes them takes room. */
@@ -96,8 +127,9 @@ export class OwnedBlocks {
     sequence.blocks = [];
   }
 
-  /** Forgets what nobody owns; the contents that have no copy left. */
+  /** Forgets what nobody owns, and host memory; the contents that have no copy left in the KV cache. */
   clear(): number[] {
+    for (const blockId of this.#host?.clearUnowned() ?? []) this.#onHostEvent({ kind: "removed", blockId });
     return this.#cache.clearUnowned();
   }
 }

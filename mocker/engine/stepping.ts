@@ -1,12 +1,14 @@
 import { type CommandKind, Commands } from "./commands.ts";
-import { emittedTokens, neverFits } from "./config.ts";
+import { emittedTokens, keptFreeBlocks, neverFits, waitsForBudget } from "./config.ts";
 import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
+import { HostLoads } from "./host-loads.ts";
 import { mostHitBlocks, reservesOutput } from "./no-evict.ts";
 import { OwnedBlocks } from "./owned-blocks.ts";
 import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
 import { decodes, newSequence, type PricedItem, placeOfPreempted, type Sequence } from "./sequence.ts";
+import { sequencesLoad } from "./sequence-load.ts";
 import { countDraft, SpeculativeDraws } from "./speculation.ts";
 import type {
   EngineConfig,
@@ -29,6 +31,7 @@ export class SteppingEngine implements LiveEngine {
   readonly #requests: RequestSource;
   readonly #listener: EngineListener;
   readonly #blocks: OwnedBlocks;
+  readonly #loads: HostLoads;
   readonly #draws: SpeculativeDraws;
   readonly #waiting: Sequence[] = [];
   /** How often blocks had been released when a reservation last found no room; −1: it has not. */
@@ -62,7 +65,8 @@ export class SteppingEngine implements LiveEngine {
     this.#requests = requests;
     this.#listener = listener;
     this.#draws = new SpeculativeDraws(config);
-    this.#blocks = new OwnedBlocks(config, requests, (event) => listener.kvEvent(event, this.#nowMs));
+    this.#loads = new HostLoads(config, this.counters);
+    this.#blocks = new OwnedBlocks(config, requests, listener, () => this.#nowMs);
   }
 
   get busy(): boolean {
@@ -115,6 +119,7 @@ export class SteppingEngine implements LiveEngine {
   start(nowMs: number): number {
     this.#nowMs = nowMs;
     this.#passStartMs = nowMs;
+    this.#endLoads();
     for (;;) {
       this.#scheduled = [];
       this.#batchChanged = false;
@@ -127,7 +132,7 @@ export class SteppingEngine implements LiveEngine {
       // A pass of nothing is over at once, and blocks are looked for as after any other.
       if (this.#tryReservations() || preempted) continue;
       const blocksWillReturn = this.#held.size > 0 || this.#waiting.some((sequence) => sequence.inTransfer);
-      if (!this.hasWork() || blocksWillReturn) return Number.NaN;
+      if (!this.hasWork() || blocksWillReturn || this.#loads.any) return Number.NaN;
       // A reservation may yet come and let the others pass; the owner aborts where none does.
       if (this.config.role === "decode" && this.config.quirks.abortOnStuck) return Number.NaN;
       this.#giveUpHead();
@@ -141,6 +146,14 @@ export class SteppingEngine implements LiveEngine {
     this.#passEndMs = nowMs + prefillMs + decodeMs;
     this.counters.evictedBlocks = this.#blocks.evictions;
     return this.#passEndMs;
+  }
+
+  get hostBlocks(): number {
+    return this.#blocks.inHost;
+  }
+
+  get wakeMs(): number {
+    return this.busy ? Number.POSITIVE_INFINITY : this.#loads.nextMs;
   }
 
   get plannedPasses(): number {
@@ -195,23 +208,13 @@ export class SteppingEngine implements LiveEngine {
   }
 
   load(): EngineLoad {
-    let queuedPrefillTokens = 0;
-    let kvTokens = 0;
-    for (const sequence of this.#waiting) queuedPrefillTokens += Math.max(0, sequence.isl - sequence.computed);
-    for (const sequence of this.#running) {
-      queuedPrefillTokens += Math.max(0, sequence.isl - sequence.computed);
-      kvTokens += sequence.isl + sequence.generated;
-    }
-    return {
-      running: this.#running.length,
-      waiting: this.#waiting.length + this.#reservations.length,
-      queuedPrefillTokens,
-      kvTokens,
-      usedBlocks: this.#blocks.owned,
-      lastPassMs: this.#lastPass.durationMs,
-      lastDecodeBatch: this.#lastPass.decodeCount,
-      lastDecodeKvTokens: this.#lastPass.decodeContextSum,
-    };
+    return sequencesLoad({
+      running: this.#running,
+      waiting: this.#waiting,
+      reservations: this.#reservations.length,
+      blocks: this.#blocks,
+      lastPass: this.#lastPass,
+    });
   }
 
   /** It always does. */
@@ -248,12 +251,16 @@ export class SteppingEngine implements LiveEngine {
     let index = 0;
     while (index < this.#running.length && budget.left > 0) {
       const sequence = this.#running[index]!;
-      if (held && !decodes(sequence)) {
+      if (this.#loads.has(sequence.id) || (held && !decodes(sequence))) {
         index++;
         continue;
       }
       // What was accepted in the step before comes along for the price of one token.
       const missing = sequence.isl + sequence.generated - sequence.computed;
+      if (!decodes(sequence) && waitsForBudget(this.config, missing, budget.left)) {
+        index++;
+        continue;
+      }
       const cost = decodes(sequence) ? 1 : Math.min(missing, budget.left);
       const tokens = decodes(sequence) ? missing : cost;
       let preemptedItself = false;
@@ -296,7 +303,7 @@ export class SteppingEngine implements LiveEngine {
         this.#waiting.splice(index, 1);
         this.#running.push(sequence);
         this.#batchChanged = true;
-        this.#listener.admitted(sequence.id, this.#nowMs, 0);
+        this.#listener.admitted(sequence.id, this.#nowMs, 0, 0);
         this.#schedule(sequence, 1, quirks.freeTransferredToken ? { left: 1 } : budget);
       } else if (!sequence.transferred && this.#admit(sequence, budget, held)) {
         this.#waiting.splice(index, 1);
@@ -310,17 +317,24 @@ export class SteppingEngine implements LiveEngine {
   #admit(sequence: Sequence, budget: { left: number }, held: boolean): boolean {
     const { blockSize, chunkedPrefill } = this.config;
     const total = sequence.isl + sequence.generated;
-    const hits = this.#blocks.lookup(sequence, mostHitBlocks(this.config, total));
-    const missing = total - hits.length * blockSize;
-    if (missing > budget.left && (budget.left === 0 || !chunkedPrefill)) return false;
-    if (held && missing > 1) return false;
+    const mostHits = mostHitBlocks(this.config, total);
+    const hits = this.#blocks.lookup(sequence, mostHits);
+    const hostHits = this.#blocks.hostRun(sequence, hits.length, mostHits);
+    const missing = total - (hits.length + hostHits) * blockSize;
+    // What is only loaded takes nothing of the budget.
+    const loads = this.#loads.durationMs(hostHits) > 0;
+    if (missing > budget.left && (budget.left === 0 || !(loads || chunkedPrefill))) return false;
+    if (!loads && held && missing > 1) return false;
     const blocks = this.#blocks.needed(sequence, Math.ceil(total / blockSize), this.#running, this.#waiting);
-    if (blocks - hits.length + this.#blocks.unowned(hits) > this.#blocks.room - this.#keptFree()) return false;
+    const room = this.#blocks.room - keptFreeBlocks(this.config, this.#running.length);
+    if (blocks - hits.length + this.#blocks.unowned(hits) > room) return false;
+    this.#blocks.readHost(sequence, hits.length, hostHits);
     this.#blocks.share(sequence, hits);
-    sequence.computed = hits.length * blockSize;
+    this.#loads.begin(sequence.id, hostHits, this.#nowMs);
+    sequence.computed = (hits.length + hostHits) * blockSize;
     sequence.recomputing = sequence.generated > 0;
     this.counters.prefixHitTokens += sequence.computed;
-    this.#listener.admitted(sequence.id, this.#nowMs, sequence.computed);
+    this.#listener.admitted(sequence.id, this.#nowMs, sequence.computed, hostHits * blockSize);
     this.#running.push(sequence);
     this.#batchChanged = true;
     if (missing === 0) {
@@ -330,15 +344,20 @@ export class SteppingEngine implements LiveEngine {
       this.#schedule(sequence, 1, { left: 1 });
       return true;
     }
-    const tokens = Math.min(missing, budget.left);
+    const tokens = loads ? 0 : Math.min(missing, budget.left);
     this.#blocks.grow(sequence, this.config.quirks.gateWithoutReservation ? sequence.computed + tokens : total);
+    if (loads) return true;
+    if (hostHits > 0) this.#blocks.register(sequence, 0, sequence.computed);
     this.#schedule(sequence, tokens, budget);
     return true;
   }
 
-  /** Blocks that admissions leave alone. */
-  #keptFree(): number {
-    return this.#running.length === 0 ? 0 : Math.floor(this.config.watermark * this.config.numGpuBlocks);
+  /** What has come from host memory is found by others from now on. */
+  #endLoads(): void {
+    for (const request of this.#loads.arrived(this.#nowMs)) {
+      const sequence = this.#running.find(({ id }) => id === request)!;
+      this.#blocks.register(sequence, 0, sequence.computed);
+    }
   }
 
   #schedule(sequence: Sequence, tokens: number, budget: { left: number }, cost = tokens): void {
@@ -358,6 +377,7 @@ export class SteppingEngine implements LiveEngine {
       if (item.computedBefore < victim.isl && !victim.transferred) this.counters.scheduledPrefillTokens -= item.tokens;
       this.#scheduled.splice(scheduledIndex, 1);
     }
+    this.#loads.drop(victim.id);
     this.#blocks.release(victim);
     victim.computed = 0;
     victim.transferred = false;
@@ -464,6 +484,7 @@ export class SteppingEngine implements LiveEngine {
   }
 
   #cancel(request: number): void {
+    this.#loads.drop(request);
     for (const queue of [this.#running, this.#waiting, this.#reservations]) {
       const index = queue.findIndex((sequence) => sequence.id === request);
       if (index >= 0) {

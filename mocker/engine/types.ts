@@ -85,6 +85,16 @@ export interface SpeculativeDecoding {
   seed: number;
 }
 
+/** Host memory behind the KV cache, and the way from there to the GPU; of each data-parallel rank. */
+export interface KvOffload {
+  /** Blocks that host memory holds. */
+  hostBlocks: number;
+  /** Bytes of a block, of all layers and heads. */
+  bytesPerBlock: number;
+  /** From host memory to the GPU; loads go one after the other. */
+  bytesPerSecond: number;
+}
+
 export interface EngineConfig {
   family: EngineFamily;
   sglang: SglangOptions;
@@ -110,6 +120,8 @@ export interface EngineConfig {
   decodeSpeedupRatio: number;
   /** null: one token a step. */
   speculative: SpeculativeDecoding | null;
+  /** null: what the KV cache evicts is gone. */
+  kvOffload: KvOffload | null;
   timing: TimingModel;
   quirks: EngineQuirks;
   /** Report KV events to the listener: of all blocks, or of those alone whose content other requests may share. */
@@ -141,13 +153,13 @@ export interface RequestSource {
   contentId(request: number, blockIndex: number): number;
 }
 
-/** KV cache events as values. A unique block of request r at index b has the content id −1 − (r · 2²⁰ + b). */
+/** KV cache events as values: of GPU memory. A unique block of request r at index b has the content id −1 − (r · 2²⁰ + b). */
 export type KvEvent = { kind: "stored"; blockId: number } | { kind: "removed"; blockId: number };
 
 /** What an engine tells while it runs; times in ms. Called in the order things happen. */
 export interface EngineListener {
-  /** Enters the running batch. `reusedTokens` came from the prefix cache. */
-  admitted(request: number, atMs: number, reusedTokens: number): void;
+  /** Enters the running batch. `reusedTokens` came from the prefix cache, the last `hostTokens` of them come from host memory. */
+  admitted(request: number, atMs: number, reusedTokens: number, hostTokens: number): void;
   firstToken(request: number, atMs: number): void;
   secondToken(request: number, atMs: number): void;
   /** Every token, the first included; only the stepping engine tells. `index` counts from 0. */
@@ -166,6 +178,8 @@ export interface EngineListener {
   activated(request: number, atMs: number): void;
   released(request: number, atMs: number): void;
   kvEvent(event: KvEvent, atMs: number): void;
+  /** The same of host memory; only the stepping engine tells. What moves there is stored there before it is removed here. */
+  hostKvEvent?(event: KvEvent): void;
 }
 
 /** Load of an engine after its last committed pass; what routers and planners see. */
@@ -227,7 +241,12 @@ export interface PassCounters {
   skippedPasses: number;
   scheduledPrefillTokens: number;
   preemptions: number;
+  /** Those from host memory included. */
   prefixHitTokens: number;
+  /** Of those, loaded from host memory. */
+  hostHitTokens: number;
+  /** Σ of what the loads took, ms. */
+  hostLoadMs: number;
   evictedBlocks: number;
   /** With speculative decoding: decode steps of sequences, what was drafted for them, and what of it was accepted. */
   drafts: number;
@@ -274,6 +293,13 @@ export interface Engine {
    * did left somebody waiting. Decode engines take no notice.
    */
   holdPrefill: boolean;
+  /** Blocks in host memory, after the last pass that has been completed. */
+  readonly hostBlocks: number;
+  /**
+   * Between passes: when it may begin one without any input, because KV arrives from host memory; Infinity where nothing is on
+   * its way. The owner calls `start` then, where nothing could be scheduled before.
+   */
+  readonly wakeMs: number;
   /** Ends what `start` began. */
   complete(): void;
   /** The run is over at `nowMs`: passes that have ended by then have happened, the one under way never ends. */

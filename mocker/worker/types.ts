@@ -27,8 +27,11 @@ export interface Generation {
  * never from within `submit`. Times are model ms. Any call may cancel any generation.
  */
 export interface GenerationListener {
-  /** Into the running batch; again after each preemption. `cachedTokens`: the most that was found cached so far. */
-  admitted(atMs: number, cachedTokens: number): void;
+  /**
+   * Into the running batch; again after each preemption. `cachedTokens`: the most that was found cached so far; `hostTokens`:
+   * what comes from host memory this time.
+   */
+  admitted(atMs: number, cachedTokens: number, hostTokens: number): void;
   /** `atMs` is the deadline the engine computed, at or just before now. */
   token(index: number, atMs: number): void;
   finished(atMs: number): void;
@@ -101,6 +104,8 @@ export interface Worker {
   counters(): PassCounters;
   /** The same by data-parallel rank; they go on counting. */
   rankCounters(): readonly PassCounters[];
+  /** KV blocks in host memory, by data-parallel rank. */
+  rankHostBlocks(): readonly number[];
   /** How late the worker woke up for the ends of passes so far, real ms. */
   lag(): Lateness;
   observe(observer: WorkerObserver): void;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, exactlyOne, ONE_KEY, share, whole } from "./values.ts";
+import { bandwidth, bytes, duration, exactlyOne, ONE_KEY, share, whole } from "./values.ts";
 
 /** What an engine's times come from; `profile` reads the deployment's profile. */
 export type TimingChoice =
@@ -25,6 +25,16 @@ export interface EstimatedEngine {
   quantization?:
     | { gemm?: string | undefined; moe?: string | undefined; kvcache?: string | undefined; fmha?: string | undefined }
     | undefined;
+}
+
+/** Host memory of each data-parallel rank behind its KV cache. */
+export interface KvOffloadChoice {
+  /** One of both. */
+  hostBytes?: number | undefined;
+  hostBlocks?: number | undefined;
+  bytesPerSecond: number;
+  /** What the profile says, where it is left out. */
+  bytesPerToken?: number | undefined;
 }
 
 /** Settings of an engine that differ from what its profile and the defaults say. */
@@ -54,6 +64,7 @@ export interface EngineOverrides {
   prefillScheduleInterval?: number | undefined;
   /** Chances of the draft tokens of a step to be accepted, each if those before it were. */
   speculative?: { acceptRates: number[]; seed: number } | undefined;
+  kvOffload?: KvOffloadChoice | undefined;
   speedupRatio?: number | undefined;
   decodeSpeedupRatio?: number | undefined;
   timing?: TimingChoice | undefined;
@@ -118,6 +129,17 @@ const sglang = z
       .meta({ description: "Share of the reserved output that is kept free, before it decays" }),
   })
   .meta({ description: "Settings of the family sglang" });
+const kvOffload = z
+  .strictObject({
+    hostBytes: bytes("Host memory of a worker, or of each of its data-parallel ranks").optional(),
+    hostBlocks: whole(1, 2 ** 31 - 1, "The same in KV blocks"),
+    bytesPerSecond: bandwidth("From host memory to the GPU; loads go one after the other"),
+    bytesPerToken: bytes("KV cache of one token; by default what the profile says").optional(),
+  })
+  .superRefine(({ hostBytes, hostBlocks }, context) =>
+    exactlyOne("size of host memory")({ hostBytes, hostBlocks }, context),
+  )
+  .meta({ description: "Keeps what the KV cache evicts in host memory (vllm, with prefix caching)" });
 /** The settings of an engine; nothing is required. */
 export const engineSchema = z.strictObject({
   family: z
@@ -145,6 +167,7 @@ export const engineSchema = z.strictObject({
     })
     .optional()
     .meta({ description: "Speculative decoding: several tokens a step (vllm, trtllm)" }),
+  kvOffload: kvOffload.optional(),
   watermark: share.optional().meta({ description: "Share of the blocks kept free at admission" }),
   speedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides all engine times; 0: no waiting" }),
   decodeSpeedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides decode times once more" }),

@@ -258,7 +258,7 @@ export class LiveDeployment {
       for (const name of Object.keys(sum) as (keyof PassCounters)[]) sum[name] += report.counters[name];
       extrapolations += report.extrapolations;
     }
-    const { prefillMs: _prefillMs, ...counters } = sum;
+    const { prefillMs: _prefillMs, hostLoadMs: _hostLoadMs, ...counters } = sum;
     await this.stop();
     return {
       counters: { ...counters, extrapolations },

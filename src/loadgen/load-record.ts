@@ -43,7 +43,7 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
     prefixHitTokens += requests.cachedTokens[i]!;
     if (requests.prefillWorker[i]! >= 0) disaggregated = true;
   }
-  const { prefillMs: _prefillMs, ...counters } = newPassCounters();
+  const { prefillMs: _prefillMs, hostLoadMs: _hostLoadMs, ...counters } = newPassCounters();
   return {
     mode: disaggregated ? "disagg" : "agg",
     endMs: result.endMs,

@@ -119,6 +119,8 @@ export interface EngineCounters {
   scheduledPrefillTokens: number;
   preemptions: number;
   prefixHitTokens: number;
+  /** Of those, loaded from host memory. */
+  hostHitTokens: number;
   evictedBlocks: number;
   /** Times a surface was asked beyond its measured range. */
   extrapolations: number;

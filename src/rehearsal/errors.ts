@@ -1,11 +1,20 @@
 import { UserError } from "#common";
 
-export function unknownKvBytes(where: string, profile: string): UserError {
+export function unknownKvBytes(where: string, profile: string, section: "kvTransfer" | "kvOffload"): UserError {
   return new UserError({
     code: "REHEARSAL_UNKNOWN_KV_BYTES",
     where,
-    message: `the profile ${profile} does not say how many bytes of KV cache a token takes, so a transfer can't be timed`,
-    hint: "give kvTransfer: bytesPerToken: (layers × 2 × KV heads × head size × bytes of the data type)",
+    message: `the profile ${profile} does not say how many bytes of KV cache a token takes, so a ${section === "kvTransfer" ? "transfer" : "load"} can't be timed`,
+    hint: `give ${section}: bytesPerToken: (layers × 2 × KV heads × head size × bytes of the data type)`,
+  });
+}
+
+export function smallHostMemory(where: string, hostBytes: number, bytesPerBlock: number): UserError {
+  return new UserError({
+    code: "REHEARSAL_SMALL_HOST_MEMORY",
+    where,
+    message: `found host memory of ${hostBytes} bytes, expected room for a KV block at least: ${bytesPerBlock} bytes`,
+    hint: "give more, or a smaller blockSize",
   });
 }
 

@@ -7,6 +7,7 @@ import {
   type EngineRole,
   engineConfig,
   fixedTiming,
+  type KvOffload,
   NO_ENGINE_QUIRKS,
   polynomialTiming,
   profileTiming,
@@ -14,10 +15,11 @@ import {
   tableTiming,
 } from "#mocker/engine";
 import { buildSurface, loadMockerTable, type Profile, type Surface } from "#profiles";
-import type { Deployment, PoolSettings } from "#scenarios";
+import type { Deployment, KvOffloadChoice, PoolSettings, Scenario } from "#scenarios";
 import { estimatorBlocks, estimatorTiming, type NativeEngine } from "#src/estimator";
 import type { RoleName } from "#src/record";
 import type { PoolSpec } from "#src/simulator";
+import { smallHostMemory, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
 
 /** Switches by name, on where the scenario lists them. */
@@ -32,10 +34,15 @@ export function engineQuirks(names: readonly string[]): EngineQuirks {
  * profile, then from defaults.
  * Asked by processes of a live run, too: a deployment can be sent to them, the functions of a timing model can't.
  */
-export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Profile | null): PoolSpec {
+export function poolSpec(
+  deployment: Deployment,
+  roleName: RoleName,
+  profile: Profile | null,
+  locate: Scenario<unknown>["locate"] = (path) => path.join("."),
+): PoolSpec {
   const settings = roleName === "prefill" ? deployment.prefill! : deployment.decode;
   const role: EngineRole = deployment.prefill === null ? "aggregated" : roleName;
-  const { timing: _timing, ...overrides } = withoutUndefined(settings.engine);
+  const { timing: _timing, kvOffload, ...overrides } = withoutUndefined(settings.engine);
   const quirks = engineQuirks(deployment.quirks);
   const blockSize = overrides.blockSize ?? defaultBlockSize(overrides.family);
   const surface = profile === null ? null : buildSurface(profile, deployment.surfaces);
@@ -50,6 +57,14 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
     blockSize,
     numGpuBlocks,
     quirks,
+    kvOffload:
+      kvOffload === undefined
+        ? null
+        : hostMemory(kvOffload, blockSize, {
+            bytesPerToken: kvBytesPerToken(estimated, profile),
+            profile: deployment.profile,
+            where: () => locate(["deployment", "engine", "kvOffload"]),
+          }),
     timing:
       estimated === null
         ? timingModel(settings, surface, capacityTokens, quirks)
@@ -62,6 +77,25 @@ export function poolSpec(deployment: Deployment, roleName: RoleName, profile: Pr
     gpusPerWorker: settings.gpusPerWorker ?? engineGpus(estimated, profile, role),
     startupMs: settings.startupMs ?? profiledStartupMs(profile, role),
   };
+}
+
+/** Bytes of a token's KV, where anything says it. */
+export function kvBytesPerToken(estimated: NativeEngine | null, profile: Profile | null): number | undefined {
+  return estimated?.facts.kvBytesPerToken ?? profile?.provenance.kvBytesPerToken;
+}
+
+/** Host memory in blocks of the engine. @throws UserError REHEARSAL_UNKNOWN_KV_BYTES, REHEARSAL_SMALL_HOST_MEMORY */
+function hostMemory(
+  { hostBytes, hostBlocks, bytesPerSecond, bytesPerToken }: KvOffloadChoice,
+  blockSize: number,
+  known: { bytesPerToken: number | undefined; profile: string | null; where: () => string },
+): KvOffload {
+  const tokenBytes = bytesPerToken ?? known.bytesPerToken;
+  if (tokenBytes === undefined) throw unknownKvBytes(known.where(), known.profile ?? "(none)", "kvOffload");
+  const bytesPerBlock = tokenBytes * blockSize;
+  const blocks = hostBlocks ?? Math.floor(hostBytes! / bytesPerBlock);
+  if (blocks === 0) throw smallHostMemory(known.where(), hostBytes!, bytesPerBlock);
+  return { hostBlocks: blocks, bytesPerBlock, bytesPerSecond };
 }
 
 function profiledStartupMs(profile: Profile | null, role: EngineRole): number {

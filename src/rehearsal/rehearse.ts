@@ -11,7 +11,7 @@ import { type SimulationSpec, type SimulationSteps, simulate, simulateInSteps } 
 import { bestStatic } from "#src/study";
 import { profileNeeded, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
-import { poolSpec } from "./pools.ts";
+import { kvBytesPerToken, poolSpec } from "./pools.ts";
 
 export type RunnableScenario = Scenario<PlannerConfig>;
 
@@ -131,8 +131,8 @@ function simulationSpec(scenario: RunnableScenario, profile: Profile | null, wor
     name: scenario.name,
     seed: scenario.seed,
     workload,
-    prefill: deployment.prefill === null ? null : poolSpec(deployment, "prefill", profile),
-    decode: poolSpec(deployment, "decode", profile),
+    prefill: deployment.prefill === null ? null : poolSpec(deployment, "prefill", profile, scenario.locate),
+    decode: poolSpec(deployment, "decode", profile, scenario.locate),
     router: deployment.router,
     transfer: transferModel(scenario, profile),
     sla,
@@ -149,12 +149,13 @@ function simulationSpec(scenario: RunnableScenario, profile: Profile | null, wor
 function transferModel(scenario: RunnableScenario, profile: Profile | null): TransferModel | null {
   const { transfer } = scenario.deployment;
   if (transfer === null) return null;
-  const bytesPerToken =
-    transfer.bytesPerToken ??
-    estimatedEngine(scenario.deployment.decode)?.facts.kvBytesPerToken ??
-    profile?.provenance.kvBytesPerToken;
+  const bytesPerToken = transfer.bytesPerToken ?? kvBytesPerToken(estimatedEngine(scenario.deployment.decode), profile);
   if (bytesPerToken === undefined) {
-    throw unknownKvBytes(scenario.locate(["deployment", "kvTransfer"]), scenario.deployment.profile ?? "(none)");
+    throw unknownKvBytes(
+      scenario.locate(["deployment", "kvTransfer"]),
+      scenario.deployment.profile ?? "(none)",
+      "kvTransfer",
+    );
   }
   return { bytesPerToken, bytesPerSecond: transfer.bytesPerSecond, timing: transfer.timing };
 }

@@ -2,7 +2,7 @@ import { type Engine, LockStep } from "#mocker/engine";
 import { WakeHeap } from "./wake-heap.ts";
 
 /**
- * The engines of a simulation: when each has to be told that what it began is over, and which may begin something now. The
+ * The engines of a simulation: when each has to be told that what it began is over, or what it waits for is there, and which may begin something now. The
  * data-parallel ranks of a worker go in lock step; the first of them stands for all.
  */
 export class EngineClock {
@@ -55,11 +55,17 @@ export class EngineClock {
     this.#ready.push(first);
   }
 
-  /** Ends what an engine, or all that go with it, had begun; they may begin again. */
-  complete(engine: number): void {
+  /**
+   * Ends what an engine, or all that go with it, had begun; they may begin again.
+   * @returns false where they had begun nothing, and only waited for this time
+   */
+  complete(engine: number): boolean {
     this.#wakes.remove(engine);
-    (this.#groups[engine] ?? this.engines[engine]!).complete();
+    const unit = this.#groups[engine] ?? this.engines[engine]!;
+    const had = unit.busy;
+    if (had) unit.complete();
     this.wake(engine);
+    return had;
   }
 
   /** An engine has died, and with it all that go with it: what they have begun will not end. */
@@ -91,8 +97,10 @@ export class EngineClock {
       this.#isReady[index] = 0;
       const unit = this.#groups[index] ?? this.engines[index]!;
       if (unit.busy || !unit.hasWork() || this.#isKept(index)) continue;
-      const wakeMs = unit.start(nowMs);
-      if (!Number.isNaN(wakeMs)) this.#wakes.set(index, wakeMs);
+      const endMs = unit.start(nowMs);
+      const wakeMs = Number.isNaN(endMs) ? unit.wakeMs : endMs;
+      if (wakeMs < Number.POSITIVE_INFINITY) this.#wakes.set(index, wakeMs);
+      else this.#wakes.remove(index);
     }
   }
 }

@@ -103,7 +103,7 @@ function engineCounters(simulation: Simulation): EngineCounters {
   const models = new Set([simulation.spec.prefill?.engine.timing, simulation.spec.decode.engine.timing]);
   let extrapolations = 0;
   for (const model of models) extrapolations += model?.extrapolations() ?? 0;
-  const { prefillMs: _prefillMs, ...counted } = sum;
+  const { prefillMs: _prefillMs, hostLoadMs: _hostLoadMs, ...counted } = sum;
   return { ...counted, extrapolations };
 }
 

@@ -292,7 +292,7 @@ export class Simulation {
 
   #complete(engine: number): void {
     this.#lastActivityMs = this.nowMs;
-    this.#clock.complete(engine);
+    if (!this.#clock.complete(engine)) return;
     const worker = this.workerOf[engine]!;
     for (const rank of worker.engines) this.desk.passEnded(rank, worker);
     if (worker.state === "draining") this.removeIfDrained(worker);

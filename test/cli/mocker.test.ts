@@ -156,6 +156,21 @@ describe("flags", async () => {
     expect((await config("--planner-profile-data", table)).worker.engine.timing).toBe("table");
   });
 
+  it("give host memory in vLLM's GiB, and its bandwidth in GB/s", async () => {
+    const host = async (...args: string[]) =>
+      (await config("--kv-bytes-per-token", "1024", ...args)).worker.engine.kvOffload;
+    expect(await host()).toBeNull();
+    const bytesPerBlock = 64 * 1024;
+    expect(await host("--kv-offloading-size", "0.5", "--kv-offloading-backend", "native")).toEqual({
+      hostBlocks: 2 ** 29 / bytesPerBlock,
+      bytesPerBlock,
+      bytesPerSecond: 64e9,
+    });
+    expect(await host("--kv-offloading-size", "2", "--kv-offloading-bandwidth", "25GB/s")).toMatchObject({
+      bytesPerSecond: 25e9,
+    });
+  });
+
   it("have environment equivalents, which they beat, and which --extra-engine-args beats, too", async () => {
     const args = file("args.json", { block_size: 8, watermark: null, kv_transfer_bandwidth: 0 });
     process.env.UNDERSTUDY_BLOCK_SIZE = "32";
@@ -236,6 +251,10 @@ describe("mistakes", async () => {
     expect(await refusal("--zmq-kv-events-ports", "5557", "--disaggregation-mode", "decode")).toContain("decode");
     expect(await refusal("--endpoint", "generate")).toContain("dyn://");
     expect(await refusal("--watermark", "1")).toContain("--watermark");
+    expect(await refusal("--kv-offloading-bandwidth", "50")).toContain("--kv-offloading-size says");
+    expect(await refusal("--kv-offloading-size", "0.001")).toContain("room for a block");
+    expect(await refusal("--kv-offloading-size", "1", "--no-enable-prefix-caching")).toContain("prefix caching");
+    expect(await refusal("--kv-offloading-size", "1", "--engine-type", "sglang")).toContain("vllm plays it");
   });
 
   it("of asking for what is not modelled are refused with the reason", async () => {

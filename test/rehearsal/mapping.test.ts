@@ -41,6 +41,25 @@ describe("a pool of workers from a scenario", () => {
     expect(gpus({ engine: { timing: "polynomial" } })).toBe(1);
   });
 
+  it("has host memory in blocks of its size, with what the profile says of a token", () => {
+    const bytes = loadProfile(SHIPPED).provenance.kvBytesPerToken!;
+    const host = (kvOffload: object, engine: object = {}) =>
+      pool({ profile: SHIPPED, mode: "agg", engine: { ...engine, kvOffload } }, "decode").engine.kvOffload;
+    expect(pool({ profile: SHIPPED, mode: "agg" }, "decode").engine.kvOffload).toBeNull();
+    expect(host({ hostBytes: "1GiB", bytesPerSecond: "50GB/s" }, { blockSize: 16 })).toEqual({
+      hostBlocks: Math.floor(2 ** 30 / (16 * bytes)),
+      bytesPerBlock: 16 * bytes,
+      bytesPerSecond: 50e9,
+    });
+    expect(host({ hostBlocks: 9, bytesPerSecond: 1e9, bytesPerToken: 1000 })).toEqual({
+      hostBlocks: 9,
+      bytesPerBlock: 64_000,
+      bytesPerSecond: 1e9,
+    });
+    expect(() => host({ hostBytes: "1GiB", hostBlocks: 9, bytesPerSecond: "1GB/s" })).toThrow(/size of host memory/);
+    expect(() => host({ hostBlocks: 9, bytesPerSecond: "1GB/s" }, { prefixCaching: false })).toThrow(/prefix caching/);
+  });
+
   it("starts in the time that its profile has measured, unless the scenario says otherwise", () => {
     const folder = mkdtempSync(join(tmpdir(), "understudy-startup-"));
     try {
@@ -178,6 +197,19 @@ describe("a rehearsal of a scenario", () => {
     expect(error).toMatchObject({ code: "REHEARSAL_UNKNOWN_KV_BYTES", exitCode: 2 });
     expect(error.where).toMatch(/kv\.yaml:1:\d+/);
     expect(error.hint).toContain("bytesPerToken");
+  });
+
+  it("refuses host memory whose blocks nobody knows, or that has no room for one, with its place", () => {
+    const refused = (kvOffload: object) => {
+      const deployment = { ...FIXED.deployment, engine: { ...FIXED.deployment.engine, kvOffload } };
+      return problem(() => prepareRehearsal(madeScenario({ ...FIXED, deployment }, "host.yaml")));
+    };
+    const unknown = refused({ hostBlocks: 10, bytesPerSecond: "50GB/s" });
+    expect(unknown).toMatchObject({ code: "REHEARSAL_UNKNOWN_KV_BYTES", exitCode: 2 });
+    expect(unknown.where).toMatch(/host\.yaml:1:\d+/);
+    const small = refused({ hostBytes: "1MB", bytesPerSecond: "50GB/s", bytesPerToken: "128KiB" });
+    expect(small).toMatchObject({ code: "REHEARSAL_SMALL_HOST_MEMORY", exitCode: 2 });
+    expect(small.message).toContain(String(64 * 131_072));
   });
 
   it("refuses a planner without a profile to read", () => {

@@ -63,6 +63,7 @@ export function recordOf(rows: RequestRow[], extra: Partial<RunRecord> = {}): Ru
       scheduledPrefillTokens: 0,
       preemptions: 0,
       prefixHitTokens: 0,
+      hostHitTokens: 0,
       evictedBlocks: 0,
       extrapolations: 0,
     },

@@ -133,6 +133,7 @@ export function syntheticRun({ requests: count, minutes = 30, seed = 1, mode = "
       scheduledPrefillTokens: count * 3000,
       preemptions: 0,
       prefixHitTokens: 0,
+      hostHitTokens: 0,
       evictedBlocks: 0,
       extrapolations: 3,
     },

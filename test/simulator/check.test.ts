@@ -99,6 +99,7 @@ const CASE = {
   polynomial: false,
   quirks: [],
   leastLoaded: false,
+  host: null,
   kvEvents: false,
   dpSize: 1,
   endMs: null,
@@ -183,8 +184,8 @@ const FAULTS: Partial<Record<InvariantNumber, Parameters<typeof faulty>[0]>> = {
   // The order in which two are told to be admitted is exchanged.
   7: {
     listener: (listener) => ({
-      admitted: (request, atMs, reused) =>
-        listener.admitted(request === 2 ? 3 : request === 3 ? 2 : request, atMs, reused),
+      admitted: (request, atMs, reused, fromHost) =>
+        listener.admitted(request === 2 ? 3 : request === 3 ? 2 : request, atMs, reused, fromHost),
     }),
   },
   8: {

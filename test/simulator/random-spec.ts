@@ -46,6 +46,8 @@ export interface RandomCase {
   leastLoaded: boolean;
   /** In place of `leastLoaded`; null: no. */
   kvRouter: { temperature: number; queueThreshold: number | null; queuePolicy: QueuePolicy; affinity: boolean } | null;
+  /** Of the family vllm with prefix caching alone; null: none. */
+  host: { blocks: number; msPerBlock: number } | null;
   kvEvents: boolean | "shared";
   dpSize: number;
   prefillScheduleInterval: number;
@@ -99,6 +101,7 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
       affinity: fc.boolean(),
     }),
   ),
+  host: fc.option(fc.record({ blocks: fc.integer({ min: 1, max: 90 }), msPerBlock: fc.constantFrom(0.01, 1, 15) })),
   kvEvents: fc.constantFrom<RandomCase["kvEvents"][]>(false, true, "shared"),
   dpSize: fc.constantFrom(1, 1, 2, 3),
   prefillScheduleInterval: fc.constantFrom(1, 1, 2, 3),
@@ -206,6 +209,10 @@ export function specOf(random: RandomCase): SimulationSpec {
       speculative:
         random.acceptRates === null || random.family === "sglang" ? null : { acceptRates: random.acceptRates, seed: 3 },
       prefillScheduleInterval: random.family === "vllm" ? random.prefillScheduleInterval : 1,
+      kvOffload:
+        random.host === null || random.family !== "vllm" || !random.prefixCaching
+          ? null
+          : { hostBlocks: random.host.blocks, bytesPerBlock: random.host.msPerBlock * 1e6, bytesPerSecond: 1e9 },
       kvEvents: random.kvEvents,
     });
   const pool = (role: EngineRole): PoolSpec => ({

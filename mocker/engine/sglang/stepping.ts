@@ -51,6 +51,8 @@ export class SglangEngine implements LiveEngine {
   protected endMs = Number.NaN;
   /** Nothing to hold: the interval between passes with prompts is vLLM's. */
   holdPrefill = false;
+  readonly wakeMs = Number.POSITIVE_INFINITY;
+  readonly hostBlocks = 0;
   /** Whether anybody wants to know what passes computed. */
   protected recordsPasses = true;
   readonly #requests: RequestSource;
@@ -230,7 +232,7 @@ export class SglangEngine implements LiveEngine {
       if (sequence.transferred) {
         waiting.splice(index, 1);
         running.push(sequence);
-        this.listener.admitted(sequence.id, this.nowMs, 0);
+        this.listener.admitted(sequence.id, this.nowMs, 0, 0);
       } else {
         index++;
       }
@@ -253,7 +255,7 @@ export class SglangEngine implements LiveEngine {
         running: this.running,
         admitted: (sequence, hitTokens) => {
           this.counters.prefixHitTokens += hitTokens;
-          this.listener.admitted(sequence.id, this.nowMs, hitTokens);
+          this.listener.admitted(sequence.id, this.nowMs, hitTokens, 0);
         },
         scheduled: (sequence, tokens) => {
           this.#scheduled.push({ sequence, tokens, computedBefore: sequence.computed });

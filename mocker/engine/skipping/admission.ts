@@ -1,3 +1,4 @@
+import { keptFreeBlocks } from "../config.ts";
 import { mostHitBlocks, reservesOutput } from "../no-evict.ts";
 import { speculates } from "../speculation.ts";
 import { Flag } from "./sequence-store.ts";
@@ -35,8 +36,8 @@ export function admitWaiting(
       continue;
     }
     const isFree = transferred && freeTransferredToken;
-    const tokens = isFree ? 1 : transferred ? Math.min(1, left) : admit(engine, request, left, held);
-    if (tokens === 0) {
+    const tokens = isFree ? 1 : transferred ? Math.min(1, left) || WAITS : admit(engine, request, left, held);
+    if (tokens === WAITS) {
       headBlocked = true;
       if (handOff.inTransferCount === 0 && config.role !== "decode") break;
       index++;
@@ -47,27 +48,39 @@ export function admitWaiting(
     const isCachedWhole = !transferred && (store.flags[request]! & Flag.transferred) !== 0;
     const reused = transferred ? 0 : isCachedWhole ? store.columns.isl[request]! : store.computed[request]!;
     engine.counters.prefixHitTokens += reused;
-    engine.listener.admitted(request, engine.nowMs, reused);
+    const hostTokens = transferred ? 0 : engine.blocks.hostHitCount * config.blockSize;
+    engine.listener.admitted(request, engine.nowMs, reused, hostTokens);
+    // Its blocks are on their way.
+    if (tokens === 0) continue;
     schedule(request, tokens);
     if (!isCachedWhole && !isFree) left -= tokens;
   }
 }
 
-/** Takes hits and blocks for the first chunk of a waiting request; its tokens, or 0 where it has to wait. */
+const WAITS = -1;
+
+/**
+ * Takes hits and blocks for the first chunk of a waiting request; its tokens, 0 where its blocks have to be loaded first, or
+ * `WAITS`.
+ */
 function admit(engine: SkippingEngine, request: number, budget: number, held: boolean): number {
   const { store, blocks, config } = engine;
   const { blockSize } = config;
   const total = store.columns.isl[request]! + store.generated[request]!;
   blocks.lookup(request, mostHitBlocks(config, total));
-  const hits = blocks.hitCount;
-  const missing = total - hits * blockSize;
-  if (missing > budget && (budget === 0 || !config.chunkedPrefill)) return 0;
-  if (held && missing > 1) return 0;
-  // Nobody waits for the watermark alone.
-  const keptFree = engine.runningCount === 0 ? 0 : Math.floor(config.watermark * config.numGpuBlocks);
-  if (blocks.neededRoom(request, Math.ceil(total / blockSize)) > blocks.pool.room - keptFree) return 0;
+  const { hostHitCount } = blocks;
+  const cached = (blocks.hitCount + hostHitCount) * blockSize;
+  const missing = total - cached;
+  // What is only loaded takes nothing of the budget.
+  const loads = engine.loads.durationMs(hostHitCount) > 0;
+  if (missing > budget && (budget === 0 || !(loads || config.chunkedPrefill))) return WAITS;
+  if (!loads && held && missing > 1) return WAITS;
+  const keptFree = keptFreeBlocks(config, engine.runningCount);
+  if (blocks.neededRoom(request, Math.ceil(total / blockSize)) > blocks.pool.room - keptFree) return WAITS;
+  if (hostHitCount > 0) blocks.readHost(request);
   blocks.takeHits(request);
-  store.computed[request] = hits * blockSize;
+  engine.loads.begin(request, hostHitCount, engine.nowMs);
+  store.computed[request] = cached;
   blocks.promise(request);
   if (missing === 0) {
     // It only decodes, like a prompt that was computed elsewhere.
@@ -76,8 +89,9 @@ function admit(engine: SkippingEngine, request: number, budget: number, held: bo
     return 1;
   }
   if (store.generated[request]! > 0) store.flags[request]! |= Flag.recomputing;
-  const tokens = Math.min(missing, budget);
-  blocks.grow(request, config.quirks.gateWithoutReservation ? hits * blockSize + tokens : total);
+  const tokens = loads ? 0 : Math.min(missing, budget);
+  blocks.grow(request, config.quirks.gateWithoutReservation ? cached + tokens : total);
+  if (hostHitCount > 0 && !loads) blocks.fill(request, 0, cached);
   return tokens;
 }
 

@@ -15,6 +15,8 @@ export class BlockPool {
   /** Blocks without owner in the LRU list. */
   #cached = 0;
   readonly #onEvent: ((event: KvEvent) => void) | null;
+  /** Where a content goes whose last copy is evicted. */
+  readonly #lower: BlockPool | null;
   /**
    * The first of the records of each bucket; more follow through `#nextInBucket`. Found here is the oldest copy of a content; later
    * copies follow it through `#nextCopy` in the order of registration.
@@ -33,14 +35,20 @@ export class BlockPool {
   #lruOldest = NONE;
   #lruNewest = NONE;
 
-  constructor(capacity: number, onEvent: ((event: KvEvent) => void) | null) {
+  constructor(capacity: number, onEvent: ((event: KvEvent) => void) | null, lower: BlockPool | null = null) {
     this.capacity = capacity;
     this.#onEvent = onEvent;
+    this.#lower = lower;
   }
 
   /** Blocks that could be taken now. */
   get room(): number {
     return this.capacity - this.owned;
+  }
+
+  /** Blocks without owner. */
+  get cached(): number {
+    return this.#cached;
   }
 
   /** Blocks that could be taken now without anything that has a record going for them. */
@@ -107,6 +115,25 @@ export class BlockPool {
     return record;
   }
 
+  /** A content that nobody owns, as the newest: put in, or only moved where it is here. */
+  keep(content: number): void {
+    let record = this.find(content);
+    if (record >= 0) {
+      this.share(record);
+    } else {
+      this.takeAnonymous(1);
+      record = this.createRecord(content);
+    }
+    this.release(record);
+  }
+
+  /** The same for blocks of content that nobody will ask for again. */
+  keepAnonymous(blocks: number): void {
+    const kept = Math.min(blocks, this.capacity);
+    this.takeAnonymous(kept);
+    this.retireAnonymous(kept);
+  }
+
   isUnowned(record: number): boolean {
     return this.#owners[record] === 0;
   }
@@ -132,6 +159,7 @@ export class BlockPool {
     while (left > 0) {
       const entry = this.#lruOldest;
       const run = this.#runLength[entry]!;
+      if (run > 0) this.#lower?.keepAnonymous(Math.min(run, left));
       if (run > left) {
         this.#runLength[entry] = run - left;
         return;
@@ -166,7 +194,9 @@ export class BlockPool {
     }
     if (before === NONE) this.#buckets[bucket] = inPlace;
     else this.#nextInBucket[before] = inPlace;
-    if (next === NONE) this.#onEvent?.({ kind: "removed", blockId: content });
+    if (next !== NONE) return;
+    this.#lower?.keep(content);
+    this.#onEvent?.({ kind: "removed", blockId: content });
   }
 
   #append(entry: number): void {

@@ -1,3 +1,4 @@
+import { waitsForBudget } from "../config.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
 import type { Plan } from "./plan.ts";
 import { Flag } from "./sequence-store.ts";
@@ -26,18 +27,23 @@ export class FastPass {
 
   /** Whether every running request can be served without looking at the decoding ones one by one. */
   canRun(): boolean {
-    const { batch, config, blocks, store } = this.#engine;
-    if (batch.size > config.maxNumBatchedTokens) return false;
+    const { batch, config, blocks, store, loads } = this.#engine;
+    if (batch.size > config.maxNumBatchedTokens || loads.any) return false;
     let needed = batch.size === 0 ? 0 : batch.newBlocks(0);
     if (this.#partial >= 0) needed += blocks.missing(this.#partial, store.computed[this.#partial]! + this.#chunk());
     return needed <= blocks.pool.room;
   }
 
-  #chunk(): number {
-    const { store, batch, config } = this.#engine;
+  /** Tokens of the partial one that are left to compute. */
+  #missing(): number {
+    const { store } = this.#engine;
     const request = this.#partial;
-    const left = store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
-    return Math.min(left, config.maxNumBatchedTokens - batch.size);
+    return store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
+  }
+
+  #chunk(): number {
+    const { batch, config } = this.#engine;
+    return Math.min(this.#missing(), config.maxNumBatchedTokens - batch.size);
   }
 
   /** Whether anything runs now. */
@@ -55,7 +61,7 @@ export class FastPass {
     }
     // Behind those who decode.
     const held = engine.holdsPrefill && batch.size > 0;
-    if (this.#partial >= 0 && budget > 0 && !held) {
+    if (this.#partial >= 0 && budget > 0 && !held && !waitsForBudget(engine.config, this.#missing(), budget)) {
       const tokens = this.#chunk();
       blocks.grow(this.#partial, engine.store.computed[this.#partial]! + tokens);
       this.#addItem(this.#partial, tokens);
@@ -63,12 +69,12 @@ export class FastPass {
     }
     if (engine.waiting.length > engine.handOff.inTransferCount) admitWaiting(engine, budget, held, this.#addItem);
     engine.admittedAll(held);
-    return engine.runningCount > 0;
+    return batch.size + this.#itemCount > 0;
   }
 
-  /** Nothing but decoding in the pass that was scheduled, nor left over from it. */
+  /** Nothing but decoding in the pass that was scheduled, nor left over from it, nor loaded. */
   get isSteady(): boolean {
-    return this.#itemCount === 0 && this.#partial < 0;
+    return this.#itemCount === 0 && this.#partial < 0 && !this.#engine.loads.any;
   }
 
   readonly #addItem = (request: number, tokens: number): void => {
@@ -185,10 +191,9 @@ export class FastPass {
     this.fresh.length = 0;
     for (let i = 0; i < runningCount; i++) {
       const request = running[i]!;
-      if (
-        store.computed[request]! === store.columns.isl[request]! + store.generated[request]! - 1 &&
-        store.generated[request]! > 0
-      ) {
+      const isRecomputing = (store.flags[request]! & Flag.recomputing) !== 0;
+      const missing = store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
+      if (missing === 1 && store.generated[request]! > 0 && !isRecomputing) {
         if (store.generated[request] === 1) this.fresh.push(request);
         batch.add(request);
       } else {

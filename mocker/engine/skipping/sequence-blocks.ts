@@ -8,6 +8,8 @@ import { Flag, type SequenceStore } from "./sequence-store.ts";
 /** Which blocks a request owns: leading ones by record, the rest as a count. */
 export class SequenceBlocks {
   readonly pool: BlockPool;
+  /** Host memory: a pool of which nobody owns a block. */
+  readonly #host: BlockPool | null;
   readonly #store: SequenceStore;
   readonly #blockSize: number;
   readonly #caching: boolean;
@@ -15,6 +17,8 @@ export class SequenceBlocks {
   /** With KV events of all blocks every full block has a record. */
   readonly #recordAll: boolean;
   readonly #hits: number[] = [];
+  /** Blocks behind the hits of the last look-up that host memory has. */
+  hostHitCount = 0;
   /** Who is admitted is promised all blocks it will need. */
   readonly promises: boolean;
   readonly #config: EngineConfig;
@@ -24,7 +28,9 @@ export class SequenceBlocks {
   promised = 0;
 
   constructor(config: EngineConfig, store: SequenceStore, onEvent: (event: KvEvent) => void) {
-    this.pool = new BlockPool(config.numGpuBlocks, reportedEvents(config, onEvent));
+    const { numGpuBlocks, kvOffload } = config;
+    this.#host = kvOffload === null ? null : new BlockPool(kvOffload.hostBlocks, null);
+    this.pool = new BlockPool(numGpuBlocks, reportedEvents(config, onEvent), this.#host);
     this.#store = store;
     this.#blockSize = config.blockSize;
     this.#caching = config.prefixCaching;
@@ -37,6 +43,7 @@ export class SequenceBlocks {
   /** Finds the longest cached run of leading blocks; `hitCount` and `unownedHits` speak of the last look-up. */
   lookup(request: number, maxBlocks: number): void {
     if (this.#hits.length > 0) this.#hits.length = 0;
+    this.hostHitCount = 0;
     if (!this.#caching) return;
     const { columns, flags } = this.#store;
     if (columns.blockIds === null && (flags[request]! & Flag.preempted) === 0) return;
@@ -44,9 +51,30 @@ export class SequenceBlocks {
       (flags[request]! & Flag.preempted) !== 0 ? maxBlocks : Math.min(maxBlocks, this.#store.sharedBlocks(request));
     for (let index = 0; index < findable; index++) {
       const record = this.pool.find(contentId(columns, request, index));
-      if (record < 0) return;
+      if (record < 0) {
+        if (this.#host !== null) this.#lookupInHost(request, index, findable);
+        return;
+      }
       this.#hits.push(record);
     }
+  }
+
+  #lookupInHost(request: number, fromBlock: number, maxBlocks: number): void {
+    let end = fromBlock;
+    while (end < maxBlocks && this.#host!.find(contentId(this.#store.columns, request, end)) >= 0) end++;
+    this.hostHitCount = end - fromBlock;
+  }
+
+  /** What the last look-up found in host memory is read there, and stays; tail first, so that tails are evicted before heads. */
+  readHost(request: number): void {
+    const fromBlock = this.#hits.length;
+    for (let index = fromBlock + this.hostHitCount - 1; index >= fromBlock; index--) {
+      this.#host!.keep(contentId(this.#store.columns, request, index));
+    }
+  }
+
+  get inHost(): number {
+    return this.#host?.cached ?? 0;
   }
 
   get hitCount(): number {
@@ -131,7 +159,9 @@ export class SequenceBlocks {
   #fillFindable(request: number, index: number): void {
     const content = contentId(this.#store.columns, request, index);
     const existing = this.#keepDuplicates ? -1 : this.pool.find(content);
-    const shared = this.#recordAll || index < this.#store.sharedBlocks(request);
+    // What a preempted request computes again may be in host memory, too.
+    const again = this.#host !== null && (this.#store.flags[request]! & Flag.preempted) !== 0;
+    const shared = this.#recordAll || again || index < this.#store.sharedBlocks(request);
     if (existing < 0 && !shared) return;
     // Records stand for a prefix of the blocks: full anonymous ones before this one get theirs first.
     this.#recordUpTo(request, index);

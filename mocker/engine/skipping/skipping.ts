@@ -2,6 +2,7 @@ import { type CommandKind, Commands } from "../commands.ts";
 import { emittedTokens, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
+import { HostLoads } from "../host-loads.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
 import { countDraft, SpeculativeDraws, speculates } from "../speculation.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, FinishedPass } from "../types.ts";
@@ -30,6 +31,7 @@ export class SkippingEngine implements Engine {
   readonly blocks: SequenceBlocks;
   readonly batch: DecodeBatch;
   readonly handOff: HandOff;
+  readonly loads: HostLoads;
   readonly waiting = new IntDeque();
   /** Running requests in the order of their admission. */
   running = new Int32Array(16);
@@ -65,6 +67,7 @@ export class SkippingEngine implements Engine {
     });
     this.batch = new DecodeBatch(store, config.blockSize);
     this.handOff = new HandOff(this);
+    this.loads = new HostLoads(config, this.counters);
     this.#fast = new FastPass(this, this.#plan);
     this.#walked = new WalkedPass(this);
     // What a draft brings differs from sequence to sequence.
@@ -121,6 +124,7 @@ export class SkippingEngine implements Engine {
   start(nowMs: number, mostPasses = MAX_PLAN): number {
     this.nowMs = nowMs;
     this.#told = false;
+    this.#endLoads();
     for (;;) {
       clearPassWork(this.work);
       this.record?.clear();
@@ -132,9 +136,12 @@ export class SkippingEngine implements Engine {
         if (this.handOff.tryReservations() || outcome === "preempted") continue;
       } else {
         if (this.#fast.schedule()) break;
+        // Whose blocks are on their way is served by a walked pass.
+        if (this.loads.any) this.#beginWalking();
         if (this.handOff.tryReservations()) continue;
       }
-      if (!this.hasWork() || this.handOff.heldCount > 0 || this.handOff.inTransferCount > 0) return Number.NaN;
+      const blocksWillReturn = this.handOff.heldCount > 0 || this.handOff.inTransferCount > 0;
+      if (!this.hasWork() || blocksWillReturn || this.loads.any) return Number.NaN;
       // A reservation may yet come and let the others pass; the owner aborts where none does.
       if (this.config.role === "decode" && this.config.quirks.abortOnStuck) return Number.NaN;
       this.#giveUpHead();
@@ -151,6 +158,14 @@ export class SkippingEngine implements Engine {
     // Still, the next pass leaves it waiting, which a record of that pass has to tell.
     if (input === "command" || !cannotJoin || this.record !== null) this.#plan.cut(nowMs, passesBeginFirst);
     return this.#plan.lastEndMs;
+  }
+
+  get hostBlocks(): number {
+    return this.blocks.inHost;
+  }
+
+  get wakeMs(): number {
+    return this.busy ? Number.POSITIVE_INFINITY : this.loads.nextMs;
   }
 
   get plannedPasses(): number {
@@ -200,7 +215,7 @@ export class SkippingEngine implements Engine {
         this.#walking = false;
         this.#fast.takeOver();
       }
-    } else if (!this.#fast.complete(count, endMs)) {
+    } else if (!this.#fast.complete(count, endMs) || this.loads.any) {
       this.#beginWalking();
     }
   }
@@ -296,13 +311,32 @@ export class SkippingEngine implements Engine {
     // Whoever follows the cache learns of a change at the end of its own pass.
     const tells = config.kvEvents !== false;
     if (tells && this.#told) return;
-    const room = tells ? this.blocks.pool.quietRoom : this.blocks.pool.room;
-    const following = batch.passesThatFit(1, most - 1, room);
+    const following = batch.passesThatFit(1, most - 1, this.#plannedRoom(tells));
     let contextSum = work.decodeContextSum;
     for (let i = 0; i < following; i++) {
       contextSum += batch.size;
       this.#plan.add(decodePassMs(config, batch.size, contextSum));
     }
+  }
+
+  /** Blocks that the passes of a plan may take without changing anything for anybody else. */
+  #plannedRoom(tells: boolean): number {
+    const { pool } = this.blocks;
+    // Who waits for the budget comes in at once where what it finds moves to host memory, and has to be loaded first.
+    const mayCome = this.waiting.length > 0 && (this.holdPrefill || !this.config.chunkedPrefill);
+    return tells || (this.config.kvOffload !== null && mayCome) ? pool.quietRoom : pool.room;
+  }
+
+  /** What has come from host memory is found by others from now on. */
+  #endLoads(): void {
+    for (const request of this.loads.arrived(this.nowMs)) this.blocks.fill(request, 0, this.store.computed[request]!);
+  }
+
+  /** Tokens of a running request, or one that waits with blocks, whose KV is there. */
+  filledTokens(request: number): number {
+    return this.loads.has(request)
+      ? this.store.recordCount(request) * this.config.blockSize
+      : this.store.computed[request]!;
   }
 
   #beginWalking(): void {
@@ -339,7 +373,8 @@ export class SkippingEngine implements Engine {
       this.#fast.forget(request);
       this.removeRunning(request);
       batch.findNextEnd(this.running, this.runningCount);
-      this.blocks.releaseFinished(request, store.computed[request]!);
+      this.blocks.releaseFinished(request, this.filledTokens(request));
+      this.loads.drop(request);
     } else if (queued >= 0) {
       this.waiting.removeAt(queued);
       if ((flags & Flag.inTransfer) !== 0) this.handOff.inTransferCount--;

@@ -1,3 +1,4 @@
+import { waitsForBudget } from "../config.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
@@ -78,7 +79,7 @@ export class WalkedPass {
     let index = 0;
     while (index < engine.runningCount && budget.left > 0) {
       const request = engine.running[index]!;
-      if (held && !this.#decodes(request)) {
+      if (engine.loads.has(request) || (held && !this.#decodes(request))) {
         index++;
         continue;
       }
@@ -86,6 +87,10 @@ export class WalkedPass {
       // What was accepted in the step before comes along for the price of one token.
       const isDecoding = this.#decodes(request);
       const missing = total - store.computed[request]!;
+      if (!isDecoding && waitsForBudget(config, missing, budget.left)) {
+        index++;
+        continue;
+      }
       const tokens = isDecoding ? missing : Math.min(missing, budget.left);
       let preemptedItself = false;
       while (!blocks.grow(request, store.computed[request]! + tokens)) {
@@ -114,7 +119,8 @@ export class WalkedPass {
     const engine = this.#engine;
     const { store } = engine;
     engine.removeRunning(victim);
-    let filled = store.computed[victim]!;
+    let filled = engine.filledTokens(victim);
+    engine.loads.drop(victim);
     const scheduled = this.#items.findIndex((item) => item.request === victim);
     if (scheduled >= 0) {
       const { tokens, cost } = this.#items[scheduled]!;

@@ -9,6 +9,8 @@ const END_ORDER = -1;
 const ELDERS = 2 ** -20;
 export const TRANSFER_ORDER = 1;
 export const START_ORDER = 1000;
+/** KV has arrived that an engine waits for: as the end of a pass. */
+const WAKE_ORDER = 0;
 
 /**
  * A pass begins, on the engine's side, some time after the instant it begins at: input of before that instant may still be on
@@ -23,7 +25,9 @@ const BATCH_MS = 2;
 const BATCH_PASSES = 64;
 
 /** What it drives: an engine, or the ranks of one worker in lock step. */
-export type Driven = Pick<LiveEngine, "busy" | "hasWork" | "start" | "complete"> & { stop(nowMs: number): void };
+export type Driven = Pick<LiveEngine, "busy" | "hasWork" | "start" | "complete" | "wakeMs"> & {
+  stop(nowMs: number): void;
+};
 
 export interface DriverHooks {
   /** The engine was called and may have told its listener something. */
@@ -56,6 +60,8 @@ export class EngineDriver {
   /** Durations of the last passes, in a ring. */
   readonly #recentMs = new Float64Array(RECENT_PASSES).fill(Number.POSITIVE_INFINITY);
   #passes = 0;
+  /** Nothing could begin before KV arrives from host memory. */
+  #wake: Timer | null = null;
   /** Input of after the instant at which a pass is going to begin. */
   #held: { atMs: number; deliver: (atMs: number) => void }[] = [];
   /** A batch of passes without duration goes on in the event loop's next turn. */
@@ -122,6 +128,7 @@ export class EngineDriver {
     this.#stopped = true;
     if (this.#timer !== null) this.#timers.cancel(this.#timer);
     this.#timer = null;
+    this.#sleep();
     this.engine.stop(this.#timers.nowMs());
     this.#held = [];
   }
@@ -188,10 +195,21 @@ export class EngineDriver {
 
   /** Whether a pass has begun. */
   #begin(atMs: number): boolean {
+    this.#sleep();
     this.#startMs = atMs;
     this.#endMs = this.engine.start(atMs);
     this.#hooks.engineCalled(atMs);
-    return this.engine.busy;
+    if (this.engine.busy) return true;
+    const { wakeMs } = this.engine;
+    if (wakeMs < Number.POSITIVE_INFINITY) {
+      this.#wake = this.#timers.at(wakeMs, () => this.#kick(Math.max(wakeMs, this.#floorMs)), WAKE_ORDER);
+    }
+    return false;
+  }
+
+  #sleep(): void {
+    if (this.#wake !== null) this.#timers.cancel(this.#wake);
+    this.#wake = null;
   }
 
   #complete(): void {

@@ -15,7 +15,7 @@ import { EngineDriver } from "./driver.ts";
 
 /** What the owner of a rank hears of its requests. Called between the engine's calls, so that it may give input. */
 export interface RankOwner {
-  admitted(request: number, atMs: number, cachedTokens: number): void;
+  admitted(request: number, atMs: number, cachedTokens: number, hostTokens: number): void;
   token(request: number, atMs: number, index: number): void;
   finished(request: number, atMs: number): void;
   preempted(): void;
@@ -26,6 +26,8 @@ export interface RankOwner {
   released(request: number): void;
   /** The one that comes from within the engine's calls: no input may be given. */
   kvEvent(rank: Rank, event: KvEvent, atMs: number): void;
+  /** The same of host memory. */
+  hostKvEvent(event: KvEvent): void;
   /** What the engine was told to forget is forgotten. */
   settled(rank: Rank): void;
   passEnded(rank: Rank, pass: EndedPass): void;
@@ -136,7 +138,8 @@ export class Rank {
       this.#told.push(tell);
     };
     return {
-      admitted: (request, atMs, cachedTokens) => later(() => owner.admitted(request, atMs, cachedTokens)),
+      admitted: (request, atMs, cachedTokens, hostTokens) =>
+        later(() => owner.admitted(request, atMs, cachedTokens, hostTokens)),
       firstToken: () => {},
       secondToken: () => {},
       gap: () => {},
@@ -157,6 +160,7 @@ export class Rank {
       activated: (request, atMs) => later(() => owner.activated(request, atMs)),
       released: (request) => later(() => owner.released(request)),
       kvEvent: (event, atMs) => owner.kvEvent(this, event, atMs),
+      hostKvEvent: (event) => owner.hostKvEvent(event),
     };
   }
 }

@@ -143,6 +143,10 @@ class LiveWorker implements Worker, RankOwner {
     return this.#ranks.map(({ engine }) => engine.counters);
   }
 
+  rankHostBlocks(): number[] {
+    return this.#ranks.map(({ engine }) => engine.hostBlocks);
+  }
+
   lag(): Lateness {
     const meter = new LatenessMeter();
     meter.merge(this.#driver.lateness);
@@ -347,12 +351,12 @@ class LiveWorker implements Worker, RankOwner {
 
   // ── what ranks tell ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  admitted(slot: number, atMs: number, cachedTokens: number): void {
+  admitted(slot: number, atMs: number, cachedTokens: number, hostTokens: number): void {
     const sequence = this.#slots.find(slot);
     if (sequence === null || sequence.over) return;
     const known = sequence.fetch === null ? cachedTokens : (sequence.fetch.params.cached_tokens ?? 0);
     sequence.cachedTokens = Math.max(sequence.cachedTokens, known);
-    sequence.listener.admitted(atMs, sequence.cachedTokens);
+    sequence.listener.admitted(atMs, sequence.cachedTokens, hostTokens);
   }
 
   token(slot: number, atMs: number, index: number): void {
@@ -401,6 +405,12 @@ class LiveWorker implements Worker, RankOwner {
   released(slot: number): void {
     const sequence = this.#slots.find(slot);
     if (sequence !== null) this.#forget(sequence);
+  }
+
+  /** What host memory keeps is known by the number it had in the KV cache. */
+  hostKvEvent({ kind, blockId }: KvEvent): void {
+    if (kind === "stored") this.#interner.hold(blockId);
+    else this.#interner.drop(blockId);
   }
 
   kvEvent(rank: Rank, event: KvEvent, atMs: number): void {

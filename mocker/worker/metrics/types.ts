@@ -22,8 +22,11 @@ export interface SequenceRecord {
 export interface EngineMetrics {
   /** A request of `choices` sequences was taken. */
   request(rank: number, choices: number, maxTokens: number): void;
-  /** @param transferred the prompt was computed by a prefill worker */
-  admitted(rank: number, promptTokens: number, cachedTokens: number, transferred: boolean): void;
+  /**
+   * @param hostTokens of the cached ones, those from host memory
+   * @param transferred the prompt was computed by a prefill worker
+   */
+  admitted(rank: number, promptTokens: number, cachedTokens: number, hostTokens: number, transferred: boolean): void;
   firstToken(rank: number, ttftMs: number): void;
   /** A token after the first, so long after the one before. */
   nextToken(rank: number, gapMs: number): void;

@@ -1,4 +1,5 @@
 import type { Registry } from "#common";
+import type { KvOffload } from "#mocker/engine";
 import {
   oneTwoFive,
   VLLM_CHOICES,
@@ -123,6 +124,7 @@ export function vllmMetrics(registry: Registry, worker: Worker): EngineMetrics {
   }
 
   if (engine.speculative !== null) speculativeMetrics(registry, worker, counter);
+  const hostLookups = engine.kvOffload === null ? null : offloadMetrics(registry, worker, engine.kvOffload);
 
   const gaps = ranks.map(
     (_, rank) =>
@@ -150,14 +152,17 @@ export function vllmMetrics(registry: Registry, worker: Worker): EngineMetrics {
       choicesOf[rank]!.observe(choices);
       asked[rank]!.observe(maxTokens);
     },
-    admitted(rank, prompt, cached, transferred) {
+    admitted(rank, prompt, cached, fromHost, transferred) {
+      const local = cached - fromHost;
       queries[rank]!.inc(prompt);
-      hits[rank]!.inc(cached);
+      hits[rank]!.inc(local);
+      hostLookups?.(rank, prompt - local, fromHost);
       promptTokens[rank]!.inc(prompt);
       promptTokensCached[rank]!.inc(transferred ? prompt : cached);
-      const [local, cacheHit, external] = sources[rank]!;
-      cacheHit!.inc(cached);
-      (transferred ? external! : local!).inc(prompt - cached);
+      const [computedHere, cacheHit, external] = sources[rank]!;
+      cacheHit!.inc(local);
+      external!.inc(fromHost);
+      (transferred ? external! : computedHere!).inc(prompt - cached);
     },
     firstToken(rank, ttftMs) {
       generated[rank]!++;
@@ -215,4 +220,47 @@ function speculativeMetrics(
       for (const [name, metrics] of series) metrics[rank]!.setTotal(counters[name]);
     }
   });
+}
+
+/**
+ * Of vLLM's offloading connector. Its prefix cache metrics tell of the GPU alone; what a connector adds is external to it.
+ * @returns what counts a look-up in host memory, in tokens
+ */
+function offloadMetrics(
+  registry: Registry,
+  worker: Worker,
+  { hostBlocks, bytesPerBlock }: KvOffload,
+): (rank: number, queriedTokens: number, hitTokens: number) => void {
+  const { model, engine, dpSize } = worker.settings;
+  const labels = ["model_name", "engine"];
+  const names: [string, string][] = [
+    ["vllm:external_prefix_cache_queries_total", "External prefix cache queries, in queried tokens."],
+    ["vllm:external_prefix_cache_hits_total", "External prefix cache hits, in cached tokens."],
+  ];
+  const [queries, hits] = names.map(([name, help]) => registry.counter(name, help, labels));
+  const usage = registry.gauge("vllm:kv_offload_cpu_cache_usage_perc", "Share of host memory's blocks in use.", labels);
+  const directed = [...labels, "transfer_type"];
+  const bytes = registry.counter("vllm:kv_offload_total_bytes_total", "Bytes moved by KV offloading.", directed);
+  const seconds = registry.counter("vllm:kv_offload_total_time_total", "Seconds that moves of KV took.", directed);
+  const ranks = Array.from({ length: dpSize }, (_, index) => {
+    const rank = String(index);
+    return {
+      queries: queries!.labels(model, rank),
+      hits: hits!.labels(model, rank),
+      usage: usage.labels(model, rank),
+      bytes: bytes.labels(model, rank, "CPU_to_GPU"),
+      seconds: seconds.labels(model, rank, "CPU_to_GPU"),
+    };
+  });
+  registry.collect(() => {
+    for (const [rank, blocks] of worker.rankHostBlocks().entries()) ranks[rank]!.usage.set(blocks / hostBlocks);
+    for (const [rank, { hostHitTokens, hostLoadMs }] of worker.rankCounters().entries()) {
+      ranks[rank]!.bytes.setTotal((hostHitTokens / engine.blockSize) * bytesPerBlock);
+      ranks[rank]!.seconds.setTotal(hostLoadMs / 1000);
+    }
+  });
+  return (rank, queriedTokens, hitTokens) => {
+    ranks[rank]!.queries.inc(queriedTokens);
+    ranks[rank]!.hits.inc(hitTokens);
+  };
 }

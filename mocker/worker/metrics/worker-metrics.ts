@@ -19,8 +19,8 @@ export function workerMetrics(worker: Worker, names: MetricNames, place: DynamoP
   const metrics: WorkerMetrics = {
     registry: all,
     request: engine.request,
-    admitted(rank, promptTokens, cachedTokens, transferred) {
-      engine.admitted(rank, promptTokens, cachedTokens, transferred);
+    admitted(rank, promptTokens, cachedTokens, hostTokens, transferred) {
+      engine.admitted(rank, promptTokens, cachedTokens, hostTokens, transferred);
       dynamo.admitted(promptTokens, cachedTokens);
     },
     firstToken: engine.firstToken,

@@ -1,4 +1,4 @@
-import type { EngineConfig } from "#mocker/engine";
+import type { EngineConfig, TransferModel } from "#mocker/engine";
 import type { RouterChoice } from "#scenarios";
 import { graphName, type RehearsedParts } from "#src/deployment";
 import type { Rehearsal } from "#src/rehearsal";
@@ -84,18 +84,31 @@ function workerArgs({ scenario, simulation }: Rehearsal, { engine, dpSize, start
           ...["--aic-nextn-accept-rates", engine.speculative.acceptRates.join(",")],
           ...["--aic-mtp-seed", String(engine.speculative.seed)],
         ]),
+    ...offloadArgs(engine),
     ...["--speedup-ratio", String(engine.speedupRatio)],
     ...["--decode-speedup-ratio", String(engine.decodeSpeedupRatio)],
     ...["--data-parallel-size", String(dpSize)],
     ...(quirks.length === 0 ? [] : ["--quirks", quirks.join(",")]),
     ...["--kv-transfer-bandwidth", transfer === null ? "0" : String(transfer.bytesPerSecond / 1e9)],
-    ...(transfer === null
-      ? []
-      : [
-          ...["--kv-transfer-timing-mode", transfer.timing],
-          ...["--kv-bytes-per-token", String(transfer.bytesPerToken)],
-        ]),
+    ...(transfer === null ? [] : [...["--kv-transfer-timing-mode", transfer.timing]]),
+    ...kvBytesArgs(engine, transfer),
   ];
+}
+
+/** Host memory behind the KV cache, in vLLM's flags. */
+function offloadArgs({ kvOffload }: EngineConfig): string[] {
+  if (kvOffload === null) return [];
+  const { hostBlocks, bytesPerBlock, bytesPerSecond } = kvOffload;
+  return [
+    ...["--kv-offloading-size", String((hostBlocks * bytesPerBlock) / 2 ** 30)],
+    ...["--kv-offloading-bandwidth", String(bytesPerSecond / 1e9)],
+  ];
+}
+
+/** A worker has one size of a token's KV, for transfers and for host memory. */
+function kvBytesArgs({ kvOffload, blockSize }: EngineConfig, transfer: TransferModel | null): string[] {
+  const bytesPerToken = transfer?.bytesPerToken ?? (kvOffload === null ? null : kvOffload.bytesPerBlock / blockSize);
+  return bytesPerToken === null ? [] : ["--kv-bytes-per-token", String(bytesPerToken)];
 }
 
 /** Flags of the scheduler that is played. */

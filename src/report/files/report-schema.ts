@@ -126,6 +126,7 @@ export const reportSchema = z.strictObject({
     scheduledPrefillTokens: count,
     preemptions: count,
     prefixHitTokens: count,
+    hostHitTokens: count.describe("of those, loaded from host memory"),
     evictedBlocks: count,
     extrapolations: count,
   }),

@@ -89,6 +89,9 @@ function engineTable({ engine, routing }: RunSummary): string {
     ["of those skipped in one step", formatShare(engine.skippedPasses / engine.steadyPasses, 1)],
     ["prompt tokens computed", formatCount(engine.scheduledPrefillTokens)],
     ["prompt tokens found in the prefix cache", formatCount(engine.prefixHitTokens)],
+    ...(engine.hostHitTokens > 0
+      ? ([["of those loaded from host memory", formatCount(engine.hostHitTokens)]] as [string, string][])
+      : []),
     ...routerRows(routing),
     ["preemptions", formatCount(engine.preemptions)],
     ["KV blocks evicted", formatCount(engine.evictedBlocks)],

@@ -100,6 +100,14 @@ export class CheckedEngine implements Engine {
     this.#engine.holdPrefill = held;
   }
 
+  get hostBlocks(): number {
+    return this.#engine.hostBlocks;
+  }
+
+  get wakeMs(): number {
+    return this.#engine.wakeMs;
+  }
+
   get plannedPasses(): number {
     return this.#engine.plannedPasses;
   }
@@ -244,10 +252,16 @@ export class CheckedEngine implements Engine {
     else this.#violated(1, `request ${request} left, which was not here`);
   }
 
-  /** Nothing could be scheduled: only for want of blocks that somebody else will give back. */
+  /** Nothing could be scheduled: only for want of blocks that somebody else will give back, or of KV on its way from host memory. */
   #checkBlocked(): void {
-    const { config } = this.#engine;
-    const { running, waiting } = this.#engine.load(this.#around.nowMs());
+    const { config, wakeMs } = this.#engine;
+    const nowMs = this.#around.nowMs();
+    const { running, waiting } = this.#engine.load(nowMs);
+    if (wakeMs < Number.POSITIVE_INFINITY) {
+      if (!(wakeMs > nowMs))
+        this.#violated(6, `nothing was scheduled at ${nowMs} ms, though KV arrived at ${wakeMs} ms`);
+      return;
+    }
     const states = [...this.#held.values()].map(({ state }) => state);
     const comes = states.includes("held") || states.includes("in transfer");
     if (running > 0) this.#violated(6, `nothing was scheduled with ${running} requests running`);
@@ -264,6 +278,7 @@ export class CheckedEngine implements Engine {
   #checkLoad(): void {
     const { config } = this.#engine;
     const { running, waiting, usedBlocks, kvTokens, queuedPrefillTokens } = this.#engine.load(this.#around.nowMs());
+    this.#checkHost();
     if (!(usedBlocks >= 0 && usedBlocks <= config.numGpuBlocks))
       this.#violated(3, `${usedBlocks} blocks in use of ${config.numGpuBlocks}`);
     if (this.#held.size === 0 && usedBlocks !== 0) this.#violated(3, `${usedBlocks} blocks in use with no request`);
@@ -281,6 +296,14 @@ export class CheckedEngine implements Engine {
         `${usedBlocks} blocks of ${config.blockSize} tokens hold ${computed} tokens that are not shared`,
       );
     }
+  }
+
+  #checkHost(): void {
+    const { config, counters, hostBlocks } = this.#engine;
+    const most = config.kvOffload?.hostBlocks ?? 0;
+    if (!(hostBlocks >= 0 && hostBlocks <= most)) this.#violated(3, `${hostBlocks} blocks in host memory for ${most}`);
+    if (counters.hostHitTokens > counters.prefixHitTokens)
+      this.#violated(2, `${counters.hostHitTokens} tokens from host memory, among ${counters.prefixHitTokens} hits`);
   }
 
   // ── what the engine tells ───────────────────────────────────────────────────────────────────────────────────────
@@ -305,13 +328,19 @@ export class CheckedEngine implements Engine {
     return held;
   }
 
-  #admitted(request: number, atMs: number, reusedTokens: number): void {
+  #admitted(request: number, atMs: number, reusedTokens: number, hostTokens: number): void {
     const held = this.#told(request, atMs, "admission");
     if (held.state !== "queued" && held.state !== "activated")
       this.#violated(1, `request ${request} was admitted while ${held.state}`, atMs);
     const most = this.#around.isl(request) + this.#around.osl(request);
     if (!(reusedTokens >= 0 && reusedTokens <= most))
       this.#violated(2, `request ${request} reuses ${reusedTokens} tokens of ${most}`, atMs);
+    if (!(hostTokens >= 0 && hostTokens <= reusedTokens))
+      this.#violated(
+        2,
+        `request ${request} has ${hostTokens} tokens from host memory, of ${reusedTokens} reused`,
+        atMs,
+      );
     const [first] = this.#line;
     if (this.#promises.fifo && !held.admittedBefore && first !== undefined && first !== request) {
       this.#violated(7, `request ${request} was admitted before request ${first}, which came earlier`, atMs);
@@ -374,9 +403,9 @@ export class CheckedEngine implements Engine {
   #watched(listener: EngineListener): EngineListener {
     return {
       ...listener,
-      admitted: (request, atMs, reusedTokens) => {
-        this.#admitted(request, atMs, reusedTokens);
-        listener.admitted(request, atMs, reusedTokens);
+      admitted: (request, atMs, reusedTokens, hostTokens) => {
+        this.#admitted(request, atMs, reusedTokens, hostTokens);
+        listener.admitted(request, atMs, reusedTokens, hostTokens);
       },
       firstToken: (request, atMs) => {
         this.#token(request, atMs, "firstTokenMs");

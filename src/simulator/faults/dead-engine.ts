@@ -7,6 +7,8 @@ export class DeadEngine implements Engine {
   readonly busy = false;
   readonly plannedPasses = 0;
   holdPrefill = false;
+  readonly wakeMs = Number.POSITIVE_INFINITY;
+  readonly hostBlocks = 0;
 
   constructor({ config, counters }: Engine) {
     this.config = config;

@@ -162,17 +162,18 @@ export class EngineDriver {
     return this.events.find((event) => event.kind === kind && event.request === request);
   }
 
-  /** Whether a pass is under way. */
+  /** Whether a pass is under way, or one is to begin without input. */
   #start(): boolean {
     if (!this.engine.busy && this.engine.hasWork()) this.#wakeMs = this.engine.start(this.nowMs);
-    return this.engine.busy;
+    if (!this.engine.busy) this.#wakeMs = this.engine.wakeMs;
+    return this.#wakeMs < Number.POSITIVE_INFINITY;
   }
 
   #complete(): void {
     this.nowMs = this.#wakeMs;
     this.#wakeMs = Number.NaN;
     this.wakes++;
-    this.engine.complete();
+    if (this.engine.busy) this.engine.complete();
   }
 
   #touch(input: "request" | "command"): void {

@@ -40,6 +40,11 @@ const randomRun = fc.record({
   preemption: fc.constantFrom("lifo", "fifo"),
   watermark: fc.constantFrom(0, 0.1),
   speedupRatio: fc.constantFrom(1, 1, 1, 0),
+  /** Of the family vllm with prefix caching alone. */
+  kvOffload: fc.option(
+    fc.record({ hostBlocks: fc.integer({ min: 1, max: 60 }), msPerBlock: fc.constantFrom(0, 0.5, 3, 20) }),
+    { freq: 9 },
+  ),
   quirks: fc.subarray(ENGINE_QUIRK_NAMES.filter((name) => name !== "abortOnStuck")),
 });
 
@@ -59,7 +64,11 @@ function inputsOf({ requests, role }: RandomRun): Input[] {
 }
 
 function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
-  const { requests, quirks: names, acceptRates, ...config } = random;
+  const { requests, quirks: names, acceptRates, kvOffload: host, ...config } = random;
+  const kvOffload =
+    host === null || config.family !== "vllm" || !config.prefixCaching
+      ? null
+      : { hostBlocks: host.hostBlocks, bytesPerBlock: host.msPerBlock * 1e6 || 1e-3, bytesPerSecond: 1e9 };
   const speculative = acceptRates === null || random.family === "sglang" ? null : { acceptRates, seed: 7 };
   const quirks: EngineQuirks = { ...NO_ENGINE_QUIRKS };
   for (const name of names) quirks[name] = true;
@@ -76,7 +85,7 @@ function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
   const fitting = made.map((request) => ({ ...request, isl: Math.min(request.isl, longest - 1) }));
   const driver = new EngineDriver(
     kind,
-    { ...config, quirks, speculative },
+    { ...config, quirks, speculative, kvOffload },
     fitting.map(({ isl, osl, blocks }) => ({
       isl,
       osl: Math.min(osl, longest - isl + 1),
@@ -101,7 +110,8 @@ function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
   const { skippedPasses: _skipped, ...counters } = driver.engine.counters;
   const gapCount = driver.gaps.reduce((sum, { weight }) => sum + weight, 0);
   const gapSumMs = Math.round(driver.gaps.reduce((sum, { gapMs, weight }) => sum + gapMs * weight, 0) * 1e6);
-  return { driver, passes, seen: { events, counters, loads, gapCount, gapSumMs } };
+  const { hostBlocks } = driver.engine;
+  return { driver, passes, seen: { events, counters, loads, gapCount, gapSumMs, hostBlocks } };
 }
 
 /** The skipping engine keeps sums of its batch, no more. */
@@ -111,13 +121,16 @@ function withoutVariances(pass: FinishedPass | null): unknown {
 
 describe("both engines, driven by hand with requests, transfers and cancellations at random times", () => {
   it("agree on every event, counter and load", () => {
+    let loaded = 0;
     fc.assert(
       fc.property(randomRun, (random) => {
         const expected = play(stepping, random).seen;
+        if (expected.counters.hostHitTokens > 0) loaded++;
         expect(play(skipping, random).seen).toEqual(expected);
       }),
       { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
     );
+    expect(loaded).toBeGreaterThan(RUNS / 100);
   });
 
   it("agree on the last pass where passes are recorded, and that changes nothing else", () => {

@@ -36,6 +36,7 @@ const PLAIN: RandomCase = {
   quirks: [],
   leastLoaded: false,
   kvRouter: null,
+  host: null,
   kvEvents: false,
   dpSize: 1,
   prefillScheduleInterval: 1,

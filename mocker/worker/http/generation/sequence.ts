@@ -79,7 +79,7 @@ export class Sequence implements GenerationListener {
     this.#handle = worker.submit(generation, this);
   }
 
-  admitted(atMs: number, cachedTokens: number): void {
+  admitted(atMs: number, cachedTokens: number, hostTokens: number): void {
     // Again after a preemption: it counts the most that was found, as in the simulator.
     if (this.#state === "running") this.cachedTokens = cachedTokens;
     if (this.#state !== "waiting") return;
@@ -90,7 +90,8 @@ export class Sequence implements GenerationListener {
     // Of a transferred prompt, what the prefill worker had cached: the cache here saved nothing.
     this.cachedTokens = cachedTokens;
     const transferred = kvTransfer?.do_remote_prefill === true;
-    this.#metrics.admitted(this.#rank, this.promptTokens.length, transferred ? 0 : cachedTokens, transferred);
+    const cached = transferred ? 0 : cachedTokens;
+    this.#metrics.admitted(this.#rank, this.promptTokens.length, cached, Math.min(hostTokens, cached), transferred);
   }
 
   token(index: number, atMs: number): void {

@@ -15,6 +15,7 @@ import {
 } from "#mocker/engine";
 import { badFlag, contradiction } from "./errors.ts";
 import type { MockerFlags } from "./flags.ts";
+import { kvOffloadOf } from "./kv-sizes.ts";
 import { sourceBlocks, type TimingSource, timingOf } from "./timing.ts";
 
 /** The engine that the flags ask for. @throws UserError MOCKER_…, ENGINE_BAD_CONFIG */
@@ -38,6 +39,7 @@ export function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSou
     chunkedPrefill: flags.enableChunkedPrefill ?? ENGINE_DEFAULTS.chunkedPrefill,
     preemption: flags.preemptionMode ?? ENGINE_DEFAULTS.preemption,
     speculative: speculativeOf(flags),
+    kvOffload: kvOffloadOf(flags, source, blockSize),
     prefillScheduleInterval: flags.prefillScheduleInterval ?? ENGINE_DEFAULTS.prefillScheduleInterval,
     watermark: flags.watermark ?? ENGINE_DEFAULTS.watermark,
     speedupRatio: flags.speedupRatio ?? 1,

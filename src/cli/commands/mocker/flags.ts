@@ -53,6 +53,9 @@ export interface MockerFlags {
   maxNumBatchedTokens?: number;
   enablePrefixCaching?: boolean;
   enableChunkedPrefill?: boolean;
+  kvOffloadingSize?: number;
+  kvOffloadingBackend?: "native";
+  kvOffloadingBandwidth?: string;
   watermark?: number;
   prefillScheduleInterval?: number;
   aicNextn?: number;
@@ -189,6 +192,11 @@ export function withMockerFlags(command: Command): Command {
     new Option("--no-enable-prefix-caching", "compute every prompt anew"),
     new Option("--enable-chunked-prefill", "cut long prompts to the token budget (default)"),
     new Option("--no-enable-chunked-prefill", "compute prompts whole"),
+    new Option("--kv-offloading-size <GiB>", "vLLM's: host memory that keeps evicted KV (default: none)").argParser(
+      positiveNumber("--kv-offloading-size"),
+    ),
+    new Option("--kv-offloading-backend <name>", "vLLM's: the one that is played").choices(["native"]),
+    new Option("--kv-offloading-bandwidth <rate>", "from there to the GPU, GB/s, or such as 50GB/s (default: 64)"),
     new Option("--watermark <share>", "of the blocks, kept free at admission (default: 0)").argParser(
       share("--watermark"),
     ),

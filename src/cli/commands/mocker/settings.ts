@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { hostPort, parseBytesPerSecond, wallClock } from "#common";
+import { hostPort, wallClock } from "#common";
 import type { EngineConfig, EngineRole, TransferModel } from "#mocker/engine";
 import { builtinTokenizer, loadTokenizer, type Tokenizer } from "#mocker/text";
 import type { ReasoningOptions, StartWorkerHostOptions } from "#mocker/worker";
@@ -10,15 +10,12 @@ import { badFlag, contradiction } from "./errors.ts";
 import { engineLog } from "./estimated-engine.ts";
 import { readEngineArgs } from "./extra-args.ts";
 import type { MockerFlags } from "./flags.ts";
-import { kvBytesPerToken } from "./kv-bytes.ts";
-import { sourceKvBytes, type TimingSource, timingSource } from "./timing.ts";
+import { bytesPerSecondOf, DEFAULT_KV_BYTES_PER_TOKEN, knownKvBytes } from "./kv-sizes.ts";
+import { type TimingSource, timingSource } from "./timing.ts";
 
-/** Dynamo's defaults. */
-const KV_TRANSFER_GB_PER_SECOND = 64;
+/** Dynamo's default. */
 const HANDOFF_TIMEOUT_MS = 300_000;
 const DEFAULT_PORT = 8001;
-/** KV of Llama 3.1 8B in bf16 (32 layers × 2 × 8 heads × 128 × 2 bytes), where nothing says another size. */
-const DEFAULT_KV_BYTES_PER_TOKEN = 131_072;
 
 /** What flags, the environment and files come to. */
 export interface MockerSettings {
@@ -125,22 +122,14 @@ function transferOf(
   notices: string[],
   role: EngineRole,
 ): TransferModel | null {
-  const rate = flags.kvTransferBandwidth ?? String(KV_TRANSFER_GB_PER_SECOND);
-  // A bare number is GB/s, as Dynamo has it.
-  const bare = Number(rate);
-  const bytesPerSecond =
-    rate.trim() !== "" && Number.isFinite(bare) ? bare * 1e9 : parseBytesPerSecond(rate, "--kv-transfer-bandwidth");
-  if (bytesPerSecond < 0) throw badFlag("--kv-transfer-bandwidth", rate, "a rate of 0 or more");
-  if (bytesPerSecond === 0) return null;
-  const known =
-    flags.kvBytesPerToken ??
-    sourceKvBytes(source) ??
-    (flags.modelPath === undefined ? null : kvBytesPerToken(flags.modelPath, flags.kvCacheDtype ?? "auto"));
-  if (known === null && role === "decode") {
+  const bytesPerSecond = bytesPerSecondOf("--kv-transfer-bandwidth", flags.kvTransferBandwidth);
+  const known = knownKvBytes(flags, source);
+  if (known === null && (flags.kvOffloadingSize !== undefined || (role === "decode" && bytesPerSecond > 0))) {
     notices.push(
       `nothing says how large the KV of a token is: ${DEFAULT_KV_BYTES_PER_TOKEN} bytes (Llama 3.1 8B) are taken; --kv-bytes-per-token sets it`,
     );
   }
+  if (bytesPerSecond === 0) return null;
   return {
     bytesPerToken: known ?? DEFAULT_KV_BYTES_PER_TOKEN,
     bytesPerSecond,

@@ -59,6 +59,7 @@ describe("live workers on a manual clock", () => {
     let disaggregated = 0;
     let hits = 0;
     let preemptions = 0;
+    let hostHits = 0;
     await fc.assert(
       fc.asyncProperty(liveCase, fc.constantFrom(0, 0.4, 25), async (random, lateMs) => {
         const spec = { ...specOf(random), engine: "stepping" as const };
@@ -67,7 +68,8 @@ describe("live workers on a manual clock", () => {
         live.time.advanceTo(spec.endMs!, lateMs);
         await settle();
         expectSame(simulated, live);
-        const { requests: table, transfers } = simulated;
+        const { requests: table, transfers, engine } = simulated;
+        if (engine.hostHitTokens > 0) hostHits++;
         for (let i = 0; i < table.count; i++) {
           if (table.status[i] !== RequestStatus.completed) continue;
           finished++;
@@ -80,6 +82,7 @@ describe("live workers on a manual clock", () => {
     );
     // The cases are worth something only as far as they get there.
     expect(Math.min(finished, disaggregated, hits, preemptions)).toBeGreaterThan(RUNS / 20);
+    expect(hostHits).toBeGreaterThan(RUNS / 50);
   });
 
   it("do so, too, where requests are on their way for some time and count as of when they were sent", async () => {

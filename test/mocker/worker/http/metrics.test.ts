@@ -68,6 +68,33 @@ describe("vLLM's metrics", () => {
     expect(value(families, "dynamo_component_kvstats_gpu_prefix_cache_hit_rate")).toBeCloseTo(60 / 84, 10);
   });
 
+  it("tell what came from host memory, and how long that took", async () => {
+    const kvOffload = { hostBlocks: 40, bytesPerBlock: 2e6, bytesPerSecond: 1e9 };
+    const { url } = await startWorker({ engine: { speedupRatio: 1, numGpuBlocks: 8, kvOffload } });
+    const ask = (prompt: string) => post(`${url}/v1/completions`, { prompt, max_tokens: 1 });
+    await ask(words(21));
+    await ask(words(28, 100));
+    await ask(words(21));
+    const families = await scrape(url);
+    const of = (name: string, labels: Record<string, string> = {}) => value(families, name, labels);
+    const local = of("vllm:prefix_cache_hits_total");
+    const external = of("vllm:external_prefix_cache_hits_total");
+    expect(external).toBeGreaterThan(0);
+    expect(local + external).toBe(20);
+    expect(of("vllm:external_prefix_cache_queries_total")).toBe(of("vllm:prefix_cache_queries_total") - local);
+    expect(of("vllm:prompt_tokens_by_source_total", { source: "external_kv_transfer" })).toBe(external);
+    const direction = { transfer_type: "CPU_to_GPU" };
+    expect(of("vllm:kv_offload_total_bytes_total", direction)).toBe((external / 4) * 2e6);
+    expect(of("vllm:kv_offload_total_time_total", direction)).toBeCloseTo((external / 4) * 0.002, 9);
+    expect(of("vllm:kv_offload_cpu_cache_usage_perc")).toBeGreaterThan(0);
+    // What is cleared is computed anew.
+    await post(`${url}/clear_kv_blocks`, {});
+    await ask(words(21));
+    const after = await scrape(url);
+    expect(value(after, "vllm:kv_offload_cpu_cache_usage_perc")).toBe(0);
+    expect(value(after, "vllm:external_prefix_cache_hits_total")).toBe(external);
+  });
+
   it("have vLLM's buckets", async () => {
     const { url } = await startWorker({ engine: { maxModelLen: 250 } });
     const families = await scrape(url);
