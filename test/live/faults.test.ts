@@ -112,6 +112,7 @@ describe("a live run with faults", { timeout: 240_000 }, () => {
       { requests: 2, retried: 2 },
       { requests: 1, retried: 1 },
     ]);
+    expect(record.requests.attempts.reduce((sum, attempts) => sum + attempts - 1, 0)).toBe(3);
     expect(losses[0]!.untilMs).toBeGreaterThan(2000);
     expect(losses[1]!.untilMs).toBeGreaterThan(losses[0]!.untilMs!);
     expect(losses[1]!.untilMs).toBeLessThan(record.endMs);
