@@ -12,6 +12,7 @@ import { describeWithKubernetes } from "../tools.ts";
 import { KubeApiServer, type KubeObject } from "./api-server.ts";
 import { installGraphCrds, installRequestCrd } from "./crds.ts";
 import { FaultProxy } from "./fault-proxy.ts";
+import { alphaGraph, betaGraph } from "./mock-graphs.ts";
 import { ScriptedRunner } from "./scripted-runner.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -22,64 +23,6 @@ const FORGOTTEN = {
   status: 410,
   body: JSON.stringify({ kind: "Status", code: 410, reason: "Expired", message: "too old" }),
 };
-
-function mocker(role: "prefill" | "decode") {
-  return {
-    image: "example.invalid/dynamo-planner:1.0.0",
-    command: ["python3", "-m", "dynamo.mocker"],
-    args: ["--model-path", "llama", "--disaggregation-mode", role],
-  };
-}
-
-const FRONTEND = {
-  image: "example.invalid/dynamo-planner:1.0.0",
-  command: ["python3"],
-  args: ["-m", "dynamo.frontend"],
-};
-
-function betaGraph(name: string, extra: object = {}): KubeObject {
-  const component = (part: string, type: string, container: object, more: object = {}) => ({
-    name: part,
-    type,
-    replicas: 1,
-    podTemplate: { spec: { containers: [{ name: "main", ...container }] } },
-    ...more,
-  });
-  return {
-    apiVersion: "nvidia.com/v1beta1",
-    kind: "DynamoGraphDeployment",
-    metadata: { name },
-    spec: {
-      components: [
-        component("Frontend", "frontend", FRONTEND),
-        component("prefill", "prefill", mocker("prefill"), { scalingAdapter: {} }),
-        component("decode", "decode", mocker("decode"), { scalingAdapter: {} }),
-      ],
-      ...extra,
-    },
-  };
-}
-
-function alphaGraph(name: string): KubeObject {
-  const service = (componentType: string, container: object, more: object = {}) => ({
-    componentType,
-    replicas: 1,
-    extraPodSpec: { mainContainer: container },
-    ...more,
-  });
-  return {
-    apiVersion: "nvidia.com/v1alpha1",
-    kind: "DynamoGraphDeployment",
-    metadata: { name },
-    spec: {
-      services: {
-        Frontend: service("frontend", FRONTEND),
-        prefill: service("worker", mocker("prefill"), { subComponentType: "prefill" }),
-        decode: service("worker", mocker("decode"), { subComponentType: "decode" }),
-      },
-    },
-  };
-}
 
 for (const version of ["v1alpha1", "v1beta1"] as const) {
   await describeWithKubernetes(`a cluster of ${version} played by a runner`, (tools) => {
