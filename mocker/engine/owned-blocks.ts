@@ -1,5 +1,5 @@
 import { type Block, KvCache } from "./kv-cache.ts";
-import { footprintBlocks, reservesOutput } from "./no-evict.ts";
+import { footprintBlocks, mostHitBlocks, reservesOutput } from "./no-evict.ts";
 import { reportedEvents } from "./reported-events.ts";
 import type { Sequence } from "./sequence.ts";
 import type { EngineConfig, EngineListener, KvEvent, RequestSource } from "./types.ts";
@@ -55,12 +55,13 @@ export class OwnedBlocks {
     return this.#cache.lookup(ids);
   }
 
-  /** How many blocks from `fromBlock` on host memory has, one after the other. */
-  hostRun(sequence: Sequence, fromBlock: number, maxBlocks: number): number {
-    if (this.#host === null) return 0;
-    let end = fromBlock;
-    while (end < maxBlocks && this.#host.has(this.#requests.contentId(sequence.id, end))) end++;
-    return end - fromBlock;
+  /** What is cached of the tokens that a sequence has by now, and how many of the blocks behind that host memory has. */
+  cachedPrefix(sequence: Sequence, totalTokens: number): { hits: Block[]; hostHits: number } {
+    const most = mostHitBlocks(this.#config, totalTokens);
+    const hits = this.lookup(sequence, most);
+    let end = hits.length;
+    while (end < most && this.#host?.has(this.#requests.contentId(sequence.id, end))) end++;
+    return { hits, hostHits: end - hits.length };
   }
 
   /** They are read in host memory, and stay there; tail first, so that tails are evicted before heads. */

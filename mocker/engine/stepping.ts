@@ -3,7 +3,7 @@ import { emittedTokens, keptFreeBlocks, neverFits, waitsForBudget } from "./conf
 import { newPassCounters } from "./counters.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { HostLoads } from "./host-loads.ts";
-import { mostHitBlocks, reservesOutput } from "./no-evict.ts";
+import { reservesOutput } from "./no-evict.ts";
 import { OwnedBlocks } from "./owned-blocks.ts";
 import { passBatch } from "./pass-batch.ts";
 import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
@@ -317,9 +317,7 @@ export class SteppingEngine implements LiveEngine {
   #admit(sequence: Sequence, budget: { left: number }, held: boolean): boolean {
     const { blockSize, chunkedPrefill } = this.config;
     const total = sequence.isl + sequence.generated;
-    const mostHits = mostHitBlocks(this.config, total);
-    const hits = this.#blocks.lookup(sequence, mostHits);
-    const hostHits = this.#blocks.hostRun(sequence, hits.length, mostHits);
+    const { hits, hostHits } = this.#blocks.cachedPrefix(sequence, total);
     const missing = total - (hits.length + hostHits) * blockSize;
     // What is only loaded takes nothing of the budget.
     const loads = this.#loads.durationMs(hostHits) > 0;
