@@ -122,6 +122,10 @@ export interface EngineCounters {
   /** Of those, loaded from host memory. */
   hostHitTokens: number;
   evictedBlocks: number;
+  /** Speculative decoding: steps of a sequence with drafts, tokens drafted, and those of them that were accepted. */
+  drafts: number;
+  draftTokens: number;
+  acceptedDraftTokens: number;
   /** Times a surface was asked beyond its measured range. */
   extrapolations: number;
 }

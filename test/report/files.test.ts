@@ -2,10 +2,13 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RequestStatus, type RunRecord } from "#src/record";
 import { REPORT_FILES, type ReportKind, reportSchema, summarize, writeReports } from "#src/report";
+import { simulate } from "#src/simulator";
+import { randomCase, specOf } from "../simulator/random-spec.ts";
 import { recordOf } from "./record.ts";
 import { syntheticRun } from "./synthetic-run.ts";
 
@@ -90,6 +93,16 @@ describe("report.json", () => {
     const report = JSON.parse(written("json"));
     expect(reportSchema.safeParse(report).error).toBeUndefined();
     expect(reportSchema.safeParse({ ...report, surprise: 1 }).success).toBe(false);
+  });
+
+  it("follows its schema for whatever the simulator runs", () => {
+    fc.assert(
+      fc.property(randomCase, (random) => {
+        writeReports(simulate({ ...specOf({ ...random, quirks: [] }), engine: "skipping" }), dir, { kinds: ["json"] });
+        expect(reportSchema.safeParse(JSON.parse(written("json"))).error).toBeUndefined();
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it("keeps decisions apart, a line each, with all that led to them", () => {

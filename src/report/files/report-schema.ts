@@ -128,6 +128,9 @@ export const reportSchema = z.strictObject({
     prefixHitTokens: count,
     hostHitTokens: count.describe("of those, loaded from host memory"),
     evictedBlocks: count,
+    drafts: count.describe("steps of a sequence with speculated tokens"),
+    draftTokens: count.describe("tokens speculated"),
+    acceptedDraftTokens: count.describe("of those, accepted"),
     extrapolations: count,
   }),
   routing: z

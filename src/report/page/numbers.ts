@@ -94,6 +94,12 @@ function engineTable({ engine, routing }: RunSummary): string {
       : []),
     ...routerRows(routing),
     ["preemptions", formatCount(engine.preemptions)],
+    ...(engine.drafts > 0
+      ? ([
+          ["tokens drafted", formatCount(engine.draftTokens)],
+          ["of those accepted", formatShare(engine.acceptedDraftTokens / engine.draftTokens, 1)],
+        ] as [string, string][])
+      : []),
     ["KV blocks evicted", formatCount(engine.evictedBlocks)],
     ["questions beyond the profile's measured range", formatCount(engine.extrapolations)],
   ];
