@@ -1,7 +1,8 @@
 /** Growable number columns in typed memory. Long ones grow by chunks, so that nothing is copied and little is spare. */
 
 const FIRST_CHUNK = 1024;
-const CHUNK_BITS = 16;
+/** Chunks of a million values: the system takes memory of that size back when it is free. */
+const CHUNK_BITS = 20;
 const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 
 export class IntColumn {
