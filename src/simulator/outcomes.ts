@@ -103,6 +103,13 @@ export class Outcomes {
     this.pages.page(request).secondTokenMs[this.pages.row(request)] = atMs;
   }
 
+  /** A second token that was still under way then never comes. */
+  dropSecondTokenAfter(request: number, nowMs: number): void {
+    const { secondTokenMs } = this.pages.page(request);
+    const row = this.pages.row(request);
+    if (secondTokenMs[row]! > nowMs) secondTokenMs[row] = Number.NaN;
+  }
+
   /** What came of an attempt before counts no more. */
   forgetTokens(request: number): void {
     const { firstTokenMs, secondTokenMs } = this.pages.page(request);

@@ -221,9 +221,7 @@ export class InFlight {
     this.#leftMs[request] = nowMs;
     this.#hasLeft[request] = 1;
     this.ended(request);
-    const { secondTokenMs } = outcomes.table;
-    // It was still under way.
-    if (secondTokenMs[request]! > nowMs) secondTokenMs[request] = Number.NaN;
+    outcomes.dropSecondTokenAfter(request, nowMs);
     if (where === Where.waiting)
       desk.drop(this.#stage.simulation.prefillPool === null ? "decode" : "prefill", request, nowMs);
     if (where === Where.held) desk.drop("decode", request, nowMs);
