@@ -11,6 +11,7 @@ interface FinishedRows extends Pick<Outcomes, "sentMs"> {
 export class WindowObserver {
   readonly #sla: { ttftMs: number; itlMs: number };
   readonly #feasible: Uint8Array;
+  readonly #isRead: boolean;
   #started = 0;
   #startedIsl: number[] = [];
   #completed = 0;
@@ -32,14 +33,16 @@ export class WindowObserver {
   /** Completed requests of the run so far that missed the SLA, of those that could keep it. */
   missed = 0;
 
-  constructor(sla: { ttftMs: number; itlMs: number }, feasible: Uint8Array) {
+  /** @param isRead whether anybody takes its windows; where nobody does, it need not keep their prompts */
+  constructor(sla: { ttftMs: number; itlMs: number }, feasible: Uint8Array, isRead = true) {
+    this.#isRead = isRead;
     this.#sla = sla;
     this.#feasible = feasible;
   }
 
   arrived(isl: number): void {
     this.#started++;
-    this.#startedIsl.push(isl);
+    if (this.#isRead) this.#startedIsl.push(isl);
   }
 
   /** A prompt was computed; `profiledMs` is what an idle engine would have taken. */

@@ -90,7 +90,7 @@ export class Simulation {
     const { actual, profiled } = idlePrefills(spec);
     this.profiledPrefill = profiled;
     this.feasible = feasibleRequests(spec, spec.workload, actual);
-    this.observer = new WindowObserver(spec.sla, this.feasible);
+    this.observer = new WindowObserver(spec.sla, this.feasible, spec.planner !== undefined);
     this.recorder = new TimelineRecorder(timelineWindowMs(spec));
     this.#loops = new ClosedLoops(spec.workload);
     this.#followUps = new FollowUps(spec.workload, (request, atMs) => this.#later(request, atMs));

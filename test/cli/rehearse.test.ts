@@ -64,24 +64,28 @@ describe("understudy run", () => {
   it.each([
     ["rows in memory", "long", []],
     ["rows on disk", "long-on-disk", ["--rows-in-memory", "1000"]],
-  ])("ends on Ctrl-C with what came of it until then, %s", async (_, dir, flags) => {
-    // Days of traffic, a minute or so of work.
-    write("long.yaml", SCENARIO.replace("duration: 60s", "duration: 3d"));
-    const child = new CliProcess(["run", join(folder, "long.yaml"), "-o", join(folder, dir), ...flags]);
-    await waitFor("progress", () => /simulated/.test(child.output), 60_000);
-    child.kill("SIGINT");
-    expect((await child.exited).code).toBe(130);
-    expect(child.output).toMatch(/interrupted after [\d.]+ (s|min|h) of the run/);
-    const report = JSON.parse(read(dir, "report.json").toString()) as {
-      endMs: number;
-      requests: { total: number; completed: number };
-    };
-    expect(report.endMs).toBeLessThan(3 * 86_400_000);
-    expect(report.requests.completed).toBeGreaterThan(0);
-    expect(report.requests.total).toBeLessThan(8 * 3 * 86_400);
-    expect(JSON.parse(read(dir, "run.json").toString())).toMatchObject({ interrupted: true });
-    expect(readdirSync(join(folder, dir)).sort()).toEqual(ALL_FILES);
-  }, 180_000);
+  ])(
+    "ends on Ctrl-C with what came of it until then, %s",
+    async (_, dir, flags) => {
+      // Days of traffic, a minute or so of work.
+      write("long.yaml", SCENARIO.replace("duration: 60s", "duration: 3d"));
+      const child = new CliProcess(["run", join(folder, "long.yaml"), "-o", join(folder, dir), ...flags]);
+      await waitFor("progress", () => /simulated/.test(child.output), 60_000);
+      child.kill("SIGINT");
+      expect((await child.exited).code).toBe(130);
+      expect(child.output).toMatch(/interrupted after [\d.]+ (s|min|h) of the run/);
+      const report = JSON.parse(read(dir, "report.json").toString()) as {
+        endMs: number;
+        requests: { total: number; completed: number };
+      };
+      expect(report.endMs).toBeLessThan(3 * 86_400_000);
+      expect(report.requests.completed).toBeGreaterThan(0);
+      expect(report.requests.total).toBeLessThan(8 * 3 * 86_400);
+      expect(JSON.parse(read(dir, "run.json").toString())).toMatchObject({ interrupted: true });
+      expect(readdirSync(join(folder, dir)).sort()).toEqual(ALL_FILES);
+    },
+    180_000,
+  );
 
   it("is held against the invariants, which changes no byte", () => {
     const plain = run("run", "small.yaml", "--json", "--no-report");
