@@ -92,9 +92,12 @@ export class ContentWriter {
       // Blocks get ids as far as a later turn repeats them; the last turn repeats only what is there already.
       if (grows && !last) knownTokens = isl;
       this.#prompts.prompt(conversation, isl, knownTokens);
-      this.#request(isl, osl, turn === 0 ? arrivalMs : Number.NaN, turn);
-      this.#think.push(turn === 0 ? 0 : this.#pauseMs());
-      this.#nextTurn.push(last ? -1 : this.requests);
+      this.#request(isl, osl, turn === 0 ? arrivalMs : Number.NaN);
+      if (sessions !== null) {
+        this.#turnIndex.push(turn);
+        this.#think.push(turn === 0 ? 0 : this.#pauseMs());
+        this.#nextTurn.push(last ? -1 : this.requests);
+      }
       if (last) return;
       isl = nextIsl;
       if (!grows) conversation = { ...conversation, ids: conversation.ids.slice(0, conversation.sharedBlocks) };
@@ -138,9 +141,8 @@ export class ContentWriter {
       const step = this.requests;
       for (const wait of waits) this.#edges.push({ ...wait, child: step });
       this.#prompts.promptAndAnswer(conversation, isl, osl);
-      this.#request(isl, osl, turn === 0 ? arrivalMs : Number.NaN, turn);
-      this.#think.push(0);
-      this.#nextTurn.push(-1);
+      this.#request(isl, osl, turn === 0 ? arrivalMs : Number.NaN);
+      this.#turnIndex.push(turn);
       this.#labels.push(label);
       const nextIsl = isl + osl + draw.growth();
       if (turn + 1 >= turns || nextIsl > limit) return step;
@@ -149,13 +151,12 @@ export class ContentWriter {
     }
   }
 
-  #request(isl: number, osl: number, arrivalMs: number, turn: number): void {
+  #request(isl: number, osl: number, arrivalMs: number): void {
     if (this.requests >= MAX_REQUESTS)
       throw badTraffic(`traffic ${this.#name}`, "found more requests than fit", "use fewer or shorter sessions");
     this.#isl.push(isl);
     this.#osl.push(osl);
     this.#arrivalMs.push(arrivalMs);
-    this.#turnIndex.push(turn);
   }
 
   #pauseMs(): number {

@@ -1,10 +1,11 @@
+import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { Option } from "commander";
 import { formatDuration } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { parseScenario, readScenario } from "#scenarios";
-import type { BestStatic, RunRecord } from "#src/record";
+import { type BestStatic, type ReportedRun, ROWS_IN_MEMORY, RowFile, type RunRecord } from "#src/record";
 import {
   bestStaticOf,
   cacheBestStatic,
@@ -22,6 +23,7 @@ import { INVARIANTS } from "#src/simulator";
 import { EXIT_INTERRUPTED } from "./errors.ts";
 import { predictorOf, predictorTools } from "./predictors.ts";
 import { progress, virtualTime } from "./progress.ts";
+import { wholeNumber } from "./values.ts";
 import { packageVersion } from "./version.ts";
 
 /** Flags that every command has which rehearses something. */
@@ -34,6 +36,7 @@ export interface RehearseFlags {
   check?: true;
   engine: "skipping" | "stepping";
   seed?: number;
+  rowsInMemory: number;
 }
 
 export function withRehearseFlags(command: Command): Command {
@@ -44,6 +47,12 @@ export function withRehearseFlags(command: Command): Command {
     .option("--quiet", "print nothing but errors")
     .option("--check", "hold the run against the invariants of a simulation (docs/invariants.md)")
     .option("--best-static", "search the best deployments that would not have scaled (runs the traffic many times)")
+    .option(
+      "--rows-in-memory <n>",
+      "requests of a run that memory holds to its end; the rows of larger runs go to a file that ends with it",
+      wholeNumber("--rows-in-memory"),
+      ROWS_IN_MEMORY,
+    )
     .addOption(
       new Option("--engine <engine>", "skipping is fast, stepping its readable twin; results agree")
         .choices(["skipping", "stepping"])
@@ -65,8 +74,8 @@ export function scenarioOf(document: object, name: string): RunnableScenario {
 export type PlayFlags = Pick<RehearseFlags, "engine" | "bestStatic" | "check">;
 
 /** A run, and what run.json says of how it came about. */
-interface Played {
-  record: RunRecord;
+interface Played<Run extends ReportedRun = RunRecord> {
+  record: Run;
   startedAt: Date;
   runSeconds: number;
   metadata: Record<string, unknown>;
@@ -74,9 +83,25 @@ interface Played {
 
 /** Runs a scenario, prints and writes what came of it. Returns the exit code: 1 where an expectation did not hold, 130 after Ctrl-C. */
 export async function rehearse(scenario: RunnableScenario, flags: RehearseFlags): Promise<number> {
-  const bar = progress();
   const interrupted = new AbortController();
-  const { record, ...when } = await play(scenario, flags, bar.update, interrupted).finally(() => bar.done());
+  const rows = new RowsOnDisk(flags.rowsInMemory, flags.report ? outputFolder(scenario, flags) : tmpdir());
+  try {
+    return await rehearseWith(rows, scenario, flags, interrupted);
+  } finally {
+    rows.close();
+  }
+}
+
+async function rehearseWith(
+  rows: RowsOnDisk,
+  scenario: RunnableScenario,
+  flags: RehearseFlags,
+  interrupted: AbortController,
+): Promise<number> {
+  const bar = progress();
+  const { record, ...when } = await playDriven(scenario, flags, bar.update, interrupted, rows).finally(() =>
+    bar.done(),
+  );
   if (flags.check && !flags.quiet) {
     process.stderr.write(`all ${Object.keys(INVARIANTS).length} invariants held (docs/invariants.md)\n`);
   }
@@ -88,13 +113,57 @@ export async function rehearse(scenario: RunnableScenario, flags: RehearseFlags)
   return EXIT_INTERRUPTED;
 }
 
+/** A folder for the rows of a run with more requests than memory is to hold. */
+class RowsOnDisk {
+  readonly #inMemory: number;
+  readonly #folder: string;
+  #file: RowFile | null = null;
+
+  constructor(inMemory: number, folder: string) {
+    this.#inMemory = inMemory;
+    this.#folder = folder;
+  }
+
+  /** null: memory holds so many. */
+  fileFor(requests: number): RowFile | null {
+    if (requests > this.#inMemory) this.#file ??= new RowFile(this.#folder);
+    return this.#file;
+  }
+
+  close(): void {
+    this.#file?.close();
+  }
+}
+
 /** Runs a scenario. */
 export async function play(
   scenario: RunnableScenario,
   flags: PlayFlags,
   update: (text: string) => void,
-  interrupted?: AbortController,
 ): Promise<Played> {
+  const prepared = await prepare(scenario, flags, update);
+  return played(prepared, prepared.rehearsal.run(prepared.options), flags, update);
+}
+
+/** The same, to its end or to a signal; large runs with their rows on disk. */
+async function playDriven(
+  scenario: RunnableScenario,
+  flags: PlayFlags,
+  update: (text: string) => void,
+  interrupted: AbortController,
+  rows: RowsOnDisk,
+): Promise<Played<ReportedRun>> {
+  const prepared = await prepare(scenario, flags, update);
+  const { rehearsal, options } = prepared;
+  const file = rows.fileFor(rehearsal.workload.count);
+  const record =
+    file === null
+      ? await runUntil<ReportedRun>(rehearsal.start(options), interrupted)
+      : await runUntil<ReportedRun>(rehearsal.startOntoDisk(file, options), interrupted);
+  return played(prepared, record, flags, update, interrupted.signal.aborted);
+}
+
+async function prepare(scenario: RunnableScenario, flags: PlayFlags, update: (text: string) => void) {
   const startedAt = new Date();
   const started = performance.now();
   const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
@@ -104,10 +173,17 @@ export async function play(
     ...(flags.check ? { check: true } : {}),
     onProgress: (nowMs, done) => update(virtualTime(nowMs, horizonMs, done)),
   };
-  const record =
-    interrupted === undefined ? rehearsal.run(options) : await runUntil(rehearsal.start(options), interrupted);
+  return { startedAt, started, rehearsal, options };
+}
+
+function played<Run extends ReportedRun>(
+  { startedAt, started, rehearsal }: Awaited<ReturnType<typeof prepare>>,
+  record: Run,
+  flags: PlayFlags,
+  update: (text: string) => void,
+  isCut = false,
+): Played<Run> {
   const runSeconds = (performance.now() - started) / 1000;
-  const isCut = interrupted?.signal.aborted === true;
   const best = isCut ? null : staticComparison(rehearsal, flags, update);
   return {
     record: best === null ? record : { ...record, bestStatic: best },
@@ -125,7 +201,10 @@ export async function play(
 const LOOK_UP_MS = 50;
 
 /** Drives a run to its end, or to a first SIGINT or SIGTERM; a second one ends the process. */
-async function runUntil(steps: RehearsalSteps, interrupted: AbortController): Promise<RunRecord> {
+async function runUntil<Run extends ReportedRun>(
+  steps: RehearsalSteps<Run>,
+  interrupted: AbortController,
+): Promise<Run> {
   const interrupt = () => interrupted.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
   try {
@@ -154,7 +233,7 @@ export interface Presentation {
 /** Judges a run, prints and writes what came of it. Returns whether all expectations held. */
 export function presentRun(
   scenario: RunnableScenario,
-  record: RunRecord,
+  record: ReportedRun,
   flags: Pick<RehearseFlags, "json" | "quiet" | "report" | "outputDir">,
   { startedAt, runSeconds, metadata, json, text }: Presentation,
 ): boolean {
@@ -167,7 +246,7 @@ export function presentRun(
     process.stdout.write(text === undefined ? run : text(run));
   }
   if (flags.report) {
-    const dir = flags.outputDir ?? resolve("understudy-results", scenario.name);
+    const dir = outputFolder(scenario, flags);
     const files = writeRunReports(scenario, judged, dir, summary, { startedAt, runSeconds, metadata });
     if (!flags.quiet) {
       const html = files.find((file) => file.kind === "html")?.path;
@@ -177,10 +256,14 @@ export function presentRun(
   return judged.expectations?.every((expectation) => expectation.passed) ?? true;
 }
 
+function outputFolder(scenario: RunnableScenario, { outputDir }: Pick<RehearseFlags, "outputDir">): string {
+  return outputDir ?? resolve("understudy-results", scenario.name);
+}
+
 /** All report files of a judged run. */
 export function writeRunReports(
   scenario: RunnableScenario,
-  judged: RunRecord,
+  judged: ReportedRun,
   dir: string,
   summary: RunSummary,
   { startedAt, runSeconds, metadata }: Omit<Played, "record">,

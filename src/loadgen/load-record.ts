@@ -1,12 +1,5 @@
 import { newPassCounters } from "#mocker/engine";
-import {
-  type RequestTable,
-  type RunRecord,
-  requestTable,
-  type Timeline,
-  TimelineRecorder,
-  tenantsOfRows,
-} from "#src/record";
+import { type RunRecord, rowsOfTable, type Timeline, TimelineRecorder, tenantsOfRows } from "#src/record";
 import type { LoadResult } from "./types.ts";
 
 /** What a load run cannot know of itself; everything but name and SLA has a default. */
@@ -32,7 +25,7 @@ export function judgedRows({ requests, details }: Pick<LoadResult, "requests" | 
  */
 export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunRecord {
   const rows = judgedRows(result);
-  const requests = tableRows(result.requests, rows);
+  const requests = rowsOfTable(result.requests, rows);
   const { feasible, ...given } = options;
   const { tenants } = result.workload;
   let durationMs = 0;
@@ -61,19 +54,6 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
     feasible:
       feasible === undefined ? new Uint8Array(rows.length).fill(1) : Uint8Array.from(rows, (row) => feasible[row]!),
   };
-}
-
-function tableRows(table: RequestTable, rows: Int32Array): RequestTable {
-  const kept = requestTable(rows.length);
-  for (const key of Object.keys(kept) as (keyof RequestTable)[]) {
-    if (key === "count") continue;
-    const from = table[key];
-    const to = kept[key];
-    rows.forEach((row, i) => {
-      to[i] = from[row]!;
-    });
-  }
-  return kept;
 }
 
 /** Those of both that there are (not NaN). */

@@ -1,13 +1,22 @@
 import type { RequestTable, TenantRows } from "./types.ts";
 import { RequestStatus } from "./types.ts";
 
-/** An empty table for `count` requests: times NaN, workers −1, one attempt each, all unfinished. */
-export function requestTable(count: number): RequestTable {
+/**
+ * An empty table for `count` requests: times NaN, workers −1, one attempt each, all unfinished.
+ * @param lengths columns that are there already; they are not copied
+ */
+export function requestTable(
+  count: number,
+  lengths: Pick<RequestTable, "isl" | "requestedOsl"> = {
+    isl: new Int32Array(count),
+    requestedOsl: new Int32Array(count),
+  },
+): RequestTable {
   const times = () => new Float64Array(count).fill(Number.NaN);
   return {
     count,
-    isl: new Int32Array(count),
-    requestedOsl: new Int32Array(count),
+    isl: lengths.isl,
+    requestedOsl: lengths.requestedOsl,
     outputTokens: new Int32Array(count),
     arrivalMs: times(),
     admitMs: times(),
@@ -21,6 +30,18 @@ export function requestTable(count: number): RequestTable {
     decodeWorker: new Int32Array(count).fill(-1),
     status: new Uint8Array(count).fill(RequestStatus.unfinished),
   };
+}
+
+/** A table of some rows of another. */
+export function rowsOfTable(table: RequestTable, rows: ArrayLike<number>): RequestTable {
+  const kept = requestTable(rows.length);
+  for (const key of Object.keys(kept) as (keyof RequestTable)[]) {
+    if (key === "count") continue;
+    const from = table[key];
+    const to = kept[key];
+    for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]!]!;
+  }
+  return kept;
 }
 
 /** Of these rows. */

@@ -175,12 +175,11 @@ export interface TenantRows {
   of: Int32Array;
 }
 
-/** Everything that came of one run; made by the simulator and the load generator, read by reports. Holds no wall-clock value. */
-export interface RunRecord {
+/** All that came of one run but the rows of its requests. Holds no wall-clock value. */
+export interface RunFacts {
   name: string;
   mode: "agg" | "disagg";
   sla: { ttftMs: number; itlMs: number };
-  requests: RequestTable;
   gaps: GapStatistics;
   /** Time of the last token, ms. */
   durationMs: number;
@@ -192,14 +191,10 @@ export interface RunRecord {
   decisions: Decision[];
   timeline: Timeline;
   engine: EngineCounters;
-  /** Per request: true where the SLA could be met at all (DESIGN §9.1). */
-  feasible: Uint8Array;
   /** Absent where nobody is named. */
-  tenants?: TenantRows;
+  tenants?: Pick<TenantRows, "names">;
   /** Of tenants with an SLA of their own. */
   tenantSlas?: Record<string, { ttftMs: number; itlMs: number }>;
-  /** Of runs with a KV-aware router. */
-  routing?: RoutingRecord;
   seed?: number;
   /** What the scenario shows, one sentence. */
   shows?: string;
@@ -210,3 +205,41 @@ export interface RunRecord {
   expectations?: ExpectationResult[];
   bestStatic?: BestStatic;
 }
+
+/** What is known of each request; arrays are index-aligned. */
+interface RequestColumns {
+  requests: RequestTable;
+  /** 1 where the SLA could be met at all (DESIGN §9.1). */
+  feasible: Uint8Array;
+}
+
+/** Everything that came of one run; made by the simulator and the load generator, read by reports. */
+export interface RunRecord extends RunFacts, RequestColumns {
+  /** Absent where nobody is named. */
+  tenants?: TenantRows;
+  /** Of runs with a KV-aware router. */
+  routing?: RoutingRecord;
+}
+
+/** Rows of a run that follow one another. */
+export interface RequestBlock extends RequestColumns {
+  /** Number of its first row among those of the run. */
+  first: number;
+  /** Place in `RunFacts.tenants.names`, or −1; null where nobody is named. */
+  tenantOf: Int32Array | null;
+  /** null where there was no KV-aware router. */
+  routing: RoutingRecord | null;
+}
+
+/** The rows of a run in blocks, in their order; may be gone through any number of times. A block is good until the next one is asked for. */
+export interface RequestRows extends Iterable<RequestBlock> {
+  readonly count: number;
+}
+
+/** A run whose rows are on disk. */
+export interface StoredRun extends RunFacts {
+  rows: RequestRows;
+}
+
+/** What reports are made of. */
+export type ReportedRun = RunRecord | StoredRun;

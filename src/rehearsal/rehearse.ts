@@ -5,9 +5,9 @@ import type { PredictorTools } from "#planner/predictors";
 import { trafficHistory } from "#planner/sources";
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { checkExpectations, type Scenario, scenarioWorkload, type Workload } from "#scenarios";
-import type { BestStatic, ExpectationResult, RunRecord } from "#src/record";
+import type { BestStatic, ExpectationResult, ReportedRun, RowFile, RunFacts, RunRecord, StoredRun } from "#src/record";
 import { measuredValues, type RunSummary, summarize } from "#src/report";
-import { type SimulationSpec, type SimulationSteps, simulate, simulateInSteps } from "#src/simulator";
+import { type SimulationSpec, type SimulationSteps, simulate, simulateInSteps, simulateOntoDisk } from "#src/simulator";
 import { bestStatic } from "#src/study";
 import { profileNeeded, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
@@ -28,11 +28,13 @@ export interface Rehearsal {
   /** The scenario's planner, or one of another configuration, in its first state; null where there is none. */
   newPlanner(config?: PlannerConfig): Planner | null;
   /** A run's record with the scenario's name tags on it. */
-  labelled(record: RunRecord): RunRecord;
+  labelled<Run extends RunFacts>(record: Run): Run;
   /** The whole scenario, planner included. */
   run(options?: RunOptions): RunRecord;
   /** The same step by step, for who may give it up before its end. */
-  start(options?: RunOptions): RehearsalSteps;
+  start(options?: RunOptions): RehearsalSteps<RunRecord>;
+  /** The same with the rows of requests in a file, where they go while it runs; the file is its owner's to close. */
+  startOntoDisk(file: RowFile, options?: RunOptions): RehearsalSteps<StoredRun>;
   /** The same traffic on the same deployment, with a planner in its first state. */
   play(planner: Planner | null, options?: RunOptions): RunRecord;
   /** The same traffic on a deployment that stays as it is. */
@@ -40,9 +42,7 @@ export interface Rehearsal {
 }
 
 /** A run that its owner drives. */
-export interface RehearsalSteps extends Omit<SimulationSteps, "result"> {
-  result(): RunRecord;
-}
+export type RehearsalSteps<Run extends ReportedRun = RunRecord> = SimulationSteps<Run>;
 
 export interface RunOptions {
   engine?: SimulationSpec["engine"];
@@ -77,7 +77,7 @@ export function prepareRehearsal(
   const history = parts.history === undefined ? plannerHistory(scenario) : { history: parts.history };
   const plannerOf = (config: PlannerConfig | null) =>
     scenarioPlanner({ ...scenario, planner: config }, base, profile, { predictorTools: tools, ...history });
-  const labelled = (record: RunRecord): RunRecord => ({
+  const labelled = <Run extends RunFacts>(record: Run): Run => ({
     ...record,
     seed: scenario.seed,
     ...(record.tenants === undefined ? {} : { tenantSlas: scenario.tenantSlas ?? {} }),
@@ -95,6 +95,13 @@ export function prepareRehearsal(
       ...(planner === null ? {} : { planner, newPlanner: options.newPlanner ?? (() => newPlanner()!) }),
     };
   };
+  const driven = <Run extends ReportedRun>(steps: SimulationSteps<Run>): RehearsalSteps<Run> => ({
+    advance: () => steps.advance(),
+    get missed() {
+      return steps.missed;
+    },
+    result: () => labelled(steps.result()),
+  });
   return {
     scenario,
     workload,
@@ -103,16 +110,8 @@ export function prepareRehearsal(
     newPlanner: (config) => plannerOf(config ?? scenario.planner),
     labelled,
     run: (options) => labelled(simulate(whole(options))),
-    start: (options) => {
-      const steps = simulateInSteps(whole(options));
-      return {
-        advance: () => steps.advance(),
-        get missed() {
-          return steps.missed;
-        },
-        result: () => labelled(steps.result()),
-      };
-    },
+    start: (options) => driven<RunRecord>(simulateInSteps(whole(options))),
+    startOntoDisk: (file, options) => driven(simulateOntoDisk(whole(options), file)),
     play,
     runStatic: ({ prefill, decode }) =>
       labelled(
@@ -231,8 +230,12 @@ export function bestStaticOf(
 }
 
 /** Judges a run by its scenario's `expect:`; the record comes back with the results. */
-export function judge(scenario: RunnableScenario, record: RunRecord): { record: RunRecord; summary: RunSummary } {
-  const measured = measuredValues(record, summarize(record));
+export function judge<Run extends ReportedRun>(
+  scenario: RunnableScenario,
+  record: Run,
+): { record: Run; summary: RunSummary } {
+  const summary = summarize(record);
+  const measured = measuredValues(record, summary);
   const expectations = checkExpectations(scenario.expect, measured).map(
     ({ name, expected, actual, passed, path }): ExpectationResult => ({
       name,
@@ -242,6 +245,5 @@ export function judge(scenario: RunnableScenario, record: RunRecord): { record: 
       where: scenario.locate(["expect", ...path]),
     }),
   );
-  const judged = { ...record, expectations };
-  return { record: judged, summary: summarize(judged) };
+  return { record: { ...record, expectations }, summary: { ...summary, expectations } };
 }

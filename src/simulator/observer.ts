@@ -1,10 +1,17 @@
 import type { Observation } from "#planner/core";
+import type { RequestTable } from "#src/record";
 import type { Outcomes } from "./outcomes.ts";
+
+/** What is read of a request that has ended. */
+interface FinishedRows extends Pick<Outcomes, "sentMs"> {
+  pages: Pick<Outcomes["pages"], "page" | "row">;
+}
 
 /** Counts one planner window: what arrived, what ended, and how it compares with the SLA. */
 export class WindowObserver {
   readonly #sla: { ttftMs: number; itlMs: number };
   readonly #feasible: Uint8Array;
+  readonly #isRead: boolean;
   #started = 0;
   #startedIsl: number[] = [];
   #completed = 0;
@@ -26,14 +33,16 @@ export class WindowObserver {
   /** Completed requests of the run so far that missed the SLA, of those that could keep it. */
   missed = 0;
 
-  constructor(sla: { ttftMs: number; itlMs: number }, feasible: Uint8Array) {
+  /** @param isRead whether anybody takes its windows; where nobody does, it need not keep their prompts */
+  constructor(sla: { ttftMs: number; itlMs: number }, feasible: Uint8Array, isRead = true) {
+    this.#isRead = isRead;
     this.#sla = sla;
     this.#feasible = feasible;
   }
 
   arrived(isl: number): void {
     this.#started++;
-    this.#startedIsl.push(isl);
+    if (this.#isRead) this.#startedIsl.push(isl);
   }
 
   /** A prompt was computed; `profiledMs` is what an idle engine would have taken. */
@@ -50,15 +59,17 @@ export class WindowObserver {
     if (ttftMs <= this.#sla.ttftMs) this.#ttftMet++;
   }
 
-  finished(request: number, { table, sentMs }: Pick<Outcomes, "table" | "sentMs">, outputTokens: number): void {
-    if (this.#feasible[request] === 1 && !this.#kept(request, table, outputTokens)) this.missed++;
+  finished(request: number, outcomes: FinishedRows, outputTokens: number): void {
+    const table = outcomes.pages.page(request);
+    const row = outcomes.pages.row(request);
+    if (this.#feasible[request] === 1 && !this.#kept(row, table, outputTokens)) this.missed++;
     this.#completed++;
-    this.#islSum += table.isl[request]!;
-    this.#cachedSum += table.cachedTokens[request]!;
+    this.#islSum += table.isl[row]!;
+    this.#cachedSum += table.cachedTokens[row]!;
     this.#oslSum += outputTokens;
-    this.#durationSum += table.lastTokenMs[request]! - sentMs[request]!;
+    this.#durationSum += table.lastTokenMs[row]! - outcomes.sentMs(request);
     if (outputTokens < 2) return;
-    const itlMs = (table.lastTokenMs[request]! - table.firstTokenMs[request]!) / (outputTokens - 1);
+    const itlMs = (table.lastTokenMs[row]! - table.firstTokenMs[row]!) / (outputTokens - 1);
     this.#itlCount++;
     this.#itlSum += itlMs;
     if (this.#feasible[request] === 0) return;
@@ -66,10 +77,10 @@ export class WindowObserver {
     if (itlMs <= this.#sla.itlMs) this.#itlMet++;
   }
 
-  #kept(request: number, table: Outcomes["table"], outputTokens: number): boolean {
-    const firstMs = table.firstTokenMs[request]!;
-    if (firstMs - table.arrivalMs[request]! > this.#sla.ttftMs) return false;
-    return outputTokens < 2 || (table.lastTokenMs[request]! - firstMs) / (outputTokens - 1) <= this.#sla.itlMs;
+  #kept(row: number, table: RequestTable, outputTokens: number): boolean {
+    const firstMs = table.firstTokenMs[row]!;
+    if (firstMs - table.arrivalMs[row]! > this.#sla.ttftMs) return false;
+    return outputTokens < 2 || (table.lastTokenMs[row]! - firstMs) / (outputTokens - 1) <= this.#sla.itlMs;
   }
 
   /** The window's observation without the workers' part, and a fresh window. */

@@ -1,5 +1,6 @@
-import { RequestStatus, type RequestTable, type RoleName, requestTable } from "#src/record";
+import { RequestStatus, type RoleName, type RowFile } from "#src/record";
 import { AdmissionLog } from "./admission-log.ts";
+import { RequestPages } from "./request-pages.ts";
 import type { AdmissionRecord, ServingRanks, SimulationSpec, TransferTimes } from "./types.ts";
 
 function times(count: number): Float64Array {
@@ -8,27 +9,24 @@ function times(count: number): Float64Array {
 
 /** Where the simulator writes down what happens to each request. */
 export class Outcomes {
-  readonly table: RequestTable;
-  /** When the attempt under way was sent; the arrival, where clients try once. */
-  readonly sentMs: Float64Array;
+  readonly pages: RequestPages;
   readonly transfers: TransferTimes | null;
   readonly ranks: ServingRanks | null;
   readonly admissions = new AdmissionLog();
+  /** When the attempt under way was sent; null where clients try once: it is the arrival. */
+  readonly #sentMs: Float64Array | null;
   readonly #captures: boolean;
   readonly #admittedIn: Uint8Array | null;
 
-  constructor({
-    workload,
-    prefill,
-    capture,
-    clients,
-  }: Pick<SimulationSpec, "workload" | "prefill" | "capture" | "clients">) {
+  /** @param file where rows go; null: they stay in memory */
+  constructor(
+    { workload, prefill, capture, clients }: Pick<SimulationSpec, "workload" | "prefill" | "capture" | "clients">,
+    file: RowFile | null = null,
+  ) {
     const captures = capture === true;
     const { count } = workload;
-    this.table = requestTable(count);
-    this.sentMs = clients ? times(count) : this.table.arrivalMs;
-    this.table.isl.set(workload.isl.subarray(0, count));
-    this.table.requestedOsl.set(workload.osl.subarray(0, count));
+    this.pages = new RequestPages(workload, file);
+    this.#sentMs = clients ? times(count) : null;
     this.#captures = captures;
     this.#admittedIn = captures ? new Uint8Array(count) : null;
     const unserved = () => new Int32Array(count).fill(-1);
@@ -48,22 +46,38 @@ export class Outcomes {
 
   /** @returns whether it was sent for the first time */
   sent(request: number, atMs: number): boolean {
-    const isFirst = Number.isNaN(this.table.arrivalMs[request]!);
-    this.sentMs[request] = atMs;
-    if (isFirst) this.table.arrivalMs[request] = atMs;
+    const { arrivalMs } = this.pages.page(request);
+    const row = this.pages.row(request);
+    const isFirst = Number.isNaN(arrivalMs[row]!);
+    if (this.#sentMs !== null) this.#sentMs[request] = atMs;
+    if (isFirst) arrivalMs[row] = atMs;
     return isFirst;
   }
 
+  /** When the attempt under way was sent, ms. */
+  sentMs(request: number): number {
+    return this.#sentMs === null
+      ? this.pages.page(request).arrivalMs[this.pages.row(request)]!
+      : this.#sentMs[request]!;
+  }
+
   routed(role: RoleName, request: number, worker: number, rank: number, ranks: number): void {
-    const column = role === "prefill" ? this.table.prefillWorker : this.table.decodeWorker;
-    column[request] = worker;
+    const table = this.pages.page(request);
+    (role === "prefill" ? table.prefillWorker : table.decodeWorker)[this.pages.row(request)] = worker;
     if (this.ranks !== null) this.ranks[role][request] = worker * ranks + rank;
   }
 
+  /** The worker of a role that it was last sent to, −1 for none. */
+  workerOf(role: RoleName, request: number): number {
+    const table = this.pages.page(request);
+    return (role === "prefill" ? table.prefillWorker : table.decodeWorker)[this.pages.row(request)]!;
+  }
+
   admitted(pool: AdmissionRecord["pool"], request: number, atMs: number, reusedTokens: number): void {
-    const { table } = this;
-    if (Number.isNaN(table.admitMs[request]!)) table.admitMs[request] = atMs;
-    if (pool !== "decode" && reusedTokens > table.cachedTokens[request]!) table.cachedTokens[request] = reusedTokens;
+    const { admitMs, cachedTokens } = this.pages.page(request);
+    const row = this.pages.row(request);
+    if (Number.isNaN(admitMs[row]!)) admitMs[row] = atMs;
+    if (pool !== "decode" && reusedTokens > cachedTokens[row]!) cachedTokens[row] = reusedTokens;
     if (!this.#captures) return;
     const bit = pool === "decode" ? 2 : 1;
     const readmission = (this.#admittedIn![request]! & bit) !== 0;
@@ -73,13 +87,69 @@ export class Outcomes {
     if (column !== undefined && Number.isNaN(column[request]!)) column[request] = atMs;
   }
 
+  cachedTokens(request: number): number {
+    return this.pages.page(request).cachedTokens[this.pages.row(request)]!;
+  }
+
+  firstToken(request: number, atMs: number): void {
+    this.pages.page(request).firstTokenMs[this.pages.row(request)] = atMs;
+  }
+
+  hasFirstToken(request: number): boolean {
+    return !Number.isNaN(this.pages.page(request).firstTokenMs[this.pages.row(request)]!);
+  }
+
+  secondToken(request: number, atMs: number): void {
+    this.pages.page(request).secondTokenMs[this.pages.row(request)] = atMs;
+  }
+
+  /** A second token that was still under way then never comes. */
+  dropSecondTokenAfter(request: number, nowMs: number): void {
+    const { secondTokenMs } = this.pages.page(request);
+    const row = this.pages.row(request);
+    if (secondTokenMs[row]! > nowMs) secondTokenMs[row] = Number.NaN;
+  }
+
+  /** What came of an attempt before counts no more. */
+  forgetTokens(request: number): void {
+    const { firstTokenMs, secondTokenMs } = this.pages.page(request);
+    const row = this.pages.row(request);
+    firstTokenMs[row] = Number.NaN;
+    secondTokenMs[row] = Number.NaN;
+  }
+
+  preempted(request: number): void {
+    this.pages.page(request).preemptions[this.pages.row(request)]!++;
+  }
+
+  attempts(request: number): number {
+    return this.pages.page(request).attempts[this.pages.row(request)]!;
+  }
+
+  triedAgain(request: number): void {
+    this.pages.page(request).attempts[this.pages.row(request)]!++;
+  }
+
   transfer(station: keyof TransferTimes, request: number, atMs: number): void {
     if (this.transfers !== null) this.transfers[station][request] = atMs;
   }
 
   finished(request: number, atMs: number, outputTokens: number): void {
-    this.table.lastTokenMs[request] = atMs;
-    this.table.outputTokens[request] = outputTokens;
-    this.table.status[request] = RequestStatus.completed;
+    const table = this.pages.page(request);
+    const row = this.pages.row(request);
+    table.lastTokenMs[row] = atMs;
+    table.outputTokens[row] = outputTokens;
+    table.status[row] = RequestStatus.completed;
+  }
+
+  rejected(request: number): void {
+    const table = this.pages.page(request);
+    const row = this.pages.row(request);
+    table.status[row] = RequestStatus.rejected;
+    table.outputTokens[row] = 0;
+  }
+
+  failed(request: number): void {
+    this.pages.page(request).status[this.pages.row(request)] = RequestStatus.failed;
   }
 }

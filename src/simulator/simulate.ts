@@ -1,5 +1,14 @@
-import { engineFactory, newPassCounters } from "#mocker/engine";
-import { type EngineCounters, type RequestTable, type RoutingRecord, requestTable, tenantsOfRows } from "#src/record";
+import { engineFactory, newPassCounters, type RequestColumns } from "#mocker/engine";
+import {
+  type EngineCounters,
+  onlySent,
+  type RequestTable,
+  type RoleName,
+  type RowFile,
+  type RunFacts,
+  StoredRows,
+  type StoredRun,
+} from "#src/record";
 import { Checker } from "./check/checker.ts";
 import { Simulation } from "./simulation.ts";
 import type { SimulationResult, SimulationSpec } from "./types.ts";
@@ -16,25 +25,40 @@ export function simulate(spec: SimulationSpec, makeEngines: typeof engineFactory
 }
 
 /** A simulation that its owner drives, and may give up at any window. */
-export interface SimulationSteps {
+export interface SimulationSteps<Result = SimulationResult> {
   /** Goes on to the end of a timeline window. @returns false where the run is over */
   advance(): boolean;
   /** Completed requests so far that missed the SLA, of those that could keep it. */
   readonly missed: number;
   /** What came of it until here; requests that have no end yet are unfinished. Once, and then it is over. */
-  result(): SimulationResult;
+  result(): Result;
 }
 
 /** The same step by step, for who has to look up from time to time. @throws as `simulate` */
 export function simulateInSteps(
   spec: SimulationSpec,
   makeEngines: typeof engineFactory = engineFactory,
-): SimulationSteps {
+): SimulationSteps<SimulationResult> {
+  return stepsOf(spec, makeEngines, null, inMemory);
+}
+
+/** The same with the rows of requests in a file, where they go while it runs; the file is its owner's to close. */
+export function simulateOntoDisk(spec: SimulationSpec, file: RowFile): SimulationSteps<StoredRun> {
+  return stepsOf(spec, engineFactory, file, (simulation) => onDisk(simulation, file));
+}
+
+function stepsOf<Result extends SimulationResult | StoredRun>(
+  spec: SimulationSpec,
+  makeEngines: typeof engineFactory,
+  file: RowFile | null,
+  resultOf: (simulation: Simulation) => Result,
+): SimulationSteps<Result> {
   const checker = spec.check === true ? new Checker(spec) : null;
-  const simulation = new Simulation(spec, (role, columns) => {
-    const make = makeEngines(spec.engine, columns);
-    return checker === null ? make : checker.engines(role, make, () => simulation);
-  });
+  const make = (role: RoleName, columns: RequestColumns) => {
+    const factory = makeEngines(spec.engine, columns);
+    return checker === null ? factory : checker.engines(role, factory, () => simulation);
+  };
+  const simulation: Simulation = new Simulation(spec, make, file);
   simulation.begin();
   let isOver = false;
   return {
@@ -54,23 +78,51 @@ export function simulateInSteps(
   };
 }
 
-function resultOf(simulation: Simulation): SimulationResult {
-  const { spec } = simulation;
-  const { outcomes, scaler, prefillPool, decodePool } = simulation;
-  const perUserThroughput = simulation.perUser.statistics();
+function inMemory(simulation: Simulation): SimulationResult {
+  const { spec, outcomes } = simulation;
+  const sent = onlySent({ ...columnsInMemory(simulation), requests: outcomes.pages.page(0) });
+  const { tenants } = spec.workload;
   const counters = engineCounters(simulation);
-  const sent = sentRequests(outcomes.table, simulation.feasible, simulation.desk.record);
+  return {
+    ...factsOf(simulation, counters, [sent]),
+    requests: sent.requests,
+    feasible: sent.feasible,
+    ...(sent.routing === null ? {} : { routing: sent.routing }),
+    ...(tenants === undefined ? {} : { tenants: { names: tenants.names, of: sent.tenantOf! } }),
+    perUserThroughput: simulation.perUser.statistics(),
+    committedPrefillTokens: counters.scheduledPrefillTokens,
+    admissions: outcomes.admissions,
+    transfers: outcomes.transfers,
+    ranks: outcomes.ranks,
+  };
+}
+
+function onDisk(simulation: Simulation, file: RowFile): StoredRun {
+  const { tenants } = simulation.spec.workload;
+  const rows = new StoredRows(file, columnsInMemory(simulation), simulation.outcomes.pages.store(file));
+  return {
+    ...factsOf(simulation, engineCounters(simulation), rows),
+    ...(tenants === undefined ? {} : { tenants: { names: tenants.names } }),
+    rows,
+  };
+}
+
+function columnsInMemory({ spec, feasible, desk }: Simulation) {
+  return { feasible, tenantOf: spec.workload.tenants?.of ?? null, routing: desk.record };
+}
+
+function factsOf(
+  simulation: Simulation,
+  counters: EngineCounters,
+  blocks: Iterable<{ requests: RequestTable }>,
+): Omit<RunFacts, "tenants"> {
+  const { spec, scaler, prefillPool, decodePool } = simulation;
   return {
     name: spec.name,
     mode: prefillPool === null ? "agg" : "disagg",
     sla: spec.sla,
-    requests: sent.table,
-    feasible: sent.feasible,
-    ...(sent.routing === null ? {} : { routing: sent.routing }),
-    ...(spec.workload.tenants === undefined ? {} : { tenants: tenantsOfRows(spec.workload.tenants, sent.rows) }),
     gaps: simulation.gaps.statistics(),
-    perUserThroughput,
-    durationMs: lastTokenOf(sent.table),
+    durationMs: lastTokenOf(blocks),
     endMs: simulation.nowMs,
     gpusPerWorker: { prefill: spec.prefill?.gpusPerWorker ?? 0, decode: spec.decode.gpusPerWorker },
     workers: [...(prefillPool?.workers ?? []), ...decodePool.workers].map((worker) => worker.life),
@@ -79,18 +131,14 @@ function resultOf(simulation: Simulation): SimulationResult {
     timeline: simulation.recorder.timeline,
     ...(simulation.faults === null ? {} : { faults: simulation.faults.records }),
     engine: counters,
-    committedPrefillTokens: counters.scheduledPrefillTokens,
-    admissions: outcomes.admissions,
-    transfers: outcomes.transfers,
-    ranks: outcomes.ranks,
   };
 }
 
-function lastTokenOf(table: RequestTable): number {
+function lastTokenOf(blocks: Iterable<{ requests: RequestTable }>): number {
   let last = 0;
-  for (let i = 0; i < table.count; i++) {
-    const atMs = table.lastTokenMs[i]!;
-    if (atMs > last) last = atMs;
+  for (const { requests } of blocks) {
+    const { lastTokenMs } = requests;
+    for (let i = 0; i < requests.count; i++) if (lastTokenMs[i]! > last) last = lastTokenMs[i]!;
   }
   return last;
 }
@@ -105,31 +153,4 @@ function engineCounters(simulation: Simulation): EngineCounters {
   for (const model of models) extrapolations += model?.extrapolations() ?? 0;
   const { prefillMs: _prefillMs, hostLoadMs: _hostLoadMs, ...counted } = sum;
   return { ...counted, extrapolations };
-}
-
-/** Without the rows of requests that were never sent (a closed loop's time was over, the run was cut). */
-function sentRequests(table: RequestTable, feasible: Uint8Array, routing: RoutingRecord | null) {
-  const sent: number[] = [];
-  for (let i = 0; i < table.count; i++) if (!Number.isNaN(table.arrivalMs[i]!)) sent.push(i);
-  if (sent.length === table.count) return { table, feasible, routing, rows: sent };
-  const kept = requestTable(sent.length);
-  for (const key of Object.keys(kept) as (keyof RequestTable)[]) {
-    if (key === "count") continue;
-    const from = table[key];
-    const to = kept[key];
-    sent.forEach((row, i) => {
-      to[i] = from[row]!;
-    });
-  }
-  return {
-    rows: sent,
-    table: kept,
-    feasible: Uint8Array.from(sent, (row) => feasible[row]!),
-    routing: routing && {
-      ...routing,
-      overlapBlocks: Int32Array.from(sent, (row) => routing.overlapBlocks[row]!),
-      bestOverlapBlocks: Int32Array.from(sent, (row) => routing.bestOverlapBlocks[row]!),
-      waitMs: Float64Array.from(sent, (row) => routing.waitMs[row]!),
-    },
-  };
 }

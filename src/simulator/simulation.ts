@@ -9,7 +9,7 @@ import {
   transferMs,
 } from "#mocker/engine";
 import { FollowUps, sessionNumbers } from "#scenarios";
-import { GapSketch, RequestStatus, type RoleName, TimelineRecorder } from "#src/record";
+import { GapSketch, type RoleName, type RowFile, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
 import { EngineClock } from "./engine-clock.ts";
 import { EventPriority, EventQueue } from "./event-queue.ts";
@@ -68,7 +68,12 @@ export class Simulation {
   #lastActivityMs = 0;
   nowMs = 0;
 
-  constructor(spec: SimulationSpec, makeEngines: (role: RoleName, columns: RequestColumns) => EngineFactory) {
+  /** @param file where the rows of requests go; null: they stay in memory */
+  constructor(
+    spec: SimulationSpec,
+    makeEngines: (role: RoleName, columns: RequestColumns) => EngineFactory,
+    file: RowFile | null = null,
+  ) {
     this.spec = spec;
     this.returns = returnColumn(spec);
     const pool = (role: RoleName, poolSpec: PoolSpec) => {
@@ -81,11 +86,11 @@ export class Simulation {
     const between = spec.prefill === null ? 0 : spec.workload.count;
     this.#prefillEngineOf = new Int32Array(between);
     this.#decodeEngineOf = new Int32Array(between);
-    this.outcomes = new Outcomes(spec);
+    this.outcomes = new Outcomes(spec, file);
     const { actual, profiled } = idlePrefills(spec);
     this.profiledPrefill = profiled;
     this.feasible = feasibleRequests(spec, spec.workload, actual);
-    this.observer = new WindowObserver(spec.sla, this.feasible);
+    this.observer = new WindowObserver(spec.sla, this.feasible, spec.planner !== undefined);
     this.recorder = new TimelineRecorder(timelineWindowMs(spec));
     this.#loops = new ClosedLoops(spec.workload);
     this.#followUps = new FollowUps(spec.workload, (request, atMs) => this.#later(request, atMs));
@@ -145,7 +150,7 @@ export class Simulation {
       }
       this.#instant(nextMs);
     }
-    if (this.#inSystem > 0 && !Number.isFinite(endMs)) refuseStuck(this.spec, this.outcomes.table);
+    if (this.#inSystem > 0 && !Number.isFinite(endMs)) refuseStuck(this.spec, this.outcomes.pages);
     if (Number.isFinite(endMs) && !this.#isOver(minEndMs)) this.nowMs = Math.max(this.nowMs, endMs);
     this.nowMs = Math.max(this.nowMs, minEndMs);
     return false;
@@ -314,17 +319,17 @@ export class Simulation {
   }
 
   #dispatch(request: number, nowMs: number): void {
-    const { table } = this.outcomes;
+    const { isl, osl: requestedOsl } = this.spec.workload;
     this.#lastActivityMs = nowMs;
     this.#inSystem++;
     if (this.outcomes.sent(request, nowMs)) this.#followUps.started(request, nowMs);
     this.faults?.sent(request);
-    this.observer.arrived(table.isl[request]!);
+    this.observer.arrived(isl[request]!);
     this.recorder.arrived();
     const { decode } = this.spec;
     if (this.prefillPool !== null) {
-      const osl = effectiveOsl(decode.engine, table.isl[request]!, table.requestedOsl[request]!);
-      if (neverFits(decode.engine, table.isl[request]!, osl) !== null) {
+      const osl = effectiveOsl(decode.engine, isl[request]!, requestedOsl[request]!);
+      if (neverFits(decode.engine, isl[request]!, osl) !== null) {
         this.#reject(request);
         return;
       }
@@ -358,10 +363,10 @@ export class Simulation {
     const rank = worker.nextRank;
     const engine = worker.engines[rank]!;
     worker.nextRank = (rank + 1) % worker.engines.length;
-    const { table } = this.outcomes;
+    const { isl } = this.spec.workload;
     this.outcomes.routed(pool.role, request, worker.id, rank, worker.engines.length);
     const reservesHere = pool.role === "decode" && this.prefillPool !== null;
-    const work = pool.role === "prefill" ? table.isl[request]! : reservesHere ? 1 : WAITING_WEIGHT;
+    const work = pool.role === "prefill" ? isl[request]! : reservesHere ? 1 : WAITING_WEIGHT;
     pool.addWork(worker, work);
     this.faults?.placed(request, worker, engine, reservesHere);
     this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst());
@@ -370,7 +375,7 @@ export class Simulation {
       this.engines[engine]!.reserve(request, this.nowMs);
     } else if (this.engines[engine]!.submit(request, this.nowMs) !== null) {
       this.desk.ended(pool.role, request, this.nowMs);
-      pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : -WAITING_WEIGHT);
+      pool.addWork(worker, pool.role === "prefill" ? -isl[request]! : -WAITING_WEIGHT);
       this.#reject(request);
     } else if (pool.role === "prefill") {
       this.#prefillEngineOf[request] = engine;
@@ -382,8 +387,7 @@ export class Simulation {
   }
 
   #reject(request: number): void {
-    this.outcomes.table.status[request] = RequestStatus.rejected;
-    this.outcomes.table.outputTokens[request] = 0;
+    this.outcomes.rejected(request);
     this.#ended(request);
   }
 
@@ -393,6 +397,7 @@ export class Simulation {
     this.#done++;
     this.faults?.ended(request);
     if (this.#followUps.ended(request, this.nowMs)) this.#loops.ended(request);
+    this.outcomes.pages.ended(request);
   }
 
   #later(request: number, atMs: number): void {
@@ -405,23 +410,21 @@ export class Simulation {
 
   #listener(engine: number, pool: Pool, worker: SimulatedWorker): EngineListener {
     const { outcomes, observer, gaps, perUser, spec, desk } = this;
-    const { table } = outcomes;
+    const { isl } = spec.workload;
     const aggregated = this.prefillPool === null;
     const poolName = aggregated ? "agg" : pool.role;
     const config = pool.spec.engine;
     return {
       admitted: (request, atMs, reusedTokens) => outcomes.admitted(poolName, request, atMs, reusedTokens),
       firstToken: (request, atMs) => {
-        table.firstTokenMs[request] = atMs;
-        observer.firstToken(request, atMs - outcomes.sentMs[request]!);
+        outcomes.firstToken(request, atMs);
+        observer.firstToken(request, atMs - outcomes.sentMs(request));
         if (!aggregated) return;
         pool.addWork(worker, 1 - WAITING_WEIGHT);
         desk.prefilled(pool.role, request);
-        observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
+        observer.prefilled(this.profiledPrefill.ms(isl[request]!, outcomes.cachedTokens(request)));
       },
-      secondToken: (request, atMs) => {
-        table.secondTokenMs[request] = atMs;
-      },
+      secondToken: (request, atMs) => outcomes.secondToken(request, atMs),
       finished: (request, atMs, outputTokens) => {
         pool.addWork(worker, -1);
         desk.ended(pool.role, request, atMs);
@@ -429,13 +432,11 @@ export class Simulation {
         observer.finished(request, outcomes, outputTokens);
         this.#ended(request);
       },
-      preempted: (request) => {
-        table.preemptions[request]!++;
-      },
+      preempted: (request) => outcomes.preempted(request),
       rejected: (request) => {
         desk.ended(pool.role, request, this.nowMs);
-        const waits = aggregated && Number.isNaN(table.firstTokenMs[request]!);
-        pool.addWork(worker, pool.role === "prefill" ? -table.isl[request]! : waits ? -WAITING_WEIGHT : -1);
+        const waits = aggregated && !outcomes.hasFirstToken(request);
+        pool.addWork(worker, pool.role === "prefill" ? -isl[request]! : waits ? -WAITING_WEIGHT : -1);
         this.#reject(request);
       },
       gap: (gapMs, weight) => {
@@ -444,15 +445,15 @@ export class Simulation {
         if (gapMs > 0 || config.speculative === null) perUser.add(1000 / gapMs, weight);
       },
       held: (request, atMs) => {
-        pool.addWork(worker, -table.isl[request]!);
+        pool.addWork(worker, -isl[request]!);
         desk.ended(pool.role, request, atMs);
-        observer.prefilled(this.profiledPrefill.ms(table.isl[request]!, table.cachedTokens[request]!));
+        observer.prefilled(this.profiledPrefill.ms(isl[request]!, outcomes.cachedTokens(request)));
         outcomes.transfer("sourceHeldMs", request, atMs);
         this.#deliver(this.decodePool, request);
       },
       reserved: (request, atMs, missingTokens) => {
         outcomes.transfer("destinationReservedMs", request, atMs);
-        const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : table.isl[request]!;
+        const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : isl[request]!;
         const dueMs = atMs + transferMs(spec.transfer, tokens);
         const endMs = this.faults?.transferBegins(request, dueMs) ?? dueMs;
         this.#events.push(endMs, EventPriority.transferDone, request);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,23 +41,51 @@ describe("understudy run", () => {
     expect(report.name).toBe("small");
   });
 
-  it("ends on Ctrl-C with what came of it until then", async () => {
-    // Days of traffic, a minute or so of work.
-    write("long.yaml", SCENARIO.replace("duration: 60s", "duration: 3d"));
-    const child = new CliProcess(["run", join(folder, "long.yaml"), "-o", join(folder, "long")]);
-    await waitFor("progress", () => /simulated/.test(child.output), 60_000);
-    child.kill("SIGINT");
-    expect((await child.exited).code).toBe(130);
-    expect(child.output).toMatch(/interrupted after [\d.]+ (s|min|h) of the run/);
-    const report = JSON.parse(read("long", "report.json").toString()) as {
-      endMs: number;
-      requests: { total: number; completed: number };
+  it("makes the same files with the rows of requests on disk while it runs, and leaves no other", () => {
+    const files = (dir: string, ...flags: string[]) => {
+      const { status, stdout, stderr } = run("run", "small.yaml", "-o", dir, ...flags);
+      expect(status, stderr).toBe(0);
+      expect(readdirSync(join(folder, dir)).sort()).toEqual(ALL_FILES);
+      const read = ALL_FILES.filter((name) => name !== "run.json").map((name) => readFileSync(join(folder, dir, name)));
+      return { stdout, hashes: read.map((bytes) => createHash("sha256").update(bytes).digest("hex")) };
     };
-    expect(report.endMs).toBeLessThan(3 * 86_400_000);
-    expect(report.requests.completed).toBeGreaterThan(0);
-    expect(report.requests.total).toBeLessThan(8 * 3 * 86_400);
-    expect(JSON.parse(read("long", "run.json").toString())).toMatchObject({ interrupted: true });
-  }, 180_000);
+    const onDisk = files("rows/on-disk", "--rows-in-memory", "100", "--check");
+    expect(onDisk).toEqual(files("rows/in-memory"));
+  });
+
+  it("says where the rows can't go, before it starts", () => {
+    write("a-file", "");
+    const { status, stderr } = run("run", "small.yaml", "-o", "a-file", "--rows-in-memory", "0");
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/a-file: it is a file, expected a folder/);
+    expect(stderr).not.toMatch(/\n +at /);
+  });
+
+  it.each([
+    ["rows in memory", "long", []],
+    ["rows on disk", "long-on-disk", ["--rows-in-memory", "1000"]],
+  ])(
+    "ends on Ctrl-C with what came of it until then, %s",
+    async (_, dir, flags) => {
+      // Days of traffic, a minute or so of work.
+      write("long.yaml", SCENARIO.replace("duration: 60s", "duration: 3d"));
+      const child = new CliProcess(["run", join(folder, "long.yaml"), "-o", join(folder, dir), ...flags]);
+      await waitFor("progress", () => /simulated/.test(child.output), 60_000);
+      child.kill("SIGINT");
+      expect((await child.exited).code).toBe(130);
+      expect(child.output).toMatch(/interrupted after [\d.]+ (s|min|h) of the run/);
+      const report = JSON.parse(read(dir, "report.json").toString()) as {
+        endMs: number;
+        requests: { total: number; completed: number };
+      };
+      expect(report.endMs).toBeLessThan(3 * 86_400_000);
+      expect(report.requests.completed).toBeGreaterThan(0);
+      expect(report.requests.total).toBeLessThan(8 * 3 * 86_400);
+      expect(JSON.parse(read(dir, "run.json").toString())).toMatchObject({ interrupted: true });
+      expect(readdirSync(join(folder, dir)).sort()).toEqual(ALL_FILES);
+    },
+    180_000,
+  );
 
   it("is held against the invariants, which changes no byte", () => {
     const plain = run("run", "small.yaml", "--json", "--no-report");

@@ -1,4 +1,4 @@
-import { RequestStatus, type RunRecord } from "#src/record";
+import { type RequestBlock, RequestStatus, type RunFacts } from "#src/record";
 import { itlMet, itlMs, latencyMs, ttftMet, ttftMs } from "../summary/request-times.ts";
 
 /** A column of the per-request files. `null` stands for what a request does not have. */
@@ -11,9 +11,9 @@ const STATUS_NAMES = Object.entries(RequestStatus).reduce<string[]>((names, [nam
   return names;
 }, []);
 
-/** The columns of requests.csv and requests.parquet, one row per request in the order of the workload. Times in ms. */
-export function requestColumns(record: RunRecord): RequestColumn[] {
-  const { requests: table, sla, feasible } = record;
+/** The columns of requests.csv and requests.parquet, of some rows: one per request in the order of the workload. Times in ms. */
+export function requestColumns({ sla }: RunFacts, block: RequestBlock): RequestColumn[] {
+  const { first, requests: table, feasible, routing } = block;
   const double = (name: string, at: (i: number) => number): RequestColumn => ({
     name,
     type: "double",
@@ -28,11 +28,10 @@ export function requestColumns(record: RunRecord): RequestColumn[] {
     type: "boolean",
     at: (i) => (at(i) ? 1 : 0),
   });
-  const { routing } = record;
   const blocks = (counts: Int32Array) => (i: number) => (counts[i]! < 0 ? null : counts[i]!);
   const worker = (ids: Int32Array) => (i: number) => (ids[i]! < 0 ? null : ids[i]!);
   return [
-    integer("request", (i) => i),
+    integer("request", (i) => first + i),
     { name: "status", type: "text", at: (i) => STATUS_NAMES[table.status[i]!]! },
     integer("isl", (i) => table.isl[i]!),
     integer("requested_osl", (i) => table.requestedOsl[i]!),
@@ -50,7 +49,7 @@ export function requestColumns(record: RunRecord): RequestColumn[] {
     integer("attempts", (i) => table.attempts[i]!),
     integer("prefill_worker", worker(table.prefillWorker)),
     integer("decode_worker", worker(table.decodeWorker)),
-    ...(routing === undefined
+    ...(routing === null
       ? []
       : [
           integer("overlap_blocks", blocks(routing.overlapBlocks)),

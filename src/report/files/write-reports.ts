@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { writeChunksAtomically, writeFileAtomically } from "#common";
-import type { RunRecord } from "#src/record";
+import type { ReportedRun } from "#src/record";
 import { reportPage } from "../page/page.ts";
 import { type RunSummary, summarize } from "../summary/summarize.ts";
 import { aiperfExport } from "./aiperf-export.ts";
@@ -39,7 +39,7 @@ export interface WrittenReport {
 }
 
 /** Writes the reports of a run into `dir` (made where it is missing), each file whole or not at all. */
-export function writeReports(record: RunRecord, dir: string, options: WriteReportsOptions = {}): WrittenReport[] {
+export function writeReports(record: ReportedRun, dir: string, options: WriteReportsOptions = {}): WrittenReport[] {
   const summary = options.summary ?? summarize(record);
   const kinds = options.kinds ?? defaultKinds(record, options);
   const writers: Record<ReportKind, (path: string) => void> = {
@@ -62,7 +62,7 @@ export function writeReports(record: RunRecord, dir: string, options: WriteRepor
   });
 }
 
-function defaultKinds(record: RunRecord, options: WriteReportsOptions): ReportKind[] {
+function defaultKinds(record: ReportedRun, options: WriteReportsOptions): ReportKind[] {
   const kinds: ReportKind[] = ["html", "json"];
   if (record.decisions.length > 0) kinds.push("decisions");
   kinds.push("csv", "parquet");

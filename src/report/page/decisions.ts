@@ -1,5 +1,5 @@
 import type { Decision, Role } from "#planner/core";
-import type { RunRecord } from "#src/record";
+import type { RunFacts } from "#src/record";
 import { formatClock, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
 import {
   changeText,
@@ -15,7 +15,7 @@ const MOST_CHANGES = 400;
 const MOST_QUIET_TICKS = 2000;
 
 /** The decisions that changed something, each opening to its inputs, forecast, formula values, limits and reasons. */
-export function decisionsSection(record: Pick<RunRecord, "decisions" | "mode">): string {
+export function decisionsSection(record: Pick<RunFacts, "decisions" | "mode">): string {
   if (record.decisions.length === 0) {
     return `<section id="decisions" aria-labelledby="decisions-title"><h2 id="decisions-title">Decisions</h2><p class="note">No planner ran: the workers stayed as they were started.</p></section>`;
   }

@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import { type ReportedRun, type RequestTable, requestBlocks, requestCount } from "#src/record";
 import type { XyChart } from "../charts/chart.ts";
 import type { ColourName } from "../charts/theme.ts";
 import { formatPlain, formatShare, formatSignificant } from "../format.ts";
@@ -9,37 +9,27 @@ import type { RunSummary } from "../summary/summarize.ts";
 const POINTS = 200;
 
 /** Cumulative distributions of TTFT and ITL over completed requests, with the SLA on them. */
-export function distributionFigures(record: RunRecord, summary: RunSummary): { id: string; chart: XyChart }[] {
-  const { requests: table, sla } = record;
-  const sample = (value: (i: number) => number) => {
-    const values = new Float64Array(table.count);
+export function distributionFigures(record: ReportedRun, summary: RunSummary): { id: string; chart: XyChart }[] {
+  const { sla } = record;
+  const values = new Float64Array(requestCount(record));
+  const sample = (value: (table: RequestTable, i: number) => number) => {
     let count = 0;
-    for (let i = 0; i < table.count; i++) {
-      const found = isCompleted(table, i) ? value(i) : Number.NaN;
-      if (!Number.isNaN(found)) values[count++] = found;
+    for (const { requests: table } of requestBlocks(record)) {
+      for (let i = 0; i < table.count; i++) {
+        const found = isCompleted(table, i) ? value(table, i) : Number.NaN;
+        if (!Number.isNaN(found)) values[count++] = found;
+      }
     }
     return values.subarray(0, count).sort();
   };
   return [
     {
       id: "ttft-distribution",
-      chart: cdf(
-        "TTFT",
-        "prefill",
-        sample((i) => ttftMs(table, i)),
-        summary.metrics.ttftMs,
-        sla.ttftMs,
-      ),
+      chart: cdf("TTFT", "prefill", sample(ttftMs), summary.metrics.ttftMs, sla.ttftMs),
     },
     {
       id: "itl-distribution",
-      chart: cdf(
-        "ITL",
-        "decode",
-        sample((i) => itlMs(table, i)),
-        summary.metrics.itlMs,
-        sla.itlMs,
-      ),
+      chart: cdf("ITL", "decode", sample(itlMs), summary.metrics.itlMs, sla.itlMs),
     },
   ];
 }

@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import type { RunFacts } from "#src/record";
 import type { AxisSpec, Size, XyChart } from "../charts/chart.ts";
 import { type ColourName, THEMES } from "../charts/theme.ts";
 import { xyChart } from "../charts/xy-chart.ts";
@@ -43,7 +43,7 @@ const HALF_VARIANTS = [
   { name: "large", width: 520 },
 ] as const;
 
-export function timeAxis(record: Pick<RunRecord, "endMs">): AxisSpec {
+export function timeAxis(record: Pick<RunFacts, "endMs">): AxisSpec {
   return { label: "", scale: "time", min: 0, max: record.endMs };
 }
 

@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import type { ReportedRun, RunFacts } from "#src/record";
 import type { ColourName } from "../charts/theme.ts";
 import { formatPlain, formatShare } from "../format.ts";
 import { type LatencyWindows, latencyWindows, roundWindowMs } from "../series/latency-windows.ts";
@@ -11,7 +11,7 @@ const MOST_WINDOWS = 180;
 const LOG_FROM = 8;
 
 /** TTFT and ITL per window against the SLA. */
-export function latencyFigures(record: RunRecord, summary: RunSummary): TimeFigure[] {
+export function latencyFigures(record: ReportedRun, summary: RunSummary): TimeFigure[] {
   const windows = latencyWindows(record, roundWindowMs(record.endMs, MOST_WINDOWS, 5000));
   return [
     figure(record, windows, {
@@ -48,7 +48,7 @@ interface LatencySpec {
   met: number[];
 }
 
-function figure(record: RunRecord, windows: LatencyWindows, spec: LatencySpec): TimeFigure {
+function figure(record: RunFacts, windows: LatencyWindows, spec: LatencySpec): TimeFigure {
   const { name, colour, limitMs, share, p50, p99, met } = spec;
   const { atMs, judged, windowMs } = windows;
   const shares = judged.map((count, w) => (count === 0 ? Number.NaN : (met[w]! / count) * 100));

@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import type { RunFacts } from "#src/record";
 import { formatCount, formatFixed, formatShare } from "../format.ts";
 import { rolesOf } from "../summary/decision-changes.ts";
 import { metricRows } from "../summary/metric-rows.ts";
@@ -6,7 +6,7 @@ import type { RunSummary } from "../summary/summarize.ts";
 import { escapeHtml, table } from "./html.ts";
 
 /** The tables: AIPerf's metrics, GPU time by role, and what the engines did. */
-export function numbersSection(record: RunRecord, summary: RunSummary): string {
+export function numbersSection(record: RunFacts, summary: RunSummary): string {
   return `<section id="numbers" aria-labelledby="numbers-title">
 <h2 id="numbers-title">All numbers</h2>
 ${metricsTable(summary)}
@@ -34,7 +34,7 @@ function metricsTable(summary: RunSummary): string {
   return table("Metrics of completed requests, with AIPerf's definitions", columns, rows);
 }
 
-function rolesTable(record: RunRecord, summary: RunSummary): string {
+function rolesTable(record: RunFacts, summary: RunSummary): string {
   const columns = [
     { heading: "Workers" },
     { heading: "GPUs each", numeric: true },

@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import type { ReportedRun } from "#src/record";
 import { formatClock, formatCount, formatPlain, plural } from "../format.ts";
 import { type RunSummary, summarize } from "../summary/summarize.ts";
 import { answerSection } from "./answer.ts";
@@ -20,7 +20,7 @@ const SCRIPTS = ["theme.js", "cursor.js", "scatter.js"];
  * its content security policy. Text, charts and decisions stand there without the script; the script adds the shared cursor,
  * the per-request plot and the switch between light and dark. Same run, same bytes.
  */
-export function reportPage(record: RunRecord, summary: RunSummary = summarize(record)): string {
+export function reportPage(record: ReportedRun, summary: RunSummary = summarize(record)): string {
   const figures = timeFigures(record, summary);
   const readouts = Object.fromEntries(figures.map((figure) => [figure.id, figure.readouts]));
   const data = { endMs: record.endMs, sla: record.sla, readouts, scatter: scatterData(record) };
@@ -74,7 +74,7 @@ function header(summary: RunSummary): string {
   });
 }
 
-function latencySection(record: RunRecord, summary: RunSummary): string {
+function latencySection(record: ReportedRun, summary: RunSummary): string {
   const figures = distributionFigures(record, summary).map(({ id, chart }) => halfFigureHtml(id, chart, 280));
   return `<section id="latency" aria-labelledby="latency-title">
 <h2 id="latency-title">Latency</h2>

@@ -1,4 +1,4 @@
-import type { RunRecord, StaticDeployment } from "#src/record";
+import type { RunFacts, StaticDeployment } from "#src/record";
 import { formatClock, formatDeployment, formatSignificant } from "../format.ts";
 
 /** ` at 12:40`, or nothing where the time is unknown. */
@@ -16,6 +16,6 @@ export function ratePhrase(rates: number[]): string {
   return `between ${formatSignificant(low)} and ${formatSignificant(high)} req/s`;
 }
 
-export function deploymentName(mode: RunRecord["mode"], deployment: StaticDeployment): string {
+export function deploymentName(mode: RunFacts["mode"], deployment: StaticDeployment): string {
   return formatDeployment(mode, deployment.prefill, deployment.decode);
 }

@@ -1,4 +1,4 @@
-import { RequestStatus, type RunRecord } from "#src/record";
+import { type ReportedRun, RequestStatus, type RequestTable, requestBlocks, requestCount } from "#src/record";
 import { isCompleted, itlMet, itlMs, latencyMs, ttftMet, ttftMs } from "../summary/request-times.ts";
 
 /** Points a page carries at most; of more requests it keeps every missed one (up to half of this) and an even sample of the rest. */
@@ -25,28 +25,49 @@ export interface ScatterData {
   flags: string;
 }
 
-export function scatterData(record: RunRecord): ScatterData {
-  const { requests: table, sla } = record;
-  const flagsOf = (i: number) => {
+export function scatterData(record: ReportedRun): ScatterData {
+  const { sla } = record;
+  const flagsOf = (table: RequestTable, i: number) => {
     if (table.status[i] !== RequestStatus.completed) return 4;
     return (ttftMet(table, i, sla.ttftMs) ? 0 : 1) | (itlMet(table, i, sla.itlMs) ? 0 : 2);
   };
-  const chosen = choose(record, flagsOf);
-  const column = (value: (i: number) => number) => encode(chosen, value);
-  const completed = (value: (i: number) => number) => (i: number) =>
-    isCompleted(table, i) ? logarithmic(value(i)) : 0;
+  const { missed, kept } = choices(record, flagsOf);
+  const shown = missed.size + kept.size;
+  const column = () => Buffer.alloc(shown * 2);
+  const columns = {
+    arrival: column(),
+    ttft: column(),
+    itl: column(),
+    latency: column(),
+    isl: column(),
+    osl: column(),
+    flags: column(),
+  };
+  let at = 0;
+  const put = (name: keyof typeof columns, value: number) => columns[name].writeUInt16LE(value, at);
+  for (const { requests: table } of requestBlocks(record)) {
+    for (let i = 0; i < table.count; i++) {
+      if (Number.isNaN(table.arrivalMs[i]!)) continue;
+      const flags = flagsOf(table, i);
+      if (!(flags === 0 ? kept : missed).takes()) continue;
+      const time = (of: typeof ttftMs) => (isCompleted(table, i) ? logarithmic(of(table, i)) : 0);
+      put("arrival", Math.round((Math.max(0, table.arrivalMs[i]!) / record.endMs) * 65_535));
+      put("ttft", time(ttftMs));
+      put("itl", time(itlMs));
+      put("latency", time(latencyMs));
+      put("isl", logarithmic(table.isl[i]!));
+      put("osl", logarithmic(table.outputTokens[i]!));
+      put("flags", flags);
+      at += 2;
+    }
+  }
+  const texts = Object.entries(columns).map(([name, bytes]) => [name, bytes.toString("base64")]);
   return {
-    shown: chosen.length,
-    total: table.count,
+    shown,
+    total: requestCount(record),
     endMs: record.endMs,
     stepsPerOctave: STEPS_PER_OCTAVE,
-    arrival: column((i) => Math.round((Math.max(0, table.arrivalMs[i]!) / record.endMs) * 65_535)),
-    ttft: column(completed((i) => ttftMs(table, i))),
-    itl: column(completed((i) => itlMs(table, i))),
-    latency: column(completed((i) => latencyMs(table, i))),
-    isl: column((i) => logarithmic(table.isl[i]!)),
-    osl: column((i) => logarithmic(table.outputTokens[i]!)),
-    flags: column(flagsOf),
+    ...(Object.fromEntries(texts) as Record<keyof typeof columns, string>),
   };
 }
 
@@ -56,27 +77,37 @@ function logarithmic(value: number): number {
     : Math.min(65_535, 1 + Math.round(Math.log2(1 + Math.max(0, value)) * STEPS_PER_OCTAVE));
 }
 
-/** Indices to show, ascending: all, or an even choice of the missed and of the kept ones. */
-function choose(record: RunRecord, flagsOf: (i: number) => number): Int32Array {
-  const { count, arrivalMs } = record.requests;
-  const missed: number[] = [];
-  const kept: number[] = [];
-  for (let i = 0; i < count; i++) {
-    if (Number.isNaN(arrivalMs[i]!)) continue;
-    (flagsOf(i) === 0 ? kept : missed).push(i);
+/** Whom to show: all, or an even choice of the missed and of the kept ones. */
+function choices(record: ReportedRun, flagsOf: (table: RequestTable, i: number) => number) {
+  let missed = 0;
+  let kept = 0;
+  for (const { requests: table } of requestBlocks(record)) {
+    for (let i = 0; i < table.count; i++) {
+      if (Number.isNaN(table.arrivalMs[i]!)) continue;
+      if (flagsOf(table, i) === 0) kept++;
+      else missed++;
+    }
   }
-  const missedShown = evenly(missed, Math.max(MOST_POINTS / 2, MOST_POINTS - kept.length));
-  const keptShown = evenly(kept, MOST_POINTS - missedShown.length);
-  return Int32Array.from([...missedShown, ...keptShown]).sort();
+  const missedShown = new EvenChoice(missed, Math.max(MOST_POINTS / 2, MOST_POINTS - kept));
+  return { missed: missedShown, kept: new EvenChoice(kept, MOST_POINTS - missedShown.size) };
 }
 
-function evenly(indices: number[], most: number): number[] {
-  if (indices.length <= most) return indices;
-  return Array.from({ length: most }, (_, k) => indices[Math.floor((k * indices.length) / most)]!);
-}
+/** Of so many that come one after the other: all, or `most` of them, evenly. */
+class EvenChoice {
+  readonly size: number;
+  readonly #total: number;
+  #seen = 0;
+  #taken = 0;
 
-function encode(indices: Int32Array, value: (i: number) => number): string {
-  const bytes = Buffer.alloc(indices.length * 2);
-  for (let k = 0; k < indices.length; k++) bytes.writeUInt16LE(value(indices[k]!), 2 * k);
-  return bytes.toString("base64");
+  constructor(total: number, most: number) {
+    this.#total = total;
+    this.size = Math.min(total, most);
+  }
+
+  /** Whether the next one is chosen. */
+  takes(): boolean {
+    const isChosen = this.#seen++ === Math.floor((this.#taken * this.#total) / this.size);
+    if (isChosen) this.#taken++;
+    return isChosen;
+  }
 }

@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import { type ReportedRun, type RunFacts, requestBlocks } from "#src/record";
 import type { Series, Span, XyChart } from "../charts/chart.ts";
 import type { ColourName } from "../charts/theme.ts";
 import { formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
@@ -16,7 +16,7 @@ const MOST_POINTS = 400;
 const MOST_FAULTS = 200;
 
 /** The figures that share the time axis, in the order in which they explain each other. */
-export function timeFigures(record: RunRecord, summary: RunSummary): TimeFigure[] {
+export function timeFigures(record: ReportedRun, summary: RunSummary): TimeFigure[] {
   const figures = [
     loadFigure(record),
     ...rolesOf(record.mode).map((role) => workersFigure(record, summary, role)),
@@ -32,14 +32,14 @@ export function timeFigures(record: RunRecord, summary: RunSummary): TimeFigure[
 }
 
 /** Faults on the time axis, numbered as in their table. */
-function faultSpans({ faults = [], endMs }: RunRecord): Span[] {
+function faultSpans({ faults = [], endMs }: RunFacts): Span[] {
   return faults
     .slice(0, MOST_FAULTS)
     .map(({ atMs, untilMs }, i) => ({ from: atMs, to: Math.min(endMs, untilMs ?? endMs), label: String(i + 1) }))
     .filter(({ from }) => from <= endMs);
 }
 
-function loadFigure(record: RunRecord): TimeFigure {
+function loadFigure(record: ReportedRun): TimeFigure {
   const rate = thinColumn(record.timeline, whileArriving(record), MOST_POINTS);
   const series: Series[] = [{ name: "observed", kind: "line", colour: "ink", x: rate.atMs, y: rate.mean }];
   const readouts: Readout[] = [readoutOf("observed", "ink", " req/s", rate.atMs, rate.mean)];
@@ -72,13 +72,17 @@ function loadFigure(record: RunRecord): TimeFigure {
 }
 
 /** Request rates up to the last whole window with an arrival; what follows is the run coming to its end. */
-function whileArriving({ timeline, requests }: RunRecord): number[] {
-  const lastArrivalMs = requests.arrivalMs.findLast((at) => !Number.isNaN(at)) ?? 0;
+function whileArriving(record: ReportedRun): number[] {
+  const { timeline } = record;
+  let lastArrivalMs = 0;
+  for (const { requests } of requestBlocks(record)) {
+    lastArrivalMs = requests.arrivalMs.findLast((at) => !Number.isNaN(at)) ?? lastArrivalMs;
+  }
   const whole = timeline.startMs.filter((start) => start + timeline.windowMs <= lastArrivalMs).length;
   return timeline.requestRate.slice(0, Math.max(1, whole));
 }
 
-function workersFigure(record: RunRecord, summary: RunSummary, role: "prefill" | "decode"): TimeFigure {
+function workersFigure(record: RunFacts, summary: RunSummary, role: "prefill" | "decode"): TimeFigure {
   const steps = workerSteps(record.workers, role, record.endMs);
   const withStarting = steps.active.map((active, i) => active + steps.starting[i]!);
   const all = withStarting.map((count, i) => count + steps.draining[i]!);
@@ -130,7 +134,7 @@ function workersFigure(record: RunRecord, summary: RunSummary, role: "prefill" |
   };
 }
 
-function kvFigure(record: RunRecord): TimeFigure {
+function kvFigure(record: RunFacts): TimeFigure {
   const kv = thinColumn(record.timeline, record.timeline.kvUsage, MOST_POINTS);
   const peak = peakOf(kv.max);
   return {
@@ -156,7 +160,7 @@ function kvFigure(record: RunRecord): TimeFigure {
   };
 }
 
-function queueFigure(record: RunRecord): TimeFigure {
+function queueFigure(record: RunFacts): TimeFigure {
   const queue = thinColumn(record.timeline, record.timeline.prefillQueueTokens, MOST_POINTS);
   const peak = peakOf(queue.max);
   const title =
@@ -177,7 +181,7 @@ function queueFigure(record: RunRecord): TimeFigure {
   };
 }
 
-function runningFigure(record: RunRecord): TimeFigure {
+function runningFigure(record: RunFacts): TimeFigure {
   const running = thinColumn(record.timeline, record.timeline.runningRequests, MOST_POINTS);
   const peak = peakOf(running.max);
   return {
@@ -203,7 +207,7 @@ interface AreaSpec {
   column: { atMs: number[]; mean: number[] };
 }
 
-function areaChart(record: RunRecord, { title, subtitle, label, scale, colour, column }: AreaSpec): XyChart {
+function areaChart(record: RunFacts, { title, subtitle, label, scale, colour, column }: AreaSpec): XyChart {
   return {
     title,
     subtitle,
@@ -213,7 +217,7 @@ function areaChart(record: RunRecord, { title, subtitle, label, scale, colour, c
   };
 }
 
-function gpuHoursFigure(record: RunRecord, summary: RunSummary): TimeFigure {
+function gpuHoursFigure(record: RunFacts, summary: RunSummary): TimeFigure {
   const { atMs, prefillHours, decodeHours } = gpuTime(record);
   const total = prefillHours.map((hours, i) => hours + decodeHours[i]!);
   const series: Series[] = [

@@ -1,8 +1,8 @@
-import type { RoleName, RunRecord } from "#src/record";
+import type { RoleName, RunFacts } from "#src/record";
 import { workerSteps } from "./worker-steps.ts";
 
 /** GPUs that are paid for, over both roles, as steps: from `atMs[i]` on `count[i]`. */
-export function allocatedGpus(record: RunRecord): { atMs: number[]; count: number[] } {
+export function allocatedGpus(record: RunFacts): { atMs: number[]; count: number[] } {
   const changes = (["prefill", "decode"] as const).flatMap((role: RoleName) => {
     const { atMs, active, starting, draining } = workerSteps(record.workers, role, record.endMs);
     let before = 0;

@@ -1,4 +1,4 @@
-import type { RoleName, RunRecord } from "#src/record";
+import type { RoleName, RunFacts } from "#src/record";
 
 /** GPU-hours spent up to each time, index-aligned. */
 export interface GpuTime {
@@ -10,7 +10,7 @@ export interface GpuTime {
 const POINTS = 240;
 
 /** Cumulated GPU time over the run, at evenly spaced times. */
-export function gpuTime(record: RunRecord): GpuTime {
+export function gpuTime(record: RunFacts): GpuTime {
   const atMs = Array.from({ length: POINTS + 1 }, (_, i) => (record.endMs * i) / POINTS);
   const spent = (role: RoleName) => {
     const workers = record.workers.filter((worker) => worker.role === role);

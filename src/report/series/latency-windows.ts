@@ -1,5 +1,5 @@
 import { quantileSorted } from "#common";
-import type { RunRecord } from "#src/record";
+import { type ReportedRun, type RequestTable, requestBlocks } from "#src/record";
 import { isCompleted, itlMet, itlMs, ttftMet, ttftMs } from "../summary/request-times.ts";
 
 /** Latency of the requests that arrived in each window, index-aligned; NaN where there were none. */
@@ -27,34 +27,38 @@ export function roundWindowMs(endMs: number, most: number, leastMs: number): num
 }
 
 /** Sorts completed requests into windows by arrival and takes each window's median and 99th percentile. */
-export function latencyWindows(record: RunRecord, windowMs: number): LatencyWindows {
-  const { requests: table, sla, feasible } = record;
+export function latencyWindows(record: ReportedRun, windowMs: number): LatencyWindows {
+  const { sla } = record;
   const count = Math.max(1, Math.ceil(record.endMs / windowMs));
-  const windowOf = (i: number) => Math.min(count - 1, Math.floor(table.arrivalMs[i]! / windowMs));
+  const windowOf = (table: RequestTable, i: number) => Math.min(count - 1, Math.floor(table.arrivalMs[i]! / windowMs));
   const sizes = new Int32Array(count + 1);
   const judged = new Array<number>(count).fill(0);
   const keptTtft = new Array<number>(count).fill(0);
   const keptItl = new Array<number>(count).fill(0);
-  for (let i = 0; i < table.count; i++) {
-    if (Number.isNaN(table.arrivalMs[i]!)) continue;
-    const window = windowOf(i);
-    if (isCompleted(table, i)) sizes[window + 1]! += 1;
-    const ttft = ttftMet(table, i, sla.ttftMs);
-    const itl = itlMet(table, i, sla.itlMs);
-    if (feasible[i] !== 1 && !(ttft && itl)) continue;
-    judged[window]! += 1;
-    if (ttft) keptTtft[window]! += 1;
-    if (itl) keptItl[window]! += 1;
+  for (const { requests: table, feasible } of requestBlocks(record)) {
+    for (let i = 0; i < table.count; i++) {
+      if (Number.isNaN(table.arrivalMs[i]!)) continue;
+      const window = windowOf(table, i);
+      if (isCompleted(table, i)) sizes[window + 1]! += 1;
+      const ttft = ttftMet(table, i, sla.ttftMs);
+      const itl = itlMet(table, i, sla.itlMs);
+      if (feasible[i] !== 1 && !(ttft && itl)) continue;
+      judged[window]! += 1;
+      if (ttft) keptTtft[window]! += 1;
+      if (itl) keptItl[window]! += 1;
+    }
   }
   for (let w = 0; w < count; w++) sizes[w + 1]! += sizes[w]!;
   const ttft = new Float64Array(sizes[count]!);
   const itl = new Float64Array(sizes[count]!);
   const next = sizes.slice(0, count);
-  for (let i = 0; i < table.count; i++) {
-    if (!isCompleted(table, i)) continue;
-    const slot = next[windowOf(i)]!++;
-    ttft[slot] = ttftMs(table, i);
-    itl[slot] = itlMs(table, i);
+  for (const { requests: table } of requestBlocks(record)) {
+    for (let i = 0; i < table.count; i++) {
+      if (!isCompleted(table, i)) continue;
+      const slot = next[windowOf(table, i)]!++;
+      ttft[slot] = ttftMs(table, i);
+      itl[slot] = itlMs(table, i);
+    }
   }
   const windows: LatencyWindows = {
     windowMs,

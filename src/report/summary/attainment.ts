@@ -1,4 +1,4 @@
-import { RequestStatus, type RunRecord } from "#src/record";
+import { type ReportedRun, RequestStatus, type RunRecord, requestBlocks } from "#src/record";
 import { isJudged, itlMet, keptSla, ttftMet } from "./request-times.ts";
 
 export interface RequestCounts {
@@ -40,10 +40,10 @@ export interface TimeWindow {
  * @param arrived only requests that arrived then (its end excluded); absent: all
  */
 export function attainment(
-  record: RunRecord,
+  record: ReportedRun,
   arrived: TimeWindow = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY },
 ): { counts: RequestCounts; attainment: Attainment } {
-  const { requests: table, sla } = record;
+  const { sla } = record;
   const byStatus = [0, 0, 0, 0];
   let retried = 0;
   let attempts = 0;
@@ -53,24 +53,27 @@ export function attainment(
   let ttft = 0;
   let itl = 0;
   let total = 0;
-  for (let i = 0; i < table.count; i++) {
-    const arrivalMs = table.arrivalMs[i]!;
-    if (arrivalMs < arrived.fromMs || arrivalMs >= arrived.toMs) continue;
-    total++;
-    byStatus[table.status[i]!]! += 1;
-    if (table.attempts[i]! > 1) retried++;
-    attempts += table.attempts[i]!;
-    const keptTtft = ttftMet(table, i, sla.ttftMs);
-    const keptItl = itlMet(table, i, sla.itlMs);
-    const kept = keptTtft && keptItl;
-    if (!isJudged(record, i, kept)) {
-      infeasible++;
-      continue;
+  for (const block of requestBlocks(record)) {
+    const { requests: table } = block;
+    for (let i = 0; i < table.count; i++) {
+      const arrivalMs = table.arrivalMs[i]!;
+      if (arrivalMs < arrived.fromMs || arrivalMs >= arrived.toMs) continue;
+      total++;
+      byStatus[table.status[i]!]! += 1;
+      if (table.attempts[i]! > 1) retried++;
+      attempts += table.attempts[i]!;
+      const keptTtft = ttftMet(table, i, sla.ttftMs);
+      const keptItl = itlMet(table, i, sla.itlMs);
+      const kept = keptTtft && keptItl;
+      if (!isJudged(block, i, kept)) {
+        infeasible++;
+        continue;
+      }
+      judged++;
+      if (keptTtft) ttft++;
+      if (keptItl) itl++;
+      if (kept) good++;
     }
-    judged++;
-    if (keptTtft) ttft++;
-    if (keptItl) itl++;
-    if (kept) good++;
   }
   const share = (met: number) => (judged === 0 ? Number.NaN : met / judged);
   return {

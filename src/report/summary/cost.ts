@@ -1,4 +1,4 @@
-import type { RoleName, RunRecord, WorkerLife } from "#src/record";
+import type { RoleName, RunFacts, WorkerLife } from "#src/record";
 
 export interface RoleCost {
   gpuSeconds: number;
@@ -25,7 +25,7 @@ export interface ScalingSummary {
   down: number;
 }
 
-export function cost(record: RunRecord): Cost {
+export function cost(record: RunFacts): Cost {
   const roles = { prefill: roleCost(record, "prefill"), decode: roleCost(record, "decode") };
   const gpuSeconds = roles.prefill.gpuSeconds + roles.decode.gpuSeconds;
   return {
@@ -37,7 +37,7 @@ export function cost(record: RunRecord): Cost {
   };
 }
 
-export function scaling(record: RunRecord): ScalingSummary {
+export function scaling(record: RunFacts): ScalingSummary {
   const up = record.scalingEvents.filter((event) => event.to > event.from).length;
   return { events: record.scalingEvents.length, up, down: record.scalingEvents.length - up };
 }
@@ -47,7 +47,7 @@ export function heldMs(worker: WorkerLife, untilMs: number): number {
   return Math.max(0, Math.min(worker.removedMs ?? untilMs, untilMs) - worker.createdMs);
 }
 
-function roleCost(record: RunRecord, role: RoleName): RoleCost {
+function roleCost(record: RunFacts, role: RoleName): RoleCost {
   const workers = record.workers.filter((worker) => worker.role === role);
   const workerMs = workers.reduce((sum, worker) => sum + heldMs(worker, record.endMs), 0);
   return {

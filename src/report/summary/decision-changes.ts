@@ -1,5 +1,5 @@
 import type { Decision, Reason, Role } from "#planner/core";
-import type { RunRecord } from "#src/record";
+import type { RunFacts } from "#src/record";
 
 export interface RoleChange {
   role: Role;
@@ -23,7 +23,7 @@ export interface DecisionTimeline {
 }
 
 /** The roles that a mode has workers of. */
-export function rolesOf(mode: RunRecord["mode"]): Role[] {
+export function rolesOf(mode: RunFacts["mode"]): Role[] {
   return mode === "disagg" ? ["prefill", "decode"] : ["decode"];
 }
 
@@ -38,7 +38,7 @@ export function roleChanges(decision: Decision, roles: Role[]): RoleChange[] {
 }
 
 /** Sorts the ticks of a run into those that changed something and the quiet ones between them. */
-export function decisionTimeline({ decisions, mode }: Pick<RunRecord, "decisions" | "mode">): DecisionTimeline {
+export function decisionTimeline({ decisions, mode }: Pick<RunFacts, "decisions" | "mode">): DecisionTimeline {
   const roles = rolesOf(mode);
   const changes: DecisionChange[] = [];
   let quiet: Decision[] = [];

@@ -1,4 +1,4 @@
-import type { RoleName, RunRecord } from "#src/record";
+import { type ReportedRun, type RoleName, type RunFacts, requestBlocks } from "#src/record";
 import type { Distribution } from "./distribution.ts";
 import { isCompleted } from "./request-times.ts";
 import type { RunSummary } from "./summarize.ts";
@@ -10,7 +10,7 @@ export interface Measured {
   replicas(role: RoleName): { atMs: number[]; ready: number[]; endMs: number };
 }
 
-type Source = (summary: RunSummary, record: RunRecord) => number;
+type Source = (summary: RunSummary, record: ReportedRun) => number;
 
 const MEASURES: Readonly<Record<string, Source>> = {
   requests: ({ requests }) => requests.total,
@@ -45,7 +45,7 @@ const MEASURES: Readonly<Record<string, Source>> = {
 /** Names of what `measuredValues` has. */
 export const MEASURE_NAMES: readonly string[] = Object.keys(MEASURES);
 
-export function measuredValues(record: RunRecord, summary: RunSummary): Measured {
+export function measuredValues(record: ReportedRun, summary: RunSummary): Measured {
   return {
     values: Object.fromEntries(Object.entries(MEASURES).map(([name, of]) => [name, of(summary, record)])),
     replicas: (role) => readyOverTime(record, role),
@@ -58,20 +58,22 @@ function statistics(name: string, of: (summary: RunSummary) => Distribution): Re
 }
 
 /** Prompt tokens found in a prefix cache ÷ prompt tokens, over completed requests. */
-function prefixHitRate({ requests: table }: RunRecord): number {
+function prefixHitRate(record: ReportedRun): number {
   let cached = 0;
   let prompts = 0;
-  for (let i = 0; i < table.count; i++) {
-    if (!isCompleted(table, i)) continue;
-    // Re-admissions may find generated tokens too; the rate is about prompts.
-    cached += Math.min(table.cachedTokens[i]!, table.isl[i]!);
-    prompts += table.isl[i]!;
+  for (const { requests: table } of requestBlocks(record)) {
+    for (let i = 0; i < table.count; i++) {
+      if (!isCompleted(table, i)) continue;
+      // Re-admissions may find generated tokens too; the rate is about prompts.
+      cached += Math.min(table.cachedTokens[i]!, table.isl[i]!);
+      prompts += table.isl[i]!;
+    }
   }
   return prompts === 0 ? Number.NaN : cached / prompts;
 }
 
 /** One entry for each time at which the number changes, after all that happens at that time. */
-function readyOverTime({ workers, endMs }: RunRecord, role: RoleName): ReturnType<Measured["replicas"]> {
+function readyOverTime({ workers, endMs }: RunFacts, role: RoleName): ReturnType<Measured["replicas"]> {
   const changes = new Map<number, number>([[0, 0]]);
   const change = (atMs: number, by: number) =>
     changes.set(Math.max(0, atMs), (changes.get(Math.max(0, atMs)) ?? 0) + by);

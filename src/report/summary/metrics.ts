@@ -1,4 +1,4 @@
-import type { RequestTable } from "#src/record";
+import { type ReportedRun, type RequestTable, requestBlocks, requestCount } from "#src/record";
 import { type Distribution, describeSorted, type PercentileRule } from "./distribution.ts";
 import { isCompleted, itlMs, latencyMs, ttftMs } from "./request-times.ts";
 
@@ -30,59 +30,63 @@ export interface Throughput {
   inputTokensPerSecond: number;
 }
 
-/** A pass over the table and a sort for each metric, in one column of memory: a run of millions of requests has no room for more. */
+/** A pass over the rows and a sort for each metric, in one column of memory: a run of millions of requests has no room for more. */
 export function requestMetrics(
-  table: RequestTable,
+  record: ReportedRun,
   rule: PercentileRule,
 ): { metrics: RequestMetrics; throughput: Throughput } {
-  const scratch = new Float64Array(table.count);
+  const scratch = new Float64Array(requestCount(record));
   /** Values of the completed requests in ascending order; NaN where one has none. */
-  const ascending = (value: (i: number) => number): Float64Array => {
+  const ascending = (value: (table: RequestTable, i: number) => number): Float64Array => {
     let count = 0;
-    for (let i = 0; i < table.count; i++) {
-      if (!isCompleted(table, i)) continue;
-      const found = value(i);
-      if (!Number.isNaN(found)) scratch[count++] = found;
+    for (const { requests: table } of requestBlocks(record)) {
+      for (let i = 0; i < table.count; i++) {
+        if (!isCompleted(table, i)) continue;
+        const found = value(table, i);
+        if (!Number.isNaN(found)) scratch[count++] = found;
+      }
     }
     return scratch.subarray(0, count).sort();
   };
-  const described = (value: (i: number) => number) => describeSorted(ascending(value), rule);
-  const hasGaps = (i: number) => table.outputTokens[i]! > 1;
-  const itl = ascending((i) => (hasGaps(i) ? itlMs(table, i) : Number.NaN));
+  const described = (value: (table: RequestTable, i: number) => number) => describeSorted(ascending(value), rule);
+  const itl = ascending(itlMs);
   const itlDistribution = describeSorted(itl, rule);
   // 1 ÷ an ascending sample is descending: it only has to be turned round.
-  const perUserThroughput = describeSorted(
-    itl.reverse().map((ms) => 1000 / ms),
-    rule,
-  );
+  itl.reverse();
+  for (let i = 0; i < itl.length; i++) itl[i] = 1000 / itl[i]!;
+  const perUserThroughput = describeSorted(itl, rule);
   return {
     metrics: {
-      ttftMs: described((i) => ttftMs(table, i)),
-      ttstMs: described((i) => (hasGaps(i) ? table.secondTokenMs[i]! - table.firstTokenMs[i]! : Number.NaN)),
-      latencyMs: described((i) => latencyMs(table, i)),
+      ttftMs: described(ttftMs),
+      ttstMs: described((table, i) =>
+        table.outputTokens[i]! > 1 ? table.secondTokenMs[i]! - table.firstTokenMs[i]! : Number.NaN,
+      ),
+      latencyMs: described(latencyMs),
       itlMs: itlDistribution,
       perUserThroughput,
-      osl: described((i) => table.outputTokens[i]!),
-      isl: described((i) => table.isl[i]!),
-      queueMs: described((i) => table.admitMs[i]! - table.arrivalMs[i]!),
+      osl: described((table, i) => table.outputTokens[i]!),
+      isl: described((table, i) => table.isl[i]!),
+      queueMs: described((table, i) => table.admitMs[i]! - table.arrivalMs[i]!),
     },
-    throughput: throughputOf(table),
+    throughput: throughputOf(record),
   };
 }
 
-function throughputOf(table: RequestTable): Throughput {
+function throughputOf(record: ReportedRun): Throughput {
   let completed = 0;
   let firstArrivalMs = Number.POSITIVE_INFINITY;
   let lastTokenMs = Number.NEGATIVE_INFINITY;
   let inputTokens = 0;
   let outputTokens = 0;
-  for (let i = 0; i < table.count; i++) {
-    if (!isCompleted(table, i)) continue;
-    completed++;
-    firstArrivalMs = Math.min(firstArrivalMs, table.arrivalMs[i]!);
-    lastTokenMs = Math.max(lastTokenMs, table.lastTokenMs[i]!);
-    inputTokens += table.isl[i]!;
-    outputTokens += table.outputTokens[i]!;
+  for (const { requests: table } of requestBlocks(record)) {
+    for (let i = 0; i < table.count; i++) {
+      if (!isCompleted(table, i)) continue;
+      completed++;
+      firstArrivalMs = Math.min(firstArrivalMs, table.arrivalMs[i]!);
+      lastTokenMs = Math.max(lastTokenMs, table.lastTokenMs[i]!);
+      inputTokens += table.isl[i]!;
+      outputTokens += table.outputTokens[i]!;
+    }
   }
   const durationMs = completed === 0 ? 0 : lastTokenMs - firstArrivalMs;
   const perSecond = (total: number) => (durationMs > 0 ? (total * 1000) / durationMs : Number.NaN);

@@ -1,4 +1,4 @@
-import type { FaultRecord, RunRecord } from "#src/record";
+import { type FaultRecord, type ReportedRun, requestBlocks, requestCount } from "#src/record";
 import { isJudged, keptSla } from "./request-times.ts";
 
 /** A fault with the time it took to get over it. */
@@ -22,7 +22,7 @@ const AFTER_EFFECT_MS = 60_000;
  * recovered from a fault when it is kept for 20 s on end and neither the fault nor the minute after it brings another disturbance;
  * the end of the run cuts those times short. What a later fault does to them counts for both.
  */
-export function faultSummaries(record: RunRecord): FaultSummary[] {
+export function faultSummaries(record: ReportedRun): FaultSummary[] {
   const { faults = [] } = record;
   if (faults.length === 0) return [];
   const arrivals = judgedArrivals(record);
@@ -35,26 +35,32 @@ interface JudgedArrivals {
   kept: Uint8Array;
 }
 
-function judgedArrivals(record: RunRecord): JudgedArrivals {
-  const { requests: table, sla } = record;
-  const rows = new Uint32Array(table.count);
-  const keptBy = new Uint8Array(table.count);
+function judgedArrivals(record: ReportedRun): JudgedArrivals {
+  const total = requestCount(record);
+  const atMs = new Float64Array(total);
+  const kept = new Uint8Array(total);
   let count = 0;
   let isOrdered = true;
-  let before = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < table.count; i++) {
-    const kept = keptSla(table, i, sla);
-    if (!isJudged(record, i, kept)) continue;
-    keptBy[i] = kept ? 1 : 0;
-    rows[count++] = i;
-    isOrdered &&= table.arrivalMs[i]! >= before;
-    before = table.arrivalMs[i]!;
+  for (const block of requestBlocks(record)) {
+    const { requests: table } = block;
+    for (let i = 0; i < table.count; i++) {
+      const isKept = keptSla(table, i, record.sla);
+      if (!isJudged(block, i, isKept)) continue;
+      atMs[count] = table.arrivalMs[i]!;
+      kept[count] = isKept ? 1 : 0;
+      isOrdered &&= count === 0 || atMs[count]! >= atMs[count - 1]!;
+      count++;
+    }
   }
-  const byArrival = rows.subarray(0, count);
-  if (!isOrdered) byArrival.sort((a, b) => table.arrivalMs[a]! - table.arrivalMs[b]!);
+  const arrivals = { atMs: atMs.subarray(0, count), kept: kept.subarray(0, count) };
+  return isOrdered ? arrivals : inOrder(arrivals);
+}
+
+function inOrder({ atMs, kept }: JudgedArrivals): JudgedArrivals {
+  const order = Uint32Array.from(atMs, (_, i) => i).sort((a, b) => atMs[a]! - atMs[b]!);
   return {
-    atMs: Float64Array.from(byArrival, (i) => table.arrivalMs[i]!),
-    kept: Uint8Array.from(byArrival, (i) => keptBy[i]!),
+    atMs: Float64Array.from(order, (i) => atMs[i]!),
+    kept: Uint8Array.from(order, (i) => kept[i]!),
   };
 }
 

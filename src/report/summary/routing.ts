@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import { type ReportedRun, requestBlocks } from "#src/record";
 
 /** What a KV-aware router found and did, over the requests that it sent to be computed. */
 export interface RoutingSummary {
@@ -13,26 +13,31 @@ export interface RoutingSummary {
 }
 
 /** null where no router knew of caches. */
-export function routingSummary({ routing, requests: table }: RunRecord): RoutingSummary | null {
-  if (routing === undefined) return null;
-  const { overlapBlocks, bestOverlapBlocks, waitMs, blockSize } = routing;
+export function routingSummary(record: ReportedRun): RoutingSummary | null {
+  let isRouted = false;
   let requests = 0;
   let prompts = 0;
   let hits = 0;
   let regret = 0;
   let waited = 0;
   let waitSum = 0;
-  for (let i = 0; i < table.count; i++) {
-    if (waitMs[i]! > 0) {
-      waited++;
-      waitSum += waitMs[i]!;
+  for (const { requests: table, routing } of requestBlocks(record)) {
+    if (routing === null) continue;
+    isRouted = true;
+    const { overlapBlocks, bestOverlapBlocks, waitMs, blockSize } = routing;
+    for (let i = 0; i < table.count; i++) {
+      if (waitMs[i]! > 0) {
+        waited++;
+        waitSum += waitMs[i]!;
+      }
+      if (overlapBlocks[i]! < 0) continue;
+      requests++;
+      prompts += table.isl[i]!;
+      hits += overlapBlocks[i]! * blockSize;
+      regret += (bestOverlapBlocks[i]! - overlapBlocks[i]!) * blockSize;
     }
-    if (overlapBlocks[i]! < 0) continue;
-    requests++;
-    prompts += table.isl[i]!;
-    hits += overlapBlocks[i]! * blockSize;
-    regret += (bestOverlapBlocks[i]! - overlapBlocks[i]!) * blockSize;
   }
+  if (!isRouted) return null;
   return {
     requests,
     hitRate: hits / prompts,

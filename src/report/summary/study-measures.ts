@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import type { ReportedRun } from "#src/record";
 import { MEASURE_NAMES, measuredValues } from "./measured-values.ts";
 import type { RunSummary } from "./summarize.ts";
 
@@ -11,7 +11,7 @@ export const STUDY_MEASURES: readonly string[] = [
 ];
 
 /** A run's measures by name; those without a sample are left out. */
-export function studyMeasures(record: RunRecord, summary: RunSummary): Record<string, number> {
+export function studyMeasures(record: ReportedRun, summary: RunSummary): Record<string, number> {
   const { values } = measuredValues(record, summary);
   const { perUserThroughput } = summary.metrics;
   const all: Record<string, number> = {

@@ -1,4 +1,4 @@
-import type { BestStatic, EngineCounters, ExpectationResult, RunRecord } from "#src/record";
+import type { BestStatic, EngineCounters, ExpectationResult, ReportedRun, RunFacts } from "#src/record";
 import { type Attainment, attainment, type RequestCounts } from "./attainment.ts";
 import { type Cost, cost, type ScalingSummary, scaling } from "./cost.ts";
 import type { Distribution, PercentileRule } from "./distribution.ts";
@@ -22,8 +22,8 @@ export type GapSummary = Pick<
 /** Everything a run comes down to. Numbers that have no sample are NaN. */
 export interface RunSummary {
   name: string;
-  mode: RunRecord["mode"];
-  sla: RunRecord["sla"];
+  mode: RunFacts["mode"];
+  sla: RunFacts["sla"];
   seed: number | null;
   shows: string | null;
   profile: string | null;
@@ -54,9 +54,9 @@ export interface SummaryOptions {
 }
 
 /** Reduces a run to its measures; every definition stands at the field it fills, and in docs/report.md. */
-export function summarize(record: RunRecord, options: SummaryOptions = {}): RunSummary {
+export function summarize(record: ReportedRun, options: SummaryOptions = {}): RunSummary {
   const { counts, attainment: attained } = attainment(record);
-  const { metrics, throughput } = requestMetrics(record.requests, options.percentiles ?? "linear");
+  const { metrics, throughput } = requestMetrics(record, options.percentiles ?? "linear");
   const spent = cost(record);
   const durationS = throughput.durationMs / 1000;
   return {
@@ -88,7 +88,7 @@ export function summarize(record: RunRecord, options: SummaryOptions = {}): RunS
   };
 }
 
-function gapSummary({ gaps }: RunRecord): GapSummary {
+function gapSummary({ gaps }: RunFacts): GapSummary {
   const some = gaps.count > 0;
   const at = (q: number) => (some ? gaps.quantileMs(q) : Number.NaN);
   return {

@@ -1,5 +1,5 @@
 import type { Role } from "#planner/core";
-import type { RunRecord } from "#src/record";
+import type { RunFacts } from "#src/record";
 import { formatClock, formatFixed, plural } from "../format.ts";
 import { changeText, type DecisionChange, decisionTimeline, rolesOf } from "../summary/decision-changes.ts";
 import { type Cell, type Column, grid } from "./grid.ts";
@@ -12,7 +12,7 @@ export interface DecisionListOptions {
 
 /** A line per decision that changed something; the ticks in between only as a count. Empty without a planner. */
 export function decisionLines(
-  record: RunRecord,
+  record: RunFacts,
   options: TerminalOptions,
   { maxLines = 48 }: DecisionListOptions = {},
 ): string[] {

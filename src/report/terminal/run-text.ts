@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import type { RunFacts } from "#src/record";
 import type { RunSummary } from "../summary/summarize.ts";
 import { type DecisionListOptions, decisionLines } from "./decisions.ts";
 import { faultLines } from "./faults.ts";
@@ -9,7 +9,7 @@ import { tenantLines } from "./tenants.ts";
 
 /** What `understudy run` prints: planner timeline, table, outcome, faults, comparison, expectations; blocks apart, newline at the end. */
 export function formatRun(
-  record: RunRecord,
+  record: RunFacts,
   summary: RunSummary,
   options: TerminalOptions,
   decisions: DecisionListOptions = {},

@@ -1,5 +1,13 @@
 import type { EngineFactory } from "#mocker/engine";
-import { RequestStatus, type RoleName } from "#src/record";
+import {
+  type ReportedRun,
+  type RequestBlock,
+  RequestStatus,
+  type RoleName,
+  type RunFacts,
+  requestBlocks,
+  type StoredRun,
+} from "#src/record";
 import { invariantsViolated } from "../errors.ts";
 import type { Pool, SimulatedWorker } from "../pool.ts";
 import type { SimulationResult, SimulationSpec } from "../types.ts";
@@ -61,7 +69,7 @@ export class Checker {
   }
 
   /** @param wasGivenUp before its end @throws UserError SIMULATOR_INVARIANTS that names every number that was violated */
-  finish(result: SimulationResult, wasGivenUp = false): void {
+  finish(result: SimulationResult | StoredRun, wasGivenUp = false): void {
     this.#requests(result, wasGivenUp);
     this.#tokens(result);
     this.#workers(result);
@@ -79,34 +87,12 @@ export class Checker {
   }
 
   /** 1 and 5: every request that was sent came to one end, in the order of its stations. */
-  #requests({ requests: table, workers, transfers, endMs }: SimulationResult, wasGivenUp: boolean): void {
+  #requests(run: SimulationResult | StoredRun, wasGivenUp: boolean): void {
+    const { workers, endMs } = run;
     let unfinished = 0;
-    for (let i = 0; i < table.count; i++) {
-      const where = `request ${i}`;
-      const status = table.status[i];
-      if (status === RequestStatus.unfinished) unfinished++;
-      const [arrival, admit, first, second, last] = [
-        table.arrivalMs[i]!,
-        table.admitMs[i]!,
-        table.firstTokenMs[i]!,
-        table.secondTokenMs[i]!,
-        table.lastTokenMs[i]!,
-      ];
-      // What was tried again has stations of several attempts.
-      const all = this.#isDisturbed ? [arrival, last] : [arrival, admit, first, second, last];
-      const stations = all.filter((ms) => !Number.isNaN(ms));
-      const ordered = stations.every((ms, k) => k === 0 || ms >= stations[k - 1]!);
-      if (!ordered) this.#add(5, arrival, where, `its stations are at ${stations.join(", ")} ms`);
-      if (stations.some((ms) => ms > endMs)) this.#add(5, endMs, where, `something happened after the end of the run`);
-      const isDone = status === RequestStatus.completed;
-      if (isDone !== !Number.isNaN(last))
-        this.#add(1, endMs, where, `its last token is at ${last} ms and its status is ${status}`);
-      if (isDone && (Number.isNaN(admit) || Number.isNaN(first)))
-        this.#add(5, last, where, "it ended without a beginning");
-      if (isDone && table.outputTokens[i]! > 1 && Number.isNaN(second))
-        this.#add(2, last, where, "it has no second token");
-    }
+    for (const block of requestBlocks(run)) unfinished += this.#stations(block, endMs);
     const isCut = wasGivenUp || (this.#spec.endMs !== undefined && endMs >= this.#spec.endMs);
+    const transfers = "rows" in run ? null : run.transfers;
     // Its cache has been taken over: the engine gives back the source at the end of the pass that it is in.
     const isGivenBack = (role: RoleName, request: number) =>
       isCut && role === "prefill" && !Number.isNaN(transfers?.destinationActivatedMs[request]);
@@ -131,16 +117,50 @@ export class Checker {
     }
   }
 
+  /** @returns how many have no end */
+  #stations({ first: firstRow, requests: table }: RequestBlock, endMs: number): number {
+    let unfinished = 0;
+    for (let i = 0; i < table.count; i++) {
+      const where = `request ${firstRow + i}`;
+      const status = table.status[i];
+      if (status === RequestStatus.unfinished) unfinished++;
+      const [arrival, admit, first, second, last] = [
+        table.arrivalMs[i]!,
+        table.admitMs[i]!,
+        table.firstTokenMs[i]!,
+        table.secondTokenMs[i]!,
+        table.lastTokenMs[i]!,
+      ];
+      // What was tried again has stations of several attempts.
+      const all = this.#isDisturbed ? [arrival, last] : [arrival, admit, first, second, last];
+      const stations = all.filter((ms) => !Number.isNaN(ms));
+      const ordered = stations.every((ms, k) => k === 0 || ms >= stations[k - 1]!);
+      if (!ordered) this.#add(5, arrival, where, `its stations are at ${stations.join(", ")} ms`);
+      if (stations.some((ms) => ms > endMs)) this.#add(5, endMs, where, `something happened after the end of the run`);
+      const isDone = status === RequestStatus.completed;
+      if (isDone !== !Number.isNaN(last))
+        this.#add(1, endMs, where, `its last token is at ${last} ms and its status is ${status}`);
+      if (isDone && (Number.isNaN(admit) || Number.isNaN(first)))
+        this.#add(5, last, where, "it ended without a beginning");
+      if (isDone && table.outputTokens[i]! > 1 && Number.isNaN(second))
+        this.#add(2, last, where, "it has no second token");
+    }
+    return unfinished;
+  }
+
   /** 2: what was asked for was computed, and every token but the first of each request has a gap before it. */
-  #tokens({ requests: table, engine, endMs }: SimulationResult): void {
+  #tokens(run: ReportedRun): void {
+    const { engine, endMs } = run;
     let prompts = 0;
     let gaps = 0;
     let open = this.#isDisturbed;
-    for (let i = 0; i < table.count; i++) {
-      if (table.status[i] === RequestStatus.completed) {
-        prompts += Math.max(0, table.isl[i]! - table.cachedTokens[i]!);
-        gaps += table.outputTokens[i]! - 1;
-      } else if (!Number.isNaN(table.firstTokenMs[i]!)) open = true;
+    for (const { requests: table } of requestBlocks(run)) {
+      for (let i = 0; i < table.count; i++) {
+        if (table.status[i] === RequestStatus.completed) {
+          prompts += Math.max(0, table.isl[i]! - table.cachedTokens[i]!);
+          gaps += table.outputTokens[i]! - 1;
+        } else if (!Number.isNaN(table.firstTokenMs[i]!)) open = true;
+      }
     }
     if (engine.scheduledPrefillTokens < prompts)
       this.#add(
@@ -160,7 +180,7 @@ export class Checker {
   }
 
   /** 10: created, ready, draining, removed, in this order and within the run. */
-  #workers({ workers, endMs }: SimulationResult): void {
+  #workers({ workers, endMs }: RunFacts): void {
     for (const { role, id, createdMs, readyMs, drainingMs, removedMs } of workers) {
       const where = `${role}/${id}`;
       const leftMs = removedMs ?? endMs;

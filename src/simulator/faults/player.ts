@@ -1,7 +1,7 @@
 import type { Engine, EngineListener } from "#mocker/engine";
 import type { Decision, Observation, Planner } from "#planner/core";
 import { Clients, chance, Draw, type Fault, faultEndMs, roleOf, type WorkerName } from "#scenarios";
-import { type FaultRecord, RequestStatus, type RoleName } from "#src/record";
+import type { FaultRecord, RoleName } from "#src/record";
 import type { Pool, SimulatedWorker } from "../pool.ts";
 import type { Actions } from "./actions.ts";
 import { DeadEngine } from "./dead-engine.ts";
@@ -50,7 +50,7 @@ export class FaultPlayer {
     this.#clients = new Clients(spec.clients ?? null, spec.seed, spec.workload.count, {
       at: stage.at,
       waits: (request) => this.#inFlight.isIn(request),
-      hasToken: (request) => !Number.isNaN(stage.simulation.outcomes.table.firstTokenMs[request]!),
+      hasToken: (request) => stage.simulation.outcomes.hasFirstToken(request),
       giveUp: (request, atMs) => {
         this.#inFlight.leave(request);
         this.#attemptFailed(request, atMs);
@@ -200,21 +200,20 @@ export class FaultPlayer {
     this.#inFlight.sent(request);
     this.#answers.delete(request);
     const { outcomes, nowMs } = this.#stage.simulation;
-    outcomes.table.firstTokenMs[request] = Number.NaN;
-    outcomes.table.secondTokenMs[request] = Number.NaN;
+    outcomes.forgetTokens(request);
     this.#clients.sent(request, nowMs);
   }
 
   /** What the client sent has come to nothing. */
   #attemptFailed(request: number, atMs: number): void {
-    const { table } = this.#stage.simulation.outcomes;
+    const { outcomes } = this.#stage.simulation;
     const againMs = this.#clients.failed(request, atMs);
     if (againMs === null) {
-      table.status[request] = RequestStatus.failed;
+      outcomes.failed(request);
       this.#stage.ended(request);
       return;
     }
-    table.attempts[request]!++;
+    outcomes.triedAgain(request);
     this.#stage.again(request, againMs);
   }
 
@@ -355,7 +354,7 @@ export class FaultPlayer {
   }
 
   #attempt(request: number): number {
-    return this.#stage.simulation.outcomes.table.attempts[request]!;
+    return this.#stage.simulation.outcomes.attempts(request);
   }
 
   // ── the planner ─────────────────────────────────────────────────────────────────────────────────────────────────

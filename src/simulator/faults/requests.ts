@@ -82,8 +82,8 @@ export class InFlight {
 
   /** The same for what an engine tells only now, though it happened at `atMs`. */
   wasOn(request: number, engine: number, atMs: number): boolean {
-    const { sentMs } = this.#stage.simulation.outcomes;
-    return this.isOn(request, engine) || (atMs <= this.#leftMs[request]! && atMs >= sentMs[request]!);
+    const { outcomes } = this.#stage.simulation;
+    return this.isOn(request, engine) || (atMs <= this.#leftMs[request]! && atMs >= outcomes.sentMs(request));
   }
 
   sent(request: number): void {
@@ -173,16 +173,15 @@ export class InFlight {
   /** Requests that a worker works for, in their order. */
   on({ role, id }: SimulatedWorker): number[] {
     const { simulation } = this.#stage;
-    const { prefillWorker, decodeWorker } = simulation.outcomes.table;
     const aggregated = simulation.prefillPool === null;
-    const [column, from, to] =
+    const [from, to] =
       role === "prefill"
-        ? [prefillWorker, Where.first, Where.transferring]
-        : [decodeWorker, aggregated ? Where.first : Where.reserving, Where.decoding];
+        ? [Where.first, Where.transferring]
+        : [aggregated ? Where.first : Where.reserving, Where.decoding];
     const found: number[] = [];
     for (let request = 0; request < this.#where.length; request++) {
       const where = this.#where[request]!;
-      if (where >= from && where <= to && column[request] === id) found.push(request);
+      if (where >= from && where <= to && simulation.outcomes.workerOf(role, request) === id) found.push(request);
     }
     return found;
   }
@@ -205,7 +204,7 @@ export class InFlight {
     this.#tries[request]!++;
     this.#where[request] = Where.waiting;
     const { simulation } = this.#stage;
-    simulation.outcomes.table.attempts[request]!++;
+    simulation.outcomes.triedAgain(request);
     simulation.faults!.deliver(simulation.prefillPool ?? simulation.decodePool, request);
   }
 
@@ -222,9 +221,7 @@ export class InFlight {
     this.#leftMs[request] = nowMs;
     this.#hasLeft[request] = 1;
     this.ended(request);
-    const { secondTokenMs } = outcomes.table;
-    // It was still under way.
-    if (secondTokenMs[request]! > nowMs) secondTokenMs[request] = Number.NaN;
+    outcomes.dropSecondTokenAfter(request, nowMs);
     if (where === Where.waiting)
       desk.drop(this.#stage.simulation.prefillPool === null ? "decode" : "prefill", request, nowMs);
     if (where === Where.held) desk.drop("decode", request, nowMs);
@@ -241,12 +238,11 @@ export class InFlight {
 
   /** Its share of its worker's outstanding work. */
   #workOff(request: number, onDecode: boolean): void {
-    const { prefillPool, decodePool, outcomes, desk, nowMs } = this.#stage.simulation;
-    const { table } = outcomes;
+    const { spec, prefillPool, decodePool, outcomes, desk, nowMs } = this.#stage.simulation;
     const pool = onDecode ? decodePool : prefillPool!;
-    const worker = pool.workers[(onDecode ? table.decodeWorker : table.prefillWorker)[request]!]!;
-    const waits = prefillPool === null && Number.isNaN(table.firstTokenMs[request]!);
-    pool.addWork(worker, onDecode ? (waits ? -WAITING_WEIGHT : -1) : -table.isl[request]!);
+    const worker = pool.workers[outcomes.workerOf(pool.role, request)]!;
+    const waits = prefillPool === null && !outcomes.hasFirstToken(request);
+    pool.addWork(worker, onDecode ? (waits ? -WAITING_WEIGHT : -1) : -spec.workload.isl[request]!);
     desk.ended(pool.role, request, nowMs);
   }
 

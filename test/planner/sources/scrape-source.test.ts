@@ -84,6 +84,7 @@ describe("the scrape source, with a request feed", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(request, { maxLength: 20 }), async (requests) => {
         const table = requestTable(requests.length);
+        const pages = { page: () => table, row: (request: number) => request };
         const feasible = Uint8Array.from(requests, ({ isl }) => (isl <= 1000 ? 1 : 0));
         const observer = new WindowObserver(SLA, feasible);
         const idle = (isl: number) => isl / 8;
@@ -109,9 +110,15 @@ describe("the scrape source, with a request feed", () => {
             "first_token",
             { ttftMs },
           );
-          at(lastMs, 2, () => observer.finished(i, { table, sentMs: table.arrivalMs }, osl), "finished", {
-            ...{ isl, osl, cachedTokens: 0, ttftMs, itlMs: osl > 1 ? itlMs : null, durationMs: lastMs - arrivalMs },
-          });
+          at(
+            lastMs,
+            2,
+            () => observer.finished(i, { pages, sentMs: (request) => table.arrivalMs[request]! }, osl),
+            "finished",
+            {
+              ...{ isl, osl, cachedTokens: 0, ttftMs, itlMs: osl > 1 ? itlMs : null, durationMs: lastMs - arrivalMs },
+            },
+          );
         });
         events.sort((a, b) => a.atMs - b.atMs || a.order - b.order);
         let next = 0;
