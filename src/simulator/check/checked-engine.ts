@@ -52,6 +52,8 @@ export class CheckedEngine implements Engine {
   #dueMs = Number.NaN;
   /** Are to leave when the pass under way is over. */
   readonly #cancelled = new Set<number>();
+  /** Are to be given back when the pass under way is over. */
+  readonly #released = new Set<number>();
   #isStopped = false;
   /** It is between passes and has work since this time; NaN: it owes nothing. */
   #owesStartMs = Number.NaN;
@@ -78,7 +80,7 @@ export class CheckedEngine implements Engine {
 
   /** Requests on this engine now, or when it was stopped, without those that only the pass under way keeps. */
   get requests(): number[] {
-    return [...this.#held.keys()].filter((request) => !this.#cancelled.has(request));
+    return [...this.#held.keys()].filter((request) => !this.#cancelled.has(request) && !this.#released.has(request));
   }
 
   hasWork(): boolean {
@@ -154,6 +156,7 @@ export class CheckedEngine implements Engine {
     this.#engine.complete();
     for (const request of this.#cancelled) if (this.#held.has(request)) this.#leave(request);
     this.#cancelled.clear();
+    this.#released.clear();
     this.#passStartMs = Number.NaN;
     this.#dueMs = Number.NaN;
     this.#lastMs = Math.max(this.#lastMs, nowMs);
@@ -196,6 +199,7 @@ export class CheckedEngine implements Engine {
   release(request: number, nowMs: number): void {
     this.#clock(nowMs, "release");
     this.#engine.release(request, nowMs);
+    if (this.#engine.busy) this.#released.add(request);
     if (!this.#engine.busy && this.#engine.hasWork()) this.#owesStartMs = nowMs;
   }
 

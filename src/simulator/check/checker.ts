@@ -24,7 +24,7 @@ interface WatchedRun {
 export class Checker {
   readonly #spec: SimulationSpec;
   readonly #violations = new Violations();
-  readonly #engines: { engine: CheckedEngine; worker: SimulatedWorker; role: RoleName }[] = [];
+  readonly #engines: { engine: CheckedEngine; worker: SimulatedWorker }[] = [];
   /** Faults and impatient clients: what is lost is tried again. */
   readonly #isDisturbed: boolean;
   /** Engines that a request is on, by role. */
@@ -63,7 +63,7 @@ export class Checker {
           places[request]!--;
         },
       });
-      this.#engines.push({ engine, worker, role });
+      this.#engines.push({ engine, worker });
       return engine;
     };
   }
@@ -92,14 +92,8 @@ export class Checker {
     let unfinished = 0;
     for (const block of requestBlocks(run)) unfinished += this.#stations(block, endMs);
     const isCut = wasGivenUp || (this.#spec.endMs !== undefined && endMs >= this.#spec.endMs);
-    const transfers = "rows" in run ? null : run.transfers;
-    // Its cache has been taken over: the engine gives back the source at the end of the pass that it is in.
-    const isGivenBack = (role: RoleName, request: number) =>
-      isCut && role === "prefill" && !Number.isNaN(transfers?.destinationActivatedMs[request]);
     const onEngines = new Set(
-      this.#engines.flatMap(({ engine, worker, role }) =>
-        worker.state === "removed" ? [] : engine.requests.filter((request) => !isGivenBack(role, request)),
-      ),
+      this.#engines.flatMap(({ engine, worker }) => (worker.state === "removed" ? [] : engine.requests)),
     ).size;
     if (onEngines > unfinished) {
       this.#add(1, endMs, "the run", `${onEngines} requests are on engines, ${unfinished} have no end`);
