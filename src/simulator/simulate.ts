@@ -54,6 +54,8 @@ function stepsOf<Result extends SimulationResult | StoredRun>(
   resultOf: (simulation: Simulation) => Result,
 ): SimulationSteps<Result> {
   const checker = spec.check === true ? new Checker(spec) : null;
+  // Runs of one rehearsal share their models, which go on counting.
+  const extrapolatedBefore = extrapolationsOf(spec);
   const make = (role: RoleName, columns: RequestColumns) => {
     const factory = makeEngines(spec.engine, columns);
     return checker === null ? factory : checker.engines(role, factory, () => simulation);
@@ -72,6 +74,7 @@ function stepsOf<Result extends SimulationResult | StoredRun>(
     result: () => {
       simulation.end();
       const result = resultOf(simulation);
+      result.engine.extrapolations -= extrapolatedBefore;
       checker?.finish(result, !isOver);
       return result;
     },
@@ -148,9 +151,14 @@ function engineCounters(simulation: Simulation): EngineCounters {
   for (const { counters } of simulation.engines) {
     for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += counters[name];
   }
-  const models = new Set([simulation.spec.prefill?.engine.timing, simulation.spec.decode.engine.timing]);
-  let extrapolations = 0;
-  for (const model of models) extrapolations += model?.extrapolations() ?? 0;
   const { prefillMs: _prefillMs, hostLoadMs: _hostLoadMs, ...counted } = sum;
-  return { ...counted, extrapolations };
+  return { ...counted, extrapolations: extrapolationsOf(simulation.spec) };
+}
+
+/** How often the models of a run's times have been asked beyond what was measured, since they were made. */
+function extrapolationsOf({ prefill, decode }: SimulationSpec): number {
+  const models = new Set([prefill?.engine.timing, decode.engine.timing]);
+  let sum = 0;
+  for (const model of models) sum += model?.extrapolations() ?? 0;
+  return sum;
 }

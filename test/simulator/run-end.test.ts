@@ -3,7 +3,7 @@ import type { Fault } from "#scenarios";
 import { RequestStatus } from "#src/record";
 import { cost } from "#src/report";
 import { simulate } from "#src/simulator";
-import { madeSpec, scriptedPlanner } from "./hand-made.ts";
+import { HAND_TIMING, madeSpec, scriptedPlanner } from "./hand-made.ts";
 
 describe("the end of a run", () => {
   it("is the last token where nothing else is asked", () => {
@@ -37,6 +37,20 @@ describe("the end of a run", () => {
       expect(result.timeline.runningRequests).toEqual([1]);
     },
   );
+
+  it("counts what its own passes asked beyond the profile, whoever shares the model of times", () => {
+    let asked = 0;
+    const spec = madeSpec({ requests: [{ atMs: 0, isl: 10, osl: 4 }] });
+    const decodeMs = () => {
+      asked++;
+      return 10;
+    };
+    const timing = { ...HAND_TIMING, decodeMs, extrapolations: () => asked };
+    const shared = { ...spec, decode: { ...spec.decode, engine: { ...spec.decode.engine, timing } } };
+    const [first, second] = [simulate(shared), simulate(shared)];
+    expect(first.engine.extrapolations).toBeGreaterThan(0);
+    expect(second.engine.extrapolations).toBe(first.engine.extrapolations);
+  });
 
   it("is endMs even where nothing happens at that time", () => {
     const result = simulate(madeSpec({ requests: [{ atMs: 0, isl: 1000, osl: 3 }] }, { endMs: 333.5 }));
