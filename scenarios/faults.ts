@@ -60,6 +60,11 @@ export function faultEndMs(fault: Fault): number | null {
   return fault.forMs === null ? null : fault.atMs + fault.forMs;
 }
 
+/** Whether it goes on at `nowMs`: from its begin on, until just before its end. */
+export function faultGoesOn(fault: Fault, nowMs: number): boolean {
+  return nowMs >= fault.atMs && nowMs < (faultEndMs(fault) ?? Number.POSITIVE_INFINITY);
+}
+
 /** A fault in a few words: `decode/0 is killed`, `decode/0 is 4 times as slow`. */
 export function faultText(fault: Fault): string {
   switch (fault.kind) {

@@ -13,6 +13,7 @@ export {
   type Fault,
   type FaultKind,
   faultEndMs,
+  faultGoesOn,
   faultText,
   type PoolName,
   roleOf,

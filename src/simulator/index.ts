@@ -1,8 +1,6 @@
 export { INVARIANTS, type InvariantNumber } from "./check/invariants.ts";
-export { workersOnNode } from "./faults/node-places.ts";
-export { PlannerFaults } from "./faults/planner-faults.ts";
-export { faultRecord } from "./faults/records.ts";
-export { StartUps } from "./faults/start-ups.ts";
+export { type FaultHands, FaultPlan } from "./faults/fault-plan.ts";
+export type { PlannerFaults } from "./faults/planner-faults.ts";
 export { feasibleRequests } from "./feasible.ts";
 export { type IdlePrefills, idlePrefills } from "./idle-prefills.ts";
 export { chooseVictims, type ScalableWorker, scalingEvent } from "./scaling-rules.ts";

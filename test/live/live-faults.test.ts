@@ -1,6 +1,8 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Clock, TimerQueue, type Waker } from "#common";
 import type { Fault } from "#scenarios";
+import type { FaultRecord } from "#src/record";
 import { simulate } from "#src/simulator";
 import type { LiveDeployment } from "../../src/live/deployment.ts";
 import { LiveFaults } from "../../src/live/faults/live-faults.ts";
@@ -31,6 +33,7 @@ function byHand(faults: Fault[], { startupMs = 1000, workers = 1 } = {}) {
   const deployment = {
     pools: { prefill: null, decode },
     delayNetwork: async () => {},
+    setPace: async () => ({ withToken: 0, withoutToken: 0 }),
     kill: async ({ name }: LiveWorker) => {
       asked.push(`kill ${name}`);
       return { withToken: 1, withoutToken: 2 };
@@ -54,6 +57,9 @@ function byHand(faults: Fault[], { startupMs = 1000, workers = 1 } = {}) {
   return { played, decode, asked, goTo };
 }
 
+const agg = (max: number) => fc.record({ pool: fc.constant("agg" as const), index: fc.integer({ min: 0, max }) });
+const struck = ({ text, workers }: FaultRecord) => ({ text, workers });
+
 describe("a node that is lost", () => {
   it("takes a worker once, however often it is named", async () => {
     const worker = { pool: "agg", index: 0 } as const;
@@ -63,6 +69,51 @@ describe("a node that is lost", () => {
     expect(asked).toEqual(["kill decode/0", "create decode/1 1050"]);
     expect(decode.workers.map(({ state }) => state)).toEqual(["removed", "starting"]);
     expect(played.records).toMatchObject([{ workers: 1, requests: 3, failed: 1, retried: 2 }]);
+  });
+});
+
+describe("deaths", () => {
+  const times = fc.integer({ min: 1, max: 20 }).map((tick) => tick * 50);
+  const fault: fc.Arbitrary<Fault> = fc.oneof(
+    fc.record({ kind: fc.constant("kill" as const), atMs: times, worker: agg(5) }),
+    fc.record({ kind: fc.constant("loseNode" as const), atMs: times, workers: fc.array(agg(5), { maxLength: 3 }) }),
+    fc.record({
+      kind: fc.constant("loseNode" as const),
+      atMs: times,
+      workers: fc.constant(null),
+      gpusPerNode: fc.constantFrom(2, 4),
+      node: fc.integer({ min: 0, max: 2 }),
+    }),
+    fc.record({ kind: fc.constant("loseApiServer" as const), atMs: times, forMs: times }),
+    fc.record({
+      kind: fc.constant("delayStartup" as const),
+      atMs: times,
+      pool: fc.constant("agg" as const),
+      byMs: times,
+      forMs: fc.option(times),
+    }),
+    fc.record({
+      kind: fc.constant("slow" as const),
+      atMs: times,
+      worker: agg(5),
+      factor: fc.constant(2),
+      forMs: times,
+    }),
+  );
+
+  it("come to the same workers on the virtual clock and on the wall clock", () => {
+    fc.assert(
+      fc.property(fc.array(fault, { maxLength: 6 }), (faults) => {
+        const workers = 4;
+        const decode = madePool("aggregated", { workers, startupMs: 100 });
+        const simulated = simulate(madeSpec({ requests: [] }, { decode, faults, minEndMs: 3000 }));
+        const live = byHand(faults, { workers, startupMs: 100 });
+        for (let atMs = 50; atMs <= 3000; atMs += 50) live.goTo(atMs);
+        expect(live.decode.workers.map(({ life }) => life)).toEqual(simulated.workers);
+        expect(live.played.records.map(struck)).toEqual((simulated.faults ?? []).map(struck));
+      }),
+      { numRuns: 100 },
+    );
   });
 });
 

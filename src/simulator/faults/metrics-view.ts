@@ -1,5 +1,5 @@
 import type { Observation } from "#planner/core";
-import type { Fault } from "#scenarios";
+import { type Fault, faultGoesOn } from "#scenarios";
 
 type MetricsFault = Extract<Fault, { kind: "loseMetrics" | "lagMetrics" | "staleMetrics" | "nanMetrics" }>;
 
@@ -26,8 +26,8 @@ export class MetricsView {
   }
 
   /** Faults that distort what is seen at `nowMs`. */
-  active(nowMs: number): Fault[] {
-    return this.#faults.filter(({ atMs, forMs }) => nowMs >= atMs && nowMs < atMs + forMs);
+  active(nowMs: number): MetricsFault[] {
+    return this.#faults.filter((fault) => faultGoesOn(fault, nowMs));
   }
 
   /** @param actual to be handed in at every tick, in order of time */
@@ -39,7 +39,7 @@ export class MetricsView {
       const oldest = this.#past.findLastIndex((past) => past.nowMs <= nowMs - this.#longestLagMs);
       if (oldest > 0) this.#past = this.#past.slice(oldest);
     }
-    const active = this.active(nowMs) as MetricsFault[];
+    const active = this.active(nowMs);
     const kinds = new Set(active.map(({ kind }) => kind));
     let seen = actual;
     const lag = Math.max(0, ...active.map((fault) => (fault.kind === "lagMetrics" ? fault.byMs : 0)));

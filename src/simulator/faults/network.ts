@@ -1,7 +1,6 @@
-import { chance, Draw, type Fault, roleOf } from "#scenarios";
+import { chance, Draw, roleOf } from "#scenarios";
 import type { FaultRecord, RoleName } from "#src/record";
-
-type NetworkFault = Extract<Fault, { kind: "delayNetwork" }>;
+import type { NetworkFault } from "./fault-plan.ts";
 
 /** How much longer messages are under way. */
 export class Network {

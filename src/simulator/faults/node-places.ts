@@ -1,13 +1,43 @@
 import type { WorkerLife } from "#src/record";
 
+/** What is asked of a worker to tell which node it is on. */
+interface Placed {
+  readonly life: WorkerLife;
+}
+
+/** Which workers are on which node, and which nodes are there no more; on either clock. */
+export class NodePlaces {
+  /** When nodes were lost, ms, by GPUs of a node and node. */
+  readonly #lostAtMs = new Map<number, Map<number, number>>();
+
+  /**
+   * A node is lost, and takes no worker any more.
+   * @param workers in the order in which they were made, those that are gone as well
+   * @param gpusOf GPUs of a worker
+   * @returns who was on it at `atMs`
+   */
+  lose<Worker extends Placed>(
+    workers: readonly Worker[],
+    gpusOf: (life: WorkerLife) => number,
+    gpusPerNode: number,
+    node: number,
+    atMs: number,
+  ): Worker[] {
+    const lost = this.#lostAtMs.get(gpusPerNode) ?? new Map<number, number>();
+    const lives = workers.map(({ life }) => life);
+    const there = workersOnNode(lives, gpusOf, gpusPerNode, node, atMs, lost).map((place) => workers[place]!);
+    this.#lostAtMs.set(gpusPerNode, lost.set(node, Math.min(atMs, lost.get(node) ?? atMs)));
+    return there;
+  }
+}
+
 /**
- * Which workers are on which node: each is put on the first node that has room for it as it is made, one that needs more than a
- * node has takes whole empty ones. Nodes that were lost take no worker any more.
+ * Each worker is put on the first node that has room for it as it is made, one that needs more than a node has takes whole empty ones.
  * @param lives in the order in which workers were made; those that are gone by `nowMs` have left their place
  * @param lostAtMs when nodes were lost, by node
  * @returns places in `lives` of the workers on `node` that are there at `nowMs`
  */
-export function workersOnNode(
+function workersOnNode(
   lives: readonly WorkerLife[],
   gpusOf: (life: WorkerLife) => number,
   gpusPerNode: number,

@@ -1,5 +1,5 @@
 import type { Decision, Observation, Planner } from "#planner/core";
-import type { Fault } from "#scenarios";
+import { type Fault, faultGoesOn } from "#scenarios";
 import type { FaultRecord } from "#src/record";
 import { MetricsView } from "./metrics-view.ts";
 
@@ -42,7 +42,7 @@ export class PlannerFaults {
   tick(planner: Planner, actual: Observation): Decision | null {
     const { nowMs } = actual;
     const seen = this.#metrics.see(actual);
-    const distorting = this.#metrics.active(nowMs);
+    const distorting: readonly Fault[] = this.#metrics.active(nowMs);
     this.#faults.forEach((fault, i) => {
       if (distorting.includes(fault)) this.#records[i]!.ticks++;
     });
@@ -63,7 +63,7 @@ export class PlannerFaults {
   #under(kind: "restartPlanner" | "loseApiServer", nowMs: number): FaultRecord[] {
     return this.#records.filter((_, i) => {
       const fault = this.#faults[i]!;
-      return fault.kind === kind && nowMs >= fault.atMs && nowMs < fault.atMs + fault.forMs;
+      return fault.kind === kind && faultGoesOn(fault, nowMs);
     });
   }
 }

@@ -1,50 +1,37 @@
 import type { Engine, EngineListener } from "#mocker/engine";
 import type { Decision, Observation, Planner } from "#planner/core";
-import { Clients, chance, Draw, type Fault, faultEndMs, roleOf, type WorkerName } from "#scenarios";
+import { Clients, chance, Draw } from "#scenarios";
 import type { FaultRecord, RoleName } from "#src/record";
 import type { Pool, SimulatedWorker } from "../pool.ts";
 import type { Actions } from "./actions.ts";
 import { DeadEngine } from "./dead-engine.ts";
 import { EngineTroubles } from "./engine-troubles.ts";
+import { FaultPlan, type TransferFault } from "./fault-plan.ts";
 import { Network } from "./network.ts";
-import { workersOnNode } from "./node-places.ts";
-import { PlannerFaults } from "./planner-faults.ts";
-import { faultRecord } from "./records.ts";
 import { InFlight } from "./requests.ts";
 import type { Stage } from "./stage.ts";
-import { StartUps } from "./start-ups.ts";
 
 /** Messages of a request, told apart where their delays are drawn. */
 const Message = { request: 0, decodeRequest: 1, answer: 2, transfer: 3 } as const;
 
-type TransferFault = Extract<Fault, { kind: "loseTransfers" }>;
-
 /** Plays a scenario's faults, and its clients' impatience, on a simulation. */
 export class FaultPlayer {
-  readonly records: FaultRecord[];
   readonly #stage: Stage;
   readonly #actions: Actions;
-  readonly #faults: readonly Fault[];
+  readonly #plan: FaultPlan<SimulatedWorker>;
   readonly #inFlight: InFlight;
   readonly #clients: Clients;
   readonly #troubles: EngineTroubles;
   readonly #network: Network;
-  readonly #startUps = new StartUps();
-  readonly #planner: PlannerFaults;
   readonly #lossy = new Map<TransferFault, { record: FaultRecord; left: number }>();
-  /** Nodes that were lost and when, by GPUs of a node. */
-  readonly #lostNodes = new Map<number, Map<number, number>>();
-  /** Workers that died while nobody could replace them. */
-  readonly #missing: Record<RoleName, number> = { prefill: 0, decode: 0 };
   /** Answers that are late: by how much, and when what was sent last of one arrives. */
   readonly #answers = new Map<number, { delayMs: number; heardMs: number }>();
 
   constructor(stage: Stage, actions: Actions) {
     this.#stage = stage;
     this.#actions = actions;
-    const { spec } = stage.simulation;
-    this.#faults = [...(spec.faults ?? [])].sort((a, b) => a.atMs - b.atMs);
-    this.records = this.#faults.map(faultRecord);
+    const { spec, prefillPool, decodePool } = stage.simulation;
+    this.#plan = new FaultPlan(spec.faults ?? [], { prefill: prefillPool, decode: decodePool }, spec.newPlanner);
     this.#inFlight = new InFlight(stage);
     this.#inFlight.onBroken = (request) => this.#attemptFailed(request, stage.simulation.nowMs);
     this.#clients = new Clients(spec.clients ?? null, spec.seed, spec.workload.count, {
@@ -58,84 +45,38 @@ export class FaultPlayer {
     });
     this.#troubles = new EngineTroubles(stage);
     this.#network = new Network(spec.seed);
-    this.#planner = new PlannerFaults(this.#faults, this.records, spec.newPlanner);
+  }
+
+  /** What is noted of each fault, in the order in which they begin. */
+  get records(): FaultRecord[] {
+    return this.#plan.records;
   }
 
   /** Puts all faults on the clock. */
   schedule(): void {
-    this.#faults.forEach((fault, i) => {
-      this.#stage.at(fault.atMs, () => this.#begin(fault, this.records[i]!));
+    this.#plan.schedule({
+      at: (atMs, act) => this.#stage.at(atMs, act),
+      kill: (dying, record) => this.#kill(dying, record),
+      setPace: (worker, factor, record) => {
+        record.requests += this.#inFlight.on(worker).length;
+        return this.#troubles.begin(worker, factor, record);
+      },
+      loseTransfers: (fault, record) => {
+        this.#lossy.set(fault, { record, left: fault.next ?? Number.POSITIVE_INFINITY });
+        return () => this.#lossy.delete(fault);
+      },
+      delayNetwork: (fault, record) => {
+        this.#network.begin(fault, record);
+        return () => this.#network.end(fault);
+      },
+      replace: (role) => this.#stage.simulation.startWorker(this.#stage.simulation.pool(role)!),
     });
   }
 
-  // ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────
-
-  #begin(fault: Fault, record: FaultRecord): void {
-    const untilMs = faultEndMs(fault);
-    const end = this.#strike(fault, record);
-    if (end !== null && untilMs !== null) this.#stage.at(untilMs, end);
-  }
-
-  /** @returns how it ends, where that takes something */
-  #strike(fault: Fault, record: FaultRecord): (() => void) | null {
-    switch (fault.kind) {
-      case "kill":
-        this.#kill([this.#find(fault.worker)], record);
-        return null;
-      case "loseNode":
-        this.#kill(
-          fault.workers === null
-            ? this.#onNode(fault.gpusPerNode, fault.node, fault.atMs)
-            : fault.workers.map((name) => this.#find(name)),
-          record,
-        );
-        return null;
-      case "freeze":
-        return this.#trouble(fault.worker, Number.POSITIVE_INFINITY, record);
-      case "slow":
-        return this.#trouble(fault.worker, fault.factor, record);
-      case "failStartup":
-      case "delayStartup":
-        this.#startUps.begin(fault, record);
-        return () => this.#startUps.end(fault);
-      case "loseTransfers":
-        this.#lossy.set(fault, { record, left: fault.next ?? Number.POSITIVE_INFINITY });
-        return () => this.#lossy.delete(fault);
-      case "delayNetwork":
-        this.#network.begin(fault, record);
-        return () => this.#network.end(fault);
-      case "loseApiServer":
-        return () => this.#replaceMissing();
-      default:
-        return null;
-    }
-  }
-
-  #find({ pool, index }: WorkerName): SimulatedWorker | undefined {
-    return this.#stage.simulation.pool(roleOf(pool))?.workers[index];
-  }
-
-  #onNode(gpusPerNode: number, node: number, atMs: number): SimulatedWorker[] {
-    const { prefillPool, decodePool, spec } = this.#stage.simulation;
-    const workers = [...(prefillPool?.workers ?? []), ...decodePool.workers];
-    const lost = this.#lostNodes.get(gpusPerNode) ?? new Map<number, number>();
-    const gpusOf = ({ role }: { role: RoleName }) => (role === "prefill" ? spec.prefill! : spec.decode).gpusPerWorker;
-    const lives = workers.map(({ life }) => life);
-    const there = workersOnNode(lives, gpusOf, gpusPerNode, node, atMs, lost).map((place) => workers[place]!);
-    this.#lostNodes.set(gpusPerNode, lost.set(node, Math.min(atMs, lost.get(node) ?? atMs)));
-    return there;
-  }
-
-  /** They die in one instant: what one held does not go to another of them. */
-  #kill(named: readonly (SimulatedWorker | undefined)[], record: FaultRecord): void {
+  /** What one held does not go to another of them. */
+  #kill(dying: readonly SimulatedWorker[], record: FaultRecord): void {
     const { simulation } = this.#stage;
-    const dying = [...new Set(named)].filter(
-      (worker) => worker !== undefined && worker.state !== "removed",
-    ) as SimulatedWorker[];
-    record.workers += dying.length;
-    const replaced: Pool[] = [];
     for (const worker of dying) {
-      if (worker.state !== "draining") replaced.push(simulation.pool(worker.role)!);
       for (const index of worker.engines) {
         // A pass that would begin now does not any more.
         this.#stage.touch(index);
@@ -152,26 +93,6 @@ export class FaultPlayer {
     for (const worker of dying) {
       for (const engine of worker.engines) this.#inFlight.passEnded(engine);
       simulation.desk.workerRemoved(worker.role, worker.id);
-    }
-    for (const pool of replaced) {
-      if (this.#planner.canAct(simulation.nowMs)) simulation.startWorker(pool);
-      else this.#missing[pool.role]++;
-    }
-  }
-
-  #trouble(name: WorkerName, factor: number, record: FaultRecord): (() => void) | null {
-    const worker = this.#find(name);
-    if (worker === undefined || worker.state === "removed") return null;
-    record.workers++;
-    record.requests += this.#inFlight.on(worker).length;
-    return this.#troubles.begin(worker, factor, record);
-  }
-
-  #replaceMissing(): void {
-    const { simulation } = this.#stage;
-    if (!this.#planner.canAct(simulation.nowMs)) return;
-    for (const role of ["prefill", "decode"] as const) {
-      for (; this.#missing[role] > 0; this.#missing[role]--) simulation.startWorker(simulation.pool(role)!);
     }
   }
 
@@ -261,18 +182,18 @@ export class FaultPlayer {
   }
 
   startupMs(pool: Pool): number {
-    return this.#startUps.startupMs(pool);
+    return this.#plan.startUps.startupMs(pool);
   }
 
   startBegan(worker: SimulatedWorker): void {
-    this.#startUps.began(worker);
+    this.#plan.startUps.began(worker);
   }
 
   /** @returns whether a start that is over has failed; it is under way once more then */
   startFailed(worker: SimulatedWorker): boolean {
     if (worker.state !== "starting") return false;
     const { simulation } = this.#stage;
-    if (!this.#startUps.failed(worker, simulation.pool(worker.role)!, simulation.nowMs)) return false;
+    if (!this.#plan.startUps.failed(worker, simulation.pool(worker.role)!, simulation.nowMs)) return false;
     simulation.scheduleReady(worker, worker.life.readyMs);
     return true;
   }
@@ -361,10 +282,10 @@ export class FaultPlayer {
 
   /** @returns what the planner decides of what it can see; null where it is down */
   tick(planner: Planner, actual: Observation): Decision | null {
-    return this.#planner.tick(planner, actual);
+    return this.#plan.planner.tick(planner, actual);
   }
 
   get canScale(): boolean {
-    return this.#planner.canAct(this.#stage.simulation.nowMs);
+    return this.#plan.planner.canAct(this.#stage.simulation.nowMs);
   }
 }
