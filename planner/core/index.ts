@@ -30,3 +30,4 @@ export { IntentCache } from "./shared-budget/intents.ts";
 export type * from "./shared-budget/types.ts";
 export { type CorrectionFactors, type IntervalLoad, type SlaReplicaOptions, slaReplicas } from "./sla-formulas.ts";
 export type * from "./types.ts";
+export { unseen } from "./unseen.ts";

@@ -26,8 +26,9 @@ export function knownNumbers(seen: Observation): Observation {
   };
 }
 
-function known(value: number | null): number | null {
-  return value !== null && Number.isFinite(value) ? value : null;
+/** A finite number; null for anything else. */
+export function known(value: number | null | undefined): number | null {
+  return Number.isFinite(value) ? value! : null;
 }
 
 function lengths(isl: ArrayLike<number>): ArrayLike<number> {

@@ -168,6 +168,22 @@ describe("load-compat towards an SLA", () => {
     expect(last.targets).toEqual({ prefill: 1, decode: 2 });
   });
 
+  it.each([
+    ["acceptLength", 2],
+    ["kvHitRate", 0.5],
+  ])("an observed %s that is no number is not known: the last one stays in force", (name, value) => {
+    const ticks = (broken: number | null) => {
+      const plan = planner({ target: "sla", speculativeNextn: 2, throughputInterval: "10s", maxGpus: null });
+      const busy = [{ sequences: 200, kvTokens: 600_000, queuedTokens: 30_000 }];
+      return [value, broken, null].map((each, i) =>
+        plan.tick(seen((i + 1) * 10_000, busy, busy, { windowMs: 10_000, startedRequests: 200, [name]: each })),
+      );
+    };
+    const known = ticks(null);
+    expect(known.map(({ loops }) => loops!.throughput)).toEqual(["scale", "scale", "scale"]);
+    for (const hole of [Number.NaN, Number.POSITIVE_INFINITY]) expect(ticks(hole)).toEqual(known);
+  });
+
   it("counts no more accepted drafts than there are", () => {
     const speculative = (speculativeNextn: number) =>
       planner({ target: "sla", throughputInterval: "10s", maxGpus: null, speculativeNextn }).tick(

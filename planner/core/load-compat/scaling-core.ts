@@ -1,3 +1,4 @@
+import { known } from "../known-numbers.ts";
 import { rolesOf } from "../roles.ts";
 import type { Clamp, ForwardPass, PlannerContext, Role, Targets, WorkerCounts } from "../types.ts";
 import { easyLoadWish, type LoadThresholds } from "./easy-load.ts";
@@ -71,10 +72,13 @@ export class ScalingCore {
     this.#minWorkers = minimum;
   }
 
-  /** What is not known leaves the last value in force. */
+  /**
+   * What is not known, or is no finite number, leaves the last value in force.
+   * @param kvHitRate share of prompt tokens found in the cache, 0..1 @param acceptLength tokens per decode pass and sequence
+   */
   observeRuntime(kvHitRate: number | null | undefined, acceptLength: number | null | undefined): void {
-    this.#kvHitRate = kvHitRate ?? this.#kvHitRate;
-    this.#acceptLength = acceptLength ?? this.#acceptLength;
+    this.#kvHitRate = known(kvHitRate) ?? this.#kvHitRate;
+    this.#acceptLength = known(acceptLength) ?? this.#acceptLength;
   }
 
   /** Learns what requests look like from one pass per rank. */

@@ -1,4 +1,4 @@
-import type { Observation } from "#planner/core";
+import { type Observation, unseen } from "#planner/core";
 import { type Fault, faultGoesOn } from "#scenarios";
 
 type MetricsFault = Extract<Fault, { kind: "loseMetrics" | "lagMetrics" | "staleMetrics" | "nanMetrics" }>;
@@ -45,16 +45,16 @@ export class MetricsView {
     const lag = Math.max(0, ...active.map((fault) => (fault.kind === "lagMetrics" ? fault.byMs : 0)));
     if (lag > 0) {
       const past = this.#past.findLast((candidate) => candidate.nowMs <= nowMs - lag);
-      seen = past === undefined ? nothing(actual) : asOfNow(past, actual);
+      seen = past === undefined ? unseen(actual) : asOfNow(past, actual);
     }
     const still = active.find((fault) => fault.kind === "staleMetrics");
     if (still !== undefined) {
       if (!this.#still.has(still)) this.#still.set(still, this.#last);
       const frozen = this.#still.get(still) ?? null;
-      seen = frozen === null ? nothing(actual) : asOfNow(frozen, actual);
+      seen = frozen === null ? unseen(actual) : asOfNow(frozen, actual);
     }
     if (kinds.has("nanMetrics")) seen = notANumber(actual);
-    if (kinds.has("loseMetrics")) seen = nothing(actual);
+    if (kinds.has("loseMetrics")) seen = unseen(actual);
     this.#last = seen;
     return seen;
   }
@@ -64,38 +64,11 @@ function asOfNow(past: Observation, { nowMs, windowMs, workers }: Observation): 
   return { ...past, nowMs, windowMs, workers };
 }
 
-/** No data, which is not "no traffic". */
-function nothing({ nowMs, windowMs, workers, forwardPasses }: Observation): Observation {
-  return {
-    nowMs,
-    windowMs,
-    workers,
-    startedRequests: null,
-    startedIsl: [],
-    completedRequests: null,
-    meanIsl: null,
-    meanOsl: null,
-    meanTtftMs: null,
-    meanItlMs: null,
-    meanRequestDurationMs: null,
-    ttftJudged: 0,
-    ttftMet: 0,
-    itlJudged: 0,
-    itlMet: 0,
-    prefillMeasuredS: null,
-    prefillProfiledS: null,
-    prefillCount: 0,
-    prefillLoad: null,
-    decodeLoad: null,
-    kvHitRate: null,
-    ...(forwardPasses === undefined ? {} : { forwardPasses: { prefill: null, decode: null } }),
-  };
-}
-
+/** Every number that metrics tell is NaN. */
 function notANumber(actual: Observation): Observation {
   const nan = Number.NaN;
   return {
-    ...nothing(actual),
+    ...unseen(actual),
     startedRequests: nan,
     startedIsl: [nan],
     completedRequests: nan,
@@ -107,6 +80,7 @@ function notANumber(actual: Observation): Observation {
     prefillMeasuredS: nan,
     prefillProfiledS: nan,
     kvHitRate: nan,
+    acceptLength: nan,
     prefillLoad:
       actual.prefillLoad?.map(({ workerId }) => ({ workerId, queuedRequests: nan, queuedTokens: nan })) ?? null,
     decodeLoad: actual.decodeLoad?.map(({ workerId }) => ({ workerId, batch: nan, kvTokens: nan, itlMs: nan })) ?? null,

@@ -247,6 +247,21 @@ describe("the planner", () => {
     expect(counts({ kind: "nanMetrics", atMs: 250, forMs: 100 })).toEqual([1, 2, Number.NaN, 0, 0, 0]);
   });
 
+  it("sees NaN in all that metrics tell, of caches and drafts as well", () => {
+    const { planner } = seenWith({ kind: "nanMetrics", atMs: 250, forMs: 100 });
+    const { nowMs, windowMs, workers, startedIsl, decodeLoad, ...told } = planner.seen[2]!;
+    const counted = { ttftJudged: 0, ttftMet: 0, itlJudged: 0, itlMet: 0, prefillCount: 0 };
+    const rest = Object.entries(told).filter(([name]) => !(name in counted) && name !== "prefillLoad");
+    expect([nowMs, windowMs, workers.decode.active]).toEqual([300, 100, 1]);
+    expect(rest.map(([name]) => name)).toContain("acceptLength");
+    expect(rest.every(([, value]) => Number.isNaN(value))).toBe(true);
+    expect([...Array.from(startedIsl), decodeLoad![0]!.batch, decodeLoad![0]!.kvTokens]).toEqual([
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+    ]);
+  });
+
   it("forgets when it is restarted, and ticks are left out while it is down", () => {
     const script = [{ prefill: 0, decode: 2 }, null];
     const first = scriptedPlanner(100, script);
