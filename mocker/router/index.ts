@@ -15,3 +15,4 @@ export { RandomRouter } from "./random.ts";
 export { RoundRobinRouter } from "./round-robin.ts";
 export { SessionAffinity } from "./session-affinity.ts";
 export type { BlockKey, Lane, RouteContext, Router, WorkerKey } from "./types.ts";
+export { WAITING_WEIGHT } from "./waiting-weight.ts";

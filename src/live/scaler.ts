@@ -1,6 +1,6 @@
 import type { Decision } from "#planner/core";
 import type { RoleName, ScalingEvent } from "#src/record";
-import { chooseVictims, scalingEvent } from "#src/simulator";
+import { chooseVictims, noteDecision, scalingEvent } from "#src/simulator";
 import type { LivePool, LiveWorker } from "./pool.ts";
 
 const ROLES: readonly RoleName[] = ["prefill", "decode"];
@@ -32,10 +32,9 @@ export class LiveScaler {
     });
   }
 
-  /** Writes the decision down. A planner that was restarted counts its ticks from the beginning. */
+  /** Writes the decision down. */
   note(decision: Decision): void {
-    const tick = this.decisions.length;
-    this.decisions.push(decision.tick < tick ? { ...decision, tick } : decision);
+    noteDecision(this.decisions, decision);
   }
 
   /** Writes the decision down and changes the books; `outstanding` of the workers must be up to date where it drains. */

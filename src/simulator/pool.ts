@@ -5,12 +5,6 @@ import type { PoolSpec } from "./types.ts";
 
 export type WorkerState = "starting" | "active" | "draining" | "removed";
 
-/**
- * An aggregated worker's request counts this much while its prompt waits, and 1 while it decodes: vLLM's data-parallel load
- * balancer scores engines by 4 × waiting + running. By requests alone a new worker would draw every prompt for a while.
- */
-export const WAITING_WEIGHT = 4;
-
 /** One worker: `dpSize` schedulers in lock step that share its GPUs and its life. */
 export interface SimulatedWorker {
   id: number;

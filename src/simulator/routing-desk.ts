@@ -148,10 +148,11 @@ export class RoutingDesk {
     else if (this.#looksCloser) this.#routers[role].ended?.(request, nowMs);
   }
 
-  workerRemoved(role: RoleName, worker: number): void {
-    this.#ranksWith[role]?.delete(worker);
-    if (this.#routing !== null) this.#routing.workerRemoved(role, worker);
-    else this.#routers[role].workerRemoved?.(worker);
+  workerRemoved({ role, id, engines }: SimulatedWorker): void {
+    this.#ranksWith[role]?.delete(id);
+    for (const engine of engines) this.#cacheChanges.delete(engine);
+    if (this.#routing !== null) this.#routing.workerRemoved(role, id);
+    else this.#routers[role].workerRemoved?.(id);
   }
 
   /** A change that routers are told of when the engine's pass has ended. */
@@ -164,6 +165,11 @@ export class RoutingDesk {
   passEnded(engine: number, worker: SimulatedWorker): void {
     const changes = this.#cacheChanges.get(engine);
     if (changes === undefined || changes.length === 0) return;
+    if (worker.state === "removed") {
+      // It went with this pass: routers would take it for a worker again.
+      this.#cacheChanges.delete(engine);
+      return;
+    }
     const index = kvRouterIn(this.#routers[worker.role])?.index;
     for (const event of changes) {
       if (this.#routing !== null) this.#routing.cacheChanged(worker.role, worker.id, event);

@@ -1,7 +1,7 @@
 import type { Decision, Observation } from "#planner/core";
 import type { RoleName, Sample, ScalingEvent } from "#src/record";
 import { forwardPasses } from "./forward-passes.ts";
-import { chooseVictims, scalingEvent } from "./scaling-rules.ts";
+import { chooseVictims, noteDecision, scalingEvent } from "./scaling-rules.ts";
 import type { Simulation } from "./simulation.ts";
 
 const ROLES: readonly RoleName[] = ["prefill", "decode"];
@@ -25,10 +25,7 @@ export class Scaler {
     const observation = this.#observe();
     const made = faults === null ? spec.planner!.tick(observation) : faults.tick(spec.planner!, observation);
     if (made === null) return;
-    // A planner that has been restarted counts from the beginning.
-    const tick = this.decisions.length;
-    const decision = made.tick < tick ? { ...made, tick } : made;
-    this.decisions.push(decision);
+    const decision = noteDecision(this.decisions, made);
     if (faults?.canScale === false) return;
     for (const role of ROLES) {
       const pool = this.#simulation.pool(role);
@@ -134,7 +131,7 @@ export class Scaler {
     for (const worker of chooseVictims(pool.workers, -change, simulation.spec.quirks.highestIdsDrain)) {
       if (worker.state === "starting") {
         pool.remove(worker, simulation.nowMs);
-        simulation.desk.workerRemoved(role, worker.id);
+        simulation.desk.workerRemoved(worker);
       } else {
         pool.drain(worker, simulation.nowMs);
         simulation.removeIfDrained(worker);

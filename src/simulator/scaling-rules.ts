@@ -1,6 +1,17 @@
 import type { Decision, WorkerCounts } from "#planner/core";
 import type { RoleName, ScalingEvent } from "#src/record";
 
+/**
+ * Writes a decision down behind those before it. A planner that was restarted counts its ticks from the beginning: they go on here.
+ * @returns the decision as it is written
+ */
+export function noteDecision(decisions: Decision[], made: Decision): Decision {
+  const tick = decisions.length;
+  const decision = made.tick < tick ? { ...made, tick } : made;
+  decisions.push(decision);
+  return decision;
+}
+
 /** What a decision changes of one role, or null where it changes nothing; live runs carry decisions out by the same rule. */
 export function scalingEvent(
   decision: Decision,

@@ -8,6 +8,7 @@ import {
   type RequestColumns,
   transferMs,
 } from "#mocker/engine";
+import { WAITING_WEIGHT } from "#mocker/router";
 import { FollowUps, sessionNumbers } from "#scenarios";
 import { GapSketch, type RoleName, type RowFile, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
@@ -19,7 +20,7 @@ import { idlePrefills } from "./idle-prefills.ts";
 import { WindowObserver } from "./observer.ts";
 import { OpenArrivals } from "./open-arrivals.ts";
 import { Outcomes } from "./outcomes.ts";
-import { Pool, type SimulatedWorker, WAITING_WEIGHT } from "./pool.ts";
+import { Pool, type SimulatedWorker } from "./pool.ts";
 import { requestColumns } from "./prompt-blocks.ts";
 import { RoutingDesk, routedEngine } from "./routing-desk.ts";
 import { Scaler } from "./scaler.ts";
@@ -196,7 +197,7 @@ export class Simulation {
     if (worker.state !== "draining" || worker.outstanding > 0) return;
     if (!worker.engines.every((engine) => this.engines[engine]!.isEmpty())) return;
     this.pool(worker.role)!.remove(worker, this.nowMs);
-    this.desk.workerRemoved(worker.role, worker.id);
+    this.desk.workerRemoved(worker);
   }
 
   #columnsFor(spec: PoolSpec): RequestColumns {
@@ -228,8 +229,7 @@ export class Simulation {
     this.nowMs = nowMs;
     this.#passEndsAndEvents(nowMs);
     this.#sendWaiting();
-    const passesFirst = this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null;
-    if (passesFirst) this.#clock.startPasses(nowMs);
+    if (this.#passesFirst) this.#clock.startPasses(nowMs);
     while (this.#events.nextMs <= nowMs) {
       // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
       const event = this.#events.pop();
@@ -369,7 +369,7 @@ export class Simulation {
     const work = pool.role === "prefill" ? isl[request]! : reservesHere ? 1 : WAITING_WEIGHT;
     pool.addWork(worker, work);
     this.faults?.placed(request, worker, engine, reservesHere);
-    this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst());
+    this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst);
     if (reservesHere) {
       this.#decodeEngineOf[request] = engine;
       this.engines[engine]!.reserve(request, this.nowMs);
@@ -382,7 +382,8 @@ export class Simulation {
     }
   }
 
-  #passesFirst(): boolean {
+  /** Engines begin their passes before they hear of requests of the same instant. */
+  get #passesFirst(): boolean {
     return this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null;
   }
 

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RouterSettings } from "#mocker/router";
-import { simulate } from "#src/simulator";
+import { type Routing, simulate } from "#src/simulator";
+import { Pool } from "../../src/simulator/pool.ts";
+import { RoutingDesk } from "../../src/simulator/routing-desk.ts";
+import { faultyCase, faultySpecOf } from "./faults/random-faults.ts";
 import { type MadeRequest, madePool, madeSpec, scriptedPlanner } from "./hand-made.ts";
 import { randomCase, specOf } from "./random-spec.ts";
 
@@ -209,6 +212,60 @@ describe("random runs with the KV router", () => {
           expect(routing!.overlapBlocks[i]).toBeLessThanOrEqual(routing!.bestOverlapBlocks[i]!);
           expect(routing!.bestOverlapBlocks[i]).toBeLessThanOrEqual(Math.floor(table.isl[i]! / random.blockSize));
         }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+/** Routes in turn, and keeps whose caches it hears of though they are gone. */
+function listening(): Routing & { late: string[] } {
+  const gone = new Set<string>();
+  const late: string[] = [];
+  return {
+    late,
+    choose: (_role, { index }, workers) => index % workers.length,
+    prefilled: () => {},
+    ended: () => {},
+    workerRemoved: (role, worker) => gone.add(`${role}/${worker}`),
+    cacheChanged: (role, worker) => {
+      if (gone.has(`${role}/${worker}`)) late.push(`${role}/${worker}`);
+    },
+  };
+}
+
+describe("a worker that has been removed", () => {
+  it("is not heard of any more, though the pass that it went with has changed its cache", () => {
+    const routing = listening();
+    const spec = madeSpec({ requests: [] }, { routing });
+    const desk = new RoutingDesk(spec, () => {
+      throw new Error("nobody is routed");
+    });
+    const pool = new Pool("decode", spec.decode, () => {
+      throw new Error("nothing is computed");
+    });
+    const [before, after] = [pool.add(0, 0), pool.add(0, 0)];
+    [before, after].forEach((worker, engine) => {
+      worker.engines = [engine];
+      pool.remove(worker, 1);
+    });
+    const stored = (blockId: number) => ({ kind: "stored" as const, blockId });
+    desk.noteCacheChange(0, stored(1));
+    desk.workerRemoved(before);
+    desk.passEnded(0, before);
+    desk.workerRemoved(after);
+    desk.noteCacheChange(1, stored(2));
+    desk.passEnded(1, after);
+    expect(routing.late).toEqual([]);
+  });
+
+  it("is not heard of in runs in which workers die, drain and go", () => {
+    fc.assert(
+      fc.property(faultyCase, fc.constantFrom("skipping", "stepping"), (found, engine) => {
+        const routing = listening();
+        const random = { ...found.random, kvRouter: null, quirks: [], scaling: [3, 1, 2, 1], prefixCaching: true };
+        simulate({ ...faultySpecOf({ ...found, random }), routing, engine });
+        expect(routing.late).toEqual([]);
       }),
       { numRuns: 150 },
     );

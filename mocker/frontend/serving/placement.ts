@@ -1,13 +1,7 @@
 import type { EngineRole } from "#mocker/engine";
-import type { RouteContext, Router } from "#mocker/router";
+import { type RouteContext, type Router, WAITING_WEIGHT } from "#mocker/router";
 import type { Backend } from "../fleet/backend.ts";
 import type { Job } from "./job.ts";
-
-/**
- * An aggregated worker's request counts this much until its first token is out, and 1 from then on: vLLM's data-parallel
- * load balancer scores engines by 4 × waiting + running. The simulator does the same.
- */
-const WAITING_WEIGHT = 4;
 
 export interface PlacementParts {
   router: Router;

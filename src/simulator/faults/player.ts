@@ -92,7 +92,7 @@ export class FaultPlayer {
     for (const request of [...lost].sort((a, b) => a - b)) this.#inFlight.lostWorker(request, record);
     for (const worker of dying) {
       for (const engine of worker.engines) this.#inFlight.passEnded(engine);
-      simulation.desk.workerRemoved(worker.role, worker.id);
+      simulation.desk.workerRemoved(worker);
     }
   }
 

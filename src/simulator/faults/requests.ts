@@ -1,6 +1,6 @@
-import { FRONTEND_MAX_ATTEMPTS } from "#mocker/router";
+import { FRONTEND_MAX_ATTEMPTS, WAITING_WEIGHT } from "#mocker/router";
 import type { FaultRecord } from "#src/record";
-import { type Pool, type SimulatedWorker, WAITING_WEIGHT } from "../pool.ts";
+import type { Pool, SimulatedWorker } from "../pool.ts";
 import { DeadEngine } from "./dead-engine.ts";
 import type { Stage } from "./stage.ts";
 

@@ -1,6 +1,6 @@
 import { effectiveOsl, neverFits, seededEngine } from "#mocker/engine";
 import type { KvTransferParams } from "#mocker/protocol";
-import { LeastLoadedRouter, RoundRobinRouter, type Router } from "#mocker/router";
+import { LeastLoadedRouter, RoundRobinRouter, type Router, WAITING_WEIGHT } from "#mocker/router";
 import { builtinTokenizer } from "#mocker/text";
 import type { Workload } from "#scenarios";
 import type { PoolSpec, SimulationSpec } from "#src/simulator";
@@ -10,8 +10,6 @@ import { ManualTime } from "./manual-time.ts";
 
 /** At an instant, input comes after ends of passes and transfers, and before passes begin. */
 const ARRIVAL_ORDER = 500;
-/** As the simulator weighs aggregated workers: 4 × waiting + running. */
-const WAITING_WEIGHT = 4;
 
 export interface LiveRow {
   admitMs: number;
