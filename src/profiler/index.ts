@@ -22,7 +22,7 @@ export {
 } from "./interpolation/interpolate.ts";
 export { type PickingMode, type PickingRequest, pickingMode } from "./picking/decision.ts";
 export { pickFromSweep } from "./picking/from-sweep.ts";
-export { simulatedLayouts } from "./picking/layouts.ts";
+export { needsSameTp, simulatedLayouts } from "./picking/layouts.ts";
 export { type NaiveModel, naivePick } from "./picking/naive.ts";
 export { pickRapid, type RapidSources } from "./picking/rapid.ts";
 export { type ReplicaOptions, type ReplicaPlan, replicasFor } from "./picking/replicas.ts";

@@ -43,14 +43,14 @@ describe("layouts that a search tries", () => {
     expect(tried({ ...EXPERTS, model: "Qwen/Qwen3-32B" }, 4)).toEqual(["tp1", "tp2", "tp4"]);
     expect(layoutsOf(EXPERTS, 5)).toEqual({
       layouts: [
-        ["tp1", 1, 1],
-        ["tp2", 2, 1],
-        ["tep2", 2, 1],
-        ["dep2", 2, 2],
-        ["tp4", 4, 1],
-        ["tep4", 4, 1],
-        ["dep4", 4, 4],
-      ].map(([layout, gpus, ranks]) => ({ layout, gpus: { prefill: gpus, decode: gpus }, ranks })),
+        ["tp1", 1, 1, 1],
+        ["tp2", 2, 2, 1],
+        ["tep2", 2, 2, 1],
+        ["dep2", 2, 1, 2],
+        ["tp4", 4, 4, 1],
+        ["tep4", 4, 4, 1],
+        ["dep4", 4, 1, 4],
+      ].map(([layout, gpus, tp, ranks]) => ({ layout, gpus: { prefill: gpus, decode: gpus }, tp, ranks })),
       leftOut: [],
     });
     // Latent attention: every rank has a whole KV cache, and TP gains nothing.

@@ -241,6 +241,24 @@ describe("understudy search", { timeout: 240_000 }, () => {
     expect(tried(together, "--gpus", "3", ...goal)).toEqual([]);
   });
 
+  it("pairs engines of one TP alone for sglang, as the profiler does", () => {
+    const calm = SMALL_SCENARIO.replace("requestRate: 8", "requestRate: 1").replace("itl: 10ms", "itl: 100ms");
+    writeFileSync(join(folder, "calm.yaml"), calm.replace("ttft: 200ms", "ttft: 5s"));
+    const pairs = (backend: string) => {
+      const { stdout, stderr, status } = runUnderstudy(
+        folder,
+        ...["search", "calm.yaml", "--gpus", "3", "--modes", "disagg", "--floor", "0", "--goal", "outputThroughput"],
+        ...["--model", "Qwen/Qwen3-32B", "--gpu", "h200_sxm", "--backend", backend, "--tp", "1,2"],
+        ...["--json", "--quiet", "--no-report"],
+      );
+      expect(status, stderr).toBe(0);
+      const { candidates } = JSON.parse(stdout) as Document;
+      return new Set(candidates.map(({ values }) => `${values[1]} ${values[3]}`));
+    };
+    expect(pairs("sglang")).toEqual(new Set(["tp1 tp1"]));
+    expect(pairs("vllm")).toEqual(new Set(["tp1 tp1", "tp1 tp2", "tp2 tp1"]));
+  });
+
   it.each([
     [["--gpus", "4", "--tp", "1"], /--tp: it means nothing without --model/],
     [["--gpus", "4", "--dep", "2"], /--dep: it means nothing without --model/],

@@ -4,6 +4,8 @@ import { parse } from "yaml";
 import { UserError } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { readScenario, scenarioWorkload, type Workload } from "#scenarios";
+import type { Backend } from "#src/estimator";
+import { needsSameTp } from "#src/profiler";
 import { poolSpec, prepareRehearsal, type Rehearsal } from "#src/rehearsal";
 import {
   type DeploymentSpace,
@@ -27,7 +29,7 @@ interface SearchFlags extends StudyFlags {
   routers: string[];
   model?: string;
   gpu?: string;
-  backend: string;
+  backend: Backend;
   tp?: number[];
   tep?: number[];
   dep?: number[];
@@ -140,7 +142,8 @@ function estimatedSpace(
       return readScenario(file, { plannerSchema: plannerConfigSchema, set });
     },
   });
-  return { space: { maxGpus, modes: wanted, routers, layouts, engines }, leftOut };
+  const sameTp = needsSameTp(flags.backend);
+  return { space: { maxGpus, modes: wanted, routers, layouts, sameTp, engines }, leftOut };
 }
 
 /** GPUs of the scenario's own workers, in either role: a pool that it does not have is made of the one that it has. */

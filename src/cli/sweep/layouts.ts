@@ -49,8 +49,8 @@ export function triedLayouts({ gpu, maxGpus, asked, promptTokens, scenarioOf }: 
     leftOut.push({ layout, reason: "its times were not measured, others' were" });
   return {
     layouts: tried.map(({ layout }) => {
-      const { gpus, attentionDp } = engineLayout(layout);
-      return { layout, gpus: { prefill: gpus, decode: gpus }, ranks: attentionDp };
+      const { gpus, tp, attentionDp } = engineLayout(layout);
+      return { layout, gpus: { prefill: gpus, decode: gpus }, tp, ranks: attentionDp };
     }),
     leftOut,
   };

@@ -15,6 +15,8 @@ export interface EngineLayout {
   layout: string | null;
   /** Of a worker in each role; an aggregated one is `decode`. */
   gpus: { prefill: number; decode: number };
+  /** Of its attention: what KV caches are cut by; absent: unknown, and like all others. */
+  tp?: number;
   /** Attention ranks of the estimator's engine: schedulers that each have requests of their own. Absent: one. */
   ranks?: number;
 }
@@ -27,6 +29,8 @@ export interface DeploymentSpace {
   /** Layouts of an engine; null stands for the scenario's own. */
   layouts: readonly EngineLayout[];
   routers: readonly string[];
+  /** Prefill and decode engines must have one TP, as KV transfers of some backends want it; absent: any two go together. */
+  sameTp?: boolean;
   /** null: engines as the scenario has them. */
   engines: EstimatedEngines | null;
 }
@@ -50,8 +54,14 @@ export function deploymentAxes(candidates: readonly SweepCandidate[]): Axis[] {
   }));
 }
 
-/** Every deployment within the budget, fewest GPUs first. */
-export function staticCandidates({ maxGpus, modes, layouts, routers }: DeploymentSpace): StaticCandidate[] {
+/** Every deployment within the budget that can be, fewest GPUs first. */
+export function staticCandidates({
+  maxGpus,
+  modes,
+  layouts,
+  routers,
+  sameTp = false,
+}: DeploymentSpace): StaticCandidate[] {
   const found: StaticCandidate[] = [];
   const add = (gpus: number, values: FieldValue[]) => {
     for (const router of routers) found.push({ values: [...values, router], gpus });
@@ -63,6 +73,7 @@ export function staticCandidates({ maxGpus, modes, layouts, routers }: Deploymen
       if (modes.includes("agg")) add(gpus, ["agg", NONE, NONE, shown(decode.layout), workers]);
       if (!modes.includes("disagg")) continue;
       for (const prefill of layouts) {
+        if (sameTp && prefill.tp !== decode.tp) continue;
         for (let first = 1; gpus + first * prefill.gpus.prefill <= maxGpus; first++) {
           add(gpus + first * prefill.gpus.prefill, [
             "disagg",

@@ -37,6 +37,22 @@ describe("the search for a fixed deployment", () => {
     expect(found.filter(([mode, prefill]) => mode === "disagg" && prefill === 2)).toEqual([["disagg", 2, 1, 9]]);
   });
 
+  it("pairs engines of one TP alone where the backend wants that, however many GPUs they have", () => {
+    const layouts = [
+      { layout: "tp1", gpus: { prefill: 1, decode: 1 }, tp: 1 },
+      { layout: "tp4", gpus: { prefill: 4, decode: 4 }, tp: 4 },
+      { layout: "dep4", gpus: { prefill: 4, decode: 4 }, tp: 1, ranks: 4 },
+    ];
+    const pairs = (sameTp: boolean) => {
+      const found = staticCandidates({ ...SPACE, layouts, sameTp });
+      expect(found.filter(({ values }) => values[0] === "agg")).toHaveLength(2 * (12 + 3 + 3));
+      const pairOf = (values: readonly unknown[]) => `${values[1]} ${values[3]}`;
+      return new Set(found.filter(({ values }) => values[0] === "disagg").map(({ values }) => pairOf(values)));
+    };
+    expect(pairs(true)).toEqual(new Set(["tp1 tp1", "tp1 dep4", "dep4 tp1", "dep4 dep4", "tp4 tp4"]));
+    expect(pairs(false).size).toBe(9);
+  });
+
   it("finds what trying all of them finds, and stops before", async () => {
     for (const needed of [1, 3, 6]) {
       // Good requests: all where there are as many GPUs as needed, else in proportion; kv saves a part of one.
