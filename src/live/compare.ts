@@ -38,7 +38,7 @@ export interface Comparison {
   timesWithin: boolean;
 }
 
-/** Holds a live run against the same scenario in virtual time. Requests are compared row by row where both sent as many. */
+/** Holds a live run against the same scenario in virtual time; times in model ms. Requests are compared row by row where both sent as many. */
 export function compareRuns(live: RunRecord, virtual: RunRecord): Comparison {
   const a = summarize(live);
   const b = summarize(virtual);

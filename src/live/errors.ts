@@ -11,6 +11,7 @@ export function processDied(name: string, how: string, stderr: string): UserErro
   });
 }
 
+/** A process of a live run did not say in time that it takes calls. @param seconds real ones @param stderr what it wrote */
 export function notReady(name: string, seconds: number, stderr: string): UserError {
   const tail = stderr.trimEnd().split("\n").slice(-12).join("\n");
   return new UserError({
@@ -36,6 +37,7 @@ export function notInCluster(where: string, why: string): UserError {
   });
 }
 
+/** The time scale that was asked for is not the one that the deployment runs at. @param flag, found model time by real time */
 export function otherTimeScale(flag: number, found: number): UserError {
   return new UserError({
     code: "LIVE_OTHER_TIME_SCALE",
@@ -45,6 +47,7 @@ export function otherTimeScale(flag: number, found: number): UserError {
   });
 }
 
+/** No traffic can be sent from here. @param where `namespace/name` of the deployment */
 export function frontendUnreachable(where: string, why: string): UserError {
   return new UserError({
     code: "LIVE_FRONTEND_UNREACHABLE",

@@ -185,7 +185,7 @@ export function clientsOf({ simulation: { clients, seed } }: Rehearsal): LoadCli
   return clients ? { behaviour: clients, seed } : null;
 }
 
-/** As the simulator has it: the last request's end, the traffic's end at least, the limit at most. */
+/** When a run is over, model ms, as the simulator has it: the last request's end, the traffic's end at least, the limit at most. */
 export function runEndMs(load: LoadResult, { endMs, minEndMs = 0 }: Rehearsal["simulation"]): number {
   if (endMs !== undefined && load.counts.unfinished > 0) return endMs;
   return Math.max(load.endMs, minEndMs);
@@ -221,10 +221,12 @@ function liveRecord(
 
 const NO_LAG: Lateness = { count: 0, meanMs: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
 
+/** Lateness of the load generator, which counts in model ms, in real ms. @param timeScale model time by real time */
 export function realLateness({ count, meanMs, p99Ms, maxMs }: LoadResult["lateness"], timeScale: number) {
   return { count, meanMs: meanMs / timeScale, p99Ms: p99Ms / timeScale, maxMs: maxMs / timeScale };
 }
 
+/** Why a run was ended from outside: the error that `signal` was aborted with, else LIVE_INTERRUPTED. */
 export function reasonOf(signal: AbortSignal): Error {
   return signal.reason instanceof Error && signal.reason.name !== "AbortError"
     ? signal.reason

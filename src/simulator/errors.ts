@@ -2,7 +2,7 @@ import { UserError } from "#common";
 
 /** The catalogue of what can be wrong with a simulation. Codes are stable. */
 
-/** @param lines one a violation, each with its number */
+/** A checked run broke what must hold of every run. @param name of the run @param lines one a violation, each with its number */
 export function invariantsViolated(name: string, lines: readonly string[]): UserError {
   return new UserError({
     code: "SIMULATOR_INVARIANTS",

@@ -2,7 +2,11 @@ import { type IdlePrefill, transferMs } from "#mocker/engine";
 import type { Workload } from "#scenarios";
 import type { SimulationSpec } from "./types.ts";
 
-/** Per request 1 where an idle deployment meets the TTFT: ttft(isl) + transfer ≤ SLA; others are not judged. */
+/**
+ * Which requests an idle deployment serves within the SLA's TTFT: ttft(isl) + transfer ≤ TTFT, all in ms. Others are not judged.
+ * @param idle what prompts take where nothing else runs
+ * @returns 1 or 0 by request
+ */
 export function feasibleRequests(
   spec: Pick<SimulationSpec, "transfer" | "sla">,
   workload: Workload,

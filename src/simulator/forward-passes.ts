@@ -8,6 +8,7 @@ const HEARTBEAT_MS = 1000;
 /**
  * The last pass that is over of every rank of the ready workers, in order of workers; a heartbeat, all zero, for a rank that has
  * been idle for a second. A rank that has just become ready has told nothing yet.
+ * @param engines of the whole run, by their places @param nowMs time of the observation, ms of the run
  */
 export function forwardPasses(pool: Pool, engines: readonly Engine[], nowMs: number): ForwardPass[] {
   return pool.active.flatMap((worker) =>

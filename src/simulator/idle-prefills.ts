@@ -8,6 +8,7 @@ export interface IdlePrefills {
   profiled: IdlePrefill;
 }
 
+/** Of a run: its first pool computes prompts; without a profile of the planner's own both are the same. Times in ms. */
 export function idlePrefills({
   prefill,
   decode,

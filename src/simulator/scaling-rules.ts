@@ -12,21 +12,27 @@ export function noteDecision(decisions: Decision[], made: Decision): Decision {
   return decision;
 }
 
-/** What a decision changes of one role, or null where it changes nothing; live runs carry decisions out by the same rule. */
+/**
+ * What a decision changes of one role; live runs carry decisions out by the same rule.
+ * @param counts of the role's workers at the tick @param atMs time of the tick, ms of the run
+ * @returns null where it changes nothing
+ */
 export function scalingEvent(
   decision: Decision,
   role: RoleName,
-  { active, starting }: WorkerCounts,
+  counts: WorkerCounts,
   atMs: number,
 ): ScalingEvent | null {
   const to = decision.targets?.[role];
-  const from = active + starting;
+  const from = counts.active + counts.starting;
   if (to === undefined || to === from) return null;
   const reasons = decision.reasons.filter((reason) => reason.role === role || reason.role === null);
   return { atMs, role, from, to, reason: reasons.map((reason) => reason.code).join(", ") };
 }
 
+/** A worker as far as the choice of who goes looks at it. */
 export interface ScalableWorker {
+  /** Number of the worker within its role, in the order in which they were made. */
   id: number;
   state: "starting" | "active" | "draining" | "removed";
   /** Work given to it and not done, in the router's measure. */
@@ -35,7 +41,8 @@ export interface ScalableWorker {
 
 /**
  * Who goes: starting workers first (the youngest), then the least loaded active ones (ties: the highest id).
- * @param highestIds the highest ids go, whatever their load
+ * @param workers of one role, by id @param count how many are to go @param highestIds the highest ids go, whatever their load
+ * @returns those that go, in this order; fewer where there are fewer that start or take requests
  */
 export function chooseVictims<W extends ScalableWorker>(workers: readonly W[], count: number, highestIds = false): W[] {
   const starting = workers.filter((worker) => worker.state === "starting").reverse();

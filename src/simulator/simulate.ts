@@ -16,7 +16,7 @@ import type { SimulationResult, SimulationSpec } from "./types.ts";
 /**
  * Rehearses a deployment under a workload in virtual time. Same input, same result to the last bit.
  * @param makeEngines who makes the engines of a pool
- * @throws UserError SIMULATOR_INVARIANTS, with `check`
+ * @throws UserError SIMULATOR_INVARIANTS, with `check`; ENGINE_STUCK, with the quirk `abortOnStuck` of an engine
  */
 export function simulate(spec: SimulationSpec, makeEngines: typeof engineFactory = engineFactory): SimulationResult {
   const steps = simulateInSteps(spec, makeEngines);
@@ -42,7 +42,7 @@ export function simulateInSteps(
   return stepsOf(spec, makeEngines, null, inMemory);
 }
 
-/** The same with the rows of requests in a file, where they go while it runs; the file is its owner's to close. */
+/** The same with the rows of requests in a file, where they go while it runs; the file is its owner's to close. @throws as `simulate`, and what writing to the file does */
 export function simulateOntoDisk(spec: SimulationSpec, file: RowFile): SimulationSteps<StoredRun> {
   return stepsOf(spec, engineFactory, file, (simulation) => onDisk(simulation, file));
 }

@@ -82,6 +82,7 @@ export async function answerCall(calls: Calls, message: CallMessage): Promise<An
   }
 }
 
+/** Whether a message between processes asks for a method to be called; others are told apart by it. */
 export function isCall(message: unknown): message is CallMessage {
   return typeof message === "object" && message !== null && "call" in message;
 }

@@ -40,7 +40,7 @@ async function whyNotServing(url: string): Promise<string | { model: string }> {
 }
 
 /**
- * How fast the deployment's clocks go: its workers say it.
+ * How fast the deployment's clocks go, model time by real time: its workers say it.
  * @param given what the user says
  * @throws UserError LIVE_OTHER_TIME_SCALE where the workers say something else
  */
