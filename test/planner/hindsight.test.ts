@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { randomStream } from "#common";
 import {
   fixedMissShare,
   fixedWorkers,
@@ -95,6 +96,52 @@ describe("the record of loads", () => {
     expect(top.requests).toBeLessThan(0.15 * 40);
     for (let i = 3001; i <= 8000; i++) old.push(i * 5, slot(2));
     expect(old.summary(40_000).bins).toHaveLength(1);
+  });
+
+  it("is the sum of what it keeps, whatever has come and gone", () => {
+    const stream = randomStream(7, "loads");
+    const record = new LoadRecord();
+    const kept: { atS: number; requests: number; load: number; active: number; held: number }[] = [];
+    // Idle for longer than it remembers in between, and for longer than its weights can grow.
+    for (let i = 1, atS = 1.7e9; i <= 14_000; i++) {
+      atS += i === 9000 ? 900_000 : 5;
+      const load = i > 3000 && i < 7200 ? 0 : 0.5 + 20 * stream.next();
+      const slot = {
+        requests: load * 5,
+        load,
+        active: 1 + Math.floor(8 * stream.next()),
+        held: 9 * stream.next(),
+      };
+      record.push(atS, { seconds: 5, ...slot });
+      kept.push({ atS, ...slot });
+      if (i % 700 !== 0) continue;
+      const recent = kept.slice(-4096).map((each) => ({ ...each, weight: Math.exp((each.atS - atS) / 7200) }));
+      const sum = (of: (each: (typeof recent)[number]) => number) => recent.reduce((all, each) => all + of(each), 0);
+      const seconds = sum(({ weight }) => weight * 5);
+      const requests = sum((each) => each.weight * each.requests);
+      const summary = record.summary(atS);
+      expect(summary.requests).toBeCloseTo(requests, 6);
+      expect(summary.load).toBeCloseTo(sum((each) => each.weight * 5 * each.load) / seconds, 6);
+      expect(summary.held).toBeCloseTo(sum((each) => each.weight * 5 * each.held) / seconds, 6);
+      expect(summary.bins.length === 0).toBe(requests === 0);
+      for (const cells of [summary.bins, summary.met]) {
+        expect(cells.reduce((all, cell) => all + cell.requests, 0)).toBeCloseTo(requests, 6);
+        const loads = cells.reduce((all, cell) => all + cell.requests * cell.load, 0);
+        expect(loads).toBeCloseTo(
+          sum((each) => each.weight * each.requests * each.load),
+          5,
+        );
+      }
+      const actives = summary.met.reduce((all, cell) => all + cell.requests * cell.active, 0);
+      expect(actives).toBeCloseTo(
+        sum((each) => each.weight * each.requests * each.active),
+        5,
+      );
+      expect(record.summary(atS, atS - 1000).requests).toBeCloseTo(
+        recent.filter((each) => each.atS >= atS - 1000).reduce((all, each) => all + each.weight * each.requests, 0),
+        6,
+      );
+    }
   });
 
   it("takes short ticks together, and tells of the time since a moment alone", () => {

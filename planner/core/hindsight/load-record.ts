@@ -7,6 +7,8 @@ const MEMORY_S = 7200;
 const BIN_WIDTH = 0.02;
 const LEAST_LOAD = 1e-3;
 const BINS = 1100;
+/** Weights grow by a factor of e¹⁰⁰ until their sums are made anew, s. */
+const REBASED_AFTER_S = 100 * MEMORY_S;
 
 /** What passed in a slot of time, and what the followed plan made of it. */
 export interface Slot {
@@ -47,78 +49,117 @@ export class LoadRecord {
   #next = 0;
   #count = 0;
   #open: Slot | null = null;
+  /** Of all that is kept. */
+  #sums = new Sums();
 
   push(nowS: number, slot: Slot): void {
     const open = this.#open === null ? { ...slot } : merged(this.#open, slot);
     this.#open = open;
     if (open.seconds < SHORTEST_SLOT_S - 1e-6) return;
     this.#open = null;
-    this.#endS[this.#next] = nowS;
-    this.#bin[this.#next] = binOf(open.load);
-    this.#activeBin[this.#next] = binOf(open.active);
-    this.#columns.seconds[this.#next] = open.seconds;
-    this.#columns.requests[this.#next] = open.requests;
-    this.#columns.load[this.#next] = open.load;
-    this.#columns.active[this.#next] = open.active;
-    this.#columns.held[this.#next] = open.held;
-    this.#next = (this.#next + 1) % MOST_KEPT;
+    const i = this.#next;
+    if (this.#count === MOST_KEPT) this.#tell(this.#sums, i, -1);
+    this.#endS[i] = nowS;
+    this.#bin[i] = binOf(open.load);
+    this.#activeBin[i] = binOf(open.active);
+    this.#columns.seconds[i] = open.seconds;
+    this.#columns.requests[i] = open.requests;
+    this.#columns.load[i] = open.load;
+    this.#columns.active[i] = open.active;
+    this.#columns.held[i] = open.held;
+    this.#next = (i + 1) % MOST_KEPT;
     this.#count = Math.min(MOST_KEPT, this.#count + 1);
+    if (nowS - this.#sums.baseS > REBASED_AFTER_S) this.#sums = this.#sumsSince(Number.NEGATIVE_INFINITY, nowS);
+    else this.#tell(this.#sums, i, 1);
   }
 
   /** What is known since `sinceS`, fading with its age. */
   summary(nowS: number, sinceS = Number.NEGATIVE_INFINITY): LoadSummary {
-    const { seconds, requests, load, active, held } = this.#columns;
-    const weights = new Float64Array(BINS);
-    const loads = new Float64Array(BINS);
-    let allSeconds = 0;
-    let allRequests = 0;
-    let loadSeconds = 0;
-    let heldSeconds = 0;
-    const met = new Map<number, { active: number; load: number; requests: number }>();
+    const sums = sinceS === Number.NEGATIVE_INFINITY ? this.#sums : this.#sumsSince(sinceS, nowS);
+    return sums.summary(nowS);
+  }
+
+  #sumsSince(sinceS: number, baseS: number): Sums {
+    const sums = new Sums(baseS);
     for (let k = 1; k <= this.#count; k++) {
       const i = (this.#next - k + MOST_KEPT) % MOST_KEPT;
       if (this.#endS[i]! < sinceS) break;
-      const weight = Math.exp((this.#endS[i]! - nowS) / MEMORY_S);
-      allSeconds += weight * seconds[i]!;
-      allRequests += weight * requests[i]!;
-      loadSeconds += weight * seconds[i]! * load[i]!;
-      heldSeconds += weight * seconds[i]! * held[i]!;
-      const bin = this.#bin[i]!;
-      weights[bin]! += weight * requests[i]!;
-      loads[bin]! += weight * requests[i]! * load[i]!;
-      add(met, this.#activeBin[i]! * BINS + bin, weight * requests[i]!, active[i]!, load[i]!);
+      this.#tell(sums, i, 1);
     }
-    const bins: LoadSummary["bins"] = [];
-    for (let bin = 0; bin < BINS; bin++) {
-      if (weights[bin]! > 0) bins.push({ load: loads[bin]! / weights[bin]!, requests: weights[bin]! });
-    }
+    return sums;
+  }
+
+  #tell(sums: Sums, i: number, sign: 1 | -1): void {
+    const { seconds, requests, load, active, held } = this.#columns;
+    const slot = { seconds: seconds[i]!, requests: requests[i]!, load: load[i]!, active: active[i]!, held: held[i]! };
+    sums.add(slot, this.#endS[i]!, this.#bin[i]!, this.#activeBin[i]!, sign);
+  }
+}
+
+/** Sums of slots with weights that grow with their time instead of fading: what fades is the factor of them all. */
+class Sums {
+  readonly baseS: number;
+  #seconds = 0;
+  #loadSeconds = 0;
+  #heldSeconds = 0;
+  /** By bin of load, and by bins of workers and load. */
+  readonly #bins = new Map<number, Cell>();
+  readonly #met = new Map<number, Cell>();
+
+  constructor(baseS = 0) {
+    this.baseS = baseS;
+  }
+
+  /** @param sign −1 takes away what was added */
+  add(slot: Slot, endS: number, bin: number, activeBin: number, sign: 1 | -1): void {
+    const weight = sign * Math.exp((endS - this.baseS) / MEMORY_S);
+    this.#seconds += weight * slot.seconds;
+    this.#loadSeconds += weight * slot.seconds * slot.load;
+    this.#heldSeconds += weight * slot.seconds * slot.held;
+    if (!(slot.requests > 0)) return;
+    addTo(this.#bins, bin, slot, weight, sign);
+    addTo(this.#met, activeBin * BINS + bin, slot, weight, sign);
+  }
+
+  summary(nowS: number): LoadSummary {
+    const factor = Math.exp((this.baseS - nowS) / MEMORY_S);
+    const bins = [...this.#bins].sort(([a], [b]) => a - b);
+    const isThere = this.#seconds > 0;
     return {
-      requests: allRequests,
-      load: allSeconds > 0 ? loadSeconds / allSeconds : 0,
-      held: allSeconds > 0 ? heldSeconds / allSeconds : 0,
-      bins,
-      met: [...met.values()],
+      requests: bins.reduce((sum, [, { requests }]) => sum + factor * requests, 0),
+      load: isThere ? this.#loadSeconds / this.#seconds : 0,
+      held: isThere ? this.#heldSeconds / this.#seconds : 0,
+      bins: bins.map(([, { requests, load }]) => ({ load: load / requests, requests: factor * requests })),
+      met: [...this.#met.values()].map(({ requests, load, active }) => ({
+        active: active / requests,
+        load: load / requests,
+        requests: factor * requests,
+      })),
     };
   }
 }
 
-function add(
-  met: Map<number, LoadSummary["met"][number]>,
-  key: number,
-  requests: number,
-  active: number,
-  load: number,
-) {
-  if (!(requests > 0)) return;
-  const known = met.get(key);
-  if (known === undefined) {
-    met.set(key, { active, load, requests });
-    return;
+/** Σ weight × requests (× load, × workers) of the slots in a bin. */
+interface Cell {
+  slots: number;
+  requests: number;
+  load: number;
+  active: number;
+}
+
+function addTo(cells: Map<number, Cell>, key: number, { requests, load, active }: Slot, weight: number, sign: 1 | -1) {
+  let cell = cells.get(key);
+  if (cell === undefined) {
+    cell = { slots: 0, requests: 0, load: 0, active: 0 };
+    cells.set(key, cell);
   }
-  known.requests += requests;
-  const share = requests / known.requests;
-  known.active += share * (active - known.active);
-  known.load += share * (load - known.load);
+  cell.slots += sign;
+  // What rounding leaves of the last one is not a load.
+  if (cell.slots === 0) cells.delete(key);
+  const share = weight * requests;
+  cell.requests += share;
+  cell.load += share * load;
+  cell.active += share * active;
 }
 
 function merged(a: Slot, b: Slot): Slot {
