@@ -22,6 +22,7 @@ const CYCLES_SEEN = 1.15;
 /**
  * The period and number of harmonics with the best BIC by least squares over a geometric grid of periods, then refined
  * within its grid step. null where the series is shorter than any period of the grid.
+ * @param bases where series with the same times come again: what depends on these alone is kept there
  */
 export function fitHarmonics(
   middleS: Float64Array,
@@ -29,11 +30,12 @@ export function fitHarmonics(
   binS: number,
   elapsedS: number,
   shortestPeriodS: number,
+  bases: HarmonicBases | null = null,
 ): HarmonicFit | null {
   const shortest = Math.max(shortestPeriodS, SHORTEST_PERIOD_BINS * binS);
   const longest = elapsedS / CYCLES_SEEN;
   if (rates.length < 2 * COLUMNS || longest < shortest) return null;
-  const search = new PeriodSearch(middleS, rates);
+  const search = new PeriodSearch(middleS, rates, bases);
   for (let period = shortest; period <= longest; period *= GRID_STEP) search.consider(period);
   const coarse = search.best?.periodS;
   if (coarse !== undefined) {
@@ -52,22 +54,49 @@ export function harmonicValue(fit: HarmonicFit, atS: number): number {
   return value;
 }
 
+/** What of a fit depends on times and period alone. */
+interface HarmonicBasis {
+  /** A row of columns for each time. */
+  values: Float64Array;
+  /** Lower half of their products, summed over the times. */
+  normal: Float64Array;
+}
+
+/** Bases of series whose times are always 0, 1, 2, …: of one length, the last that was asked for. */
+export class HarmonicBases {
+  #length = 0;
+  readonly #known = new Map<number, HarmonicBasis>();
+
+  of(length: number, periodS: number, make: () => HarmonicBasis): HarmonicBasis {
+    if (length !== this.#length) this.#known.clear();
+    this.#length = length;
+    let basis = this.#known.get(periodS);
+    if (basis === undefined) {
+      basis = make();
+      this.#known.set(periodS, basis);
+    }
+    return basis;
+  }
+}
+
 class PeriodSearch {
   best: HarmonicFit | null = null;
   readonly #middleS: Float64Array;
   readonly #rates: Float64Array;
   readonly #originS: number;
   readonly #constantBic: number;
-  readonly #basis: Float64Array;
-  readonly #normal = new Float64Array(COLUMNS * COLUMNS);
+  readonly #bases: HarmonicBases | null;
+  /** Made anew for each period where bases are not kept. */
+  readonly #own: HarmonicBasis;
   readonly #moments = new Float64Array(COLUMNS);
 
-  constructor(middleS: Float64Array, rates: Float64Array) {
+  constructor(middleS: Float64Array, rates: Float64Array, bases: HarmonicBases | null) {
+    this.#bases = bases;
     this.#middleS = middleS;
     this.#rates = rates;
     const n = rates.length;
     this.#originS = middleS[n - 1]!;
-    this.#basis = new Float64Array(n * COLUMNS);
+    this.#own = newBasis(bases === null ? n : 0);
     const mean = rates.reduce((sum, rate) => sum + rate, 0) / n;
     this.#constantBic = bic(
       rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0),
@@ -77,12 +106,16 @@ class PeriodSearch {
   }
 
   consider(periodS: number): void {
-    this.#fillBasis(periodS);
-    this.#accumulate();
+    const basis =
+      this.#bases === null
+        ? this.#filled(this.#own, periodS)
+        : this.#bases.of(this.#rates.length, periodS, () => this.#filled(newBasis(this.#rates.length), periodS));
+    this.#accumulateMoments(basis);
     for (const harmonics of [1, MAX_HARMONICS]) {
-      const coefficients = this.#solve(harmonics);
+      const coefficients = this.#solve(basis, harmonics);
       if (coefficients === null) continue;
-      const gain = this.#constantBic - bic(this.#squaredErrors(coefficients), this.#rates.length, 2 * harmonics + 2);
+      const gain =
+        this.#constantBic - bic(this.#squaredErrors(basis, coefficients), this.#rates.length, 2 * harmonics + 2);
       // A multiple of a period explains as much as the period: it must be better by more than a trifle.
       const isMultiple = this.best !== null && periodS > 1.3 * this.best.periodS;
       if (this.best === null || gain > this.best.bicGain + (isMultiple ? MULTIPLE_HANDICAP : 0)) {
@@ -91,59 +124,70 @@ class PeriodSearch {
     }
   }
 
-  #fillBasis(periodS: number): void {
-    for (let row = 0; row < this.#rates.length; row++) {
+  #filled(basis: HarmonicBasis, periodS: number): HarmonicBasis {
+    const { values, normal } = basis;
+    const count = this.#rates.length;
+    for (let row = 0; row < count; row++) {
       const angle = (2 * Math.PI * (this.#middleS[row]! - this.#originS)) / periodS;
       const cosine = Math.cos(angle);
       const sine = Math.sin(angle);
       let c = 1;
       let s = 0;
-      this.#basis[row * COLUMNS] = 1;
+      values[row * COLUMNS] = 1;
       for (let k = 1; k <= MAX_HARMONICS; k++) {
         const nextC = c * cosine - s * sine;
         s = s * cosine + c * sine;
         c = nextC;
-        this.#basis[row * COLUMNS + 2 * k - 1] = c;
-        this.#basis[row * COLUMNS + 2 * k] = s;
+        values[row * COLUMNS + 2 * k - 1] = c;
+        values[row * COLUMNS + 2 * k] = s;
       }
     }
-  }
-
-  #accumulate(): void {
-    this.#normal.fill(0);
-    this.#moments.fill(0);
-    for (let row = 0; row < this.#rates.length; row++) {
+    normal.fill(0);
+    for (let row = 0; row < count; row++) {
       const at = row * COLUMNS;
       for (let i = 0; i < COLUMNS; i++) {
-        const value = this.#basis[at + i]!;
-        this.#moments[i] = this.#moments[i]! + value * this.#rates[row]!;
+        const value = values[at + i]!;
         for (let j = 0; j <= i; j++) {
-          this.#normal[i * COLUMNS + j] = this.#normal[i * COLUMNS + j]! + value * this.#basis[at + j]!;
+          normal[i * COLUMNS + j] = normal[i * COLUMNS + j]! + value * values[at + j]!;
         }
       }
     }
+    return basis;
   }
 
-  #solve(harmonics: number): Float64Array | null {
+  #accumulateMoments({ values }: HarmonicBasis): void {
+    this.#moments.fill(0);
+    for (let row = 0; row < this.#rates.length; row++) {
+      const at = row * COLUMNS;
+      const rate = this.#rates[row]!;
+      for (let i = 0; i < COLUMNS; i++) this.#moments[i] = this.#moments[i]! + values[at + i]! * rate;
+    }
+  }
+
+  #solve({ normal }: HarmonicBasis, harmonics: number): Float64Array | null {
     const size = 2 * harmonics + 1;
     const matrix = new Float64Array(size * size);
     for (let i = 0; i < size; i++) {
-      for (let j = 0; j <= i; j++) matrix[i * size + j] = this.#normal[i * COLUMNS + j]!;
+      for (let j = 0; j <= i; j++) matrix[i * size + j] = normal[i * COLUMNS + j]!;
       if (i > 0) matrix[i * size + i] = matrix[i * size + i]! + RIDGE * this.#rates.length;
     }
     const solution = this.#moments.slice(0, size);
     return solveCholesky(matrix, solution, size) ? solution : null;
   }
 
-  #squaredErrors(coefficients: Float64Array): number {
+  #squaredErrors({ values }: HarmonicBasis, coefficients: Float64Array): number {
     let sum = 0;
     for (let row = 0; row < this.#rates.length; row++) {
       let value = 0;
-      for (let i = 0; i < coefficients.length; i++) value += coefficients[i]! * this.#basis[row * COLUMNS + i]!;
+      for (let i = 0; i < coefficients.length; i++) value += coefficients[i]! * values[row * COLUMNS + i]!;
       sum += (this.#rates[row]! - value) ** 2;
     }
     return sum;
   }
+}
+
+function newBasis(rows: number): HarmonicBasis {
+  return { values: new Float64Array(rows * COLUMNS), normal: new Float64Array(COLUMNS * COLUMNS) };
 }
 
 /** Bayesian information criterion of a Gaussian fit (Schwarz 1978). */

@@ -1,5 +1,5 @@
 import { arimaModels } from "../arima-models.ts";
-import { fitHarmonics, harmonicValue } from "../bank/harmonic-fit.ts";
+import { fitHarmonics, HarmonicBases, harmonicValue } from "../bank/harmonic-fit.ts";
 import { nextOfDampedTrend } from "../damped-trend.ts";
 import { nextOnLine } from "../linear.ts";
 import { median } from "../median.ts";
@@ -56,7 +56,7 @@ export function ensembleExperts(): Expert[] {
     windowExpert("line of 10", 2, (values) => nextOnLine(values.slice(-10))),
     windowExpert("trend", 2, (values) => nextOfDampedTrend(values, [0.98])),
     windowExpert("damped trend", 3, (values) => nextOfDampedTrend(values, [0.8, 0.9])),
-    windowExpert("season", 4, seasonal, SEASON_WINDOW),
+    windowExpert("season", 4, seasonal(), SEASON_WINDOW),
     windowExpert("mean of 10", 1, (values) => mean(values.slice(-10))),
     windowExpert("mean of 20", 1, (values) => mean(values.slice(-20))),
     windowExpert("median of 9", 1, (values) => (values.length < 3 ? null : median(values.slice(-9)))),
@@ -129,11 +129,16 @@ function windowExpert(
 }
 
 /** Mean and harmonics of the period with the best BIC, and what they missed last, fading as it has faded so far. */
-function seasonal(values: readonly number[]): number | null {
+function seasonal(): (values: readonly number[]) => number | null {
+  const bases = new HarmonicBases();
+  return (values) => nextOfSeason(values, bases);
+}
+
+function nextOfSeason(values: readonly number[], bases: HarmonicBases): number | null {
   const n = values.length;
   if (n < FIRST_SEASON_VALUES) return null;
   const steps = Float64Array.from(values, (_, i) => i);
-  const fit = fitHarmonics(steps, Float64Array.from(values), 1, n, SHORTEST_PERIOD);
+  const fit = fitHarmonics(steps, Float64Array.from(values), 1, n, SHORTEST_PERIOD, bases);
   if (fit === null || fit.bicGain < USEFUL_BIC_GAIN) return null;
   const misses = values.map((value, i) => value - harmonicValue(fit, i));
   let products = 0;
