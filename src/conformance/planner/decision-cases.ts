@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { createPlanner, type Observation, slaReplicas } from "#planner/core";
+import { createPlanner, type Observation, slaReplicas, unseen } from "#planner/core";
 import type { Surface } from "#profiles";
 import type { RecordedPlannerConfig, RecordedSequence, replicaFile } from "./case-schemas.ts";
 import { Comparison } from "./comparison.ts";
@@ -76,28 +76,16 @@ function observationOf(
   const known = (value: number) => (Number.isNaN(value) ? null : value);
   const idle = { starting: 0, draining: 0 };
   return {
-    nowMs,
-    windowMs: config.adjustment_interval * 1000,
-    startedRequests: null,
-    startedIsl: [],
+    ...unseen({
+      nowMs,
+      windowMs: config.adjustment_interval * 1000,
+      workers: { prefill: { active: workers.prefill, ...idle }, decode: { active: workers.decode, ...idle } },
+    }),
     completedRequests: known(observed.num_req),
     meanIsl: known(observed.isl),
     meanOsl: known(observed.osl),
     meanTtftMs: known(observed.ttft_s * 1000),
     meanItlMs: known(observed.itl_s * 1000),
     meanRequestDurationMs: known(observed.request_duration_s * 1000),
-    ttftJudged: 0,
-    ttftMet: 0,
-    itlJudged: 0,
-    itlMet: 0,
-    prefillMeasuredS: null,
-    prefillProfiledS: null,
-    prefillCount: 0,
-    workers: {
-      prefill: { active: workers.prefill, ...idle },
-      decode: { active: workers.decode, ...idle },
-    },
-    prefillLoad: null,
-    decodeLoad: null,
   };
 }
