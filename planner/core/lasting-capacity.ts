@@ -31,8 +31,9 @@ export function lastingCapacity(
   corrections: Corrections,
 ): LastingCapacity | null {
   const ranks = ranksOf(context);
-  const computesPrompts = role === "prefill" || context.mode === "agg";
-  const prompts = computesPrompts ? promptClassesOf(shapes, surface, context, corrections.prefill) : null;
+  const prompts = computesPrompts(role, context)
+    ? promptClassesOf(shapes, surface, context, corrections.prefill)
+    : null;
   if (prompts !== null && (!isFeasible(prompts) || !(prompts.batchedMeanS > 0))) return null;
   if (role === "prefill") {
     return {
@@ -64,10 +65,16 @@ export function profiledSeconds(
   surface: Surface,
   context: PlannerContext,
 ): number | null {
-  const prompts = promptClassesOf(shapes, surface, context, 1, assumedItlMs(context));
-  if (role === "prefill") return prompts.batchedMeanS > 0 ? prompts.batchedMeanS : null;
+  const prompts = computesPrompts(role, context)
+    ? promptClassesOf(shapes, surface, context, 1, assumedItlMs(context))
+    : null;
+  if (role === "prefill") return prompts!.batchedMeanS > 0 ? prompts!.batchedMeanS : null;
   if (!shapes.isReady) return null;
-  return 1 / decodeCapacityOf(shapes, surface, context, shapes.meanOsl, 1, prompts.meanS).requestsPerS;
+  return 1 / decodeCapacityOf(shapes, surface, context, shapes.meanOsl, 1, prompts?.meanS ?? 0).requestsPerS;
+}
+
+function computesPrompts(role: Role, { mode }: PlannerContext): boolean {
+  return role === "prefill" || mode === "agg";
 }
 
 function late(workers: number, rate: number, prompts: PromptClasses): number {
