@@ -1,7 +1,7 @@
 export { unsnappedCompatSurface } from "./compat/surface.ts";
 export { type MockerFit, mockerTableToProfile, profileToMockerTable } from "./convert.ts";
 export { type DiffSummary, diffProfiles, type ProfileDiff } from "./diff.ts";
-export { leastSquares } from "./least-squares.ts";
+export { leastSquares, type NormalEquations, normalEquations, solveNormalEquations } from "./least-squares.ts";
 export { type LeaveOneOutErrors, leaveOneOut } from "./leave-one-out.ts";
 export { type LoadOptions, loadMockerTable, loadProfile, loadProfileHalf, shippedProfiles } from "./load.ts";
 export { decodeMockerTable, encodeMockerTable } from "./mocker-table.ts";

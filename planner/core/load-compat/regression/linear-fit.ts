@@ -1,5 +1,5 @@
 import { UserError } from "#common";
-import { leastSquares } from "#profiles";
+import { type NormalEquations, normalEquations, solveNormalEquations } from "#profiles";
 import type { Sample } from "./retention.ts";
 
 /** y = intercept + Σ slopes × x. */
@@ -14,23 +14,28 @@ export function evaluate({ intercept, slopes }: LinearFit, x: readonly number[])
   return sum;
 }
 
+/** Normal equations of an intercept and all features. */
+function equationsOf(samples: readonly Sample[], weights?: readonly number[]): NormalEquations {
+  const roots = samples.map((_, i) => Math.sqrt(weights?.[i] ?? 1));
+  return normalEquations(
+    samples.map(({ x }, i) => [roots[i]!, ...x.map((feature) => feature * roots[i]!)]),
+    samples.map(({ y }, i) => y * roots[i]!),
+  );
+}
+
 /**
  * Weighted least squares on the features named, with an intercept; slopes of the others are 0.
  * @returns null where the samples do not determine it
  */
-function fitOn(samples: readonly Sample[], features: readonly number[], weights?: readonly number[]): LinearFit | null {
-  if (samples.length === 0) return null;
-  const roots = samples.map((_, i) => Math.sqrt(weights?.[i] ?? 1));
+function fitOn(equations: NormalEquations, features: readonly number[]): LinearFit | null {
+  if (equations.samples === 0) return null;
   try {
-    const [intercept, ...found] = leastSquares(
-      samples.map(({ x }, i) => [roots[i]!, ...features.map((feature) => x[feature]! * roots[i]!)]),
-      samples.map(({ y }, i) => y * roots[i]!),
-    );
-    const slopes = (samples[0]?.x ?? []).map((_, feature) => {
-      const place = features.indexOf(feature);
-      return place < 0 ? 0 : found[place]!;
+    const found = solveNormalEquations(equations, [0, ...features.map((feature) => feature + 1)]);
+    const slopes = new Array<number>(equations.matrix.length - 1).fill(0);
+    features.forEach((feature, place) => {
+      slopes[feature] = found[place + 1]!;
     });
-    return { intercept: intercept!, slopes };
+    return { intercept: found[0]!, slopes };
   } catch (error) {
     if (error instanceof UserError) return null;
     throw error;
@@ -41,7 +46,8 @@ function fitOn(samples: readonly Sample[], features: readonly number[], weights?
 export function fitOrdinary(samples: readonly Sample[]): LinearFit | null {
   const features = (samples[0]?.x ?? []).map((_, feature) => feature);
   const varying = features.filter((feature) => samples.some(({ x }) => x[feature] !== samples[0]!.x[feature]));
-  return fitOn(samples, varying) ?? (varying.length > 1 ? fitOn(samples, varying.slice(-1)) : null);
+  const equations = equationsOf(samples);
+  return fitOn(equations, varying) ?? (varying.length > 1 ? fitOn(equations, varying.slice(-1)) : null);
 }
 
 /**
@@ -50,11 +56,12 @@ export function fitOrdinary(samples: readonly Sample[]): LinearFit | null {
  */
 export function fitNonNegative(samples: readonly Sample[], weights?: readonly number[]): LinearFit | null {
   const count = samples[0]?.x.length ?? 0;
+  const equations = equationsOf(samples, weights);
   let best: LinearFit | null = null;
   let least = Number.POSITIVE_INFINITY;
   for (let set = 0; set < 1 << count; set++) {
     const features = Array.from({ length: count }, (_, feature) => feature).filter((feature) => (set >> feature) & 1);
-    const fit = fitOn(samples, features, weights);
+    const fit = fitOn(equations, features);
     if (fit === null || fit.slopes.some((slope) => slope < 0)) continue;
     const error = squaredError(fit, samples, weights);
     if (error >= least) continue;
