@@ -2,8 +2,6 @@ export { prometheusSource } from "./prometheus/prometheus-source.ts";
 export { PrometheusWorkers } from "./prometheus/prometheus-workers.ts";
 export { loadProphet } from "./prophet-engine.ts";
 export { scrapeSource } from "./scrape-source.ts";
-export type { TraceRequest } from "./traces/request-line.ts";
-export { loadHistory, readRequestTrace, trafficHistory } from "./traces/request-trace.ts";
 export type { DeploymentSource, ScrapeSourceOptions, SourceWorker, SourceWorkers } from "./types.ts";
 export { Fleet, type FleetOptions } from "./workers/fleet.ts";
 export { Roster } from "./workers/roster.ts";

@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import type { TransferModel } from "#mocker/engine";
 import { createPlanner, type Planner, type PlannerConfig, type PlannerContext, surfaceFamilyOf } from "#planner/core";
 import type { PredictorTools } from "#planner/predictors";
-import { trafficHistory } from "#planner/sources";
+import { trafficHistory } from "#planner/traces";
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { checkExpectations, type Scenario, scenarioWorkload, type Workload } from "#scenarios";
 import type { BestStatic, ExpectationResult, ReportedRun, RowFile, RunFacts, RunRecord, StoredRun } from "#src/record";

@@ -48,6 +48,7 @@ const FORBIDDEN: readonly (readonly [file: string, line: string])[] = [
   ["planner/predictors/bank/a.ts", 'import { x } from "../../core/types.ts";'],
   ["planner/sources/a.ts", 'import { x } from "#mocker/engine";'],
   ["planner/sources/a.ts", 'import { x } from "#src/deployment";'],
+  ["planner/traces/a.ts", 'import { x } from "../sources/types.ts";'],
   ["planner/connectors/a.ts", 'import { x } from "../core/types.ts";'],
   ["planner/global/a.ts", 'import { x } from "../connectors/types.ts";'],
   ["planner/service/a.ts", 'import { x } from "../global/types.ts";'],

@@ -1,7 +1,7 @@
 import type { AutoscalerTargets, PlannerServiceConfig } from "#planner/config";
 import type { PlannerConfig, PlannerContext } from "#planner/core";
 import { type PredictorConfig, predictorConfigSchema } from "#planner/predictors";
-import { trafficHistory } from "#planner/sources";
+import { trafficHistory } from "#planner/traces";
 import type { Profile } from "#profiles";
 
 /** A service's configuration as the strategies read theirs. */

@@ -1,8 +1,6 @@
 import { type Command, Option } from "commander";
 import { parseDurationMs } from "#common";
-import { KubernetesClient } from "#planner/connectors";
-import { SHARD_ACCOUNT } from "#src/deployment";
-import { type Executor, KubernetesExecutor, LocalExecutor } from "#src/executor";
+import { type Executor, LocalExecutor } from "#src/executor";
 import { flagNeeds } from "../errors.ts";
 import { duration, wholeNumber } from "../values.ts";
 import { imageNeeded } from "./errors.ts";
@@ -23,8 +21,6 @@ export interface ExecutorFlags {
 
 const READY = "5m";
 const DEADLINE = "1h";
-/** An API server that restarts is waited for, s. */
-const OUTAGE_MS = 120_000;
 const OF_KUBERNETES = [
   "image",
   "kubeconfig",
@@ -54,7 +50,7 @@ export function withExecutorFlags(command: Command): Command {
     .option("--kubeconfig <file>", "kubernetes: default $KUBECONFIG, ~/.kube/config, the pod's own account")
     .option("--kube-context <name>", "kubernetes: default the current one")
     .option("--namespace <name>", "kubernetes: default the context's")
-    .option("--service-account <name>", `kubernetes: of the pods (default: ${SHARD_ACCOUNT})`)
+    .option("--service-account <name>", "kubernetes: of the pods (default: that of `understudy manifests shard-rbac`)")
     .option(
       "--ready-timeout <duration>",
       `kubernetes: until all generators of a load are there, or a live deployment (default: ${READY})`,
@@ -85,28 +81,14 @@ export async function withExecutor<Result>(
   use: (executor: Executor) => Promise<Result>,
 ): Promise<Result> {
   if (flags.executor !== "kubernetes") return use(new LocalExecutor());
+  const { withPods } = await import("./pods.ts");
   const seconds = (text: string) => Math.max(1, Math.ceil(parseDurationMs(text, "duration") / 1000));
-  const client = await KubernetesClient.open({
-    retry: { deadlineMs: OUTAGE_MS },
-    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
-    ...(flags.kubeContext === undefined ? {} : { context: flags.kubeContext }),
-    ...(flags.namespace === undefined ? {} : { namespace: flags.namespace }),
-  });
-  try {
-    return await use(
-      new KubernetesExecutor({
-        client,
-        image: flags.image!,
-        serviceAccount: flags.serviceAccount ?? SHARD_ACCOUNT,
-        readySeconds: seconds(flags.readyTimeout ?? READY),
-        deadlineSeconds: seconds(flags.jobDeadline ?? DEADLINE),
-        keep: flags.keep ?? false,
-        onJob: (name) => {
-          if (!flags.quiet) process.stderr.write(`Job ${client.namespace}/${name}\n`);
-        },
-      }),
-    );
-  } finally {
-    await client.close();
-  }
+  return withPods(
+    {
+      ...flags,
+      readySeconds: seconds(flags.readyTimeout ?? READY),
+      deadlineSeconds: seconds(flags.jobDeadline ?? DEADLINE),
+    },
+    use,
+  );
 }

@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { UserError } from "#common";
 import { type PlannerConfig, type PlannerConfigInput, plannerConfigSchema } from "#planner/core";
 import type { PredictorConfig } from "#planner/predictors";
-import { trafficHistory } from "#planner/sources";
+import { trafficHistory } from "#planner/traces";
 import { buildSurface, loadProfile, type Profile } from "#profiles";
 import { prepareRehearsal } from "#src/rehearsal";
 import { comparisonPage, comparisonPicture, type PredictorComparison } from "#src/report";

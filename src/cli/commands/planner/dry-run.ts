@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { bucketTrace, dryRun } from "#planner/core";
 import { LoadPredictor } from "#planner/predictors";
-import { readRequestTrace, trafficHistory } from "#planner/sources";
+import { readRequestTrace, trafficHistory } from "#planner/traces";
 import { buildSurface, loadProfile, type SurfaceFamily } from "#profiles";
 import { type DryRunInput, dryRunPage, dryRunPicture, shortRoles, summarizeDryRun } from "#src/report";
 import { parsePredictor, predictorTools } from "../../predictors.ts";

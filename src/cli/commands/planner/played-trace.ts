@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import type { LoadValues } from "#planner/predictors";
-import { loadHistory, readRequestTrace, type TraceRequest } from "#planner/sources";
+import { loadHistory, readRequestTrace, type TraceRequest } from "#planner/traces";
 import { readTraceFile, type Workload } from "#scenarios";
 
 const HEAD_BYTES = 65_536;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadHistory, readRequestTrace } from "#planner/sources";
+import { loadHistory, readRequestTrace } from "#planner/traces";
 
 let folder: string;
 beforeEach(() => {

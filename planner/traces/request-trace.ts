@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MAX_LINE_CHARS, matchingFiles, readTextLines } from "#common";
 import type { LoadValues } from "#planner/predictors";
-import { traceUnreadable } from "../errors.ts";
+import { traceUnreadable } from "./errors.ts";
 import { parseRequestLine, type TraceRequest } from "./request-line.ts";
 
 const PROGRESS_REQUESTS = 10_000;

@@ -1,4 +1,4 @@
-import { traceBadLine } from "../errors.ts";
+import { traceBadLine } from "./errors.ts";
 
 /** One request of a trace: when it came, and its lengths in tokens. */
 export interface TraceRequest {

@@ -1,0 +1,2 @@
+export type { TraceRequest } from "./request-line.ts";
+export { loadHistory, readRequestTrace, trafficHistory } from "./request-trace.ts";

@@ -1,0 +1,2 @@
+export { KubernetesExecutor } from "./executor.ts";
+export { kubernetesShardSide } from "./side.ts";
