@@ -7,7 +7,7 @@ import { createPlanner, type PlannerConfigInput, plannerConfigSchema } from "#pl
 import { buildSurface, loadProfile } from "#profiles";
 import type { Distribution, RateShape, TrafficEntry, Workload } from "#scenarios";
 import type { RunRecord } from "#src/record";
-import { type PoolSpec, simulate } from "#src/simulator";
+import { type PoolSpec, type SimulationSpec, simulate } from "#src/simulator";
 import { referencePath } from "../test/reference-path.ts";
 
 /** Settings of the default strategy. */
@@ -82,20 +82,13 @@ function pool(role: "prefill" | "decode", workers: number, startupMs: number): P
   };
 }
 
-export function run(
+/** The deployment that serves the traffic, without a planner. */
+export function deployment(
   workload: Workload,
   workers: { prefill: number; decode: number },
   startupMs: number,
-  planner: PlannerSettings | null,
-): RunRecord {
-  const context = {
-    mode: "disagg" as const,
-    sla: SLA,
-    gpusPerWorker: { prefill: 1, decode: 1 },
-    startupMs: { prefill: startupMs, decode: startupMs },
-    transferMsPerToken: TRANSFER_MS_PER_TOKEN,
-  };
-  return simulate({
+): SimulationSpec {
+  return {
     name: "gate",
     seed: 1,
     workload,
@@ -111,10 +104,26 @@ export function run(
     quirks: { passesBeforeArrivals: false },
     engine: "skipping",
     minEndMs: workload.horizonMs,
-    ...(planner !== null
-      ? { planner: createPlanner(plannerConfigSchema.parse({ strategy: "default", ...planner }), context, surface) }
-      : {}),
-  });
+  };
+}
+
+export function run(
+  workload: Workload,
+  workers: { prefill: number; decode: number },
+  startupMs: number,
+  planner: PlannerSettings | null,
+): RunRecord {
+  const spec = deployment(workload, workers, startupMs);
+  if (planner === null) return simulate(spec);
+  const context = {
+    mode: "disagg" as const,
+    sla: SLA,
+    gpusPerWorker: { prefill: 1, decode: 1 },
+    startupMs: { prefill: startupMs, decode: startupMs },
+    transferMsPerToken: TRANSFER_MS_PER_TOKEN,
+  };
+  const config = plannerConfigSchema.parse({ strategy: "default", ...planner });
+  return simulate({ ...spec, planner: createPlanner(config, context, surface) });
 }
 
 /** Workers that the traffic's first 30 s need, roughly: what an operator would begin with. */

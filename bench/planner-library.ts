@@ -1,13 +1,16 @@
 /**
  * The default planner over many kinds of traffic, against the best deployment that never scales, over the whole trace and over the part after
  * its load has been learnt: `node bench/planner-library.ts [--set tuning|held-out|all] [--kinds sin,mmpp] [--seeds 1,2]
- * [--startups 0,30,60,120] [--json FILE]`. Seeds 1 to 5 are for tuning, 11 to 20 for the last look.
+ * [--startups 0,30,60,120] [--clair RUNS] [--oracle RUNS] [--json FILE]`. Seeds 1 to 5 are for tuning, 11 to 20 for the last look. With
+ * `--clair`, hindsight plans stand beside it (`hindsightPlans`, so many simulator runs each), measured over the same part.
  */
 import { parseArgs } from "node:util";
 import { writeFileAtomically } from "#common";
 import { buildWorkload } from "#scenarios";
 import { cost } from "#src/report";
-import { initialWorkers, run } from "./planner-cases.ts";
+import { simulate } from "#src/simulator";
+import { type HindsightPlan, hindsightPlanner, hindsightPlans } from "#src/study";
+import { deployment, initialWorkers, run } from "./planner-cases.ts";
 import { KINDS, type Kind } from "./planner-library/kinds.ts";
 import { measure, type Part, perGpu, share } from "./planner-library/measure.ts";
 import { bestAt, FLOOR, type PartName, type Static, statics } from "./planner-library/statics.ts";
@@ -34,6 +37,14 @@ interface Row {
   eventsPerHalfHour: number;
   peakGpus: number;
   maxGpus: number;
+  /** Plans made in hindsight, over the part after learning; null where none was looked for. */
+  clair: InHindsight | null;
+  oracle: InHindsight | null;
+}
+
+interface InHindsight {
+  attainment: number;
+  perGpu: number;
 }
 
 const { values } = parseArgs({
@@ -42,6 +53,8 @@ const { values } = parseArgs({
     kinds: { type: "string", default: "" },
     seeds: { type: "string", default: "1" },
     startups: { type: "string", default: "0,30,60,120" },
+    clair: { type: "string", default: "0" },
+    oracle: { type: "string", default: "0" },
     json: { type: "string" },
   },
 });
@@ -52,6 +65,7 @@ const chosen = KINDS.filter(({ name, heldOut }) =>
 );
 const seeds = values.seeds.split(",");
 const startups = values.startups.split(",").map(Number);
+const runs = { clair: Number(values.clair), oracle: Number(values.oracle) };
 const rows: Row[] = [];
 for (const kind of chosen) {
   const own: Row[] = [];
@@ -92,7 +106,29 @@ function rowOf(
     eventsPerHalfHour: (late * 1_800_000) / (workload.horizonMs - learntMs),
     peakGpus: cost(record).peakGpus,
     maxGpus: kind.maxGpus,
+    ...inHindsight(kind, startupS, learntS, workload),
   };
+}
+
+function inHindsight(
+  kind: Kind,
+  startupS: number,
+  learntS: number,
+  workload: ReturnType<typeof buildWorkload>,
+): Pick<Row, "clair" | "oracle"> {
+  if (runs.clair === 0) return { clair: null, oracle: null };
+  const spec = deployment(workload, initialWorkers(workload), startupS * 1000);
+  const plans = hindsightPlans({ spec, maxGpus: kind.maxGpus, floor: FLOOR, runs });
+  const played = (name: "clair" | "oracle", plan: HindsightPlan | null): InHindsight | null => {
+    if (plan === null) return null;
+    const part = measure(
+      simulate({ ...spec, planner: hindsightPlanner(name, plan) }),
+      learntS * 1000,
+      workload.horizonMs,
+    );
+    return { attainment: share(part), perGpu: perGpu(part) };
+  };
+  return { clair: played("clair", plans.clair), oracle: played("oracle", plans.oracle) };
 }
 
 function against(part: Part, fixed: Static[], name: PartName): Against {
@@ -118,9 +154,14 @@ function print(kind: Kind, startupS: number, own: Row[]): void {
   const over = own.filter(({ peakGpus, maxGpus }) => peakGpus > maxGpus).length;
   const misses = (name: "ttftMissed" | "itlMissed") =>
     (100 * mean(({ learnt }) => learnt.part[name] / learnt.part.judged)).toFixed(2);
+  const hindsight = (name: "clair" | "oracle") =>
+    own.every((row) => row[name] !== null)
+      ? `  ${name} ${(100 * mean((row) => row[name]!.attainment)).toFixed(2)} % ` +
+        `×${mean((row) => row.learnt.perGpu / row[name]!.perGpu).toFixed(3)} (≥ ${least((row) => row.learnt.perGpu / row[name]!.perGpu).toFixed(3)})`
+      : "";
   process.stdout.write(
     `${kind.name.padEnd(9)} ${String(startupS).padStart(3)} s  learnt ${part("learnt")} TTFT ${misses("ttftMissed")} ITL ${misses("itlMissed")}` +
-      `  whole ${part("whole")}  ${mean((row) => row.eventsPerHalfHour).toFixed(1)} events  S99 ${own[0]!.learnt.s99}` +
+      `${hindsight("clair")}${hindsight("oracle")}  whole ${part("whole")}  ${mean((row) => row.eventsPerHalfHour).toFixed(1)} events  S99 ${own[0]!.learnt.s99}` +
       `${over > 0 ? `  BUDGET BROKEN in ${over}` : ""}\n`,
   );
 }
