@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type EngineOverrides, engineSchema } from "./engine.ts";
+import { ofOtherFamilies } from "./families.ts";
 import { type RouterChoice, routerSchema } from "./router.ts";
 import { bandwidth, bytes, duration, whole } from "./values.ts";
 
@@ -115,24 +116,7 @@ export const deploymentSchema = z
         message: "expected no kvTransfer in mode agg: nothing travels",
       });
     }
-    const familyOf = (key: "agg" | "prefill" | "decode") =>
-      written[key]?.engine.family ?? written.engine?.family ?? "vllm";
-    const misplaced = (path: string[], family: string) =>
-      context.addIssue({
-        code: "custom",
-        path,
-        message: `expected no settings of sglang for an engine of the family ${family}`,
-        params: { hint: "family: sglang plays SGLang's scheduler" },
-      });
-    for (const key of ["agg", "prefill", "decode"] as const) {
-      if (written[key]?.engine.sglang === undefined || familyOf(key) === "sglang") continue;
-      misplaced([key, "engine", "sglang"], familyOf(key));
-    }
-    const keys = written.mode === "agg" ? (["agg"] as const) : (["decode", "prefill"] as const);
-    // What all engines share is of use if one of them is SGLang's.
-    if (written.engine?.sglang !== undefined && keys.every((key) => familyOf(key) !== "sglang")) {
-      misplaced(["engine", "sglang"], familyOf(keys[0]));
-    }
+    for (const issue of ofOtherFamilies(written)) context.addIssue({ code: "custom", ...issue });
     if (written.profile !== undefined) return;
     const pools = written.mode === "agg" ? [written.agg] : [written.prefill, written.decode];
     const timings = pools.map((p) => p?.engine.timing ?? written.engine?.timing);

@@ -17,10 +17,15 @@ function loaded(module: string): string[] {
   return stdout.trim().split("\n");
 }
 
+const SERVERS = /planner\/(connectors|sources)|src\/(deployment|live)|node_modules\/(fastify|undici)/;
+
 describe("what starts many times, or at once, loads what it needs", () => {
   it.each([
     ["sweep/evaluate.ts", /node_modules\/commander|planner\/connectors|src\/executor/],
     ["rehearse.ts", /planner\/connectors|src\/executor/],
+    ["commands/run.ts", SERVERS],
+    ["commands/sweep.ts", SERVERS],
+    ["judge/run.ts", SERVERS],
   ])("%s", { timeout: 120_000 }, (module, spared) => {
     const modules = loaded(module);
     expect(modules.some((url) => url.endsWith("src/rehearsal/rehearse.ts"))).toBe(true);

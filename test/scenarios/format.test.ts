@@ -309,6 +309,18 @@ describe("an error says where, what was found, what was expected, and what may h
       /deployment\.engine\.sglang\): found a map, expected no settings of sglang for an engine of the family vllm/,
     ],
     [
+      "host memory of an engine that has none",
+      "maxNumSeqs: 128 }",
+      "family: trtllm, kvOffload: { hostBlocks: 100, bytesPerSecond: 1GB/s } }",
+      /deployment\.decode\.engine\.kvOffload\): found a map, expected no host memory for an engine of the family trtllm/,
+    ],
+    [
+      "host memory that not all engines have",
+      "engine: { blockSize: 16, maxNumSeqs: 256 }",
+      "engine: { family: sglang, kvOffload: { hostBlocks: 100, bytesPerSecond: 1GB/s } }",
+      /deployment\.engine\.kvOffload\): found a map, expected no host memory for an engine of the family sglang/,
+    ],
+    [
       "a correlation beside patterns",
       "isl: 3000, osl: 300,",
       "correlation: 0.5, patterns: [{ isl: 3000, osl: 300 }],",
