@@ -5,7 +5,7 @@ import { Option } from "commander";
 import { formatDuration } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { parseScenario, readScenario } from "#scenarios";
-import { type BestStatic, type ReportedRun, ROWS_IN_MEMORY, RowFile, type RunRecord } from "#src/record";
+import type { BestStatic, ReportedRun } from "#src/record";
 import {
   bestStaticOf,
   cacheBestStatic,
@@ -23,7 +23,7 @@ import { INVARIANTS } from "#src/simulator";
 import { EXIT_INTERRUPTED } from "./errors.ts";
 import { predictorOf, predictorTools } from "./predictors.ts";
 import { progress, virtualTime } from "./progress.ts";
-import { wholeNumber } from "./values.ts";
+import { RowsOnDisk, rowsInMemoryOption } from "./rows-on-disk.ts";
 import { packageVersion } from "./version.ts";
 
 /** Flags that every command has which rehearses something. */
@@ -47,12 +47,7 @@ export function withRehearseFlags(command: Command): Command {
     .option("--quiet", "print nothing but errors")
     .option("--check", "hold the run against the invariants of a simulation (docs/invariants.md)")
     .option("--best-static", "search the best deployments that would not have scaled (runs the traffic many times)")
-    .option(
-      "--rows-in-memory <n>",
-      "requests of a run that memory holds to its end; the rows of larger runs go to a file that ends with it",
-      wholeNumber("--rows-in-memory"),
-      ROWS_IN_MEMORY,
-    )
+    .addOption(rowsInMemoryOption())
     .addOption(
       new Option("--engine <engine>", "skipping is fast, stepping its readable twin; results agree")
         .choices(["skipping", "stepping"])
@@ -74,8 +69,8 @@ export function scenarioOf(document: object, name: string): RunnableScenario {
 export type PlayFlags = Pick<RehearseFlags, "engine" | "bestStatic" | "check">;
 
 /** A run, and what run.json says of how it came about. */
-interface Played<Run extends ReportedRun = RunRecord> {
-  record: Run;
+interface Played {
+  record: ReportedRun;
   startedAt: Date;
   runSeconds: number;
   metadata: Record<string, unknown>;
@@ -113,53 +108,25 @@ async function rehearseWith(
   return EXIT_INTERRUPTED;
 }
 
-/** A folder for the rows of a run with more requests than memory is to hold. */
-class RowsOnDisk {
-  readonly #inMemory: number;
-  readonly #folder: string;
-  #file: RowFile | null = null;
-
-  constructor(inMemory: number, folder: string) {
-    this.#inMemory = inMemory;
-    this.#folder = folder;
-  }
-
-  /** null: memory holds so many. */
-  fileFor(requests: number): RowFile | null {
-    if (requests > this.#inMemory) this.#file ??= new RowFile(this.#folder);
-    return this.#file;
-  }
-
-  close(): void {
-    this.#file?.close();
-  }
+/** Runs a scenario; `rows` is its owner's to close. */
+export async function play(scenario: RunnableScenario, flags: PlayFlags, rows: RowsOnDisk): Promise<Played> {
+  const nothing = () => {};
+  const prepared = await prepare(scenario, flags, nothing);
+  const steps = rows.start(prepared.rehearsal, prepared.options);
+  while (steps.advance());
+  return played(prepared, steps.result(), flags, nothing);
 }
 
-/** Runs a scenario. */
-export async function play(
-  scenario: RunnableScenario,
-  flags: PlayFlags,
-  update: (text: string) => void,
-): Promise<Played> {
-  const prepared = await prepare(scenario, flags, update);
-  return played(prepared, prepared.rehearsal.run(prepared.options), flags, update);
-}
-
-/** The same, to its end or to a signal; large runs with their rows on disk. */
+/** The same, to its end or to a signal. */
 async function playDriven(
   scenario: RunnableScenario,
   flags: PlayFlags,
   update: (text: string) => void,
   interrupted: AbortController,
   rows: RowsOnDisk,
-): Promise<Played<ReportedRun>> {
+): Promise<Played> {
   const prepared = await prepare(scenario, flags, update);
-  const { rehearsal, options } = prepared;
-  const file = rows.fileFor(rehearsal.workload.count);
-  const record =
-    file === null
-      ? await runUntil<ReportedRun>(rehearsal.start(options), interrupted)
-      : await runUntil<ReportedRun>(rehearsal.startOntoDisk(file, options), interrupted);
+  const record = await runUntil(rows.start(prepared.rehearsal, prepared.options), interrupted);
   return played(prepared, record, flags, update, interrupted.signal.aborted);
 }
 
@@ -176,13 +143,13 @@ async function prepare(scenario: RunnableScenario, flags: PlayFlags, update: (te
   return { startedAt, started, rehearsal, options };
 }
 
-function played<Run extends ReportedRun>(
+function played(
   { startedAt, started, rehearsal }: Awaited<ReturnType<typeof prepare>>,
-  record: Run,
+  record: ReportedRun,
   flags: PlayFlags,
   update: (text: string) => void,
   isCut = false,
-): Played<Run> {
+): Played {
   const runSeconds = (performance.now() - started) / 1000;
   const best = isCut ? null : staticComparison(rehearsal, flags, update);
   return {
@@ -201,10 +168,7 @@ function played<Run extends ReportedRun>(
 const LOOK_UP_MS = 50;
 
 /** Drives a run to its end, or to a first SIGINT or SIGTERM; a second one ends the process. */
-async function runUntil<Run extends ReportedRun>(
-  steps: RehearsalSteps<Run>,
-  interrupted: AbortController,
-): Promise<Run> {
+async function runUntil(steps: RehearsalSteps<ReportedRun>, interrupted: AbortController): Promise<ReportedRun> {
   const interrupt = () => interrupted.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
   try {

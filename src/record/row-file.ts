@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { threadId } from "node:worker_threads";
 import { makeFolder } from "#common";
 import type { RequestTable } from "./types.ts";
 
@@ -142,7 +143,7 @@ export class RowFile {
       throw new RangeError(`pageRows is ${pageRows}, expected a power of two`);
     this.pageRows = pageRows;
     makeFolder(folder);
-    const path = join(folder, `.requests.rows.${process.pid}.tmp`);
+    const path = join(folder, `.requests.rows.${process.pid}.${threadId}.tmp`);
     this.#file = openSync(path, "w+");
     rmSync(path);
   }

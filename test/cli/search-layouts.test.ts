@@ -157,7 +157,7 @@ describe("deployments of a mixture of experts", { timeout: 240_000 }, () => {
           seed: null,
           ...(giveUp === undefined ? {} : { giveUp }),
         },
-        { engine: "skipping" },
+        { engine: "skipping", rowsInMemory: 1000 },
       );
     const goodputOf = (outcome: RunOutcome) =>
       "measures" in outcome && outcome.measures.slaAttainment! >= 0.99 ? outcome.measures.goodputPerGpu! : 0;

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const COMMON = { engine: "skipping" } as const;
+const COMMON = { engine: "skipping", rowsInMemory: 1000 } as const;
 const seeds = (count: number) => Array.from({ length: count }, (_, i) => ({ file, set: [], seed: i + 1 }));
 
 describe("runs in shards", { timeout: 240_000 }, () => {

@@ -18,7 +18,7 @@ const run = (...args: string[]) => runUnderstudy(folder, "run", ...args);
 
 describe("run --seeds", { timeout: 120_000 }, () => {
   it("gives the runs that single seeds give, and their means", () => {
-    const several = run("small.yaml", "--seeds", "1..2,7", "--json", "-o", "all");
+    const several = run("small.yaml", "--seeds", "1..2,7", "--json", "-o", "all", "--rows-in-memory", "50");
     expect(several.status, several.stderr).toBe(0);
     const merged = JSON.parse(several.stdout) as {
       seeds: number[];

@@ -42,7 +42,8 @@ interface Document {
 
 describe("understudy sweep", { timeout: 240_000 }, () => {
   it("gives the runs that run gives, in threads as in processes, and the same bytes again", () => {
-    const { status, stdout, stderr } = sweep(...WORKERS, "--seeds", "1,2", "--json", "-o", "out");
+    const onDisk = ["--rows-in-memory", "10"];
+    const { status, stdout, stderr } = sweep(...WORKERS, "--seeds", "1,2", "--json", "-o", "out", ...onDisk);
     expect(status, stderr).toBe(0);
     const document = JSON.parse(stdout) as Document;
     expect(document).toMatchObject({ schema: "understudy-sweep/1", best: 0, whole: true });

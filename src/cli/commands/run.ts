@@ -98,10 +98,6 @@ function checkFlags(flags: RunFlags, command: Command): void {
   const given = (name: string) => command.getOptionValueSource(name) === "cli";
   if (flags.seed !== undefined && flags.seeds !== undefined)
     throw flagsExclude("--seed", "--seeds", "give one of them");
-  for (const name of ["seeds", "executor", "shards"]) {
-    if (given(name) && given("rowsInMemory"))
-      throw flagsExclude(`--${name}`, "--rows-in-memory", "rows of such runs stay in memory");
-  }
   if (flags.live) {
     const why = "a live run is one run, on this machine";
     for (const name of ["seeds", "executor", "shards"]) if (given(name)) throw flagsExclude("--live", `--${name}`, why);

@@ -29,6 +29,7 @@ export async function runInShards(files: readonly string[], flags: ShardedRunFla
     ...(flags.bestStatic ? { bestStatic: true } : {}),
     ...(flags.check ? { check: true } : {}),
     report: flags.report,
+    rowsInMemory: flags.rowsInMemory,
   };
   const named = () => files.flatMap((file) => [file, ...referencedFiles(readFileSync(file, "utf8"), file)]);
   const results = await execute(

@@ -5,6 +5,7 @@ import { deserialize, serialize } from "node:v8";
 import { judge } from "#src/rehearsal";
 import { formatRun, measuredValues, reportJson } from "#src/report";
 import { loadScenario, type PlayFlags, play, writeRunReports } from "../rehearse.ts";
+import { RowsOnDisk } from "../rows-on-disk.ts";
 import type { ShardInput } from "./kinds.ts";
 
 /** One run: a scenario's file with a seed; null: the scenario's own. */
@@ -16,6 +17,7 @@ export interface Cell {
 /** What all cells have in common. */
 export interface CellFlags extends PlayFlags {
   report: boolean;
+  rowsInMemory: number;
 }
 
 /** What came of one run. */
@@ -50,18 +52,23 @@ export function decodeCells(bytes: Uint8Array): CellResult[] {
 
 async function runCell({ file, seed }: Cell, flags: CellFlags): Promise<CellResult> {
   const scenario = loadScenario(file, seed ?? undefined);
-  const { record: played, ...when } = await play(scenario, flags, () => {});
-  const { record, summary } = judge(scenario, played);
-  return {
-    file,
-    name: scenario.name,
-    seed: scenario.seed,
-    passed: record.expectations?.every((expectation) => expectation.passed) ?? true,
-    measures: measuredValues(record, summary).values,
-    json: reportJson(record, summary),
-    text: formatRun(record, summary, PLAIN),
-    files: flags.report ? reportFiles((folder) => writeRunReports(scenario, record, folder, summary, when)) : {},
-  };
+  const rows = new RowsOnDisk(flags.rowsInMemory, tmpdir());
+  try {
+    const { record: played, ...when } = await play(scenario, flags, rows);
+    const { record, summary } = judge(scenario, played);
+    return {
+      file,
+      name: scenario.name,
+      seed: scenario.seed,
+      passed: record.expectations?.every((expectation) => expectation.passed) ?? true,
+      measures: measuredValues(record, summary).values,
+      json: reportJson(record, summary),
+      text: formatRun(record, summary, PLAIN),
+      files: flags.report ? reportFiles((folder) => writeRunReports(scenario, record, folder, summary, when)) : {},
+    };
+  } finally {
+    rows.close();
+  }
 }
 
 function reportFiles(write: (folder: string) => void): Record<string, Uint8Array> {

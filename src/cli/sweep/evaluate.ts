@@ -1,11 +1,14 @@
+import { tmpdir } from "node:os";
 import { formatUserError, UserError } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { firstPart, type Override, readScenario, scenarioWorkload, type Workload } from "#scenarios";
-import { judge, prepareRehearsal, type RunnableScenario, type RunOptions } from "#src/rehearsal";
+import type { ReportedRun } from "#src/record";
+import { judge, prepareRehearsal, type RehearsalSteps, type RunnableScenario, type RunOptions } from "#src/rehearsal";
 import { studyMeasures } from "#src/report";
 import type { GiveUp, RunOutcome } from "#src/study";
 import { emptyPart } from "../errors.ts";
 import { predictorOf, predictorTools } from "../predictors.ts";
+import { RowsOnDisk } from "../rows-on-disk.ts";
 import { playUntil } from "./give-up.ts";
 
 /** A run of a sweep, as threads and pods are told of it: JSON. */
@@ -21,13 +24,19 @@ export interface SweepRun {
 }
 
 /** What all runs of a sweep have in common. */
-export type SweepCommon = Pick<RunOptions, "engine" | "check">;
+export interface SweepCommon extends Pick<RunOptions, "engine" | "check"> {
+  rowsInMemory: number;
+}
 
 /**
  * Plays a scenario with values set. Settings that are no deployment, or that can't be played, are an outcome like any other.
  * @throws UserError of exit code 1: runs that failed
  */
-export async function evaluate({ file, set, seed, part, giveUp }: SweepRun, common: SweepCommon): Promise<RunOutcome> {
+export async function evaluate(
+  { file, set, seed, part, giveUp }: SweepRun,
+  { rowsInMemory, ...common }: SweepCommon,
+): Promise<RunOutcome> {
+  const rows = new RowsOnDisk(rowsInMemory, tmpdir());
   try {
     const read = readScenario(file, { plannerSchema: plannerConfigSchema, set });
     const seeded = seed === null ? read : { ...read, seed };
@@ -39,7 +48,8 @@ export async function evaluate({ file, set, seed, part, giveUp }: SweepRun, comm
       tools,
       part === undefined ? {} : { workload: beginning(scenario, part) },
     );
-    const played = giveUp === undefined ? { record: rehearsal.run(common) } : playUntil(rehearsal, common, giveUp);
+    const steps = rows.start(rehearsal, common);
+    const played = giveUp === undefined ? { record: toItsEnd(steps) } : playUntil(rehearsal, steps, giveUp);
     if ("gaveUp" in played) return played;
     const { record, summary } = judge(scenario, played.record);
     return {
@@ -50,7 +60,14 @@ export async function evaluate({ file, set, seed, part, giveUp }: SweepRun, comm
   } catch (error) {
     if (!(error instanceof UserError) || error.exitCode === 1) throw error;
     return { refused: formatUserError(error), code: error.code };
+  } finally {
+    rows.close();
   }
+}
+
+function toItsEnd(steps: RehearsalSteps<ReportedRun>): ReportedRun {
+  while (steps.advance());
+  return steps.result();
 }
 
 /** @throws UserError CLI_EMPTY_PART */

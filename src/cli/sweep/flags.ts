@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { flagsExclude } from "../errors.ts";
+import { rowsInMemoryOption } from "../rows-on-disk.ts";
 import { seedList } from "../run/seed-list.ts";
 import { checkExecutorFlags, type ExecutorFlags, withExecutorFlags } from "../sharding/flags.ts";
 import { several, wholeNumber } from "../values.ts";
@@ -21,6 +22,7 @@ export function withStudyFlags(command: Command): Command {
     .option("--seeds <list>", "several seeds a candidate, such as 1..10: means with 95 % intervals", seedList)
     .option("--threads <n>", "threads (default: one a core)", wholeNumber("--threads", 1))
     .option("-o, --output-dir <dir>", "where results and reports go")
+    .addOption(rowsInMemoryOption())
     .option("--check", "hold every run against the invariants of a simulation (docs/invariants.md)")
     .option("--resume", "go on with the results that are there")
     .option("--no-report", "write no files")

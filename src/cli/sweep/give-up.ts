@@ -1,14 +1,13 @@
-import type { RunRecord } from "#src/record";
-import type { Rehearsal, RunOptions } from "#src/rehearsal";
+import type { ReportedRun } from "#src/record";
+import type { Rehearsal, RehearsalSteps } from "#src/rehearsal";
 import type { GiveUp } from "#src/study";
 
 /** Plays a deployment that stays as it is until its end, or until it can't be what is looked for; why, then. */
 export function playUntil(
   rehearsal: Rehearsal,
-  options: RunOptions,
+  steps: RehearsalSteps<ReportedRun>,
   { floor, goodputPerGpu, gpus }: GiveUp,
-): { record: RunRecord } | { gaveUp: string } {
-  const steps = rehearsal.start(options);
+): { record: ReportedRun } | { gaveUp: string } {
   const total = rehearsal.workload.count;
   const seconds = (rehearsal.simulation.minEndMs ?? 0) / 1000;
   while (steps.advance()) {

@@ -51,7 +51,7 @@ export class SweepMemory implements Memory {
   constructor(
     store: ResultStore | null,
     file: string,
-    common: SweepCommon,
+    common: Omit<SweepCommon, "rowsInMemory">,
     cells: { runOf(cell: Cell): SweepRun; textOf(cell: Cell): string },
   ) {
     this.#store = store;

@@ -36,6 +36,7 @@ export interface StudyFlags extends ExecutorFlags {
   quiet?: true;
   engine: NonNullable<SweepCommon["engine"]>;
   check?: true;
+  rowsInMemory: number;
 }
 
 /** What is tried, and in which order. */
@@ -75,11 +76,12 @@ export async function runStudy(scenario: RunnableScenario, flags: StudyFlags, st
     ...(part === undefined ? {} : { part }),
     ...(candidate.giveUp === undefined ? {} : { giveUp: candidate.giveUp }),
   });
-  const common: SweepCommon = { engine: flags.engine, ...(flags.check ? { check: true } : {}) };
+  const identity = { engine: flags.engine, ...(flags.check ? { check: true } : {}) };
+  const common: SweepCommon = { ...identity, rowsInMemory: flags.rowsInMemory };
   return withResults({ dir, kind: study.kind, what: "runs", page: "sweep.html" }, flags, async (results) => {
     const { store, signal, bar } = results;
     const textOf = ({ candidate }: Cell) => candidateText(axes, candidate);
-    const memory = new SweepMemory(store, scenario.file, common, { runOf, textOf });
+    const memory = new SweepMemory(store, scenario.file, identity, { runOf, textOf });
     const runner: Runner =
       flags.executor === undefined && flags.shards === undefined
         ? new ThreadRunner(common, flags.threads, signal)

@@ -1,0 +1,37 @@
+import { Option } from "commander";
+import { type ReportedRun, ROWS_IN_MEMORY, RowFile } from "#src/record";
+import type { Rehearsal, RehearsalSteps, RunOptions } from "#src/rehearsal";
+import { wholeNumber } from "./values.ts";
+
+/** `--rows-in-memory` */
+export function rowsInMemoryOption(): Option {
+  return new Option(
+    "--rows-in-memory <n>",
+    "requests of a run that memory holds to its end; the rows of larger runs go to a file that ends with it",
+  )
+    .argParser(wholeNumber("--rows-in-memory"))
+    .default(ROWS_IN_MEMORY);
+}
+
+/** A folder for the rows of a run with more requests than memory is to hold. */
+export class RowsOnDisk {
+  readonly #inMemory: number;
+  readonly #folder: string;
+  #file: RowFile | null = null;
+
+  constructor(inMemory: number, folder: string) {
+    this.#inMemory = inMemory;
+    this.#folder = folder;
+  }
+
+  /** Begins a run; what comes of it can be read until `close`. */
+  start(rehearsal: Rehearsal, options: RunOptions): RehearsalSteps<ReportedRun> {
+    if (rehearsal.workload.count <= this.#inMemory) return rehearsal.start(options);
+    this.#file ??= new RowFile(this.#folder);
+    return rehearsal.startOntoDisk(this.#file, options);
+  }
+
+  close(): void {
+    this.#file?.close();
+  }
+}
