@@ -29,7 +29,7 @@ export function runUnderstudy(cwd: string, ...args: string[]) {
     encoding: "utf8",
     env,
     maxBuffer: 2 ** 26,
-    timeout: 60_000,
+    timeout: 120_000,
   });
   return { status, stdout, stderr };
 }
