@@ -117,7 +117,9 @@ function inHindsight(
   workload: ReturnType<typeof buildWorkload>,
 ): Pick<Row, "clair" | "oracle"> {
   if (runs.clair === 0) return { clair: null, oracle: null };
-  const spec = deployment(workload, initialWorkers(workload), startupS * 1000);
+  // With workers from the start, so that it can't spend after learning what it may miss while the first ones start.
+  const most = Math.floor(kind.maxGpus / 2);
+  const spec = deployment(workload, { prefill: most, decode: most }, startupS * 1000);
   const plans = hindsightPlans({ spec, maxGpus: kind.maxGpus, floor: FLOOR, runs });
   const played = (name: "clair" | "oracle", plan: HindsightPlan | null): InHindsight | null => {
     if (plan === null) return null;
