@@ -73,6 +73,7 @@ export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
   decodeSpeedupRatio: 1,
   speculative: null,
   kvOffload: null,
+  thinkingRatio: 0,
   quirks: NO_ENGINE_QUIRKS,
   kvEvents: false,
 };
@@ -112,6 +113,9 @@ export function engineConfig(
       "a share of the blocks, 0 or more and below 1",
       "0 is the default",
     );
+  }
+  if (!(config.thinkingRatio >= 0 && config.thinkingRatio <= 1)) {
+    throw badEngineConfig("thinkingRatio", config.thinkingRatio, "a share of the output, 0..1", "0: no reasoning");
   }
   if (config.family !== "vllm" && config.prefillScheduleInterval > 1) {
     throw badEngineConfig(

@@ -21,6 +21,7 @@ export { LockStep } from "./lock-step.ts";
 export { nanoseconds, nanosecondsToMs, passNanoseconds } from "./nanoseconds.ts";
 export { clearPassWork, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
 export { acceptRates, MOST_DRAFT_TOKENS, seededEngine } from "./speculation.ts";
+export { firstOutputPlace, thinkingTokens } from "./thinking.ts";
 export { type FixedTiming, fixedTiming } from "./timing/fixed.ts";
 export { polynomialTiming } from "./timing/polynomial.ts";
 export { type ProfileTimingOptions, profileTiming } from "./timing/profile.ts";

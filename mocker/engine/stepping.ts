@@ -1,6 +1,7 @@
 import { type CommandKind, Commands } from "./commands.ts";
 import { emittedTokens, keptFreeBlocks, neverFits, waitsForBudget } from "./config.ts";
 import { newPassCounters } from "./counters.ts";
+import { emitTokens } from "./emission.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
 import { HostLoads } from "./host-loads.ts";
 import { reservesOutput } from "./no-evict.ts";
@@ -396,17 +397,7 @@ export class SteppingEngine implements LiveEngine {
     }
     const tokens = this.#draws.tokens(sequence.osl - sequence.generated);
     if (this.#draws.drafted > 0) countDraft(this.counters, this.#draws.drafted, tokens);
-    for (let i = 0; i < tokens; i++) {
-      sequence.generated++;
-      if (sequence.generated === 1) {
-        this.#listener.firstToken(sequence.id, endMs);
-      } else {
-        if (sequence.generated === 2) this.#listener.secondToken(sequence.id, endMs);
-        this.#listener.gap(endMs - sequence.lastTokenMs, 1);
-      }
-      sequence.lastTokenMs = endMs;
-      this.#listener.token?.(sequence.id, endMs, sequence.generated - 1);
-    }
+    emitTokens(sequence, tokens, endMs, this.config, this.#listener);
     if (sequence.generated === sequence.osl) {
       this.#running.splice(this.#running.indexOf(sequence), 1);
       this.#blocks.release(sequence);

@@ -122,6 +122,8 @@ export interface EngineConfig {
   speculative: SpeculativeDecoding | null;
   /** null: what the KV cache evicts is gone. */
   kvOffload: KvOffload | null;
+  /** Share of an answer that is reasoning, 0..1: its leading tokens. 0: the model does not reason. */
+  thinkingRatio: number;
   timing: TimingModel;
   quirks: EngineQuirks;
   /** Report KV events to the listener: of all blocks, or of those alone whose content other requests may share. */
@@ -162,6 +164,8 @@ export interface EngineListener {
   admitted(request: number, atMs: number, reusedTokens: number, hostTokens: number): void;
   firstToken(request: number, atMs: number): void;
   secondToken(request: number, atMs: number): void;
+  /** The first token that is not reasoning, where the model reasons; the first one of all where it does not for this request. */
+  firstOutputToken?(request: number, atMs: number): void;
   /** Every token, the first included; only the stepping engine tells. `index` counts from 0. */
   token?(request: number, atMs: number, index: number): void;
   /** Last token is out; blocks and seat are free. `outputTokens` may be less than asked where the model length cut it. */

@@ -1,3 +1,4 @@
+import { thinkingTokens } from "#mocker/engine";
 import { type Tokenizer, tokensSeed, wordStream } from "#mocker/text";
 import type { ChatRequest, CompletionRequest } from "./requests.ts";
 import { type SaidText, saidText } from "./said.ts";
@@ -42,32 +43,32 @@ export function planAnswer(request: ChatRequest | CompletionRequest, options: An
   const room = options.roomTokens ?? Number.POSITIVE_INFINITY;
   const asked = request.maxTokens ?? Math.max(request.minTokens, drawnLength(seed, options.defaultOutputTokens));
   const wanted = Math.max(1, Math.min(room, asked));
-  const thinkingTokens = thinkingLength(wanted, options.thinkingRatio ?? 0);
-  const contentTokens = wanted - thinkingTokens;
-  const fill = request.maxTokens === null ? Math.min(room, request.minTokens) - thinkingTokens : contentTokens;
+  const thinking = thinkingTokens(wanted, options.thinkingRatio ?? 0);
+  const contentTokens = wanted - thinking;
+  const fill = request.maxTokens === null ? Math.min(room, request.minTokens) - thinking : contentTokens;
   const structured = contentTokens > 0 ? structuredAnswer(request, tokenizer, seed, Math.max(0, fill)) : null;
   let content: SaidText;
   if (structured !== null) {
-    const most = request.maxTokens === null ? room - thinkingTokens : contentTokens;
+    const most = request.maxTokens === null ? room - thinking : contentTokens;
     content = saidText(structured.text, tokenizer, most, structured.finishReason);
   } else {
     const words = wordStream(tokenizer, seed);
     const finishReason = request.maxTokens === null && asked <= room ? "stop" : "length";
     const whole: SaidText = { tokens: contentTokens, finishReason, id: words.id, text: words.text };
-    content = cutAtStop(whole, request, request.minTokens - thinkingTokens);
+    content = cutAtStop(whole, request, request.minTokens - thinking);
   }
   const tool = structured?.tool ?? null;
-  if (thinkingTokens === 0) return { ...content, tool, thinkingTokens };
+  if (thinking === 0) return { ...content, tool, thinkingTokens: thinking };
   const thoughts = wordStream(tokenizer, `${seed}/thoughts`);
   return {
-    tokens: thinkingTokens + content.tokens,
+    tokens: thinking + content.tokens,
     finishReason: content.finishReason,
     tool,
-    thinkingTokens,
-    id: (index) => (index < thinkingTokens ? thoughts.id(index) : content.id(index - thinkingTokens)),
+    thinkingTokens: thinking,
+    id: (index) => (index < thinking ? thoughts.id(index) : content.id(index - thinking)),
     text: (index) => {
-      if (index >= thinkingTokens) return content.text(index - thinkingTokens);
-      return index === 0 || index === thinkingTokens - 1 ? "" : thoughts.text(index);
+      if (index >= thinking) return content.text(index - thinking);
+      return index === 0 || index === thinking - 1 ? "" : thoughts.text(index);
     },
   };
 }
@@ -82,10 +83,4 @@ function answerSeed(request: ChatRequest | CompletionRequest, options: AnswerOpt
 function drawnLength(seed: string, mean: number): number {
   const uniform = Number.parseInt(hexDigits(`${seed}/length`, 8), 16) / 2 ** 32;
   return Math.max(1, Math.round(mean * (0.5 + uniform)));
-}
-
-/** As Dynamo's mocker: none where the share comes to no token, else at least the two that mark it. */
-function thinkingLength(outputTokens: number, ratio: number): number {
-  const share = Math.floor(outputTokens * ratio);
-  return outputTokens < 2 || share === 0 ? 0 : Math.min(outputTokens, Math.max(2, share));
 }

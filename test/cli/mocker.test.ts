@@ -171,6 +171,12 @@ describe("flags", async () => {
     });
   });
 
+  it("give the share of an answer that is reasoning, in JSON", async () => {
+    const json = JSON.stringify({ start_thinking_token_id: 7, end_thinking_token_id: 8, thinking_ratio: 0.3 });
+    expect((await config()).worker.engine.thinkingRatio).toBe(0);
+    expect((await config("--reasoning", json)).worker.engine.thinkingRatio).toBe(0.3);
+  });
+
   it("have environment equivalents, which they beat, and which --extra-engine-args beats, too", async () => {
     const args = file("args.json", { block_size: 8, watermark: null, kv_transfer_bandwidth: 0 });
     process.env.UNDERSTUDY_BLOCK_SIZE = "32";

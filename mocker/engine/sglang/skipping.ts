@@ -1,5 +1,6 @@
 import { decodePassMs } from "../pass-time.ts";
 import { MAX_PLAN, Plan } from "../skipping/plan.ts";
+import { firstOutputPlace } from "../thinking.ts";
 import type { EngineConfig, EngineListener, EngineLoad, FinishedPass, RequestSource } from "../types.ts";
 import { DecodeOutlook } from "./decode-outlook.ts";
 import { type SglangSequence, totalTokens } from "./sequence.ts";
@@ -165,12 +166,16 @@ export class SkippingSglangEngine extends SglangEngine {
 
   /** All but the first of the plan's passes: a token for everybody who runs in each of them. */
   #bookSkipped(passes: number): void {
-    const { running, counters, pages, work, listener } = this;
+    const { running, counters, pages, work, listener, config } = this;
     const before = running.length;
     for (let i = 1; i <= passes; i++) listener.gap(this.#plan.durationMs(i), before);
     for (let i = 0; i < passes; i++) this.outputReserve.decay();
     for (const sequence of running) {
       if (sequence.generated === 1) listener.secondToken(sequence.id, this.#plan.endMs(1));
+      const untilOutput = firstOutputPlace(sequence.osl, config.thinkingRatio) - sequence.generated;
+      if (untilOutput > 0 && untilOutput <= passes) {
+        listener.firstOutputToken?.(sequence.id, this.#plan.endMs(untilOutput));
+      }
       pages.grow(sequence, totalTokens(sequence) + passes - 1 + this.slotsAhead);
     }
     counters.evictedBlocks = pages.cache.evictions;

@@ -1,5 +1,6 @@
 import { emittedTokens, neverFits } from "../config.ts";
 import { newPassCounters } from "../counters.ts";
+import { emitTokens } from "../emission.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { passBatch } from "../pass-batch.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
@@ -422,7 +423,6 @@ export class SglangEngine implements LiveEngine {
 
   /** A request whose tokens are all computed emits one. */
   #emit(sequence: SglangSequence): void {
-    const { listener, nowMs } = this;
     sequence.recomputing = false;
     sequence.transferred = false;
     if (this.config.role === "prefill") {
@@ -430,16 +430,8 @@ export class SglangEngine implements LiveEngine {
       this.handOff.hold(sequence);
       return;
     }
-    const generated = ++sequence.generated;
-    if (generated === 1) {
-      listener.firstToken(sequence.id, nowMs);
-    } else {
-      if (generated === 2) listener.secondToken(sequence.id, nowMs);
-      listener.gap(nowMs - sequence.lastTokenMs, 1);
-    }
-    sequence.lastTokenMs = nowMs;
-    listener.token?.(sequence.id, nowMs, generated - 1);
-    if (generated === sequence.osl) this.finish(sequence);
+    emitTokens(sequence, 1, this.nowMs, this.config, this.listener);
+    if (sequence.generated === sequence.osl) this.finish(sequence);
   }
 
   protected finish(sequence: SglangSequence): void {

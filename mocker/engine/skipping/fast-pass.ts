@@ -1,5 +1,6 @@
 import { waitsForBudget } from "../config.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
+import { FirstOutputs } from "./first-outputs.ts";
 import type { Plan } from "./plan.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
@@ -15,6 +16,8 @@ export class FastPass {
   fresh: number[] = [];
   /** The one running request that still computes its prompt, the last; −1: all decode. */
   #partial = -1;
+  /** null: the model does not reason. */
+  readonly #firstOutputs: FirstOutputs | null;
   /** Scratch: requests that end with a pass. */
   readonly #ended: number[] = [];
   /** Where the last pass ended, ms. */
@@ -23,6 +26,8 @@ export class FastPass {
   constructor(engine: SkippingEngine, plan: Plan) {
     this.#engine = engine;
     this.#plan = plan;
+    const { store, batch, config } = engine;
+    this.#firstOutputs = config.thinkingRatio > 0 ? new FirstOutputs(store, batch, config.thinkingRatio) : null;
   }
 
   /** Whether every running request can be served without looking at the decoding ones one by one. */
@@ -104,6 +109,7 @@ export class FastPass {
       for (const request of this.fresh) listener.secondToken(request, this.#plan.endMs(0));
       this.fresh.length = 0;
     }
+    this.#firstOutputs?.tell(count, this.#plan, listener);
     this.lastEndMs = endMs;
     batch.advance(count);
     const ends = batch.pass >= batch.nextEnd;
@@ -154,19 +160,27 @@ export class FastPass {
   }
 
   #completeItem(request: number, tokens: number, endMs: number): void {
-    const { store, batch } = this.#engine;
+    const { store } = this.#engine;
     const computed = store.computed[request]! + tokens;
     store.computed[request] = computed;
     const isWhole = computed === store.columns.isl[request]! + store.generated[request]!;
     if (!isWhole) this.#partial = request;
     else if (request === this.#partial) this.#partial = -1;
-    if (isWhole && this.#engine.emit(request, endMs)) batch.add(request);
+    if (isWhole && this.#engine.emit(request, endMs)) this.#decode(request);
+  }
+
+  #decode(request: number): void {
+    this.#engine.batch.add(request);
+    this.#firstOutputs?.add(request);
   }
 
   /** A running request is cancelled. */
   forget(request: number): void {
     const { store, batch } = this.#engine;
-    if ((store.flags[request]! & Flag.decoding) !== 0) batch.remove(request, this.lastEndMs);
+    if ((store.flags[request]! & Flag.decoding) !== 0) {
+      this.#firstOutputs?.remove(request);
+      batch.remove(request, this.lastEndMs);
+    }
     if (request === this.#partial) this.#partial = -1;
     this.fresh = this.fresh.filter((other) => other !== request);
   }
@@ -176,6 +190,7 @@ export class FastPass {
     const { batch, store, running, runningCount } = this.#engine;
     this.#partial = -1;
     this.fresh.length = 0;
+    this.#firstOutputs?.clear();
     for (let i = 0; i < runningCount; i++) {
       const request = running[i]!;
       if ((store.flags[request]! & Flag.decoding) !== 0) batch.remove(request, this.lastEndMs);
@@ -185,7 +200,7 @@ export class FastPass {
 
   /** The walked pass served everyone: whoever emitted at its end decodes on, and at most the last computes its prompt. */
   takeOver(): void {
-    const { batch, store, running, runningCount } = this.#engine;
+    const { store, running, runningCount } = this.#engine;
     this.#partial = -1;
     this.#itemCount = 0;
     this.fresh.length = 0;
@@ -195,7 +210,7 @@ export class FastPass {
       const missing = store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
       if (missing === 1 && store.generated[request]! > 0 && !isRecomputing) {
         if (store.generated[request] === 1) this.fresh.push(request);
-        batch.add(request);
+        this.#decode(request);
       } else {
         this.#partial = request;
       }

@@ -5,6 +5,7 @@ import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { HostLoads } from "../host-loads.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
 import { countDraft, SpeculativeDraws, speculates } from "../speculation.ts";
+import { firstOutputPlace } from "../thinking.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, FinishedPass } from "../types.ts";
 import { DecodeBatch } from "./decode-batch.ts";
 import { engineLoad, type LastPass } from "./engine-load.ts";
@@ -281,6 +282,8 @@ export class SkippingEngine implements Engine {
       listener.gap(endMs - store.lastTokenMs[request]!, 1);
     }
     if (before < 2 && generated >= 2) listener.secondToken(request, endMs);
+    const firstOutput = firstOutputPlace(store.osl[request]!, this.config.thinkingRatio);
+    if (before < firstOutput && generated >= firstOutput) listener.firstOutputToken?.(request, endMs);
     if (tokens > 1) listener.gap(0, tokens - 1);
     store.lastTokenMs[request] = endMs;
     if (generated < store.osl[request]!) return true;

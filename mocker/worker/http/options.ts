@@ -1,12 +1,10 @@
 import type { DynamoPlace } from "../metrics/dynamo.ts";
 import type { MetricNames } from "../metrics/worker-metrics.ts";
 
-/** A model that thinks before it answers: the leading share of its tokens is reasoning (Dynamo's mocker `--reasoning`). */
-export interface ReasoningOptions {
+/** Ids of the tokens around what a model thinks before it answers (Dynamo's mocker `--reasoning`). */
+export interface ReasoningMarks {
   startTokenId: number;
   endTokenId: number;
-  /** Share of the output, 0..1. */
-  ratio: number;
 }
 
 /** What the HTTP surface of a process does, beyond what its workers are. */
@@ -19,7 +17,8 @@ export interface WorkerHttpOptions {
   maxWaiting?: number | null;
   /** Mean length of an answer whose request sets none. Default 128. */
   defaultOutputTokens?: number;
-  reasoning?: ReasoningOptions | null;
+  /** Of engines with a thinking ratio. Default null: the marks are words as all others. */
+  reasoningMarks?: ReasoningMarks | null;
   /** Whose metric names are exported. Default vllm. */
   metricNames?: MetricNames;
   /** Labels of Dynamo's metrics. Default: `dynamo`, `backend` (`prefill` of prefill workers), `generate`. */
@@ -50,7 +49,7 @@ export function resolveHttpOptions(options: WorkerHttpOptions): ResolvedHttpOpti
     modelAliases: [],
     maxWaiting: null,
     defaultOutputTokens: 128,
-    reasoning: null,
+    reasoningMarks: null,
     metricNames: "vllm",
     dynamoPlace: null,
     zmq: {},

@@ -19,6 +19,7 @@ export interface EngineEvent {
     | "admitted"
     | "firstToken"
     | "secondToken"
+    | "firstOutputToken"
     | "finished"
     | "preempted"
     | "rejected"
@@ -94,6 +95,7 @@ export class EngineDriver {
       admitted: (request: number, atMs: number, tokens: number) => log({ kind: "admitted", request, atMs, tokens }),
       firstToken: (request: number, atMs: number) => log({ kind: "firstToken", request, atMs }),
       secondToken: (request: number, atMs: number) => log({ kind: "secondToken", request, atMs }),
+      firstOutputToken: (request: number, atMs: number) => log({ kind: "firstOutputToken", request, atMs }),
       finished: (request: number, atMs: number, tokens: number) => log({ kind: "finished", request, atMs, tokens }),
       preempted: (request: number, atMs: number) => log({ kind: "preempted", request, atMs }),
       rejected: (request: number, atMs: number) => log({ kind: "rejected", request, atMs }),

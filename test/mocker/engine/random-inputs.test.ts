@@ -46,6 +46,7 @@ const randomRun = fc.record({
     { freq: 9 },
   ),
   quirks: fc.subarray(ENGINE_QUIRK_NAMES.filter((name) => name !== "abortOnStuck")),
+  thinkingRatio: fc.constantFrom(0, 0.1, 0.6, 1),
 });
 
 type RandomRun = typeof randomRun extends fc.Arbitrary<infer T> ? T : never;
@@ -122,15 +123,18 @@ function withoutVariances(pass: FinishedPass | null): unknown {
 describe("both engines, driven by hand with requests, transfers and cancellations at random times", () => {
   it("agree on every event, counter and load", () => {
     let loaded = 0;
+    let answered = 0;
     fc.assert(
       fc.property(randomRun, (random) => {
         const expected = play(stepping, random).seen;
         if (expected.counters.hostHitTokens > 0) loaded++;
+        answered += expected.events.filter(({ kind }) => kind === "firstOutputToken").length;
         expect(play(skipping, random).seen).toEqual(expected);
       }),
       { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
     );
     expect(loaded).toBeGreaterThan(RUNS / 100);
+    expect(answered).toBeGreaterThan(RUNS / 2);
   });
 
   it("agree on the last pass where passes are recorded, and that changes nothing else", () => {

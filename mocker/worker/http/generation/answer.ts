@@ -79,7 +79,8 @@ export abstract class Answer implements SequenceOwner {
       tokens += prompt.tokens;
       cached += prompt.cached;
     }
-    const reasons = this.context.options.reasoning !== null;
+    const { options, running } = this.context;
+    const reasons = options.reasoningMarks !== null || running.worker.settings.engine.thinkingRatio > 0;
     return usageOf(tokens, completionTokens, cached, reasons ? reasoningTokens : undefined);
   }
 

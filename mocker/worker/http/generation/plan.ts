@@ -23,22 +23,24 @@ export function planChoice(
   request: ChatRequest | CompletionRequest,
   options: PlanOptions,
 ): Plan {
-  const { tokenizer } = context.running.worker.settings;
-  const { defaultOutputTokens, reasoning, seed } = context.options;
+  const { tokenizer, engine } = context.running.worker.settings;
+  const { defaultOutputTokens, reasoningMarks, seed } = context.options;
   const answer = planAnswer(request, {
     ...options,
     // Requests that bring no seed differ by their id; a server with another seed says something else.
     requestId: seed === 0 ? options.requestId : `${seed}/${options.requestId}`,
     tokenizer,
     defaultOutputTokens,
-    ...(reasoning === null ? {} : { thinkingRatio: reasoning.ratio }),
+    thinkingRatio: engine.thinkingRatio,
   });
   const words = request.format.type === "text" && answer.tool === null;
   const json = words && hasPlainWords(tokenizer) ? answer.text : (index: number) => jsonText(answer.text(index));
-  if (reasoning === null || answer.thinkingTokens === 0) return { ...answer, json };
+  if (answer.thinkingTokens === 0) return { ...answer, json };
   const end = answer.thinkingTokens - 1;
-  const { startTokenId, endTokenId } = reasoning;
-  const id = (index: number) => (index === 0 ? startTokenId : index === end ? endTokenId : answer.id(index));
+  const id = (index: number) => {
+    if (reasoningMarks === null || (index !== 0 && index !== end)) return answer.id(index);
+    return index === 0 ? reasoningMarks.startTokenId : reasoningMarks.endTokenId;
+  };
   if (request.kind === "chat") return { ...answer, id, json };
   // Completions show the marks as the text that they are.
   const isMark = (index: number) => index === 0 || index === end;

@@ -16,6 +16,7 @@ import {
 import { badFlag, contradiction } from "./errors.ts";
 import type { MockerFlags } from "./flags.ts";
 import { kvOffloadOf } from "./kv-sizes.ts";
+import { reasoningOf } from "./reasoning.ts";
 import { sourceBlocks, type TimingSource, timingOf } from "./timing.ts";
 
 /** The engine that the flags ask for. @throws UserError MOCKER_…, ENGINE_BAD_CONFIG */
@@ -40,6 +41,7 @@ export function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSou
     preemption: flags.preemptionMode ?? ENGINE_DEFAULTS.preemption,
     speculative: speculativeOf(flags),
     kvOffload: kvOffloadOf(flags, source, blockSize),
+    thinkingRatio: reasoningOf(flags.reasoning)?.ratio ?? 0,
     prefillScheduleInterval: flags.prefillScheduleInterval ?? ENGINE_DEFAULTS.prefillScheduleInterval,
     watermark: flags.watermark ?? ENGINE_DEFAULTS.watermark,
     speedupRatio: flags.speedupRatio ?? 1,

@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { hostPort, wallClock } from "#common";
 import type { EngineConfig, EngineRole, TransferModel } from "#mocker/engine";
 import { builtinTokenizer, loadTokenizer, type Tokenizer } from "#mocker/text";
-import type { ReasoningOptions, StartWorkerHostOptions } from "#mocker/worker";
+import type { StartWorkerHostOptions } from "#mocker/worker";
 import { packageVersion } from "../../version.ts";
 import { engineOf } from "./engine.ts";
 import { badFlag, contradiction } from "./errors.ts";
@@ -11,6 +11,7 @@ import { engineLog } from "./estimated-engine.ts";
 import { readEngineArgs } from "./extra-args.ts";
 import type { MockerFlags } from "./flags.ts";
 import { bytesPerSecondOf, DEFAULT_KV_BYTES_PER_TOKEN, knownKvBytes } from "./kv-sizes.ts";
+import { reasoningOf } from "./reasoning.ts";
 import { type TimingSource, timingSource } from "./timing.ts";
 
 /** Dynamo's default. */
@@ -76,7 +77,7 @@ export async function mockerSettings(given: MockerFlags): Promise<MockerSettings
         modelAliases: names.slice(1),
         maxWaiting: flags.maxWaiting ?? null,
         ...(flags.defaultOutputTokens === undefined ? {} : { defaultOutputTokens: flags.defaultOutputTokens }),
-        reasoning: reasoningOf(flags.reasoning),
+        reasoningMarks: reasoningOf(flags.reasoning)?.marks ?? null,
         metricNames: flags.metricNames ?? (engine.family === "sglang" ? "sglang" : "vllm"),
         dynamoPlace: { namespace, component, endpoint },
         seed: flags.seed ?? 0,
@@ -172,26 +173,6 @@ function apiKeys(flags: MockerFlags): string[] {
     throw badFlag("--api-key", "(not shown)", "keys without spaces, and not empty");
   }
   return keys;
-}
-
-const REASONING_SHAPE =
-  'an object such as {"start_thinking_token_id": 1000, "end_thinking_token_id": 1001, "thinking_ratio": 0.3}';
-
-function reasoningOf(text: string | undefined): ReasoningOptions | null {
-  if (text === undefined) return null;
-  let found: unknown;
-  try {
-    found = JSON.parse(text);
-  } catch {
-    throw badFlag("--reasoning", text, REASONING_SHAPE);
-  }
-  const { start_thinking_token_id, end_thinking_token_id, thinking_ratio } = (found ?? {}) as Record<string, unknown>;
-  const isId = (id: unknown): id is number => Number.isInteger(id) && (id as number) >= 0;
-  const isRatio = typeof thinking_ratio === "number" && thinking_ratio >= 0 && thinking_ratio <= 1;
-  if (!isId(start_thinking_token_id) || !isId(end_thinking_token_id) || !isRatio) {
-    throw badFlag("--reasoning", text, REASONING_SHAPE);
-  }
-  return { startTokenId: start_thinking_token_id, endTokenId: end_thinking_token_id, ratio: thinking_ratio };
 }
 
 /** `dyn://namespace.component.endpoint`. */

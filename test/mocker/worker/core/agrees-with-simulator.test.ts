@@ -34,7 +34,8 @@ function expectSame({ requests: table, transfers }: Simulated, live: LiveRun): v
     const row = live.rows[i]!;
     const done = table.status[i] === RequestStatus.completed;
     const counts = [row.rejected, done ? row.outputTokens : 0, row.cachedTokens];
-    const times = [row.admitMs, row.firstTokenMs, row.secondTokenMs, row.heldMs, row.decodeAdmitMs];
+    const { firstTokenMs, secondTokenMs, firstOutputTokenMs } = row;
+    const times = [row.admitMs, firstTokenMs, secondTokenMs, firstOutputTokenMs, row.heldMs, row.decodeAdmitMs];
     if (done) times.push(row.lastTokenMs);
     expect(counts).toEqual([
       table.status[i] === RequestStatus.rejected,
@@ -45,6 +46,7 @@ function expectSame({ requests: table, transfers }: Simulated, live: LiveRun): v
       table.admitMs[i]!,
       table.firstTokenMs[i]!,
       table.secondTokenMs[i]!,
+      table.firstOutputTokenMs?.[i] ?? Number.NaN,
       transfers?.sourceHeldMs[i] ?? Number.NaN,
       transfers?.decodeAdmitMs[i] ?? Number.NaN,
     ];

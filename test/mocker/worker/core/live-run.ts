@@ -1,4 +1,4 @@
-import { effectiveOsl, neverFits, seededEngine } from "#mocker/engine";
+import { effectiveOsl, firstOutputPlace, neverFits, seededEngine } from "#mocker/engine";
 import type { KvTransferParams } from "#mocker/protocol";
 import { LeastLoadedRouter, RoundRobinRouter, type Router, WAITING_WEIGHT } from "#mocker/router";
 import { builtinTokenizer } from "#mocker/text";
@@ -15,6 +15,7 @@ export interface LiveRow {
   admitMs: number;
   firstTokenMs: number;
   secondTokenMs: number;
+  firstOutputTokenMs: number;
   lastTokenMs: number;
   outputTokens: number;
   cachedTokens: number;
@@ -64,6 +65,7 @@ export class LiveRun {
       admitMs: Number.NaN,
       firstTokenMs: Number.NaN,
       secondTokenMs: Number.NaN,
+      firstOutputTokenMs: Number.NaN,
       lastTokenMs: Number.NaN,
       outputTokens: 0,
       cachedTokens: 0,
@@ -159,7 +161,7 @@ export class LiveRun {
       },
       token: (token, atMs) => {
         if (token === 0) outstanding[index]! += 1 - WAITING_WEIGHT;
-        tokenInto(row, token, atMs);
+        this.#token(request, token, atMs);
       },
       finished: () => {
         outstanding[index]! -= 1;
@@ -205,7 +207,7 @@ export class LiveRun {
       admitted: (atMs) => {
         if (Number.isNaN(row.decodeAdmitMs)) row.decodeAdmitMs = atMs;
       },
-      token: (token, atMs) => tokenInto(row, token, atMs),
+      token: (token, atMs) => this.#token(request, token, atMs),
       finished: () => {
         this.decode.outstanding[index]! -= 1;
       },
@@ -216,11 +218,15 @@ export class LiveRun {
       },
     });
   }
-}
 
-function tokenInto(row: LiveRow, index: number, atMs: number): void {
-  if (index === 0) row.firstTokenMs = atMs;
-  if (index === 1) row.secondTokenMs = atMs;
-  row.lastTokenMs = atMs;
-  row.outputTokens = index + 1;
+  #token(request: number, index: number, atMs: number): void {
+    const row = this.rows[request]!;
+    const { engine } = this.#spec.decode;
+    const osl = effectiveOsl(engine, this.#workload.isl[request]!, this.#workload.osl[request]!);
+    if (index === 0) row.firstTokenMs = atMs;
+    if (index === 1) row.secondTokenMs = atMs;
+    if (index + 1 === firstOutputPlace(osl, engine.thinkingRatio)) row.firstOutputTokenMs = atMs;
+    row.lastTokenMs = atMs;
+    row.outputTokens = index + 1;
+  }
 }

@@ -168,8 +168,8 @@ describe("a streamed completion", () => {
 
 describe("a model that reasons", () => {
   it("gives the leading share as reasoning_content, without its marks, and counts it in the usage", async () => {
-    const reasoning = { startTokenId: 1, endTokenId: 2, ratio: 0.5 };
-    const worker = await startWorker({ http: { reasoning } });
+    const reasoningMarks = { startTokenId: 1, endTokenId: 2 };
+    const worker = await startWorker({ engine: { thinkingRatio: 0.5 }, http: { reasoningMarks } });
     const body = chat("think", { max_tokens: 10, seed: 1, stream_options: { include_usage: true } });
     const { chunks } = await stream(`${worker.url}/v1/chat/completions`, body);
     const kinds = deltas(chunks).map((delta) => Object.keys(delta).join());
