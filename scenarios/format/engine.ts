@@ -65,6 +65,8 @@ export interface EngineOverrides {
   /** Chances of the draft tokens of a step to be accepted, each if those before it were. */
   speculative?: { acceptRates: number[]; seed: number } | undefined;
   kvOffload?: KvOffloadChoice | undefined;
+  /** Share of each answer that is reasoning, 0..1. */
+  reasoning?: { ratio: number } | undefined;
   speedupRatio?: number | undefined;
   decodeSpeedupRatio?: number | undefined;
   timing?: TimingChoice | undefined;
@@ -168,6 +170,10 @@ export const engineSchema = z.strictObject({
     .optional()
     .meta({ description: "Speculative decoding: several tokens a step (vllm, trtllm)" }),
   kvOffload: kvOffload.optional(),
+  reasoning: z
+    .strictObject({ ratio: share.meta({ description: "Of an answer's tokens, from its beginning" }) })
+    .optional()
+    .meta({ description: "A model that thinks before it answers" }),
   watermark: share.optional().meta({ description: "Share of the blocks kept free at admission" }),
   speedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides all engine times; 0: no waiting" }),
   decodeSpeedupRatio: z.number().min(0).max(1e9).optional().meta({ description: "Divides decode times once more" }),

@@ -34,6 +34,7 @@ const COUNTS = {
 
 const LATENCIES = {
   ttft: "Time to first token",
+  ttfo: "Time to first token that is not reasoning; where nothing reasons, to the first token",
   itl: "Inter-token latency of a request (mean over its tokens)",
   e2e: "Time from arrival to last token",
 } as const;

@@ -4,6 +4,7 @@ import { RequestStatus } from "./types.ts";
 /**
  * An empty table for `count` requests: times NaN, workers −1, one attempt each, all unfinished.
  * @param lengths columns that are there already; they are not copied
+ * @param reasons whether the model reasons
  */
 export function requestTable(
   count: number,
@@ -11,6 +12,7 @@ export function requestTable(
     isl: new Int32Array(count),
     requestedOsl: new Int32Array(count),
   },
+  reasons = false,
 ): RequestTable {
   const times = () => new Float64Array(count).fill(Number.NaN);
   return {
@@ -23,6 +25,8 @@ export function requestTable(
     firstTokenMs: times(),
     secondTokenMs: times(),
     lastTokenMs: times(),
+    firstOutputTokenMs: reasons ? times() : null,
+    reasoningTokens: reasons ? new Int32Array(count) : null,
     cachedTokens: new Int32Array(count),
     preemptions: new Int32Array(count),
     attempts: new Int32Array(count).fill(1),
@@ -34,11 +38,12 @@ export function requestTable(
 
 /** A table of some rows of another. */
 export function rowsOfTable(table: RequestTable, rows: ArrayLike<number>): RequestTable {
-  const kept = requestTable(rows.length);
+  const kept = requestTable(rows.length, undefined, table.firstOutputTokenMs !== null);
   for (const key of Object.keys(kept) as (keyof RequestTable)[]) {
     if (key === "count") continue;
     const from = table[key];
     const to = kept[key];
+    if (from === null || to === null) continue;
     for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]!]!;
   }
   return kept;

@@ -5,10 +5,11 @@ import { makeFolder } from "#common";
 import type { RequestTable } from "./types.ts";
 
 type Column = Exclude<keyof RequestTable, "count">;
-type Values<Name extends Column> = RequestTable[Name];
+type Values<Name extends Column> = NonNullable<RequestTable[Name]>;
 
 /** Columns in the order of the file: the wider first, so that each begins at a multiple of its width. */
-const COLUMNS: readonly [name: Column, make: new (buffer: ArrayBuffer) => Values<Column>, bytes: number][] = [
+type FileColumns = readonly [name: Column, make: new (buffer: ArrayBuffer) => Values<Column>, bytes: number][];
+const COLUMNS: FileColumns = [
   ["arrivalMs", Float64Array, 8],
   ["admitMs", Float64Array, 8],
   ["firstTokenMs", Float64Array, 8],
@@ -24,16 +25,26 @@ const COLUMNS: readonly [name: Column, make: new (buffer: ArrayBuffer) => Values
   ["decodeWorker", Int32Array, 4],
   ["status", Uint8Array, 1],
 ];
+/** The same of runs whose model reasons. */
+const REASONING_COLUMNS: FileColumns = [
+  ["firstOutputTokenMs", Float64Array, 8],
+  ...COLUMNS.filter(([, , bytes]) => bytes === 8),
+  ["reasoningTokens", Int32Array, 4],
+  ...COLUMNS.filter(([, , bytes]) => bytes < 8),
+];
 
 /** A field and a getter of the class for each column: loops over many tables are then as fast as over one. */
 class StoredTable implements RequestTable {
   readonly count: number;
   readonly #read: <Name extends Column>(name: Name) => Values<Name>;
+  readonly #reasons: boolean;
   #arrivalMs: Float64Array | undefined;
   #admitMs: Float64Array | undefined;
   #firstTokenMs: Float64Array | undefined;
   #secondTokenMs: Float64Array | undefined;
   #lastTokenMs: Float64Array | undefined;
+  #firstOutputTokenMs: Float64Array | undefined;
+  #reasoningTokens: Int32Array | undefined;
   #isl: Int32Array | undefined;
   #requestedOsl: Int32Array | undefined;
   #outputTokens: Int32Array | undefined;
@@ -44,8 +55,9 @@ class StoredTable implements RequestTable {
   #decodeWorker: Int32Array | undefined;
   #status: Uint8Array | undefined;
 
-  constructor(count: number, read: <Name extends Column>(name: Name) => Values<Name>) {
+  constructor(count: number, reasons: boolean, read: <Name extends Column>(name: Name) => Values<Name>) {
     this.count = count;
+    this.#reasons = reasons;
     this.#read = read;
   }
 
@@ -72,6 +84,18 @@ class StoredTable implements RequestTable {
   get lastTokenMs(): Float64Array {
     this.#lastTokenMs ??= this.#read("lastTokenMs");
     return this.#lastTokenMs;
+  }
+
+  get firstOutputTokenMs(): Float64Array | null {
+    if (!this.#reasons) return null;
+    this.#firstOutputTokenMs ??= this.#read("firstOutputTokenMs");
+    return this.#firstOutputTokenMs;
+  }
+
+  get reasoningTokens(): Int32Array | null {
+    if (!this.#reasons) return null;
+    this.#reasoningTokens ??= this.#read("reasoningTokens");
+    return this.#reasoningTokens;
   }
 
   get isl(): Int32Array {
@@ -120,8 +144,6 @@ class StoredTable implements RequestTable {
   }
 }
 
-const ROW_BYTES = COLUMNS.reduce((sum, [, , bytes]) => sum + bytes, 0);
-
 /** Requests whose rows stay in memory, where nobody says otherwise; those of larger runs go to a file. */
 export const ROWS_IN_MEMORY = 2_000_000;
 
@@ -136,6 +158,7 @@ export class RowFile {
   /** Rows of a page, a power of two; the last page of a run may have fewer. */
   readonly pageRows: number;
   readonly #file: number;
+  #columns = COLUMNS;
 
   /** @param folder made where it is missing @throws the system's error */
   constructor(folder: string, pageRows = PAGE_ROWS) {
@@ -148,10 +171,23 @@ export class RowFile {
     rmSync(path);
   }
 
+  /** Before the first page: whether rows tell of reasoning. */
+  layOut(reasons: boolean): void {
+    this.#columns = reasons ? REASONING_COLUMNS : COLUMNS;
+  }
+
+  get reasons(): boolean {
+    return this.#columns === REASONING_COLUMNS;
+  }
+
+  get #rowBytes(): number {
+    return this.#columns.reduce((sum, [, , bytes]) => sum + bytes, 0);
+  }
+
   write(page: number, table: RequestTable): void {
-    let at = page * this.pageRows * ROW_BYTES;
-    for (const [name, , bytes] of COLUMNS) {
-      const { buffer, byteOffset } = table[name];
+    let at = page * this.pageRows * this.#rowBytes;
+    for (const [name, , bytes] of this.#columns) {
+      const { buffer, byteOffset } = table[name]!;
       const data = new Uint8Array(buffer, byteOffset, table.count * bytes);
       for (let done = 0; done < data.length; ) {
         done += writeSync(this.#file, data, done, data.length - done, at + done);
@@ -162,7 +198,7 @@ export class RowFile {
 
   /** A page that was written, of so many rows; its columns are read when they are first looked at. */
   read(page: number, count: number): RequestTable {
-    return new StoredTable(count, (name) => this.#column(page, count, name));
+    return new StoredTable(count, this.reasons, (name) => this.#column(page, count, name));
   }
 
   close(): void {
@@ -170,8 +206,8 @@ export class RowFile {
   }
 
   #column<Name extends Column>(page: number, count: number, wanted: Name): Values<Name> {
-    let at = page * this.pageRows * ROW_BYTES;
-    for (const [name, make, bytes] of COLUMNS) {
+    let at = page * this.pageRows * this.#rowBytes;
+    for (const [name, make, bytes] of this.#columns) {
       if (name === wanted) {
         const data = new Uint8Array(count * bytes);
         for (let done = 0; done < data.length; ) {

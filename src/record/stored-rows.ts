@@ -36,7 +36,7 @@ export class StoredRows implements RequestRows {
       const to = page === null ? from : Math.min(from + pageRows, feasible.length);
       const block: RequestBlock = {
         first,
-        requests: page === null ? requestTable(0) : this.#file.read(page, to - from),
+        requests: page === null ? requestTable(0, undefined, this.#file.reasons) : this.#file.read(page, to - from),
         feasible: feasible.subarray(from, to),
         tenantOf: tenantOf?.subarray(from, to) ?? null,
         routing: routing && {

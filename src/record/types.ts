@@ -15,6 +15,10 @@ export interface RequestTable {
   firstTokenMs: Float64Array;
   secondTokenMs: Float64Array;
   lastTokenMs: Float64Array;
+  /** First token that is not reasoning; NaN where none followed it. null: of runs whose model does not reason. */
+  firstOutputTokenMs: Float64Array | null;
+  /** Output tokens that were reasoning; null as above. */
+  reasoningTokens: Int32Array | null;
   /** Prompt tokens found in the prefix cache (largest over all admissions). */
   cachedTokens: Int32Array;
   /** Times the request was preempted and recomputed. */

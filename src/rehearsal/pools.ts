@@ -42,7 +42,7 @@ export function poolSpec(
 ): PoolSpec {
   const settings = roleName === "prefill" ? deployment.prefill! : deployment.decode;
   const role: EngineRole = deployment.prefill === null ? "aggregated" : roleName;
-  const { timing: _timing, kvOffload, ...overrides } = withoutUndefined(settings.engine);
+  const { timing: _timing, kvOffload, reasoning, ...overrides } = withoutUndefined(settings.engine);
   const quirks = engineQuirks(deployment.quirks);
   const blockSize = overrides.blockSize ?? defaultBlockSize(overrides.family);
   const surface = profile === null ? null : buildSurface(profile, deployment.surfaces);
@@ -57,6 +57,7 @@ export function poolSpec(
     blockSize,
     numGpuBlocks,
     quirks,
+    thinkingRatio: reasoning?.ratio ?? 0,
     kvOffload:
       kvOffload === undefined
         ? null

@@ -1,3 +1,4 @@
+import { thinkingTokens } from "#mocker/engine";
 import { RequestStatus, type RoleName, type RowFile } from "#src/record";
 import { AdmissionLog } from "./admission-log.ts";
 import { RequestPages } from "./request-pages.ts";
@@ -15,17 +16,25 @@ export class Outcomes {
   readonly admissions = new AdmissionLog();
   /** When the attempt under way was sent; null where clients try once: it is the arrival. */
   readonly #sentMs: Float64Array | null;
+  readonly #thinkingRatio: number;
   readonly #captures: boolean;
   readonly #admittedIn: Uint8Array | null;
 
   /** @param file where rows go; null: they stay in memory */
   constructor(
-    { workload, prefill, capture, clients }: Pick<SimulationSpec, "workload" | "prefill" | "capture" | "clients">,
+    {
+      workload,
+      prefill,
+      decode,
+      capture,
+      clients,
+    }: Pick<SimulationSpec, "workload" | "prefill" | "decode" | "capture" | "clients">,
     file: RowFile | null = null,
   ) {
     const captures = capture === true;
     const { count } = workload;
-    this.pages = new RequestPages(workload, file);
+    this.#thinkingRatio = decode.engine.thinkingRatio;
+    this.pages = new RequestPages(workload, file, this.#thinkingRatio > 0);
     this.#sentMs = clients ? times(count) : null;
     this.#captures = captures;
     this.#admittedIn = captures ? new Uint8Array(count) : null;
@@ -103,19 +112,26 @@ export class Outcomes {
     this.pages.page(request).secondTokenMs[this.pages.row(request)] = atMs;
   }
 
-  /** A second token that was still under way then never comes. */
-  dropSecondTokenAfter(request: number, nowMs: number): void {
-    const { secondTokenMs } = this.pages.page(request);
+  firstOutputToken(request: number, atMs: number): void {
+    this.pages.page(request).firstOutputTokenMs![this.pages.row(request)] = atMs;
+  }
+
+  /** Tokens after the first that were still under way then never come. */
+  dropTokensAfter(request: number, nowMs: number): void {
+    const { secondTokenMs, firstOutputTokenMs } = this.pages.page(request);
     const row = this.pages.row(request);
-    if (secondTokenMs[row]! > nowMs) secondTokenMs[row] = Number.NaN;
+    for (const times of [secondTokenMs, firstOutputTokenMs]) {
+      if (times !== null && times[row]! > nowMs) times[row] = Number.NaN;
+    }
   }
 
   /** What came of an attempt before counts no more. */
   forgetTokens(request: number): void {
-    const { firstTokenMs, secondTokenMs } = this.pages.page(request);
+    const { firstTokenMs, secondTokenMs, firstOutputTokenMs } = this.pages.page(request);
     const row = this.pages.row(request);
     firstTokenMs[row] = Number.NaN;
     secondTokenMs[row] = Number.NaN;
+    if (firstOutputTokenMs !== null) firstOutputTokenMs[row] = Number.NaN;
   }
 
   preempted(request: number): void {
@@ -139,6 +155,7 @@ export class Outcomes {
     const row = this.pages.row(request);
     table.lastTokenMs[row] = atMs;
     table.outputTokens[row] = outputTokens;
+    if (table.reasoningTokens !== null) table.reasoningTokens[row] = thinkingTokens(outputTokens, this.#thinkingRatio);
     table.status[row] = RequestStatus.completed;
   }
 

@@ -11,6 +11,8 @@ const WHOLE_SHIFT = 31;
 export class RequestPages {
   readonly #workload: Workload;
   readonly #file: RowFile | null;
+  /** Rows tell of reasoning. */
+  readonly #reasons: boolean;
   readonly #shift: number;
   readonly #mask: number;
   readonly #pages: (RequestTable | undefined)[];
@@ -18,8 +20,10 @@ export class RequestPages {
   readonly #left: Int32Array;
   readonly #isWritten: Uint8Array;
 
-  constructor(workload: Workload, file: RowFile | null) {
+  constructor(workload: Workload, file: RowFile | null, reasons: boolean) {
     const { count } = workload;
+    file?.layOut(reasons);
+    this.#reasons = reasons;
     this.#workload = workload;
     this.#file = file;
     this.#shift = file === null ? WHOLE_SHIFT : Math.log2(file.pageRows);
@@ -84,10 +88,11 @@ export class RequestPages {
     const table =
       this.#isWritten[page] === 1
         ? this.#file!.read(page, count)
-        : requestTable(count, {
-            isl: isl.subarray(from, from + count),
-            requestedOsl: osl.subarray(from, from + count),
-          });
+        : requestTable(
+            count,
+            { isl: isl.subarray(from, from + count), requestedOsl: osl.subarray(from, from + count) },
+            this.#reasons,
+          );
     this.#pages[page] = table;
     return table;
   }

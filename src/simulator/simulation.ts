@@ -426,6 +426,7 @@ export class Simulation {
         observer.prefilled(this.profiledPrefill.ms(isl[request]!, outcomes.cachedTokens(request)));
       },
       secondToken: (request, atMs) => outcomes.secondToken(request, atMs),
+      firstOutputToken: (request, atMs) => outcomes.firstOutputToken(request, atMs),
       finished: (request, atMs, outputTokens) => {
         pool.addWork(worker, -1);
         desk.ended(pool.role, request, atMs);

@@ -41,6 +41,13 @@ describe("a pool of workers from a scenario", () => {
     expect(gpus({ engine: { timing: "polynomial" } })).toBe(1);
   });
 
+  it("has a model that thinks where the scenario says so", () => {
+    const ratio = (engine: object) => pool({ profile: SHIPPED, mode: "agg", engine }, "decode").engine.thinkingRatio;
+    expect(ratio({})).toBe(0);
+    expect(ratio({ reasoning: { ratio: 0.6 } })).toBe(0.6);
+    expect(() => ratio({ reasoning: { ratio: 1.5 } })).toThrow(/1/);
+  });
+
   it("has host memory in blocks of its size, with what the profile says of a token", () => {
     const bytes = loadProfile(SHIPPED).provenance.kvBytesPerToken!;
     const host = (kvOffload: object, engine: object = {}) =>

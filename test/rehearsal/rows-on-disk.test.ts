@@ -21,6 +21,12 @@ const DISAGG = {
 };
 
 const SCENARIOS: Record<string, object> = {
+  "a model that thinks": {
+    deployment: { ...DISAGG, engine: { reasoning: { ratio: 0.6 } } },
+    sla: { ttft: "200ms", itl: "10ms" },
+    traffic: [{ constant: { requestRate: 12, isl: 3000, osl: { uniform: { min: 1, max: 60 } }, duration: "20s" } }],
+    expect: { ttfo: { mean: ">= 50ms" } },
+  },
   "a planner, workers that die, impatient clients": {
     deployment: DISAGG,
     sla: { ttft: "200ms", itl: "10ms" },

@@ -244,6 +244,24 @@ describe("a planted fault", () => {
     );
   });
 
+  it("in when thinking ended is caught: before the first token, after the last, or never", () => {
+    const thinking = { ...specOf({ ...randomDefaults(), acceptRates: null, ...CASE, thinkingRatio: 0.4 }) };
+    const spec = { ...thinking, engine: "stepping" as const };
+    const told = (firstOutputToken: (listener: EngineListener, request: number, atMs: number) => void) =>
+      violations(
+        spec,
+        faulty({ listener: (listener) => ({ firstOutputToken: (...of) => firstOutputToken(listener, ...of) }) }),
+      );
+    expect(told((listener, request, atMs) => listener.firstOutputToken!(request, atMs))).toBeNull();
+    expect(told((listener, request) => listener.firstOutputToken!(request, 0))).toContain("\n  5 (causality) at ");
+    expect(told(() => {})).toContain("without a token that is not reasoning");
+    const late = simulate(spec);
+    late.requests.firstOutputTokenMs![4] = late.requests.lastTokenMs[4]! + 1;
+    expect(() => new Checker(spec).finish(late)).toThrow(
+      /5 \(causality\).*request 4: its first token that is not reasoning/,
+    );
+  });
+
   it("is told with every number, five times each at most", () => {
     const text = violations(SPEC, faulty(FAULTS[4]!))!;
     expect(text.match(/\n {2}4 \(blocks with one owner\) at /g)).toHaveLength(5);

@@ -57,10 +57,14 @@ export function expectSame(skipping: SimulationResult, stepping: SimulationResul
   ] as const) {
     expect([...a[key]], key).toEqual([...b[key]]);
   }
-  for (const key of ["arrivalMs", "admitMs", "firstTokenMs", "secondTokenMs", "lastTokenMs"] as const) {
-    const different = [...a[key]].findIndex((value, i) => !close(value, b[key][i]!));
-    expect(different, `${key}: ${a[key][different]} and ${b[key][different]}`).toBe(-1);
+  const times = ["arrivalMs", "admitMs", "firstTokenMs", "secondTokenMs", "lastTokenMs", "firstOutputTokenMs"] as const;
+  for (const key of times) {
+    const [ours, theirs] = [a[key] ?? [], b[key] ?? []];
+    expect(ours.length).toBe(theirs.length);
+    const different = [...ours].findIndex((value, i) => !close(value, theirs[i]!));
+    expect(different, `${key}: ${ours[different]} and ${theirs[different]}`).toBe(-1);
   }
+  expect(a.reasoningTokens).toEqual(b.reasoningTokens);
   const { skippedPasses: _a, ...countersA } = skipping.engine;
   const { skippedPasses: _b, ...countersB } = stepping.engine;
   expect(countersA).toEqual(countersB);

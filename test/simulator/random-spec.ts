@@ -37,6 +37,7 @@ export interface RandomCase {
   prefixCaching: boolean;
   preemption: "lifo" | "fifo";
   watermark: number;
+  thinkingRatio: number;
   speedupRatio: number;
   workers: number;
   disaggregated: boolean;
@@ -107,6 +108,7 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
   prefillScheduleInterval: fc.constantFrom(1, 1, 2, 3),
   endMs: fc.option(fc.double({ min: 1, max: 3000, noNaN: true })),
   scaling: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }),
+  thinkingRatio: fc.constantFrom(0, 0.1, 0.6, 1),
 });
 
 /** Requests of one group share leading blocks of 16 tokens; every third request is unlike all others. */
@@ -205,6 +207,7 @@ export function specOf(random: RandomCase): SimulationSpec {
       prefixCaching: random.prefixCaching,
       preemption: random.preemption,
       watermark: random.watermark,
+      thinkingRatio: random.thinkingRatio,
       speedupRatio: random.speedupRatio,
       speculative:
         random.acceptRates === null || random.family === "sglang" ? null : { acceptRates: random.acceptRates, seed: 3 },

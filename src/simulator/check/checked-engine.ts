@@ -5,6 +5,7 @@ import {
   type EngineListener,
   type EngineLoad,
   effectiveOsl,
+  firstOutputPlace,
   type KvEvent,
 } from "#mocker/engine";
 import type { InvariantNumber } from "./invariants.ts";
@@ -33,7 +34,11 @@ interface Held {
   admittedBefore: boolean;
   firstTokenMs: number;
   secondTokenMs: number;
+  firstOutputTokenMs: number;
 }
+
+/** Tokens whose times an engine tells. */
+const TOKENS = { firstTokenMs: "first", secondTokenMs: "second", firstOutputTokenMs: "first output" } as const;
 
 /**
  * An engine that is watched from outside: what goes in, what it tells, and its load after every pass are held against the invariants. It
@@ -245,6 +250,7 @@ export class CheckedEngine implements Engine {
       admittedBefore: false,
       firstTokenMs: Number.NaN,
       secondTokenMs: Number.NaN,
+      firstOutputTokenMs: Number.NaN,
     });
     if (state === "queued") this.#line.add(request);
     this.#around.entered(request);
@@ -321,7 +327,8 @@ export class CheckedEngine implements Engine {
     const held = this.#held.get(request);
     if (held === undefined) {
       this.#violated(1, `${what} of request ${request}, which is not here`, atMs);
-      return { state: "running", sinceMs: atMs, admittedBefore: true, firstTokenMs: atMs, secondTokenMs: atMs };
+      const times = { firstTokenMs: atMs, secondTokenMs: atMs, firstOutputTokenMs: atMs };
+      return { state: "running", sinceMs: atMs, admittedBefore: true, ...times };
     }
     if (atMs < held.sinceMs)
       this.#violated(
@@ -368,18 +375,24 @@ export class CheckedEngine implements Engine {
         `request ${request} ended at ${atMs} ms, its second token was at ${held.secondTokenMs} ms`,
         atMs,
       );
+    const isExpected = firstOutputPlace(asked, config.thinkingRatio) > 0;
+    if (isExpected !== !Number.isNaN(held.firstOutputTokenMs))
+      this.#violated(
+        2,
+        `request ${request} ended ${isExpected ? "without" : "with"} a token that is not reasoning`,
+        atMs,
+      );
     this.#leave(request);
   }
 
-  #token(request: number, atMs: number, which: "firstTokenMs" | "secondTokenMs"): void {
+  #token(request: number, atMs: number, which: keyof typeof TOKENS): void {
     const held = this.#told(request, atMs, "token");
     if (held.state !== "running") this.#violated(5, `request ${request} has a token while ${held.state}`, atMs);
-    if (!Number.isNaN(held[which]))
-      this.#violated(2, `request ${request} has a ${which === "firstTokenMs" ? "first" : "second"} token twice`, atMs);
-    if (which === "secondTokenMs" && !(atMs >= held.firstTokenMs))
+    if (!Number.isNaN(held[which])) this.#violated(2, `request ${request} has a ${TOKENS[which]} token twice`, atMs);
+    if (which !== "firstTokenMs" && !(atMs >= held.firstTokenMs))
       this.#violated(
         5,
-        `request ${request} has its second token at ${atMs} ms, its first at ${held.firstTokenMs} ms`,
+        `request ${request} has its ${TOKENS[which]} token at ${atMs} ms, its first at ${held.firstTokenMs} ms`,
         atMs,
       );
     held[which] = atMs;
@@ -418,6 +431,10 @@ export class CheckedEngine implements Engine {
       secondToken: (request, atMs) => {
         this.#token(request, atMs, "secondTokenMs");
         listener.secondToken(request, atMs);
+      },
+      firstOutputToken: (request, atMs) => {
+        this.#token(request, atMs, "firstOutputTokenMs");
+        listener.firstOutputToken?.(request, atMs);
       },
       finished: (request, atMs, outputTokens) => {
         this.#finished(request, atMs, outputTokens);

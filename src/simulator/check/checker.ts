@@ -129,6 +129,21 @@ export class Checker {
       const all = this.#isDisturbed ? [arrival, last] : [arrival, admit, first, second, last];
       const stations = all.filter((ms) => !Number.isNaN(ms));
       const ordered = stations.every((ms, k) => k === 0 || ms >= stations[k - 1]!);
+      const output = table.firstOutputTokenMs?.[i] ?? Number.NaN;
+      if (first > output || output > last)
+        this.#add(
+          5,
+          output,
+          where,
+          `its first token that is not reasoning is at ${output} ms, of ${first} to ${last} ms`,
+        );
+      const isAllReasoning = table.reasoningTokens?.[i] === table.outputTokens[i];
+      if (
+        status === RequestStatus.completed &&
+        table.reasoningTokens !== null &&
+        Number.isNaN(output) !== isAllReasoning
+      )
+        this.#add(2, last, where, `its first token that is not reasoning is at ${output} ms`);
       if (!ordered) this.#add(5, arrival, where, `its stations are at ${stations.join(", ")} ms`);
       if (stations.some((ms) => ms > endMs)) this.#add(5, endMs, where, `something happened after the end of the run`);
       const isDone = status === RequestStatus.completed;

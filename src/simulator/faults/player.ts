@@ -209,18 +209,8 @@ export class FaultPlayer {
         inFlight.firstToken(request);
         this.#answer(role, request, atMs, (heardMs) => told.firstToken(request, heardMs));
       },
-      secondToken: (request, atMs) => {
-        if (!inFlight.wasOn(request, engine, atMs)) return;
-        const answer = this.#answers.get(request);
-        if (answer === undefined) {
-          told.secondToken(request, atMs);
-          return;
-        }
-        const heardMs = Math.max(answer.heardMs, atMs + answer.delayMs);
-        if (!inFlight.wasOn(request, engine, heardMs)) return;
-        answer.heardMs = heardMs;
-        told.secondToken(request, heardMs);
-      },
+      secondToken: (request, atMs) => this.#laterToken(request, engine, atMs, told.secondToken),
+      firstOutputToken: (request, atMs) => this.#laterToken(request, engine, atMs, told.firstOutputToken!),
       finished: (request, atMs, outputTokens) => {
         if (!inFlight.isOn(request, engine)) return;
         inFlight.finished(request);
@@ -251,6 +241,20 @@ export class FaultPlayer {
         told.released(request, atMs);
       },
     };
+  }
+
+  /** A token between them, which comes as late as the first; it may be told of only now. */
+  #laterToken(request: number, engine: number, atMs: number, tell: (request: number, atMs: number) => void): void {
+    if (!this.#inFlight.wasOn(request, engine, atMs)) return;
+    const answer = this.#answers.get(request);
+    if (answer === undefined) {
+      tell(request, atMs);
+      return;
+    }
+    const heardMs = Math.max(answer.heardMs, atMs + answer.delayMs);
+    if (!this.#inFlight.wasOn(request, engine, heardMs)) return;
+    answer.heardMs = heardMs;
+    tell(request, heardMs);
   }
 
   /** The first or the last token is on its way to the client; the last one never comes before the ones before it. */

@@ -221,7 +221,7 @@ export class InFlight {
     this.#leftMs[request] = nowMs;
     this.#hasLeft[request] = 1;
     this.ended(request);
-    outcomes.dropSecondTokenAfter(request, nowMs);
+    outcomes.dropTokensAfter(request, nowMs);
     if (where === Where.waiting)
       desk.drop(this.#stage.simulation.prefillPool === null ? "decode" : "prefill", request, nowMs);
     if (where === Where.held) desk.drop("decode", request, nowMs);

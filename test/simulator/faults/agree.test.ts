@@ -28,6 +28,7 @@ const PLAIN: RandomCase = {
   prefixCaching: false,
   preemption: "lifo",
   watermark: 0,
+  thinkingRatio: 0,
   speedupRatio: 1,
   workers: 1,
   disaggregated: false,
@@ -98,6 +99,24 @@ describe("the skipping and the stepping engine, whatever goes wrong", () => {
     const { firstTokenMs, secondTokenMs } = simulate(faultySpecOf(faulty)).requests;
     expect([firstTokenMs[0], secondTokenMs[0]]).toEqual([46, Number.NaN]);
   });
+
+  it.each([
+    { thinkingRatio: 0.75, osl: 4, thinking: 3, outputMs: 67 },
+    { thinkingRatio: 0.5, osl: 3, thinking: 2, outputMs: 60 },
+    { thinkingRatio: 0.9, osl: 2, thinking: 2, outputMs: Number.NaN },
+  ])(
+    "agree on how late the first token after $thinking of $osl that were thinking was: $outputMs ms",
+    ({ thinkingRatio, osl, thinking, outputMs }) => {
+      const faulty: FaultyCase = {
+        random: { ...PLAIN, thinkingRatio, requests: requestsOf([[1, osl]]) },
+        faults: [fault("delayNetwork", { forMs: 180, byMs: 8 })],
+        clients: patience(1000, 0, 0, 0),
+      };
+      expectAgreement(() => faultySpecOf(faulty));
+      const { firstOutputTokenMs, reasoningTokens } = simulate(faultySpecOf(faulty)).requests;
+      expect([firstOutputTokenMs![0], reasoningTokens![0]]).toEqual([outputMs, thinking]);
+    },
+  );
 
   it("agree on what a router knows of a cache that lost a block in the first of many passes", () => {
     const faulty: FaultyCase = {
