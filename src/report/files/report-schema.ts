@@ -101,12 +101,14 @@ export const reportSchema = z.strictObject({
   }),
   metrics: z.strictObject({
     ttftMs: distribution,
+    ttfoMs: distribution.optional().describe("to the first token that is not reasoning; of models that reason"),
     ttstMs: distribution,
     latencyMs: distribution,
     itlMs: distribution,
     perUserThroughput: distribution,
     osl: distribution,
     isl: distribution,
+    reasoningTokens: distribution.optional().describe("output tokens that were reasoning; of models that reason"),
     queueMs: distribution,
   }),
   gapsMs: distribution.pick({

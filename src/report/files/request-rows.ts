@@ -1,5 +1,5 @@
 import { type RequestBlock, RequestStatus, type RunFacts } from "#src/record";
-import { itlMet, itlMs, latencyMs, ttftMet, ttftMs } from "../summary/request-times.ts";
+import { itlMet, itlMs, latencyMs, ttfoMs, ttftMet, ttftMs } from "../summary/request-times.ts";
 
 /** A column of the per-request files. `null` stands for what a request does not have. */
 export type RequestColumn =
@@ -14,6 +14,7 @@ const STATUS_NAMES = Object.entries(RequestStatus).reduce<string[]>((names, [nam
 /** The columns of requests.csv and requests.parquet, of some rows: one per request in the order of the workload. Times in ms. */
 export function requestColumns({ sla }: RunFacts, block: RequestBlock): RequestColumn[] {
   const { first, requests: table, feasible, routing } = block;
+  const { reasoningTokens } = table;
   const double = (name: string, at: (i: number) => number): RequestColumn => ({
     name,
     type: "double",
@@ -40,8 +41,12 @@ export function requestColumns({ sla }: RunFacts, block: RequestBlock): RequestC
     double("admit_ms", (i) => table.admitMs[i]!),
     double("first_token_ms", (i) => table.firstTokenMs[i]!),
     double("second_token_ms", (i) => table.secondTokenMs[i]!),
+    ...(reasoningTokens === null ? [] : [double("first_output_token_ms", (i) => table.firstOutputTokenMs![i]!)]),
     double("last_token_ms", (i) => table.lastTokenMs[i]!),
     double("ttft_ms", (i) => ttftMs(table, i)),
+    ...(reasoningTokens === null
+      ? []
+      : [double("ttfo_ms", (i) => ttfoMs(table, i)), integer("reasoning_tokens", (i) => reasoningTokens[i]!)]),
     double("itl_ms", (i) => itlMs(table, i)),
     double("latency_ms", (i) => latencyMs(table, i)),
     integer("cached_tokens", (i) => table.cachedTokens[i]!),

@@ -38,6 +38,7 @@ const MEASURES: Readonly<Record<string, Source>> = {
   routerRegretRate: ({ routing }) => routing?.regretRate ?? Number.NaN,
   recoversWithin: ({ faults }) => faults.reduce((longest, { recoveryMs }) => Math.max(longest, recoveryMs), 0),
   ...statistics("ttft", ({ metrics }) => metrics.ttftMs),
+  ...statistics("ttfo", ({ metrics }) => metrics.ttfoMs ?? metrics.ttftMs),
   ...statistics("itl", ({ metrics }) => metrics.itlMs),
   ...statistics("e2e", ({ metrics }) => metrics.latencyMs),
 };

@@ -12,9 +12,7 @@ export interface MetricRow {
   value: Distribution | number;
 }
 
-/**
- * AIPerf's rows in its order. Engines here emit no reasoning tokens, so the first token is the first output token.
- */
+/** AIPerf's rows in its order. Where nothing reasons, the first token is the first output token. */
 export function metricRows(summary: RunSummary): MetricRow[] {
   const { metrics, throughput, requests } = summary;
   const row = (tag: string, label: string, shortLabel: string, unit: string, value: Distribution | number) => ({
@@ -27,7 +25,7 @@ export function metricRows(summary: RunSummary): MetricRow[] {
   return [
     row("time_to_first_token", "Time to First Token", "TTFT", "ms", metrics.ttftMs),
     row("time_to_second_token", "Time to Second Token", "TTST", "ms", metrics.ttstMs),
-    row("time_to_first_output_token", "Time to First Output Token", "TTFO", "ms", metrics.ttftMs),
+    row("time_to_first_output_token", "Time to First Output Token", "TTFO", "ms", metrics.ttfoMs ?? metrics.ttftMs),
     row("request_latency", "Request Latency", "Latency", "ms", metrics.latencyMs),
     row("inter_token_latency", "Inter Token Latency", "ITL", "ms", metrics.itlMs),
     row(
@@ -39,6 +37,9 @@ export function metricRows(summary: RunSummary): MetricRow[] {
     ),
     row("output_sequence_length", "Output Sequence Length", "OSL", "tokens", metrics.osl),
     row("input_sequence_length", "Input Sequence Length", "ISL", "tokens", metrics.isl),
+    ...(metrics.reasoningTokens === undefined
+      ? []
+      : [row("reasoning_token_count", "Reasoning Token Count", "Reasoning", "tokens", metrics.reasoningTokens)]),
     row("output_token_throughput", "Output Token Throughput", "Output", "tokens/sec", throughput.outputTokensPerSecond),
     row("request_throughput", "Request Throughput", "Requests", "requests/sec", throughput.requestsPerSecond),
     row("request_count", "Request Count", "Count", "requests", requests.completed),

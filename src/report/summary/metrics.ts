@@ -1,11 +1,13 @@
 import { type ReportedRun, type RequestTable, requestBlocks, requestCount } from "#src/record";
 import { type Distribution, describeSorted, type PercentileRule } from "./distribution.ts";
-import { isCompleted, itlMs, latencyMs, ttftMs } from "./request-times.ts";
+import { isCompleted, itlMs, latencyMs, ttfoMs, ttftMs } from "./request-times.ts";
 
 /** Per-request metrics with AIPerf's definitions, over completed requests. */
 export interface RequestMetrics {
   /** First token − arrival, ms. */
   ttftMs: Distribution;
+  /** First token that is not reasoning − arrival, ms; requests with one. Absent where nothing reasons: the TTFT then. */
+  ttfoMs?: Distribution;
   /** Second token − first token, ms; requests with two or more tokens. */
   ttstMs: Distribution;
   /** Last token − arrival, ms. */
@@ -17,6 +19,8 @@ export interface RequestMetrics {
   /** Output tokens that came. */
   osl: Distribution;
   isl: Distribution;
+  /** Output tokens that were reasoning. Absent where nothing reasons. */
+  reasoningTokens?: Distribution;
   /** First admission into a batch − arrival, ms: time spent waiting. Not one of AIPerf's. */
   queueMs: Distribution;
 }
@@ -49,6 +53,7 @@ export function requestMetrics(
     return scratch.subarray(0, count).sort();
   };
   const described = (value: (table: RequestTable, i: number) => number) => describeSorted(ascending(value), rule);
+  const reasons = anyReasoning(record);
   const itl = ascending(itlMs);
   const itlDistribution = describeSorted(itl, rule);
   // 1 ÷ an ascending sample is descending: it only has to be turned round.
@@ -58,6 +63,7 @@ export function requestMetrics(
   return {
     metrics: {
       ttftMs: described(ttftMs),
+      ...(reasons ? { ttfoMs: described(ttfoMs) } : {}),
       ttstMs: described((table, i) =>
         table.outputTokens[i]! > 1 ? table.secondTokenMs[i]! - table.firstTokenMs[i]! : Number.NaN,
       ),
@@ -66,10 +72,20 @@ export function requestMetrics(
       perUserThroughput,
       osl: described((table, i) => table.outputTokens[i]!),
       isl: described((table, i) => table.isl[i]!),
+      ...(reasons ? { reasoningTokens: described((table, i) => table.reasoningTokens![i]!) } : {}),
       queueMs: described((table, i) => table.admitMs[i]! - table.arrivalMs[i]!),
     },
     throughput: throughputOf(record),
   };
+}
+
+/** Whether any completed request reasoned. */
+function anyReasoning(record: ReportedRun): boolean {
+  for (const { requests: table } of requestBlocks(record)) {
+    const { reasoningTokens } = table;
+    if (reasoningTokens?.some((tokens, i) => tokens > 0 && isCompleted(table, i))) return true;
+  }
+  return false;
 }
 
 function throughputOf(record: ReportedRun): Throughput {

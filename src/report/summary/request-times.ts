@@ -5,6 +5,11 @@ export function ttftMs(table: RequestTable, i: number): number {
   return table.firstTokenMs[i]! - table.arrivalMs[i]!;
 }
 
+/** Time to the first token of request `i` that is not reasoning, ms from its arrival; NaN where none came. */
+export function ttfoMs({ firstOutputTokenMs, firstTokenMs, arrivalMs }: RequestTable, i: number): number {
+  return (firstOutputTokenMs ?? firstTokenMs)[i]! - arrivalMs[i]!;
+}
+
 /** Latency of request `i` from arrival to its last token, ms; NaN where it did not end. */
 export function latencyMs(table: RequestTable, i: number): number {
   return table.lastTokenMs[i]! - table.arrivalMs[i]!;
