@@ -45,6 +45,7 @@ export function compareRuns(live: RunRecord, virtual: RunRecord): Comparison {
   const values = [
     ...counts(a, b, live, virtual),
     ...times("TTFT", a.metrics.ttftMs, b.metrics.ttftMs),
+    ...timesToOutput(a, b),
     ...times("ITL", a.metrics.itlMs, b.metrics.itlMs),
     ...times("request latency", a.metrics.latencyMs, b.metrics.latencyMs),
     shown("ITL of single gaps, p99", "ms", a.gapsMs.p99, b.gapsMs.p99),
@@ -75,6 +76,9 @@ function counts(a: RunSummary, b: RunSummary, live: RunRecord, virtual: RunRecor
           shown("requests retried", "requests", a.requests.retried, b.requests.retried),
           shown("attempts", "requests", a.requests.attempts, b.requests.attempts),
         ]),
+    ...(a.metrics.reasoningTokens === undefined && b.metrics.reasoningTokens === undefined
+      ? []
+      : [compared("reasoning tokens", "tokens", sum(live, "reasoningTokens"), sum(virtual, "reasoningTokens"), 0)]),
     compared("output tokens", "tokens", sum(live, "outputTokens"), sum(virtual, "outputTokens"), 0),
     compared("prefix hit tokens", "tokens", sum(live, "cachedTokens"), sum(virtual, "cachedTokens"), 0),
   ];
@@ -86,6 +90,12 @@ function times(name: string, live: Times, virtual: Times): ComparedValue[] {
     compared(`${name}, p50`, "ms", live.p50, virtual.p50, TOLERANCE.centre),
     compared(`${name}, p99`, "ms", live.p99, virtual.p99, TOLERANCE.tail),
   ];
+}
+
+/** Of models that reason. */
+function timesToOutput({ metrics: live }: RunSummary, { metrics: virtual }: RunSummary): ComparedValue[] {
+  if (live.ttfoMs === undefined && virtual.ttfoMs === undefined) return [];
+  return times("TTFO", live.ttfoMs ?? live.ttftMs, virtual.ttfoMs ?? virtual.ttftMs);
 }
 
 function shown(name: string, unit: ComparedValue["unit"], live: number, virtual: number): ComparedValue {
@@ -145,10 +155,10 @@ function sameTargets(a: Decision["targets"], b: Decision["targets"]): boolean {
 }
 
 /** Over completed requests. */
-function sum({ requests }: RunRecord, column: "outputTokens" | "cachedTokens"): number {
+function sum({ requests }: RunRecord, column: "outputTokens" | "cachedTokens" | "reasoningTokens"): number {
   let total = 0;
   for (let i = 0; i < requests.count; i++) {
-    if (requests.status[i] === RequestStatus.completed) total += requests[column][i]!;
+    if (requests.status[i] === RequestStatus.completed) total += requests[column]?.[i] ?? 0;
   }
   return total;
 }

@@ -12,6 +12,7 @@ import { interrupted } from "./errors.ts";
 import { LiveFaults } from "./faults/live-faults.ts";
 import { LagWatch } from "./lag.ts";
 import { PlannerLoop } from "./planner-loop.ts";
+import { reasoningOf } from "./reasoning.ts";
 import { TimelineSampler } from "./timeline-sampler.ts";
 
 /** From the end of the preparations to the start of the traffic, real ms: the first request should not be late already. */
@@ -115,6 +116,7 @@ async function run(
         clock,
         startMs: 0,
         clients: clientsOf(rehearsal),
+        ...reasoningOf(rehearsal),
         ...(simulation.endMs === undefined ? {} : { endMs: simulation.endMs }),
         ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),
       }),

@@ -3,7 +3,8 @@ import type { RequestDetails } from "./types.ts";
 
 /** All that is measured per request; what threads write into together. */
 export interface LoadColumns {
-  requests: RequestTable;
+  /** Servers may turn out to reason. */
+  requests: RequestTable & { firstOutputTokenMs: Float64Array; reasoningTokens: Int32Array };
   details: RequestDetails;
 }
 
@@ -23,6 +24,8 @@ export function loadColumns(count: number, shared: boolean): LoadColumns {
       firstTokenMs: times(),
       secondTokenMs: times(),
       lastTokenMs: times(),
+      firstOutputTokenMs: times(),
+      reasoningTokens: integers(),
       cachedTokens: integers(),
       preemptions: integers(),
       attempts: integers(1),
@@ -44,9 +47,11 @@ export function loadColumns(count: number, shared: boolean): LoadColumns {
 
 /** Nothing is known of a request but that it was sent, and how often: an attempt of its client's begins. */
 export function beginAttempt({ requests, details }: LoadColumns, row: number): void {
-  for (const times of [requests.firstTokenMs, requests.secondTokenMs, requests.lastTokenMs]) times[row] = Number.NaN;
+  const { firstTokenMs, secondTokenMs, firstOutputTokenMs, lastTokenMs } = requests;
+  for (const times of [firstTokenMs, secondTokenMs, firstOutputTokenMs, lastTokenMs]) times[row] = Number.NaN;
   for (const times of [details.respondedMs, details.endedMs]) times[row] = Number.NaN;
   requests.outputTokens[row] = 0;
+  requests.reasoningTokens[row] = 0;
   requests.status[row] = RequestStatus.unfinished;
   details.httpStatus[row] = 0;
   details.chunks[row] = 0;

@@ -10,9 +10,11 @@ export interface Usage {
   promptTokens: number;
   completionTokens: number;
   cachedTokens: number;
+  /** Share of the completion tokens. */
+  reasoningTokens: number;
 }
 
-export const NO_USAGE: Usage = { promptTokens: -1, completionTokens: -1, cachedTokens: -1 };
+export const NO_USAGE: Usage = { promptTokens: -1, completionTokens: -1, cachedTokens: -1, reasoningTokens: -1 };
 
 /**
  * Reads the server-sent events of a completion. What matters in all but a few of them is that a piece of text came: such
@@ -23,6 +25,10 @@ export const NO_USAGE: Usage = { promptTokens: -1, completionTokens: -1, cachedT
 export class CompletionStream {
   /** The stream came to its end: `[DONE]`, or a finish reason. */
   finished = false;
+  /** Output that is not reasoning has come. */
+  answered = false;
+  /** Events that brought reasoning alone. */
+  reasoningEvents = 0;
   /** Message of an error event; null where there was none. */
   error: string | null = null;
   /** A line that is no event of a completion, for messages. */
@@ -61,6 +67,7 @@ export class CompletionStream {
         const textAt = contentAt + marker.length;
         if (contentAt < end && text.charCodeAt(textAt) !== QUOTE) {
           found++;
+          this.answered = true;
           if (finishAt < start) finishAt = next(text, '"finish_reason":"', start);
           if (usageAt < start) usageAt = next(text, '"usage":{', start);
           if (finishAt < end) this.finished = true;
@@ -135,13 +142,17 @@ export class CompletionStream {
       this.#usage = usageOf(event.usage);
       this.#usageLine = null;
     }
-    let output = 0;
+    let answers = false;
+    let reasons = false;
     for (const choice of Array.isArray(event.choices) ? event.choices : []) {
       if (!isObject(choice)) continue;
       if (typeof choice.finish_reason === "string") this.finished = true;
-      if (carriesOutput(choice)) output = 1;
+      answers ||= carriesAnswer(choice);
+      reasons ||= carriesReasoning(choice);
     }
-    return output;
+    if (answers) this.answered = true;
+    else if (reasons) this.reasoningEvents++;
+    return answers || reasons ? 1 : 0;
   }
 }
 
@@ -154,13 +165,16 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function carriesOutput(choice: Record<string, unknown>): boolean {
-  if (isText(choice.text)) return true;
-  const { delta } = choice;
+function carriesAnswer({ text, delta }: Record<string, unknown>): boolean {
+  if (isText(text)) return true;
   if (!isObject(delta)) return false;
-  const { content, reasoning_content, reasoning, refusal, tool_calls } = delta;
-  if (isText(content) || isText(reasoning_content) || isText(reasoning) || isText(refusal)) return true;
+  const { content, refusal, tool_calls } = delta;
+  if (isText(content) || isText(refusal)) return true;
   return Array.isArray(tool_calls) && tool_calls.length > 0;
+}
+
+function carriesReasoning({ delta }: Record<string, unknown>): boolean {
+  return isObject(delta) && (isText(delta.reasoning_content) || isText(delta.reasoning));
 }
 
 function isText(value: unknown): boolean {
@@ -169,11 +183,12 @@ function isText(value: unknown): boolean {
 
 export function usageOf(usage: Record<string, unknown>): Usage {
   const count = (value: unknown) => (typeof value === "number" && value >= 0 ? value : -1);
-  const details = usage.prompt_tokens_details;
+  const { prompt_tokens_details: prompt, completion_tokens_details: completion } = usage;
   return {
     promptTokens: count(usage.prompt_tokens),
     completionTokens: count(usage.completion_tokens),
-    cachedTokens: isObject(details) ? count(details.cached_tokens) : -1,
+    cachedTokens: isObject(prompt) ? count(prompt.cached_tokens) : -1,
+    reasoningTokens: isObject(completion) ? count(completion.reasoning_tokens) : -1,
   };
 }
 

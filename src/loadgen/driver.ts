@@ -33,6 +33,7 @@ export interface DriverPlan {
   requestTimeoutMs: number | null;
   clients: LoadClients | null;
   endMs: number | null;
+  reasoningTokens?: Int32Array;
   onTokens?: (request: number, count: number, atMs: number) => void;
 }
 
@@ -329,7 +330,8 @@ export class Driver implements ExchangeOwner {
     const client = this.#connections.take();
     const { cancelShare, prompts, workload } = this.#plan;
     const cancelled = cancelAfter(cancelShare, prompts.seed ?? 0, request, workload.osl[request]!);
-    const exchange = new Exchange(this, request, client, this.#endpoint, sentMs, cancelled);
+    const reasoning = this.#plan.reasoningTokens?.[request];
+    const exchange = new Exchange(this, request, client, this.#endpoint, sentMs, cancelled, reasoning);
     this.#underWay.set(request, exchange);
     this.#clients?.sent(request, countsFromMs);
     const attempt = requests.attempts[request]!;

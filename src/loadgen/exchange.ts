@@ -35,6 +35,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** The client gives up after so many tokens; 0: never. */
   readonly cancelAfter: number;
   readonly startedMs: number;
+  /** Tokens of reasoning that the answer is expected to begin with, where the stream does not tell them apart. */
+  readonly #expectedReasoning: number;
   /** What went wrong, as soon as that is known. */
   failure: LoadFailure | null = null;
   /** When its client was to lose patience, ms from the start; null: it has not. */
@@ -59,6 +61,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     endpoint: "chat" | "completions",
     startedMs: number,
     cancelAfter: number,
+    expectedReasoning = 0,
   ) {
     this.#owner = owner;
     this.row = row;
@@ -66,6 +69,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#endpoint = endpoint;
     this.startedMs = startedMs;
     this.cancelAfter = cancelAfter;
+    this.#expectedReasoning = endpoint === "completions" ? expectedReasoning : 0;
   }
 
   /** Gives up: the run is over (`cut`), it takes too long (`timeout`), or as planned (`cancelled`). */
@@ -153,6 +157,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#owner.tokens?.(row, count, nowMs);
     this.#lastMs = nowMs;
     this.#tokens += count;
+    const hasAnswer = this.#stream?.answered === true && this.#tokens > this.#expectedReasoning;
+    if (hasAnswer && Number.isNaN(requests.firstOutputTokenMs[row]!)) requests.firstOutputTokenMs[row] = nowMs;
     if (this.cancelAfter > 0 && this.#tokens >= this.cancelAfter && this.#stream?.finished !== true) {
       this.stop("cancelled");
     }
@@ -193,6 +199,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { requests } = this.#owner.columns;
     this.#writeUsage(usage);
     if (usage.completionTokens < 0) requests.outputTokens[this.row] = counted;
+    this.#writeReasoning(usage.reasoningTokens);
     requests.lastTokenMs[this.row] = this.#lastMs;
     requests.status[this.row] = RequestStatus.completed;
   }
@@ -206,6 +213,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     if (cachedTokens >= 0) requests.cachedTokens[row] = cachedTokens;
     if (completionTokens >= 0) requests.outputTokens[row] = completionTokens;
+  }
+
+  /** @param told −1: the server does not tell */
+  #writeReasoning(told: number): void {
+    const { requests } = this.#owner.columns;
+    const { row } = this;
+    const reasoning = told >= 0 ? told : (this.#stream?.reasoningEvents ?? 0);
+    requests.reasoningTokens[row] = reasoning;
+    if (this.#endpoint === "chat" || reasoning === this.#expectedReasoning) return;
+    // The answer began elsewhere than was looked for.
+    requests.firstOutputTokenMs[row] = reasoning === 0 ? requests.firstTokenMs[row]! : Number.NaN;
   }
 
   #refused(): void {

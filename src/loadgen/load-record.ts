@@ -1,5 +1,12 @@
 import { newPassCounters } from "#mocker/engine";
-import { type RunRecord, rowsOfTable, type Timeline, TimelineRecorder, tenantsOfRows } from "#src/record";
+import {
+  type RequestTable,
+  type RunRecord,
+  rowsOfTable,
+  type Timeline,
+  TimelineRecorder,
+  tenantsOfRows,
+} from "#src/record";
 import type { LoadResult } from "./types.ts";
 
 /** What a load run cannot know of itself; everything but name and SLA has a default. */
@@ -25,7 +32,7 @@ export function judgedRows({ requests, details }: Pick<LoadResult, "requests" | 
  */
 export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunRecord {
   const rows = judgedRows(result);
-  const requests = rowsOfTable(result.requests, rows);
+  const requests = onlyKnownReasoning(rowsOfTable(result.requests, rows));
   const { feasible, ...given } = options;
   const { tenants } = result.workload;
   let durationMs = 0;
@@ -54,6 +61,12 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
     feasible:
       feasible === undefined ? new Uint8Array(rows.length).fill(1) : Uint8Array.from(rows, (row) => feasible[row]!),
   };
+}
+
+/** Without the columns of reasoning where the server has not reasoned. */
+function onlyKnownReasoning(requests: RequestTable): RequestTable {
+  const reasons = requests.reasoningTokens?.some((tokens) => tokens > 0) === true;
+  return reasons ? requests : { ...requests, firstOutputTokenMs: null, reasoningTokens: null };
 }
 
 /** Those of both that there are (not NaN). */

@@ -56,6 +56,7 @@ async function measure(options: LoadOptions): Promise<LoadPart> {
     requestTimeoutMs: options.requestTimeoutMs ?? null,
     clients: options.clients ?? null,
     endMs: options.endMs ?? null,
+    ...(options.reasoningTokens === undefined ? {} : { reasoningTokens: options.reasoningTokens }),
     ...(options.onTokens === undefined ? {} : { onTokens: options.onTokens }),
   };
   const untilMs = options.startMs ?? Number.POSITIVE_INFINITY;

@@ -64,6 +64,11 @@ export interface LoadOptions {
   cancelShare?: number;
   /** Threads that share the work; default 1. With more, the tokenizer must be the built-in one or from a file. */
   threads?: number;
+  /**
+   * Tokens of reasoning that each answer begins with, by request, where the stream does not tell them apart (completions). What
+   * the server's usage does not confirm has no time to first output token.
+   */
+  reasoningTokens?: Int32Array;
   /** Send `X-Request-Start` with the scheduled time, for servers on this machine that trust it. Default false. */
   sendRequestStart?: boolean;
   onProgress?: (progress: LoadProgress) => void;

@@ -51,6 +51,28 @@ describe("a live run against its virtual twin", () => {
     expect(comparison).toMatchObject({ countsEqual: false, differingRequests: 2 });
   });
 
+  it("compares times to output and reasoning where the model thinks", () => {
+    const { engine } = FIXED.deployment;
+    const document = {
+      ...FIXED,
+      deployment: { ...FIXED.deployment, engine: { ...engine, reasoning: { ratio: 0.6 } } },
+    };
+    const thinking = () => prepareRehearsal(madeScenario(document)).run();
+    const [live, virtual] = [thinking(), thinking()];
+    expect(value(compareRuns(live, virtual), "TTFO, mean")).toMatchObject({ virtual: 30 + 3 * 7, deviation: 0 });
+    for (let i = 0; i < live.requests.count; i++) live.requests.firstOutputTokenMs![i]! += 2;
+    live.requests.reasoningTokens![3]! += 1;
+    const comparison = compareRuns(live, virtual);
+    expect(comparison).toMatchObject({ countsEqual: false, timesWithin: false });
+    expect(value(comparison, "TTFO, p50").within).toBe(false);
+    expect(value(comparison, "reasoning tokens")).toMatchObject({ live: 301, virtual: 300, within: false });
+    expect(
+      compareRuns(run(), run())
+        .values.map(({ name }) => name)
+        .join(),
+    ).not.toMatch(/TTFO|reasoning/);
+  });
+
   it("names the first tick at which the planners disagree", () => {
     const live = run();
     const changed = live.decisions.map((decision) =>

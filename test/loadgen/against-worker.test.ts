@@ -6,10 +6,10 @@ import { asClosedLoop, buildWorkload, type Workload } from "#scenarios";
 import { runLoad } from "#src/loadgen";
 import { simulate } from "#src/simulator";
 import { HAND_TIMING, madePool, madeSpec } from "../simulator/hand-made.ts";
-import { madeContent } from "./made-load.ts";
+import { madeContent, openLoop } from "./made-load.ts";
 
 /** Small enough that blocks are evicted. */
-const ENGINE = { timing: HAND_TIMING, blockSize: 16, numGpuBlocks: 40, speedupRatio: 0 };
+const ENGINE = { timing: HAND_TIMING, blockSize: 16, numGpuBlocks: 40, speedupRatio: 0, thinkingRatio: 0.5 };
 
 let host: WorkerHost;
 beforeAll(async () => {
@@ -68,4 +68,49 @@ describe("a worker under load", () => {
       expect(cached).toBeGreaterThan(1000);
     },
   );
+
+  it.each([
+    ["chat", 9, 4],
+    ["completions", 9, 4],
+    ["chat", 1, 0],
+    ["completions", 2, 2],
+  ] as const)(
+    "of %s tells what of %i tokens was reasoning, and when the answer began, as the simulator",
+    async (endpoint, osl, reasoning) => {
+      const workload = openLoop([0, 0, 0], 20, osl);
+      const virtual = simulate({
+        ...madeSpec({ requests: [] }, { decode: madePool("aggregated", {}, ENGINE) }),
+        workload,
+      });
+      const live = await runLoad({
+        workload,
+        target: { url: host.workers[0]!.url, model: "mock", endpoint },
+        ...(endpoint === "chat" ? {} : { reasoningTokens: new Int32Array(3).fill(reasoning) }),
+      });
+      expect(live.failures).toEqual([]);
+      const { requests } = live;
+      expect([...requests.reasoningTokens!]).toEqual(Array(3).fill(reasoning));
+      expect(virtual.requests.reasoningTokens).toEqual(requests.reasoningTokens);
+      for (let i = 0; i < 3; i++) {
+        const ttfo = requests.firstOutputTokenMs![i]!;
+        expect(Number.isNaN(ttfo)).toBe(reasoning === osl);
+        expect(Number.isNaN(virtual.requests.firstOutputTokenMs![i]!)).toBe(reasoning === osl);
+        if (reasoning === 0) expect(ttfo).toBe(requests.firstTokenMs[i]);
+      }
+    },
+  );
+
+  it("has no time to first output token where its usage speaks of other reasoning than was expected", async () => {
+    const ttfo = async (expected: number) => {
+      const { requests } = await runLoad({
+        workload: openLoop([0], 20, 9),
+        target: { url: host.workers[0]!.url, model: "mock", endpoint: "completions" },
+        reasoningTokens: Int32Array.of(expected),
+      });
+      return requests.firstOutputTokenMs![0]!;
+    };
+    expect(await ttfo(4)).toBeGreaterThan(0);
+    expect(await ttfo(3)).toBeNaN();
+    expect(await ttfo(0)).toBeNaN();
+  });
 });

@@ -33,7 +33,7 @@ describe("a stream of chat chunks", () => {
     const { stream, tokens } = read(text);
     expect(tokens).toBe(4);
     expect(stream.finished).toBe(true);
-    expect(stream.usage()).toEqual({ promptTokens: 7, completionTokens: 9, cachedTokens: 3 });
+    expect(stream.usage()).toEqual({ promptTokens: 7, completionTokens: 9, cachedTokens: 3, reasoningTokens: -1 });
     expect(stream.malformed).toBeNull();
   });
 
@@ -69,6 +69,19 @@ describe("a stream of chat chunks", () => {
     expect(read(events).tokens).toBe(4);
   });
 
+  it("tells reasoning from what it leads to, and its tokens by the usage", () => {
+    const delta = (fields: object) => event({ choices: [{ delta: fields }] });
+    const thoughts = delta({ reasoning_content: " hm" }) + delta({ content: null, reasoning: " hm" });
+    const thinking = read(role + thoughts).stream;
+    expect([thinking.answered, thinking.reasoningEvents]).toEqual([false, 2]);
+    for (const answer of [chunk(chat, " a"), delta({ tool_calls: [{ index: 0 }] }), delta({ refusal: "no" })]) {
+      const { stream } = read(role + thoughts + answer + delta({ reasoning: " hm", content: " b" }));
+      expect([stream.answered, stream.reasoningEvents]).toEqual([true, 2]);
+    }
+    const told = event({ choices: [], usage: { ...usage, completion_tokens_details: { reasoning_tokens: 4 } } });
+    expect(read(told).stream.usage().reasoningTokens).toBe(4);
+  });
+
   it("takes the usage of the last event that has one (continuous usage)", () => {
     const withUsage = (tokens: number) =>
       event({
@@ -77,7 +90,7 @@ describe("a stream of chat chunks", () => {
       });
     const { stream, tokens } = read(withUsage(1) + withUsage(3));
     expect(tokens).toBe(2);
-    expect(stream.usage()).toEqual({ promptTokens: 5, completionTokens: 3, cachedTokens: -1 });
+    expect(stream.usage()).toEqual({ promptTokens: 5, completionTokens: 3, cachedTokens: -1, reasoningTokens: -1 });
     expect(stream.finished).toBe(false);
   });
 
@@ -95,6 +108,7 @@ describe("a stream of chat chunks", () => {
       promptTokens: -1,
       completionTokens: -1,
       cachedTokens: -1,
+      reasoningTokens: -1,
     });
   });
 });

@@ -7,6 +7,7 @@ import type { RoleName, RunRecord, Timeline } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { checkNoFaults } from "../faults/check.ts";
+import { reasoningOf } from "../reasoning.ts";
 import { clientsOf, type LiveRun, type LiveRunOptions, realLateness, reasonOf, runEndMs } from "../run-live.ts";
 import { frontendOf, plannerTick, timeScaleOf } from "./endpoints.ts";
 import { ReplicaBook } from "./replica-book.ts";
@@ -80,6 +81,7 @@ async function play(rehearsal: Rehearsal, applied: AppliedDeployment, options: P
     clock,
     startMs: 0,
     clients: clientsOf(rehearsal),
+    ...reasoningOf(rehearsal),
     signal,
     ...(simulation.endMs === undefined ? {} : { endMs: simulation.endMs }),
     ...(onProgress === undefined ? {} : { onProgress: ({ nowMs, done }) => onProgress(nowMs, done) }),

@@ -85,6 +85,7 @@ function workerArgs({ scenario, simulation }: Rehearsal, { engine, dpSize, start
           ...["--aic-mtp-seed", String(engine.speculative.seed)],
         ]),
     ...offloadArgs(engine),
+    ...reasoningArgs(engine),
     ...["--speedup-ratio", String(engine.speedupRatio)],
     ...["--decode-speedup-ratio", String(engine.decodeSpeedupRatio)],
     ...["--data-parallel-size", String(dpSize)],
@@ -103,6 +104,13 @@ function offloadArgs({ kvOffload }: EngineConfig): string[] {
     ...["--kv-offloading-size", String((hostBlocks * bytesPerBlock) / 2 ** 30)],
     ...["--kv-offloading-bandwidth", String(bytesPerSecond / 1e9)],
   ];
+}
+
+/** Dynamo's way to say it; which tokens the marks are makes no difference here. */
+function reasoningArgs({ thinkingRatio }: EngineConfig): string[] {
+  if (thinkingRatio === 0) return [];
+  const marks = { start_thinking_token_id: 1000, end_thinking_token_id: 1001 };
+  return ["--reasoning", JSON.stringify({ ...marks, thinking_ratio: thinkingRatio })];
 }
 
 /** A worker has one size of a token's KV, for transfers and for host memory. */

@@ -57,12 +57,14 @@ function metricsOf({ requests: table, details, workload }: LoadResult, i: number
   const itlMs = osl > 1 ? (lastMs - firstMs) / (osl - 1) : Number.NaN;
   const all: Record<string, [number, string]> = {
     time_to_first_token: [firstMs - table.arrivalMs[i]!, "ms"],
+    time_to_first_output_token: [table.firstOutputTokenMs![i]! - table.arrivalMs[i]!, "ms"],
     time_to_second_token: [table.secondTokenMs[i]! - firstMs, "ms"],
     request_latency: [lastMs - table.arrivalMs[i]!, "ms"],
     inter_token_latency: [itlMs, "ms"],
     output_token_throughput_per_user: [1000 / itlMs, "tokens/sec/user"],
     output_sequence_length: [osl, "tokens"],
     input_sequence_length: [table.isl[i]!, "tokens"],
+    ...(table.reasoningTokens![i]! > 0 ? { reasoning_token_count: [table.reasoningTokens![i]!, "tokens"] } : {}),
     requested_output_sequence_length: [workload.osl[i]!, "tokens"],
     cached_prompt_tokens: [table.cachedTokens[i]!, "tokens"],
     schedule_lateness: [details.sentMs[i]! - table.arrivalMs[i]!, "ms"],
