@@ -83,6 +83,16 @@ describe("flags of Dynamo's, translated, are what our command line takes", () =>
     });
   });
 
+  it("of the mocker: reasoning, whose share the engine has", async () => {
+    const { template } = planned({
+      command: ["python3", "-m", "dynamo.mocker"],
+      args: ["--reasoning", TEXTS.reasoning!],
+    });
+    const { http, worker } = JSON.parse(await printedConfig(template, folder));
+    expect(worker.engine.thinkingRatio).toBe(0.5);
+    expect(http.reasoningMarks).toEqual({ startTokenId: 1, endTokenId: 2 });
+  });
+
   it("of the frontend", async () => {
     await fc.assert(
       fc.asyncProperty(flagsOf(FRONTEND_FLAGS), async (args) => {

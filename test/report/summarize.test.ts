@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RequestStatus, type WorkerLife } from "#src/record";
-import { measuredValues, summarize } from "#src/report";
+import { measuredValues, metricRows, summarize } from "#src/report";
 import { type RequestRow, recordOf, worker } from "./record.ts";
 import { syntheticRun } from "./synthetic-run.ts";
 
@@ -26,6 +26,31 @@ describe("request metrics", () => {
     expect(throughput.durationMs).toBe(1400);
     expect(throughput.requestsPerSecond).toBeCloseTo(2 / 1.4, 12);
     expect(throughput.outputTokensPerSecond).toBeCloseTo(112 / 1.4, 12);
+  });
+
+  it("tell when the answer began, of requests where it did, only where the model reasons", () => {
+    const record = recordOf([GOOD, GOOD, { ...GOOD, ttftMs: 300 }, { ...GOOD, status: RequestStatus.failed }]);
+    const reasoning = (tokens: number[]) => ({
+      ...record,
+      requests: {
+        ...record.requests,
+        firstOutputTokenMs: Float64Array.of(500, Number.NaN, 300, 700),
+        reasoningTokens: Int32Array.from(tokens),
+      },
+    });
+    const { metrics } = summarize(reasoning([50, 101, 0, 0]));
+    expect(metrics.ttfoMs).toMatchObject({ count: 2, mean: 400, max: 500 });
+    expect(metrics.reasoningTokens).toMatchObject({ count: 3, min: 0, max: 101 });
+    const rows = metricRows(summarize(reasoning([50, 101, 0, 0])));
+    const row = (tag: string) => rows.find((one) => one.tag === tag)?.value;
+    expect(row("time_to_first_output_token")).toMatchObject({ mean: 400 });
+    expect(row("reasoning_token_count")).toMatchObject({ max: 101 });
+    for (const none of [record, reasoning([0, 0, 0, 9])]) {
+      const summary = summarize(none);
+      expect(Object.keys(summary.metrics)).not.toContain("ttfoMs");
+      expect(metricRows(summary).map(({ tag }) => tag)).not.toContain("reasoning_token_count");
+      expect(measuredValues(none, summary).values["ttfo.mean"]).toBe(summary.metrics.ttftMs.mean);
+    }
   });
 
   it("leave requests of one token out of ITL and TTST", () => {
