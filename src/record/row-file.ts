@@ -171,7 +171,7 @@ export class RowFile {
     rmSync(path);
   }
 
-  /** Before the first page: whether rows tell of reasoning. */
+  /** Before the first page of a run: whether its rows tell of reasoning. */
   layOut(reasons: boolean): void {
     this.#columns = reasons ? REASONING_COLUMNS : COLUMNS;
   }

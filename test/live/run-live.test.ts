@@ -53,7 +53,7 @@ const disaggregated: LiveCase = {
     profile: PROFILE,
     mode: "disagg",
     router: "round-robin",
-    engine: { blockSize: 64 },
+    engine: { blockSize: 64, reasoning: { ratio: 0.6 } },
     prefill: { workers: 1, startup: "4s" },
     decode: { workers: 1, startup: "4s" },
     kvTransfer: { bandwidth: "16GB/s" },
@@ -100,6 +100,7 @@ function outcome({ requests, decisions, scalingEvents, workers }: RunRecord) {
     order: arrivals,
     status: [...requests.status],
     outputTokens: [...requests.outputTokens],
+    reasoningTokens: requests.reasoningTokens && [...requests.reasoningTokens],
     cachedTokens: [...requests.cachedTokens],
     prefillWorker: [...requests.prefillWorker],
     decodeWorker: [...requests.decodeWorker],
@@ -174,12 +175,14 @@ describe.each([aggregated, disaggregated, cacheAware])("$name: a live run", { ti
     if (!runs.tells) return context.skip(TOO_LATE);
     const { requests: a } = runs.live.record;
     const { requests: b, gaps } = runs.virtual;
-    const differences = (column: "firstTokenMs" | "lastTokenMs") =>
-      Array.from(a[column], (atMs, i) => atMs - a.arrivalMs[i]! - (b[column][i]! - b.arrivalMs[i]!));
+    const differences = (column: "firstTokenMs" | "firstOutputTokenMs" | "lastTokenMs") =>
+      Array.from(a[column] ?? [], (atMs, i) => atMs - a.arrivalMs[i]! - (b[column]![i]! - b.arrivalMs[i]!));
     // A request that comes a little later may miss a pass, and so may the one behind it.
     const mostMs = 2 * gaps.maxMs + 5 * worstLagMs(runs.live) + 10;
     const usualMs = 3 * usualLagMs(runs.live) + 8;
-    for (const column of ["firstTokenMs", "lastTokenMs"] as const) {
+    expect(a.firstOutputTokenMs === null).toBe(made !== disaggregated);
+    for (const column of ["firstTokenMs", "firstOutputTokenMs", "lastTokenMs"] as const) {
+      if (a[column] === null) continue;
       const found = differences(column);
       expect(found.filter((difference) => !(Math.abs(difference) <= mostMs))).toEqual([]);
       expect(
