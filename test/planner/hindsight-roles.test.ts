@@ -17,6 +17,7 @@ function tick(nowMs: number, rate: number, more: Partial<HindsightInput> = {}): 
     rate,
     recentRate: rate,
     longerRate: rate,
+    lastingRate: rate,
     forecastRate: rate,
     capacity: () => sharp,
     profiledSeconds: 1,

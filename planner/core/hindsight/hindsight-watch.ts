@@ -6,7 +6,8 @@ import type { Arrivals } from "../load-watch.ts";
 import type { RequestShapes } from "../request-shapes.ts";
 import { ranksOf } from "../roles.ts";
 import type { Observation, PlannerContext, Role } from "../types.ts";
-import { type Hindsight, LOAD_WINDOW_S, RoleHindsight, type Season } from "./role-hindsight.ts";
+import { LOAD_WINDOW_S, lastingRate, QUIET_WINDOW_S } from "./lasting-rate.ts";
+import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts";
 
 /**
  * Shares of the requests that may miss the SLA, and of them ITL, with fixed sizes: TTFT has what ITL leaves, for a decode pool misses
@@ -33,6 +34,7 @@ interface Rates {
   atMs: number;
   recentRate: number;
   longerRate: number;
+  lastingRate: number;
   forecastRate: number;
 }
 
@@ -105,15 +107,17 @@ export class HindsightWatch {
   #ratesAt(nowMs: number): Omit<Rates, "atMs"> {
     if (this.#rates?.atMs !== nowMs) {
       this.#followSeason(nowMs / 1000);
+      const recentRate = this.#bank.recentRate(LOAD_WINDOW_S);
       this.#rates = {
         atMs: nowMs,
-        recentRate: this.#bank.recentRate(LOAD_WINDOW_S),
+        recentRate,
         longerRate: this.#bank.recentRate(LONGER_WINDOW_S),
+        lastingRate: lastingRate(recentRate, this.#bank.recentRate(QUIET_WINDOW_S)),
         forecastRate: this.#highestForecast(),
       };
     }
-    const { recentRate, longerRate, forecastRate } = this.#rates;
-    return { recentRate, longerRate, forecastRate };
+    const { atMs: _atMs, ...rates } = this.#rates;
+    return rates;
   }
 
   #highestForecast(): number {

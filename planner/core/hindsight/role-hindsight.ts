@@ -13,6 +13,7 @@ import {
 } from "./fixed-size.ts";
 import { FollowedFleet } from "./followed-fleet.ts";
 import { LastingCorrections } from "./lasting-corrections.ts";
+import { LOAD_WINDOW_S } from "./lasting-rate.ts";
 import { LoadRecord, type LoadSummary } from "./load-record.ts";
 import { ModelBias } from "./model-bias.ts";
 import { ShapeWatch } from "./shape-watch.ts";
@@ -50,14 +51,14 @@ const BELIEVED_GROWTH = 1.25;
 /** Rate of the last seconds ÷ that of a longer time from which on the load has jumped; forecast ÷ highest load that was seen. */
 const JUMP_RATIO = 1.3;
 const CLIMB_RATIO = 1.03;
+/** Deviations of Poisson noise by which short means, and forecasts that follow them, are above the highest lasting rate now and then. */
+const NOISE_ABOVE = 2;
 /** Share of its period after which a seasonal forecast is judged by what it did itself, and of the highest load that it must have met. */
 const SETTLED_PERIODS = 0.2;
 const LEAST_JUDGED_PERIODS = { trend: 0.1, jumps: 0.45 };
 const JUDGED_PERIODS = 2.1;
 const MET_SHARE = 0.8;
 
-/** Loads are means over so many seconds: shorter ones show noise that queues and batches even out. */
-export const LOAD_WINDOW_S = 15;
 /** Where no such mean was so many deviations of Poisson arrivals away from that of all, the load has been the same all the time: noise goes so far less than once a day. */
 const NOISE_DEVIATIONS = 6;
 
@@ -75,6 +76,8 @@ export interface HindsightInput {
   rate: number;
   recentRate: number;
   longerRate: number;
+  /** Rate by which requests came in the last seconds, without the noise of single arrivals (`lastingRate`), requests/s. */
+  lastingRate: number;
   /** Highest forecast up to the horizon, with nothing held in reserve, requests/s. */
   forecastRate: number;
   /** What workers of the role can do with such corrections. */
@@ -184,7 +187,7 @@ export class RoleHindsight {
     this.#record.push(nowS, {
       seconds: dtS,
       requests: rate * dtS,
-      load: recentRate * profiledSeconds,
+      load: input.lastingRate * profiledSeconds,
       active: fleet.active / thought,
       held: fleet.count / thought,
     });
@@ -200,7 +203,8 @@ export class RoleHindsight {
     const isWorse = ratio < this.#wanted(Math.max(0, lostShare - input.goal), input.burstiness);
     // A load that is always the same is one that forecasts know. What speaks for sizes then are errors in what is thought of engines.
     this.#decide(nowS, isWorse && varies(loads, profiledSeconds));
-    const top = loads.bins.at(-1)!.load / profiledSeconds;
+    const highest = loads.bins.at(-1)!.load / profiledSeconds;
+    const top = highest + NOISE_ABOVE * Math.sqrt(highest / LOAD_WINDOW_S);
     const foreseen = Math.min(input.forecastRate, BELIEVED_GROWTH * top);
     const enough = smallestEnough(
       this.#fixed,
