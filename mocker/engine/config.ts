@@ -69,6 +69,7 @@ export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
   preemption: "lifo",
   watermark: 0,
   prefillScheduleInterval: 1,
+  prefillDecodeInterval: 0,
   speedupRatio: 1,
   decodeSpeedupRatio: 1,
   speculative: null,
@@ -122,13 +123,33 @@ export function engineConfig(
       "prefillScheduleInterval",
       config.prefillScheduleInterval,
       `1 for an engine of the family ${config.family}`,
-      "it is vLLM's",
+      config.family === "sglang" ? "SGLang's is prefillDecodeInterval" : "it is vLLM's",
     );
   }
+  requireDecodeInterval(config);
   if (config.speculative !== null) requireSpeculative(config, config.speculative);
   if (config.kvOffload !== null) requireKvOffload(config, config.kvOffload);
   if (config.family === "sglang") requireSglang(config);
   return config;
+}
+
+function requireDecodeInterval({ family, prefillDecodeInterval }: EngineConfig): void {
+  if (!Number.isSafeInteger(prefillDecodeInterval) || prefillDecodeInterval < 0) {
+    throw badEngineConfig(
+      "prefillDecodeInterval",
+      prefillDecodeInterval,
+      "a whole number of 0 or more",
+      "0 is the default",
+    );
+  }
+  if (family !== "sglang" && prefillDecodeInterval > 0) {
+    throw badEngineConfig(
+      "prefillDecodeInterval",
+      prefillDecodeInterval,
+      `0 for an engine of the family ${family}`,
+      family === "vllm" ? "vLLM's is prefillScheduleInterval" : "it is SGLang's",
+    );
+  }
 }
 
 /** The default chunk of a prompt, cut to whole pages, tokens. */
@@ -145,10 +166,7 @@ function withDefaults<T extends object>(defaults: T, given: SomeOf<T> = {}): T {
   return { ...defaults, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
 }
 
-function requireSpeculative(
-  { family, decodeSpeedupRatio }: EngineConfig,
-  { acceptRates, seed }: SpeculativeDecoding,
-): void {
+function requireSpeculative({ decodeSpeedupRatio }: EngineConfig, { acceptRates, seed }: SpeculativeDecoding): void {
   const { length } = acceptRates;
   if (length < 1 || length > MOST_DRAFT_TOKENS || acceptRates.some((rate) => !(rate >= 0 && rate <= 1))) {
     throw badEngineConfig(
@@ -167,14 +185,6 @@ function requireSpeculative(
       decodeSpeedupRatio,
       "1 with speculative decoding",
       "accepted draft tokens are the speed-up",
-    );
-  }
-  if (family === "sglang") {
-    throw badEngineConfig(
-      "speculative",
-      acceptRates.join(", "),
-      "none for an engine of the family sglang",
-      "vllm and trtllm play it",
     );
   }
 }

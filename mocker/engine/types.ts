@@ -115,6 +115,11 @@ export interface EngineConfig {
    * as DynoSim 1.6.1's doesn't.
    */
   prefillScheduleInterval: number;
+  /**
+   * Decode passes that come after each pass with prompts before the next one, as long as anybody runs (SGLang); 0: prompts are computed
+   * whenever any are admitted.
+   */
+  prefillDecodeInterval: number;
   /** Divides all durations; decode is divided by both. 0: everything takes no time. */
   speedupRatio: number;
   decodeSpeedupRatio: number;

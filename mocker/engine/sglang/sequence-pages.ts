@@ -68,6 +68,14 @@ export class SequencePages {
     sequence.privatePages += missing;
   }
 
+  /** Gives back the pages that `tokens` tokens don't need. */
+  shrink(sequence: SglangSequence, tokens: number): void {
+    const spare = sequence.publishedPages + sequence.privatePages - this.pagesOf(tokens);
+    if (spare <= 0) return;
+    this.cache.give(spare);
+    sequence.privatePages -= spare;
+  }
+
   /** The pages that its first `tokens` tokens fill become findable; what others published before is given back. */
   publish(sequence: SglangSequence, tokens: number): void {
     const pages = Math.floor(tokens / this.pageTokens);

@@ -5,6 +5,7 @@ import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { passBatch } from "../pass-batch.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
 import type { ScheduledItem } from "../sequence.ts";
+import { countDraft, SpeculativeDraws } from "../speculation.ts";
 import type {
   EngineConfig,
   EngineListener,
@@ -14,6 +15,7 @@ import type {
   PassBatch,
   RequestSource,
 } from "../types.ts";
+import { DecodeInterval } from "./decode-interval.ts";
 import { HandOff } from "./hand-off.ts";
 import { OutputReserve } from "./output-reserve.ts";
 import { formPrefillBatch, type Refusal } from "./prefill-batch.ts";
@@ -36,6 +38,8 @@ export class SglangEngine implements LiveEngine {
   readonly pages: SequencePages;
   readonly outputReserve: OutputReserve;
   readonly handOff: HandOff;
+  protected readonly interval: DecodeInterval;
+  readonly #draws: SpeculativeDraws;
   readonly waiting: SglangSequence[] = [];
   readonly running: SglangSequence[] = [];
   nowMs = 0;
@@ -43,6 +47,8 @@ export class SglangEngine implements LiveEngine {
   readonly slotsAhead: number;
   /** Why the pass under way admitted nobody, if anybody asked. */
   protected refusal: Refusal | null = null;
+  /** It was a decode pass's turn: nobody could ask. */
+  protected held = false;
   /** Evictions until then. */
   protected evictionsAtRefusal = 0;
   /** The pass under way computes a token for everybody who runs. */
@@ -50,7 +56,7 @@ export class SglangEngine implements LiveEngine {
   protected readonly work: PassWork = emptyPassWork();
   protected lastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
   protected endMs = Number.NaN;
-  /** Nothing to hold: the interval between passes with prompts is vLLM's. */
+  /** Nothing to hold: what a step of data-parallel ranks holds is vLLM's. */
   holdPrefill = false;
   readonly wakeMs = Number.POSITIVE_INFINITY;
   readonly hostBlocks = 0;
@@ -77,6 +83,8 @@ export class SglangEngine implements LiveEngine {
     });
     this.outputReserve = new OutputReserve(config);
     this.handOff = new HandOff(this);
+    this.interval = new DecodeInterval(config);
+    this.#draws = new SpeculativeDraws(config);
   }
 
   get busy(): boolean {
@@ -213,10 +221,19 @@ export class SglangEngine implements LiveEngine {
     this.#scheduled = [];
     for (let force = false; ; ) {
       this.#admitTransferred();
-      this.#formPrefillBatch(force);
+      const held = this.interval.owed > 0 && this.running.length > 0;
+      this.#formPrefillBatch(force, held);
       this.isDecodePass = this.#scheduled.length === 0;
-      if (!this.isDecodePass) return true;
-      if (this.running.length > 0 && this.#formDecodeBatch()) return true;
+      if (!this.isDecodePass) {
+        this.interval.prefilled();
+        return true;
+      }
+      if (this.running.length > 0 && this.#formDecodeBatch()) {
+        this.interval.decoded(1);
+        return true;
+      }
+      // All of them have been retracted, and hold nothing any more.
+      if (held) continue;
       // Pages that are on their way to others come back.
       if (!this.hasWork() || this.handOff.isPending) return false;
       if (this.waiting.some((sequence) => sequence.transferred)) continue;
@@ -240,8 +257,9 @@ export class SglangEngine implements LiveEngine {
     }
   }
 
-  #formPrefillBatch(force: boolean): void {
-    this.refusal = this.waiting.length === 0 ? null : this.#fillPrefillBatch(force);
+  #formPrefillBatch(force: boolean, held: boolean): void {
+    this.held = held;
+    this.refusal = held || this.waiting.length === 0 ? null : this.#fillPrefillBatch(force);
     this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 
@@ -272,7 +290,7 @@ export class SglangEngine implements LiveEngine {
     if (this.#missingPages() > this.pages.cache.room) this.#retract();
     else this.outputReserve.decay();
     for (const sequence of this.running) {
-      this.pages.grow(sequence, totalTokens(sequence) + this.slotsAhead);
+      this.pages.grow(sequence, this.#slotTokens(sequence));
       this.#scheduled.push({ sequence, tokens: 1, computedBefore: sequence.computed });
     }
     return this.running.length > 0;
@@ -280,9 +298,14 @@ export class SglangEngine implements LiveEngine {
 
   #missingPages(): number {
     let missing = 0;
-    for (const sequence of this.running)
-      missing += this.pages.missing(sequence, totalTokens(sequence) + this.slotsAhead);
+    for (const sequence of this.running) missing += this.pages.missing(sequence, this.#slotTokens(sequence));
     return missing;
+  }
+
+  /** Tokens that a running request has slots for in a decode pass: as many as may come out of it. */
+  #slotTokens(sequence: SglangSequence): number {
+    const most = Math.min(1 + this.#draws.drafted, sequence.osl - sequence.generated);
+    return totalTokens(sequence) - 1 + most + this.slotsAhead;
   }
 
   /** Who has generated least goes back to the end of the queue, the oldest of them first, until the others fit. */
@@ -379,9 +402,12 @@ export class SglangEngine implements LiveEngine {
 
   #endDecoding(scheduled: readonly Item[]): void {
     for (const { sequence } of scheduled) {
-      this.pages.publish(sequence, totalTokens(sequence) + this.slotsAhead);
-      sequence.computed++;
-      this.#emit(sequence);
+      const tokens = this.#tokensOf(sequence);
+      const filled = totalTokens(sequence) - 1 + tokens + this.slotsAhead;
+      this.pages.publish(sequence, filled);
+      this.pages.shrink(sequence, filled);
+      sequence.computed += tokens;
+      this.#emit(sequence, tokens);
     }
     if (!this.retracted && this.running.length === scheduled.length) this.counters.steadyPasses++;
   }
@@ -404,7 +430,7 @@ export class SglangEngine implements LiveEngine {
       return;
     }
     for (const sequence of whole) {
-      this.#emit(sequence);
+      this.#emit(sequence, 1);
       if (this.slotsAhead > 0 && sequence.generated > 0 && sequence.generated < sequence.osl) {
         this.pages.grow(sequence, totalTokens(sequence));
       }
@@ -421,8 +447,15 @@ export class SglangEngine implements LiveEngine {
     return missing <= this.pages.cache.room;
   }
 
-  /** A request whose tokens are all computed emits one. */
-  #emit(sequence: SglangSequence): void {
+  /** What a decode pass brings a request. */
+  #tokensOf({ osl, generated }: SglangSequence): number {
+    const tokens = this.#draws.tokens(osl - generated);
+    if (this.#draws.drafted > 0) countDraft(this.counters, this.#draws.drafted, tokens);
+    return tokens;
+  }
+
+  /** A request whose tokens are all computed emits the next ones. */
+  #emit(sequence: SglangSequence, tokens: number): void {
     sequence.recomputing = false;
     sequence.transferred = false;
     if (this.config.role === "prefill") {
@@ -430,7 +463,7 @@ export class SglangEngine implements LiveEngine {
       this.handOff.hold(sequence);
       return;
     }
-    emitTokens(sequence, 1, this.nowMs, this.config, this.listener);
+    emitTokens(sequence, tokens, this.nowMs, this.config, this.listener);
     if (sequence.generated === sequence.osl) this.finish(sequence);
   }
 

@@ -26,7 +26,7 @@ const engineArguments = z.object({
   max_num_seqs: z.number().int().positive().default(256),
   max_num_batched_tokens: z.number().int().positive().default(8192),
   prefill_schedule_interval: z.number().int().positive().default(1),
-  prefill_decode_interval: z.number().default(0),
+  prefill_decode_interval: z.number().int().min(0).default(0),
   enable_prefix_caching: z.boolean().default(true),
   enable_chunked_prefill: z.boolean().default(true),
   speedup_ratio: z.number().default(1),

@@ -77,6 +77,7 @@ function config(run: DynosimCase, worker: WorkerArguments, quirks: EngineQuirks)
             seed: engine.aic_mtp_seed,
           },
     prefillScheduleInterval: engine.prefill_schedule_interval,
+    prefillDecodeInterval: engine.prefill_decode_interval,
     speedupRatio: engine.speedup_ratio,
     decodeSpeedupRatio: engine.decode_speedup_ratio,
     timing: timingModel(run, worker, quirks),

@@ -28,8 +28,6 @@ export function whyNotYet(run: DynosimCase): string | null {
 }
 
 function whyNotEngine({ engine }: WorkerArguments): string | null {
-  if (engine.aic_nextn !== null && engine.backend === "sglang") return "not yet: speculative decoding of sglang";
-  if (engine.prefill_decode_interval > 0) return "not yet: prefill_decode_interval";
   const timing = engine.timing_model;
   if (timing.type === "other") return `not yet: the timing model ${timing.name}`;
   if (timing.type === "external" && timing.provider !== "dynamo_profile") {
