@@ -1,29 +1,27 @@
-import type { Engine } from "./types.ts";
+import { type PromptTurns, promptTurns } from "./prompt-turns.ts";
+import type { Engine, EngineConfig } from "./types.ts";
 
 /**
  * The data-parallel ranks of one worker, whose attention goes apart and whose experts are shared: all of them begin a step
  * together, it lasts as long as its slowest rank, and a rank that gets work in the middle waits for the next one. As ai-dynamo
- * 1.6.1's DynoSim plays `dp_size`.
- *
- * With a prefill interval of n, ranks that have anything to decode begin to compute prompts in every nth step alone, counted
- * from where the ranks were last idle, and go on in the next steps as long as somebody is left waiting: a prompt on one rank
- * delays the tokens of all, so they are better computed at once.
+ * 1.6.1's DynoSim plays `dp_size`. Where the configuration has an interval between steps with prompts, it is kept here, of a single
+ * rank as well if it is SGLang's.
  */
 export class LockStep {
   #ranks: readonly Engine[];
-  readonly #prefillInterval: number;
+  readonly #turns: PromptTurns;
   /** Ranks that take part in the steps under way. */
   #taking: Engine[] = [];
   #endsMs = new Float64Array(16);
   /** Steps that the ranks are sure of: the one under way, and those that must follow it. */
   #steps = 0;
-  /** Steps since the ranks were idle. */
-  #step = 0;
+  /** Ranks compute prompts in the first of them. */
+  #prompts = false;
   #lastEndMs = Number.NaN;
 
   constructor(ranks: readonly Engine[]) {
     this.#ranks = ranks;
-    this.#prefillInterval = ranks[0]!.config.prefillScheduleInterval;
+    this.#turns = promptTurns(ranks[0]!.config);
   }
 
   get busy(): boolean {
@@ -36,19 +34,14 @@ export class LockStep {
 
   /** As `Engine.start`, of every rank that has work. */
   start(nowMs: number): number {
-    if (nowMs !== this.#lastEndMs) this.#step = 0;
-    const untilOpen = this.#prefillInterval - (this.#step % this.#prefillInterval);
-    // Beyond the next step in which prompts are computed again nothing is sure.
-    let steps = this.#prefillInterval === 1 ? Number.POSITIVE_INFINITY : untilOpen;
-    this.#taking = [];
-    for (const rank of this.#ranks) {
-      if (!rank.hasWork()) continue;
-      rank.holdPrefill = untilOpen < this.#prefillInterval;
-      if (Number.isNaN(rank.start(nowMs, steps))) continue;
-      this.#taking.push(rank);
-      steps = Math.min(steps, rank.plannedPasses);
-    }
-    if (this.#taking.length === 0) return Number.NaN;
+    const turns = this.#turns;
+    turns.begin(this.#ranks, nowMs, nowMs === this.#lastEndMs);
+    const promptTokens = this.#promptTokens();
+    let steps = this.#startRanks(nowMs, turns.held, turns.mostSteps);
+    // Whoever ran has gone back to the queue.
+    if (steps === 0 && turns.held) steps = this.#startRanks(nowMs, false, 1);
+    if (steps === 0) return Number.NaN;
+    this.#prompts = this.#promptTokens() > promptTokens;
     this.#keep(steps);
     let beginMs = nowMs;
     for (let step = 0; step < steps; step++) {
@@ -58,6 +51,27 @@ export class LockStep {
       beginMs = endMs;
     }
     return this.#lockTo(steps);
+  }
+
+  /** Begins what each rank can do now. Returns the steps that all of them are sure of; 0 where none does anything. */
+  #startRanks(nowMs: number, held: boolean, most: number): number {
+    this.#taking = [];
+    let steps = most;
+    for (const rank of this.#ranks) {
+      if (!rank.hasWork()) continue;
+      rank.holdPrefill = held;
+      if (Number.isNaN(rank.start(nowMs, steps))) continue;
+      this.#taking.push(rank);
+      steps = Math.min(steps, rank.plannedPasses);
+    }
+    return this.#taking.length === 0 ? 0 : steps;
+  }
+
+  /** Of all prompts that the ranks have computed, or are about to. */
+  #promptTokens(): number {
+    let tokens = 0;
+    for (const { counters } of this.#ranks) tokens += counters.scheduledPrefillTokens;
+    return tokens;
   }
 
   /** As `Engine.interrupt`, for input to one of the ranks. */
@@ -84,7 +98,7 @@ export class LockStep {
   complete(): void {
     const taking = this.#taking;
     this.#lastEndMs = this.#endsMs[this.#steps - 1]!;
-    this.#step += this.#steps;
+    this.#turns.ended(this.#steps, this.#prompts);
     this.#steps = 0;
     this.#taking = [];
     for (const rank of taking) rank.complete();
@@ -115,4 +129,9 @@ export class LockStep {
 
 function hasBegun(beginMs: number, nowMs: number, passesBeginFirst: boolean): boolean {
   return passesBeginFirst ? beginMs <= nowMs : beginMs < nowMs;
+}
+
+/** Whether the ranks of a worker go through `LockStep`: several do, and one that owes passes to those who decode. */
+export function needsLockStep({ prefillDecodeInterval }: EngineConfig, ranks: number): boolean {
+  return ranks > 1 || prefillDecodeInterval > 0;
 }

@@ -1,4 +1,4 @@
-import { type Engine, LockStep } from "#mocker/engine";
+import { type Engine, LockStep, needsLockStep } from "#mocker/engine";
 import { WakeHeap } from "./wake-heap.ts";
 
 /**
@@ -33,7 +33,7 @@ export class EngineClock {
   /** Adds the ranks of one worker; their places among the engines. */
   add(ranks: readonly Engine[]): number[] {
     const first = this.engines.length;
-    const group = ranks.length === 1 ? null : new LockStep(ranks);
+    const group = needsLockStep(ranks[0]!.config, ranks.length) ? new LockStep(ranks) : null;
     for (const rank of ranks) {
       this.#first.push(first);
       this.#groups.push(group);

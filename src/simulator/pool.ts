@@ -1,4 +1,4 @@
-import { type EngineFactory, seededEngine } from "#mocker/engine";
+import { type EngineFactory, rankConfig, seededEngine } from "#mocker/engine";
 import type { RoleName, WorkerLife } from "#src/record";
 import { LeastTree } from "./least-tree.ts";
 import type { PoolSpec } from "./types.ts";
@@ -40,7 +40,7 @@ export class Pool {
     this.role = role;
     this.spec = spec;
     let made = 0;
-    this.newEngine = (config, listener) => newEngine(seededEngine(config, made++), listener);
+    this.newEngine = (config, listener) => newEngine(seededEngine(rankConfig(config, spec.dpSize), made++), listener);
   }
 
   add(nowMs: number, readyMs: number): SimulatedWorker {

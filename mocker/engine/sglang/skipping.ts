@@ -116,21 +116,20 @@ export class SkippingSglangEngine extends SglangEngine {
     // Whoever follows the cache learns of a change at the end of its own pass.
     if (this.told || config.kvEvents === true || this.handOff.reservations.length > 0) return;
     const wants = running.length < config.maxNumSeqs && waiting.some((sequence) => !sequence.inTransfer);
-    // The turn of those who decode: the scheduled pass has taken one of the passes that they are owed.
-    const asks = wants && !this.held;
-    const untilAsked = wants && this.held ? 1 + this.interval.owed : Number.POSITIVE_INFINITY;
+    // Who is held asks for nothing as long as the plan may get.
+    const asks = wants && !this.holdPrefill;
     // Refused for another reason than the memory kept for output, it would look again at every pass, and touch what it finds.
     if (asks && this.refusal?.isForReserve !== true) return;
     const hitsMayGo = this.#hitsMayGo(asks);
     // The scheduled pass may itself have changed what the next one finds.
     const hasEvicted = pages.cache.evictions > this.evictionsAtRefusal;
-    if (this.waiting.length > 0 && !this.held && (this.retracted || (hasEvicted && hitsMayGo))) return;
+    if (this.waiting.length > 0 && !this.holdPrefill && (this.retracted || (hasEvicted && hitsMayGo))) return;
     for (const sequence of running) {
       // First tokens (of transferred requests) are told as they come: planners, clients and faults look at them.
       if (sequence.generated === 0 || pages.mayFillKnownPage(sequence)) return;
     }
     this.#outlook.look();
-    const most = Math.min(this.#plan.limit, mostPasses, this.#outlook.passesLeft, untilAsked);
+    const most = Math.min(this.#plan.limit, mostPasses, this.#outlook.passesLeft);
     // Evictions may take what a waiting request hits, or be told at their own times.
     const mayEvict = config.kvEvents === false && !hitsMayGo;
     let room = mayEvict ? pages.cache.room : pages.cache.free;
@@ -178,7 +177,6 @@ export class SkippingSglangEngine extends SglangEngine {
     const before = running.length;
     for (let i = 1; i <= passes; i++) listener.gap(this.#plan.durationMs(i), before);
     for (let i = 0; i < passes; i++) this.outputReserve.decay();
-    this.interval.decoded(passes);
     for (const sequence of running) {
       if (sequence.generated === 1) listener.secondToken(sequence.id, this.#plan.endMs(1));
       const untilOutput = firstOutputPlace(sequence.osl, config.thinkingRatio) - sequence.generated;

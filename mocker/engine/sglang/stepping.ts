@@ -15,7 +15,6 @@ import type {
   PassBatch,
   RequestSource,
 } from "../types.ts";
-import { DecodeInterval } from "./decode-interval.ts";
 import { HandOff } from "./hand-off.ts";
 import { OutputReserve } from "./output-reserve.ts";
 import { formPrefillBatch, type Refusal } from "./prefill-batch.ts";
@@ -38,7 +37,6 @@ export class SglangEngine implements LiveEngine {
   readonly pages: SequencePages;
   readonly outputReserve: OutputReserve;
   readonly handOff: HandOff;
-  protected readonly interval: DecodeInterval;
   readonly #draws: SpeculativeDraws;
   readonly waiting: SglangSequence[] = [];
   readonly running: SglangSequence[] = [];
@@ -47,8 +45,6 @@ export class SglangEngine implements LiveEngine {
   readonly slotsAhead: number;
   /** Why the pass under way admitted nobody, if anybody asked. */
   protected refusal: Refusal | null = null;
-  /** It was a decode pass's turn: nobody could ask. */
-  protected held = false;
   /** Evictions until then. */
   protected evictionsAtRefusal = 0;
   /** The pass under way computes a token for everybody who runs. */
@@ -56,7 +52,6 @@ export class SglangEngine implements LiveEngine {
   protected readonly work: PassWork = emptyPassWork();
   protected lastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
   protected endMs = Number.NaN;
-  /** Nothing to hold: what a step of data-parallel ranks holds is vLLM's. */
   holdPrefill = false;
   readonly wakeMs = Number.POSITIVE_INFINITY;
   readonly hostBlocks = 0;
@@ -83,7 +78,6 @@ export class SglangEngine implements LiveEngine {
     });
     this.outputReserve = new OutputReserve(config);
     this.handOff = new HandOff(this);
-    this.interval = new DecodeInterval(config);
     this.#draws = new SpeculativeDraws(config);
   }
 
@@ -221,21 +215,12 @@ export class SglangEngine implements LiveEngine {
     this.#scheduled = [];
     for (let force = false; ; ) {
       this.#admitTransferred();
-      const held = this.interval.owed > 0 && this.running.length > 0;
-      this.#formPrefillBatch(force, held);
+      this.#formPrefillBatch(force);
       this.isDecodePass = this.#scheduled.length === 0;
-      if (!this.isDecodePass) {
-        this.interval.prefilled();
-        return true;
-      }
-      if (this.running.length > 0 && this.#formDecodeBatch()) {
-        this.interval.decoded(1);
-        return true;
-      }
-      // All of them have been retracted, and hold nothing any more.
-      if (held) continue;
-      // Pages that are on their way to others come back.
-      if (!this.hasWork() || this.handOff.isPending) return false;
+      if (!this.isDecodePass) return true;
+      if (this.running.length > 0 && this.#formDecodeBatch()) return true;
+      // Pages that are on their way to others come back; who is held comes in later.
+      if (!this.hasWork() || this.handOff.isPending || this.holdPrefill) return false;
       if (this.waiting.some((sequence) => sequence.transferred)) continue;
       if (force) this.#giveUpHead();
       else this.#makeWay();
@@ -257,9 +242,8 @@ export class SglangEngine implements LiveEngine {
     }
   }
 
-  #formPrefillBatch(force: boolean, held: boolean): void {
-    this.held = held;
-    this.refusal = held || this.waiting.length === 0 ? null : this.#fillPrefillBatch(force);
+  #formPrefillBatch(force: boolean): void {
+    this.refusal = this.holdPrefill || this.waiting.length === 0 ? null : this.#fillPrefillBatch(force);
     this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 

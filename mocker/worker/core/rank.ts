@@ -6,8 +6,10 @@ import {
   type KvEvent,
   type LiveEngine,
   LockStep,
+  needsLockStep,
   type PassBatch,
   type RequestSource,
+  rankConfig,
   seededEngine,
   steppingEngines,
 } from "#mocker/engine";
@@ -55,8 +57,11 @@ export function makeRanks(
   config: EngineConfig,
   parts: RankParts,
 ): { ranks: Rank[]; driver: EngineDriver } {
-  const ranks = Array.from({ length: count }, (_, index) => new Rank(index, seededEngine(config, index), parts));
-  const driven = count === 1 ? ranks[0]!.engine : new LockStep(ranks.map(({ engine }) => engine));
+  const ranks = Array.from(
+    { length: count },
+    (_, index) => new Rank(index, seededEngine(rankConfig(config, count), index), parts),
+  );
+  const driven = needsLockStep(config, count) ? new LockStep(ranks.map(({ engine }) => engine)) : ranks[0]!.engine;
   const hooks = {
     engineCalled: () => {
       for (const rank of ranks) rank.tell();
