@@ -62,6 +62,7 @@ export interface EngineOverrides {
   /** Share of the blocks kept free at admission, 0..1. */
   watermark?: number | undefined;
   prefillScheduleInterval?: number | undefined;
+  prefillDecodeInterval?: number | undefined;
   /** Chances of the draft tokens of a step to be accepted, each if those before it were. */
   speculative?: { acceptRates: number[]; seed: number } | undefined;
   kvOffload?: KvOffloadChoice | undefined;
@@ -158,6 +159,7 @@ export const engineSchema = z.strictObject({
   chunkedPrefill: z.boolean().optional(),
   preemption: z.enum(["lifo", "fifo"]).optional().meta({ description: "Who yields when the KV cache is full" }),
   prefillScheduleInterval: whole(1, 1000, "Data-parallel ranks that decode compute prompts every nth step (vllm)"),
+  prefillDecodeInterval: whole(0, 1e6, "Decode passes after each pass with prompts, before the next (sglang)"),
   speculative: z
     .strictObject({
       acceptRates: z
@@ -168,7 +170,7 @@ export const engineSchema = z.strictObject({
       seed: z.int().min(0).default(42).meta({ description: "Of the draws" }),
     })
     .optional()
-    .meta({ description: "Speculative decoding: several tokens a step (vllm, trtllm)" }),
+    .meta({ description: "Speculative decoding: several tokens a step" }),
   kvOffload: kvOffload.optional(),
   reasoning: z
     .strictObject({ ratio: share.meta({ description: "Of an answer's tokens, from its beginning" }) })

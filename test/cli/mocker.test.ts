@@ -268,6 +268,7 @@ describe("mistakes", async () => {
     expect(await refusal("--aic-nextn", "6")).toContain("1 to 5 draft tokens");
     expect(await refusal("--aic-nextn-accept-rates", "0.5")).toContain("--aic-nextn says");
     expect(await refusal("--aic-nextn", "1", "--decode-speedup-ratio", "2")).toContain("decodeSpeedupRatio");
+    expect(await refusal("--prefill-decode-interval", "2")).toContain("prefillScheduleInterval");
     expect(await refusal("--bootstrap-ports", "1,2")).toContain("HTTP");
   });
 });

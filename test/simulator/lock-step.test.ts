@@ -1,18 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { type EngineConfig, fixedTiming } from "#mocker/engine";
+import { ENGINE_DEFAULTS, type EngineConfig, fixedTiming } from "#mocker/engine";
 import { type SimulationSpec, simulate } from "#src/simulator";
 import { type MadeRequest, madePool, madeSpec } from "./hand-made.ts";
 
 const KINDS = ["stepping", "skipping"] as const;
 
-/** Two ranks, 100 ms a pass with prompts and 10 ms one that decodes; requests alternate between the ranks. */
+/** Two ranks by default, 100 ms a pass with prompts and 10 ms one that decodes; requests alternate between the ranks. */
 function play(
   kind: SimulationSpec["engine"],
   requests: readonly MadeRequest[],
   engine: Partial<EngineConfig> = {},
+  dpSize = 2,
 ): { admitMs: number[]; firstTokenMs: number[]; lastTokenMs: number[] } {
   const timing = fixedTiming({ prefillMs: 100, decodeMs: 10, perPass: true });
-  const decode = madePool("aggregated", { dpSize: 2 }, { timing, ...engine });
+  const decode = madePool("aggregated", { dpSize }, { timing, ...engine });
   const { requests: table } = simulate(madeSpec({ requests }, { decode, engine: kind }));
   return {
     admitMs: [...table.admitMs],
@@ -96,5 +97,61 @@ describe.each(KINDS)("data-parallel ranks of %s engines", (kind) => {
       madeSpec({ requests: [TWO[0]!, { atMs: 125, isl: 100, osl: 5 }] }, { decode, engine: kind }),
     );
     expect(requests.admitMs[1]).toBe(130);
+  });
+});
+
+// So it was in ai-dynamo 1.6.1's DynoSim with `prefill_decode_interval: 3`.
+describe.each(KINDS)("%s engines of SGLang that owe three decode passes after each one with prompts", (kind) => {
+  const THREE: Partial<EngineConfig> = { family: "sglang", blockSize: 1, prefillDecodeInterval: 3 };
+  const chunks = (chunkedPrefillSize: number) => ({
+    ...THREE,
+    sglang: { ...ENGINE_DEFAULTS.sglang, chunkedPrefillSize },
+  });
+
+  it("let who comes meanwhile wait for them, and nobody wait longer", () => {
+    const arrivals = [105, 155, 165, 455].map((atMs) => ({ atMs, isl: 50, osl: 2 }));
+    const { admitMs, lastTokenMs } = play(kind, [{ atMs: 0, isl: 50, osl: 60 }, ...arrivals], THREE, 1);
+    expect(admitMs).toEqual([0, 130, 260, 260, 460]);
+    expect(lastTokenMs[0]).toBe(990);
+  });
+
+  it("owe them after each chunk, where anybody runs", () => {
+    const long = { isl: 200, osl: 3 };
+    expect(play(kind, [{ atMs: 0, ...long }], chunks(64), 1).firstTokenMs).toEqual([400]);
+    const beside = play(
+      kind,
+      [
+        { atMs: 0, isl: 50, osl: 40 },
+        { atMs: 115, ...long },
+      ],
+      chunks(64),
+      1,
+    );
+    expect(beside.firstTokenMs[1]).toBe(620);
+  });
+
+  it("hold all ranks as long as one of them runs", () => {
+    const longer = { atMs: 0, isl: 50, osl: 30 };
+    const { admitMs, lastTokenMs } = play(kind, [longer, { atMs: 105, isl: 50, osl: 2 }], THREE);
+    expect([admitMs[1], lastTokenMs[0]]).toEqual([130, 480]);
+    const ended = [
+      { atMs: 0, isl: 50, osl: 2 },
+      { atMs: 0, isl: 51, osl: 1 },
+      { atMs: 105, isl: 50, osl: 2 },
+    ];
+    expect(play(kind, ended, THREE).admitMs[2]).toBe(110);
+  });
+
+  it("share a prefill batch among ranks", () => {
+    const { firstTokenMs } = play(
+      kind,
+      [
+        { atMs: 0, isl: 50, osl: 30 },
+        { atMs: 0, isl: 200, osl: 2 },
+      ],
+      chunks(128),
+    );
+    expect(firstTokenMs).toEqual([100, 490]);
+    expect(() => play(kind, [{ atMs: 0, isl: 50, osl: 1 }], chunks(1))).toThrow("2 data-parallel ranks");
   });
 });

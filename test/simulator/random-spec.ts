@@ -52,6 +52,7 @@ export interface RandomCase {
   kvEvents: boolean | "shared";
   dpSize: number;
   prefillScheduleInterval: number;
+  prefillDecodeInterval: number;
   /** The run is cut off here; null: it runs to its end. */
   endMs: number | null;
   /** Workers of each role by planner tick; empty: they stay. */
@@ -106,6 +107,7 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
   kvEvents: fc.constantFrom<RandomCase["kvEvents"][]>(false, true, "shared"),
   dpSize: fc.constantFrom(1, 1, 2, 3),
   prefillScheduleInterval: fc.constantFrom(1, 1, 2, 3),
+  prefillDecodeInterval: fc.constantFrom(0, 0, 1, 3, 20),
   endMs: fc.option(fc.double({ min: 1, max: 3000, noNaN: true })),
   scaling: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }),
   thinkingRatio: fc.constantFrom(0, 0.1, 0.6, 1),
@@ -191,7 +193,10 @@ export function specOf(random: RandomCase): SimulationSpec {
     ? polynomialTiming({ capacityTokens: random.numGpuBlocks * random.blockSize })
     : fixedTiming({ prefillMs: 30, decodeMs: 7, perPass: quirks.fixedPrefillPerPass });
   const { lpm, ...sizes } = random.sglang;
-  const sglang = { ...sizes, schedulePolicy: lpm ? ("lpm" as const) : ("fifo" as const) };
+  // Each of the ranks gets a page at least.
+  const chunkedPrefillSize = Math.max(sizes.chunkedPrefillSize, random.dpSize * random.blockSize);
+  const schedulePolicy = lpm ? ("lpm" as const) : ("fifo" as const);
+  const sglang = { ...sizes, chunkedPrefillSize, schedulePolicy };
   const engine = (role: EngineRole): EngineConfig =>
     engineConfig({
       family: random.family,
@@ -209,9 +214,9 @@ export function specOf(random: RandomCase): SimulationSpec {
       watermark: random.watermark,
       thinkingRatio: random.thinkingRatio,
       speedupRatio: random.speedupRatio,
-      speculative:
-        random.acceptRates === null || random.family === "sglang" ? null : { acceptRates: random.acceptRates, seed: 3 },
+      speculative: random.acceptRates === null ? null : { acceptRates: random.acceptRates, seed: 3 },
       prefillScheduleInterval: random.family === "vllm" ? random.prefillScheduleInterval : 1,
+      prefillDecodeInterval: random.family === "sglang" ? random.prefillDecodeInterval : 0,
       kvOffload:
         random.host === null || random.family !== "vllm" || !random.prefixCaching
           ? null

@@ -120,7 +120,7 @@ function kvBytesArgs({ kvOffload, blockSize }: EngineConfig, transfer: TransferM
 }
 
 /** Flags of the scheduler that is played. */
-function familyArgs({ family, prefillScheduleInterval, sglang }: EngineConfig): string[] {
+function familyArgs({ family, prefillScheduleInterval, prefillDecodeInterval, sglang }: EngineConfig): string[] {
   const type = ["--engine-type", family];
   if (family === "vllm") return [...type, "--prefill-schedule-interval", String(prefillScheduleInterval)];
   if (family === "trtllm") return type;
@@ -131,5 +131,6 @@ function familyArgs({ family, prefillScheduleInterval, sglang }: EngineConfig): 
     ...["--sglang-chunked-prefill-size", String(sglang.chunkedPrefillSize)],
     ...["--sglang-clip-max-new-tokens", String(sglang.clipMaxNewTokens)],
     ...["--sglang-schedule-conservativeness", String(sglang.scheduleConservativeness)],
+    ...["--prefill-decode-interval", String(prefillDecodeInterval)],
   ];
 }

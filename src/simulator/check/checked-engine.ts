@@ -262,7 +262,10 @@ export class CheckedEngine implements Engine {
     else this.#violated(1, `request ${request} left, which was not here`);
   }
 
-  /** Nothing could be scheduled: only for want of blocks that somebody else will give back, or of KV on its way from host memory. */
+  /**
+   * Nothing could be scheduled: only for want of blocks that somebody else will give back, or of KV on its way from host memory, or
+   * because ranks beside it are owed passes that decode.
+   */
   #checkBlocked(): void {
     const { config, wakeMs } = this.#engine;
     const nowMs = this.#around.nowMs();
@@ -274,11 +277,13 @@ export class CheckedEngine implements Engine {
     }
     const states = [...this.#held.values()].map(({ state }) => state);
     const comes = states.includes("held") || states.includes("in transfer");
+    const isOthersTurn = config.prefillDecodeInterval > 0 && this.#engine.holdPrefill;
     if (running > 0) this.#violated(6, `nothing was scheduled with ${running} requests running`);
     // DynoSim's decode workers may stand still until a reservation comes.
     else if (
       waiting > 0 &&
       !comes &&
+      !isOthersTurn &&
       this.#engine.hasWork() &&
       !(config.role === "decode" && config.quirks.abortOnStuck)
     )

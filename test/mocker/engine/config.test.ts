@@ -40,6 +40,17 @@ describe("an engine's configuration", () => {
     expect(error.hint).toBeTruthy();
   });
 
+  it.each([
+    [{ prefillDecodeInterval: 1 }, "prefillScheduleInterval"],
+    [{ family: "trtllm", prefillDecodeInterval: 1 }, "it is SGLang's"],
+    [{ family: "sglang", prefillScheduleInterval: 2 }, "prefillDecodeInterval"],
+    [{ family: "sglang", prefillDecodeInterval: 0.5 }, "0 is the default"],
+  ] as const)("refuses an interval between prompts that its family does not have: %j", (config, hint) => {
+    const error = problem({ timing: HAND_TIMING, ...config });
+    expect(error).toMatchObject({ code: "ENGINE_BAD_CONFIG", exitCode: 2 });
+    expect(error.hint).toContain(hint);
+  });
+
   it("takes the bounds themselves", () => {
     const config = { timing: HAND_TIMING, numGpuBlocks: 1, blockSize: 1, speedupRatio: 0, watermark: 0.999 };
     expect(engineConfig(config)).toMatchObject(config);

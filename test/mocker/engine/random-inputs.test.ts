@@ -70,7 +70,7 @@ function play(kind: EngineKind, random: RandomRun, recordsPasses = false) {
     host === null || config.family !== "vllm" || !config.prefixCaching
       ? null
       : { hostBlocks: host.hostBlocks, bytesPerBlock: host.msPerBlock * 1e6 || 1e-3, bytesPerSecond: 1e9 };
-  const speculative = acceptRates === null || random.family === "sglang" ? null : { acceptRates, seed: 7 };
+  const speculative = acceptRates === null ? null : { acceptRates, seed: 7 };
   const quirks: EngineQuirks = { ...NO_ENGINE_QUIRKS };
   for (const name of names) quirks[name] = true;
   const made = requests.map(({ isl, osl, sharedBlocks, group }) => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { acceptRates, type EngineConfig } from "#mocker/engine";
+import { acceptRates, ENGINE_DEFAULTS, type EngineConfig } from "#mocker/engine";
 import { ENGINES, EngineDriver, type EngineKind, type MadeRequest } from "./engine-driver.ts";
 
 /** 1 ms a prompt token, 10 ms a decode step. */
@@ -61,6 +61,52 @@ describe.each(ENGINES)("$name with speculative decoding", (kind) => {
     expect(driver.when("firstToken", 0)).toBe(16);
     expect(driver.when("finished", 0)).toBe(16 + 3 * 15);
     expect(driver.when("finished", 1)).toBe(16 + 3 * 15);
+  });
+});
+
+describe.each(ENGINES)("$name of SGLang with speculative decoding", (kind) => {
+  const SGLANG: Partial<EngineConfig> = { family: "sglang", blockSize: 1 };
+
+  it("emits one token with the prompt, and what is accepted together from then on", () => {
+    const driver = play(kind, [{ isl: 100, osl: 10 }], [1, 1], SGLANG);
+    expect(driver.when("firstToken", 0)).toBe(100);
+    expect(driver.when("secondToken", 0)).toBe(110);
+    // 1 + 3 + 3 + 3
+    expect(driver.when("finished", 0)).toBe(130);
+    expect(gapsOf(driver).sort()).toEqual([0, 0, 0, 0, 0, 0, 10, 10, 10]);
+    expect(driver.engine.counters).toMatchObject({ passes: 4, drafts: 3, draftTokens: 6, acceptedDraftTokens: 6 });
+  });
+
+  it("draws as DynoSim does from the same seed", () => {
+    for (const [osl, ms] of [
+      [4, 130],
+      [6, 140],
+      [10, 160],
+      [24, 260],
+      [30, 290],
+    ] as const) {
+      expect(play(kind, [{ isl: 100, osl }], [0.5], SGLANG).when("finished", 0)).toBe(ms);
+    }
+  });
+
+  it("needs slots for all that may come out of a pass, and gives back those of what was not accepted", () => {
+    const two = [
+      { isl: 30, osl: 40 },
+      { isl: 30, osl: 40 },
+    ];
+    const sglang = { ...ENGINE_DEFAULTS.sglang, scheduleConservativeness: 0.05, clipMaxNewTokens: 1 };
+    const config = { ...SGLANG, sglang, numGpuBlocks: 120 };
+    const retractedMs = (speculative: EngineConfig["speculative"]) => {
+      const driver = new EngineDriver(kind, { ...config, speculative }, two);
+      driver.submit(0, 1);
+      driver.finish();
+      return driver.when("preempted", 0);
+    };
+    // 60 tokens of prompts, and two a pass: 118 tokens have slots when 29 passes are over.
+    const plainMs = retractedMs(null);
+    expect(plainMs).toBe(60 + 10 * 30);
+    // Two more tokens for each of both.
+    expect(retractedMs({ acceptRates: [0, 1], seed: 1 })).toBe(plainMs - 2 * 10);
   });
 });
 

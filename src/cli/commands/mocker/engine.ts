@@ -43,6 +43,7 @@ export function engineOf(flags: MockerFlags, role: EngineRole, source: TimingSou
     kvOffload: kvOffloadOf(flags, source, blockSize),
     thinkingRatio: reasoningOf(flags.reasoning)?.ratio ?? 0,
     prefillScheduleInterval: flags.prefillScheduleInterval ?? ENGINE_DEFAULTS.prefillScheduleInterval,
+    prefillDecodeInterval: flags.prefillDecodeInterval ?? ENGINE_DEFAULTS.prefillDecodeInterval,
     watermark: flags.watermark ?? ENGINE_DEFAULTS.watermark,
     speedupRatio: flags.speedupRatio ?? 1,
     decodeSpeedupRatio: flags.decodeSpeedupRatio ?? 1,

@@ -74,6 +74,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   aic_mtp_seed: whole(0, (aicMtpSeed) => ({ aicMtpSeed })),
   prefill_schedule_interval: whole(1, (prefillScheduleInterval) => ({ prefillScheduleInterval })),
+  prefill_decode_interval: whole(0, (prefillDecodeInterval) => ({ prefillDecodeInterval })),
   speedup_ratio: number(
     (v) => v >= 0,
     "a number of 0 or more",

@@ -58,6 +58,7 @@ export interface MockerFlags {
   kvOffloadingBandwidth?: string;
   watermark?: number;
   prefillScheduleInterval?: number;
+  prefillDecodeInterval?: number;
   aicNextn?: number;
   aicNextnAcceptRates?: number[];
   aicMtpSeed?: number;
@@ -204,6 +205,10 @@ export function withMockerFlags(command: Command): Command {
       "--prefill-schedule-interval <n>",
       "data-parallel ranks compute prompts every nth step (default: 1)",
     ).argParser(wholeNumber("--prefill-schedule-interval", 1)),
+    new Option(
+      "--prefill-decode-interval <n>",
+      "SGLang's: decode passes after each one with prompts (default: 0)",
+    ).argParser(wholeNumber("--prefill-decode-interval")),
     new Option("--aic-nextn <n>", "speculative decoding: draft tokens of a step, 1 to 5").argParser(
       wholeNumber("--aic-nextn", 1),
     ),
