@@ -7,6 +7,7 @@ import {
 } from "#mocker/protocol";
 import type { Worker } from "../types.ts";
 import { GapRuns } from "./gap-runs.ts";
+import { sglangSpeculation } from "./sglang-speculation.ts";
 import type { EngineMetrics } from "./types.ts";
 
 /** Label values of SGLang's parallel ranks, of which a mock engine has one. */
@@ -71,6 +72,8 @@ export function sglangMetrics(registry: Registry, worker: Worker): EngineMetrics
     SGLANG_REQUEST_SECONDS,
   );
 
+  const passEnded = engine.speculative === null ? () => {} : sglangSpeculation(worker, gauge);
+
   const gaps = new GapRuns((gapSeconds, weight) => itl.observe(gapSeconds, weight));
   let generated = 0;
   const hits = new Float64Array(dpSize);
@@ -116,6 +119,6 @@ export function sglangMetrics(registry: Registry, worker: Worker): EngineMetrics
         queueTimes[rank]!.observe((record.admittedMs - record.arrivalMs) / 1000);
       }
     },
-    passEnded() {},
+    passEnded,
   };
 }

@@ -41,6 +41,7 @@ const PLAIN: RandomCase = {
   kvEvents: false,
   dpSize: 1,
   prefillScheduleInterval: 1,
+  prefillDecodeInterval: 0,
   endMs: null,
   scaling: [],
 };

@@ -29,6 +29,20 @@ it("a worker with SGLang's scheduler answers, streams, and finds prefixes in its
   expect(value("sglang:generation_tokens_total")).toBe(11);
 });
 
+it("a worker that speculates tells the accept length of its last 40 decode passes", async () => {
+  const engine = { ...ENGINE, speculative: { acceptRates: [1, 0], seed: 1 } };
+  const { url } = await startWorker({ engine, http: { metricNames: "sglang" } });
+  const ask = (tokens: number) => post(`${url}/v1/chat/completions`, chat(words(20), { max_tokens: tokens }));
+  await ask(79);
+  expect((await metrics(url))("sglang:spec_accept_length")).toBe(0);
+  // A token with the prompt, and two of each of the passes that follow: 39, and the fortieth.
+  const { usage } = (await ask(3)).json();
+  expect(usage.completion_tokens).toBe(3);
+  const value = await metrics(url);
+  expect(value("sglang:spec_accept_length")).toBe(2);
+  expect(value("sglang:spec_accept_rate")).toBe(0.5);
+});
+
 it("retractions under pressure cost nobody a token, and are counted", async () => {
   const engine = {
     ...ENGINE,
