@@ -35,10 +35,10 @@ export class LockStep {
   /** As `Engine.start`, of every rank that has work. */
   start(nowMs: number): number {
     const turns = this.#turns;
-    turns.begin(this.#ranks, nowMs, nowMs === this.#lastEndMs);
+    turns.begin(nowMs === this.#lastEndMs);
     const promptTokens = this.#promptTokens();
     let steps = this.#startRanks(nowMs, turns.held, turns.mostSteps);
-    // Whoever ran has gone back to the queue.
+    // Nobody runs whose turn it would be.
     if (steps === 0 && turns.held) steps = this.#startRanks(nowMs, false, 1);
     if (steps === 0) return Number.NaN;
     this.#prompts = this.#promptTokens() > promptTokens;

@@ -1,4 +1,4 @@
-import type { Engine, EngineConfig } from "./types.ts";
+import type { EngineConfig } from "./types.ts";
 
 /** In which steps the data-parallel ranks of a worker compute prompts. */
 export interface PromptTurns {
@@ -7,7 +7,7 @@ export interface PromptTurns {
   /** Steps of which that is sure, the one that begins included. */
   readonly mostSteps: number;
   /** A step begins; `goesOn`: at the end of another. */
-  begin(ranks: readonly Engine[], nowMs: number, goesOn: boolean): void;
+  begin(goesOn: boolean): void;
   /** So many steps are over; `prompts`: the first of them has computed some. */
   ended(steps: number, prompts: boolean): void;
 }
@@ -33,7 +33,7 @@ class EveryNthStep implements PromptTurns {
     this.#interval = interval;
   }
 
-  begin(_ranks: readonly Engine[], _nowMs: number, goesOn: boolean): void {
+  begin(goesOn: boolean): void {
     if (!goesOn) this.#step = 0;
     const untilOpen = this.#interval - (this.#step % this.#interval);
     this.held = untilOpen < this.#interval;
@@ -61,8 +61,8 @@ class OwedSteps implements PromptTurns {
     this.#interval = interval;
   }
 
-  begin(ranks: readonly Engine[], nowMs: number): void {
-    this.held = this.#owed > 0 && ranks.some((rank) => rank.load(nowMs).running > 0);
+  begin(): void {
+    this.held = this.#owed > 0;
     this.mostSteps = this.held ? this.#owed : Number.POSITIVE_INFINITY;
   }
 

@@ -12,6 +12,7 @@ const RETRACT_STEPS = 20;
 export class OutputReserve {
   /** SGLang's new-token ratio. */
   ratio: number;
+  readonly #first: number;
   readonly #least: number;
   readonly #step: number;
   readonly #clip: number;
@@ -19,6 +20,7 @@ export class OutputReserve {
   constructor({ sglang, quirks }: EngineConfig) {
     const first = FIRST_RATIO * sglang.scheduleConservativeness;
     this.ratio = quirks.unclampedReserve ? first : Math.min(1, first);
+    this.#first = this.ratio;
     this.#least = this.ratio * LAST_SHARE;
     this.#step = (this.ratio - this.#least) / DECAY_BATCHES;
     this.#clip = sglang.clipMaxNewTokens;
@@ -41,6 +43,11 @@ export class OutputReserve {
 
   decayed(ratio: number): number {
     return Math.max(this.#least, ratio - this.#step);
+  }
+
+  /** There is nothing to do: the share is what it was at first. */
+  reset(): void {
+    this.ratio = this.#first;
   }
 
   /** Requests had to go: the share follows from what the others have generated. */

@@ -219,6 +219,8 @@ export class SglangEngine implements LiveEngine {
       this.isDecodePass = this.#scheduled.length === 0;
       if (!this.isDecodePass) return true;
       if (this.running.length > 0 && this.#formDecodeBatch()) return true;
+      // Nobody has a use for the pass that is held for those who decode.
+      if (this.holdPrefill) this.outputReserve.reset();
       // Pages that are on their way to others come back; who is held comes in later.
       if (!this.hasWork() || this.handOff.isPending || this.holdPrefill) return false;
       if (this.waiting.some((sequence) => sequence.transferred)) continue;
