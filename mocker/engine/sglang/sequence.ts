@@ -12,6 +12,8 @@ export interface SglangSequence extends Sequence {
   privatePages: number;
   /** Waits with a part of its prompt computed. */
   partial: boolean;
+  /** Its tokens are computed and not published: the next one has no slot yet. */
+  slotless: boolean;
 }
 
 export function newSglangSequence(id: number, isl: number, osl: number): SglangSequence {
@@ -22,6 +24,7 @@ export function newSglangSequence(id: number, isl: number, osl: number): SglangS
     publishedPages: 0,
     privatePages: 0,
     partial: false,
+    slotless: false,
   };
 }
 

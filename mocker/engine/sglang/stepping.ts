@@ -305,7 +305,7 @@ export class SglangEngine implements LiveEngine {
         if (this.#letPartialGo(null) && this.#missingPages() <= pages.cache.room) break;
       }
       running.splice(running.indexOf(sequence), 1);
-      pages.publish(sequence, config.quirks.slotAhead ? totalTokens(sequence) : sequence.computed);
+      if (!sequence.slotless) pages.publish(sequence, config.quirks.slotAhead ? totalTokens(sequence) : sequence.computed);
       this.#backToQueue(sequence);
       waiting.push(sequence);
       if (this.#missingPages() <= pages.cache.room) break;
@@ -319,6 +319,7 @@ export class SglangEngine implements LiveEngine {
     sequence.computed = 0;
     sequence.transferred = false;
     sequence.partial = false;
+    sequence.slotless = false;
     this.counters.preemptions++;
     this.listener.preempted(sequence.id, this.nowMs);
   }
@@ -402,8 +403,8 @@ export class SglangEngine implements LiveEngine {
     const whole: SglangSequence[] = [];
     for (const { sequence, tokens } of scheduled) {
       sequence.computed += tokens;
-      this.pages.publish(sequence, sequence.computed);
       if (sequence.computed < totalTokens(sequence)) {
+        this.pages.publish(sequence, sequence.computed);
         sequence.partial = true;
         this.waiting.unshift(sequence);
       } else {
@@ -415,6 +416,7 @@ export class SglangEngine implements LiveEngine {
       for (const sequence of whole) waitForSlot(sequence);
       return;
     }
+    for (const sequence of whole) this.pages.publish(sequence, sequence.computed);
     for (const sequence of whole) {
       this.#emit(sequence, 1);
       if (this.slotsAhead > 0 && sequence.generated > 0 && sequence.generated < sequence.osl) {
@@ -444,6 +446,7 @@ export class SglangEngine implements LiveEngine {
   #emit(sequence: SglangSequence, tokens: number): void {
     sequence.recomputing = false;
     sequence.transferred = false;
+    sequence.slotless = false;
     if (this.config.role === "prefill") {
       this.running.splice(this.running.indexOf(sequence), 1);
       this.handOff.hold(sequence);
@@ -466,6 +469,7 @@ export class SglangEngine implements LiveEngine {
 
 /** There is no slot for its next token: it runs without having emitted, like a prompt that was computed elsewhere. */
 function waitForSlot(sequence: SglangSequence): void {
+  sequence.slotless = true;
   sequence.computed = totalTokens(sequence) - 1;
   sequence.recomputing = false;
   sequence.transferred = sequence.generated === 0;
