@@ -43,7 +43,8 @@ export class SpeculativeDraws {
   tokens(most: number): number {
     let tokens = 1;
     for (const rate of this.#rates) {
-      if (this.#rng.nextDouble() >= rate) break;
+      // What is sure is not drawn for.
+      if (rate < 1 && this.#rng.nextDouble() >= rate) break;
       tokens++;
     }
     return Math.min(most, tokens);

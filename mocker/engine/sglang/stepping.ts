@@ -401,10 +401,11 @@ export class SglangEngine implements LiveEngine {
 
   #endPrefill(scheduled: readonly Item[]): void {
     const whole: SglangSequence[] = [];
+    let cut: SglangSequence | null = null;
     for (const { sequence, tokens } of scheduled) {
       sequence.computed += tokens;
       if (sequence.computed < totalTokens(sequence)) {
-        this.pages.publish(sequence, sequence.computed);
+        cut = sequence;
         sequence.partial = true;
         this.waiting.unshift(sequence);
       } else {
@@ -412,11 +413,13 @@ export class SglangEngine implements LiveEngine {
         whole.push(sequence);
       }
     }
-    if (!this.#haveSlots(whole)) {
+    const haveSlots = this.#haveSlots(whole);
+    if (haveSlots) for (const sequence of whole) this.pages.publish(sequence, sequence.computed);
+    if (cut !== null) this.pages.publish(cut, cut.computed);
+    if (!haveSlots) {
       for (const sequence of whole) waitForSlot(sequence);
       return;
     }
-    for (const sequence of whole) this.pages.publish(sequence, sequence.computed);
     for (const sequence of whole) {
       this.#emit(sequence, 1);
       if (this.slotsAhead > 0 && sequence.generated > 0 && sequence.generated < sequence.osl) {
