@@ -45,7 +45,7 @@ export class OutputReserve {
     return Math.max(this.#least, ratio - this.#step);
   }
 
-  /** There is nothing to do: the share is what it was at first. */
+  /** The share is what it was at first. */
   reset(): void {
     this.ratio = this.#first;
   }

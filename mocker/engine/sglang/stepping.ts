@@ -65,6 +65,8 @@ export class SglangEngine implements LiveEngine {
   /** The cache has changed since the last pass ended, in a way that the listener was told of. */
   protected told = false;
   #passStartMs = 0;
+  /** When it was held last, and decoded for nobody. */
+  #heldInVainMs = Number.NaN;
   #finishedPass: FinishedPass | null = null;
 
   constructor(config: EngineConfig, requests: RequestSource, listener: EngineListener) {
@@ -212,6 +214,8 @@ export class SglangEngine implements LiveEngine {
 
   /** Whether anything could be scheduled. */
   #schedule(): boolean {
+    // Nor had other ranks a use for the pass that was held for those who decode: as after idling.
+    if (!this.holdPrefill && this.nowMs === this.#heldInVainMs) this.outputReserve.reset();
     this.#scheduled = [];
     for (let force = false; ; ) {
       this.#admitTransferred();
@@ -219,8 +223,7 @@ export class SglangEngine implements LiveEngine {
       this.isDecodePass = this.#scheduled.length === 0;
       if (!this.isDecodePass) return true;
       if (this.running.length > 0 && this.#formDecodeBatch()) return true;
-      // Nobody has a use for the pass that is held for those who decode.
-      if (this.holdPrefill) this.outputReserve.reset();
+      if (this.holdPrefill) this.#heldInVainMs = this.nowMs;
       // Pages that are on their way to others come back; who is held comes in later.
       if (!this.hasWork() || this.handOff.isPending || this.holdPrefill) return false;
       if (this.waiting.some((sequence) => sequence.transferred)) continue;
@@ -305,7 +308,8 @@ export class SglangEngine implements LiveEngine {
         if (this.#letPartialGo(null) && this.#missingPages() <= pages.cache.room) break;
       }
       running.splice(running.indexOf(sequence), 1);
-      if (!sequence.slotless) pages.publish(sequence, config.quirks.slotAhead ? totalTokens(sequence) : sequence.computed);
+      if (!sequence.slotless)
+        pages.publish(sequence, config.quirks.slotAhead ? totalTokens(sequence) : sequence.computed);
       this.#backToQueue(sequence);
       waiting.push(sequence);
       if (this.#missingPages() <= pages.cache.room) break;
