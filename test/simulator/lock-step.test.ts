@@ -142,6 +142,21 @@ describe.each(KINDS)("%s engines of SGLang that owe three decode passes after ea
     expect(play(kind, ended, THREE).admitMs[2]).toBe(110);
   });
 
+  it("keep as much room for output as at first once a pass is owed to nobody", () => {
+    const arrivals = [
+      { atMs: 0, isl: 50, osl: 300 },
+      { atMs: 150, isl: 50, osl: 600 },
+      { atMs: 3800, isl: 50, osl: 100 },
+    ];
+    const admitMs = (prefillDecodeInterval: number) => {
+      const sglang = { ...ENGINE_DEFAULTS.sglang, clipMaxNewTokens: 300 };
+      return play(kind, arrivals, { ...THREE, prefillDecodeInterval, sglang, numGpuBlocks: 656 }, 1).admitMs;
+    };
+    // The first ends before 400 passes are over: nobody runs, and the second comes in. The third asks 400 passes later, in vain.
+    expect(admitMs(400)).toEqual([0, 3090, 9180]);
+    expect(admitMs(200)).toEqual([0, 2100, 4200]);
+  });
+
   it("share a prefill batch among ranks", () => {
     const { firstTokenMs } = play(
       kind,

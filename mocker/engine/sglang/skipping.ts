@@ -123,7 +123,7 @@ export class SkippingSglangEngine extends SglangEngine {
     const hitsMayGo = this.#hitsMayGo(asks);
     // The scheduled pass may itself have changed what the next one finds.
     const hasEvicted = pages.cache.evictions > this.evictionsAtRefusal;
-    if (this.waiting.length > 0 && !this.holdPrefill && (this.retracted || (hasEvicted && hitsMayGo))) return;
+    if (this.waiting.length > 0 && (this.retracted || (hasEvicted && hitsMayGo))) return;
     for (const sequence of running) {
       // First tokens (of transferred requests) are told as they come: planners, clients and faults look at them.
       if (sequence.generated === 0 || pages.mayFillKnownPage(sequence)) return;

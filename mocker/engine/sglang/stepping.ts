@@ -248,12 +248,12 @@ export class SglangEngine implements LiveEngine {
   }
 
   #formPrefillBatch(force: boolean): void {
+    if (this.config.sglang.schedulePolicy === "lpm") longestPrefixFirst(this.waiting, this.pages);
     this.refusal = this.holdPrefill || this.waiting.length === 0 ? null : this.#fillPrefillBatch(force);
     this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 
   #fillPrefillBatch(force: boolean): Refusal | null {
-    if (this.config.sglang.schedulePolicy === "lpm") longestPrefixFirst(this.waiting, this.pages);
     return formPrefillBatch(
       {
         config: this.config,

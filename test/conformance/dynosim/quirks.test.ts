@@ -248,6 +248,19 @@ describe("DynoSim's quirks, each by a case that it changes", () => {
       expect(replay(lines, parts(15, { clip_max_new_tokens: 1 }))[0]!.terminal_status).toBe("completed");
     });
 
+    it("slotAhead: a prompt whose next token finds no slot is not published", () => {
+      const lines = [
+        { timestamp: 0, input_length: 50, output_length: 90, hash_ids: [1, 2, 3, 4] },
+        { timestamp: 0, input_length: 60, output_length: 25, hash_ids: [11, 12, 13, 14] },
+        { timestamp: 20, input_length: 40, output_length: 90, hash_ids: [21, 22, 23] },
+      ];
+      const { engine } = parts(220, { schedule_conservativeness: 0.01, clip_max_new_tokens: 1 });
+      const speculative = { aic_nextn: 1, aic_nextn_accept_rates: "0", timing_model: FIXED };
+      const { admission_history } = replay(lines, { engine: { ...engine, ...speculative } })[2]!;
+      // Computed again at 1050 ms, and retracted at once: the third admission finds what the second did.
+      expect(admission_history.map((one) => one.reused_input_tokens)).toEqual([0, 18, 18]);
+    });
+
     it("hitsCountAsRoom: a prompt is admitted into the cached pages that it hits", () => {
       const lines = [
         { timestamp: 0, input_length: 32, output_length: 1, hash_ids: [1, 2] },

@@ -89,6 +89,18 @@ describe.each(ENGINES)("$name of SGLang with speculative decoding", (kind) => {
     }
   });
 
+  it("does not draw for what is sure to be accepted", () => {
+    for (const [osl, ms] of [
+      [4, 120],
+      [7, 130],
+      [12, 150],
+      [25, 200],
+      [40, 260],
+    ] as const) {
+      expect(play(kind, [{ isl: 100, osl }], [1, 0.5], SGLANG).when("finished", 0)).toBe(ms);
+    }
+  });
+
   it("needs slots for all that may come out of a pass, and gives back those of what was not accepted", () => {
     const two = [
       { isl: 30, osl: 40 },
