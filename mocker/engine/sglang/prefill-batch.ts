@@ -72,7 +72,7 @@ export function formPrefillBatch(queue: PrefillQueue, force: boolean): Refusal |
       return count > 0 ? null : refusal;
     }
     const isFirst = count === 0 && !quirks.abortOnStuck;
-    if (!candidate.isCut && candidate.pageTokens > left.input && !isFirst) return count > 0 ? null : refusal;
+    if (candidate.pageTokens > left.input && !isFirst) return count > 0 ? null : refusal;
     if (candidate.isCut && candidate.tokens === 0) return count > 0 ? null : refusal;
     take(queue, sequence, candidate);
     waiting.splice(index, 1);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ENGINE_DEFAULTS } from "#mocker/engine";
 import { ENGINES, EngineDriver } from "./engine-driver.ts";
 
 describe.each(ENGINES)("$name: from arrival to the last token", (kind) => {
@@ -219,3 +220,19 @@ describe.each(ENGINES)("$name: speed-up", (kind) => {
     expect(run(1, 0)).toEqual([6, 6, 6]);
   });
 });
+
+it.each(ENGINES)(
+  "$name of SGLang: a chunk needs room in the prompt tokens of its batch, unless it is the first",
+  (kind) => {
+    const sglang = { ...ENGINE_DEFAULTS.sglang, chunkedPrefillSize: 400, maxPrefillTokens: 300 };
+    const requests = [
+      { isl: 150, osl: 1 },
+      { isl: 410, osl: 1 },
+    ];
+    const driver = new EngineDriver(kind, { family: "sglang", blockSize: 1, sglang }, requests);
+    driver.submit(0, 1);
+    driver.finish();
+    expect(driver.when("admitted", 1)).toBe(150);
+    expect(driver.when("firstToken", 1)).toBe(560);
+  },
+);
