@@ -23,7 +23,8 @@ import { INVARIANTS } from "#src/simulator";
 import { EXIT_INTERRUPTED } from "./errors.ts";
 import { predictorOf, predictorTools } from "./predictors.ts";
 import { progress, virtualTime } from "./progress.ts";
-import { RowsOnDisk, rowsInMemoryOption } from "./rows-on-disk.ts";
+import { rowsInMemoryOption } from "./rows-flag.ts";
+import { RowsOnDisk } from "./rows-on-disk.ts";
 import { packageVersion } from "./version.ts";
 
 /** Flags that every command has which rehearses something. */

@@ -1,17 +1,5 @@
-import { Option } from "commander";
-import { type ReportedRun, ROWS_IN_MEMORY, RowFile } from "#src/record";
+import { type ReportedRun, RowFile } from "#src/record";
 import type { Rehearsal, RehearsalSteps, RunOptions } from "#src/rehearsal";
-import { wholeNumber } from "./values.ts";
-
-/** `--rows-in-memory` */
-export function rowsInMemoryOption(): Option {
-  return new Option(
-    "--rows-in-memory <n>",
-    "requests of a run that memory holds to its end; the rows of larger runs go to a file that ends with it",
-  )
-    .argParser(wholeNumber("--rows-in-memory"))
-    .default(ROWS_IN_MEMORY);
-}
 
 /** A folder for the rows of a run with more requests than memory is to hold. */
 export class RowsOnDisk {

@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { didYouMean, UserError } from "#common";
 import {
   folderShardSide,
-  kubernetes,
+  loadKubernetesShardSide,
   noSuchShard,
   otherVersion,
   readJob,
@@ -66,7 +66,9 @@ async function shard(flags: ShardFlags): Promise<void> {
   const folder = job.files === null ? null : mkdtempSync(join(tmpdir(), "understudy-job-"));
   const to = flags.to === KUBERNETES ? null : resolve(flags.to);
   const side: ShardSide & { close?(): Promise<void> } =
-    to === null ? await (await kubernetes()).kubernetesShardSide(index, process.env) : folderShardSide(to, index);
+    to === null
+      ? await (await loadKubernetesShardSide()).kubernetesShardSide(index, process.env)
+      : folderShardSide(to, index);
   try {
     if (folder !== null) process.chdir(unpackFiles(job.files!, folder));
     const worker = await load();

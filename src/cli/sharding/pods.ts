@@ -1,6 +1,6 @@
 import { KubernetesClient } from "#planner/connectors";
 import { SHARD_ACCOUNT } from "#src/deployment";
-import { type Executor, kubernetes } from "#src/executor";
+import { type Executor, loadKubernetesExecutor } from "#src/executor";
 import type { ExecutorFlags } from "./flags.ts";
 
 /** An API server that restarts is waited for. */
@@ -14,7 +14,7 @@ export async function withPods<Result>(
   flags: ExecutorFlags & { quiet?: true; readySeconds: number; deadlineSeconds: number },
   use: (executor: Executor) => Promise<Result>,
 ): Promise<Result> {
-  const { KubernetesExecutor } = await kubernetes();
+  const { KubernetesExecutor } = await loadKubernetesExecutor();
   const client = await KubernetesClient.open({
     retry: { deadlineMs: OUTAGE_MS },
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),

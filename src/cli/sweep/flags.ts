@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { flagsExclude } from "../errors.ts";
-import { rowsInMemoryOption } from "../rows-on-disk.ts";
+import { rowsInMemoryOption } from "../rows-flag.ts";
 import { seedList } from "../run/seed-list.ts";
 import { checkExecutorFlags, type ExecutorFlags, withExecutorFlags } from "../sharding/flags.ts";
 import { several, wholeNumber } from "../values.ts";

@@ -1,2 +1,0 @@
-export { KubernetesExecutor } from "./executor.ts";
-export { kubernetesShardSide } from "./side.ts";
