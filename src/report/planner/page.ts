@@ -1,6 +1,6 @@
 import type { Decision } from "#planner/core";
 import { formatClock, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
-import { decisionsSection } from "../page/decisions.ts";
+import { decisionFragment, decisionsSection } from "../page/decisions.ts";
 import { timeFigureHtml } from "../page/figure.ts";
 import { pageHeader } from "../page/header.ts";
 import { escapeHtml, inlineJson, table } from "../page/html.ts";
@@ -19,7 +19,7 @@ export function plannerPage(input: PlannerPageInput): string {
   return pageShell({
     title: `${input.name} · Understudy planner`,
     styles: STYLES,
-    scripts: ["theme.js", "cursor.js", ...(input.isLive ? ["live.js"] : [])],
+    scripts: ["theme.js", "cursor.js", "ticks.js", ...(input.isLive ? ["live.js"] : [])],
     data: plannerPageData(input),
     isLive: input.isLive,
     body: `${pageHeader({
@@ -47,8 +47,6 @@ export function plannerContent(input: PlannerPageInput): string {
     return `<section id="now" class="card"><h2>Waiting for the first tick</h2><p class="note">Nothing has been observed yet.</p></section>`;
   }
   const figures = plannerFigures(input);
-  const decisions = input.ticks.flatMap(({ decision, atMs }) => (decision === null ? [] : [{ ...decision, atMs }]));
-  const mode = input.mode === "disagg" ? "disagg" : "agg";
   return `${nowSection(input)}
 <section id="timeline" aria-labelledby="timeline-title">
 <h2 id="timeline-title">What happened</h2>
@@ -57,10 +55,20 @@ export function plannerContent(input: PlannerPageInput): string {
 ${figures.map(timeFigureHtml).join("\n")}
 </div>
 </section>
-${decisionsSection({ decisions: decisions as Decision[], mode })}
+${decisionsSection(decisionsOf(input), { isLive: input.isLive, log: "the log", keep: "last" })}
 ${knownSection(input)}
 ${actionsSection(input)}
 <script type="application/json" id="content-data">${inlineJson(plannerPageData(input))}</script>`;
+}
+
+/** What a tick, or a group of them, of a live page opens to; null: it is not there any more. */
+export function plannerFragment(input: PlannerPageInput, key: string): string | null {
+  return decisionFragment(decisionsOf(input), key);
+}
+
+function decisionsOf({ ticks, mode }: PlannerPageInput): { decisions: Decision[]; mode: "agg" | "disagg" } {
+  const decisions = ticks.flatMap(({ decision, atMs }) => (decision === null ? [] : [{ ...decision, atMs }]));
+  return { decisions, mode: mode === "disagg" ? "disagg" : "agg" };
 }
 
 function plannerPageData(input: PlannerPageInput): unknown {
