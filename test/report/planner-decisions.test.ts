@@ -17,7 +17,7 @@ function fragmentsIn(html: string): Record<string, string> {
 
 /** Names of what opens in a piece of HTML, and whether what is in it comes later. */
 const opening = (html: string) =>
-  [...html.matchAll(/<details (?:class="decision" )?id="([^"]+)"([^>]*)>/g)].map(([, id, rest]) => ({
+  [...html.matchAll(/<details class="(?:decision|ticks)" id="([^"]+)"([^>]*)>/g)].map(([, id, rest]) => ({
     id: id!,
     isLater: rest!.includes(`data-load="${id}"`),
   }));
@@ -34,7 +34,9 @@ describe("the decisions of a planner's page", () => {
     }
     expect([...opened.keys()].sort()).toEqual(ticks.map(({ decision }) => `tick-${decision!.tick}`).sort());
     for (const inside of opened.values()) for (const part of PARTS) expect(inside).toContain(`<h4>${part}</h4>`);
-    expect(opened.get(`tick-${ticks[4]!.decision!.tick}`)).toContain("prefillFloor");
+    const fifth = opened.get(`tick-${ticks[4]!.decision!.tick}`)!;
+    for (const name of ["prefillFloor", "mean TTFT", "queued prompts", "KV queued", "forward passes"])
+      expect(fifth).toContain(name);
   });
 
   it("asks the server for it while the planner runs", () => {
@@ -90,8 +92,8 @@ describe("the decisions of a planner's page", () => {
     const many = Array.from({ length: 5000 }, (_, i) => plannerTick(i + 1));
     const start = (html: string) => html.slice(html.indexOf('id="decisions"'), html.indexOf('id="data-known"'));
     expect(start(plannerContent(plannerInput(many))).length).toBeLessThan(2000);
-    const whole = plannerContent(plannerInput(many, { isLive: false }));
-    expect(Object.keys(fragmentsIn(whole)).length).toBe(5001);
-    expect(start(whole).length).toBeLessThan(400_000);
+    const whole = plannerContent(plannerInput(many.slice(0, 1000), { isLive: false }));
+    expect(Object.keys(fragmentsIn(whole)).length).toBe(1001);
+    expect(start(whole).length).toBeLessThan(80 * 1000);
   });
 });

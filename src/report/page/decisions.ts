@@ -1,11 +1,10 @@
 import { gzipSync } from "node:zlib";
-import type { Role } from "#planner/core";
 import type { RunFacts } from "#src/record";
 import { formatClock, plural } from "../format.ts";
 import { decisionTimeline, reasonsText, rolesOf } from "../summary/decision-changes.ts";
 import { type TickGroup, type TimelineEntry, timelineEntries } from "../summary/tick-groups.ts";
 import { escapeHtml } from "./html.ts";
-import { insideHtml, tickHtml, tickKey } from "./tick-details.ts";
+import { insideHtml, type TickFacts, tickHtml, tickKey } from "./tick-details.ts";
 
 /** Longer lists are cut: a page of tens of thousands of entries helps nobody, and the log has them all. */
 const MOST_ENTRIES = 800;
@@ -21,9 +20,10 @@ export interface DecisionsOptions {
   log: string;
   /** Which entries stay where there are too many. */
   keep: "first" | "last";
+  inputsOf: TickFacts["inputsOf"];
 }
 
-const RUN_REPORT: DecisionsOptions = { isLive: false, log: "decisions.jsonl", keep: "first" };
+const RUN_REPORT: DecisionsOptions = { isLive: false, log: "decisions.jsonl", keep: "first", inputsOf: () => [] };
 
 /**
  * The ticks of a strategy: each that changed something, and groups of the others. Every one opens to its inputs, forecast, formula
@@ -34,14 +34,14 @@ export function decisionsSection(record: Ticks, options = RUN_REPORT): string {
     return `<section id="decisions" aria-labelledby="decisions-title"><h2 id="decisions-title">Decisions</h2><p class="note">No planner ran: the workers stayed as they were started.</p></section>`;
   }
   const timeline = decisionTimeline(record);
-  const roles = rolesOf(record.mode);
+  const facts = { roles: rolesOf(record.mode), inputsOf: options.inputsOf };
   const entries = timelineEntries(timeline);
   const kept = options.keep === "first" ? entries.slice(0, MOST_ENTRIES) : entries.slice(-MOST_ENTRIES);
   const opens = options.isLive || record.decisions.length <= MOST_GROUPED_TICKS;
   const items = kept.map((entry) =>
     entry.kind === "change"
-      ? tickHtml(entry.change.decision, roles, options.isLive)
-      : groupHtml(entry, roles, opens, options.isLive),
+      ? tickHtml(entry.change.decision, facts, options.isLive)
+      : groupHtml(entry, facts, opens, options.isLive),
   );
   const left = entries.length - kept.length;
   if (left > 0) {
@@ -61,18 +61,18 @@ export function decisionsSection(record: Ticks, options = RUN_REPORT): string {
 <ol class="card decisions">
 ${items.join("\n")}
 </ol>
-${options.isLive || !opens ? "" : fragmentsHtml(kept, roles)}</section>`;
+${options.isLive || !opens ? "" : fragmentsHtml(kept, facts)}</section>`;
 }
 
 /** What an element of a live page's section opens to, by its `data-load`; null: it is not there any more. */
-export function decisionFragment(record: Ticks, key: string): string | null {
-  const roles = rolesOf(record.mode);
+export function decisionFragment(record: Ticks, key: string, inputsOf: TickFacts["inputsOf"]): string | null {
+  const facts = { roles: rolesOf(record.mode), inputsOf };
   const decision = record.decisions.find((made) => tickKey(made) === key);
-  if (decision !== undefined) return insideHtml(decision, roles);
+  if (decision !== undefined) return insideHtml(decision, facts);
   const group = timelineEntries(decisionTimeline(record)).find(
     (entry) => entry.kind !== "change" && groupKey(entry) === key,
   );
-  return group === undefined || group.kind === "change" ? null : linesHtml(group, roles);
+  return group === undefined || group.kind === "change" ? null : linesHtml(group, facts);
 }
 
 /** A group is known by its first tick, so that it keeps its name while it grows. */
@@ -80,10 +80,10 @@ function groupKey({ ticks }: TickGroup): string {
   return `from-${tickKey(ticks[0]!)}`;
 }
 
-function groupHtml(group: TickGroup, roles: readonly Role[], opens: boolean, isLive: boolean): string {
+function groupHtml(group: TickGroup, facts: TickFacts, opens: boolean, isLive: boolean): string {
   const { kind, ticks } = group;
   // A single one that was limited stands for itself.
-  if (kind === "limited" && ticks.length === 1) return tickHtml(ticks[0]!, roles, isLive || opens);
+  if (kind === "limited" && ticks.length === 1) return tickHtml(ticks[0]!, facts, isLive || opens);
   const [first, last] = [formatClock(ticks[0]!.atMs), formatClock(ticks.at(-1)!.atMs)];
   const span = first === last ? first : `${first}–${last}`;
   const what =
@@ -92,22 +92,22 @@ function groupHtml(group: TickGroup, roles: readonly Role[], opens: boolean, isL
       : `${ticks.length} ticks limited alike, ${span}: ${escapeHtml(reasonsText(ticks.at(-1)!))}`;
   if (!opens) return `<li class="${kind} group"><span>${what}</span></li>`;
   const key = groupKey(group);
-  return `<li class="${kind} group"><details id="${key}" data-load="${key}" data-size="${ticks.length}"><summary>${what}</summary></details></li>`;
+  return `<li class="${kind} group"><details class="ticks" id="${key}" data-load="${key}" data-size="${ticks.length}"><summary>${what}</summary></details></li>`;
 }
 
-function linesHtml({ ticks }: TickGroup, roles: readonly Role[]): string {
-  return `<ol class="decisions">${ticks.map((tick) => tickHtml(tick, roles, true)).join("\n")}</ol>`;
+function linesHtml({ ticks }: TickGroup, facts: TickFacts): string {
+  return `<ol class="decisions">${ticks.map((tick) => tickHtml(tick, facts, true)).join("\n")}</ol>`;
 }
 
 /** All that the script brings, by name, as gzipped JSON: ticks are much alike, so thousands of them take little. */
-function fragmentsHtml(entries: readonly TimelineEntry[], roles: readonly Role[]): string {
+function fragmentsHtml(entries: readonly TimelineEntry[], facts: TickFacts): string {
   const fragments: Record<string, string> = {};
   for (const entry of entries) {
     if (entry.kind === "change") continue;
-    if (entry.kind === "quiet" || entry.ticks.length > 1) fragments[groupKey(entry)] = linesHtml(entry, roles);
-    for (const tick of entry.ticks) fragments[tickKey(tick)] = insideHtml(tick, roles);
+    if (entry.kind === "quiet" || entry.ticks.length > 1) fragments[groupKey(entry)] = linesHtml(entry, facts);
+    for (const tick of entry.ticks) fragments[tickKey(tick)] = insideHtml(tick, facts);
   }
   if (Object.keys(fragments).length === 0) return "";
-  const packed = gzipSync(JSON.stringify(fragments), { level: 9 }).toString("base64");
+  const packed = gzipSync(JSON.stringify(fragments)).toString("base64");
   return `<script type="text/plain" id="fragments">${packed}</script>\n`;
 }

@@ -10,13 +10,20 @@ import {
 } from "../summary/decision-changes.ts";
 import { escapeHtml } from "./html.ts";
 
+/** What is known of ticks beside their decisions. */
+export interface TickFacts {
+  roles: readonly Role[];
+  /** More of what was observed: names and values, text without markup. */
+  inputsOf: (made: Decision) => [name: string, value: string][];
+}
+
 /** Name of what a tick opens to, for the page's script. */
 export function tickKey({ tick }: Pick<Decision, "tick">): string {
   return `tick-${tick}`;
 }
 
 /** A tick in a line that opens to what led to it. @param isLater what it opens to is not in it: the script brings it when it is opened */
-export function tickHtml(made: Decision, roles: readonly Role[], isLater: boolean): string {
+export function tickHtml(made: Decision, { roles, inputsOf }: TickFacts, isLater: boolean): string {
   const changes = roleChanges(made, [...roles]);
   const chips = roles.map((role) => chip(made, role, roles.length === 1 ? "workers" : role, changes));
   if (made.clamps.length > 0) chips.push('<span class="chip limited">limited</span>');
@@ -25,7 +32,7 @@ export function tickHtml(made: Decision, roles: readonly Role[], isLater: boolea
   const key = tickKey(made);
   const later = isLater ? ` data-load="${key}"` : "";
   return `<li><details class="decision" id="${key}" data-at="${Math.round(made.atMs)}"${later}><summary><time>${formatClock(made.atMs)}</time><span class="chips">${chips.join("")}</span><span class="rate">${rates(made)}</span><span class="why">${escapeHtml(why)}</span></summary>
-${isLater ? "" : insideHtml(made, roles)}</details></li>`;
+${isLater ? "" : insideHtml(made, { roles, inputsOf })}</details></li>`;
 }
 
 function chip(made: Decision, role: Role, name: string, changes: readonly RoleChange[]): string {
@@ -44,7 +51,7 @@ function rates(made: Decision): string {
 }
 
 /** Reasons, limits, inputs, forecast and formula values of a tick. */
-export function insideHtml(made: Decision, roles: readonly Role[]): string {
+export function insideHtml(made: Decision, { roles, inputsOf }: TickFacts): string {
   const inputs: [string, string][] = [
     ["observed load", made.observedRate === null ? "unknown" : `${formatFixed(made.observedRate, 2)} req/s`],
     ...(["prefill", "decode"] as const)
@@ -53,6 +60,7 @@ export function insideHtml(made: Decision, roles: readonly Role[]): string {
         const { active, starting, draining } = made.workers[role];
         return [`${role} workers`, `${active} ready, ${starting} starting, ${draining} draining`];
       }),
+    ...inputsOf(made),
   ];
   const forecast: [string, string][] =
     made.forecast === null

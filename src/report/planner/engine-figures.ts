@@ -76,7 +76,7 @@ export function kvFigure(columns: Columns, maxKvTokens: number | null): TimeFigu
   if (engines === 0) return null;
   const hasQueue = queued.names.length > 0;
   const readouts: Readout[] = [readoutOf("in flight, all engines", "decode", " tokens", columns.atMs, held.total)];
-  if (hasQueue) readouts.push(readoutOf("queued", "warn", " tokens", columns.atMs, queued.total));
+  if (hasQueue) readouts.push(readoutOf("queued", "ink", " tokens", columns.atMs, queued.total));
   const full = maxKvTokens === null ? "" : `, ${formatSignificant((100 * held.most) / maxKvTokens)} % of its cache`;
   const limits: Limit[] =
     maxKvTokens === null
@@ -96,7 +96,7 @@ export function kvFigure(columns: Columns, maxKvTokens: number | null): TimeFigu
       y: { label: "tokens", min: 0 },
       series: [
         ...held.series(columns, hasQueue ? "in flight" : "", "decode"),
-        ...(hasQueue ? queued.series(columns, "queued", "warn", true) : []),
+        ...(hasQueue ? queued.series(columns, "queued", "ink", true) : []),
       ],
       limits,
     },

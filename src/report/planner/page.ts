@@ -7,7 +7,7 @@ import { escapeHtml, inlineJson, table } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { plannerFigures, requestRate, rolesOf } from "./figures.ts";
 import type { PlannerPageInput } from "./input.ts";
-import { hasNoTraffic, knownSection } from "./known.ts";
+import { hasNoTraffic, inputsOf, knownSection } from "./known.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Actions that are listed, the last ones. */
@@ -55,7 +55,12 @@ export function plannerContent(input: PlannerPageInput): string {
 ${figures.map(timeFigureHtml).join("\n")}
 </div>
 </section>
-${decisionsSection(decisionsOf(input), { isLive: input.isLive, log: "the log", keep: "last" })}
+${decisionsSection(decisionsOf(input), {
+  isLive: input.isLive,
+  log: "the log",
+  keep: "last",
+  inputsOf: inputsOf(input),
+})}
 ${knownSection(input)}
 ${actionsSection(input)}
 <script type="application/json" id="content-data">${inlineJson(plannerPageData(input))}</script>`;
@@ -63,7 +68,7 @@ ${actionsSection(input)}
 
 /** What a tick, or a group of them, of a live page opens to; null: it is not there any more. */
 export function plannerFragment(input: PlannerPageInput, key: string): string | null {
-  return decisionFragment(decisionsOf(input), key);
+  return decisionFragment(decisionsOf(input), key, inputsOf(input));
 }
 
 function decisionsOf({ ticks, mode }: PlannerPageInput): { decisions: Decision[]; mode: "agg" | "disagg" } {
