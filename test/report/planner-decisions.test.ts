@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { plannerContent, plannerFragment } from "#src/report";
+import { plannerContent, plannerFragment, plannerPage } from "#src/report";
 import { reasonsText } from "../../src/report/summary/decision-changes.ts";
 import { compatTicks } from "./compat-ticks.ts";
 import { plannerInput, plannerTick } from "./planner-ticks.ts";
@@ -37,6 +37,11 @@ describe("the decisions of a planner's page", () => {
     const fifth = opened.get(`tick-${ticks[4]!.decision!.tick}`)!;
     for (const name of ["prefillFloor", "mean TTFT", "queued prompts", "KV queued", "forward passes"])
       expect(fifth).toContain(name);
+  });
+
+  it("has what it cost in the report's title", () => {
+    expect(plannerPage(report)).toContain("<title>llama · 0.480 GPU-hours · Understudy planner</title>");
+    expect(plannerPage(live)).toContain("<title>llama · Understudy planner</title>");
   });
 
   it("asks the server for it while the planner runs", () => {

@@ -17,7 +17,7 @@ const NOT_ZERO = "not known, which is not zero";
 /** The page of a planner that runs, or the report of one that ran: the same charts, the same decisions. */
 export function plannerPage(input: PlannerPageInput): string {
   return pageShell({
-    title: `${input.name} · Understudy planner`,
+    title: `${input.name}${hoursOf(input)} · Understudy planner`,
     styles: STYLES,
     scripts: ["theme.js", "cursor.js", "ticks.js", ...(input.isLive ? ["live.js"] : [])],
     data: plannerPageData(input),
@@ -39,6 +39,12 @@ ${plannerContent(input)}
 </main>
 <footer><p>${input.isLive ? "The planner of this page runs; it is drawn anew at every tick." : "Beside this file: the log of all ticks, gzipped JSON lines."} Definitions: docs/planner-service.md.</p></footer>`,
   });
+}
+
+/** A report is known by what it cost; of a page that runs, that changes. */
+function hoursOf({ ticks, isLive }: PlannerPageInput): string {
+  const last = ticks.at(-1);
+  return isLive || last === undefined ? "" : ` · ${formatSignificant(last.gpuHours)} GPU-hours`;
 }
 
 /** What of the page changes from tick to tick; ends with the data of its charts. */
