@@ -4,6 +4,7 @@ import type { Hindsight } from "./hindsight/role-hindsight.ts";
 import type { Step } from "./hysteresis.ts";
 import type { PressureLevels, SafetyMargins } from "./pressure.ts";
 import type { Degradation, RequestShapes } from "./request-shapes.ts";
+import { noteShared, shared } from "./shared-values.ts";
 import type { Clamp, Decision, Observation, Reason, Role, Targets } from "./types.ts";
 import type { WorkerNeeds } from "./worker-needs.ts";
 
@@ -78,14 +79,14 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs
     meanContextTokens: needs.meanContext,
     prefillCorrection: shapes.prefillCorrection,
     decodeCorrection: shapes.decodeCorrection,
-    prefillServiceMs: needs.prompts.meanS * 1000,
+    ...shared({ prefillServiceMs: needs.prompts.meanS * 1000 }),
     prefillPatienceMs: Math.max(...needs.prompts.patienceS) * 1000,
     prefillBatchedMs: needs.prompts.batchedMeanS * 1000,
     idleS: idleMs / 1000,
   };
   if (needs.decode !== null) {
     values.decodeBatch = needs.decode.batch;
-    values.decodeWorkerPerS = needs.decode.requestsPerS;
+    noteShared(values, "decodeWorkerPerS", needs.decode.requestsPerS);
   }
   for (const { role, upRate, downRate, needUp, needDown, current, hindsight } of plans) {
     values[`${role}UpPerS`] = upRate;

@@ -1,5 +1,6 @@
 import type { Surface } from "#profiles";
 import { roundHalfEven } from "./queueing.ts";
+import { noteShared, shared } from "./shared-values.ts";
 import type { Clamp, Targets } from "./types.ts";
 
 /** Load of one adjustment interval: requests in it, mean lengths in tokens. */
@@ -78,18 +79,26 @@ export function slaReplicas(
   note(clamps, "minWorkers", raw, floored);
   const targets = proportionalBudget(floored, options);
   note(clamps, "maxGpus", floored, targets);
-  const values = {
+  const values: Record<string, number> = {
     prefillTokensPerS,
     prefillThroughputPerGpu: prefillPerGpu,
     correctedItlMs,
     decodeTokensPerS,
     decodeThroughputPerGpu: best.throughputPerGpu,
     decodeKvUsage: best.kvUsage,
-    expectedItlMs: best.itlMs,
+    ...shared({ expectedItlMs: best.itlMs }),
     contextTokens: contextLength,
     prefillRaw: raw.prefill,
     decodeRaw: raw.decode,
   };
+  // Of no tokens a worker serves any number.
+  const perS = {
+    prefill: (prefillPerGpu * gpusPerWorker.prefill) / (load.isl * Math.min(1, correction.prefill)),
+    decode: (best.throughputPerGpu * gpusPerWorker.decode) / load.osl,
+  };
+  for (const role of ["prefill", "decode"] as const) {
+    if (Number.isFinite(perS[role])) noteShared(values, `${role}WorkerPerS`, perS[role]);
+  }
   return { targets, clamps, values };
 }
 

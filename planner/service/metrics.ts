@@ -1,43 +1,15 @@
 import { type Registry, registry } from "#common";
-import type { Decision, Observation } from "#planner/core";
+import {
+  estimatedLatencyMs,
+  LOAD_STATES,
+  loopState,
+  type Observation,
+  THROUGHPUT_STATES,
+  workerCapacityPerS,
+} from "#planner/core";
 import { EngineMetrics } from "./engine-metrics.ts";
 import type { PlannerService } from "./service.ts";
 import type { TickSnapshot } from "./types.ts";
-
-/** Words of Dynamo's planner for what load-based scaling did. */
-const LOAD_STATES = [
-  "unset",
-  "disabled",
-  "no_fpm_data",
-  "scaling_in_progress",
-  "worker_count_mismatch",
-  "insufficient_data",
-  "no_change",
-  "scale_up",
-  "scale_down",
-  "scale_down_capped_by_throughput",
-  "scale_down_refused_consolidation",
-  "override_by_user_plugin",
-  "reconcile_clamped_to_floor",
-  "reconcile_clamped_to_ceiling",
-  "held_over",
-  "rejected_by_plugin",
-] as const;
-
-/** And for what throughput-based scaling did. */
-const THROUGHPUT_STATES = [
-  "unset",
-  "disabled",
-  "no_traffic_data",
-  "predict_failed",
-  "model_not_ready",
-  "set_lower_bound",
-  "scale",
-  "override_by_user_plugin",
-  "held_over",
-  "circuit_open",
-  "rejected_by_plugin",
-] as const;
 
 const ACTIONS = [
   "applied",
@@ -57,9 +29,6 @@ const TICK_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
 
 /** Gauges by their names without prefix; null, undefined or NaN: not known, and then not shown. */
 type Values = Record<string, { help: string; value: (snapshot: TickSnapshot) => number | null | undefined }>;
-
-const value = (decision: Decision | null, ...names: string[]) =>
-  names.map((name) => decision?.values[name]).find((each) => each !== undefined);
 
 const GAUGES: Values = {
   num_prefill_replicas: { help: "Prefill replicas that are ready", value: ({ state }) => state?.roles.prefill?.ready },
@@ -100,18 +69,15 @@ const GAUGES: Values = {
     help: "Decode replicas that were decided",
     value: ({ decision }) => decision?.targets?.decode,
   },
-  estimated_ttft_ms: { help: "TTFT by the model, ms", value: ({ decision }) => value(decision, "estimatedTtftMs") },
-  estimated_itl_ms: {
-    help: "ITL by the model, ms",
-    value: ({ decision }) => value(decision, "estimatedItlMs", "expectedItlMs"),
-  },
+  estimated_ttft_ms: { help: "TTFT by the model, ms", value: ({ decision }) => estimatedLatencyMs(decision, "ttft") },
+  estimated_itl_ms: { help: "ITL by the model, ms", value: ({ decision }) => estimatedLatencyMs(decision, "itl") },
   engine_prefill_capacity_requests_per_second: {
     help: "Requests per second that a prefill engine serves within the SLA",
-    value: ({ decision }) => value(decision, "prefillWorkerPerS") ?? perSecond(value(decision, "prefillServiceMs")),
+    value: ({ decision }) => workerCapacityPerS(decision, "prefill"),
   },
   engine_decode_capacity_requests_per_second: {
     help: "Requests per second that a decode engine serves within the SLA",
-    value: ({ decision }) => value(decision, "decodeWorkerPerS"),
+    value: ({ decision }) => workerCapacityPerS(decision, "decode"),
   },
 };
 
@@ -179,8 +145,8 @@ export class PlannerMetrics {
       }
       engines.record(observation);
       recordPower(snapshot);
-      setState(loadState, LOAD_STATES, snapshot.decision, "load");
-      setState(throughputState, THROUGHPUT_STATES, snapshot.decision, "throughput");
+      setState(loadState, LOAD_STATES, loopState(snapshot.decision, "load"));
+      setState(throughputState, THROUGHPUT_STATES, loopState(snapshot.decision, "throughput"));
       actions.labels(snapshot.action.status).inc();
       lag.set(snapshot.lagMs / 1000);
       took.labels().observe(snapshot.tookMs / 1000);
@@ -194,16 +160,7 @@ export class PlannerMetrics {
   }
 }
 
-/** One of the states is the decision's: the first reason that has a word for it, else what that loop came to last. */
-function setState(
-  gauge: { labels(...values: string[]): { set(value: number): void } },
-  states: readonly string[],
-  decision: Decision | null,
-  loop: keyof NonNullable<Decision["loops"]>,
-): void {
-  const codes = decision?.reasons.map(({ code }) => code.replaceAll("-", "_")) ?? [];
-  const last = decision?.loops?.[loop] ?? "unset";
-  const current = codes.find((code) => states.includes(code)) ?? (states.includes(last) ? last : "unset");
+function setState(gauge: ReturnType<Registry["gauge"]>, states: readonly string[], current: string): void {
   for (const state of states) gauge.labels(state).set(state === current ? 1 : 0);
 }
 
@@ -232,9 +189,4 @@ function powerMetrics(metrics: Registry, power: PlannerMetricsOptions["power"]):
 
 function seconds(ms: number | null | undefined): number | null {
   return ms === null || ms === undefined ? null : ms / 1000;
-}
-
-/** Of an engine that does one thing after the other. */
-function perSecond(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : 1000 / ms;
 }

@@ -1,4 +1,4 @@
-import type { Observation } from "#planner/core";
+import { type ForwardPass, latestPasses, type Observation } from "#planner/core";
 import type { ObservedTotals, TickSnapshot } from "./types.ts";
 
 /** Numbers of single workers over all snapshots: with a thousand workers those of the last hours, with a few those of all. */
@@ -37,7 +37,8 @@ export class SnapshotRing {
     const snapshot = this.#items[index]!;
     this.#workerValues -= workerValuesOf(snapshot);
     if (snapshot.observed === null) return;
-    this.#items[index] = { ...snapshot, observed: { ...snapshot.observed, queuedTokens: null, kvTokens: null } };
+    const { queuedKvTokens: _forgotten, ...rest } = snapshot.observed;
+    this.#items[index] = { ...snapshot, observed: { ...rest, queuedTokens: null, kvTokens: null } };
   }
 
   get last(): TickSnapshot | undefined {
@@ -61,7 +62,9 @@ export class SnapshotRing {
 }
 
 function workerValuesOf({ observed }: TickSnapshot): number {
-  return Object.keys(observed?.queuedTokens ?? {}).length + Object.keys(observed?.kvTokens ?? {}).length;
+  if (observed === null) return 0;
+  const { queuedTokens, kvTokens, queuedKvTokens } = observed;
+  return [queuedTokens, kvTokens, queuedKvTokens].reduce((sum, values) => sum + Object.keys(values ?? {}).length, 0);
 }
 
 /** What of an observation is kept: sums and means, and a number a worker. */
@@ -76,12 +79,24 @@ export function totalsOf(observation: Observation): ObservedTotals {
             prefill: forwardPasses.prefill?.length ?? null,
             decode: forwardPasses.decode?.length ?? null,
           },
+          queuedKvTokens: waiting(forwardPasses.decode, ({ decodeKvTokens }) => decodeKvTokens),
         }),
+    // Where no worker does prefill alone, those of the one pool tell of their prompts by their passes.
     queuedTokens:
       prefillLoad === null
-        ? null
+        ? waiting(forwardPasses?.decode ?? null, ({ prefillTokens }) => prefillTokens)
         : Object.fromEntries(prefillLoad.map(({ workerId, queuedTokens }) => [workerId, queuedTokens])),
     kvTokens:
       decodeLoad === null ? null : Object.fromEntries(decodeLoad.map(({ workerId, kvTokens }) => [workerId, kvTokens])),
   };
+}
+
+/** Tokens that wait on each worker by the last pass of each of its ranks; null: no passes are known. */
+function waiting(
+  passes: readonly ForwardPass[] | null,
+  tokensOf: (queued: ForwardPass["queued"]) => number,
+): Record<string, number> | null {
+  if (passes === null) return null;
+  const ofEngine = (ranks: readonly ForwardPass[]) => ranks.reduce((sum, { queued }) => sum + tokensOf(queued), 0);
+  return Object.fromEntries(latestPasses(passes).map((ranks) => [ranks[0]!.workerId, ofEngine(ranks)]));
 }

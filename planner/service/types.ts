@@ -29,10 +29,12 @@ export type ObservedTotals = Omit<
   Observation,
   "startedIsl" | "prefillLoad" | "decodeLoad" | "forwardPasses" | "workers"
 > & {
-  /** Prompt tokens waiting on each prefill worker, by its number; null where unknown. */
+  /** Prompt tokens waiting on each prefill (or aggregated) worker, by its number; null where unknown. */
   queuedTokens: Record<string, number> | null;
   /** KV tokens held on each decode worker; null where unknown. */
   kvTokens: Record<string, number> | null;
+  /** KV tokens of sequences that wait to decode on each worker; null where unknown. Absent: nobody asked. */
+  queuedKvTokens?: Record<string, number> | null;
   /** Forward passes that were told of; null: not known. Absent: nobody asked. */
   passes?: { prefill: number | null; decode: number | null };
 };

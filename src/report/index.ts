@@ -44,7 +44,7 @@ export { judgePage } from "./judge/page.ts";
 export { failedTicksTexts, JUDGE_COLUMNS, judgeRows } from "./judge/rows.ts";
 export { reportPage } from "./page/page.ts";
 export type { PlannerPageInput, PlannerTick } from "./planner/input.ts";
-export { plannerContent, plannerPage } from "./planner/page.ts";
+export { plannerContent, plannerFragment, plannerPage } from "./planner/page.ts";
 export {
   decodeInterpolationPlots,
   type InterpolationPlot,

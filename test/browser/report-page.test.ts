@@ -69,6 +69,17 @@ await describeWithChromium("report.html in a browser", (executablePath) => {
     await page.context().close();
   });
 
+  it("opens a group of quiet ticks, and each tick in it, out of the page itself", async () => {
+    const page = await open(small);
+    await page.locator("details.ticks > summary").first().click();
+    const tick = page.locator("details.ticks details.decision").first();
+    await tick.locator("summary").click();
+    await expect.poll(() => tick.getByText("Formula values").isVisible()).toBe(true);
+    const time = await tick.locator("summary time").textContent();
+    await expect.poll(() => page.locator("#ttft .readout .time").textContent()).toBe(time);
+    await page.context().close();
+  });
+
   it("moves one cursor through all charts, by pointer and by arrow keys", async () => {
     const page = await open(small);
     const plot = page.locator("#kv-usage .plot");

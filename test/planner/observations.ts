@@ -150,6 +150,7 @@ export function linearProfile(engine: LinearEngine): Profile {
 
 /** What a forward pass does and leaves waiting; what is not named is not there. */
 export interface PassLoad {
+  queuedKvTokens?: number;
   queuedTokens?: number;
   prefillTokens?: number;
   sequences?: number;
@@ -160,7 +161,14 @@ export interface PassLoad {
 
 /** A pass of a worker that has one rank and takes one prompt at a time. */
 export function forwardPass(workerId: string, load: PassLoad = {}): ForwardPass {
-  const { queuedTokens = 0, prefillTokens = 0, sequences = 0, kvTokens = 0, wallTimeS = 0.01 } = load;
+  const {
+    queuedTokens = 0,
+    queuedKvTokens = 0,
+    prefillTokens = 0,
+    sequences = 0,
+    kvTokens = 0,
+    wallTimeS = 0.01,
+  } = load;
   return {
     workerId,
     dpRank: 0,
@@ -176,8 +184,8 @@ export function forwardPass(workerId: string, load: PassLoad = {}): ForwardPass 
     queued: {
       prefillRequests: queuedTokens > 0 ? 1 : 0,
       prefillTokens: queuedTokens,
-      decodeRequests: 0,
-      decodeKvTokens: 0,
+      decodeRequests: queuedKvTokens > 0 ? 1 : 0,
+      decodeKvTokens: queuedKvTokens,
     },
   };
 }

@@ -23,6 +23,19 @@ describe("sla-compat strategy", () => {
     });
   });
 
+  it("says what one worker serves: sizes are the demand divided by it, with and without correction", () => {
+    for (const correction of [false, true]) {
+      const { targets, forecast, values } = planner({ correction }).tick(observation(5000, 30, { meanTtftMs: 40 }));
+      const { prefillWorkerPerS, decodeWorkerPerS } = values;
+      expect(targets).toEqual({
+        prefill: Math.ceil(forecast!.requestRate / prefillWorkerPerS!),
+        decode: Math.ceil(forecast!.requestRate / decodeWorkerPerS!),
+      });
+    }
+    const unknown = planner().tick(observation(5000, 30, { meanOsl: 0 })).values;
+    expect(unknown.decodeWorkerPerS).toBeUndefined();
+  });
+
   it("corrects prefill by observed TTFT, but never adds workers for it", () => {
     const fast = planner().tick(observation(5000, 30, { meanTtftMs: 40 }));
     const slow = planner().tick(observation(5000, 30, { meanTtftMs: 4000 }));

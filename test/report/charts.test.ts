@@ -22,8 +22,8 @@ const chart: XyChart = {
       kind: "line",
       colour: "forecast",
       dashed: true,
-      x: [0, 120_000, 180_000],
-      y: [5, Number.NaN, 9],
+      x: [0, 60_000, 120_000, 180_000, 240_000],
+      y: [5, 6, Number.NaN, 9, 9],
     },
   ],
   limits: [{ value: 12, label: "limit 12/s" }],
@@ -85,6 +85,16 @@ describe("an xy chart", () => {
     expect(svg).toMatch(new RegExp(`stroke="${LIGHT.limit}"[^>]*stroke-dasharray`));
     const forecast = new RegExp(`<path d="([^"]*)"[^>]*stroke="${LIGHT.forecast}"[^>]*stroke-dasharray`).exec(svg)![1]!;
     expect(forecast.match(/M/g)).toHaveLength(2);
+  });
+
+  it("draws a value without neighbours as a dot, and no line for it", () => {
+    const y = [5, Number.NaN, 7, 8, Number.NaN];
+    const lone = { ...chart, limits: [], series: [{ ...chart.series[1]!, y }] };
+    const paths = [...xyChart(lone, SIZE, THEMES.light).matchAll(/<path d="([^"]*)"[^>]*>/g)];
+    const own = paths.filter(([path]) => path.includes(`stroke="${LIGHT.forecast}"`));
+    expect(own.map(([path]) => path.includes("stroke-dasharray"))).toEqual([true, false]);
+    expect(own.map(([, d]) => d!.match(/M/g)!.length)).toEqual([1, 1]);
+    expect(own[1]![0]).toMatch(/h0"[^>]*stroke-linecap="round"/);
   });
 
   it("takes its colours from the page inside a page, and has no title of its own there", () => {

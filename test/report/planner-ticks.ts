@@ -77,6 +77,7 @@ export function plannerInput(ticks: readonly PlannerTick[], more: Partial<Planne
     ],
     mode: "disagg",
     sla: SLA,
+    maxKvTokens: 400_000,
     ticks,
     isLive: true,
     ...more,

@@ -1,5 +1,6 @@
 import { LoadPredictor, type PredictorConfig } from "#planner/predictors";
 import type { Profile, Surface } from "#profiles";
+import { noteShared } from "../shared-values.ts";
 import type {
   Clamp,
   Decision,
@@ -162,7 +163,7 @@ class LoadCompat implements Planner {
     decision.loops = this.#loops();
     for (const role of this.#core.roles) {
       if (loadIntervalMs !== null && throughputIntervalMs !== null)
-        decision.values[`${role}Floor`] = this.#core.floors[role];
+        noteShared(decision.values, `${role}Floor`, this.#core.floors[role]);
     }
     decision.targets = this.#project(decision, observation, wanted);
     return decision;

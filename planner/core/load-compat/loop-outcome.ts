@@ -1,3 +1,4 @@
+import { noteShared } from "../shared-values.ts";
 import type { Clamp, Role, Targets } from "../types.ts";
 import type { ThroughputNeed } from "./throughput-floor.ts";
 import type { LoadReason } from "./words.ts";
@@ -31,7 +32,7 @@ export function capacityValues(needs: ReadonlyMap<Role, ThroughputNeed | null>):
   const values: Record<string, number> = {};
   for (const [role, need] of needs) {
     if (need === null) continue;
-    values[`${role}WorkerPerS`] = need.capacity.requestsPerS;
+    noteShared(values, `${role}WorkerPerS`, need.capacity.requestsPerS);
     values[`${role}Needed`] = need.replicas;
     values[`${role}KeepsSla`] = need.capacity.isEligible ? 1 : 0;
   }

@@ -1,5 +1,6 @@
 import { known } from "../known-numbers.ts";
 import { rolesOf } from "../roles.ts";
+import { noteShared } from "../shared-values.ts";
 import type { Clamp, ForwardPass, PlannerContext, Role, Targets, WorkerCounts } from "../types.ts";
 import { easyLoadWish, type LoadThresholds } from "./easy-load.ts";
 import type { QueriedEngine } from "./engine-capacity.ts";
@@ -196,8 +197,8 @@ export class ScalingCore {
       kvHitRate: this.#kvHitRate,
       acceptLength: this.#boundedAcceptLength(),
     });
-    if (wish.estimatedTtftMs !== null) values.estimatedTtftMs = wish.estimatedTtftMs;
-    if (wish.estimatedItlMs !== null) values.estimatedItlMs = wish.estimatedItlMs;
+    if (wish.estimatedTtftMs !== null) noteShared(values, "estimatedTtftMs", wish.estimatedTtftMs);
+    if (wish.estimatedItlMs !== null) noteShared(values, "estimatedItlMs", wish.estimatedItlMs);
     return wish;
   }
 

@@ -7,6 +7,8 @@ export interface DashboardPage {
   whole(live: boolean): string;
   /** What of it changes. */
   content(): string;
+  /** What an element of it opens to, by the name that it has for it; null: there is none such (any more). */
+  fragment(name: string): string | null;
 }
 
 export interface DashboardOptions extends ServerOptions {
@@ -26,6 +28,11 @@ export function dashboardApp({ page, ...options }: DashboardOptions): {
   const viewers = new Set<FastifyReply>();
   app.get("/", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.whole(true)));
   app.get("/content", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.content()));
+  app.get<{ Params: { name: string } }>("/ticks/:name", (request, reply) => {
+    const fragment = page.fragment(request.params.name);
+    if (fragment === null) return reply.code(404).send({ error: "no such tick is remembered" });
+    return reply.type("text/html; charset=utf-8").send(fragment);
+  });
   app.get("/favicon.ico", (_request, reply) => reply.code(204).send());
   app.get("/events", (_request, reply) => {
     if (viewers.size >= MOST_VIEWERS) return reply.code(503).send({ error: "too many viewers" });

@@ -1,4 +1,4 @@
-import type { Reason, Role, Targets } from "#planner/core";
+import type { PluginCode, Reason, Role, Targets } from "#planner/core";
 import type { Merged, Opinion } from "./merge.ts";
 import type { PluginEvaluation, PluginStage } from "./types.ts";
 
@@ -13,31 +13,35 @@ export function explain(
   { finalFrom, clamped, targets }: Merged,
   before: Partial<Targets>,
 ): Reason[] {
-  const notes: Reason[] = clamped.map(({ role, by, pluginId, from, to }) => ({
-    code: stage === "constrain" ? "constrain_capped" : `reconcile_clamped_to_${by}`,
-    role,
-    text: `plugin ${pluginId} (${stage}) allows ${by === "floor" ? "no fewer" : "no more"} than ${to}: ${from} were wanted`,
-  }));
+  const notes: Reason[] = clamped.map(({ role, by, pluginId, from, to }) =>
+    pluginReason(
+      stage === "constrain" ? "constrain_capped" : `reconcile_clamped_to_${by}`,
+      role,
+      `plugin ${pluginId} (${stage}) allows ${by === "floor" ? "no fewer" : "no more"} than ${to}: ${from} were wanted`,
+    ),
+  );
   const sorted = [...opinions].sort((a, b) => a.priority - b.priority);
   for (const role of roles) {
     const setter = finalFrom ?? sorted.find(({ answer }) => sets(answer, role))?.pluginId;
     if (setter === undefined || setter.startsWith("builtin_") || clamped.some((clamp) => clamp.role === role)) continue;
     if (targets[role] === before[role]) continue;
-    notes.push({
-      code: "override_by_user_plugin",
-      role,
-      text: `plugin ${setter} (${stage}) wants ${targets[role]} in place of ${before[role]}`,
-    });
+    const text = `plugin ${setter} (${stage}) wants ${targets[role]} in place of ${before[role]}`;
+    notes.push(pluginReason("override_by_user_plugin", role, text));
   }
   return notes;
+}
+
+/** A reason by whose code pages and metrics know that a plugin had a hand in the decision. */
+export function pluginReason(code: PluginCode, role: Role | null, text: string): Reason {
+  return { code, role, text };
 }
 
 /** What plugins failed at. */
 export function failuresOf(evaluations: readonly PluginEvaluation[]): Reason[] {
   return evaluations.flatMap(({ result, pluginId, reason }) => {
-    if (result === "circuit_open") return [{ code: "circuit_open", role: null, text: `plugin ${pluginId} ${reason}` }];
+    if (result === "circuit_open") return [pluginReason("circuit_open", null, `plugin ${pluginId} ${reason}`)];
     if (result !== "failed") return [];
-    return [{ code: "plugin-failed", role: null, text: `plugin ${pluginId} failed: ${reason}` }];
+    return [pluginReason("plugin-failed", null, `plugin ${pluginId} failed: ${reason}`)];
   });
 }
 

@@ -2,6 +2,7 @@ import {
   type Decision,
   type Observation,
   type Planner,
+  type PluginCode,
   type Reason,
   type ResourceLimit,
   type Role,
@@ -9,7 +10,7 @@ import {
   rolesOf,
   type Targets,
 } from "#planner/core";
-import { explain, failuresOf } from "./explain.ts";
+import { explain, failuresOf, pluginReason } from "./explain.ts";
 import { withinLimits } from "./limits.ts";
 import { mergeOpinions, type Opinion } from "./merge.ts";
 import { type Hearing, type PluginSchedule, PluginSeat } from "./seat.ts";
@@ -287,7 +288,7 @@ function withForecast(observation: Observation, forecast: PluginForecast): Obser
   };
 }
 
-function reject(decision: Decision, code: string, text: string): void {
+function reject(decision: Decision, code: PluginCode, text: string): void {
   decision.targets = null;
-  decision.reasons.unshift({ code, role: null, text });
+  decision.reasons.unshift(pluginReason(code, null, text));
 }

@@ -19,7 +19,7 @@ import {
 } from "#planner/service";
 import { Fleet } from "#planner/sources";
 import { buildSurface } from "#profiles";
-import { type PlannerPageInput, plannerContent, plannerPage } from "#src/report";
+import { type PlannerPageInput, plannerContent, plannerFragment, plannerPage } from "#src/report";
 import { type DeploymentOptions, type OpenDeployment, openDeployment } from "./connector.ts";
 import { plannerContext, strategyConfig } from "./core-config.ts";
 import { passModels, plannerProfile } from "./estimated-engines.ts";
@@ -65,12 +65,9 @@ async function assembleFor(
   const clock = wallClock(config.service.timeScale);
   const strategy = strategyConfig(config);
   const context = { ...plannerContext(config, profile), ...passModels(config, log.warn) };
-  const planner = await withPlugins(
-    createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy))),
-    config,
-    context,
-    clock,
-    (...audit) => pluginMetrics.record(...audit),
+  const surface = buildSurface(profile, surfaceFamilyOf(strategy.strategy));
+  const planner = await withPlugins(createPlanner(strategy, context, surface), config, context, clock, (...audit) =>
+    pluginMetrics.record(...audit),
   );
   const source = sourceOf({ config, origins }, { clock, fleet, profile, log });
   const { budget, engine, service: settings } = config;
@@ -88,7 +85,8 @@ async function assembleFor(
       budget.powerLimitWatts === null ? null : { limitWatts: budget.powerLimitWatts, perWorker: engine.powerWatts },
   });
   const pluginMetrics = new PluginMetrics(metrics.registry);
-  const page = pageOf(config, planner, () => service);
+  const maxKvTokens = (context.kvTokensPerRank ?? surface.maxKvTokens) * (context.ranksPerWorker?.decode ?? 1);
+  const page = pageOf({ config, planner, maxKvTokens }, () => service);
   const diagnostics = new Diagnostics({
     folder: settings.report.folder,
     filename: settings.report.filename,
@@ -167,7 +165,10 @@ async function assembleFor(
   };
 }
 
-function pageOf(config: PlannerServiceConfig, planner: TickingPlanner, service: () => PlannerService): DashboardPage {
+function pageOf(
+  { config, planner, maxKvTokens }: { config: PlannerServiceConfig; planner: TickingPlanner; maxKvTokens: number },
+  service: () => PlannerService,
+): DashboardPage {
   const input = (isLive: boolean): PlannerPageInput => ({
     name: config.modelName ?? config.connector.graphDeploymentName ?? config.namespace,
     facts: [
@@ -180,10 +181,15 @@ function pageOf(config: PlannerServiceConfig, planner: TickingPlanner, service: 
     ],
     mode: config.mode,
     sla: config.sla,
+    maxKvTokens,
     ticks: service().snapshots.since(0, PAGE_TICKS),
     isLive,
   });
-  return { whole: (isLive) => plannerPage(input(isLive)), content: () => plannerContent(input(true)) };
+  return {
+    whole: (isLive) => plannerPage(input(isLive)),
+    content: () => plannerContent(input(true)),
+    fragment: (name) => plannerFragment(input(true), name),
+  };
 }
 
 function apiTokens({ service: { apiToken, apiTokenFile } }: PlannerServiceConfig): string[] {

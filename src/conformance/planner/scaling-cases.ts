@@ -1,4 +1,11 @@
-import { type ForwardPass, type LoopOutcome, ScalingCore, type Targets, type WorkerCounts } from "#planner/core";
+import {
+  type ForwardPass,
+  type LoopOutcome,
+  ScalingCore,
+  sharedValue,
+  type Targets,
+  type WorkerCounts,
+} from "#planner/core";
 import { nearOrNull, statedModel } from "./capacity-cases.ts";
 import { Comparison } from "./comparison.ts";
 import { gpuBounds } from "./limit-cases.ts";
@@ -45,8 +52,8 @@ export function compareLoadScaling(model: RecordedLinearModel, recorded: Recorde
   sameTargets(comparison, "load decision", load.targets, out.load_decision);
   comparison.same("prefill floor", core.floors.prefill, out.lower_bounds[0]);
   comparison.same("decode floor", core.floors.decode, out.lower_bounds[1]);
-  nearOrNull(comparison, "estimated TTFT", load.values.estimatedTtftMs ?? null, out.estimated_ttft_ms);
-  nearOrNull(comparison, "estimated ITL", load.values.estimatedItlMs ?? null, out.estimated_itl_ms);
+  nearOrNull(comparison, "estimated TTFT", sharedValue(load, "estimatedTtftMs"), out.estimated_ttft_ms);
+  nearOrNull(comparison, "estimated ITL", sharedValue(load, "estimatedItlMs"), out.estimated_itl_ms);
   if (throughput !== null) compareRates(comparison, config, throughput, out.engine_rps);
   return comparison;
 }
@@ -143,10 +150,10 @@ function sameTargets(
 function compareRates(
   comparison: Comparison,
   { mode }: RecordedScalingConfig,
-  { values }: LoopOutcome<string>,
+  outcome: LoopOutcome<string>,
   [prefill, decode]: readonly [number | null, number | null],
 ): void {
-  const of = (role: "prefill" | "decode") => values[`${mode === "agg" ? "decode" : role}WorkerPerS`] ?? null;
+  const of = (role: "prefill" | "decode") => sharedValue(outcome, `${mode === "agg" ? "decode" : role}WorkerPerS`);
   nearOrNull(comparison, "requests/s of a prefill engine", of("prefill"), prefill);
   nearOrNull(comparison, "requests/s of a decode engine", of("decode"), decode);
 }

@@ -6,6 +6,7 @@ import type { Theme } from "./theme.ts";
 
 const STROKE_PX = 1.75;
 const FILL_OPACITY = 0.28;
+const LONE_DOT_PX = 4;
 
 /** One series as SVG. */
 export function mark(series: Series, x: Scale, y: Scale, plot: Plot, theme: Theme): string {
@@ -26,12 +27,14 @@ export function mark(series: Series, x: Scale, y: Scale, plot: Plot, theme: Them
   switch (series.kind) {
     case "line":
     case "step":
-      return element("path", { d: linePath(points.upper, steps), ...stroke });
+      return linePath(points.upper, steps, stroke) + lonePoints(points.upper, stroke);
     case "area":
     case "stepArea": {
       const d = closed(points.upper, points.lower, steps);
-      const outline = element("path", { d: linePath(points.upper, steps), ...stroke });
-      return element("path", { d, ...fill }) + (series.strokeWidth === 0 ? "" : outline);
+      const outline = linePath(points.upper, steps, stroke);
+      return (
+        element("path", { d, ...fill }) + (series.strokeWidth === 0 ? "" : outline + lonePoints(points.upper, stroke))
+      );
     }
     case "band":
       return element("path", { d: closed(points.upper, points.lower, false), ...fill });
@@ -75,8 +78,26 @@ export function pixelPoints(series: Series, x: Scale, y: Scale, plot: Plot): { u
   return { upper, lower };
 }
 
-function linePath(runs: Point[][], steps: boolean): string {
-  return runs.map((run) => `M${trace(run, steps)}`).join("");
+type Stroke = Record<string, string | number | undefined>;
+
+/** A point without neighbours is no line: it is drawn as a dot. */
+function lonePoints(runs: Point[][], stroke: Stroke): string {
+  const lone = runs.flatMap((run) => (run.length === 1 ? run : []));
+  if (lone.length === 0) return "";
+  const d = lone.map(([px, py]) => `M${coordinate(px)} ${coordinate(py)}h0`).join("");
+  const width = Math.max(LONE_DOT_PX, Number(stroke["stroke-width"]));
+  return element("path", {
+    d,
+    ...stroke,
+    "stroke-width": width,
+    "stroke-dasharray": undefined,
+    "stroke-linecap": "round",
+  });
+}
+
+function linePath(runs: Point[][], steps: boolean, stroke: Stroke): string {
+  const d = runs.flatMap((run) => (run.length > 1 ? [`M${trace(run, steps)}`] : [])).join("");
+  return d === "" ? "" : element("path", { d, ...stroke });
 }
 
 /** Upper edge forth, lower edge back. */

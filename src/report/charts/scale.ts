@@ -1,7 +1,7 @@
 import { formatFixed, formatPlain } from "../format.ts";
 
-/** How values of an axis are laid out. `count` has whole ticks; `time` takes ms and labels its ticks in s, min or h; `share` takes 0..1 and speaks of per cent. */
-export type ScaleKind = "linear" | "count" | "log" | "time" | "share";
+/** How values of an axis are laid out. `count` has whole ticks; `time` takes ms and labels its ticks in s, min or h; `share` takes 0..1 and speaks of per cent; `lanes` has a line at each whole number, without a label. */
+export type ScaleKind = "linear" | "count" | "log" | "time" | "share" | "lanes";
 
 export interface Tick {
   value: number;
@@ -53,12 +53,15 @@ export function niceDomain(kind: ScaleKind, from: number, to: number, wanted: nu
 function ticks(kind: ScaleKind, from: number, to: number, wanted: number): { ticks: Tick[]; unit: string | null } {
   if (kind === "time") return { ticks: timeTicks(from, to, wanted), unit: null };
   if (kind === "log") return { ticks: logTicks(from, to, wanted), unit: null };
+  if (kind === "lanes") return { ticks: linearTicks(from, to, to - from, 1, 1).map(unlabelled), unit: null };
   const factor = kind === "share" ? 100 : 1;
   return {
     ticks: linearTicks(from, to, wanted, factor, kind === "count" ? 1 : 0),
     unit: kind === "share" ? "%" : null,
   };
 }
+
+const unlabelled = ({ value }: Tick): Tick => ({ value, label: "" });
 
 /** Even steps; labels are `factor` times the value. @param leastStep in units of the labels */
 function linearTicks(from: number, to: number, wanted: number, factor: number, leastStep = 0): Tick[] {

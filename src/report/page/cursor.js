@@ -13,7 +13,6 @@ window.startCursor = (atMs = null) => {
     figure.querySelector(".plot").append(line);
     return { figure, line, output: figure.querySelector(".readout"), series: readouts[figure.dataset.figure] };
   });
-  const decisions = [...document.querySelectorAll("details.decision")];
   /** The visible chart of a figure: its element and its plot's edges as shares of the element's size. */
   const plotOf = ({ figure }) => {
     const svg = [...figure.querySelectorAll("svg")].find((candidate) => candidate.getBoundingClientRect().width > 0);
@@ -59,7 +58,10 @@ window.startCursor = (atMs = null) => {
         part.style.color = `var(--${series.colour})`;
         const name = document.createElement("i");
         name.textContent = `${series.name} `;
-        part.append(name, value === null ? "–" : value.toLocaleString("en-US") + series.unit);
+        part.append(
+          name,
+          value === null ? "–" : (series.words?.[value] ?? value.toLocaleString("en-US") + series.unit),
+        );
         return part;
       });
       const time = document.createElement("span");
@@ -93,6 +95,7 @@ window.startCursor = (atMs = null) => {
   block.addEventListener("pointerdown", follow);
 
   const openLastDecision = () => {
+    const decisions = [...document.querySelectorAll("details.decision")];
     const last = decisions.findLast((details) => Number(details.dataset.at) <= atMs) ?? decisions[0];
     if (!last) return;
     last.open = true;
@@ -118,10 +121,12 @@ window.startCursor = (atMs = null) => {
   );
   if (atMs !== null) moveTo(atMs);
   // An opened decision puts the cursor on its moment.
-  for (const details of decisions) {
-    details.addEventListener("toggle", () => {
-      if (details.open) moveTo(Number(details.dataset.at));
-    });
-  }
+  document.addEventListener(
+    "toggle",
+    ({ target }) => {
+      if (target.open && target.matches("details.decision")) moveTo(Number(target.dataset.at));
+    },
+    { capture: true, signal: listeners.signal },
+  );
 };
 window.startCursor();

@@ -1,120 +1,113 @@
-import type { Decision, Role } from "#planner/core";
+import { gzipSync } from "node:zlib";
 import type { RunFacts } from "#src/record";
-import { formatClock, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
-import {
-  changeText,
-  type DecisionChange,
-  decisionTimeline,
-  leadingReasons,
-  rolesOf,
-} from "../summary/decision-changes.ts";
+import { formatClock, plural } from "../format.ts";
+import { decisionTimeline, reasonsText, rolesOf } from "../summary/decision-changes.ts";
+import { type TickGroup, type TimelineEntry, timelineEntries } from "../summary/tick-groups.ts";
 import { escapeHtml } from "./html.ts";
+import { insideHtml, type TickFacts, tickHtml, tickKey } from "./tick-details.ts";
 
-/** Longer lists are cut: a page of tens of thousands of entries helps nobody, and decisions.jsonl has them all. */
-const MOST_CHANGES = 400;
-const MOST_QUIET_TICKS = 2000;
+/** Longer lists are cut: a page of tens of thousands of entries helps nobody, and the log has them all. */
+const MOST_ENTRIES = 800;
+/** Ticks that groups open to where the page has them all in it. */
+const MOST_GROUPED_TICKS = 5_000;
 
-/** The decisions that changed something, each opening to its inputs, forecast, formula values, limits and reasons. */
-export function decisionsSection(record: Pick<RunFacts, "decisions" | "mode">): string {
+type Ticks = Pick<RunFacts, "decisions" | "mode">;
+
+export interface DecisionsOptions {
+  /** The page has a server, which its script asks for what is opened (`decisionFragment`); else all of it is in the page. */
+  isLive: boolean;
+  /** Where all ticks are. */
+  log: string;
+  /** Which entries stay where there are too many. */
+  keep: "first" | "last";
+  inputsOf: TickFacts["inputsOf"];
+}
+
+const RUN_REPORT: DecisionsOptions = { isLive: false, log: "decisions.jsonl", keep: "first", inputsOf: () => [] };
+
+/**
+ * The ticks of a strategy: each that changed something, and groups of the others. Every one opens to its inputs, forecast, formula
+ * values, limits and reasons; what is in groups is brought by the page's script (ticks.js) when it is opened.
+ */
+export function decisionsSection(record: Ticks, options = RUN_REPORT): string {
   if (record.decisions.length === 0) {
     return `<section id="decisions" aria-labelledby="decisions-title"><h2 id="decisions-title">Decisions</h2><p class="note">No planner ran: the workers stayed as they were started.</p></section>`;
   }
   const timeline = decisionTimeline(record);
-  const roles = rolesOf(record.mode);
-  const shown = timeline.changes.slice(0, MOST_CHANGES);
-  const openQuiet = record.decisions.length <= MOST_QUIET_TICKS;
-  const items = shown.flatMap((change) => [...quiet(change.quietBefore, openQuiet), decision(change, roles)]);
-  const rest = timeline.changes.length - shown.length;
-  if (rest > 0) items.push(`<li class="note">${plural(rest, "more change")} in decisions.jsonl.</li>`);
-  else items.push(...quiet(timeline.quietAfter, openQuiet));
+  const facts = { roles: rolesOf(record.mode), inputsOf: options.inputsOf };
+  const entries = timelineEntries(timeline);
+  const kept = options.keep === "first" ? entries.slice(0, MOST_ENTRIES) : entries.slice(-MOST_ENTRIES);
+  const opens = options.isLive || record.decisions.length <= MOST_GROUPED_TICKS;
+  const items = kept.map((entry) =>
+    entry.kind === "change"
+      ? tickHtml(entry.change.decision, facts, options.isLive)
+      : groupHtml(entry, facts, opens, options.isLive),
+  );
+  const left = entries.length - kept.length;
+  if (left > 0) {
+    const rest = `<li class="note">${plural(left, "entry", "entries")} ${options.keep === "first" ? "after" : "before"} these in ${options.log}.</li>`;
+    if (options.keep === "first") items.push(rest);
+    else items.unshift(rest);
+  }
   const strategy = escapeHtml(record.decisions[0]!.strategy);
+  const limited = entries.reduce((sum, entry) => sum + (entry.kind === "limited" ? entry.ticks.length : 0), 0);
   const silent = timeline.ticks - timeline.changes.length;
+  const held = limited > 0 ? `, ${limited} of them by a limit or a plugin` : "";
+  const all = opens ? "Each opens" : "Each that changed something opens";
   return `<section id="decisions" aria-labelledby="decisions-title">
 <h2 id="decisions-title">Decisions</h2>
-<p class="note">The strategy <strong>${strategy}</strong> decided ${plural(timeline.ticks, "time")}: ${plural(timeline.changes.length, "decision")} changed something, ${silent} left all as it was. Each opens to what led to it.</p>
+<p class="note">The strategy <strong>${strategy}</strong> decided ${plural(timeline.ticks, "time")}: ${plural(timeline.changes.length, "decision")} changed something, ${silent} left all as it was${held}. ${all} to what led to it.</p>
+<noscript><p class="note">Ticks in groups need the script of the page; ${options.log} has them, too.</p></noscript>
 <ol class="card decisions">
 ${items.join("\n")}
 </ol>
-</section>`;
+${options.isLive || !opens ? "" : fragmentsHtml(kept, facts)}</section>`;
 }
 
-function decision(change: DecisionChange, roles: Role[]): string {
-  const { decision: made, changes } = change;
-  const chips = roles.map((role) => {
-    const moved = changes.find((candidate) => candidate.role === role);
-    const name = roles.length === 1 ? "workers" : role;
-    if (moved === undefined) {
-      return `<span class="chip still">${name} ${made.workers[role].active + made.workers[role].starting}</span>`;
-    }
-    const direction = moved.to > moved.from ? "up" : "down";
-    return `<span class="chip ${role}">${name} ${moved.from}&nbsp;→&nbsp;${moved.to}<span class="hidden"> (${direction})</span></span>`;
-  });
-  const why = changeText(change);
-  const limited = made.clamps.length > 0 ? ' <span class="chip limited">limited</span>' : "";
-  return `<li><details class="decision" id="tick-${made.tick}" data-at="${Math.round(made.atMs)}"><summary><time>${formatClock(made.atMs)}</time><span class="chips">${chips.join("")}${limited}</span><span class="rate">${rates(made)}</span><span class="why">${escapeHtml(why)}</span></summary>
-<div class="inside">${inside(change)}</div></details></li>`;
-}
-
-function rates(made: Decision): string {
-  const observed = made.observedRate === null ? "–" : formatFixed(made.observedRate, 1);
-  const forecast = made.forecast === null ? "–" : formatFixed(made.forecast.requestRate, 1);
-  return `${observed} → ${forecast} req/s`;
-}
-
-function inside(change: DecisionChange): string {
-  const { decision: made } = change;
-  const inputs: [string, string][] = [
-    ["observed load", made.observedRate === null ? "unknown" : `${formatFixed(made.observedRate, 2)} req/s`],
-    ...(["prefill", "decode"] as const)
-      .filter((role) => Object.values(made.workers[role]).some((count) => count > 0))
-      .map((role): [string, string] => {
-        const { active, starting, draining } = made.workers[role];
-        return [`${role} workers`, `${active} ready, ${starting} starting, ${draining} draining`];
-      }),
-  ];
-  const forecast: [string, string][] =
-    made.forecast === null
-      ? [["forecast", "none"]]
-      : [
-          ["request rate", `${formatFixed(made.forecast.requestRate, 2)} req/s`],
-          ["input length", `${formatFixed(made.forecast.isl, 0)} tokens`],
-          ["output length", `${formatFixed(made.forecast.osl, 0)} tokens`],
-        ];
-  const values = Object.entries(made.values).map(([name, value]): [string, string] => [
-    `<code>${escapeHtml(name)}</code>`,
-    Number.isInteger(value) ? formatPlain(value) : formatSignificant(value),
-  ]);
-  const reasons = leadingReasons(change).map(
-    (reason) =>
-      `<li>${reason.role === null ? "" : `<span class="chip ${reason.role}">${reason.role}</span> `}${escapeHtml(reason.text)} <code class="muted">${escapeHtml(reason.code)}</code></li>`,
+/** What an element of a live page's section opens to, by its `data-load`; null: it is not there any more. */
+export function decisionFragment(record: Ticks, key: string, inputsOf: TickFacts["inputsOf"]): string | null {
+  const facts = { roles: rolesOf(record.mode), inputsOf };
+  const decision = record.decisions.find((made) => tickKey(made) === key);
+  if (decision !== undefined) return insideHtml(decision, facts);
+  const group = timelineEntries(decisionTimeline(record)).find(
+    (entry) => entry.kind !== "change" && groupKey(entry) === key,
   );
-  const clamps = made.clamps.map(
-    (clamp) =>
-      `<li>${clamp.role === null ? "" : `<span class="chip ${clamp.role}">${clamp.role}</span> `}<code>${escapeHtml(clamp.name)}</code> made ${formatPlain(clamp.to)} of ${formatPlain(clamp.from)}</li>`,
-  );
-  return `<div><h4>Reasons</h4><ul>${reasons.join("") || "<li>none given</li>"}</ul>
-<h4>Limits</h4><ul>${clamps.join("") || "<li>none changed a number</li>"}</ul></div>
-<div><h4>Inputs at the tick</h4>${list(inputs)}<h4>Forecast</h4>${list(forecast)}</div>
-<div class="values"><h4>Formula values</h4>${list(values)}</div>`;
+  return group === undefined || group.kind === "change" ? null : linesHtml(group, facts);
 }
 
-function list(entries: [string, string][]): string {
-  return `<dl>${entries.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
+/** A group is known by its first tick, so that it keeps its name while it grows. */
+function groupKey({ ticks }: TickGroup): string {
+  return `from-${tickKey(ticks[0]!)}`;
 }
 
-/** A stretch of ticks without a change; it opens to a line for each tick on which something new was said. */
-function quiet(ticks: Decision[], opens: boolean): string[] {
-  if (ticks.length === 0) return [];
-  const span = `${formatClock(ticks[0]!.atMs)}–${formatClock(ticks.at(-1)!.atMs)}`;
-  const label = `${plural(ticks.length, "quiet tick")}, ${span}`;
-  if (!opens) return [`<li class="quiet"><span>${label}</span></li>`];
-  let said = "";
-  const lines = ticks.flatMap((tick) => {
-    const reasons = tick.reasons.map((reason) => reason.code).join(" ");
-    if (reasons === said) return [];
-    said = reasons;
-    const texts = tick.reasons.map((reason) => escapeHtml(reason.text)).join("; ");
-    return [`<li><time>${formatClock(tick.atMs)}</time> ${rates(tick)}: ${texts}</li>`];
-  });
-  return [`<li class="quiet"><details><summary>${label}</summary><ul>${lines.join("")}</ul></details></li>`];
+function groupHtml(group: TickGroup, facts: TickFacts, opens: boolean, isLive: boolean): string {
+  const { kind, ticks } = group;
+  // A single one that was limited stands for itself.
+  if (kind === "limited" && ticks.length === 1) return tickHtml(ticks[0]!, facts, isLive || opens);
+  const [first, last] = [formatClock(ticks[0]!.atMs), formatClock(ticks.at(-1)!.atMs)];
+  const span = first === last ? first : `${first}–${last}`;
+  const what =
+    kind === "quiet"
+      ? `${plural(ticks.length, "quiet tick")}, ${span}`
+      : `${ticks.length} ticks limited alike, ${span}: ${escapeHtml(reasonsText(ticks.at(-1)!))}`;
+  if (!opens) return `<li class="${kind} group"><span>${what}</span></li>`;
+  const key = groupKey(group);
+  return `<li class="${kind} group"><details class="ticks" id="${key}" data-load="${key}" data-size="${ticks.length}"><summary>${what}</summary></details></li>`;
+}
+
+function linesHtml({ ticks }: TickGroup, facts: TickFacts): string {
+  return `<ol class="decisions">${ticks.map((tick) => tickHtml(tick, facts, true)).join("\n")}</ol>`;
+}
+
+/** All that the script brings, by name, as gzipped JSON: ticks are much alike, so thousands of them take little. */
+function fragmentsHtml(entries: readonly TimelineEntry[], facts: TickFacts): string {
+  const fragments: Record<string, string> = {};
+  for (const entry of entries) {
+    if (entry.kind === "change") continue;
+    if (entry.kind === "quiet" || entry.ticks.length > 1) fragments[groupKey(entry)] = linesHtml(entry, facts);
+    for (const tick of entry.ticks) fragments[tickKey(tick)] = insideHtml(tick, facts);
+  }
+  if (Object.keys(fragments).length === 0) return "";
+  const packed = gzipSync(JSON.stringify(fragments)).toString("base64");
+  return `<script type="text/plain" id="fragments">${packed}</script>\n`;
 }

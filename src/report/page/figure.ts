@@ -13,6 +13,8 @@ export interface Readout {
   mode: "step" | "near";
   x: number[];
   y: (number | null)[];
+  /** What the values 0, 1, 2 … stand for, where they are no numbers. */
+  words?: string[];
 }
 
 export interface Key {

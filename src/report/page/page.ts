@@ -13,7 +13,7 @@ import { pageShell } from "./shell.ts";
 import { timeFigures } from "./time-figures.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
-const SCRIPTS = ["theme.js", "cursor.js", "scatter.js"];
+const SCRIPTS = ["theme.js", "cursor.js", "ticks.js", "scatter.js"];
 
 /**
  * report.html: one file with everything in it (font, styles, script, data); it asks no network for anything and says so in

@@ -18,6 +18,7 @@ export interface PlannerTick {
     acceptLength?: number | null;
     queuedTokens: Record<string, number> | null;
     kvTokens: Record<string, number> | null;
+    queuedKvTokens?: Record<string, number> | null;
     /** Forward passes that were told of; null: not known. Absent: nobody asked. */
     passes?: Record<Role, number | null>;
   } | null;
@@ -43,6 +44,8 @@ export interface PlannerPageInput {
   facts: readonly (readonly [string, string])[];
   mode: "agg" | "disagg" | "prefill" | "decode";
   sla: { ttftMs: number; itlMs: number };
+  /** What a decode (or aggregated) engine's KV cache holds, tokens; null: not known. */
+  maxKvTokens: number | null;
   /** Oldest first. */
   ticks: readonly PlannerTick[];
   /** Whether the planner runs now, rather than having run. */

@@ -1,3 +1,4 @@
+import type { Decision } from "#planner/core";
 import { formatClock, formatPlain, formatSignificant } from "../format.ts";
 import { escapeHtml, table } from "../page/html.ts";
 import { rolesOf } from "./figures.ts";
@@ -32,6 +33,16 @@ const QUANTITIES: readonly Quantity[] = [
   { name: "accepted tokens a pass", unit: "", isOptional: true, read: ({ acceptLength }) => acceptLength },
 ];
 
+const total = (loads: Record<string, number> | null | undefined) =>
+  loads == null ? null : Object.values(loads).reduce((sum, tokens) => sum + tokens, 0);
+
+/** Of all engines together. */
+const LOADS: readonly Quantity[] = [
+  { name: "queued prompts", unit: "tokens", read: ({ queuedTokens }) => total(queuedTokens) },
+  { name: "KV in flight", unit: "tokens", read: ({ kvTokens }) => total(kvTokens) },
+  { name: "KV queued", unit: "tokens", read: ({ queuedKvTokens }) => total(queuedKvTokens) },
+];
+
 /** Each input at the last tick: its value, zero, that there was nothing to measure, or since when it is missing. */
 export function knownSection({ ticks, mode }: PlannerPageInput): string {
   const rows = [...QUANTITIES, ...engineQuantities(mode)].map((quantity) => rowOf(quantity, ticks));
@@ -47,6 +58,20 @@ ${table(
   [{ heading: "input" }, { heading: "value", numeric: true }, { heading: "" }],
   rows.map(({ cells }) => cells),
 )}</section>`;
+}
+
+/** What was observed at the tick of a decision: the values that there were, and what engines had to do all together. */
+export function inputsOf({ ticks, mode }: PlannerPageInput): (made: Decision) => [name: string, value: string][] {
+  const observedAt = new Map(ticks.flatMap((tick) => (tick.decision === null ? [] : [[tick.decision.tick, tick]])));
+  const quantities = [...QUANTITIES, ...LOADS, ...engineQuantities(mode)];
+  return ({ tick }) => {
+    const at = observedAt.get(tick);
+    if (at === undefined) return [];
+    return quantities.flatMap((quantity): [string, string][] => {
+      const value = valueAt(quantity, at);
+      return value === null ? [] : [[quantity.name, shown(value, quantity.unit)]];
+    });
+  };
 }
 
 /** Whether there was nothing to measure, rather than nobody who did. */

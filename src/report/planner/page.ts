@@ -1,13 +1,13 @@
 import type { Decision } from "#planner/core";
 import { formatClock, formatFixed, formatPlain, formatSignificant, plural } from "../format.ts";
-import { decisionsSection } from "../page/decisions.ts";
+import { decisionFragment, decisionsSection } from "../page/decisions.ts";
 import { timeFigureHtml } from "../page/figure.ts";
 import { pageHeader } from "../page/header.ts";
 import { escapeHtml, inlineJson, table } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { plannerFigures, requestRate, rolesOf } from "./figures.ts";
 import type { PlannerPageInput } from "./input.ts";
-import { hasNoTraffic, knownSection } from "./known.ts";
+import { hasNoTraffic, inputsOf, knownSection } from "./known.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Actions that are listed, the last ones. */
@@ -17,9 +17,9 @@ const NOT_ZERO = "not known, which is not zero";
 /** The page of a planner that runs, or the report of one that ran: the same charts, the same decisions. */
 export function plannerPage(input: PlannerPageInput): string {
   return pageShell({
-    title: `${input.name} · Understudy planner`,
+    title: `${input.name}${hoursOf(input)} · Understudy planner`,
     styles: STYLES,
-    scripts: ["theme.js", "cursor.js", ...(input.isLive ? ["live.js"] : [])],
+    scripts: ["theme.js", "cursor.js", "ticks.js", ...(input.isLive ? ["live.js"] : [])],
     data: plannerPageData(input),
     isLive: input.isLive,
     body: `${pageHeader({
@@ -41,14 +41,18 @@ ${plannerContent(input)}
   });
 }
 
+/** A report is known by what it cost; of a page that runs, that changes. */
+function hoursOf({ ticks, isLive }: PlannerPageInput): string {
+  const last = ticks.at(-1);
+  return isLive || last === undefined ? "" : ` · ${formatSignificant(last.gpuHours)} GPU-hours`;
+}
+
 /** What of the page changes from tick to tick; ends with the data of its charts. */
 export function plannerContent(input: PlannerPageInput): string {
   if (input.ticks.length === 0) {
     return `<section id="now" class="card"><h2>Waiting for the first tick</h2><p class="note">Nothing has been observed yet.</p></section>`;
   }
   const figures = plannerFigures(input);
-  const decisions = input.ticks.flatMap(({ decision, atMs }) => (decision === null ? [] : [{ ...decision, atMs }]));
-  const mode = input.mode === "disagg" ? "disagg" : "agg";
   return `${nowSection(input)}
 <section id="timeline" aria-labelledby="timeline-title">
 <h2 id="timeline-title">What happened</h2>
@@ -57,10 +61,25 @@ export function plannerContent(input: PlannerPageInput): string {
 ${figures.map(timeFigureHtml).join("\n")}
 </div>
 </section>
-${decisionsSection({ decisions: decisions as Decision[], mode })}
+${decisionsSection(decisionsOf(input), {
+  isLive: input.isLive,
+  log: "the log",
+  keep: "last",
+  inputsOf: inputsOf(input),
+})}
 ${knownSection(input)}
 ${actionsSection(input)}
 <script type="application/json" id="content-data">${inlineJson(plannerPageData(input))}</script>`;
+}
+
+/** What a tick, or a group of them, of a live page opens to; null: it is not there any more. */
+export function plannerFragment(input: PlannerPageInput, key: string): string | null {
+  return decisionFragment(decisionsOf(input), key, inputsOf(input));
+}
+
+function decisionsOf({ ticks, mode }: PlannerPageInput): { decisions: Decision[]; mode: "agg" | "disagg" } {
+  const decisions = ticks.flatMap(({ decision, atMs }) => (decision === null ? [] : [{ ...decision, atMs }]));
+  return { decisions, mode: mode === "disagg" ? "disagg" : "agg" };
 }
 
 function plannerPageData(input: PlannerPageInput): unknown {

@@ -55,17 +55,45 @@ export function decisionTimeline({ decisions, mode }: Pick<RunFacts, "decisions"
 }
 
 /** Why a change was made, in a line: the different reasons of the roles it changed, with the role where they are several. */
-export function changeText({ decision, changes }: DecisionChange): string {
+export function changeText({ decision, changes }: Omit<DecisionChange, "quietBefore">): string {
   const changed = changes.map((change) => change.role);
   const own = decision.reasons.filter((reason) => reason.role !== null && changed.includes(reason.role));
   const telling = own.length > 0 ? own : decision.reasons;
-  const texts = [...new Set(telling.map((reason) => reason.text))];
-  if (texts.length === 1) return texts[0]!;
-  return telling.map((reason) => (reason.role === null ? reason.text : `${reason.role}: ${reason.text}`)).join("; ");
+  const said = saidOnce(telling);
+  return said.length === 1 ? said[0]!.text : said.map(withRoles).join("; ");
+}
+
+/** A reason, with all roles that it holds for; none: it speaks of no role. */
+export interface SaidReason {
+  roles: Role[];
+  code: string;
+  text: string;
+}
+
+/** Each reason once: what is said of a role needs not be said again of all. */
+export function saidOnce(reasons: readonly Reason[]): SaidReason[] {
+  const said = new Map<string, SaidReason>();
+  for (const { code, role, text } of reasons) {
+    const key = `${code}\n${text}`;
+    const known = said.get(key) ?? { roles: [], code, text };
+    said.set(key, known);
+    if (role !== null && !known.roles.includes(role)) known.roles.push(role);
+  }
+  return [...said.values()];
+}
+
+/** Why a tick left all as it was, in a line. */
+export function reasonsText({ reasons, loops }: Decision): string {
+  if (reasons.length === 0) return loops === undefined ? "no reason was given" : "no loop was due";
+  return saidOnce(reasons).map(withRoles).join("; ");
+}
+
+function withRoles({ roles, text }: SaidReason): string {
+  return roles.length === 0 ? text : `${roles.join(" and ")}: ${text}`;
 }
 
 /** The reasons of a change, those of the roles it changed first. */
-export function leadingReasons({ decision, changes }: DecisionChange): Reason[] {
+export function leadingReasons({ decision, changes }: Omit<DecisionChange, "quietBefore">): Reason[] {
   const changed = new Set<Role | null>(changes.map((change) => change.role));
   const rank = (reason: Reason) => (changed.has(reason.role) ? 0 : reason.role === null ? 1 : 2);
   return decision.reasons.toSorted((a, b) => rank(a) - rank(b));

@@ -4,7 +4,11 @@ import { afterEach, describe, expect, it } from "vitest";
 import { BearerTokens } from "#common";
 import { dashboardApp, listenAt } from "#planner/service";
 
-const page = { whole: (isLive: boolean) => `<p>${isLive}</p>`, content: () => "<p>now</p>" };
+const page = {
+  whole: (isLive: boolean) => `<p>${isLive}</p>`,
+  content: () => "<p>now</p>",
+  fragment: (name: string) => (name === "tick-3" ? "<p>why</p>" : null),
+};
 const made = (tokens: string[] = []) => dashboardApp({ page, tokens: new BearerTokens(tokens), names: ["127.0.0.1"] });
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -18,6 +22,13 @@ describe("the dashboard's server", () => {
     expect(whole.body).toBe("<p>true</p>");
     expect(whole.headers["content-security-policy"]).toContain("connect-src 'self'");
     expect((await app.inject({ url: "/content", headers: { host: "127.0.0.1" } })).body).toBe("<p>now</p>");
+  });
+
+  it("serves what a tick opens to, and says where there is none such any more", async () => {
+    const { app } = made();
+    const open = (name: string) => app.inject({ url: `/ticks/${name}`, headers: { host: "127.0.0.1" } });
+    expect(await open("tick-3")).toMatchObject({ statusCode: 200, body: "<p>why</p>" });
+    expect((await open("tick-4")).statusCode).toBe(404);
   });
 
   it("needs the token where there is one", async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { SnapshotRing, totalsOf } from "../../../planner/service/snapshots.ts";
 import type { TickSnapshot } from "../../../planner/service/types.ts";
-import { observation } from "../observations.ts";
+import { forwardPass, observation } from "../observations.ts";
 
 function snapshot(tick: number, workers: number): TickSnapshot {
   const decodeLoad = Array.from({ length: workers }, (_, workerId) => ({ workerId, batch: 1, kvTokens: 1, itlMs: 8 }));
@@ -39,4 +39,17 @@ it("forgets single workers of old ticks where there are thousands of them, and n
   const wide = new SnapshotRing(10);
   wide.add(snapshot(0, 3_000_000));
   expect(kept(wide)).toBe(1);
+});
+
+it("tells what waits on each engine by the last pass of each of its ranks", () => {
+  const pass = (workerId: string, dpRank: number, tokens: number) => {
+    const made = forwardPass(workerId, { queuedKvTokens: tokens, queuedTokens: 10 * tokens });
+    return { ...made, dpRank };
+  };
+  const decode = [pass("0", 0, 900), pass("1", 0, 5), pass("0", 1, 30), pass("0", 0, 100)];
+  const totals = totalsOf(observation(5000, 5, { prefillLoad: null, forwardPasses: { prefill: null, decode } }));
+  expect(totals.queuedKvTokens).toEqual({ "0": 130, "1": 5 });
+  expect(totals.queuedTokens).toEqual({ "0": 1300, "1": 50 });
+  expect(totalsOf(observation(5000, 5, { prefillLoad: null })).queuedTokens).toBeNull();
+  expect(totalsOf(observation(5000, 5))).not.toHaveProperty("queuedKvTokens");
 });
