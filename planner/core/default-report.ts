@@ -115,11 +115,7 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minim
   for (const { name, role, from, to } of clamps) {
     reasons.push(clampReason(name, role, from, to));
   }
-  for (const role of roles) {
-    if (targets[role] >= minimum[role]) continue;
-    const text = `the minimum of ${minimum[role]} does not fit the limits now: ${targets[role]}`;
-    reasons.push({ code: "minimum-unmet", role, text });
-  }
+  reasons.push(...unmetReasons(roles, targets, minimum));
   if (!needs.ttftFeasible && roles.includes(prefillRole)) {
     reasons.push({
       code: "ttft-infeasible",
@@ -148,6 +144,24 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minim
   }
   for (const { code, text } of missing) reasons.push({ code: `degraded-${code}`, role: null, text });
   return reasons;
+}
+
+/** Of roles whose minimum the limits do not allow. */
+export function unmetReasons(roles: readonly Role[], targets: Targets, minimum: Targets): Reason[] {
+  const unmet = roles.filter((role) => targets[role] < minimum[role]);
+  return unmet.map((role) => ({
+    code: "minimum-unmet",
+    role,
+    text: `the minimum of ${minimum[role]} does not fit the limits now: ${targets[role]}`,
+  }));
+}
+
+/** Why a role gets workers of which nobody can say whether they are needed. */
+export function raisedReason(role: Role, current: number, wanted: number, isAsked: boolean): Reason {
+  if (isAsked && current === 0) {
+    return { code: "wake-up", role, text: `requests wait and there is no worker: ${wanted}` };
+  }
+  return { code: "minimum", role, text: `${current} workers are fewer than always remain: ${wanted}` };
 }
 
 function hindsightText({ fixed, enough, followedRatio, followedLost }: Hindsight): string {

@@ -24,6 +24,7 @@ import { type DeploymentOptions, type OpenDeployment, openDeployment } from "./c
 import { plannerContext, strategyConfig } from "./core-config.ts";
 import { passModels, plannerProfile } from "./estimated-engines.ts";
 import { withPlugins } from "./plugins.ts";
+import { refusingFields } from "./refusals.ts";
 import { sourceOf } from "./source.ts";
 
 /** Ticks that a page shows. */
@@ -66,7 +67,7 @@ async function assembleFor(
   const strategy = strategyConfig(config);
   const context = { ...plannerContext(config, profile), ...passModels(config, log.warn) };
   const planner = await withPlugins(
-    createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy))),
+    refusingFields(() => createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy)))),
     config,
     context,
     clock,
