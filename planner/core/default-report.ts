@@ -2,6 +2,7 @@ import type { ForecastBank } from "#planner/predictors";
 import { WHILE_DRAINING } from "./budget.ts";
 import type { Hindsight } from "./hindsight/role-hindsight.ts";
 import type { Step } from "./hysteresis.ts";
+import type { LatencyEstimates } from "./latency-estimates.ts";
 import type { PressureLevels, SafetyMargins } from "./pressure.ts";
 import type { Degradation, RequestShapes } from "./request-shapes.ts";
 import type { Clamp, Decision, Observation, Reason, Role, Targets } from "./types.ts";
@@ -33,6 +34,7 @@ interface Plan {
   reserve: number;
   /** Time since there was anything to do, ms. */
   idleMs: number;
+  estimates: LatencyEstimates;
   roles: readonly Role[];
   /** Workers of each role that must remain. */
   minimum: Targets;
@@ -59,7 +61,8 @@ export function describeDecision(plan: Plan): Decision {
   };
 }
 
-function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs }: Plan): Record<string, number> {
+function valuesOf(plan: Plan): Record<string, number> {
+  const { bank, shapes, needs, margins, levels, reserve, plans, idleMs, estimates } = plan;
   const values: Record<string, number> = {
     forecastNowPerS: bank.forecast(0),
     forecastHorizonS: bank.horizonS,
@@ -82,6 +85,7 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs
     prefillPatienceMs: Math.max(...needs.prompts.patienceS) * 1000,
     prefillBatchedMs: needs.prompts.batchedMeanS * 1000,
     idleS: idleMs / 1000,
+    ...estimates,
   };
   if (needs.decode !== null) {
     values.decodeBatch = needs.decode.batch;

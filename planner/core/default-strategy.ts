@@ -7,6 +7,7 @@ import { AsymmetricHysteresis, LateStep, type Step } from "./hysteresis.ts";
 import { IdleWatch } from "./idle.ts";
 import type { Load } from "./known-need.ts";
 import { knownNumbers } from "./known-numbers.ts";
+import { latencyEstimates } from "./latency-estimates.ts";
 import type { ResourceLimit } from "./limits.ts";
 import type { Arrivals } from "./load-watch.ts";
 import { PressureIntegrators, type SafetyMargins } from "./pressure.ts";
@@ -174,6 +175,7 @@ class DefaultStrategy implements Planner {
       reserve,
       plans,
       idleMs: this.#idle.idleMs(observation.nowMs),
+      estimates: latencyEstimates(observation, needs, this.#shapes, this.#surface, this.#context),
       roles: this.#roles,
       minimum: floor,
       targets,
