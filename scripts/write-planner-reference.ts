@@ -97,6 +97,7 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 | target \`load\` | both thresholds of every role that is scaled must be given, the upper one above the lower |
 | \`fpm_sample_bucket_size\` no square | refused |
 | \`min_gpu_budget\` above \`max_gpu_budget\` | refused |
+| \`max_gpu_budget\`, a role's budget or \`total_gpu_power_limit\` below what the minimum of each role takes, or one worker of each where that is 0 | refused by \`default\`, \`load-compat\`, \`hpa\`, \`keda\`; but 0 GPUs with a minimum of 0 say that nothing is to run |
 | \`prefill_min_endpoint\`, \`decode_min_endpoint\` in mode \`agg\`, or for a role that the mode lacks | refused |
 | \`environment: global-planner\` without \`global_planner_namespace\` | refused |
 | \`kubernetes_selector\` without \`kubernetes_target: deployments\` | refused |

@@ -3,14 +3,14 @@ import { hpaStrategy } from "./autoscalers/hpa.ts";
 import { kedaStrategy } from "./autoscalers/keda.ts";
 import type { PlannerConfig } from "./config.ts";
 import { defaultStrategy } from "./default-strategy.ts";
-import { budgetTooSmall, unsupportedMode } from "./errors.ts";
+import { unsupportedMode } from "./errors.ts";
 import { noneStrategy, staticStrategy } from "./fixed-strategies.ts";
-import { exceeded, type ResourceLimit, resourceLimits, usage } from "./limits.ts";
+import { checkLimits, type ResourceLimit, resourceLimits } from "./limits.ts";
 import { createLoadCompat } from "./load-compat/create.ts";
 import { rolesOf } from "./roles.ts";
 import { slaCompatStrategy } from "./sla-compat.ts";
 import { withStepLimit } from "./step-limit.ts";
-import type { Planner, PlannerContext, Role, Targets } from "./types.ts";
+import type { Planner, PlannerContext } from "./types.ts";
 
 /** The surfaces a strategy is meant to read. */
 export function surfaceFamilyOf(strategy: PlannerConfig["strategy"]): SurfaceFamily {
@@ -30,7 +30,7 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
       const minWorkers = { prefill: 0, decode: 0 };
       for (const role of roles) minWorkers[role] = config.minWorkers[role];
       const limits = defaultLimits(config, context);
-      checkBudget(limits, roles, minWorkers);
+      checkLimits(limits, roles, minWorkers);
       const { minGpus, scaleDownDelay: scaleDownDelayMs, scaleToZeroDelay: scaleToZeroDelayMs } = config;
       const options = { intervalMs, limits, minGpus, minWorkers, scaleDownDelayMs, scaleToZeroDelayMs };
       const planner = defaultStrategy(options, context, surface);
@@ -67,18 +67,10 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
   }
 }
 
-/** A role that may go to zero needs one worker to come back. @throws UserError PLANNER_BUDGET_TOO_SMALL */
-function checkBudget(limits: readonly ResourceLimit[], roles: readonly Role[], minWorkers: Targets): void {
-  const least = { prefill: 0, decode: 0 };
-  for (const role of roles) least[role] = Math.max(1, minWorkers[role]);
-  const tooSmall = exceeded(limits, roles, least);
-  if (tooSmall !== undefined) throw budgetTooSmall(tooSmall, usage(tooSmall, roles, least));
-}
-
 function autoscalerOptions(config: PlannerConfig & { strategy: "hpa" | "keda" }, context: PlannerContext) {
   const roles = rolesOf(context.mode);
   const limits = resourceLimits({ maxGpus: config.maxGpus }, context.gpusPerWorker);
-  checkBudget(limits, roles, config.minWorkers);
+  checkLimits(limits, roles, config.minWorkers);
   return {
     intervalMs: config.interval,
     limits,

@@ -2,6 +2,7 @@ import type { ForecastBank } from "#planner/predictors";
 import { WHILE_DRAINING } from "./budget.ts";
 import type { Hindsight } from "./hindsight/role-hindsight.ts";
 import type { Step } from "./hysteresis.ts";
+import type { LatencyEstimates } from "./latency-estimates.ts";
 import type { PressureLevels, SafetyMargins } from "./pressure.ts";
 import type { Degradation, RequestShapes } from "./request-shapes.ts";
 import { noteShared, shared } from "./shared-values.ts";
@@ -34,6 +35,7 @@ interface Plan {
   reserve: number;
   /** Time since there was anything to do, ms. */
   idleMs: number;
+  estimates: LatencyEstimates;
   roles: readonly Role[];
   /** Workers of each role that must remain. */
   minimum: Targets;
@@ -60,7 +62,8 @@ export function describeDecision(plan: Plan): Decision {
   };
 }
 
-function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs }: Plan): Record<string, number> {
+function valuesOf(plan: Plan): Record<string, number> {
+  const { bank, shapes, needs, margins, levels, reserve, plans, idleMs, estimates } = plan;
   const values: Record<string, number> = {
     forecastNowPerS: bank.forecast(0),
     forecastHorizonS: bank.horizonS,
@@ -83,6 +86,7 @@ function valuesOf({ bank, shapes, needs, margins, levels, reserve, plans, idleMs
     prefillPatienceMs: Math.max(...needs.prompts.patienceS) * 1000,
     prefillBatchedMs: needs.prompts.batchedMeanS * 1000,
     idleS: idleMs / 1000,
+    ...estimates,
   };
   if (needs.decode !== null) {
     values.decodeBatch = needs.decode.batch;
@@ -116,11 +120,7 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minim
   for (const { name, role, from, to } of clamps) {
     reasons.push(clampReason(name, role, from, to));
   }
-  for (const role of roles) {
-    if (targets[role] >= minimum[role]) continue;
-    const text = `the minimum of ${minimum[role]} does not fit the limits now: ${targets[role]}`;
-    reasons.push({ code: "minimum-unmet", role, text });
-  }
+  reasons.push(...unmetReasons(roles, targets, minimum));
   if (!needs.ttftFeasible && roles.includes(prefillRole)) {
     reasons.push({
       code: "ttft-infeasible",
@@ -149,6 +149,24 @@ function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minim
   }
   for (const { code, text } of missing) reasons.push({ code: `degraded-${code}`, role: null, text });
   return reasons;
+}
+
+/** Of roles whose minimum the limits do not allow. */
+export function unmetReasons(roles: readonly Role[], targets: Targets, minimum: Targets): Reason[] {
+  const unmet = roles.filter((role) => targets[role] < minimum[role]);
+  return unmet.map((role) => ({
+    code: "minimum-unmet",
+    role,
+    text: `the minimum of ${minimum[role]} does not fit the limits now: ${targets[role]}`,
+  }));
+}
+
+/** Why a role gets workers of which nobody can say whether they are needed. */
+export function raisedReason(role: Role, current: number, wanted: number, isAsked: boolean): Reason {
+  if (isAsked && current === 0) {
+    return { code: "wake-up", role, text: `requests wait and there is no worker: ${wanted}` };
+  }
+  return { code: "minimum", role, text: `${current} workers are fewer than always remain: ${wanted}` };
 }
 
 function hindsightText({ fixed, enough, followedRatio, followedLost }: Hindsight): string {

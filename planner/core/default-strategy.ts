@@ -1,12 +1,13 @@
 import { ForecastBank } from "#planner/predictors";
 import type { Surface } from "#profiles";
 import { raisedToFloor, withinBudget } from "./budget.ts";
-import { describeDecision, type RolePlan } from "./default-report.ts";
+import { describeDecision, type RolePlan, raisedReason, unmetReasons } from "./default-report.ts";
 import { HindsightWatch } from "./hindsight/hindsight-watch.ts";
 import { AsymmetricHysteresis, LateStep, type Step } from "./hysteresis.ts";
 import { IdleWatch } from "./idle.ts";
 import type { Load } from "./known-need.ts";
 import { knownNumbers } from "./known-numbers.ts";
+import { latencyEstimates } from "./latency-estimates.ts";
 import type { ResourceLimit } from "./limits.ts";
 import type { Arrivals } from "./load-watch.ts";
 import { PressureIntegrators, type SafetyMargins } from "./pressure.ts";
@@ -122,13 +123,9 @@ class DefaultStrategy implements Planner {
       this.#warmUp(nowS - dtS);
     }
     if (!this.#trafficSeen) {
-      return this.#stay(
-        tick,
-        observation,
-        0,
-        "no-traffic-yet",
-        "no request was ever seen: the deployment stays as it was started",
-      );
+      const text = "no request was ever seen: the deployment stays as it was started";
+      const stay = this.#stay(tick, observation, 0, "no-traffic-yet", text);
+      return this.#raised(stay, observation);
     }
     missing.push(...this.#shapes.update(observation, rate, dtS));
     this.#bank.observe(nowS, dtS, rate);
@@ -178,6 +175,7 @@ class DefaultStrategy implements Planner {
       reserve,
       plans,
       idleMs: this.#idle.idleMs(observation.nowMs),
+      estimates: latencyEstimates(observation, needs, this.#shapes, this.#surface, this.#context),
       roles: this.#roles,
       minimum: floor,
       targets,
@@ -272,7 +270,7 @@ class DefaultStrategy implements Planner {
     return false;
   }
 
-  /** No capacity can be said without lengths; but where requests come and nobody is there, one worker of each role is called. */
+  /** No capacity can be said without lengths. */
   #wake(tick: number, observation: Observation, rate: number): Decision {
     const stay = this.#stay(
       tick,
@@ -281,24 +279,32 @@ class DefaultStrategy implements Planner {
       "no-lengths-yet",
       "no input length is known yet: capacity cannot be said",
     );
-    const { workers } = observation;
-    const missing = this.#roles.filter((role) => workers[role].active + workers[role].starting === 0);
-    if (!(rate > 0) || missing.length === 0) return stay;
-    const wanted = { prefill: 0, decode: 0 };
-    for (const role of this.#roles) wanted[role] = Math.max(1, workers[role].active + workers[role].starting);
-    const { targets, clamps } = withinBudget({
-      wanted,
-      minimum: this.#floor(observation),
-      workers,
-      limits: this.#options.limits,
-      roles: this.#roles,
-    });
-    const reasons = missing.map((role) => ({
-      code: "wake-up",
-      role,
-      text: "requests wait and there is no worker: one",
-    }));
-    return { ...stay, targets, clamps, reasons: [...stay.reasons, ...reasons] };
+    return this.#raised(stay, observation);
+  }
+
+  /**
+   * A decision to stay where nobody can say what is needed; but roles that have fewer workers than their minimum, or none where requests come,
+   * get them as far as the limits allow.
+   */
+  #raised(stay: Decision, { workers }: Observation): Decision {
+    const isAsked = (stay.observedRate ?? 0) > 0;
+    const standing = { prefill: 0, decode: 0 };
+    const minimum = { prefill: 0, decode: 0 };
+    for (const role of this.#roles) {
+      standing[role] = workers[role].active + workers[role].starting;
+      minimum[role] = Math.max(this.#minWorkers[role], isAsked ? 1 : 0);
+    }
+    const short = this.#roles.filter((role) => standing[role] < minimum[role]);
+    if (short.length === 0) return stay;
+    const wanted = { ...standing };
+    for (const role of short) wanted[role] = minimum[role];
+    const request = { wanted, minimum, workers, limits: this.#options.limits, roles: this.#roles };
+    const { targets, clamps } = withinBudget(request);
+    const reasons = [
+      ...stay.reasons,
+      ...short.map((role) => raisedReason(role, standing[role], wanted[role], isAsked)),
+    ];
+    return { ...stay, targets, clamps, reasons: [...reasons, ...unmetReasons(this.#roles, targets, minimum)] };
   }
 
   /** Judges this tick's completions: were they missed for want of workers, or with workers enough? */

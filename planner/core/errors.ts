@@ -16,7 +16,7 @@ export function budgetTooSmall({ name, amount }: Pick<ResourceLimit, "name" | "a
   return new UserError({
     code: "PLANNER_BUDGET_TOO_SMALL",
     where: `planner.${name}`,
-    message: `found ${amount}, expected at least ${needed}: minWorkers of each role, or one, must fit`,
+    message: `found ${amount}, expected at least ${needed}: minWorkers of each role, or one where that is 0, must fit`,
     hint: `raise ${name} or lower minWorkers`,
   });
 }

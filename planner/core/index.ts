@@ -9,6 +9,7 @@ export {
   type TraceArrival,
   type TrafficBucket,
 } from "./dry-run.ts";
+export { isDue } from "./due.ts";
 export { noneStrategy, planStrategy, type WorkerPlan } from "./fixed-strategies.ts";
 export { type Limits, type ResourceLimit, resourceLimits } from "./limits.ts";
 export {

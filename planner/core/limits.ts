@@ -1,3 +1,4 @@
+import { budgetTooSmall } from "./errors.ts";
 import type { Role, Targets } from "./types.ts";
 
 /** Something that workers use up and of which there is only so much: GPUs over all roles, those of one role, power. */
@@ -47,4 +48,17 @@ export function exceeded(
 ): ResourceLimit | undefined {
   // Watts are fractions: what differs by rounding alone does not exceed.
   return limits.find((limit) => usage(limit, roles, workers) > limit.amount * (1 + 1e-9));
+}
+
+/**
+ * Refuses limits that the minimum of each role does not fit, or one worker of each: a role that may go to zero needs it to come back.
+ * A limit of 0 is another thing: without a minimum it says that nothing is to run.
+ * @throws UserError PLANNER_BUDGET_TOO_SMALL
+ */
+export function checkLimits(limits: readonly ResourceLimit[], roles: readonly Role[], minWorkers: Targets): void {
+  for (const limit of limits) {
+    const least = { prefill: 0, decode: 0 };
+    for (const role of roles) least[role] = Math.max(limit.amount === 0 ? 0 : 1, minWorkers[role]);
+    if (exceeded([limit], roles, least) !== undefined) throw budgetTooSmall(limit, usage(limit, roles, least));
+  }
 }

@@ -30,13 +30,15 @@ export interface PrefillWorkerLoad {
 }
 
 /**
- * What was seen in one window that ends now. `null` means "no data"; it is never "no traffic", which is 0.
+ * What was seen in one window that ends at the tick. `null` means "no data"; it is never "no traffic", which is 0.
  * In aggregated mode the one pool is `decode` and `prefill` has zero workers.
  */
 export interface Observation {
-  /** Virtual or wall time, ms. */
+  /** Time of the tick, virtual or of the wall clock, ms: as planned, so that ticks are whole intervals apart. */
   nowMs: number;
   windowMs: number;
+  /** When the window ended by the clock, ms: ticks come a little late. Absent: at `nowMs`. */
+  windowEndMs?: number;
   /** Requests that arrived (offered load), or null. */
   startedRequests: number | null;
   /** ISL of each request that arrived (may be a sample), tokens. */

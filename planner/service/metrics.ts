@@ -105,12 +105,10 @@ export class PlannerMetrics {
     metrics.gauge(name("sla_target_itl_ms"), "ITL target, ms").set(sla.itlMs);
     const engines = new EngineMetrics(metrics);
     const recordPower = powerMetrics(metrics, power);
-    const loadState = metrics.gauge(name("load_scaling_decision"), "1 for what load-based scaling did last", ["state"]);
-    const throughputState = metrics.gauge(
-      name("throughput_scaling_decision"),
-      "1 for what throughput-based scaling did last",
-      ["state"],
-    );
+    // As prometheus_client has its Enums: the label that tells the states apart has the metric's own name.
+    const states = (short: string, help: string) => metrics.gauge(name(short), help, [name(short)]);
+    const loadState = states("load_scaling_decision", "1 for what load-based scaling did last");
+    const throughputState = states("throughput_scaling_decision", "1 for what throughput-based scaling did last");
     const actions = metrics.counter(name("actions_total"), "Ticks by what came of their decision", ["status"]);
     const ticks = metrics.counter(name("ticks_total"), "Ticks");
     const skipped = metrics.counter(name("tick_skipped_total"), "Ticks left out because one before took too long");

@@ -37,6 +37,7 @@ export class PlannerService {
   readonly #follower: ChangeFollower;
   #isTicking = false;
   #stopped: Promise<void> | null = null;
+  /** Ticks are planned at whole multiples of the interval from here, in whole ms. */
   #startMs = 0;
   /** Number of the tick that is waited for, or under way. */
   #nextTick = 0;
@@ -82,7 +83,7 @@ export class PlannerService {
       else if (this.#stopping.signal.aborted) log.info("this planner gives the lead away");
       else log.info(`this planner leads no longer: ${whoLeads(leadership)}`);
     });
-    this.#startMs = clock.nowMs();
+    this.#startMs = Math.ceil(clock.nowMs());
     this.#running = this.#run();
   }
 
@@ -120,22 +121,29 @@ export class PlannerService {
   }
 
   async #run(): Promise<void> {
-    const { clock, planner, sleep } = this.#options;
-    const { signal } = this.#stopping;
+    const { clock, planner } = this.#options;
+    const { intervalMs } = planner;
     for (let number = 1; ; number++) {
       this.#nextTick = number;
-      const plannedMs = this.#startMs + number * planner.intervalMs;
-      await sleep(clock.waitMs(plannedMs), signal);
-      if (signal.aborted) return;
+      const dueMs = this.#startMs + number * intervalMs;
+      await this.#sleepUntil(dueMs);
+      if (this.#stopping.signal.aborted) return;
+      const lateMs = clock.nowMs() - dueMs;
+      // What wakes nearer to the time of a later tick stands for that one, or both would come upon each other's heels.
+      const overslept = Math.round(lateMs / intervalMs);
+      this.counters.skipped += overslept;
+      number += overslept;
+      this.#nextTick = number;
+      const plannedMs = this.#startMs + number * intervalMs;
       this.#isTicking = true;
       try {
-        await this.#tick(plannedMs);
+        await this.#tick(plannedMs, lateMs);
       } catch (error) {
         this.#failed("the tick", error);
       } finally {
         this.#isTicking = false;
       }
-      const missed = Math.floor((clock.nowMs() - plannedMs) / planner.intervalMs);
+      const missed = Math.floor((clock.nowMs() - plannedMs) / intervalMs);
       if (missed > 0) {
         this.counters.skipped += missed;
         number += missed;
@@ -143,7 +151,16 @@ export class PlannerService {
     }
   }
 
-  async #tick(plannedMs: number): Promise<void> {
+  /** Timers may ring a little early. */
+  async #sleepUntil(atMs: number): Promise<void> {
+    const { clock, sleep } = this.#options;
+    const { signal } = this.#stopping;
+    do await sleep(clock.waitMs(atMs), signal);
+    while (clock.nowMs() < atMs && !signal.aborted);
+  }
+
+  /** Strategies and plugins go by the planned time, or what is due at every so many ticks would miss some. @param lateMs model ms */
+  async #tick(plannedMs: number, lateMs: number): Promise<void> {
     const { clock, source, connector, onSnapshot } = this.#options;
     const beganMs = clock.nowMs();
     this.counters.ticks++;
@@ -160,7 +177,8 @@ export class PlannerService {
     } else if (state === null) {
       action = unchanged("state-unknown", "the deployment's state is not known: nothing changes", state);
     } else {
-      decision = await this.#decided({ ...observation, workers: workersOf(state, observation) });
+      const workers = workersOf(state, observation);
+      decision = await this.#decided({ ...observation, nowMs: plannedMs, windowEndMs: observation.nowMs, workers });
       action =
         decision === null
           ? unchanged("failed", "the strategy failed to decide: nothing changes", state)
@@ -170,7 +188,7 @@ export class PlannerService {
     if (state !== null) this.#count(state, beganMs);
     const snapshot: TickSnapshot = {
       tick: this.counters.ticks,
-      atMs: beganMs,
+      atMs: plannedMs,
       atUnixMs: clock.toUnixMs(beganMs),
       observed: observation === null ? null : totalsOf(observation),
       problems: [...source.problems],
@@ -178,7 +196,7 @@ export class PlannerService {
       decision,
       action,
       isLeader: this.isLeader,
-      lagMs: (beganMs - plannedMs) / clock.timeScale,
+      lagMs: lateMs / clock.timeScale,
       tookMs: (clock.nowMs() - beganMs) / clock.timeScale,
       gpuHours: this.#gpuHours,
     };

@@ -42,9 +42,9 @@ export type ObservedTotals = Omit<
 /** All that is remembered of one tick. */
 export interface TickSnapshot {
   tick: number;
-  /** Model ms, as in the decision. */
+  /** Model ms as planned, as in the decision. */
   atMs: number;
-  /** Wall clock, Unix ms. */
+  /** When it began by the wall clock, Unix ms. */
   atUnixMs: number;
   /** Null where nothing could be observed in time. */
   observed: ObservedTotals | null;
@@ -54,7 +54,7 @@ export interface TickSnapshot {
   decision: Decision | null;
   action: TickAction;
   isLeader: boolean;
-  /** How much later than planned the tick began, and how long it took, ms. */
+  /** How much later than it was due the tick began, and how long it took, ms. */
   lagMs: number;
   tookMs: number;
   /** GPU-hours of ready workers since the service began. */

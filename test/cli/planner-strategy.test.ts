@@ -3,6 +3,7 @@ import { readPlannerConfig } from "#planner/config";
 import { createPlanner, surfaceFamilyOf } from "#planner/core";
 import { buildSurface, loadProfile } from "#profiles";
 import { plannerContext, strategyConfig } from "../../src/cli/planner/core-config.ts";
+import { refusingFields } from "../../src/cli/planner/refusals.ts";
 import { active, observation } from "../planner/observations.ts";
 
 const profile = loadProfile("h200-llama-3.1-8b-fp8-tp1-estimate");
@@ -11,7 +12,8 @@ function started(document: Record<string, unknown>) {
   const { config } = readPlannerConfig({ config: JSON.stringify({ environment: "none", ...document }) });
   const strategy = strategyConfig(config);
   const surface = buildSurface(profile, surfaceFamilyOf(strategy.strategy));
-  return { config, planner: createPlanner(strategy, plannerContext(config, profile), surface) };
+  const planner = refusingFields(() => createPlanner(strategy, plannerContext(config, profile), surface));
+  return { config, planner };
 }
 
 const pass = (workerId: string, kvTokens: number, queuedTokens: number) => ({
@@ -72,5 +74,44 @@ describe("a planner configuration in Dynamo's words, as strategy load-compat", (
       { load: "unset", throughput: "unset" },
       { load: "no_fpm_data", throughput: "unset" },
     ]);
+  });
+});
+
+describe.each(["default", "load-compat"])("limits of strategy %s", (strategy) => {
+  const power = (watts: number) => ({
+    enable_power_awareness: true,
+    total_gpu_power_limit: watts,
+    prefill_engine_power_watts: 700,
+    decode_engine_power_watts: 700,
+  });
+
+  it.each([
+    [
+      "max_gpu_budget",
+      { max_gpu_budget: 3, min_endpoint: 2 },
+      /found 3, expected at least 4: min_endpoint of each role/,
+    ],
+    ["max_gpu_budget", { max_gpu_budget: 0 }, /found 0, expected at least 2/],
+    ["max_gpu_budget", { max_gpu_budget: 1, min_endpoint: 0 }, /found 1, expected at least 2/],
+    ["total_gpu_power_limit", power(100), /found 100, expected at least 1400/],
+    ["total_gpu_power_limit", { ...power(2700), min_endpoint: 2 }, /found 2700, expected at least 2800/],
+  ])("are refused by the name %s where the minimum does not fit: %o", (where, document, message) => {
+    expect(() => started({ strategy, ...document })).toThrow(
+      expect.objectContaining({ where, message: expect.stringMatching(message) }),
+    );
+  });
+
+  it("may be no GPU at all where there is no minimum: then nothing runs", () => {
+    const { planner } = started({ strategy, max_gpu_budget: 0, min_endpoint: 0 });
+    const forwardPasses = { prefill: [pass("p", 0, 90_000)], decode: [pass("d", 0, 90_000)] };
+    for (let tick = 1; tick <= 40; tick++) {
+      const workers = { prefill: active(0), decode: active(0) };
+      const { targets } = planner.tick(observation(tick * planner.intervalMs, 10, { workers, forwardPasses }));
+      expect(targets ?? { prefill: 0, decode: 0 }).toEqual({ prefill: 0, decode: 0 });
+    }
+  });
+
+  it("that the minimum just fits are none to refuse", () => {
+    expect(() => started({ strategy, ...power(1400), max_gpu_budget: 2 })).not.toThrow();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createPlanner, type Decision, type Planner, plannerConfigSchema } from "#planner/core";
+import { createPlanner, type Decision, type Observation, type Planner, plannerConfigSchema } from "#planner/core";
 import type { RateShape } from "#scenarios";
 import type { RunRecord } from "#src/record";
 import { attainment, cost } from "#src/report";
@@ -94,6 +94,47 @@ describe("default strategy in other modes", () => {
     expect(share(record)).toBeGreaterThan(0.985);
     expect(record.decisions.at(-1)!.reasons.every(({ role }) => role !== "prefill")).toBe(true);
     expect(cost(record).averageGpus - 6).toBeLessThan(3);
+  });
+});
+
+describe("default strategy below its minimum", () => {
+  const plannerOf = (extra: Record<string, unknown>) =>
+    createPlanner(plannerConfigSchema.parse({ strategy: "default", ...extra }), disagg, testSurface());
+  const tick = (plan: Planner, nowMs: number, prefill: number, decode: number, more: Partial<Observation> = {}) =>
+    plan.tick(observation(nowMs, 0, { workers: { prefill: active(prefill), decode: active(decode) }, ...more }));
+
+  it("makes it before any traffic, and then waits for the first request", () => {
+    const plan = plannerOf({ minWorkers: { prefill: 1, decode: 2 }, maxGpus: 8 });
+    const raised = tick(plan, 5000, 0, 1);
+    expect(raised.targets).toEqual({ prefill: 1, decode: 2 });
+    expect(raised.reasons.map(({ code, role }) => [code, role])).toEqual([
+      ["no-traffic-yet", null],
+      ["minimum", "prefill"],
+      ["minimum", "decode"],
+    ]);
+    expect(tick(plan, 10_000, 1, 2).targets).toBeNull();
+    // More than the minimum is somebody's choice, as before.
+    expect(tick(plan, 15_000, 0, 5).targets).toEqual({ prefill: 1, decode: 5 });
+    expect(tick(plan, 20_000, 3, 4).targets).toBeNull();
+  });
+
+  it("makes it where lengths are not known, with requests or without", () => {
+    const unknown = { startedIsl: [], meanIsl: null, meanOsl: null, completedRequests: null };
+    const plan = plannerOf({ minWorkers: 2, maxGpus: 8 });
+    const asked = tick(plan, 5000, 0, 1, { ...unknown, startedRequests: 5 });
+    expect(asked.targets).toEqual({ prefill: 2, decode: 2 });
+    expect(codes(asked)).toEqual(["no-lengths-yet", "wake-up", "minimum"]);
+    expect(tick(plan, 10_000, 2, 1, { ...unknown, startedRequests: 0 }).targets).toEqual({ prefill: 2, decode: 2 });
+  });
+
+  it("does nothing without data, and says so where the limits do not allow it now", () => {
+    const plan = plannerOf({ minWorkers: 2, maxGpus: 4 });
+    expect(tick(plan, 5000, 0, 0, { startedRequests: null, completedRequests: null }).targets).toBeNull();
+    const held = plan.tick(
+      observation(10_000, 0, { workers: { prefill: active(1), decode: { active: 1, starting: 0, draining: 2 } } }),
+    );
+    expect(held.targets).toEqual({ prefill: 1, decode: 1 });
+    expect(codes(held)).toContain("minimum-unmet");
   });
 });
 

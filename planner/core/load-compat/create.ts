@@ -1,6 +1,8 @@
 import type { Surface } from "#profiles";
 import type { PlannerConfig } from "../config.ts";
-import { budgetTooSmall, limitsMissing } from "../errors.ts";
+import { limitsMissing } from "../errors.ts";
+import { checkLimits, resourceLimits } from "../limits.ts";
+import { rolesOf } from "../roles.ts";
 import type { Planner, PlannerContext } from "../types.ts";
 import { loadCompatStrategy } from "./load-compat.ts";
 
@@ -17,11 +19,12 @@ export function createLoadCompat(
     if (hasPrefill && config.prefillQueueTokens === undefined) throw limitsMissing("prefillQueueTokens", context.mode);
     if (hasDecode && config.decodeKvPercent === undefined) throw limitsMissing("decodeKvPercent", context.mode);
   }
-  // The reference would scale to zero where the minimum does not fit its budget.
-  const neededGpus =
-    (hasPrefill ? minWorkers.prefill * context.gpusPerWorker.prefill : 0) +
-    (hasDecode ? minWorkers.decode * context.gpusPerWorker.decode : 0);
-  if (maxGpus !== null && neededGpus > maxGpus) throw budgetTooSmall({ name: "maxGpus", amount: maxGpus }, neededGpus);
+  // Where the minimum does not fit, the reference would scale to zero for GPUs, and take no notice for power.
+  const limits = resourceLimits(
+    { maxGpus, ...(power === undefined ? {} : { maxPowerWatts: power.limitWatts, wattsPerWorker: power.perWorker }) },
+    context.gpusPerWorker,
+  );
+  checkLimits(limits, rolesOf(context.mode), minWorkers);
   const isSla = target === "sla";
   const scaling = isSla ? (config.scaling ?? { load: false, throughput: true }) : { load: true, throughput: false };
   const loadIntervalMs = scaling.load ? config.interval : null;

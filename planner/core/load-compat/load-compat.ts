@@ -1,5 +1,6 @@
 import { LoadPredictor, type PredictorConfig } from "#planner/predictors";
 import type { Profile, Surface } from "#profiles";
+import { isDue } from "../due.ts";
 import { noteShared } from "../shared-values.ts";
 import type {
   Clamp,
@@ -44,9 +45,6 @@ export interface LoadCompatOptions {
   /** Null: no notice is taken of power. */
   power: { limitWatts: number; perReplica: { prefill: number | null; decode: number | null } } | null;
 }
-
-/** Ticks come on time within this, ms. */
-const PUNCTUALITY_MS = 1e-6;
 
 /**
  * Dynamo's planner of August 2026: load scaling by one worker at a time from forward passes, throughput scaling from a forecast,
@@ -294,8 +292,4 @@ class LoadCompat implements Planner {
     reasons.push(powerReason(outcome));
     return limited;
   }
-}
-
-function isDue(nowMs: number, lastMs: number, intervalMs: number): boolean {
-  return nowMs - lastMs >= intervalMs - PUNCTUALITY_MS;
 }

@@ -26,9 +26,10 @@ export class TrafficSum {
    * Offered load where it is known, else what was completed. A window without either is not known, and none of it counts. A window
    * that reaches back before the last observation (a query over the whole interval) stands for all that came before it.
    */
-  add({ nowMs, windowMs, startedRequests, completedRequests, meanIsl, meanOsl }: Observation): void {
-    if (nowMs - windowMs < this.#lastMs - OVERLAP_MS) this.#clear();
-    this.#lastMs = nowMs;
+  add(observation: Observation): void {
+    const { nowMs, windowMs, windowEndMs = nowMs, startedRequests, completedRequests, meanIsl, meanOsl } = observation;
+    if (windowEndMs - windowMs < this.#lastMs - OVERLAP_MS) this.#clear();
+    this.#lastMs = windowEndMs;
     const requests = startedRequests ?? completedRequests;
     if (requests === null) {
       this.#isUnknown = true;

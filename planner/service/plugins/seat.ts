@@ -1,5 +1,5 @@
 import type { PluginConfig } from "#planner/config";
-import type { Role } from "#planner/core";
+import { isDue, type Role } from "#planner/core";
 import { checkedAnswer } from "./answers.ts";
 import { CircuitBreaker, type CircuitState } from "./circuit.ts";
 import type { Plugin, PluginAnswer, PluginEvaluation, PluginRequest } from "./types.ts";
@@ -53,8 +53,8 @@ export class PluginSeat {
   /** Hears it at a tick. Never throws. */
   async hear(request: () => PluginRequest, nowMs: number, isSatisfied: boolean, signal: AbortSignal): Promise<Hearing> {
     const { intervalMs } = this.schedule;
-    const isDue = nowMs - (this.#lastCallMs ?? this.#options.registeredMs) >= intervalMs;
-    if (!isDue) return this.#hold("between its calls");
+    const lastMs = this.#lastCallMs ?? this.#options.registeredMs;
+    if (!isDue(nowMs, lastMs, intervalMs)) return this.#hold("between its calls");
     if (!isSatisfied) return this.#silent("unsatisfied", `${this.schedule.requires.join(", ")} is not there`);
     if (!this.#circuit.allows(nowMs)) return this.#silent("circuit_open", "failed too often: left alone for a while");
     this.#lastCallMs = nowMs;

@@ -24,6 +24,7 @@ import { type DeploymentOptions, type OpenDeployment, openDeployment } from "./c
 import { plannerContext, strategyConfig } from "./core-config.ts";
 import { passModels, plannerProfile } from "./estimated-engines.ts";
 import { withPlugins } from "./plugins.ts";
+import { refusingFields } from "./refusals.ts";
 import { sourceOf } from "./source.ts";
 
 /** Ticks that a page shows. */
@@ -66,8 +67,12 @@ async function assembleFor(
   const strategy = strategyConfig(config);
   const context = { ...plannerContext(config, profile), ...passModels(config, log.warn) };
   const surface = buildSurface(profile, surfaceFamilyOf(strategy.strategy));
-  const planner = await withPlugins(createPlanner(strategy, context, surface), config, context, clock, (...audit) =>
-    pluginMetrics.record(...audit),
+  const planner = await withPlugins(
+    refusingFields(() => createPlanner(strategy, context, surface)),
+    config,
+    context,
+    clock,
+    (...audit) => pluginMetrics.record(...audit),
   );
   const source = sourceOf({ config, origins }, { clock, fleet, profile, log });
   const { budget, engine, service: settings } = config;

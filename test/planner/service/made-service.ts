@@ -20,6 +20,8 @@ import { active, observation } from "../observations.ts";
 export class ManualClock implements Clock {
   readonly timeScale = 1;
   now = 0;
+  /** How much later than asked (below 0: earlier) a timer over `ms` rings, ms. */
+  lateMs = (_ms: number) => 0;
   readonly #sleepers: { untilMs: number; wake: () => void }[] = [];
 
   nowMs = () => this.now;
@@ -31,7 +33,7 @@ export class ManualClock implements Clock {
     new Promise<void>((resolve) => {
       if (signal.aborted) return resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
-      this.#sleepers.push({ untilMs: this.now + ms, wake: resolve });
+      this.#sleepers.push({ untilMs: this.now + Math.max(0, ms + this.lateMs(ms)), wake: resolve });
     });
 
   /** Time goes on; who slept until then wakes, one after the other, and does what it does. */
@@ -186,8 +188,11 @@ export class MadeSource implements ObservationSource {
   }
 }
 
-export function madeService(targets: (Targets | null)[], more: Partial<PlannerServiceOptions> = {}) {
-  const clock = new ManualClock();
+export function madeService(
+  targets: (Targets | null)[],
+  more: Partial<PlannerServiceOptions> = {},
+  clock = new ManualClock(),
+) {
   const connector = new MadeConnector();
   const source = new MadeSource();
   const planner = wishing(targets);

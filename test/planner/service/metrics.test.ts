@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { parsePrometheus } from "#common";
-import type { ForwardPass, Observation } from "#planner/core";
+import { createPlanner, type ForwardPass, type Observation, type Planner, plannerConfigSchema } from "#planner/core";
 import { PlannerMetrics, type PlannerMetricsOptions, PluginMetrics, type TickSnapshot } from "#planner/service";
 import { readProjectFile } from "../../structure/project-files.ts";
-import { observation } from "../observations.ts";
+import { disagg, observation, testSurface } from "../observations.ts";
 import { madeService } from "./made-service.ts";
 
 const PREFIX = "dynamo_planner_";
@@ -24,9 +24,13 @@ const DYNAMO = `num_prefill_replicas num_decode_replicas observed_ttft_ms observ
 async function shown(
   change: (made: ReturnType<typeof madeService>, seen: Observation) => void = () => {},
   options: Partial<PlannerMetricsOptions> = {},
+  planner?: Planner,
 ) {
   const ticks: [TickSnapshot, Observation | null][] = [];
-  const made = madeService([{ prefill: 2, decode: 1 }], { onSnapshot: (...tick) => ticks.push(tick) });
+  const made = madeService([{ prefill: 2, decode: 1 }], {
+    onSnapshot: (...tick) => ticks.push(tick),
+    ...(planner === undefined ? {} : { planner }),
+  });
   const seen = observation(0, 5);
   made.source.observe = async (nowMs = 0) => ({ ...seen, nowMs });
   const metrics = new PlannerMetrics(() => made.service, { sla: { ttftMs: 200, itlMs: 10 }, power: null, ...options });
@@ -75,16 +79,53 @@ describe("the planner's metrics", () => {
     for (const { name, type } of families.values()) expect(text).toContain(`| \`${name}\` | ${type} |`);
   });
 
+  it("show what the default strategy's model expects of one more request, where loads are known", async () => {
+    const planner = createPlanner(
+      plannerConfigSchema.parse({ strategy: "default", maxGpus: 8 }),
+      disagg,
+      testSurface(),
+    );
+    const queue = (queuedTokens: number) => ({ workerId: queuedTokens, queuedRequests: 1, queuedTokens });
+    const batch = (kvTokens: number) => ({ workerId: kvTokens, batch: 1, kvTokens, itlMs: null });
+    const estimates = async (loads: Partial<Observation>) => {
+      const { value } = await shown((_, seen) => Object.assign(seen, loads), {}, planner);
+      return [value("estimated_ttft_ms"), value("estimated_itl_ms")] as const;
+    };
+    const [idleTtftMs, idleItlMs] = await estimates({ prefillLoad: [queue(0)], decodeLoad: [batch(0)] });
+    // Alone a prompt of 3000 tokens takes 80 ms, and then a decode pass and a half.
+    expect(idleTtftMs).toBeGreaterThan(80);
+    expect(idleTtftMs).toBeLessThan(110);
+    // What was measured corrects the profile's 4.1 ms.
+    expect(idleItlMs).toBeGreaterThan(4.1);
+    expect(idleItlMs).toBeLessThan(8.2);
+    const [ttftMs, itlMs] = await estimates({
+      prefillLoad: [queue(0), queue(30_000)],
+      decodeLoad: [batch(300_000), batch(0)],
+    });
+    // Ten prompts wait, of 60 ms and their share of the passes' 20 ms each; 300,000 tokens are 10 ms.
+    expect(ttftMs! - idleTtftMs!).toBeGreaterThan(600);
+    expect(ttftMs! - idleTtftMs!).toBeLessThan(800);
+    expect(itlMs).toBeGreaterThan(14.1);
+    expect(itlMs).toBeLessThan(28.2);
+    expect(await estimates({ prefillLoad: null, decodeLoad: [] })).toEqual([undefined, undefined]);
+  });
+
   it("show the last tick", async () => {
-    const { value } = await shown();
+    const { value, samples } = await shown();
     expect(value("num_prefill_replicas")).toBe(2);
     expect(value("observed_ttft_ms")).toBe(110);
     expect(value("observed_requests_per_second")).toBe(5);
     expect(value("observed_request_duration_seconds")).toBe(2.5);
     expect(value("predicted_requests_per_second")).toBe(6);
     expect(value("sla_target_itl_ms")).toBe(10);
-    expect(value("load_scaling_decision", { state: "scale_up" })).toBe(1);
-    expect(value("load_scaling_decision", { state: "unset" })).toBe(0);
+    for (const loop of ["load", "throughput"]) {
+      const enumeration = `${loop}_scaling_decision`;
+      const label = `${PREFIX}${enumeration}`;
+      // The label of an Enum has the name of its metric (prometheus_client), and no other label is there.
+      for (const { labels } of samples(enumeration)) expect(Object.keys(labels)).toEqual([label]);
+      expect(value(enumeration, { [label]: loop === "load" ? "scale_up" : "unset" })).toBe(1);
+      expect(value(enumeration, { [label]: loop === "load" ? "unset" : "scale" })).toBe(0);
+    }
     expect(value("actions_total", { status: "applied" })).toBe(1);
     expect(value("ticks_total")).toBe(2);
     // Ticks are due every 5 s of a clock that began at 1.7e9 s, and 10 s have passed.

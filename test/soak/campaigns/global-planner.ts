@@ -104,7 +104,7 @@ export const campaign: Campaign = {
   proves:
     "deployments behind a global planner never ask for more GPUs than there are, whichever of them takes no changes, loses answers or can't be seen, and whenever the global planner restarts",
   cases: "fleets with random wishes and faults",
-  sliceRuns: 300,
+  sliceRuns: 1000,
   soakRuns: 100_000,
   run: (runs, seed, control) => checkProperty(fc.asyncProperty(anyCase, check), runs, seed, control),
 };

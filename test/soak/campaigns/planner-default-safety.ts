@@ -134,7 +134,7 @@ export const campaign: Campaign = {
   proves:
     "the default strategy exceeds no limit (GPUs of all or of a role, power, draining workers included), keeps its minimum or says why not, yields no NaN, and decides nothing on missing data",
   cases: "deployments under random reports",
-  sliceRuns: 300,
+  sliceRuns: 1000,
   soakRuns: 100_000,
   run: (count, seed, control) => checkProperty(fc.property(anyCase, check), count, seed, control),
 };

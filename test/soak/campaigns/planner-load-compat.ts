@@ -145,7 +145,7 @@ export const campaign: Campaign = {
   proves:
     "load-compat's targets never exceed the GPU budget or fall below the minimum, it yields no NaN, decides the same on the same, and nothing on missing data but for the minimum",
   cases: "deployments under random passes and reports",
-  sliceRuns: 300,
+  sliceRuns: 1000,
   soakRuns: 100_000,
   run: (count, seed, control) =>
     checkProperty(

@@ -53,7 +53,7 @@ export const campaign: Campaign = {
   name: "planner-strategies",
   proves: "every strategy decides the same from the same, gives its reasons, and wants whole numbers of workers",
   cases: "strategies under random reports",
-  sliceRuns: 200,
+  sliceRuns: 1000,
   soakRuns: 10_000,
   run: (count, seed, control) =>
     checkProperty(
