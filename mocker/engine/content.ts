@@ -23,3 +23,16 @@ export function columnsSource(columns: RequestColumns): RequestSource {
     contentId: (request, blockIndex) => contentId(columns, request, blockIndex),
   };
 }
+
+/** The same, which tells as well where a request's own blocks begin. */
+export function ownBlocksSource(columns: RequestColumns): RequestSource {
+  const { blockIds, blockOffset } = columns;
+  const ids = blockIds ?? new Int32Array(0);
+  return {
+    ...columnsSource(columns),
+    sharedContents: (request) =>
+      blockIds === null || blockOffset === null
+        ? { ids, from: 0, end: 0 }
+        : { ids, from: blockOffset[request]!, end: blockOffset[request + 1]! },
+  };
+}

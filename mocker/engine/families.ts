@@ -1,4 +1,4 @@
-import { columnsSource } from "./content.ts";
+import { columnsSource, ownBlocksSource } from "./content.ts";
 import { SkippingSglangEngine } from "./sglang/skipping.ts";
 import { SglangEngine } from "./sglang/stepping.ts";
 import { SequenceStore } from "./skipping/sequence-store.ts";
@@ -20,7 +20,7 @@ export function steppingEngines(requests: RequestSource): EngineFactory<LiveEngi
 /** Engines for simulations, which share the state of their pool's requests in columns. */
 export function skippingEngines(columns: RequestColumns): EngineFactory {
   let store: SequenceStore | null = null;
-  const requests = columnsSource(columns);
+  const requests = ownBlocksSource(columns);
   return (config, listener) => {
     if (config.family === "sglang") return new SkippingSglangEngine(config, requests, listener);
     store ??= new SequenceStore(columns);

@@ -158,6 +158,11 @@ export interface RequestSource {
   osl(request: number): number;
   /** Content of the full block at `blockIndex` of prompt and output: equal id = equal content and equal prefix. */
   contentId(request: number, blockIndex: number): number;
+  /**
+   * Where to read the contents of the leading full blocks that other requests may have as well: `ids[from .. end)`. Those behind them are
+   * the request's own, the id of each one less than that of the block before. Absent: anybody may have any of them.
+   */
+  sharedContents?(request: number): { ids: Int32Array; from: number; end: number };
 }
 
 /** KV cache events as values: of GPU memory. A unique block of request r at index b has the content id −1 − (r · 2²⁰ + b). */

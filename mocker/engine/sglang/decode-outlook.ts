@@ -1,14 +1,20 @@
 import { totalTokens } from "./sequence.ts";
 import type { SglangEngine } from "./stepping.ts";
 
-/** What the decode passes after the one that has just been scheduled will need, as long as the same requests run. */
+/** What a decode pass needs, and those after it, as long as the same requests run. */
 export class DecodeOutlook {
   readonly #engine: SglangEngine;
   /** Requests by the number of passes, 1 to the page size, after which they first need another page. */
   readonly #firstPage: Int32Array;
+  /** Σ tokens of those who run. */
+  contextSum = 0;
+  /** Pages that the pass itself takes. */
+  pagesNow = 0;
   /** Passes until somebody ends, the last one included. */
   passesLeft = 0;
-  /** Output tokens to come, as the reserve counts them, at the start of the pass after the scheduled one. */
+  /** Somebody gets a first token, fills pages that others may know, or has not published what it computed. */
+  isSpecial = false;
+  /** Output tokens to come, as the reserve counts them, at the start of the pass after this one. */
   #toCome = 0;
   /** Requests for which less is counted with each pass. */
   #unclipped = 0;
@@ -20,35 +26,58 @@ export class DecodeOutlook {
     this.#firstPage = new Int32Array(engine.config.blockSize + 1);
   }
 
-  /** The scheduled pass has taken its pages; nobody has emitted its token yet. */
+  /** The pass is about to take its pages; nobody has emitted its token yet. */
   look(): void {
-    const { running, outputReserve, pages, slotsAhead } = this.#engine;
-    this.#firstPage.fill(0);
-    this.passesLeft = Number.POSITIVE_INFINITY;
-    this.#unclippedFor = Number.POSITIVE_INFINITY;
-    this.#toCome = 0;
-    this.#unclipped = 0;
+    const { running, pages, slotsAhead, config } = this.#engine;
+    const { pageTokens } = pages;
+    const clip = config.sglang.clipMaxNewTokens;
+    const firstPage = this.#firstPage;
+    firstPage.fill(0);
+    let contextSum = 0;
+    let pagesNow = 0;
+    let passesLeft = Number.POSITIVE_INFINITY;
+    let unclippedFor = Number.POSITIVE_INFINITY;
+    let toCome = 0;
+    let unclipped = 0;
+    let isSpecial = false;
     for (const sequence of running) {
+      const tokens = totalTokens(sequence);
+      contextSum += tokens;
+      // Slots beyond what this pass fills; in it, one token is new.
+      let spare = (sequence.publishedPages + sequence.privatePages) * pageTokens - tokens - slotsAhead;
+      if (spare < 0) {
+        pagesNow++;
+        spare += pageTokens;
+      }
+      firstPage[spare + 1]!++;
       const left = sequence.osl - sequence.generated;
-      this.passesLeft = Math.min(this.passesLeft, left);
-      const owned = (sequence.publishedPages + sequence.privatePages) * pages.pageTokens;
-      // After p more passes it needs slots for so many tokens more.
-      const spare = owned - totalTokens(sequence) - slotsAhead;
-      this.#firstPage[Math.min(spare, pages.pageTokens - 1) + 1]!++;
-      this.#toCome += outputReserve.toCome(sequence);
-      const clippedFor = outputReserve.batchesClipped(sequence);
-      if (clippedFor === 0) this.#unclipped++;
-      else this.#unclippedFor = Math.min(this.#unclippedFor, clippedFor);
+      if (left < passesLeft) passesLeft = left;
+      if (left <= clip) {
+        toCome += left;
+        unclipped++;
+      } else {
+        toCome += clip;
+        if (left - clip < unclippedFor) unclippedFor = left - clip;
+      }
+      // First tokens (of transferred requests) are told as they come: planners, clients and faults look at them.
+      if (sequence.generated === 0 || sequence.slotless || !pages.fillsOwnPages(sequence)) isSpecial = true;
     }
+    this.contextSum = contextSum;
+    this.pagesNow = pagesNow;
+    this.passesLeft = passesLeft;
+    this.isSpecial = isSpecial;
+    this.#toCome = toCome;
+    this.#unclipped = unclipped;
+    this.#unclippedFor = unclippedFor;
   }
 
-  /** Pages that the pass `pass` passes after the scheduled one takes. */
+  /** Pages that the pass `pass` passes after this one takes. */
   pagesAt(pass: number): number {
     const { pageTokens } = this.#engine.pages;
     return this.#firstPage[((pass - 1) % pageTokens) + 1]!;
   }
 
-  /** Pages taken by the passes up to `pass` passes after the scheduled one. */
+  /** Pages taken by the passes up to `pass` passes after this one. */
   pagesUpTo(pass: number): number {
     const { pageTokens } = this.#engine.pages;
     const rounds = Math.floor(pass / pageTokens);

@@ -19,22 +19,24 @@ export class LeafHeap {
 
   add(leaf: RadixNode): void {
     if (this.#nodes.length >= this.#most) this.#compact();
+    const { lastAccess } = leaf;
     let at = this.#nodes.length;
     this.#nodes.push(leaf);
-    this.#accesses.push(leaf.lastAccess);
+    this.#accesses.push(lastAccess);
     while (at > 0) {
       const above = (at - 1) >> 1;
-      if (this.#accesses[above]! <= this.#accesses[at]!) break;
-      this.#swap(at, above);
+      if (this.#accesses[above]! <= lastAccess) break;
+      this.#put(at, this.#nodes[above]!, this.#accesses[above]!);
       at = above;
     }
+    this.#put(at, leaf, lastAccess);
   }
 
   /** The least recently used leaf that nobody holds, taken out; null where there is none. */
   take(): RadixNode | null {
     while (this.#nodes.length > 0) {
       const leaf = this.#nodes[0]!;
-      const isTrue = isFreeLeaf(leaf) && leaf.lastAccess === this.#accesses[0];
+      const isTrue = this.#isTrue(leaf, 0);
       this.#removeFirst();
       if (isTrue) return leaf;
     }
@@ -42,40 +44,40 @@ export class LeafHeap {
   }
 
   #compact(): void {
-    const isTrue = (leaf: RadixNode, at: number) => isFreeLeaf(leaf) && leaf.lastAccess === this.#accesses[at];
     // A sorted array is a heap.
-    this.#nodes = [...new Set(this.#nodes.filter(isTrue))].sort((a, b) => a.lastAccess - b.lastAccess);
+    const held = this.#nodes.filter((leaf, at) => this.#isTrue(leaf, at));
+    this.#nodes = [...new Set(held)].sort((a, b) => a.lastAccess - b.lastAccess);
     this.#accesses = this.#nodes.map(({ lastAccess }) => lastAccess);
     this.#most = Math.max(FEW_ENTRIES, 2 * this.#nodes.length);
   }
 
   #removeFirst(): void {
-    const last = this.#nodes.length - 1;
-    this.#swap(0, last);
-    this.#nodes.pop();
-    this.#accesses.pop();
-    for (let at = 0; ; ) {
-      let least = at;
-      for (const below of [2 * at + 1, 2 * at + 2]) {
-        if (below < last && this.#accesses[below]! < this.#accesses[least]!) least = below;
-      }
-      if (least === at) return;
-      this.#swap(at, least);
-      at = least;
+    const leaf = this.#nodes.pop()!;
+    const access = this.#accesses.pop()!;
+    const { length } = this.#nodes;
+    if (length === 0) return;
+    const accesses = this.#accesses;
+    let at = 0;
+    for (let below = 1; below < length; below = 2 * at + 1) {
+      if (below + 1 < length && accesses[below + 1]! < accesses[below]!) below++;
+      if (accesses[below]! >= access) break;
+      this.#put(at, this.#nodes[below]!, accesses[below]!);
+      at = below;
     }
+    this.#put(at, leaf, access);
   }
 
-  #swap(a: number, b: number): void {
-    const node = this.#nodes[a]!;
-    const access = this.#accesses[a]!;
-    this.#nodes[a] = this.#nodes[b]!;
-    this.#accesses[a] = this.#accesses[b]!;
-    this.#nodes[b] = node;
-    this.#accesses[b] = access;
+  #isTrue(leaf: RadixNode, at: number): boolean {
+    return isFreeLeaf(leaf) && leaf.lastAccess === this.#accesses[at];
+  }
+
+  #put(at: number, leaf: RadixNode, access: number): void {
+    this.#nodes[at] = leaf;
+    this.#accesses[at] = access;
   }
 }
 
 /** In the tree, with nothing below it, and held by nobody. */
 export function isFreeLeaf(node: RadixNode): boolean {
-  return node.locks === 0 && node.children.size === 0 && node.ids.length > 0;
+  return node.locks === 0 && node.childCount === 0 && node.end > node.from;
 }

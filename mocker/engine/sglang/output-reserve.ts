@@ -31,9 +31,10 @@ export class OutputReserve {
     return Math.min(osl - generated, this.#clip);
   }
 
-  /** Decode batches after which less and less is counted for it. */
-  batchesClipped({ osl, generated }: SglangSequence): number {
-    return Math.max(0, osl - generated - this.#clip);
+  allToCome(running: readonly SglangSequence[]): number {
+    let tokens = 0;
+    for (const sequence of running) tokens += this.toCome(sequence);
+    return tokens;
   }
 
   /** A decode batch has room. */

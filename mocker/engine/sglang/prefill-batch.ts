@@ -43,8 +43,7 @@ export function formPrefillBatch(queue: PrefillQueue, force: boolean): Refusal |
   const { config, pages, reserve, waiting, running } = queue;
   const { quirks, sglang } = config;
   const left = { chunk: sglang.chunkedPrefillSize, input: sglang.maxPrefillTokens };
-  let toCome = 0;
-  for (const sequence of running) toCome += reserve.toCome(sequence);
+  let toCome = Number.NaN;
   const roomAtStart = pages.cache.room * pages.pageTokens;
   let taken = 0;
   let batchOutput = 0;
@@ -56,24 +55,24 @@ export function formPrefillBatch(queue: PrefillQueue, force: boolean): Refusal |
       index++;
       continue;
     }
+    if (Number.isNaN(toCome)) toCome = reserve.allToCome(running);
     const candidate = look(queue, sequence, left.chunk);
     const unheldPages = pages.cache.unheldPages(candidate.hit.node);
     const room = quirks.hitsCountAsRoom ? roomAtStart - taken : (pages.cache.room - unheldPages) * pages.pageTokens;
     const needTokens = candidate.isCut ? candidate.tokens : candidate.pageTokens + reserve.toCome(sequence);
-    const refusal = { sequence, needTokens, unheldPages, isForReserve: false };
     const isForced = force && count === 0;
     if (!isForced && !(needTokens < room - batchOutput - toCome * reserve.ratio)) {
-      return count > 0 ? null : { ...refusal, isForReserve: true };
+      return count > 0 ? null : { sequence, needTokens, unheldPages, isForReserve: true };
     }
     const end = candidate.hit.pages * pages.pageTokens + candidate.tokens;
     const owned = sequence.partial ? sequence.publishedPages + sequence.privatePages : candidate.hit.pages;
     if (pages.pagesOf(end) - owned > pages.cache.room - unheldPages) {
-      if (!sequence.partial) pages.touch(sequence, candidate.hit.pages);
-      return count > 0 ? null : refusal;
+      if (!sequence.partial) pages.cache.touch(candidate.hit.node);
+      return count > 0 ? null : { sequence, needTokens, unheldPages, isForReserve: false };
     }
     const isFirst = count === 0 && !quirks.abortOnStuck;
-    if (candidate.pageTokens > left.input && !isFirst) return count > 0 ? null : refusal;
-    if (candidate.isCut && candidate.tokens === 0) return count > 0 ? null : refusal;
+    const isTooLong = candidate.pageTokens > left.input && !isFirst;
+    if (isTooLong || (candidate.isCut && candidate.tokens === 0)) return count > 0 ? null : { sequence, needTokens, unheldPages, isForReserve: false };
     take(queue, sequence, candidate);
     waiting.splice(index, 1);
     if (candidate.isCut) return null;
@@ -104,7 +103,7 @@ function take(queue: PrefillQueue, sequence: SglangSequence, { hit, tokens }: Ca
   if (sequence.partial) {
     sequence.partial = false;
   } else {
-    pages.touch(sequence, hit.pages);
+    pages.cache.touch(hit.node);
     pages.hold(sequence, hit);
     sequence.computed = hit.pages * pages.pageTokens;
     sequence.recomputing = sequence.generated > 0;

@@ -1,7 +1,8 @@
 import { reportedEvents } from "../reported-events.ts";
 import type { EngineConfig, KvEvent, RequestSource } from "../types.ts";
+import { pageContent } from "./page-content.ts";
 import { RadixCache, type RadixMatch } from "./radix-cache.ts";
-import type { SglangSequence } from "./sequence.ts";
+import { newSglangSequence, type SglangSequence } from "./sequence.ts";
 
 /** The pages of an engine's sequences. */
 export class SequencePages {
@@ -14,7 +15,11 @@ export class SequencePages {
     this.#requests = requests;
     this.pageTokens = config.blockSize;
     this.#caching = config.prefixCaching;
-    this.cache = new RadixCache(config.numGpuBlocks, reportedEvents(config, onEvent));
+    this.cache = new RadixCache(config.numGpuBlocks, reportedEvents(config, onEvent), config.kvEvents === true);
+  }
+
+  newSequence(request: number, isl: number, osl: number): SglangSequence {
+    return newSglangSequence(request, isl, osl, pageContent(this.#requests, request));
   }
 
   /** Pages for so many tokens. */
@@ -32,24 +37,25 @@ export class SequencePages {
     return Math.max(0, this.pagesOf(tokens) - sequence.publishedPages - sequence.privatePages);
   }
 
+  /** Whether its pages don't suffice for `tokens` tokens. */
+  isFull({ publishedPages, privatePages }: SglangSequence, tokens: number): boolean {
+    return (publishedPages + privatePages) * this.pageTokens < tokens;
+  }
+
   /** The longest cached prefix of its first `tokens` tokens. */
   lookup(sequence: SglangSequence, tokens: number): RadixMatch {
     const pages = this.#caching ? Math.floor(tokens / this.pageTokens) : 0;
-    return this.cache.match(this.#ids(sequence, pages), pages, false);
-  }
-
-  /** Makes a cached prefix of it the most recently used. */
-  touch(sequence: SglangSequence, pages: number): void {
-    this.cache.match(sequence.pageIds, pages, true);
+    this.#list(sequence, pages);
+    return this.cache.match(sequence.content, pages);
   }
 
   /** Whether two sequences, of so many tokens, have at least `shared` leading ones in common, in whole pages. */
   share(shared: number, a: SglangSequence, aTokens: number, b: SglangSequence, bTokens: number): boolean {
     const pages = this.pagesOf(shared);
     if (Math.floor(Math.min(aTokens, bTokens) / this.pageTokens) < pages) return false;
-    const ofA = this.#ids(a, pages);
-    const ofB = this.#ids(b, pages);
-    for (let page = 0; page < pages; page++) if (ofA[page] !== ofB[page]) return false;
+    this.#list(a, pages);
+    this.#list(b, pages);
+    for (let page = 0; page < pages; page++) if (a.content.id(page) !== b.content.id(page)) return false;
     return true;
   }
 
@@ -64,6 +70,7 @@ export class SequencePages {
   /** Takes the pages that `tokens` tokens need; the caller has looked at the room. */
   grow(sequence: SglangSequence, tokens: number): void {
     const missing = this.missing(sequence, tokens);
+    if (missing === 0) return;
     this.cache.take(missing);
     sequence.privatePages += missing;
   }
@@ -78,19 +85,26 @@ export class SequencePages {
 
   /** The pages that its first `tokens` tokens fill become findable; what others published before is given back. */
   publish(sequence: SglangSequence, tokens: number): void {
+    this.#publishFilled(sequence);
     const pages = Math.floor(tokens / this.pageTokens);
-    if (!this.#caching || pages <= sequence.publishedPages) return;
-    const held = sequence.node === null ? null : { node: sequence.node, pages: sequence.publishedPages };
-    const { node, known } = this.cache.insert(this.#ids(sequence, pages), pages, held);
-    this.cache.give(Math.max(0, known - sequence.publishedPages));
-    sequence.privatePages -= pages - sequence.publishedPages;
-    this.cache.lock(node, sequence.node);
-    sequence.node = node;
-    sequence.publishedPages = pages;
+    if (this.#caching && pages > sequence.publishedPages) this.#publish(sequence, pages);
+  }
+
+  /**
+   * The same, put off until somebody could tell: for pages of its own (`fillsOwnPages`) that nobody is told of, as long as it holds what
+   * is before them.
+   * @param access the place in the order of uses that it has now (`RadixCache.keepUses`)
+   */
+  publishLater(sequence: SglangSequence, pages: number, access: number): void {
+    if (!this.#caching) return;
+    sequence.filledPages = pages;
+    sequence.filledAt = access;
   }
 
   /** Lets go of everything; what is published stays findable until it is evicted. */
   release(sequence: SglangSequence): void {
+    this.#publishFilled(sequence);
+    sequence.filledPages = 0;
     this.cache.give(sequence.privatePages);
     sequence.privatePages = 0;
     if (sequence.node !== null) this.cache.unlock(sequence.node);
@@ -98,14 +112,26 @@ export class SequencePages {
     sequence.publishedPages = 0;
   }
 
-  /** Whether the next page it fills may be in the tree already. */
-  mayFillKnownPage(sequence: SglangSequence): boolean {
-    return this.#caching && this.#requests.contentId(sequence.id, sequence.publishedPages) >= 0;
+  /** Whether whatever pages it fills from now on can be found by nobody else. */
+  fillsOwnPages({ content, publishedPages }: SglangSequence): boolean {
+    return !this.#caching || publishedPages >= content.ownFrom;
   }
 
-  #ids(sequence: SglangSequence, pages: number): number[] {
-    const { pageIds, id } = sequence;
-    for (let page = pageIds.length; page < pages; page++) pageIds.push(this.#requests.contentId(id, page));
-    return pageIds;
+  #publishFilled(sequence: SglangSequence): void {
+    const { filledPages, filledAt } = sequence;
+    if (filledPages > sequence.publishedPages) this.#publish(sequence, filledPages, filledAt);
+  }
+
+  #publish(sequence: SglangSequence, pages: number, access?: number): void {
+    const before = sequence.publishedPages;
+    this.#list(sequence, pages);
+    this.cache.give(this.cache.publish(sequence, pages, access));
+    sequence.privatePages -= pages - before;
+  }
+
+  /** What its source has to be asked for page by page. */
+  #list({ id, listed }: SglangSequence, pages: number): void {
+    if (listed === null) return;
+    for (let page = listed.length; page < pages; page++) listed.push(this.#requests.contentId(id, page));
   }
 }

@@ -1,28 +1,42 @@
 import { newSequence, type Sequence } from "../sequence.ts";
+import type { PageContent } from "./page-content.ts";
 import type { RadixNode } from "./radix-cache.ts";
 
 /** A request inside SGLang's scheduler. */
 export interface SglangSequence extends Sequence {
-  /** Content of its full pages, as far as it has been asked for. */
-  readonly pageIds: number[];
+  /** Of its full pages. */
+  readonly content: PageContent;
+  /** Where the content is kept as far as it has been asked for; null: all of it is there. */
+  readonly listed: number[] | null;
   /** Where its published pages end in the tree; null: it holds none. */
   node: RadixNode | null;
   /** Pages it holds in the tree, and pages of its own. */
   publishedPages: number;
   privatePages: number;
+  /** Pages that it is to have published, and when (`SequencePages.publishLater`); 0: no more than it has. */
+  filledPages: number;
+  filledAt: number;
   /** Waits with a part of its prompt computed. */
   partial: boolean;
   /** Its tokens are computed and not published: the next one has no slot yet. */
   slotless: boolean;
 }
 
-export function newSglangSequence(id: number, isl: number, osl: number): SglangSequence {
+export function newSglangSequence(
+  id: number,
+  isl: number,
+  osl: number,
+  { content, list }: { content: PageContent; list: number[] | null },
+): SglangSequence {
   return {
     ...newSequence(id, isl, osl),
-    pageIds: [],
+    content,
+    listed: list,
     node: null,
     publishedPages: 0,
     privatePages: 0,
+    filledPages: 0,
+    filledAt: 0,
     partial: false,
     slotless: false,
   };

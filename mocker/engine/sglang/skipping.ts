@@ -15,8 +15,8 @@ export class SkippingSglangEngine extends SglangEngine {
   readonly #plan = new Plan();
   readonly #outlook: DecodeOutlook;
   protected override recordsPasses = false;
-  /** Scratch: requests that filled a page in skipped passes, and in which. */
-  readonly #filling: { sequence: SglangSequence; pass: number }[] = [];
+  /** Everybody gets a further token in the pass under way, and pages of its own, without anybody being told of these. */
+  #isPlain = false;
   readonly #speculates: boolean;
 
   constructor(config: EngineConfig, requests: RequestSource, listener: EngineListener) {
@@ -26,12 +26,31 @@ export class SkippingSglangEngine extends SglangEngine {
   }
 
   override start(nowMs: number, mostPasses = MAX_PLAN): number {
+    this.#isPlain = false;
     const endMs = super.start(nowMs);
     if (Number.isNaN(endMs)) return endMs;
     this.#plan.begin(nowMs, endMs);
     // Passes that take no time interleave with whatever else happens at this instant.
-    if (this.isDecodePass && endMs > nowMs) this.#planFurther(mostPasses);
+    if (this.#isPlain && endMs > nowMs) this.#planFurther(mostPasses);
     return this.#plan.lastEndMs;
+  }
+
+  protected override formDecodeBatch(): boolean {
+    // What a draft brings differs from request to request.
+    if (this.#speculates) return super.formDecodeBatch();
+    const { work, pages, running, slotsAhead } = this;
+    const outlook = this.#outlook;
+    outlook.look();
+    if (outlook.pagesNow > pages.cache.room) return super.formDecodeBatch();
+    this.outputReserve.decay();
+    if (outlook.pagesNow > 0) {
+      pages.cache.take(outlook.pagesNow);
+      for (const one of running) if (pages.isFull(one, totalTokens(one) + slotsAhead)) one.privatePages++;
+    }
+    work.decodeCount = running.length;
+    work.decodeContextSum = outlook.contextSum;
+    this.#isPlain = !outlook.isSpecial && this.config.kvEvents !== true;
+    return true;
   }
 
   override interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
@@ -111,10 +130,8 @@ export class SkippingSglangEngine extends SglangEngine {
 
   #planFurther(mostPasses: number): void {
     const { config, running, waiting, pages, outputReserve } = this;
-    // What a draft brings differs from request to request.
-    if (this.#speculates) return;
     // Whoever follows the cache learns of a change at the end of its own pass.
-    if (this.told || config.kvEvents === true || this.handOff.reservations.length > 0) return;
+    if (this.told || this.handOff.reservations.length > 0) return;
     const wants = running.length < config.maxNumSeqs && waiting.some((sequence) => !sequence.inTransfer);
     // Who is held asks for nothing as long as the plan may get.
     const asks = wants && !this.holdPrefill;
@@ -123,12 +140,7 @@ export class SkippingSglangEngine extends SglangEngine {
     const hitsMayGo = this.#hitsMayGo(asks);
     // The scheduled pass may itself have changed what the next one finds.
     const hasEvicted = pages.cache.evictions > this.evictionsAtRefusal;
-    if (this.waiting.length > 0 && (this.retracted || (hasEvicted && hitsMayGo))) return;
-    for (const sequence of running) {
-      // First tokens (of transferred requests) are told as they come: planners, clients and faults look at them.
-      if (sequence.generated === 0 || pages.mayFillKnownPage(sequence)) return;
-    }
-    this.#outlook.look();
+    if (hasEvicted && hitsMayGo) return;
     const most = Math.min(this.#plan.limit, mostPasses, this.#outlook.passesLeft);
     // Evictions may take what a waiting request hits, or be told at their own times.
     const mayEvict = config.kvEvents === false && !hitsMayGo;
@@ -166,58 +178,87 @@ export class SkippingSglangEngine extends SglangEngine {
   #endPasses(): void {
     const { count } = this.#plan;
     this.endMs = this.#plan.endMs(0);
-    this.endPass();
-    if (count > 1) this.#bookSkipped(count - 1);
+    if (this.#isPlain) this.#bookPlain(count);
+    else this.endPass();
     this.#plan.end();
   }
 
-  /** All but the first of the plan's passes: a token for everybody who runs in each of them. */
-  #bookSkipped(passes: number): void {
-    const { running, counters, pages, work, listener, config } = this;
-    const before = running.length;
-    for (let i = 1; i <= passes; i++) listener.gap(this.#plan.durationMs(i), before);
-    for (let i = 0; i < passes; i++) this.outputReserve.decay();
-    for (const sequence of running) {
-      if (sequence.generated === 1) listener.secondToken(sequence.id, this.#plan.endMs(1));
-      const untilOutput = firstOutputPlace(sequence.osl, config.thinkingRatio) - sequence.generated;
-      if (untilOutput > 0 && untilOutput <= passes) {
-        listener.firstOutputToken?.(sequence.id, this.#plan.endMs(untilOutput));
-      }
-      pages.grow(sequence, totalTokens(sequence) + passes - 1 + this.slotsAhead);
-    }
+  /** The plan's passes: a token for everybody who runs in each of them. */
+  #bookPlain(passes: number): void {
+    const { counters, pages, work } = this;
+    const plan = this.#plan;
+    const later = passes - 1;
+    for (let i = 0; i < later; i++) this.outputReserve.decay();
+    if (later > 0) pages.cache.take(this.#outlook.pagesUpTo(later));
     counters.evictedBlocks = pages.cache.evictions;
     counters.passes += passes;
-    this.nowMs = this.#plan.endMs(passes);
-    if (this.recordsPasses) this.bookFinished(this.#plannedPass(passes));
-    this.lastPass.durationMs = this.#plan.durationMs(passes);
-    this.lastPass.decodeContextSum = work.decodeContextSum + passes * work.decodeCount;
-    this.#publishFilled(passes);
-    for (let i = 0; i < running.length; ) {
-      const sequence = running[i]!;
-      sequence.computed += passes;
-      sequence.generated += passes;
-      sequence.lastTokenMs = this.nowMs;
-      if (sequence.generated < sequence.osl) i++;
-      else this.finish(sequence);
-    }
-    counters.steadyPasses += running.length === before ? passes : passes - 1;
-    counters.skippedPasses += passes;
+    this.nowMs = plan.endMs(later);
+    this.endMs = Number.NaN;
+    if (this.recordsPasses) this.bookFinished(this.#plannedPass(later));
+    this.lastPass.durationMs = plan.durationMs(later);
+    this.lastPass.decodeCount = work.decodeCount;
+    this.lastPass.decodeContextSum = work.decodeContextSum + later * work.decodeCount;
+    this.#addTokens(passes);
+    const ends = this.#outlook.passesLeft === passes;
+    if (ends) this.#finishEnded();
+    counters.steadyPasses += ends ? later : passes;
+    counters.skippedPasses += later;
   }
 
-  /** Pages become the most recently used when they are filled: in the order of passes, then of the batch. */
-  #publishFilled(passes: number): void {
-    const { pageTokens } = this.pages;
-    const filling = this.#filling;
-    filling.length = 0;
-    for (const sequence of this.running) {
-      const tokens = totalTokens(sequence) - 1 + this.slotsAhead;
-      const pages = Math.floor((tokens + passes) / pageTokens);
-      const pass = pages * pageTokens - tokens;
-      if (pass > 0) filling.push({ sequence, pass });
+  /** A token for everybody in each of so many passes; who came in since the last one got its last token later than the others. */
+  #addTokens(passes: number): void {
+    const { running, pages, slotsAhead, nowMs, listener, config } = this;
+    const { pageTokens } = pages;
+    const { length } = running;
+    const plan = this.#plan;
+    const firstMs = plan.endMs(0);
+    const uses = pages.cache.keepUses(passes * length);
+    let lastMs = running[0]!.lastTokenMs;
+    let alike = 0;
+    for (let i = 0; i < length; i++) {
+      const sequence = running[i]!;
+      if (sequence.lastTokenMs !== lastMs) {
+        listener.gap(firstMs - lastMs, alike);
+        lastMs = sequence.lastTokenMs;
+        alike = 0;
+      }
+      alike++;
+      if (sequence.generated === 1) listener.secondToken(sequence.id, firstMs);
+      if (config.thinkingRatio > 0) this.#tellFirstOutput(sequence, passes);
+      sequence.computed += passes;
+      sequence.generated += passes;
+      sequence.lastTokenMs = nowMs;
+      sequence.recomputing = false;
+      sequence.transferred = false;
+      const filled = totalTokens(sequence) - 1 + slotsAhead;
+      const filledPages = Math.floor(filled / pageTokens);
+      const beyond = filled - filledPages * pageTokens;
+      const { publishedPages } = sequence;
+      sequence.privatePages = (beyond > 0 ? filledPages + 1 : filledPages) - publishedPages;
+      if (filledPages <= publishedPages || filledPages <= sequence.filledPages) continue;
+      // Pages become the most recently used when they are filled: in the order of passes, then of the batch.
+      const pass = Math.max(0, passes - 1 - beyond);
+      pages.publishLater(sequence, filledPages, uses + pass * length + i + 1);
     }
-    if (pageTokens > 1) filling.sort((a, b) => a.pass - b.pass);
-    for (const { sequence, pass } of filling) {
-      this.pages.publish(sequence, totalTokens(sequence) - 1 + this.slotsAhead + pass);
+    listener.gap(firstMs - lastMs, alike);
+    for (let i = 1; i < passes; i++) listener.gap(plan.durationMs(i), length);
+  }
+
+  #tellFirstOutput({ id, osl, generated }: SglangSequence, passes: number): void {
+    const until = firstOutputPlace(osl, this.config.thinkingRatio) - generated;
+    if (until > 0 && until <= passes) this.listener.firstOutputToken?.(id, this.#plan.endMs(until - 1));
+  }
+
+  #finishEnded(): void {
+    const { running } = this;
+    const ended: SglangSequence[] = [];
+    let kept = 0;
+    for (let i = 0; i < running.length; i++) {
+      const sequence = running[i]!;
+      if (sequence.generated === sequence.osl) ended.push(sequence);
+      else running[kept++] = sequence;
     }
+    running.length = kept;
+    for (const sequence of ended) this.finish(sequence);
   }
 }

@@ -17,9 +17,9 @@ import type {
 } from "../types.ts";
 import { HandOff } from "./hand-off.ts";
 import { OutputReserve } from "./output-reserve.ts";
-import { formPrefillBatch, type Refusal } from "./prefill-batch.ts";
+import { formPrefillBatch, type PrefillQueue, type Refusal } from "./prefill-batch.ts";
 import { longestPrefixFirst } from "./queue-order.ts";
-import { newSglangSequence, type SglangSequence, totalTokens } from "./sequence.ts";
+import { type SglangSequence, totalTokens } from "./sequence.ts";
 import { SequencePages } from "./sequence-pages.ts";
 
 interface Item extends ScheduledItem {
@@ -58,7 +58,9 @@ export class SglangEngine implements LiveEngine {
   /** Whether anybody wants to know what passes computed. */
   protected recordsPasses = true;
   readonly #requests: RequestSource;
-  #scheduled: Item[] = [];
+  readonly #queue: PrefillQueue;
+  /** Prompts that the pass under way computes. */
+  #prompts: Item[] = [];
   #batch: PassBatch = passBatch([], [], []);
   /** The pass under way began with retractions. */
   protected retracted = false;
@@ -81,6 +83,7 @@ export class SglangEngine implements LiveEngine {
     this.outputReserve = new OutputReserve(config);
     this.handOff = new HandOff(this);
     this.#draws = new SpeculativeDraws(config);
+    this.#queue = this.#prefillQueue();
   }
 
   get busy(): boolean {
@@ -92,7 +95,7 @@ export class SglangEngine implements LiveEngine {
   }
 
   isEmpty(): boolean {
-    return this.#scheduled.length + this.running.length + this.waiting.length === 0 && this.handOff.isEmpty;
+    return this.#prompts.length + this.running.length + this.waiting.length === 0 && this.handOff.isEmpty;
   }
 
   submit(request: number, nowMs: number): string | null {
@@ -126,8 +129,8 @@ export class SglangEngine implements LiveEngine {
     this.#passStartMs = nowMs;
     this.retracted = false;
     if (!this.#schedule()) return Number.NaN;
-    this.#addUpWork();
-    if (this.recordsPasses) this.#batch = passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
+    if (!this.isDecodePass) this.#addUpPrompts();
+    if (this.recordsPasses) this.#batch = passBatch(this.#items(), this.waiting, this.handOff.reservations);
     const prefillMs = prefillPassMs(this.config, this.work);
     this.counters.prefillMs += prefillMs;
     // The order of the additions decides the last bit, and so ties between workers.
@@ -172,13 +175,12 @@ export class SglangEngine implements LiveEngine {
     for (const { isl, computed } of this.waiting) queuedPrefillTokens += Math.max(0, isl - computed);
     for (const sequence of this.running) kvTokens += totalTokens(sequence);
     // Who computes a prompt runs as well.
-    const prompts = this.isDecodePass ? [] : this.#scheduled;
-    for (const { sequence } of prompts) {
+    for (const { sequence } of this.#prompts) {
       kvTokens += totalTokens(sequence);
       queuedPrefillTokens += Math.max(0, sequence.isl - sequence.computed);
     }
     return {
-      running: this.running.length + prompts.length,
+      running: this.running.length + this.#prompts.length,
       waiting: this.waiting.length + this.handOff.reservations.length,
       queuedPrefillTokens,
       kvTokens,
@@ -202,12 +204,18 @@ export class SglangEngine implements LiveEngine {
   }
 
   batchNow(): PassBatch {
-    return passBatch(this.#scheduled, this.waiting, this.handOff.reservations);
+    return passBatch(this.busy ? this.#items() : [], this.waiting, this.handOff.reservations);
+  }
+
+  /** What the pass under way computes. */
+  #items(): Item[] {
+    if (!this.isDecodePass) return this.#prompts;
+    return this.running.map((sequence) => ({ sequence, tokens: 1, computedBefore: sequence.computed }));
   }
 
   #newSequence(request: number): SglangSequence {
     const isl = this.#requests.isl(request);
-    return newSglangSequence(request, isl, emittedTokens(this.config, isl, this.#requests.osl(request)));
+    return this.pages.newSequence(request, isl, emittedTokens(this.config, isl, this.#requests.osl(request)));
   }
 
   // ── a pass begins ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,13 +224,13 @@ export class SglangEngine implements LiveEngine {
   #schedule(): boolean {
     // Nor had other ranks a use for the pass that was held for those who decode: as after idling.
     if (!this.holdPrefill && this.nowMs === this.#heldInVainMs) this.outputReserve.reset();
-    this.#scheduled = [];
+    clearPassWork(this.work);
     for (let force = false; ; ) {
       this.#admitTransferred();
       this.#formPrefillBatch(force);
-      this.isDecodePass = this.#scheduled.length === 0;
+      this.isDecodePass = this.#prompts.length === 0;
       if (!this.isDecodePass) return true;
-      if (this.running.length > 0 && this.#formDecodeBatch()) return true;
+      if (this.running.length > 0 && this.formDecodeBatch()) return true;
       if (this.holdPrefill) this.#heldInVainMs = this.nowMs;
       // Pages that are on their way to others come back; who is held comes in later.
       if (!this.hasWork() || this.handOff.isPending || this.holdPrefill) return false;
@@ -249,38 +257,37 @@ export class SglangEngine implements LiveEngine {
 
   #formPrefillBatch(force: boolean): void {
     if (this.config.sglang.schedulePolicy === "lpm") longestPrefixFirst(this.waiting, this.pages);
-    this.refusal = this.holdPrefill || this.waiting.length === 0 ? null : this.#fillPrefillBatch(force);
+    this.refusal =
+      this.holdPrefill || this.waiting.length === 0 ? null : formPrefillBatch(this.#queue, force);
     this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 
-  #fillPrefillBatch(force: boolean): Refusal | null {
-    return formPrefillBatch(
-      {
-        config: this.config,
-        pages: this.pages,
-        reserve: this.outputReserve,
-        waiting: this.waiting,
-        running: this.running,
-        admitted: (sequence, hitTokens) => {
-          this.counters.prefixHitTokens += hitTokens;
-          this.listener.admitted(sequence.id, this.nowMs, hitTokens, 0);
-        },
-        scheduled: (sequence, tokens) => {
-          this.#scheduled.push({ sequence, tokens, computedBefore: sequence.computed });
-          this.counters.scheduledPrefillTokens += tokens;
-        },
+  #prefillQueue(): PrefillQueue {
+    return {
+      config: this.config,
+      pages: this.pages,
+      reserve: this.outputReserve,
+      waiting: this.waiting,
+      running: this.running,
+      admitted: (sequence, hitTokens) => {
+        this.counters.prefixHitTokens += hitTokens;
+        this.listener.admitted(sequence.id, this.nowMs, hitTokens, 0);
       },
-      force,
-    );
+      scheduled: (sequence, tokens) => {
+        this.#prompts.push({ sequence, tokens, computedBefore: sequence.computed });
+        this.counters.scheduledPrefillTokens += tokens;
+      },
+    };
   }
 
   /** Slots for a token of everybody who runs, after retractions if need be. False where nobody is left. */
-  #formDecodeBatch(): boolean {
+  protected formDecodeBatch(): boolean {
     if (this.#missingPages() > this.pages.cache.room) this.#retract();
     else this.outputReserve.decay();
+    this.work.decodeCount = this.running.length;
     for (const sequence of this.running) {
       this.pages.grow(sequence, this.#slotTokens(sequence));
-      this.#scheduled.push({ sequence, tokens: 1, computedBefore: sequence.computed });
+      this.work.decodeContextSum += totalTokens(sequence);
     }
     return this.running.length > 0;
   }
@@ -354,16 +361,10 @@ export class SglangEngine implements LiveEngine {
     this.listener.rejected(sequence.id, this.nowMs, GIVEN_UP);
   }
 
-  #addUpWork(): void {
+  #addUpPrompts(): void {
     const { work, config } = this;
-    clearPassWork(work);
-    if (this.isDecodePass) {
-      work.decodeCount = this.running.length;
-      for (const sequence of this.running) work.decodeContextSum += totalTokens(sequence);
-      return;
-    }
     if (config.role === "decode" && config.quirks.freeDecodeRecompute) return;
-    for (const { computedBefore, tokens } of this.#scheduled) {
+    for (const { computedBefore, tokens } of this.#prompts) {
       work.prefillCount++;
       work.prefillStartSum += computedBefore;
       work.prefillEndSum += computedBefore + tokens;
@@ -384,15 +385,14 @@ export class SglangEngine implements LiveEngine {
       decodeContextSum: this.work.decodeContextSum,
     };
     if (this.recordsPasses) this.bookFinished({ endMs, durationMs: this.lastPass.durationMs, ...this.#batch });
-    const scheduled = this.#scheduled;
-    this.#scheduled = [];
-    if (this.isDecodePass) this.#endDecoding(scheduled);
-    else this.#endPrefill(scheduled);
+    if (this.isDecodePass) this.#endDecoding();
+    else this.#endPrefill();
     this.counters.evictedBlocks = this.pages.cache.evictions;
   }
 
-  #endDecoding(scheduled: readonly Item[]): void {
-    for (const { sequence } of scheduled) {
+  #endDecoding(): void {
+    const served = [...this.running];
+    for (const sequence of served) {
       const tokens = this.#tokensOf(sequence);
       const filled = totalTokens(sequence) - 1 + tokens + this.slotsAhead;
       this.pages.publish(sequence, filled);
@@ -400,13 +400,15 @@ export class SglangEngine implements LiveEngine {
       sequence.computed += tokens;
       this.#emit(sequence, tokens);
     }
-    if (!this.retracted && this.running.length === scheduled.length) this.counters.steadyPasses++;
+    if (!this.retracted && this.running.length === served.length) this.counters.steadyPasses++;
   }
 
-  #endPrefill(scheduled: readonly Item[]): void {
+  #endPrefill(): void {
+    const prompts = this.#prompts;
+    this.#prompts = [];
     const whole: SglangSequence[] = [];
     let cut: SglangSequence | null = null;
-    for (const { sequence, tokens } of scheduled) {
+    for (const { sequence, tokens } of prompts) {
       sequence.computed += tokens;
       if (sequence.computed < totalTokens(sequence)) {
         cut = sequence;
@@ -460,11 +462,13 @@ export class SglangEngine implements LiveEngine {
       return;
     }
     emitTokens(sequence, tokens, this.nowMs, this.config, this.listener);
-    if (sequence.generated === sequence.osl) this.finish(sequence);
+    if (sequence.generated < sequence.osl) return;
+    this.running.splice(this.running.indexOf(sequence), 1);
+    this.finish(sequence);
   }
 
+  /** It has all its tokens, and has left the batch. */
   protected finish(sequence: SglangSequence): void {
-    this.running.splice(this.running.indexOf(sequence), 1);
     this.pages.release(sequence);
     this.listener.finished(sequence.id, this.nowMs, sequence.generated);
   }
