@@ -2,6 +2,7 @@ import { waitsForBudget } from "../config.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
 import { FirstOutputs } from "./first-outputs.ts";
 import type { Plan } from "./plan.ts";
+import { queueAgain } from "./preemption.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
 
@@ -18,6 +19,10 @@ export class FastPass {
   #partial = -1;
   /** null: the model does not reason. */
   readonly #firstOutputs: FirstOutputs | null;
+  /** The pass has preempted somebody. */
+  #preempted = false;
+  /** Blocks that its decoding requests have taken before it was scheduled. */
+  #taken = 0;
   /** Scratch: requests that end with a pass. */
   readonly #ended: number[] = [];
   /** Where the last pass ended, ms. */
@@ -30,13 +35,68 @@ export class FastPass {
     this.#firstOutputs = config.thinkingRatio > 0 ? new FirstOutputs(store, batch, config.thinkingRatio) : null;
   }
 
-  /** Whether every running request can be served without looking at the decoding ones one by one. */
-  canRun(): boolean {
-    const { batch, config, blocks, store, loads } = this.#engine;
+  /**
+   * Whether every running request can be served without looking at the decoding ones one by one, once the last have made room for
+   * the others where they have to.
+   */
+  prepare(): boolean {
+    const { batch, config, blocks, loads } = this.#engine;
+    this.#preempted = false;
+    this.#taken = 0;
     if (batch.size > config.maxNumBatchedTokens || loads.any) return false;
-    let needed = batch.size === 0 ? 0 : batch.newBlocks(0);
-    if (this.#partial >= 0) needed += blocks.missing(this.#partial, store.computed[this.#partial]! + this.#chunk());
-    return needed <= blocks.pool.room;
+    const needed = batch.size === 0 ? 0 : batch.newBlocks(0);
+    if (needed + this.#missingBlocks() <= blocks.pool.room) return true;
+    if (config.preemption !== "lifo") return false;
+    this.#makeRoom();
+    return true;
+  }
+
+  /** Blocks that the partial one needs to go on. */
+  #missingBlocks(): number {
+    const { blocks, store } = this.#engine;
+    return this.#partial < 0 ? 0 : blocks.missing(this.#partial, store.computed[this.#partial]! + this.#chunk());
+  }
+
+  /** The decoding requests take blocks in their order, so that the last has to go when there are none left; and the partial one comes last. */
+  #makeRoom(): void {
+    const engine = this.#engine;
+    const { batch, blocks } = engine;
+    const decodersNeed = () => (batch.size === 0 ? 0 : batch.newBlocks(0)) - this.#taken;
+    while (decodersNeed() > blocks.pool.room) {
+      this.#taken += blocks.pool.room;
+      blocks.takeDecoding(blocks.pool.room);
+      this.#preemptLast();
+    }
+    const goesOn = this.#partial >= 0 && this.#goesOn(engine.config.maxNumBatchedTokens - batch.size);
+    if (goesOn && decodersNeed() + this.#missingBlocks() > blocks.pool.room) {
+      this.#taken += decodersNeed();
+      blocks.takeDecoding(decodersNeed());
+      this.#preemptLast();
+    }
+  }
+
+  #preemptLast(): void {
+    const engine = this.#engine;
+    const { batch, store } = engine;
+    const victim = engine.running[--engine.runningCount]!;
+    if (victim === this.#partial) {
+      this.#partial = -1;
+    } else {
+      this.#firstOutputs?.remove(victim);
+      batch.remove(victim, this.lastEndMs);
+      if (store.endPass[victim] === batch.nextEnd) batch.findNextEnd(engine.running, engine.runningCount);
+      const fresh = this.fresh.lastIndexOf(victim);
+      if (fresh >= 0) this.fresh.splice(fresh, 1);
+    }
+    queueAgain(engine, victim, store.computed[victim]!);
+    this.#preempted = true;
+  }
+
+  /** Whether the partial one is computed further in this pass, of whose budget so much is left. */
+  #goesOn(budget: number): boolean {
+    const { batch, config, holdsPrefill } = this.#engine;
+    const held = holdsPrefill && batch.size > 0;
+    return budget > 0 && !held && !waitsForBudget(config, this.#missing(), budget);
   }
 
   /** Tokens of the partial one that are left to compute. */
@@ -58,7 +118,7 @@ export class FastPass {
     this.#itemCount = 0;
     let budget = engine.config.maxNumBatchedTokens - batch.size;
     if (batch.size > 0) {
-      const needed = batch.newBlocks(0);
+      const needed = batch.newBlocks(0) - this.#taken;
       if (needed > 0) blocks.takeDecoding(needed);
       work.decodeCount = batch.size;
       work.decodeContextSum = batch.contextSum;
@@ -66,20 +126,21 @@ export class FastPass {
     }
     // Behind those who decode.
     const held = engine.holdsPrefill && batch.size > 0;
-    if (this.#partial >= 0 && budget > 0 && !held && !waitsForBudget(engine.config, this.#missing(), budget)) {
+    if (this.#partial >= 0 && this.#goesOn(budget)) {
       const tokens = this.#chunk();
       blocks.grow(this.#partial, engine.store.computed[this.#partial]! + tokens);
       this.#addItem(this.#partial, tokens);
       budget -= tokens;
     }
-    if (engine.waiting.length > engine.handOff.inTransferCount) admitWaiting(engine, budget, held, this.#addItem);
+    if (!this.#preempted && engine.waiting.length > engine.handOff.inTransferCount)
+      admitWaiting(engine, budget, held, this.#addItem);
     engine.admittedAll(held);
     return batch.size + this.#itemCount > 0;
   }
 
-  /** Nothing but decoding in the pass that was scheduled, nor left over from it, nor loaded. */
+  /** Nothing but decoding in the pass that was scheduled, nor left over from it, nor loaded, and nobody had to go. */
   get isSteady(): boolean {
-    return this.#itemCount === 0 && this.#partial < 0 && !this.#engine.loads.any;
+    return this.#itemCount === 0 && this.#partial < 0 && !this.#preempted && !this.#engine.loads.any;
   }
 
   readonly #addItem = (request: number, tokens: number): void => {

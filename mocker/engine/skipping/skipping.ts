@@ -129,7 +129,7 @@ export class SkippingEngine implements Engine {
     for (;;) {
       clearPassWork(this.work);
       this.record?.clear();
-      if (!this.#walking && !this.#fast.canRun()) this.#beginWalking();
+      if (!this.#walking && !this.#fast.prepare()) this.#beginWalking();
       if (this.#walking) {
         const outcome = this.#walked.schedule();
         if (outcome === "scheduled") break;

@@ -1,5 +1,6 @@
 import { waitsForBudget } from "../config.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
+import { queueAgain } from "./preemption.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
 
@@ -117,7 +118,6 @@ export class WalkedPass {
 
   #preempt(victim: number, budget: { left: number }): void {
     const engine = this.#engine;
-    const { store } = engine;
     engine.removeRunning(victim);
     let filled = engine.filledTokens(victim);
     engine.loads.drop(victim);
@@ -128,11 +128,6 @@ export class WalkedPass {
       filled += tokens;
       this.#items.splice(scheduled, 1);
     }
-    store.flags[victim] = (store.flags[victim]! & ~(Flag.transferred | Flag.recomputing)) | Flag.preempted;
-    engine.blocks.releasePreempted(victim, filled);
-    store.computed[victim] = 0;
-    engine.waiting.insertAt(engine.handOff.placeOfPreempted(victim), victim);
-    engine.counters.preemptions++;
-    engine.listener.preempted(victim, engine.nowMs);
+    queueAgain(engine, victim, filled);
   }
 }
