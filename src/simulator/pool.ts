@@ -30,6 +30,8 @@ export class Pool {
   active: SimulatedWorker[] = [];
   /** Their ids. */
   activeIds: number[] = [];
+  /** Workers that take no requests any more and still have some. */
+  draining = 0;
   readonly #tree = new LeastTree();
   /** The tree knows of the workers as they are; it is made when it is asked for. */
   #isIndexed = false;
@@ -71,11 +73,13 @@ export class Pool {
 
   drain(worker: SimulatedWorker, nowMs: number): void {
     worker.state = "draining";
+    this.draining++;
     worker.life.drainingMs = nowMs;
     this.#deactivate(worker);
   }
 
   remove(worker: SimulatedWorker, nowMs: number): void {
+    if (worker.state === "draining") this.draining--;
     worker.state = "removed";
     worker.life.removedMs = nowMs;
     this.#deactivate(worker);

@@ -162,6 +162,11 @@ export class RoutingDesk {
     else changes.push(event);
   }
 
+  /** Whether the end of a pass may be news to the routers. */
+  get followsCaches(): boolean {
+    return this.#cacheChanges.size > 0;
+  }
+
   passEnded(engine: number, worker: SimulatedWorker): void {
     const changes = this.#cacheChanges.get(engine);
     if (changes === undefined || changes.length === 0) return;

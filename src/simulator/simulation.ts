@@ -297,11 +297,17 @@ export class Simulation {
 
   #complete(engine: number): void {
     this.#lastActivityMs = this.nowMs;
-    if (!this.#clock.complete(engine)) return;
+    if (!this.#clock.complete(engine) || !this.#looksAtWorkers) return;
     const worker = this.workerOf[engine]!;
     for (const rank of worker.engines) this.desk.passEnded(rank, worker);
     if (worker.state === "draining") this.removeIfDrained(worker);
     if (this.faults !== null) for (const rank of worker.engines) this.faults.passEnded(rank);
+  }
+
+  /** Whether the end of a pass may be more than its engine's business: with many workers, to look at each of them costs as much as the pass. */
+  get #looksAtWorkers(): boolean {
+    const draining = this.decodePool.draining + (this.prefillPool?.draining ?? 0);
+    return draining > 0 || this.faults !== null || this.desk.followsCaches;
   }
 
   /** Makes an engine ready to take input now. */

@@ -1,5 +1,8 @@
 import { Flag, type SequenceStore } from "./sequence-store.ts";
 
+/** The end of a request that does not decode, and of a batch of none: behind every pass. */
+export const NO_END = 2 ** 30 - 1;
+
 /**
  * The decoding sequences of an engine as aggregates: each pass adds a token to all of them, so the batch is known by its
  * size, the sum of its contexts, how many of its sequences begin a block at which pass, and the pass at which the next ends.
@@ -15,7 +18,7 @@ export class DecodeBatch {
   /** Passes completed since the batch was last rebuilt from nothing. */
   pass = 0;
   /** The pass after which the next sequence has all its tokens. */
-  nextEnd = Number.POSITIVE_INFINITY;
+  nextEnd = NO_END;
 
   constructor(store: SequenceStore, blockSize: number) {
     this.#store = store;
@@ -51,7 +54,8 @@ export class DecodeBatch {
     return most;
   }
 
-  add(request: number): void {
+  /** @returns the pass after which it ends */
+  add(request: number): number {
     const store = this.#store;
     const total = store.columns.isl[request]! + store.generated[request]!;
     const endPass = this.pass + store.osl[request]! - store.generated[request]!;
@@ -61,6 +65,7 @@ export class DecodeBatch {
     this.contextSum += total;
     this.size++;
     if (endPass < this.nextEnd) this.nextEnd = endPass;
+    return endPass;
   }
 
   /** Takes a sequence out and writes its state back; `nextEnd` is the caller's to find again (`findNextEnd`). */
@@ -88,14 +93,10 @@ export class DecodeBatch {
     this.contextSum += passes * this.size;
   }
 
-  findNextEnd(running: Int32Array, count: number): void {
-    let next = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < count; i++) {
-      const request = running[i]!;
-      if ((this.#store.flags[request]! & Flag.decoding) !== 0 && this.#store.endPass[request]! < next) {
-        next = this.#store.endPass[request]!;
-      }
-    }
+  /** @param ends of the first `count` running requests; `NO_END` of those that don't decode */
+  findNextEnd(ends: Int32Array, count: number): void {
+    let next = NO_END;
+    for (let i = 0; i < count; i++) if (ends[i]! < next) next = ends[i]!;
     this.nextEnd = next;
   }
 

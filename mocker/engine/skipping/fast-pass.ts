@@ -1,5 +1,6 @@
 import { waitsForBudget } from "../config.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
+import { NO_END } from "./decode-batch.ts";
 import { FirstOutputs } from "./first-outputs.ts";
 import type { Plan } from "./plan.ts";
 import { queueAgain } from "./preemption.ts";
@@ -84,7 +85,7 @@ export class FastPass {
     } else {
       this.#firstOutputs?.remove(victim);
       batch.remove(victim, this.lastEndMs);
-      if (store.endPass[victim] === batch.nextEnd) batch.findNextEnd(engine.running, engine.runningCount);
+      if (store.endPass[victim] === batch.nextEnd) batch.findNextEnd(engine.ends, engine.runningCount);
       const fresh = this.fresh.lastIndexOf(victim);
       if (fresh >= 0) this.fresh.splice(fresh, 1);
     }
@@ -196,21 +197,20 @@ export class FastPass {
 
   #finishDecoders(endMs: number): void {
     const engine = this.#engine;
-    const { batch, store, running } = engine;
+    const { batch, running, ends } = engine;
     let kept = 0;
-    let nextEnd = Number.POSITIVE_INFINITY;
+    let nextEnd = NO_END;
     const ended = this.#ended;
     let endedCount = 0;
     for (let i = 0; i < engine.runningCount; i++) {
-      const request = running[i]!;
-      const isDecoding = (store.flags[request]! & Flag.decoding) !== 0;
-      const endPass = store.endPass[request]!;
-      if (isDecoding && endPass === batch.pass) {
-        ended[endedCount++] = request;
+      const end = ends[i]!;
+      if (end === batch.pass) {
+        ended[endedCount++] = running[i]!;
         continue;
       }
-      running[kept++] = request;
-      if (isDecoding && endPass < nextEnd) nextEnd = endPass;
+      running[kept] = running[i]!;
+      ends[kept++] = end;
+      if (end < nextEnd) nextEnd = end;
     }
     engine.runningCount = kept;
     batch.nextEnd = nextEnd;
@@ -227,11 +227,13 @@ export class FastPass {
     const isWhole = computed === store.columns.isl[request]! + store.generated[request]!;
     if (!isWhole) this.#partial = request;
     else if (request === this.#partial) this.#partial = -1;
-    if (isWhole && this.#engine.emit(request, endMs)) this.#decode(request);
+    if (!isWhole || !this.#engine.emit(request, endMs)) return;
+    const { running, runningCount } = this.#engine;
+    this.#decode(request, running.lastIndexOf(request, runningCount - 1));
   }
 
-  #decode(request: number): void {
-    this.#engine.batch.add(request);
+  #decode(request: number, place: number): void {
+    this.#engine.ends[place] = this.#engine.batch.add(request);
     this.#firstOutputs?.add(request);
   }
 
@@ -256,7 +258,8 @@ export class FastPass {
       const request = running[i]!;
       if ((store.flags[request]! & Flag.decoding) !== 0) batch.remove(request, this.lastEndMs);
     }
-    batch.nextEnd = Number.POSITIVE_INFINITY;
+    batch.nextEnd = NO_END;
+    this.#engine.ends.fill(NO_END, 0, runningCount);
   }
 
   /** The walked pass served everyone: whoever emitted at its end decodes on, and at most the last computes its prompt. */
@@ -271,7 +274,7 @@ export class FastPass {
       const missing = store.columns.isl[request]! + store.generated[request]! - store.computed[request]!;
       if (missing === 1 && store.generated[request]! > 0 && !isRecomputing) {
         if (store.generated[request] === 1) this.fresh.push(request);
-        this.#decode(request);
+        this.#decode(request, i);
       } else {
         this.#partial = request;
       }

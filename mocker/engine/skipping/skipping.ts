@@ -7,7 +7,7 @@ import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassM
 import { countDraft, SpeculativeDraws, speculates } from "../speculation.ts";
 import { firstOutputPlace } from "../thinking.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, FinishedPass } from "../types.ts";
-import { DecodeBatch } from "./decode-batch.ts";
+import { DecodeBatch, NO_END } from "./decode-batch.ts";
 import { engineLoad, type LastPass } from "./engine-load.ts";
 import { FastPass } from "./fast-pass.ts";
 import { HandOff } from "./hand-off.ts";
@@ -36,6 +36,8 @@ export class SkippingEngine implements Engine {
   readonly waiting = new IntDeque();
   /** Running requests in the order of their admission. */
   running = new Int32Array(16);
+  /** The passes after which they end (`DecodeBatch`), `NO_END` of those that don't decode: side by side, as all are looked at where one ends. */
+  ends = new Int32Array(16);
   runningCount = 0;
   nowMs = 0;
   holdPrefill = false;
@@ -250,13 +252,18 @@ export class SkippingEngine implements Engine {
       const larger = new Int32Array(this.running.length * 2);
       larger.set(this.running);
       this.running = larger;
+      const ends = new Int32Array(larger.length);
+      ends.set(this.ends);
+      this.ends = ends;
     }
+    this.ends[this.runningCount] = NO_END;
     this.running[this.runningCount++] = request;
   }
 
   removeRunning(request: number): void {
     const at = this.running.indexOf(request);
     this.running.copyWithin(at, at + 1, this.runningCount);
+    this.ends.copyWithin(at, at + 1, this.runningCount);
     this.runningCount--;
   }
 
@@ -375,7 +382,7 @@ export class SkippingEngine implements Engine {
     if (this.running.subarray(0, this.runningCount).includes(request)) {
       this.#fast.forget(request);
       this.removeRunning(request);
-      batch.findNextEnd(this.running, this.runningCount);
+      batch.findNextEnd(this.ends, this.runningCount);
       this.blocks.releaseFinished(request, this.filledTokens(request));
       this.loads.drop(request);
     } else if (queued >= 0) {
