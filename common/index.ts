@@ -32,6 +32,7 @@ export {
 export { PROMETHEUS_CONTENT_TYPE, type Registry, registry } from "./prometheus/registry.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { isOwnHost, isOwnOrigin, type RequestOrigin } from "./request-origin.ts";
+export { sortNumbers } from "./sort-numbers.ts";
 export { mean, normalCdf, quantileSorted, rankCorrelation, standardDeviation } from "./statistics.ts";
 export { didYouMean, nearest } from "./suggest.ts";
 export { MAX_LINE_CHARS, matchingFiles, readTextLines, type UnreadableFile } from "./text-lines.ts";

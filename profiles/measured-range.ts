@@ -11,6 +11,8 @@ export interface MeasuredRange {
  * inside.
  */
 const EDGE_TOLERANCE = 1e-6;
+/** Cells of the hull's extent along each axis: of those that lie within it, points are not held against the edges. */
+const CELLS = 32;
 
 /** The convex hull of the decode samples in KV usage × context length, and the interval of the prefill samples. */
 export function measuredRange(profile: Profile): MeasuredRange {
@@ -27,18 +29,44 @@ export function measuredRange(profile: Profile): MeasuredRange {
   });
   const lowest = profile.prefill.isl[0]!;
   const highest = profile.prefill.isl.at(-1)!;
+  const isOutside = (px: number, py: number): boolean => {
+    for (let i = 0; i < edges.length; i++) {
+      const edge = edges[i]!;
+      if ((px - edge.x) * edge.normalX + (py - edge.y) * edge.normalY < -EDGE_TOLERANCE) return true;
+    }
+    return edges.length < 3 && Math.hypot(px - hull[0]![0], py - hull[0]![1]) > EDGE_TOLERANCE;
+  };
+  const inner = cellsWithin(isOutside);
   return {
     extrapolates: (x, y) => {
       const px = (x - minX) * scaleX;
       const py = (y - minY) * scaleY;
-      for (let i = 0; i < edges.length; i++) {
-        const edge = edges[i]!;
-        if ((px - edge.x) * edge.normalX + (py - edge.y) * edge.normalY < -EDGE_TOLERANCE) return true;
-      }
-      return edges.length < 3 && Math.hypot(px - hull[0]![0], py - hull[0]![1]) > EDGE_TOLERANCE;
+      if (
+        px >= 0 &&
+        px < 1 &&
+        py >= 0 &&
+        py < 1 &&
+        inner[Math.floor(py * CELLS) * CELLS + Math.floor(px * CELLS)] === 1
+      )
+        return false;
+      return isOutside(px, py);
     },
     extrapolatesPrefill: (isl) => isl < lowest || isl > highest,
   };
+}
+
+/** Cells of the unit square whose points all lie within a convex area: those whose corners, a little further out, do. */
+function cellsWithin(isOutside: (x: number, y: number) => boolean): Uint8Array {
+  const further = 1e-3 / CELLS;
+  const within = new Uint8Array(CELLS * CELLS);
+  for (let row = 0; row < CELLS; row++) {
+    for (let column = 0; column < CELLS; column++) {
+      const xs = [column / CELLS - further, (column + 1) / CELLS + further];
+      const ys = [row / CELLS - further, (row + 1) / CELLS + further];
+      if (xs.every((x) => ys.every((y) => !isOutside(x, y)))) within[row * CELLS + column] = 1;
+    }
+  }
+  return within;
 }
 
 /** Counter-clockwise hull (Andrew's monotone chain, 1979). */

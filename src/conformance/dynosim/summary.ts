@@ -1,3 +1,4 @@
+import { sortNumbers } from "#common";
 import { type GapStatistics, RequestStatus, type WorkerLife } from "#src/record";
 import type { SimulationResult } from "#src/simulator";
 
@@ -144,7 +145,7 @@ function reuse({ requests, admissions }: SimulationResult): Record<string, numbe
  * Sorts the sample.
  */
 function distribution(name: string, sample: Float64Array): Record<string, number> {
-  const ascending = sample.sort();
+  const ascending = sortNumbers(sample);
   const n = ascending.length;
   let sum = 0;
   for (let i = 0; i < n; i++) sum += ascending[i]!;

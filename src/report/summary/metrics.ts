@@ -1,3 +1,4 @@
+import { sortNumbers } from "#common";
 import { type ReportedRun, type RequestTable, requestBlocks, requestCount } from "#src/record";
 import { type Distribution, describeSorted, type PercentileRule } from "./distribution.ts";
 import { isCompleted, itlMs, latencyMs, ttfoMs, ttftMs } from "./request-times.ts";
@@ -50,7 +51,7 @@ export function requestMetrics(
         if (!Number.isNaN(found)) scratch[count++] = found;
       }
     }
-    return scratch.subarray(0, count).sort();
+    return sortNumbers(scratch.subarray(0, count));
   };
   const described = (value: (table: RequestTable, i: number) => number) => describeSorted(ascending(value), rule);
   const reasons = anyReasoning(record);
