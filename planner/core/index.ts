@@ -42,4 +42,3 @@ export type * from "./shared-budget/types.ts";
 export { estimatedLatencyMs, noteShared, sharedValue, workerCapacityPerS } from "./shared-values.ts";
 export { type CorrectionFactors, type IntervalLoad, type SlaReplicaOptions, slaReplicas } from "./sla-formulas.ts";
 export type * from "./types.ts";
-export { unseen } from "./unseen.ts";

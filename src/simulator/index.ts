@@ -7,3 +7,4 @@ export { chooseVictims, noteDecision, type ScalableWorker, scalingEvent } from "
 export { type SimulationSteps, simulate, simulateInSteps, simulateOntoDisk } from "./simulate.ts";
 export { timelineWindowMs } from "./timeline-window.ts";
 export type * from "./types.ts";
+export { unseen } from "./unseen.ts";

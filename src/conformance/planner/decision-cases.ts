@@ -1,6 +1,7 @@
 import type { z } from "zod";
-import { createPlanner, type Observation, slaReplicas, unseen } from "#planner/core";
+import { createPlanner, type Observation, slaReplicas } from "#planner/core";
 import type { Surface } from "#profiles";
+import { unseen } from "#src/simulator";
 import type { RecordedPlannerConfig, RecordedSequence, replicaFile } from "./case-schemas.ts";
 import { Comparison } from "./comparison.ts";
 

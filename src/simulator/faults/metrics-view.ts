@@ -1,5 +1,6 @@
-import { type Observation, unseen } from "#planner/core";
+import type { Observation } from "#planner/core";
 import { type Fault, faultGoesOn } from "#scenarios";
+import { unseen } from "../unseen.ts";
 
 type MetricsFault = Extract<Fault, { kind: "loseMetrics" | "lagMetrics" | "staleMetrics" | "nanMetrics" }>;
 

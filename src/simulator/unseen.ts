@@ -1,4 +1,4 @@
-import type { Observation } from "./types.ts";
+import type { Observation } from "#planner/core";
 
 /**
  * An observation without data, which is not "no traffic": no metrics were to be had. Forward passes are missing where they are asked for.
