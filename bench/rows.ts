@@ -96,6 +96,7 @@ export function benchRows(requests: number): BenchRow[] {
       args: synthetic(),
       kwargs: { num_workers: 8, replay_concurrency: 512 },
       engines: aggregated({ backend: "sglang", block_size: 1, num_gpu_blocks: 200_000 }),
+      promisedRatio: 10,
     },
   ];
 }
