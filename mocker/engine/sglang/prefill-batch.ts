@@ -72,7 +72,8 @@ export function formPrefillBatch(queue: PrefillQueue, force: boolean): Refusal |
     }
     const isFirst = count === 0 && !quirks.abortOnStuck;
     const isTooLong = candidate.pageTokens > left.input && !isFirst;
-    if (isTooLong || (candidate.isCut && candidate.tokens === 0)) return count > 0 ? null : { sequence, needTokens, unheldPages, isForReserve: false };
+    if (isTooLong || (candidate.isCut && candidate.tokens === 0))
+      return count > 0 ? null : { sequence, needTokens, unheldPages, isForReserve: false };
     take(queue, sequence, candidate);
     waiting.splice(index, 1);
     if (candidate.isCut) return null;

@@ -257,8 +257,7 @@ export class SglangEngine implements LiveEngine {
 
   #formPrefillBatch(force: boolean): void {
     if (this.config.sglang.schedulePolicy === "lpm") longestPrefixFirst(this.waiting, this.pages);
-    this.refusal =
-      this.holdPrefill || this.waiting.length === 0 ? null : formPrefillBatch(this.#queue, force);
+    this.refusal = this.holdPrefill || this.waiting.length === 0 ? null : formPrefillBatch(this.#queue, force);
     this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 
