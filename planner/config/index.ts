@@ -4,6 +4,6 @@ export { addPlannerOptions, PLANNER_FLAGS, type PlannerFlag, plannerFlagsFrom } 
 export { plannerJsonSchema } from "./json-schema.ts";
 export { type GivenFlag, plannerVariable } from "./layers.ts";
 export { printPlannerConfig } from "./print.ts";
-export { type PlannerConfigSources, readPlannerConfig } from "./read.ts";
+export { isGiven, type PlannerConfigSources, readPlannerConfig, requireMinimum } from "./read.ts";
 export { type PlannerDocument, plannerDocumentSchema } from "./schema.ts";
 export type * from "./types.ts";

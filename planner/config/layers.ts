@@ -63,6 +63,8 @@ export function fileLayer(argument: string, problems: ConfigProblem[], readFile:
   const values = new Map<FieldName, Given>();
   const written = new Map<FieldName, string>();
   for (const [key, value] of Object.entries(source.value)) {
+    // Editors of JSON write there which schema they complete by.
+    if (key === "$schema") continue;
     const name = fieldNames.get(key);
     if (name === undefined) {
       problems.push({
@@ -157,6 +159,26 @@ export function envLayer(environment: Readonly<Record<string, string | undefined
     problems.push({ where: `$${variable}`, message: `unknown key "${key}"`, hint: near });
   }
   return { origin: "env", values };
+}
+
+/**
+ * `PROMETHEUS_PORT`, as the planner of 2025 reads it: the port of the Prometheus that is asked where nobody names one. Kubernetes sets a
+ * variable of this name itself, with an address in it, where there is a Service called `prometheus`: that is not meant.
+ */
+export function prometheusPort(
+  environment: Readonly<Record<string, string | undefined>>,
+  problems: ConfigProblem[],
+): number | null {
+  const text = environment.PROMETHEUS_PORT?.trim();
+  if (!text || /^\w+:\/\//.test(text)) return null;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  problems.push({
+    where: "$PROMETHEUS_PORT",
+    message: `found ${JSON.stringify(text.slice(0, 60))}, expected a port, 1 to 65535`,
+    hint: "the Prometheus that is asked is metric_pulling_prometheus_endpoint",
+  });
+  return null;
 }
 
 function placed(value: unknown, where: string): Given {

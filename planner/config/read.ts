@@ -1,6 +1,8 @@
 import { type Path, schemaProblems } from "#common";
+import { minimumProblems } from "./budget-rules.ts";
 import { serviceConfig } from "./convert.ts";
 import { type ConfigProblem, configInvalid } from "./errors.ts";
+import { presetOf } from "./fields.ts";
 import { legacyFlags } from "./flags.ts";
 import {
   envLayer,
@@ -11,11 +13,12 @@ import {
   type Given,
   type GivenFlag,
   type Layer,
+  prometheusPort,
   readMachineFile,
 } from "./layers.ts";
-import { applyRules } from "./rules.ts";
+import { applyRules, type RuleProblem } from "./rules.ts";
 import { plannerDocumentSchema } from "./schema.ts";
-import type { Origin, ReadPlannerConfig } from "./types.ts";
+import type { ByRole, Origin, ReadPlannerConfig } from "./types.ts";
 
 export interface PlannerConfigSources {
   /** A file of YAML or JSON, `-`, or the configuration itself. */
@@ -40,6 +43,13 @@ export function readPlannerConfig(sources: PlannerConfigSources): ReadPlannerCon
     ...(config === undefined ? [] : [fileLayer(config, problems, readFile)]),
   ];
   const { values, given, origins, notes } = merge(layers);
+  const port = given.has("metric_pulling_prometheus_endpoint") ? null : prometheusPort(environment, problems);
+  if (port !== null) {
+    const preset = new URL(presetOf(fieldShape.metric_pulling_prometheus_endpoint!) as string);
+    preset.port = String(port);
+    values.metric_pulling_prometheus_endpoint = preset.href.replace(/\/$/, "");
+    origins.set("metric_pulling_prometheus_endpoint", "rule");
+  }
   const parsed = plannerDocumentSchema.safeParse(values);
   if (!parsed.success) {
     for (const { path, key, message, hint } of schemaProblems(plannerDocumentSchema, values, parsed.error)) {
@@ -58,17 +68,39 @@ export function readPlannerConfig(sources: PlannerConfigSources): ReadPlannerCon
     hasDocument: config !== undefined,
     legacyFlags: legacyFlags(flags),
   });
-  for (const { field, path = [], message, hint } of rules.problems) {
-    problems.push({ where: placeOf(field, path, given, config), message, hint });
-  }
+  const place = (field: FieldName, path: Path = []) => placeOf(field, path, given, config);
+  problems.push(...placed(rules.problems, place));
   if (problems.length > 0) throw configInvalid(problems);
   for (const field of rules.ruled) origins.set(field, "rule");
   return {
     config: serviceConfig(rules.document),
     document: rules.document,
     origins,
+    place,
     notes: [...notes, ...rules.notes],
   };
+}
+
+/**
+ * Holds the minimum against the budgets once more, when it is known what a worker takes.
+ * @throws UserError PLANNER_CONFIG_INVALID
+ */
+export function requireMinimum(
+  { document, origins, place }: Pick<ReadPlannerConfig, "document" | "origins" | "place">,
+  gpusPerWorker: ByRole<number>,
+): void {
+  const problems = minimumProblems(document, (field) => isGiven(origins, field), gpusPerWorker);
+  if (problems.length > 0) throw configInvalid(placed(problems, place));
+}
+
+/** Whether somebody said a field: a flag, a variable or the file. */
+export function isGiven(origins: ReadPlannerConfig["origins"], field: FieldName): boolean {
+  const origin = origins.get(field) ?? "default";
+  return origin !== "default" && origin !== "rule";
+}
+
+function placed(problems: readonly RuleProblem[], place: ReadPlannerConfig["place"]): ConfigProblem[] {
+  return problems.map(({ field, path = [], message, hint }) => ({ where: place(field, path), message, hint }));
 }
 
 /** The first layer that has a field counts. */

@@ -1,4 +1,5 @@
 import { autoscalerProblems } from "./autoscaler-schema.ts";
+import { ACTIVE_ROLES, budgetProblems } from "./budget-rules.ts";
 import type { FieldName } from "./layers.ts";
 import type { PlannerDocument } from "./schema.ts";
 import { impliedStrategy, intervalsInUse, isLegacy, LEGACY_PRESETS, type Provenance } from "./strategy.ts";
@@ -65,6 +66,7 @@ export function applyRules(written: PlannerDocument, provenance: Provenance): Ru
     set("enable_throughput_scaling", false);
     set("enable_load_scaling", true);
   }
+  notes.push(...unusedProfiles(document, given));
   for (const role of ["prefill", "decode"] as const) {
     const ranks = document.aic_perf_model?.[`${role}_pick`]?.dp;
     if (ranks !== undefined && !given(`${role}_engine_dp_size`)) set(`${role}_engine_dp_size`, ranks);
@@ -73,11 +75,22 @@ export function applyRules(written: PlannerDocument, provenance: Provenance): Ru
   return { document: settled, ruled, notes, problems: problemsOf(settled, given) };
 }
 
+/** What tells of engines, and is not read in the given sweeping mode. */
+function unusedProfiles(document: PlannerDocument, given: (field: FieldName) => boolean): string[] {
+  const { pre_deployment_sweeping_mode: sweeping, aic_interpolation: interpolation } = document;
+  const unused: FieldName[] = [];
+  if (sweeping === "none" && given("profile_results_dir")) unused.push("profile_results_dir");
+  if (sweeping !== "rapid" && interpolation !== null) unused.push("aic_interpolation");
+  const why = sweeping === "none" ? "engines were not sampled" : "engines were measured";
+  return unused.map((field) => `${field} is left aside: pre_deployment_sweeping_mode ${sweeping}, ${why}`);
+}
+
 function problemsOf(document: RuledDocument["document"], given: (field: FieldName) => boolean): RuleProblem[] {
   return [
     ...modeProblems(document),
     ...scalingProblems(document),
-    ...budgetProblems(document),
+    ...profileProblems(document),
+    ...budgetProblems(document, given),
     ...thresholdProblems(document),
     ...connectorProblems(document, given),
     ...pluginProblems(document),
@@ -85,13 +98,6 @@ function problemsOf(document: RuledDocument["document"], given: (field: FieldNam
 }
 
 type Document = RuledDocument["document"];
-
-const ACTIVE_ROLES: Record<Document["mode"], readonly ("prefill" | "decode")[]> = {
-  disagg: ["prefill", "decode"],
-  prefill: ["prefill"],
-  decode: ["decode"],
-  agg: ["decode"],
-};
 
 function modeProblems(document: Document): RuleProblem[] {
   const { mode, strategy, static_prefill_replicas, static_decode_replicas } = document;
@@ -112,6 +118,17 @@ function modeProblems(document: Document): RuleProblem[] {
     }
   }
   return problems;
+}
+
+function profileProblems({ strategy, pre_deployment_sweeping_mode: sweeping }: Document): RuleProblem[] {
+  if (sweeping !== "none" || (strategy !== "default" && strategy !== "sla-compat")) return [];
+  return [
+    {
+      field: "pre_deployment_sweeping_mode",
+      message: `found none, expected rapid or thorough: strategy ${strategy} plans with a profile`,
+      hint: "strategy load-compat learns from live forward passes",
+    },
+  ];
 }
 
 function scalingProblems(document: Document): RuleProblem[] {
@@ -150,49 +167,6 @@ function scalingProblems(document: Document): RuleProblem[] {
       message: `found ${buckets}, expected a square: they form a grid`,
       hint: `such as ${Math.round(Math.sqrt(buckets)) ** 2}`,
     });
-  }
-  return problems;
-}
-
-function budgetProblems(document: Document): RuleProblem[] {
-  const problems: RuleProblem[] = [];
-  const { mode, max_gpu_budget: max, min_gpu_budget: min } = document;
-  if (max >= 0 && min > max) {
-    problems.push({ field: "min_gpu_budget", message: `found ${min}, expected at most max_gpu_budget (${max})` });
-  }
-  for (const role of ["prefill", "decode"] as const) {
-    const field = `${role}_min_endpoint` as const;
-    if (document[field] === null) continue;
-    if (mode === "agg") {
-      problems.push({ field, message: `${field} is not for mode agg`, hint: "use min_endpoint" });
-    } else if (!ACTIVE_ROLES[mode].includes(role)) {
-      problems.push({ field, message: `${field} is not for mode ${mode}, which has no ${role} workers` });
-    }
-  }
-  for (const role of ["prefill", "decode"] as const) {
-    const field = `${role}_max_gpu_budget` as const;
-    if (document[field] === null) continue;
-    if (document.strategy !== "default") {
-      problems.push({ field, message: `${field} is of strategy default, not of ${document.strategy}` });
-    } else if (!ACTIVE_ROLES[mode].includes(role)) {
-      problems.push({ field, message: `${field} is not for mode ${mode}, which has no ${role} workers` });
-    }
-  }
-  if (document.enable_power_awareness) {
-    const stated = ACTIVE_ROLES[mode].every((role) => document[`${role}_engine_power_watts`] !== null);
-    if (document.total_gpu_power_limit === null) {
-      problems.push({ field: "total_gpu_power_limit", message: "enable_power_awareness needs total_gpu_power_limit" });
-    }
-    if (mode === "agg") {
-      problems.push({ field: "enable_power_awareness", message: "enable_power_awareness is not for mode agg" });
-    }
-    if (document.environment !== "kubernetes" && !stated) {
-      problems.push({
-        field: "enable_power_awareness",
-        message: `the power of workers is read from Kubernetes, not in environment ${document.environment}`,
-        hint: "state prefill_engine_power_watts and decode_engine_power_watts",
-      });
-    }
   }
   return problems;
 }

@@ -12,11 +12,13 @@ const seconds = z.number().positive();
 const window = z.int().min(1).max(10_000);
 const port = z.int().min(0).max(65_535);
 const percent = z.number().min(0).max(100);
-const address = {
-  protocol: /^https?$/,
-  error: "expected an address of http or https, such as http://localhost:9090",
-};
-const urls = z.array(z.url(address)).default([]);
+/** An address of http or https; the pattern says to editors what the reader holds it against. */
+const address = z
+  .url({ protocol: /^https?$/, error: "expected an address of http or https, such as http://localhost:9090" })
+  .meta({ pattern: "^\\s*[hH][tT][tT][pP][sS]?:" });
+const urls = z.array(address).default([]);
+/** Buckets that passes are kept in form a square grid. */
+const SQUARES = Array.from({ length: 100 }, (_, i) => (i + 1) ** 2);
 
 const deployment = keysOf("Deployment");
 const target = keysOf("Targets");
@@ -92,7 +94,7 @@ export const dynamoFields = {
     { aliases: ["load_adjustment_interval"] },
   ),
   max_num_fpm_samples: load(positive.default(64), "Forward passes that a regression keeps"),
-  fpm_sample_bucket_size: load(positive.default(16), "Buckets that they are kept in; a square"),
+  fpm_sample_bucket_size: load(z.int().min(1).max(10_000).meta({ enum: SQUARES }).default(16), "Buckets that they are kept in; a square"),
   load_scaling_down_sensitivity: load(percent.default(80), "How readily it scales down; 0: never, 100: at the SLA"),
   load_min_observations: load(positive.default(5), "Forward passes before a regression is asked"),
   prefill_scale_up_queue_tokens: load(
@@ -129,7 +131,7 @@ export const dynamoFields = {
   kalman_min_points: forecast(positive.default(5), "Kalman: values before it is asked"),
 
   metric_pulling_prometheus_endpoint: metrics(
-    z.url(address).default("http://prometheus-kube-prometheus-prometheus.monitoring.svc.cluster.local:9090"),
+    address.default("http://prometheus-kube-prometheus-prometheus.monitoring.svc.cluster.local:9090"),
     "Prometheus that is asked",
     { env: ["PROMETHEUS_ENDPOINT"] },
   ),
@@ -227,7 +229,7 @@ const ownFields = {
   frontend_urls: ownMetrics(urls, "Frontends to be scraped; Prometheus is not asked then"),
   worker_urls: ownMetrics(urls, "Workers to be asked for forward passes and load"),
 
-  global_planner_url: connector(z.url(address).nullable().default(null), "`global-planner`: its address", {
+  global_planner_url: connector(address.nullable().default(null), "`global-planner`: its address", {
     preset: "`http://global-planner.<global_planner_namespace>:9087`",
   }),
   global_planner_token: connector(orNull, "Bearer token that the global planner asks for", { secret: true }),
@@ -254,7 +256,7 @@ const ownFields = {
   scaling_max_wait_seconds: connector(seconds.default(1800), "Longest wait for a change to come about, s", {
     env: ["SCALING_MAX_WAIT_TIME"],
   }),
-  control_url: connector(z.url(address).nullable().default(null), "`local`: control API of `understudy up`", {
+  control_url: connector(address.nullable().default(null), "`local`: control API of `understudy up`", {
     env: ["UNDERSTUDY_CONTROL_URL"],
   }),
   control_token: connector(orNull, "Bearer token that the control API asks for", { secret: true }),

@@ -19,7 +19,7 @@ export function isLegacy({ given, hasDocument, legacyFlags }: Provenance): boole
 
 /** Who decides where nothing names a strategy, and why: a sentence for the start. */
 export function impliedStrategy(
-  { optimization_target: target, mode }: PlannerDocument,
+  { optimization_target: target, mode, pre_deployment_sweeping_mode: sweeping }: PlannerDocument,
   provenance: Provenance,
 ): { strategy: StrategyName; note: string } {
   if (isLegacy(provenance)) {
@@ -28,12 +28,18 @@ export function impliedStrategy(
       note: `${provenance.legacyFlags.join(", ")} without --config: strategy sla-compat, the planner of 2025 (--strategy default is the better one)`,
     };
   }
-  const bare = !provenance.hasDocument && !provenance.given("optimization_target");
+  const bare = !provenance.hasDocument && !provenance.given("optimization_target") && sweeping !== "none";
   if (bare && (mode === "disagg" || mode === "agg")) return { strategy: "default", note: "strategy default" };
   if (target !== "sla") {
     return {
       strategy: "load-compat",
       note: `optimization_target ${target}: strategy load-compat, which scales by load`,
+    };
+  }
+  if (sweeping === "none") {
+    return {
+      strategy: "load-compat",
+      note: "optimization_target sla, pre_deployment_sweeping_mode none: strategy load-compat, which needs no profile",
     };
   }
   if (mode === "prefill" || mode === "decode") {

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Path } from "#common";
 import type { externalPluginSchema, inProcessPluginSchema } from "./scheduling-schema.ts";
 import type { PlannerDocument } from "./schema.ts";
 
@@ -210,6 +211,8 @@ export interface ReadPlannerConfig {
   /** The same by Dynamo's names, with all defaults and after all rules. */
   document: PlannerDocument;
   origins: ReadonlyMap<string, Origin>;
+  /** Where a field was said, as refusals name places: `planner.yaml:3:7 (mode)`, a flag, a variable; its name where nobody said it. */
+  place(field: keyof PlannerDocument, path?: Path): string;
   /** Sentences to be shown at the start: what was chosen, overruled or left aside. */
   notes: string[];
 }

@@ -3,7 +3,7 @@ import { hpaStrategy } from "./autoscalers/hpa.ts";
 import { kedaStrategy } from "./autoscalers/keda.ts";
 import type { PlannerConfig } from "./config.ts";
 import { defaultStrategy } from "./default-strategy.ts";
-import { unsupportedMode } from "./errors.ts";
+import { kvCapacityMissing, profileMissing, unsupportedMode } from "./errors.ts";
 import { noneStrategy, staticStrategy } from "./fixed-strategies.ts";
 import { checkLimits, type ResourceLimit, resourceLimits } from "./limits.ts";
 import { createLoadCompat } from "./load-compat/create.ts";
@@ -17,15 +17,23 @@ export function surfaceFamilyOf(strategy: PlannerConfig["strategy"]): SurfaceFam
   return strategy === "sla-compat" || strategy === "load-compat" ? "compat" : "robust";
 }
 
+/** Whether a strategy plans with the measurements of a profile; others live without one. */
+export function needsProfile(strategy: PlannerConfig["strategy"]): boolean {
+  return strategy === "default" || strategy === "sla-compat";
+}
+
 /**
  * A planner for one deployment; it keeps state from tick to tick.
- * @param surface of the deployment's profile, of the family that `surfaceFamilyOf` names
- * @throws UserError PLANNER_MODE_UNSUPPORTED, PLANNER_BUDGET_TOO_SMALL, PLANNER_LIMITS_MISSING
+ * @param surface of the deployment's profile, of the family that `surfaceFamilyOf` names; null: there is none, so that only strategies
+ * that `needsProfile` does not name can plan
+ * @throws UserError PLANNER_MODE_UNSUPPORTED, PLANNER_BUDGET_TOO_SMALL, PLANNER_LIMITS_MISSING, PLANNER_PROFILE_MISSING,
+ * PLANNER_KV_CAPACITY_MISSING
  */
-export function createPlanner(config: PlannerConfig, context: PlannerContext, surface: Surface): Planner {
+export function createPlanner(config: PlannerConfig, context: PlannerContext, surface: Surface | null): Planner {
   const intervalMs = config.interval;
   switch (config.strategy) {
     case "default": {
+      if (surface === null) throw profileMissing(config.strategy);
       const roles = rolesOf(context.mode);
       const minWorkers = { prefill: 0, decode: 0 };
       for (const role of roles) minWorkers[role] = config.minWorkers[role];
@@ -38,6 +46,7 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
     }
     case "sla-compat": {
       if (context.mode !== "disagg") throw unsupportedMode(config.strategy, context.mode);
+      if (surface === null) throw profileMissing(config.strategy);
       const { maxGpus, minWorkers, predictor, correction, requestCount } = config;
       return slaCompatStrategy(
         { intervalMs, maxGpus, minWorkers, predictor, correction, requestCount },
@@ -49,10 +58,12 @@ export function createPlanner(config: PlannerConfig, context: PlannerContext, su
       return createLoadCompat(config, context, surface);
     case "hpa": {
       const options = autoscalerOptions(config, context);
+      const profileKvTokens = surface?.maxKvTokens ?? context.kvTokensPerRank;
+      if (profileKvTokens === undefined && config.decode?.kvPercent !== undefined) throw kvCapacityMissing();
       return hpaStrategy(
         { ...options, targets: { prefill: config.prefill ?? {}, decode: config.decode ?? {} } },
         context,
-        surface.maxKvTokens,
+        profileKvTokens ?? Number.POSITIVE_INFINITY,
       );
     }
     case "keda": {

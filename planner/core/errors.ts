@@ -11,6 +11,26 @@ export function unsupportedMode(strategy: string, mode: string): UserError {
   });
 }
 
+/** A strategy that plans with measurements of engines, and none. */
+export function profileMissing(strategy: string): UserError {
+  return new UserError({
+    code: "PLANNER_PROFILE_MISSING",
+    where: "planner.strategy",
+    message: `found no profile, which strategy "${strategy}" plans with`,
+    hint: 'name a profile, or use strategy "load-compat", which learns from live forward passes',
+  });
+}
+
+/** Cache usage without anything that says how large the caches are. */
+export function kvCapacityMissing(): UserError {
+  return new UserError({
+    code: "PLANNER_KV_CAPACITY_MISSING",
+    where: "planner.decode.kvPercent",
+    message: "found neither a profile nor the KV capacity of a worker, of which it is a share",
+    hint: "name a profile or the capacity",
+  });
+}
+
 /** Not even the least deployment fits the budget. */
 export function budgetTooSmall({ name, amount }: Pick<ResourceLimit, "name" | "amount">, needed: number): UserError {
   return new UserError({

@@ -1,6 +1,6 @@
 export { withinBudget } from "./budget.ts";
 export { type PlannerConfig, type PlannerConfigInput, plannerConfigSchema } from "./config.ts";
-export { createPlanner, surfaceFamilyOf } from "./create.ts";
+export { createPlanner, needsProfile, surfaceFamilyOf } from "./create.ts";
 export {
   bucketTrace,
   type DryRunConfig,

@@ -70,8 +70,21 @@ export interface Observation {
   acceptLength?: number | null;
   /** Forward passes since the last observation, by role, in order of worker and time; null or absent: not known. */
   forwardPasses?: { prefill: ForwardPass[] | null; decode: ForwardPass[] | null };
+  /** What the workers of each role say that they take, in whole; absent: not known. */
+  workerLimits?: Partial<Record<Role, WorkerLimits>>;
   /** What somebody else forecasts: strategies take it in place of their own, field by field; null or absent: their own. Rate in requests/s. */
   forecast?: { requestRate: number | null; isl: number | null; osl: number | null };
+}
+
+/** What a worker takes at most, over all its ranks; null: it does not say. */
+export interface WorkerLimits {
+  /** Prompt tokens of one pass. */
+  maxBatchedTokens: number | null;
+  /** Sequences at once. */
+  maxSequences: number | null;
+  maxKvTokens: number | null;
+  /** Longest prompt and output, tokens. */
+  contextLength: number | null;
 }
 
 /**

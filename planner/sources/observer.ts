@@ -3,6 +3,7 @@ import type { Observation } from "#planner/core";
 import { HttpClient } from "./http-client.ts";
 import type { DeploymentSource, ObserverOptions, SourceWorkers, TrafficReader } from "./types.ts";
 import { ForwardPasses } from "./workers/forward-passes.ts";
+import { WorkerLimitsReader } from "./workers/worker-limits.ts";
 import { WorkerLoads } from "./workers/worker-loads.ts";
 
 const NO_COUNTS = { active: 0, starting: 0, draining: 0 };
@@ -14,6 +15,7 @@ export class DeploymentObserver implements DeploymentSource {
   readonly #client: HttpClient;
   readonly #loads: WorkerLoads;
   readonly #passes: ForwardPasses | null;
+  readonly #limits: WorkerLimitsReader;
   readonly #begun: Promise<unknown>;
   #problems: string[] = [];
   #lastMs: number;
@@ -26,6 +28,7 @@ export class DeploymentObserver implements DeploymentSource {
     this.#client = new HttpClient({ headers, timeoutMs, concurrency });
     this.#loads = new WorkerLoads(this.#client);
     this.#passes = options.forwardPasses === true ? new ForwardPasses(this.#client) : null;
+    this.#limits = new WorkerLimitsReader(this.#client);
     this.#lastMs = startOf(options);
     this.#begun = Promise.allSettled([traffic.begin(), this.#beginWorkers()]);
   }
@@ -65,9 +68,11 @@ export class DeploymentObserver implements DeploymentSource {
     this.#lastMs = nowMs;
     const disaggregated =
       this.#options.disaggregated ?? view?.workers.some((worker) => worker.role === "prefill") ?? false;
-    const [loads, passes, traffic] = await Promise.all([
+    const [loads, passes, limits, traffic] = await Promise.all([
       view === null ? null : this.#loads.read(view.workers, disaggregated),
       view === null ? null : this.#passes?.read(view.workers, disaggregated),
+      // Who reads passes wants to know what they are to be held against.
+      view === null || this.#passes === null ? {} : this.#limits.read(view.workers),
       this.#traffic.window(startMs, nowMs),
     ]);
     this.#problems = [
@@ -87,7 +92,10 @@ export class DeploymentObserver implements DeploymentSource {
       decodeLoad: loads?.decode ?? null,
       ...(this.#passes === null
         ? {}
-        : { forwardPasses: { prefill: passes?.prefill ?? null, decode: passes?.decode ?? null } }),
+        : {
+            forwardPasses: { prefill: passes?.prefill ?? null, decode: passes?.decode ?? null },
+            workerLimits: limits,
+          }),
     };
   }
 }

@@ -29,6 +29,7 @@ export type TrafficPart = Omit<
   | "decodeLoad"
   | "prefillMeasuredS"
   | "forwardPasses"
+  | "workerLimits"
   | "forecast"
   | "kvHitRate"
   | "acceptLength"

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { comparisonText } from "../../src/cli/commands/planner/comparison-text.ts";
 import { runUnderstudy } from "./run-understudy.ts";
 
 const PROFILE = "h200-llama-3.1-8b-fp8-tp1-estimate";
@@ -81,6 +82,15 @@ describe("planner compare", () => {
       12,
     );
     expect(existsSync(join(folder, "comparison.png"))).toBe(false);
+    for (const [missing, said] of [
+      [0.584, "; 58.4 % of what a perfect forecast gets is missing."],
+      [-0.584, ": 58.4 % more than the strategy gets out of a perfect forecast."],
+      [-0.0001, ": as much as a perfect forecast gets."],
+    ] as const) {
+      const regret = { ...constant.regret, perfect: { ...constant.regret.perfect, goodputPerGpu: missing } };
+      const text = comparisonText({ ...mooncake, predictors: [{ ...constant, regret }] });
+      expect(text).toContain(`\nconstant got most out of a GPU${said}\n`);
+    }
   });
 
   it("attains what a replay with the same planner attains", () => {

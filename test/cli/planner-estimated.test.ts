@@ -4,8 +4,9 @@ import { createPlanner, type ForwardPass, type Observation, surfaceFamilyOf } fr
 import { buildSurface } from "#profiles";
 import { openNativeEngine } from "#src/estimator";
 import { plannerContext, strategyConfig } from "../../src/cli/planner/core-config.ts";
-import { passModels, plannerProfile } from "../../src/cli/planner/estimated-engines.ts";
+import { passModels } from "../../src/cli/planner/estimated-engines.ts";
 import { estimatedPasses } from "../../src/cli/planner/estimated-passes.ts";
+import { plannerProfile } from "../../src/cli/planner/profile.ts";
 import { active, observation } from "../planner/observations.ts";
 
 const MODEL = { hf_id: "Qwen/Qwen3-32B", system: "h200_sxm", backend: "trtllm" };
@@ -20,11 +21,12 @@ const engineOf = (parallelism: string) =>
   openNativeEngine({ model: MODEL.hf_id, system: "h200_sxm", backend: "trtllm", parallelism });
 
 async function started(document: Record<string, unknown>) {
-  const { config, origins, notes } = readPlannerConfig({ config: JSON.stringify({ ...SLA, ...document }) });
+  const read = readPlannerConfig({ config: JSON.stringify({ ...SLA, ...document }) });
+  const { config, notes } = read;
   const warnings: string[] = [];
   const infos: string[] = [];
-  const profile = await plannerProfile(config, origins, (text) => infos.push(text));
-  const context = { ...plannerContext(config, profile), ...passModels(config, (text) => warnings.push(text)) };
+  const profile = (await plannerProfile(read, (text) => infos.push(text)))!;
+  const context = { ...plannerContext(read, profile), ...passModels(config, (text) => warnings.push(text)) };
   const strategy = strategyConfig(config);
   const planner = createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy)));
   return { config, context, planner, profile, warnings, infos, notes };

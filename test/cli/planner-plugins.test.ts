@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What comes of a plugin that wants nine decode workers. */
 async function targets(limits: Record<string, unknown>) {
-  const { config } = readPlannerConfig({
+  const read = readPlannerConfig({
     config: JSON.stringify({
       environment: "none",
       strategy: "default",
@@ -32,8 +32,9 @@ async function targets(limits: Record<string, unknown>) {
       },
     }),
   });
+  const { config } = read;
   const strategy = strategyConfig(config);
-  const context = plannerContext(config, profile);
+  const context = plannerContext(read, profile);
   const planner = createPlanner(strategy, context, buildSurface(profile, surfaceFamilyOf(strategy.strategy)));
   const plugged = await withPlugins(planner, config, context, wallClock(1), () => {});
   const workers = { prefill: active(2), decode: active(2) };

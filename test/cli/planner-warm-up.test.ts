@@ -36,15 +36,15 @@ function read(trace: string, strategy: string) {
       load_predictor: "arima",
       load_predictor_warmup_trace: trace,
     }),
-  }).config;
+  });
 }
 
 describe("a planner service with load_predictor_warmup_trace", () => {
   it.each(["sla-compat", "load-compat"])("%s forecasts from the trace's end at its first tick", (strategy) => {
-    const config = read(folder, strategy);
+    const configured = read(folder, strategy);
     const planner = createPlanner(
-      strategyConfig(config),
-      plannerContext(config, testProfile),
+      strategyConfig(configured.config),
+      plannerContext(configured, testProfile),
       buildSurface(testProfile, "compat"),
     );
     const { intervalMs } = planner;
@@ -58,10 +58,14 @@ describe("a planner service with load_predictor_warmup_trace", () => {
     expect(decision.forecast!.requestRate * 60).toBeCloseTo(41, 0);
   });
 
-  it("refuses a trace that is not there, by its name", () => {
-    const config = read(join(folder, "none-*.jsonl"), "sla-compat");
-    expect(() => plannerContext(config, testProfile)).toThrowError(
-      expect.objectContaining({ code: "PLANNER_TRACE_UNREADABLE", where: join(folder, "none-*.jsonl") }),
+  it("refuses a trace that is not there, by the field and its name", () => {
+    const trace = join(folder, "none-*.jsonl");
+    expect(() => plannerContext(read(trace, "sla-compat"), testProfile)).toThrowError(
+      expect.objectContaining({
+        code: "PLANNER_TRACE_UNREADABLE",
+        where: expect.stringMatching(/^--config:1:\d+ \(load_predictor_warmup_trace\)$/),
+        message: expect.stringContaining(`${trace}: found `),
+      }),
     );
   });
 });

@@ -10,7 +10,7 @@ import { loadCompatStrategy } from "./load-compat.ts";
 export function createLoadCompat(
   config: Extract<PlannerConfig, { strategy: "load-compat" }>,
   context: PlannerContext,
-  surface: Surface,
+  surface: Surface | null,
 ): Planner {
   const { target, maxGpus, minGpus, minWorkers, power } = config;
   const hasPrefill = context.mode === "disagg" || context.mode === "prefill";

@@ -9,7 +9,7 @@ export function latencyModel(
   role: Role,
   regression: PassRegressionOptions,
   context: PlannerContext,
-  surface: Surface,
+  surface: Surface | null,
   profile: Pick<Profile, "prefill" | "decode"> | null,
 ): LearningPassModel {
   const ranks = context.ranksPerWorker?.[role] ?? 1;
@@ -19,7 +19,7 @@ export function latencyModel(
     return new CorrectedEstimate(estimate, regression, {
       maxBatchedTokens: context.maxBatchedTokens ?? DEFAULT_LIMITS.maxBatchedTokens,
       maxSequences: sequences === undefined ? DEFAULT_LIMITS.maxSequences : Math.ceil(sequences / ranks),
-      maxKvTokens: context.kvTokensPerRank ?? surface.maxKvTokens,
+      maxKvTokens: context.kvTokensPerRank ?? surface?.maxKvTokens ?? DEFAULT_LIMITS.maxKvTokens,
     });
   }
   const model = new PassRegression(regression);

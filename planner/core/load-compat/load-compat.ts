@@ -50,12 +50,12 @@ export interface LoadCompatOptions {
  * Dynamo's planner of August 2026: load scaling by one worker at a time from forward passes, throughput scaling from a forecast,
  * or the second as the floor of the first. Its weaknesses are kept: one step per tick, nothing while a worker starts, floors that
  * outlast the traffic they were made for.
- * @param profile measurements that its latency model begins with; null: it learns from live passes alone
+ * @param profile measurements that its latency model begins with, with a surface of them; null: it learns from live passes alone
  */
 export function loadCompatStrategy(
   options: LoadCompatOptions,
   context: PlannerContext,
-  surface: Surface,
+  surface: Surface | null,
   profile: Pick<Profile, "prefill" | "decode"> | null,
 ): Planner {
   return new LoadCompat(options, context, surface, profile);
@@ -80,7 +80,7 @@ class LoadCompat implements Planner {
   constructor(
     options: LoadCompatOptions,
     context: PlannerContext,
-    surface: Surface,
+    surface: Surface | null,
     profile: Pick<Profile, "prefill" | "decode"> | null,
   ) {
     const { intervalMs, throughputIntervalMs, regression } = options;
@@ -97,6 +97,7 @@ class LoadCompat implements Planner {
     if (throughputIntervalMs !== null && context.history !== undefined) {
       this.#predictor?.warmUp(context.history(throughputIntervalMs / 1000));
     }
+    const kvTokensPerRank = context.kvTokensPerRank ?? surface?.maxKvTokens;
     const engine = (role: Role) => {
       const ranks = context.ranksPerWorker?.[role] ?? 1;
       return {
@@ -104,7 +105,7 @@ class LoadCompat implements Planner {
         ranks,
         maxBatchedTokens: context.maxBatchedTokens === undefined ? null : context.maxBatchedTokens * ranks,
         maxSequences: role === "prefill" ? null : (context.maxDecodeSequences ?? null),
-        maxKvTokens: (context.kvTokensPerRank ?? surface.maxKvTokens) * ranks,
+        maxKvTokens: kvTokensPerRank === undefined ? null : kvTokensPerRank * ranks,
         contextLength: options.contextLength,
         model: this.#models[role],
       };
@@ -137,6 +138,7 @@ class LoadCompat implements Planner {
     this.#lastThroughputMs ??= startMs;
     const decision = this.#begin(observation);
     this.#core.observeRuntime(observation.kvHitRate, observation.acceptLength);
+    this.#core.observeEngines(observation.workerLimits ?? {});
     this.#traffic.add(observation);
     this.#learn(observation);
     const { loadIntervalMs, throughputIntervalMs } = this.#options;

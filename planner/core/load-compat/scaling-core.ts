@@ -1,7 +1,7 @@
 import { known } from "../known-numbers.ts";
 import { rolesOf } from "../roles.ts";
 import { noteShared } from "../shared-values.ts";
-import type { Clamp, ForwardPass, PlannerContext, Role, Targets, WorkerCounts } from "../types.ts";
+import type { Clamp, ForwardPass, PlannerContext, Role, Targets, WorkerCounts, WorkerLimits } from "../types.ts";
 import { easyLoadWish, type LoadThresholds } from "./easy-load.ts";
 import type { QueriedEngine } from "./engine-capacity.ts";
 import { coverageProblem, type EngineLoad, isScaling, latestPasses } from "./engine-load.ts";
@@ -13,7 +13,7 @@ import { SeenRequests } from "./synthetic-load.ts";
 import { type ExpectedTraffic, type ThroughputNeed, throughputNeed } from "./throughput-floor.ts";
 import type { LoadReason, OptimizationTarget, PoolWish, ThroughputReason } from "./words.ts";
 
-/** What is known of one role's engines, over all their ranks; null: not known. */
+/** What is known of one role's engines, over all their ranks; null: not known but by what they say themselves. */
 export interface EngineFacts {
   gpus: number;
   /** Data-parallel ranks of its attention. */
@@ -55,6 +55,8 @@ export class ScalingCore {
   /** The last known share of prompts found in the cache, and tokens per pass and sequence. */
   #kvHitRate: number | null = null;
   #acceptLength: number | null = null;
+  /** What engines said last. */
+  #said: Partial<Record<Role, WorkerLimits>> = {};
 
   constructor(options: ScalingOptions) {
     this.#options = options;
@@ -80,6 +82,11 @@ export class ScalingCore {
   observeRuntime(kvHitRate: number | null | undefined, acceptLength: number | null | undefined): void {
     this.#kvHitRate = known(kvHitRate) ?? this.#kvHitRate;
     this.#acceptLength = known(acceptLength) ?? this.#acceptLength;
+  }
+
+  /** What engines say of themselves counts where nobody else has said it; who is silent now has said it before. */
+  observeEngines(said: Partial<Record<Role, WorkerLimits>>): void {
+    this.#said = { ...this.#said, ...said };
   }
 
   /** Learns what requests look like from one pass per rank. */
@@ -161,7 +168,7 @@ export class ScalingCore {
 
   #wish(role: Role, workers: number, engines: EngineLoad[], values: Record<string, number>): PoolWish {
     const { target, thresholds, sla, scaleDownSensitivity } = this.#options;
-    const facts = this.#options.engines[role];
+    const facts = this.#facts(role);
     const kind = this.#kind(role);
     const minWorkers = this.#minWorkers[role];
     if (engines.length === 0) return { replicas: null, reason: "no_change" };
@@ -290,8 +297,21 @@ export class ScalingCore {
     return this.#options.mode === "agg" ? "agg" : role;
   }
 
+  #facts(role: Role): EngineFacts {
+    const facts = this.#options.engines[role];
+    const said = this.#said[role];
+    if (said === undefined) return facts;
+    return {
+      ...facts,
+      maxBatchedTokens: facts.maxBatchedTokens ?? said.maxBatchedTokens,
+      maxSequences: facts.maxSequences ?? said.maxSequences,
+      maxKvTokens: facts.maxKvTokens ?? said.maxKvTokens,
+      contextLength: facts.contextLength ?? said.contextLength,
+    };
+  }
+
   #engine(role: Role): QueriedEngine {
-    const { model, ranks, maxBatchedTokens, maxSequences, maxKvTokens } = this.#options.engines[role];
+    const { model, ranks, maxBatchedTokens, maxSequences, maxKvTokens } = this.#facts(role);
     const limits: EngineLimits = {
       maxBatchedTokens: maxBatchedTokens ?? DEFAULT_LIMITS.maxBatchedTokens,
       maxSequences: maxSequences ?? DEFAULT_LIMITS.maxSequences,

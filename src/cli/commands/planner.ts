@@ -1,5 +1,14 @@
 import { Command } from "commander";
-import { addPlannerOptions, plannerFlagsFrom, printPlannerConfig, readPlannerConfig } from "#planner/config";
+import { formatUserError, UserError } from "#common";
+import {
+  addPlannerOptions,
+  plannerFlagsFrom,
+  printPlannerConfig,
+  type ReadPlannerConfig,
+  readPlannerConfig,
+} from "#planner/config";
+import type { ServiceLog } from "#planner/service";
+import { openPlannerLog } from "../planner/log-file.ts";
 import { compareCommand } from "./planner/compare.ts";
 import { dryRunCommand } from "./planner/dry-run.ts";
 import { storeCommand } from "./planner/store.ts";
@@ -42,16 +51,30 @@ Examples:
         process.stdout.write(printPlannerConfig(read));
         return;
       }
-      const { assemblePlanner } = await import("../planner/assemble.ts");
-      const planner = await assemblePlanner(read, {
-        info: (text) => process.stderr.write(`${text}\n`),
-        warn: (text) => process.stderr.write(`warning: ${text}\n`),
+      const log = openPlannerLog({
+        folder: read.config.logDir,
+        place: read.place("log_dir"),
+        terminal: (line) => process.stderr.write(`${line}\n`),
       });
-      const end = told();
-      await planner.start();
-      await end;
-      for (const path of await planner.stop()) process.stdout.write(`${path}\n`);
+      try {
+        for (const path of await runPlanner(read, log)) process.stdout.write(`${path}\n`);
+      } catch (error) {
+        log.failed(error instanceof UserError ? formatUserError(error) : String(error));
+        throw error;
+      } finally {
+        log.close();
+      }
     });
+}
+
+/** Runs until it is told to end. Gives the files that it left. */
+async function runPlanner(read: ReadPlannerConfig, log: ServiceLog): Promise<string[]> {
+  const { assemblePlanner } = await import("../planner/assemble.ts");
+  const planner = await assemblePlanner(read, log);
+  const end = told();
+  await planner.start();
+  await end;
+  return await planner.stop();
 }
 
 /** Resolves at SIGTERM or SIGINT; a second one ends the process at once. */

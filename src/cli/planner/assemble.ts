@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { BearerTokens, UserError, wallClock } from "#common";
-import type { PlannerServiceConfig, ReadPlannerConfig } from "#planner/config";
+import { type PlannerServiceConfig, type ReadPlannerConfig, requireMinimum } from "#planner/config";
 import { realPace } from "#planner/connectors";
 import { createPlanner, surfaceFamilyOf } from "#planner/core";
 import {
@@ -22,9 +22,9 @@ import { buildSurface } from "#profiles";
 import { type PlannerPageInput, plannerContent, plannerFragment, plannerPage } from "#src/report";
 import { type DeploymentOptions, type OpenDeployment, openDeployment } from "./connector.ts";
 import { plannerContext, strategyConfig } from "./core-config.ts";
-import { passModels, plannerProfile } from "./estimated-engines.ts";
+import { passModels } from "./estimated-engines.ts";
 import { withPlugins } from "./plugins.ts";
-import { refusingFields } from "./refusals.ts";
+import { plannerProfile } from "./profile.ts";
 import { sourceOf } from "./source.ts";
 
 /** Ticks that a page shows. */
@@ -41,17 +41,15 @@ export interface AssembledPlanner {
 }
 
 /** Opens the deployment and puts the service together. @throws UserError for what can't be planned with */
-export async function assemblePlanner(
-  { config, notes, origins }: ReadPlannerConfig,
-  log: ServiceLog,
-): Promise<AssembledPlanner> {
+export async function assemblePlanner(read: ReadPlannerConfig, log: ServiceLog): Promise<AssembledPlanner> {
+  const { config, notes } = read;
   for (const note of notes) log.info(note);
   strategyConfig(config);
-  const profile = await plannerProfile(config, origins, log.info);
+  const profile = await plannerProfile(read, log.info);
   const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
   const deployment = await openDeployment(config, { fleet, profile, log });
   try {
-    return await assembleFor(deployment, origins, { fleet, profile, log });
+    return await assembleFor(deployment, read, { fleet, profile, log });
   } catch (error) {
     await deployment.connector.close();
     throw error;
@@ -60,21 +58,18 @@ export async function assemblePlanner(
 
 async function assembleFor(
   { connector, leadership, config }: OpenDeployment,
-  origins: ReadPlannerConfig["origins"],
+  read: ReadPlannerConfig,
   { fleet, profile, log }: DeploymentOptions,
 ): Promise<AssembledPlanner> {
   const clock = wallClock(config.service.timeScale);
   const strategy = strategyConfig(config);
-  const context = { ...plannerContext(config, profile), ...passModels(config, log.warn) };
-  const surface = buildSurface(profile, surfaceFamilyOf(strategy.strategy));
-  const planner = await withPlugins(
-    refusingFields(() => createPlanner(strategy, context, surface)),
-    config,
-    context,
-    clock,
-    (...audit) => pluginMetrics.record(...audit),
+  const context = { ...plannerContext({ ...read, config }, profile), ...passModels(config, log.warn) };
+  requireMinimum(read, context.gpusPerWorker);
+  const surface = profile === null ? null : buildSurface(profile, surfaceFamilyOf(strategy.strategy));
+  const planner = await withPlugins(createPlanner(strategy, context, surface), config, context, clock, (...audit) =>
+    pluginMetrics.record(...audit),
   );
-  const source = sourceOf({ config, origins }, { clock, fleet, profile, log });
+  const source = sourceOf({ config, origins: read.origins }, { clock, fleet, profile, log });
   const { budget, engine, service: settings } = config;
   const minimum = new MinimumEndpoints(planner, {
     mode: config.mode,

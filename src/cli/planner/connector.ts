@@ -38,7 +38,8 @@ export interface OpenDeployment {
 export interface DeploymentOptions {
   /** Counts workers that serve, where the platform does not. */
   fleet: Fleet;
-  profile: Profile;
+  /** Null: there is none. */
+  profile: Profile | null;
   log: ServiceLog;
 }
 

@@ -1,8 +1,9 @@
-import type { AutoscalerTargets, PlannerServiceConfig } from "#planner/config";
+import type { AutoscalerTargets, PlannerServiceConfig, ReadPlannerConfig } from "#planner/config";
 import type { PlannerConfig, PlannerContext } from "#planner/core";
 import { type PredictorConfig, predictorConfigSchema } from "#planner/predictors";
 import { trafficHistory } from "#planner/traces";
 import type { Profile } from "#profiles";
+import { atField } from "./fields.ts";
 
 /** A service's configuration as the strategies read theirs. */
 export function strategyConfig(config: PlannerServiceConfig): PlannerConfig {
@@ -131,16 +132,20 @@ function predictorConfig({ forecast, strategyOptions }: PlannerServiceConfig): P
 }
 
 /** GPUs of a worker: as configured, else as the profile was measured, else one. */
-export function gpusPerWorker({ engine }: PlannerServiceConfig, { provenance }: Profile) {
+export function gpusPerWorker({ engine }: PlannerServiceConfig, profile: Profile | null) {
   return {
-    prefill: engine.gpus.prefill ?? provenance.gpusPerPrefillEngine ?? 1,
-    decode: engine.gpus.decode ?? provenance.gpusPerDecodeEngine ?? 1,
+    prefill: engine.gpus.prefill ?? profile?.provenance.gpusPerPrefillEngine ?? 1,
+    decode: engine.gpus.decode ?? profile?.provenance.gpusPerDecodeEngine ?? 1,
   };
 }
 
 /** What a strategy is told of the deployment. @throws UserError PLANNER_TRACE_… */
-export function plannerContext(config: PlannerServiceConfig, profile: Profile): PlannerContext {
+export function plannerContext(
+  { config, place }: Pick<ReadPlannerConfig, "config" | "place">,
+  profile: Profile | null,
+): PlannerContext {
   const { engine } = config;
+  const workerKvTokens = engine.maxKvTokens ?? profile?.decode.maxKvTokens;
   const { warmupTrace } = config.forecast;
   return {
     mode: config.mode,
@@ -148,12 +153,14 @@ export function plannerContext(config: PlannerServiceConfig, profile: Profile): 
     gpusPerWorker: gpusPerWorker(config, profile),
     startupMs: engine.startupMs,
     transferMsPerToken: engine.kvTransferMsPerToken,
-    profile,
+    ...(profile === null ? {} : { profile }),
     ranksPerWorker: engine.dpSize,
     // Configuration and profile speak of a whole worker, whose ranks share its memory.
-    kvTokensPerRank: (engine.maxKvTokens ?? profile.decode.maxKvTokens) / engine.dpSize.decode,
+    ...(workerKvTokens === undefined ? {} : { kvTokensPerRank: workerKvTokens / engine.dpSize.decode }),
     ...(engine.maxNumSeqs === null ? {} : { maxDecodeSequences: engine.maxNumSeqs }),
     ...(engine.maxNumBatchedTokens === null ? {} : { maxBatchedTokens: engine.maxNumBatchedTokens }),
-    ...(warmupTrace === null ? {} : { history: trafficHistory(warmupTrace) }),
+    ...(warmupTrace === null
+      ? {}
+      : { history: atField(place("load_predictor_warmup_trace"), () => trafficHistory(warmupTrace)) }),
   };
 }

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { UserError } from "#common";
-import type { PlannerServiceConfig, ReadPlannerConfig } from "#planner/config";
+import type { PlannerServiceConfig } from "#planner/config";
 import { type PlannerContext, type Role, rolesOf } from "#planner/core";
-import { loadProfile, type Profile } from "#profiles";
+import type { Profile } from "#profiles";
 import { type Backend, type EngineSpec, modelFacts, nativeEstimator, openNativeEngine } from "#src/estimator";
 import { estimateProfile } from "#src/profiler";
 import { estimatedPasses } from "./estimated-passes.ts";
@@ -38,29 +37,12 @@ export function passModels(
   return { passModels: models };
 }
 
-/**
- * The profile that is planned with: what `aic_interpolation` describes, sampled from the estimator; else `profile_results_dir`; else,
- * where nobody names one and there is none at its usual place, the engines of `aic_perf_model`.
- * @throws UserError for engines that the estimator does not know, and of the profiles room
- */
-export async function plannerProfile(
+/** Prefill and decode are engines of their own; an aggregated worker is one engine for both. @throws UserError for engines that the estimator does not know */
+export async function estimatedProfile(
   config: PlannerServiceConfig,
-  origins: ReadPlannerConfig["origins"],
-  info: (text: string) => void,
+  field: Field,
+  described: Described,
 ): Promise<Profile> {
-  const { source, aicInterpolation, aicPerfModel } = config.profile;
-  const isNamed = (origins.get("profile_results_dir") ?? "default") !== "default";
-  const [field, described]: [Field, Described | null] =
-    aicInterpolation !== null
-      ? ["aic_interpolation", aicInterpolation]
-      : ["aic_perf_model", isNamed || existsSync(source) ? null : aicPerfModel];
-  if (described === null) return loadProfile(source);
-  info(`profile: estimated, as ${field} describes the engines`);
-  return estimated(config, field, described);
-}
-
-/** Prefill and decode are engines of their own; an aggregated worker is one engine for both. */
-async function estimated(config: PlannerServiceConfig, field: Field, described: Described): Promise<Profile> {
   const of = async (role: Role) => {
     const spec = engineSpec(described, field, role, config);
     const swept = (described as Record<string, unknown>).sweep_max_context_length;

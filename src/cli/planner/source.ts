@@ -1,6 +1,6 @@
 import { type Clock, UserError } from "#common";
 import { engineConfig, IdlePrefill, profileTiming } from "#mocker/engine";
-import type { ReadPlannerConfig } from "#planner/config";
+import { isGiven, type ReadPlannerConfig } from "#planner/config";
 import type { ObservationSource, ServiceLog } from "#planner/service";
 import {
   type Fleet,
@@ -19,7 +19,8 @@ const USUAL_RANGE_MS = 60_000;
 export interface SourceParts {
   clock: Clock;
   fleet: Fleet;
-  profile: Profile;
+  /** Null: there is none. */
+  profile: Profile | null;
   log: ServiceLog;
 }
 
@@ -36,7 +37,7 @@ export function sourceOf(
   const { metrics, environment } = config;
   if (metrics.frontendUrls.length > 0) return told(namedFrontends(config, parts), parts.log);
   // The preset is the address of a service in a cluster.
-  const isNamed = origins.get("metric_pulling_prometheus_endpoint") !== "default";
+  const isNamed = isGiven(origins, "metric_pulling_prometheus_endpoint");
   if (!isNamed && config.connector.local !== null) return told(localSource(config, parts), parts.log);
   if (!isNamed && (environment === "virtual" || environment === "none")) throw nothingToObserve(environment);
   return told(clusterSource(config, parts), parts.log);
@@ -79,17 +80,24 @@ function frontendSource(
   places: Pick<ScrapeSourceOptions, "frontends" | "workers" | "whyNoWorkers">,
 ): ObservationSource {
   const { sla, modelName } = config;
-  const idle = new IdlePrefill(engineConfig({ timing: profileTiming(buildSurface(profile, "robust")) }));
   return scrapeSource({
     clock,
     ...places,
     disaggregated: config.mode === "disagg",
     forwardPasses: needsForwardPasses(config),
     sla,
-    feasible: (isl) => idle.ms(isl, 0) <= sla.ttftMs,
-    idlePrefillMs: (isl, cachedTokens) => idle.ms(isl, cachedTokens),
+    ...(profile === null ? {} : idleEngine(profile, sla.ttftMs)),
     ...(modelName === null ? {} : { model: modelName }),
   });
+}
+
+/** What an engine with nothing to do would take for a prompt, as it was profiled. */
+function idleEngine(profile: Profile, ttftMs: number): Pick<ScrapeSourceOptions, "feasible" | "idlePrefillMs"> {
+  const idle = new IdlePrefill(engineConfig({ timing: profileTiming(buildSurface(profile, "robust")) }));
+  return {
+    feasible: (isl) => idle.ms(isl, 0) <= ttftMs,
+    idlePrefillMs: (isl, cachedTokens) => idle.ms(isl, cachedTokens),
+  };
 }
 
 function clusterSource(config: Config, { clock, fleet }: SourceParts): ObservationSource {

@@ -1,6 +1,6 @@
 import { parse, stringify } from "yaml";
 import { UserError } from "#common";
-import { PLANNER_FLAGS, plannerVariable, type ReadPlannerConfig, readPlannerConfig } from "#planner/config";
+import { isGiven, PLANNER_FLAGS, plannerVariable, type ReadPlannerConfig, readPlannerConfig } from "#planner/config";
 import { isObject } from "../../graph/json.ts";
 import { notMounted } from "../errors.ts";
 import { type FlagRule, type FlagTable, type GivenFlag, readFlags } from "../flags.ts";
@@ -21,10 +21,10 @@ const FLAGS: FlagTable = new Map<string, FlagRule>([
 
 type Field = (typeof PLANNER_FLAGS)[number]["field"];
 
-/** Where it listens, and by what it reaches the deployment: the runner's to say. */
+/** Where it listens, by what it reaches the deployment, and where its log is kept: the runner's to say. */
 const OF_THE_RUNNER: ReadonlySet<Field> = new Set<Field>([
   ...(["listen_host", "live_dashboard_port", "control_api_port", "metric_reporting_prometheus_port"] as const),
-  ...(["kubeconfig", "kube_context", "identity", "frontend_urls", "worker_urls"] as const),
+  ...(["kubeconfig", "kube_context", "identity", "frontend_urls", "worker_urls", "log_dir"] as const),
 ]);
 /** Flags that today's planner does not have: with one of them a command line is the planner's of 2025. */
 const OUTDATED = [
@@ -191,7 +191,7 @@ function environmentFlag({ config }: ReadPlannerConfig, { scope }: Source): stri
 /** The Prometheus that is named and may be reached from here. */
 function prometheusOf({ config, origins }: ReadPlannerConfig, { scope }: Source): string | null {
   const { endpoint } = config.metrics.prometheus;
-  const isNamed = origins.get("metric_pulling_prometheus_endpoint") !== "default";
+  const isNamed = isGiven(origins, "metric_pulling_prometheus_endpoint");
   if (isNamed && !isOfCluster(endpoint)) return endpoint;
   scope.note(
     isNamed
