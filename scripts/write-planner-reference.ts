@@ -41,7 +41,7 @@ frontend_urls: [http://127.0.0.1:8000]
 - Flags and variables take a duration with its unit, too (\`--ttft 0.2s\`), lists with commas, and maps as JSON; \`none\` is null.
 - **\`--print-config\`** prints what is in effect, with what each value came from; reading that again gives the same configuration.
 - **What is wrong is told at once**, each with its place: \`planner.yaml:3:7 (mode)\`, the flag, or the variable. Nothing unknown is let pass.
-- Editors complete fields by [planner.schema.json](../planner/config/planner.schema.json).
+- Editors complete fields by [planner.schema.json](../planner/config/planner.schema.json); a \`$schema\` key that names it is let pass.
 
 ## Who decides
 
@@ -85,6 +85,21 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 \`sweep_max_context_length\`, or the model's longest. \`aic_perf_model\` tells \`load-compat\` towards an SLA what a pass takes
 ([planner.md](planner.md)); where nobody names a profile and there is none at its usual place, one is estimated of the same engines.
 
+### Without a profile
+
+\`load-compat\` starts where there is no profile at the usual place. Towards \`throughput\`, \`latency\` or \`load\` it needs to know what workers
+take at most (KV cache, context length), which Understudy's workers say themselves (\`GET /worker\`); the fields above tell it of others. Towards an SLA
+it answers \`model_not_ready\` until \`load_min_observations\` forward passes of each kind have taught its regression, one of each engine a
+tick. \`default\` and \`sla-compat\` plan with a profile, and are refused without one; so is a \`profile_results_dir\` that somebody named and that
+is not there.
+
+## The log
+
+stderr has a line for each change that is made or only advised, each reading that begins to be missing, each report. With \`log_dir\` the same lines
+are in \`planner.log\` in that folder (which is made), each with its time (UTC) and level, after those of earlier runs. A file of more than 16 MiB is set aside
+as \`planner.log.1\`, and four of those are kept. A folder that can't be made or written in is refused. Under \`understudy up\` the runner keeps
+the planner's log, and \`log_dir\` is left aside.
+
 ## Rules between fields
 
 | what | then |
@@ -93,11 +108,13 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 | strategy other than \`load-compat\` | the target is \`sla\` |
 | both kinds of scaling off | refused |
 | both on, and \`load_adjustment_interval_seconds\` not below \`throughput_adjustment_interval_seconds\` | refused |
-| \`scheduling.scale_interval_seconds\` | absent: the greatest common divisor of the intervals in use, to the millisecond; given: must divide each of them |
+| \`scheduling.scale_interval_seconds\` | absent: the greatest common divisor of the intervals in use, to the millisecond; given: must divide each of them. \`load-compat\` always uses the load interval: it learns from a pass of each engine at every tick |
 | target \`load\` | both thresholds of every role that is scaled must be given, the upper one above the lower |
 | \`fpm_sample_bucket_size\` no square | refused |
+| \`pre_deployment_sweeping_mode: none\` | \`profile_results_dir\` and \`aic_interpolation\` are left aside; target \`sla\` means \`load-compat\`; strategies \`default\` and \`sla-compat\` are refused |
+| \`pre_deployment_sweeping_mode: thorough\` | \`aic_interpolation\` is left aside |
 | \`min_gpu_budget\` above \`max_gpu_budget\` | refused |
-| \`max_gpu_budget\`, a role's budget or \`total_gpu_power_limit\` below what the minimum of each role takes, or one worker of each where that is 0 | refused by \`default\`, \`load-compat\`, \`hpa\`, \`keda\`; but 0 GPUs with a minimum of 0 say that nothing is to run |
+| \`max_gpu_budget\`, a role's budget or \`total_gpu_power_limit\` below what the minimum of each role takes, or one worker of each where that is 0 | refused by \`default\`, \`load-compat\`, \`hpa\`, \`keda\`: at once by the GPUs that are configured (one a worker where none are), at the start by those that the deployment or the profile tells; but 0 GPUs with a minimum of 0 say that nothing is to run |
 | \`prefill_min_endpoint\`, \`decode_min_endpoint\` in mode \`agg\`, or for a role that the mode lacks | refused |
 | \`environment: global-planner\` without \`global_planner_namespace\` | refused |
 | \`kubernetes_selector\` without \`kubernetes_target: deployments\` | refused |
@@ -105,7 +122,7 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 | \`enable_power_awareness\` without a limit, in mode \`agg\`, or where nothing says what a worker draws | refused |
 | \`aic_perf_model\` without the layout of a role that is scaled | refused |
 | \`aic_perf_model\` with \`dp\` in a layout | \`prefill_engine_dp_size\`, \`decode_engine_dp_size\` where they are not given |
-| \`sla-compat\` in another mode than \`disagg\`; \`default\` in mode \`prefill\` or \`decode\` | refused |
+| \`sla-compat\` in another mode than \`disagg\` | refused |
 | a token and the file of it | refused |
 | \`scheduling.gateway.enabled\` | refused: plugins are listed here, none register themselves; the other fields of registration have no effect |
 | a plugin over gRPC, of another protocol version, or with a name twice | refused |

@@ -75,9 +75,12 @@ interface Limit {
   perWorker: ByRole<number>;
 }
 
+/** Strategies that keep within limits; `sla-compat` exceeds its budget instead, as the planner of 2025 does. */
+const WITHIN_LIMITS: readonly unknown[] = ["default", "load-compat", "hpa", "keda"];
+
 /**
- * Limits within which the least deployment does not fit: as many workers as always remain, and with `default`, `hpa` and `keda` one of
- * each role, for without it a role would not come back. `sla-compat` exceeds its budget instead, as the planner of 2025 does.
+ * Limits within which the least deployment does not fit: as many workers as always remain, or one of each role, for without it a role that
+ * may go to zero would not come back. A limit of 0 is another thing: without a minimum it says that nothing is to run.
  * @param gpusPerWorker by role, as far as it is known; the least where it is not
  */
 export function minimumProblems(
@@ -85,25 +88,23 @@ export function minimumProblems(
   given: (field: FieldName) => boolean,
   gpusPerWorker: ByRole<number>,
 ): RuleProblem[] {
-  const { strategy } = document;
-  const needsOne = strategy === "default" || strategy === "hpa" || strategy === "keda";
-  if (!needsOne && strategy !== "load-compat") return [];
+  if (!WITHIN_LIMITS.includes(document.strategy)) return [];
   const roles = ACTIVE_ROLES[document.mode];
   const minimumOf = (role: Role) => document[`${role}_min_endpoint`] ?? document.min_endpoint;
-  const leastOf = (role: Role) => Math.max(needsOne ? 1 : 0, minimumOf(role));
   return limitsOf(document, gpusPerWorker).flatMap(({ field, most, unit, roles: concerned, perWorker }) => {
+    const leastOf = (role: Role) => Math.max(most === 0 ? 0 : 1, minimumOf(role));
     const active = roles.filter((role) => concerned.includes(role));
     const least = active.reduce((sum, role) => sum + leastOf(role) * perWorker[role], 0);
     // Watts are fractions: what differs by rounding alone does not exceed.
     if (least <= most * (1 + 1e-9)) return [];
     const minimums = new Set(active.map((role) => minimumField(document, role)));
     const workers = active.map((role) => workersText(document.mode, role, leastOf(role), perWorker[role], unit));
-    const limit = `${field} is ${most}${unit === "W" ? " W" : ""}`;
+    const amount = (value: number) => `${value}${unit === "W" ? " W" : ""}`;
     const blamed = given(field) ? field : ([...minimums].find(given) ?? field);
     return [
       {
         field: blamed,
-        message: `${limit}, expected at least ${least}: ${workers.join(" and ")} must always fit`,
+        message: `${field} is ${amount(most)}, expected at least ${amount(least)}: ${workers.join(" and ")} must always fit`,
         hint: `raise ${field} or lower ${[...minimums].join(" or ")}`,
       },
     ];
@@ -119,6 +120,8 @@ function limitsOf(document: PlannerDocument, gpusPerWorker: ByRole<number>): Lim
       const most = document[field];
       if (most !== null) limits.push({ field, most, unit: "GPU", roles: [role], perWorker: gpusPerWorker });
     }
+  }
+  if (document.strategy === "default" || document.strategy === "load-compat") {
     const watts = document.enable_power_awareness ? document.total_gpu_power_limit : null;
     if (watts !== null) {
       const { prefill_engine_power_watts: prefill, decode_engine_power_watts: decode } = document;

@@ -20,6 +20,8 @@ const urls = z.array(address).default([]);
 /** Buckets that passes are kept in form a square grid. */
 const SQUARES = Array.from({ length: 100 }, (_, i) => (i + 1) ** 2);
 
+const CLUSTER_PROMETHEUS = "http://prometheus-kube-prometheus-prometheus.monitoring.svc.cluster.local:9090";
+
 const deployment = keysOf("Deployment");
 const target = keysOf("Targets");
 const model = keysOf("Performance model");
@@ -42,7 +44,7 @@ export const dynamoFields = {
   namespace: deployment(text.default("dynamo"), "Dynamo namespace of the deployment", { env: ["DYN_NAMESPACE"] }),
   model_name: deployment(orNull, "Model whose traffic is observed", { preset: "the deployment's own" }),
   global_planner_namespace: deployment(orNull, "Namespace of the global planner; `global-planner` needs it"),
-  log_dir: deployment(orNull, "Folder of its logs; null: stderr alone"),
+  log_dir: deployment(orNull, "Folder of its log, `planner.log`, beside stderr; null: stderr alone"),
 
   optimization_target: target(
     z.enum(["throughput", "latency", "load", "sla"]).default("throughput"),
@@ -55,11 +57,11 @@ export const dynamoFields = {
 
   pre_deployment_sweeping_mode: model(
     z.enum(["none", "rapid", "thorough"]).default("rapid"),
-    "How the engines were sampled for it: by the estimator, by measuring, not at all",
+    "How the engines were sampled for it: by the estimator (`rapid`; `aic_interpolation` counts before a profile), by measuring (`thorough`: the profile alone), not at all (`none`: neither is read)",
   ),
   profile_results_dir: model(
     text.default("profiling_results"),
-    "Profile: a folder, an npz file, or (ours) the name of a shipped profile",
+    "Profile: a folder, an npz file, or (ours) the name of a shipped profile; `load-compat` plans without one, too",
   ),
   aic_interpolation: model(aicInterpolationSchema.nullable().default(null), "The estimator in place of a profile"),
   aic_perf_model: model(aicPerfModelSchema.nullable().default(null), "The estimator as a model of forward passes"),
@@ -94,7 +96,10 @@ export const dynamoFields = {
     { aliases: ["load_adjustment_interval"] },
   ),
   max_num_fpm_samples: load(positive.default(64), "Forward passes that a regression keeps"),
-  fpm_sample_bucket_size: load(z.int().min(1).max(10_000).meta({ enum: SQUARES }).default(16), "Buckets that they are kept in; a square"),
+  fpm_sample_bucket_size: load(
+    z.int().min(1).max(10_000).meta({ enum: SQUARES }).default(16),
+    "Buckets that they are kept in; a square",
+  ),
   load_scaling_down_sensitivity: load(percent.default(80), "How readily it scales down; 0: never, 100: at the SLA"),
   load_min_observations: load(positive.default(5), "Forward passes before a regression is asked"),
   prefill_scale_up_queue_tokens: load(
@@ -130,11 +135,10 @@ export const dynamoFields = {
   kalman_r: forecast(z.number().min(0).default(10), "Kalman: variance of a measurement"),
   kalman_min_points: forecast(positive.default(5), "Kalman: values before it is asked"),
 
-  metric_pulling_prometheus_endpoint: metrics(
-    address.default("http://prometheus-kube-prometheus-prometheus.monitoring.svc.cluster.local:9090"),
-    "Prometheus that is asked",
-    { env: ["PROMETHEUS_ENDPOINT"] },
-  ),
+  metric_pulling_prometheus_endpoint: metrics(address.default(CLUSTER_PROMETHEUS), "Prometheus that is asked", {
+    env: ["PROMETHEUS_ENDPOINT"],
+    preset: `\`${CLUSTER_PROMETHEUS}\`; its port is \`$PROMETHEUS_PORT\` where that is set`,
+  }),
   metric_pulling_prometheus_token: metrics(orNull, "Bearer token for it", { secret: true }),
   metric_pulling_prometheus_token_file: metrics(orNull, "File of the token, read anew for every query"),
   metric_pulling_prometheus_ssl_verify: metrics(flag.default(false), "Check its certificate"),
@@ -203,16 +207,16 @@ const ownFields = {
   decode_engine_dp_size: ownModel(positive.default(1), "The same of a decode or aggregated worker"),
   kv_transfer_ms_per_token: ownModel(z.number().min(0).default(0), "KV transfer from prefill to decode, ms per token"),
   max_num_seqs: ownModel(positive.nullable().default(null), "Sequences that a worker takes at most", {
-    preset: "the workers' own, else the reference's 512",
+    preset: "`load-compat`: the workers' own, else the reference's 512; `default`: no limit but the cache",
   }),
   max_num_batched_tokens: ownModel(positive.nullable().default(null), "Tokens of one forward pass at most", {
-    preset: "the workers' own, else 8192",
+    preset: "`load-compat`: the workers' own, else 8192; `default`: 8192",
   }),
   context_length: ownModel(positive.nullable().default(null), "Longest context, tokens", {
-    preset: "the workers' own",
+    preset: "`load-compat`: the longest that was profiled, else the workers' own",
   }),
   max_kv_tokens: ownModel(positive.nullable().default(null), "KV capacity of a decode worker, tokens", {
-    preset: "the workers' own, else the profile's",
+    preset: "the profile's, else (`load-compat`) the workers' own",
   }),
 
   prefill_max_gpu_budget: ownBudget(positive.nullable().default(null), "`default`: GPUs over prefill workers alone"),

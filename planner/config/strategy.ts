@@ -62,9 +62,10 @@ export const LEGACY_PRESETS: Partial<PlannerDocument> = {
 export function intervalsInUse(document: PlannerDocument, strategy: StrategyName): FieldName[] {
   if (strategy === "sla-compat") return ["throughput_adjustment_interval_seconds"];
   if (strategy !== "load-compat") return ["load_adjustment_interval_seconds"];
-  const { enable_load_scaling: load, enable_throughput_scaling: throughput, optimization_target: target } = document;
+  const { enable_throughput_scaling: throughput, optimization_target: target } = document;
   return [
-    ...(load ? (["load_adjustment_interval_seconds"] as const) : []),
+    // As with Dynamo, whether it scales by load or not: it learns from a pass of each engine at every tick.
+    "load_adjustment_interval_seconds",
     ...(throughput && target === "sla" ? (["throughput_adjustment_interval_seconds"] as const) : []),
   ];
 }

@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "#common";
+import { makeFolder, UserError } from "#common";
 import type { ServiceLog } from "#planner/service";
 
 export const PLANNER_LOG = "planner.log";
@@ -67,7 +67,7 @@ export function openPlannerLog(options: PlannerLogOptions): PlannerLog {
 
 function opened(path: string, folder: string, place: string): number {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     return openSync(path, "a", 0o640);
   } catch (error) {
     throw new UserError({

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isGiven } from "#planner/config";
 import { read, refusal } from "./reading.ts";
 
 describe("what is in effect", () => {
@@ -44,6 +45,19 @@ describe("what is in effect", () => {
         maxWaitMs: 60_000,
       },
     });
+  });
+
+  it("takes the port of the Prometheus that nobody named from PROMETHEUS_PORT, which Kubernetes may mean otherwise", () => {
+    const endpoint = (config: string, port: string) =>
+      read(config, [], { environment: { PROMETHEUS_PORT: port } }).config.metrics.prometheus.endpoint;
+    const preset = read("{}").config.metrics.prometheus.endpoint;
+    expect(endpoint("{}", "9091")).toBe(preset.replace(":9090", ":9091"));
+    expect(endpoint("{}", "tcp://10.96.0.7:9090")).toBe(preset);
+    expect(endpoint("metric_pulling_prometheus_endpoint: http://mine:1\n", "9091")).toBe("http://mine:1");
+    const { origins } = read("{}", [], { environment: { PROMETHEUS_PORT: "9091" } });
+    expect(isGiven(origins, "metric_pulling_prometheus_endpoint")).toBe(false);
+    const { where, message } = refusal("{}", [], { environment: { PROMETHEUS_PORT: "many" } });
+    expect(`${where}: ${message}`).toBe('$PROMETHEUS_PORT: found "many", expected a port, 1 to 65535');
   });
 
   it("an empty variable says nothing", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { requireMinimum } from "#planner/config";
 import { read, refusal } from "./reading.ts";
 
 function told(config: string, args: string[] = []): string {
@@ -222,7 +223,7 @@ describe("rules between fields", () => {
       "{strategy: load-compat, optimization_target: sla, enable_load_scaling: true, load_adjustment_interval_seconds: 2.5, throughput_adjustment_interval_seconds: 9.25}",
       250,
     ],
-    ["throughput alone", "{strategy: load-compat, optimization_target: sla}", 180_000],
+    ["throughput alone, which learns at every tick", "{strategy: load-compat, optimization_target: sla}", 5000],
     ["our own strategy", "optimization_target: sla", 5000],
     ["what is asked for", "{strategy: default, scheduling: {scale_interval_seconds: 2.5}}", 2500],
   ])("time between ticks fits the intervals in use: %s", (_what, config, expected) => {
@@ -245,6 +246,65 @@ describe("rules between fields", () => {
     expect(config.budget).toMatchObject({ maxGpus: null, minGpus: null, powerLimitWatts: null });
     expect(config.service).toMatchObject({ dashboardPort: null, controlPort: null, report: { intervalMs: null } });
     expect(config.metrics.reportingPort).toBeNull();
+  });
+
+  it.each([
+    [
+      "{min_endpoint: 10, max_gpu_budget: 2}",
+      "(max_gpu_budget): max_gpu_budget is 2, expected at least 20: 10 prefill",
+    ],
+    ["{strategy: default, min_endpoint: 10, max_gpu_budget: 2}", "(max_gpu_budget): max_gpu_budget is 2, expected"],
+    ["{strategy: default, min_endpoint: 5}", "(min_endpoint): max_gpu_budget is 8, expected at least 10"],
+    [
+      "{strategy: default, prefill_max_gpu_budget: 1, prefill_min_endpoint: 3}",
+      "(prefill_max_gpu_budget): prefill_max_gpu_budget is 1, expected at least 3: 3 prefill workers of 1 GPU must",
+    ],
+    [
+      "{mode: agg, decode_engine_num_gpu: 4, max_gpu_budget: 3}",
+      "expected at least 4: 1 worker of 4 GPUs must always fit",
+    ],
+    ["{min_endpoint: 0, max_gpu_budget: 1}", "expected at least 2: 1 prefill worker of 1 GPU and 1 decode worker"],
+    ...["default", "load-compat"].map((strategy) => [
+      `{strategy: ${strategy}, enable_power_awareness: true, total_gpu_power_limit: 100, prefill_engine_power_watts: 700, decode_engine_power_watts: 700}`,
+      "(total_gpu_power_limit): total_gpu_power_limit is 100 W, expected at least 1400 W: 1 prefill worker of 700 W",
+    ]),
+    [
+      "{strategy: default, pre_deployment_sweeping_mode: none}",
+      "(pre_deployment_sweeping_mode): found none, expected rapid or thorough: strategy default plans with a profile",
+    ],
+  ])("limits that can't be kept are refused by the fields that were written: %s", (config, message) => {
+    expect(told(config!)).toContain(message!);
+  });
+
+  it("a minimum is held against the limits again when workers are known to be larger", () => {
+    const configured = read("{min_endpoint: 2, max_gpu_budget: 8}");
+    expect(() => requireMinimum(configured, { prefill: 2, decode: 2 })).not.toThrow();
+    expect(() => requireMinimum(configured, { prefill: 2, decode: 4 })).toThrowError(
+      expect.objectContaining({
+        where: "--config:1:35 (max_gpu_budget)",
+        message: expect.stringContaining("least 12:"),
+      }),
+    );
+    expect(read("{max_gpu_budget: 0, min_endpoint: 0}").config.budget.maxGpus).toBe(0);
+    expect(read("{strategy: sla-compat, min_endpoint: 10, max_gpu_budget: 2}").config.budget.maxGpus).toBe(2);
+  });
+
+  it("engines that were not sampled leave what tells of samples aside, and Dynamo's strategy learns without", () => {
+    const engine = "{hf_id: a, system: b, backend: vllm}";
+    const none = read(
+      `{optimization_target: sla, pre_deployment_sweeping_mode: none, profile_results_dir: /p, aic_interpolation: ${engine}}`,
+    );
+    expect(none.config.strategy).toBe("load-compat");
+    expect(none.notes.slice(1)).toEqual([
+      "profile_results_dir is left aside: pre_deployment_sweeping_mode none, engines were not sampled",
+      "aic_interpolation is left aside: pre_deployment_sweeping_mode none, engines were not sampled",
+    ]);
+    const thorough = read(
+      `{pre_deployment_sweeping_mode: thorough, profile_results_dir: /p, aic_interpolation: ${engine}}`,
+    );
+    expect(thorough.notes.slice(1)).toEqual([
+      "aic_interpolation is left aside: pre_deployment_sweeping_mode thorough, engines were measured",
+    ]);
   });
 
   it("environment none scales nothing", () => {

@@ -18,12 +18,15 @@ class FakeWorker {
   mode: "well" | "404" | "500" | "garbage" | "hangs" = "well";
   readonly server = new FakeServer();
   readonly limits: number[] = [];
+  /** What it says of itself. */
+  card: string | null = null;
 
   async listen(): Promise<this> {
     await this.server.listen();
     closers.push(() => this.server.close());
     this.server.answer = (url) => {
       if (url.pathname === "/requests") return { body: "" };
+      if (url.pathname === "/worker") return this.card === null ? { status: 404, body: "" } : { body: this.card };
       if (url.pathname !== "/fpm") {
         return { body: JSON.stringify({ ranks: [], prefillMs: 0 }) };
       }
@@ -214,5 +217,26 @@ describe("forward passes", () => {
     expect(seen).toHaveLength(300 * limit);
     expect(new Set(seen.map(([worker]) => worker)).size).toBe(300);
     expect(Math.max(...fakes.map(({ limits }) => limits.at(-1)!))).toBe(limit);
+  });
+});
+
+describe("what workers take at most", () => {
+  it("is what they say, in whole, the least of a role's; one that does not say it leaves it open", async () => {
+    const { fakes, source } = await setUp(4, ["prefill", "decode"]);
+    const card = { blockSize: 16, totalKvBlocks: 1000, maxNumSeqs: 64, maxNumBatchedTokens: 2048, dataParallelSize: 2 };
+    expect((await source.observe()).workerLimits).toEqual({});
+    const [, one, , other] = fakes;
+    one!.card = JSON.stringify({ ...card, contextLength: 0 });
+    other!.card = JSON.stringify({ ...card, contextLength: 4096, totalKvBlocks: 500, maxNumSeqs: "many" });
+    // Who has no card is not asked again while it is there.
+    expect((await source.observe()).workerLimits).toEqual({});
+    const { workers, source: later } = await setUp(4, ["prefill", "decode"]);
+    for (const [i, worker] of workers.entries()) worker.url = fakes[i]!.server.url;
+    const whole = { maxBatchedTokens: 4096, maxSequences: 128, maxKvTokens: 16_000, contextLength: 4096 };
+    expect((await later.observe()).workerLimits).toEqual({ decode: whole });
+    // Not limited by length: as much as a rank's cache holds.
+    workers.splice(3, 1);
+    const first = { ...whole, maxKvTokens: 32_000, contextLength: 16_000 };
+    expect((await later.observe()).workerLimits).toEqual({ decode: first });
   });
 });
