@@ -23,6 +23,7 @@ import { type PlannerPageInput, plannerContent, plannerFragment, plannerPage } f
 import { type DeploymentOptions, type OpenDeployment, openDeployment } from "./connector.ts";
 import { plannerContext, strategyConfig } from "./core-config.ts";
 import { passModels } from "./estimated-engines.ts";
+import { atFieldOf } from "./fields.ts";
 import { withPlugins } from "./plugins.ts";
 import { plannerProfile } from "./profile.ts";
 import { sourceOf } from "./source.ts";
@@ -47,7 +48,9 @@ export async function assemblePlanner(read: ReadPlannerConfig, log: ServiceLog):
   strategyConfig(config);
   const profile = await plannerProfile(read, log.info);
   const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
-  const deployment = await openDeployment(config, { fleet, profile, log });
+  const deployment = await atFieldOf(read.place("kubeconfig"), "PLANNER_KUBERNETES_NO_CLUSTER", () =>
+    openDeployment(config, { fleet, profile, log }),
+  );
   try {
     return await assembleFor(deployment, read, { fleet, profile, log });
   } catch (error) {
@@ -66,8 +69,10 @@ async function assembleFor(
   const context = { ...plannerContext({ ...read, config }, profile), ...passModels(config, log.warn) };
   requireMinimum(read, context.gpusPerWorker);
   const surface = profile === null ? null : buildSurface(profile, surfaceFamilyOf(strategy.strategy));
-  const planner = await withPlugins(createPlanner(strategy, context, surface), config, context, clock, (...audit) =>
-    pluginMetrics.record(...audit),
+  const planner = await atFieldOf(read.place("plugin_registration"), "PLANNER_PLUGIN_UNUSABLE", () =>
+    withPlugins(createPlanner(strategy, context, surface), config, context, clock, (...audit) =>
+      pluginMetrics.record(...audit),
+    ),
   );
   const source = sourceOf({ config, origins: read.origins }, { clock, fleet, profile, log });
   const { budget, engine, service: settings } = config;

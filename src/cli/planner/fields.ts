@@ -8,15 +8,27 @@ export function atField<Value>(place: string, action: () => Value): Value {
   try {
     return action();
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    const { code, message, hint, exitCode, where } = error;
-    throw new UserError({
-      code,
-      where: place,
-      message: where === undefined ? message : `${where}: ${message}`,
-      ...(hint === undefined ? {} : { hint }),
-      exitCode,
-      cause: error,
-    });
+    throw error instanceof UserError ? placed(error, place) : error;
   }
+}
+
+/** The same of what takes time, for errors of one code alone. */
+export async function atFieldOf<Value>(place: string, code: string, action: () => Promise<Value>): Promise<Value> {
+  try {
+    return await action();
+  } catch (error) {
+    throw error instanceof UserError && error.code === code ? placed(error, place) : error;
+  }
+}
+
+function placed(error: UserError, place: string): UserError {
+  const { code, message, hint, exitCode, where } = error;
+  return new UserError({
+    code,
+    where: place,
+    message: where === undefined ? message : `${where}: ${message}`,
+    ...(hint === undefined ? {} : { hint }),
+    exitCode,
+    cause: error,
+  });
 }
