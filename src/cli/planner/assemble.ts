@@ -90,7 +90,8 @@ async function assembleFor(
       budget.powerLimitWatts === null ? null : { limitWatts: budget.powerLimitWatts, perWorker: engine.powerWatts },
   });
   const pluginMetrics = new PluginMetrics(metrics.registry);
-  const maxKvTokens = (context.kvTokensPerRank ?? surface.maxKvTokens) * (context.ranksPerWorker?.decode ?? 1);
+  const rankKvTokens = context.kvTokensPerRank ?? surface?.maxKvTokens;
+  const maxKvTokens = rankKvTokens === undefined ? null : rankKvTokens * (context.ranksPerWorker?.decode ?? 1);
   const page = pageOf({ config, planner, maxKvTokens }, () => service);
   const diagnostics = new Diagnostics({
     folder: settings.report.folder,
