@@ -172,7 +172,11 @@ async function assembleFor(
 }
 
 function pageOf(
-  { config, planner, maxKvTokens }: { config: PlannerServiceConfig; planner: TickingPlanner; maxKvTokens: number },
+  {
+    config,
+    planner,
+    maxKvTokens,
+  }: { config: PlannerServiceConfig; planner: TickingPlanner; maxKvTokens: number | null },
   service: () => PlannerService,
 ): DashboardPage {
   const input = (isLive: boolean): PlannerPageInput => ({
