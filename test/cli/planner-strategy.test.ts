@@ -88,7 +88,7 @@ describe.each(["default", "load-compat"])("limits of strategy %s", (strategy) =>
     [
       "max_gpu_budget",
       { max_gpu_budget: 3, min_endpoint: 2 },
-      /found 3, expected at least 4: min_endpoint of each role/,
+      /max_gpu_budget is 3, expected at least 4: 2 prefill workers of 1 GPU and 2/,
     ],
     ["max_gpu_budget", { max_gpu_budget: 0 }, /max_gpu_budget is 0( W)?, expected at least 2/],
     ["max_gpu_budget", { max_gpu_budget: 1, min_endpoint: 0 }, /max_gpu_budget is 1( W)?, expected at least 2/],
