@@ -37,7 +37,7 @@ export default defineConfig({
     ],
     setupFiles: ["test/setup.ts"],
     // Many files wait for servers rather than compute: with a worker a core, two cores would be idle for a third of the time.
-    maxWorkers: Math.max(4, availableParallelism()),
+    maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 120_000,
     hookTimeout: 600_000,
     reporters: resultsFile ? ["default", ["json", { outputFile: resultsFile }]] : ["default"],

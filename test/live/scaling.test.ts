@@ -5,7 +5,7 @@ import { type LiveRun, runLive } from "#src/live";
 import { judge, prepareRehearsal } from "#src/rehearsal";
 
 /** Where requests left later than this, real ms, the machine had no time for the run, and it is run again. */
-const TOO_LATE_MS = 500;
+const TOO_LATE_MS = 100;
 const ATTEMPTS = 3;
 
 /**

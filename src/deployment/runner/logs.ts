@@ -14,7 +14,13 @@ export interface LogOptions {
 
 /** Text of a log file, as it comes. A file that is not there yet is empty. */
 export async function* readLog(path: string, { tail, follow }: LogOptions): AsyncGenerator<Buffer> {
-  let position = tail === undefined ? 0 : await startOfTail(path, tail);
+  const { start, end } = await partOf(path, tail);
+  if (follow === undefined) {
+    // What is written meanwhile is not of the last lines that were asked for.
+    if (end > start) yield* createReadStream(path, { start, end: end - 1 });
+    return;
+  }
+  let position = start;
   for (;;) {
     const file = statSync(path, { throwIfNoEntry: false });
     // Set aside at a restart: it begins anew.
@@ -25,7 +31,7 @@ export async function* readLog(path: string, { tail, follow }: LogOptions): Asyn
         yield chunk as Buffer;
       }
     }
-    if (follow === undefined || follow.aborted) return;
+    if (follow.aborted) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(done, LOOK_MS);
       function done(): void {
@@ -38,13 +44,14 @@ export async function* readLog(path: string, { tail, follow }: LogOptions): Asyn
   }
 }
 
-/** Where the last `lines` lines of a file begin, read from its end. */
-async function startOfTail(path: string, lines: number): Promise<number> {
-  if (!existsSync(path)) return 0;
+/** Where the last `lines` lines of a file begin, read from its end, or all of them; and where the file ends now. */
+async function partOf(path: string, lines: number | undefined): Promise<{ start: number; end: number }> {
+  if (!existsSync(path)) return { start: 0, end: 0 };
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
-    if (lines === 0) return size;
+    if (lines === undefined) return { start: 0, end: size };
+    if (lines === 0) return { start: size, end: size };
     const buffer = Buffer.alloc(BLOCK_BYTES);
     let found = 0;
     for (let end = size; end > 0; end -= BLOCK_BYTES) {
@@ -53,10 +60,10 @@ async function startOfTail(path: string, lines: number): Promise<number> {
       for (let i = bytesRead - 1; i >= 0; i--) {
         // The end of the last line is not the beginning of one more.
         if (buffer[i] !== 10 || start + i === size - 1) continue;
-        if (++found === lines) return start + i + 1;
+        if (++found === lines) return { start: start + i + 1, end: size };
       }
     }
-    return 0;
+    return { start: 0, end: size };
   } finally {
     await file.close();
   }

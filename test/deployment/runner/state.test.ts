@@ -93,6 +93,15 @@ describe("logs", () => {
     return whole;
   };
 
+  it("have no more than the last lines of when they were asked for", async () => {
+    const path = join(folder, "late.log");
+    const log = readLog(path, { tail: 1 });
+    const first = log.next();
+    writeFileSync(path, "one\ntwo\n");
+    expect(await first).toMatchObject({ done: true });
+    expect(await text(path, 1)).toBe("two\n");
+  });
+
   it("have the last lines, whether the last one has ended or not", async () => {
     const path = join(folder, "a.log");
     expect(await text(path)).toBe("");
