@@ -113,9 +113,7 @@ async function rehearseWith(
 export async function play(scenario: RunnableScenario, flags: PlayFlags, rows: RowsOnDisk): Promise<Played> {
   const nothing = () => {};
   const prepared = await prepare(scenario, flags, nothing);
-  const steps = rows.start(prepared.rehearsal, prepared.options);
-  while (steps.advance());
-  return played(prepared, steps.result(), flags, nothing);
+  return played(prepared, rows.run(prepared.rehearsal, prepared.options), flags, nothing);
 }
 
 /** The same, to its end or to a signal. */

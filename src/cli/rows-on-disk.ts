@@ -19,6 +19,13 @@ export class RowsOnDisk {
     return rehearsal.startOntoDisk(this.#file, options);
   }
 
+  /** A run from its beginning to its end. */
+  run(rehearsal: Rehearsal, options: RunOptions): ReportedRun {
+    const steps = this.start(rehearsal, options);
+    while (steps.advance());
+    return steps.result();
+  }
+
   close(): void {
     this.#file?.close();
   }

@@ -2,8 +2,7 @@ import { tmpdir } from "node:os";
 import { formatUserError, UserError } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { firstPart, type Override, readScenario, scenarioWorkload, type Workload } from "#scenarios";
-import type { ReportedRun } from "#src/record";
-import { judge, prepareRehearsal, type RehearsalSteps, type RunnableScenario, type RunOptions } from "#src/rehearsal";
+import { judge, prepareRehearsal, type RunnableScenario, type RunOptions } from "#src/rehearsal";
 import { studyMeasures } from "#src/report";
 import type { GiveUp, RunOutcome } from "#src/study";
 import { emptyPart } from "../errors.ts";
@@ -48,8 +47,10 @@ export async function evaluate(
       tools,
       part === undefined ? {} : { workload: beginning(scenario, part) },
     );
-    const steps = rows.start(rehearsal, common);
-    const played = giveUp === undefined ? { record: toItsEnd(steps) } : playUntil(rehearsal, steps, giveUp);
+    const played =
+      giveUp === undefined
+        ? { record: rows.run(rehearsal, common) }
+        : playUntil(rehearsal, rows.start(rehearsal, common), giveUp);
     if ("gaveUp" in played) return played;
     const { record, summary } = judge(scenario, played.record);
     return {
@@ -63,11 +64,6 @@ export async function evaluate(
   } finally {
     rows.close();
   }
-}
-
-function toItsEnd(steps: RehearsalSteps<ReportedRun>): ReportedRun {
-  while (steps.advance());
-  return steps.result();
 }
 
 /** @throws UserError CLI_EMPTY_PART */
