@@ -5,7 +5,7 @@ import { describeDecision, type RolePlan, raisedReason, unmetReasons } from "./d
 import { HindsightWatch } from "./hindsight/hindsight-watch.ts";
 import { AsymmetricHysteresis, LateStep, type Step } from "./hysteresis.ts";
 import { IdleWatch } from "./idle.ts";
-import type { Load } from "./known-need.ts";
+import type { Load, WorkerCount } from "./known-need.ts";
 import { knownNumbers } from "./known-numbers.ts";
 import { latencyEstimates } from "./latency-estimates.ts";
 import type { ResourceLimit } from "./limits.ts";
@@ -210,12 +210,14 @@ class DefaultStrategy implements Planner {
     const needDown = needs.workers(role, downRate, margins);
     const known = needUp !== null && needDown !== null;
     if (!known || !mayScaleDown) this.#forgetLower(role);
-    const load = this.#load(upRate, arrivals);
+    const count = { margins, workers: (of: number, by: SafetyMargins) => needs.workers(role, of, by) };
+    const load = this.#load(upRate, arrivals, count);
     const hindsight =
       known && mayScaleDown ? this.#hindsight.update(role, { observation, arrivals, needUp, needDown, load }) : null;
     this.#isFixed[role] = hindsight?.holds ?? false;
     if (hindsight?.holds) {
-      const stood = this.#hysteresis[role].stillNeeded(observation.nowMs, hindsight.enough, load);
+      const byHistory = { ...load, count: null };
+      const stood = this.#hysteresis[role].stillNeeded(observation.nowMs, hindsight.enough, byHistory);
       // Where load jumps, what a jump was found to need is no memory to keep.
       const target = Math.max(floor, hindsight.burstiness > 0 ? hindsight.enough : stood);
       const step = this.#fixedStep[role].step(observation.nowMs, current, target);
@@ -240,16 +242,17 @@ class DefaultStrategy implements Planner {
     this.#isFixed[role] = false;
     this.#fixedStep[role].reset();
     this.#hindsight.forgetLower(role);
-    const step = this.#hysteresis[role].step(nowMs, current, 0, 0, this.#load(0, arrivals));
+    const step = this.#hysteresis[role].step(nowMs, current, 0, 0, this.#load(0, arrivals, null));
     return { role, current, upRate: 0, downRate: 0, needUp: 0, needDown: 0, step, hindsight: null };
   }
 
-  #load(upperRate: number, arrivals: Arrivals): Load {
+  #load(upperRate: number, arrivals: Arrivals, count: WorkerCount | null): Load {
     return {
       upperRate,
       forecast: this.#bank.forecast(this.#bank.horizonS),
       arrivals,
       seasonalShare: this.#bank.seasonalShare,
+      count,
     };
   }
 

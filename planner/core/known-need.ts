@@ -1,4 +1,5 @@
 import { type Arrivals, LoadWatch } from "./load-watch.ts";
+import type { SafetyMargins } from "./pressure.ts";
 
 /** The load of a tick. */
 export interface Load {
@@ -9,6 +10,14 @@ export interface Load {
   arrivals: Arrivals;
   /** How much of the forecast comes from models of a period, 0 to 1. */
   seasonalShare: number;
+  /** How the workers for it were counted; null where formulas have not counted them. */
+  count: WorkerCount | null;
+}
+
+export interface WorkerCount {
+  margins: SafetyMargins;
+  /** Workers for `rate` requests/s of the present shapes, on the present engines; null while that can't be said. */
+  workers: (rate: number, margins: SafetyMargins) => number | null;
 }
 
 /** Noise of upper forecasts: deviations of a Poisson rate, as the quicker models smooth it over this window. */
@@ -55,13 +64,25 @@ export class KnownNeed {
     // So much noise changes the need by so many workers, and one more by rounding up; where it fell by more, requests or
     // engines have changed. But what was tried and was too few is no news: engines look quicker while there are too many.
     const leastByNoise = this.workers - 1 - (this.workers * noise) / this.#load.upperRate;
-    if (enough < Math.min(leastByNoise, this.#tooFew ?? leastByNoise)) return false;
+    const isFarFewer = enough < Math.min(leastByNoise, this.#tooFew ?? leastByNoise);
+    if (isFarFewer && !this.#isStillCounted(leastByNoise, load)) return false;
     const fall = this.#load.upperRate - upperRate;
     const same = SAME_DEVIATIONS * deviation(this.#load.upperRate);
     if (fall <= same) return true;
     // A reserve that is given up is no noise of the load, nor has it any.
     if (reserveOf(this.#load) - reserveOf(load) > same) return false;
     return fall <= noise && !this.#watch.hasFallen;
+  }
+
+  /**
+   * Whether the load needs its workers still with the margins that it was counted by then. If so, neither requests nor engines have changed,
+   * but margins have been given up while nothing was late, as it was not because the workers were there.
+   */
+  #isStillCounted(least: number, { count }: Load): boolean {
+    const then = this.#load.count;
+    if (then === null || count === null) return false;
+    const workers = count.workers(this.#load.upperRate, then.margins);
+    return workers !== null && workers >= least;
   }
 }
 

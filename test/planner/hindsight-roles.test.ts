@@ -28,7 +28,7 @@ function tick(nowMs: number, rate: number, more: Partial<HindsightInput> = {}): 
     missed: 0,
     needUp: Math.ceil(rate),
     needDown: Math.ceil(rate),
-    load: { upperRate: rate, forecast: rate, arrivals: { rate, seconds: 5 }, seasonalShare: 0 },
+    load: { upperRate: rate, forecast: rate, arrivals: { rate, seconds: 5 }, seasonalShare: 0, count: null },
     season: null,
     burstiness: 0,
     ...more,
@@ -187,7 +187,7 @@ describe("hindsight of all roles", () => {
       shapes.update(seen, 14, 5);
       bank.observe(s, 5, 14);
       const arrivals = { rate: 14, seconds: 5 };
-      const load = { upperRate: 14, forecast: 14, arrivals, seasonalShare: 0 };
+      const load = { upperRate: 14, forecast: 14, arrivals, seasonalShare: 0, count: null };
       const of = (role: "prefill" | "decode", need: number) =>
         watch.update(role, { observation: seen, arrivals, needUp: need, needDown: need, load });
       said = { prefill: of("prefill", 3), decode: of("decode", 2) };

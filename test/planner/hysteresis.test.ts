@@ -8,7 +8,7 @@ const TICK_MS = 5000;
 
 /** A load of which forecasts and arrivals say the same. */
 function load(rate: number, seconds = 5): Load {
-  return { upperRate: rate, forecast: rate, arrivals: { rate, seconds }, seasonalShare: 0 };
+  return { upperRate: rate, forecast: rate, arrivals: { rate, seconds }, seasonalShare: 0, count: null };
 }
 
 /** Arrivals of `rate` from after `fromMs` to before `untilMs`, while forecasts say `upperRate`; fewer workers would do. */
@@ -27,6 +27,7 @@ function quiet(
       forecast: upperRate,
       arrivals: { rate: rate(), seconds: TICK_MS / 1000 },
       seasonalShare: 0,
+      count: null,
     };
     codes.push(hysteresis.step(nowMs, workers, workers - 1, workers - 1, given).code);
   }
@@ -49,6 +50,29 @@ describe("up at once, down late", () => {
     expect(hysteresis.step(10 * MINUTE_MS, 4, 3, 3, load(20))).toMatchObject({ target: 4, code: "hold" });
     expect(hysteresis.step(60 * MINUTE_MS, 4, 3, 3, load(20))).toMatchObject({ target: 4, code: "hold" });
     expect(hysteresis.step(62 * MINUTE_MS, 4, 3, 3, load(20))).toMatchObject({ target: 3, code: "scale-down" });
+  });
+
+  it("does not follow margins that are given up while nothing is late, but requests and engines that have changed", () => {
+    // Where passes are shared, formulas jump: a little less care may ask for far fewer workers.
+    const counted = (waitShare: number, seconds: number): Load => ({
+      ...load(100),
+      count: {
+        margins: { waitShare, batchDeviations: 1, errorQuantile: 0.9 },
+        workers: (rate, margins) => Math.ceil(rate * seconds * (margins.waitShare < 0.01 ? 2 : 1)),
+      },
+    });
+    const careful = counted(0.009, 0.03);
+    const careless = counted(0.011, 0.03);
+    const quicker = counted(0.011, 0.01);
+    for (const [then, target] of [
+      [careless, 6],
+      [quicker, 1],
+    ] as const) {
+      const hysteresis = new AsymmetricHysteresis(0);
+      expect(hysteresis.step(0, 3, 6, 6, careful)).toMatchObject({ target: 6, code: "scale-up" });
+      const need = then.count!.workers(100, then.count!.margins)!;
+      expect(hysteresis.step(10 * MINUTE_MS, 6, need, need, then)).toMatchObject({ target });
+    }
   });
 
   it("does not go back to what was too few, however many workers less it is; but further down, for then requests have changed", () => {
@@ -103,7 +127,7 @@ describe("what a load was found to need", () => {
     const hysteresis = new AsymmetricHysteresis(0);
     const stream = randomStream(7, "arrivals");
     // A tick of 206 requests/s makes the forecast 190 where 182 come.
-    const peak = { upperRate: 190, forecast: 190, arrivals: { rate: 206, seconds: 5 }, seasonalShare: 0 };
+    const peak = { upperRate: 190, forecast: 190, arrivals: { rate: 206, seconds: 5 }, seasonalShare: 0, count: null };
     expect(hysteresis.step(0, 20, 21, 21, peak)).toMatchObject({ target: 21, code: "scale-up" });
     const codes = quiet(hysteresis, 0, 15 * MINUTE_MS, 21, () => stream.poisson(182 * 5) / 5, 180.1);
     expect(new Set(codes)).toEqual(new Set(["hold"]));

@@ -69,7 +69,13 @@ it("a size that stands for long is not made larger by noise that formulas reckon
         missed: 0,
         needUp: 4,
         needDown: 4,
-        load: { upperRate: recent, forecast: recent, arrivals: { rate, seconds: TICK_S }, seasonalShare: 0 },
+        load: {
+          upperRate: recent,
+          forecast: recent,
+          arrivals: { rate, seconds: TICK_S },
+          seasonalShare: 0,
+          count: null,
+        },
         season: null,
         burstiness: 1,
       });

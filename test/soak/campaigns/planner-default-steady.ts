@@ -59,7 +59,7 @@ const anyCase: fc.Arbitrary<Case> = fc.record({
   poisson: fc.boolean(),
 });
 
-/** Cases in which workers once swung: what was learnt late of engines changed what was thought of the load before. */
+/** Cases in which workers once swung: what was learnt late of engines changed what was thought of the load before, or margins were given up. */
 const KNOWN: [Case][] = [
   [
     {
@@ -118,6 +118,26 @@ const KNOWN: [Case][] = [
       slowness: 0.85,
       startupS: 60,
       intervalS: 15,
+      poisson: false,
+    },
+  ],
+  [
+    {
+      seed: 956_230_032,
+      mode: "disagg",
+      passMs: 40,
+      msPerPromptToken: 0.005,
+      itlBaseMs: 3,
+      itlMsPerKiloToken: 0.0446348458624,
+      maxKvTokens: 200_013,
+      isl: 201,
+      osl: 24,
+      ttftRoom: 1.93512741028,
+      itlRoom: 2.68199435276,
+      busyWorkers: 4.32791761662,
+      slowness: 0.85,
+      startupS: 60,
+      intervalS: 5,
       poisson: false,
     },
   ],
