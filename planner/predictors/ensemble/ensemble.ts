@@ -1,8 +1,9 @@
 import { logLoss } from "../log-loss.ts";
 import { acceptedValue, type Predictor } from "../types.ts";
-import { type Expert, ensembleExperts } from "./experts.ts";
+import { type Expert, ensembleExperts, LEVELS } from "./experts.ts";
 import { JumpWatch } from "./jumps.ts";
 import { LevelEvidence } from "./level-evidence.ts";
+import { PlainNoise } from "./plain-noise.ts";
 import { Scoreboard } from "./scoreboard.ts";
 
 /** What the ensemble goes by now. */
@@ -28,6 +29,8 @@ const DISPROVED_FOR = 8;
 /** The mixture must be ahead of the last value by so many nats (n log of the ratio of their mean losses) to be the forecast. */
 const LEAD = 0.5;
 const LEAD_FADE = 0.97;
+/** Where a series is plain noise about a level, experts that see more in it have this share of their weight. */
+const MORE_THAN_LEVEL = 0.02;
 /** The expert that comes first repeats the last value. */
 const LAST_VALUE = 0;
 
@@ -35,7 +38,8 @@ const LAST_VALUE = 0;
  * Many small forecasters, weighted by how well each has forecast lately (Cesa-Bianchi & Lugosi 2006, ch. 2), on two memories at
  * once. The loss is |log1p(forecast) − log1p(value)|, the measure by which Dynamo's replay ranks predictors, and capped: a jump says
  * nothing about who forecasts well in quiet times. The mixture is the forecast only where it has been ahead of the last value, or
- * where the series shows itself to be noise about a level; otherwise the last value is, than which nothing is better on a random walk.
+ * where the series shows itself to be noise about a level (a mixture of means then, if the noise is plain); otherwise the last value is, than
+ * which nothing is better on a random walk.
  * After a jump the last value is believed, too, unless earlier jumps of that size have passed.
  */
 export function ensemblePredictor(): Predictor & { choices(): EnsembleChoice[] } {
@@ -43,6 +47,7 @@ export function ensemblePredictor(): Predictor & { choices(): EnsembleChoice[] }
   const boards = FADES.map((fade) => new Scoreboard(experts, fade));
   const jumps = new JumpWatch();
   const levelEvidence = new LevelEvidence();
+  const plainNoise = new PlainNoise();
   const lead = new Lead();
   const onlyLastValue = experts.map((_, i) => (i === LAST_VALUE ? 1 : 0));
   const disprovedUntil = experts.map(() => 0);
@@ -65,7 +70,10 @@ export function ensemblePredictor(): Predictor & { choices(): EnsembleChoice[] }
       for (const board of boards) board.book(i, isEarly ? loss : Math.min(cap, loss));
     });
     const phase = jumps.add(Math.log1p(value), logLoss(forecast, value), isEarly);
-    if (phase === "shift") for (const expert of experts) expert.restart?.([beforeLast, last]);
+    if (phase === "shift") {
+      plainNoise.restart([beforeLast, last]);
+      for (const expert of experts) expert.restart?.([beforeLast, last]);
+    }
     const isQuiet = phase === "quiet" && !isAway;
     if (isQuiet && count >= MIN_MIXED) lead.add(Math.min(cap, repeated), Math.min(cap, logLoss(mixture, value)));
   }
@@ -77,8 +85,13 @@ export function ensemblePredictor(): Predictor & { choices(): EnsembleChoice[] }
     if (exact >= 0) return { weights: experts.map((_, i) => (i === exact ? 1 : 0)), isExact: true };
     const all = boards.flatMap((board) => board.weigh(speaks, MIN_JUDGED) ?? []);
     if (all.length === 0) return { weights: onlyLastValue, isExact: false };
-    const weights = experts.map((_, i) => boards.reduce((sum, _, b) => sum + all[b * experts.length + i]!, 0));
-    return { weights: weights.map((weight) => weight / boards.length), isExact: false };
+    const isPlain = levelEvidence.isLevel && plainNoise.isPlain;
+    const weights = experts.map(({ name }, i) => {
+      const weight = boards.reduce((sum, _, b) => sum + all[b * experts.length + i]!, 0);
+      return isPlain && !LEVELS.has(name) ? MORE_THAN_LEVEL * weight : weight;
+    });
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return { weights: weights.map((weight) => weight / total), isExact: false };
   }
 
   function simplestExact(speaks: readonly boolean[]): number {
@@ -114,6 +127,7 @@ export function ensemblePredictor(): Predictor & { choices(): EnsembleChoice[] }
       if (count > 0) judge(accepted);
       else jumps.add(Math.log1p(accepted), 0, true);
       levelEvidence.add(accepted);
+      plainNoise.add(accepted);
       for (const expert of experts) expert.add(accepted);
       beforeLast = last;
       last = accepted;

@@ -33,6 +33,7 @@ const arimaOrders = [
   "(0,1,1)",
   "(2,0,0)",
   "(3,0,0)",
+  "(8,0,0) with a ridge",
   "(2,1,0)+c",
 ];
 
@@ -42,6 +43,15 @@ const shrunk: readonly Shrinkage[] = [
   { order: 8, strength: 4, decay: 0, reverts: true },
   { order: 8, strength: 1, decay: 0, reverts: true },
 ];
+
+/** Experts that forecast the level of many values, than which nothing is better where there is nothing but noise about it. */
+export const LEVELS: ReadonlySet<string> = new Set([
+  "(0,0,0)",
+  "(0,0,0) by least absolute deviations",
+  "mean of 20",
+  "mean since",
+  "median since",
+]);
 
 /** The last value comes first: it is what is believed while nothing is known. */
 export function ensembleExperts(): Expert[] {
