@@ -16,8 +16,8 @@ export interface DiagnosticsOptions {
   writeLog: boolean;
   /** What the planner was told: the log's first line, and the report's heading. */
   metadata: Record<string, unknown>;
-  /** The report's page; asked for when a report is due. */
-  page: () => string;
+  /** The report's page, of the ticks after one; asked for when a report is due. */
+  page: (afterTick: number) => string;
   /** Unix ms. */
   nowUnixMs: () => number;
   /** Told once why the log can't be written. */
@@ -41,6 +41,8 @@ export class Diagnostics {
   /** The log could not be written: there is none until the next report. */
   #isBroken = false;
   #reports = 0;
+  #lastTick = 0;
+  #reportedTick = 0;
 
   constructor(options: DiagnosticsOptions) {
     this.#options = options;
@@ -48,6 +50,7 @@ export class Diagnostics {
   }
 
   record(snapshot: TickSnapshot): void {
+    this.#lastTick = snapshot.tick;
     if (!this.#options.writeLog || this.#isBroken) return;
     this.#log ??= this.#open();
     this.#log.gzip.write(`${JSON.stringify({ kind: "snapshot", ...snapshot })}\n`);
@@ -55,15 +58,18 @@ export class Diagnostics {
   }
 
   /**
-   * Writes the report of all that is remembered, and ends the log that belongs to it.
-   * @returns the files' paths
+   * Writes the report of all ticks since the report before, and ends the log that belongs to it.
+   * @returns the files' paths; none where there has been no tick
    */
   async report(): Promise<string[]> {
     const { folder } = this.#options;
+    if (this.#lastTick === this.#reportedTick) return [];
     this.#isBroken = false;
     const base = this.#log?.base ?? this.#nextBase();
     const report = join(folder, `${base}.html`);
-    writeFileAtomically(report, this.#options.page());
+    const last = this.#lastTick;
+    writeFileAtomically(report, this.#options.page(this.#reportedTick));
+    this.#reportedTick = last;
     const paths = [report];
     if (this.#log !== null) {
       const { gzip, file } = this.#log;

@@ -101,4 +101,18 @@ describe("the decisions of a planner's page", () => {
     expect(Object.keys(fragmentsIn(whole)).length).toBe(1001);
     expect(start(whole).length).toBeLessThan(80 * 1000);
   });
+
+  it("opens the groups nearest to the end of a report with more ticks than a page can hold", () => {
+    const many = Array.from({ length: 5600 }, (_, i) => ({ ...plannerTick(1), tick: i + 1, atMs: (i + 1) * 5000 }));
+    const ticks = many.map((tick, i) => {
+      const targets = i < 5000 ? { prefill: 1, decode: 1 } : { prefill: 2, decode: 1 };
+      return { ...tick, decision: { ...tick.decision!, tick: i + 1, targets: i === 5000 ? targets : null } };
+    });
+    const whole = plannerContent(plannerInput(ticks, { isLive: false }));
+    expect(whole).toContain("Each that changed something opens, and the last of the others to what led to it.");
+    const keys = Object.keys(fragmentsIn(whole));
+    expect(keys.filter((key) => key.startsWith("from-"))).toHaveLength(1);
+    expect(keys).toHaveLength(600);
+    expect(whole).toContain("5,000 quiet ticks");
+  });
 });

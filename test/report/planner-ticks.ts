@@ -13,6 +13,7 @@ export function plannerTick(
   return {
     tick,
     atMs: tick * 5000,
+    atUnixMs: Date.UTC(2026, 2, 1, 12) + tick * 5000,
     observed:
       observed === null
         ? null

@@ -65,6 +65,35 @@ describe("what is known, on the planner's page", () => {
     expect(missing.section).toContain("7 inputs are missing");
   });
 
+  it("counts time from the first tick that is shown, and says when that was", () => {
+    const ticks = Array.from({ length: 12 }, (_, i) => plannerTick(17_281 + i));
+    const html = plannerContent(plannerInput(ticks));
+    const { endMs } = JSON.parse(/id="content-data">(.*?)<\/script>/s.exec(html)![1]!) as { endMs: number };
+    expect(endMs).toBe(60_000);
+    expect(html).toContain(
+      "Time counts from 24:00:00 after the planner's start: from 0:05 (2026-03-02 12:00:05 UTC) to 1:00 (2026-03-02 12:01:00 UTC). 17,280 ticks before these are in the logs.",
+    );
+    expect(html).toContain("since the start, 24:01:00 ago");
+    expect(html).toContain("12 quiet ticks, 0:05–1:00");
+    const young = plannerContent(plannerInput([plannerTick(1), plannerTick(2)]));
+    expect(young).toContain(
+      "Time counts from the planner's start: from 0:05 (2026-03-01 12:00:05 UTC) to 0:10 (2026-03-01 12:00:10 UTC).</p>",
+    );
+  });
+
+  it("reckons what titles say of all ticks, those that are too many to draw as well", () => {
+    const usual = Array.from({ length: 4000 }, (_, i) => ({ ...plannerTick(1), tick: i + 1, atMs: (i + 1) * 5000 }));
+    // Eleven ticks lie between two that are drawn.
+    const odd = { ...plannerTick(1, { startedRequests: 4000, meanTtftMs: 900, queuedTokens: { "0": 77_000 } }) };
+    const state = { ...odd.state!, roles: { ...odd.state!.roles, decode: { ...odd.state!.roles.decode!, desired: 7 } } };
+    usual[2002] = { ...odd, state, tick: 2003, atMs: 2003 * 5000 };
+    const html = plannerContent(plannerInput(usual));
+    expect(html).toContain("800 at most");
+    expect(html).toContain("Mean TTFT was within 200 ms at 100.0 % of the ticks");
+    expect(html).toContain("at most 77,000 on one");
+    expect(html).toContain("Decode: 1 of 1 ready, 1.0 on average, 2 changes");
+  });
+
   it("lists what could not be had", () => {
     const last = { ...plannerTick(2, GONE), problems: ["Prometheus http://p:9090: no answer <in time>"] };
     const { html } = known([plannerTick(1), last]);

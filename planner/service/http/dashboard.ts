@@ -3,8 +3,8 @@ import { type ServerOptions, serviceServer } from "./server.ts";
 
 /** Draws what the planner saw and did; made where pages are made. */
 export interface DashboardPage {
-  /** The whole page; with `live` it asks for `/content` at every event of `/events`. */
-  whole(live: boolean): string;
+  /** The whole page, which asks for `/content` at every event of `/events`. */
+  whole(): string;
   /** What of it changes. */
   content(): string;
   /** What an element of it opens to, by the name that it has for it; null: there is none such (any more). */
@@ -26,7 +26,7 @@ export function dashboardApp({ page, ...options }: DashboardOptions): {
 } {
   const app = serviceServer(options);
   const viewers = new Set<FastifyReply>();
-  app.get("/", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.whole(true)));
+  app.get("/", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.whole()));
   app.get("/content", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.content()));
   app.get<{ Params: { name: string } }>("/ticks/:name", (request, reply) => {
     const fragment = page.fragment(request.params.name);

@@ -28,8 +28,8 @@ import { withPlugins } from "./plugins.ts";
 import { plannerProfile } from "./profile.ts";
 import { sourceOf } from "./source.ts";
 
-/** Ticks that a page shows. */
-const PAGE_TICKS = 5_000;
+/** Ticks that the dashboard shows, the last ones; a report has all since the report before. */
+const DASHBOARD_TICKS = 5_000;
 /** How often is looked whether a report is due, ms. */
 const REPORT_LOOK_MS = 10_000;
 
@@ -98,7 +98,7 @@ async function assembleFor(
     filename: settings.report.filename,
     writeLog: settings.report.gzipLog,
     metadata: { strategy: planner.strategy, mode: config.mode, sla: config.sla, namespace: config.namespace },
-    page: () => page.whole(false),
+    page: page.report,
     warn: (text) => log.warn(text),
     nowUnixMs: () => clock.toUnixMs(clock.nowMs()),
   });
@@ -153,7 +153,7 @@ async function assembleFor(
           if (clock.nowMs() - reportedMs < intervalMs) return;
           reportedMs = clock.nowMs();
           diagnostics.report().then(
-            (paths) => log.info(`report: ${paths.join(", ")}`),
+            (paths) => (paths.length === 0 ? undefined : log.info(`report: ${paths.join(", ")}`)),
             (error: Error) => log.warn(`the report can't be written: ${error.message}`),
           );
         };
@@ -166,7 +166,7 @@ async function assembleFor(
       clearInterval(reportTimer);
       await service.stop();
       await close();
-      return service.snapshots.last === undefined ? [] : await diagnostics.report();
+      return diagnostics.report();
     },
   };
 }
@@ -178,8 +178,8 @@ function pageOf(
     maxKvTokens,
   }: { config: PlannerServiceConfig; planner: TickingPlanner; maxKvTokens: number | null },
   service: () => PlannerService,
-): DashboardPage {
-  const input = (isLive: boolean): PlannerPageInput => ({
+): DashboardPage & { report(afterTick: number): string } {
+  const input = (ticks: PlannerPageInput["ticks"], isLive: boolean): PlannerPageInput => ({
     name: config.modelName ?? config.connector.graphDeploymentName ?? config.namespace,
     facts: [
       ["strategy", planner.strategy],
@@ -192,13 +192,15 @@ function pageOf(
     mode: config.mode,
     sla: config.sla,
     maxKvTokens,
-    ticks: service().snapshots.since(0, PAGE_TICKS),
+    ticks,
     isLive,
   });
+  const now = () => input(service().snapshots.since(0, DASHBOARD_TICKS), true);
   return {
-    whole: (isLive) => plannerPage(input(isLive)),
-    content: () => plannerContent(input(true)),
-    fragment: (name) => plannerFragment(input(true), name),
+    whole: () => plannerPage(now()),
+    content: () => plannerContent(now()),
+    fragment: (name) => plannerFragment(now(), name),
+    report: (afterTick) => plannerPage(input(service().snapshots.since(afterTick, Number.POSITIVE_INFINITY), false)),
   };
 }
 

@@ -8,7 +8,7 @@ import { insideHtml, type TickFacts, tickHtml, tickKey } from "./tick-details.ts
 
 /** Longer lists are cut: a page of tens of thousands of entries helps nobody, and the log has them all. */
 const MOST_ENTRIES = 800;
-/** Ticks that groups open to where the page has them all in it. */
+/** Ticks that groups open to where the page has them all in it; of more, those of the groups that are nearest to the end that is kept. */
 const MOST_GROUPED_TICKS = 5_000;
 
 type Ticks = Pick<RunFacts, "decisions" | "mode">;
@@ -37,11 +37,11 @@ export function decisionsSection(record: Ticks, options = RUN_REPORT): string {
   const facts = { roles: rolesOf(record.mode), inputsOf: options.inputsOf };
   const entries = timelineEntries(timeline);
   const kept = options.keep === "first" ? entries.slice(0, MOST_ENTRIES) : entries.slice(-MOST_ENTRIES);
-  const opens = options.isLive || record.decisions.length <= MOST_GROUPED_TICKS;
+  const opening = options.isLive ? new Set(kept) : openingOf(kept, options.keep);
   const items = kept.map((entry) =>
     entry.kind === "change"
       ? tickHtml(entry.change.decision, facts, options.isLive)
-      : groupHtml(entry, facts, opens, options.isLive),
+      : groupHtml(entry, facts, opening.has(entry), options.isLive),
   );
   const left = entries.length - kept.length;
   if (left > 0) {
@@ -53,7 +53,7 @@ export function decisionsSection(record: Ticks, options = RUN_REPORT): string {
   const limited = entries.reduce((sum, entry) => sum + (entry.kind === "limited" ? entry.ticks.length : 0), 0);
   const silent = timeline.ticks - timeline.changes.length;
   const held = limited > 0 ? `, ${limited} of them by a limit or a plugin` : "";
-  const all = opens ? "Each opens" : "Each that changed something opens";
+  const all = opening.size === kept.length ? "Each opens" : `Each that changed something opens, and ${options.keep === "first" ? "the first" : "the last"} of the others`;
   return `<section id="decisions" aria-labelledby="decisions-title">
 <h2 id="decisions-title">Decisions</h2>
 <p class="note">The strategy <strong>${strategy}</strong> decided ${plural(timeline.ticks, "time")}: ${plural(timeline.changes.length, "decision")} changed something, ${silent} left all as it was${held}. ${all} to what led to it.</p>
@@ -61,7 +61,28 @@ export function decisionsSection(record: Ticks, options = RUN_REPORT): string {
 <ol class="card decisions">
 ${items.join("\n")}
 </ol>
-${options.isLive || !opens ? "" : fragmentsHtml(kept, facts)}</section>`;
+${
+  options.isLive
+    ? ""
+    : fragmentsHtml(
+        kept.filter((entry) => opening.has(entry)),
+        facts,
+      )
+}</section>`;
+}
+
+/** Entries that open in a page which has all of it in it. */
+function openingOf(entries: readonly TimelineEntry[], keep: DecisionsOptions["keep"]): Set<TimelineEntry> {
+  let ticks = 0;
+  const opening = new Set<TimelineEntry>();
+  for (const entry of keep === "first" ? entries : entries.toReversed()) {
+    if (entry.kind !== "change") {
+      ticks += entry.ticks.length;
+      if (ticks > MOST_GROUPED_TICKS) continue;
+    }
+    opening.add(entry);
+  }
+  return opening;
 }
 
 /** What an element of a live page's section opens to, by its `data-load`; null: it is not there any more. */

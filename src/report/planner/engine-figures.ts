@@ -20,10 +20,11 @@ class EngineLines {
   readonly #loads: readonly Loads[];
 
   constructor(columns: Columns, read: (tick: PlannerTick) => Loads) {
+    const all = columns.each(read);
     this.#loads = columns.ticks.map(read);
-    this.names = [...new Set(this.#loads.flatMap((load) => Object.keys(load ?? {})))];
+    this.names = [...new Set(all.flatMap((load) => Object.keys(load ?? {})))];
     const most = (load: Loads) => Object.values(load ?? {}).reduce((high, tokens) => Math.max(high, tokens), 0);
-    this.most = this.#loads.reduce((high: number, load) => Math.max(high, most(load)), 0);
+    this.most = all.reduce((high: number, load) => Math.max(high, most(load)), 0);
     const sum = (load: NonNullable<Loads>) => Object.values(load).reduce((all, tokens) => all + tokens, 0);
     this.total = this.#loads.map((load) => (load == null ? Number.NaN : sum(load)));
   }

@@ -30,6 +30,7 @@ export function rolesOf(mode: PlannerPageInput["mode"]): Role[] {
   return [mode === "prefill" ? "prefill" : "decode"];
 }
 
+const highest = (values: readonly number[]) => values.reduce((most, value) => Math.max(most, value), 0);
 const mean = (values: number[]) => known(values).reduce((sum, value) => sum + value, 0) / known(values).length;
 
 /** Requests/s as the strategy counted them, else as they were observed; null: not known. */
@@ -43,10 +44,11 @@ export function requestRate({ observed, decision }: PlannerTick): number | null 
 function loadFigure(columns: Columns): TimeFigure {
   const rate = columns.of(requestRate);
   const forecast = columns.of(({ decision }) => decision?.forecast?.requestRate);
-  const seen = known(rate);
+  const all = columns.everyOf(requestRate);
+  const seen = known(all);
   const last = seen.at(-1);
-  const unknown = rate.length - seen.length;
-  const most = `${formatSignificant(Math.max(...seen))} at most`;
+  const unknown = all.length - seen.length;
+  const most = `${formatSignificant(highest(seen))} at most`;
   const title =
     last === undefined
       ? "No load is known yet"
@@ -83,7 +85,7 @@ function replicasFigure(columns: Columns, role: Role): TimeFigure | null {
   const changing = decided.map((target, i) => (target === standing[i] ? Number.NaN : target));
   if (known(ready).length === 0) return null;
   const floor = columns.of(({ decision }) => sharedValue(decision, `${role}Floor`));
-  const events = columns.atMs.filter((_, i) => i > 0 && desired[i] !== desired[i - 1] && !Number.isNaN(desired[i]!));
+  const events = changesOf(columns, role);
   const step = { kind: "step", x: columns.atMs } as const;
   const series: Series[] = [
     { ...step, kind: "stepArea", name: "ready", colour: role, y: ready },
@@ -108,7 +110,7 @@ function replicasFigure(columns: Columns, role: Role): TimeFigure | null {
       ...bound,
     ],
     chart: {
-      title: `${name}: ${formatPlain(now)} of ${formatPlain(wanted)} ready, ${formatFixed(mean(ready), 1)} on average, ${plural(events.length, "change")}`,
+      title: `${name}: ${formatPlain(now)} of ${formatPlain(wanted)} ready, ${formatFixed(mean(columns.everyOf(({ state }) => state?.roles[role]?.ready)), 1)} on average, ${plural(events.length, "change")}`,
       subtitle: `replicas that serve, and what the planner decided; a dot is a decision to change${bound.length > 0 ? "; the lower bound is what throughput scaling leaves to load scaling" : ""}`,
       x: timeAxis(columns),
       y: {
@@ -123,11 +125,21 @@ function replicasFigure(columns: Columns, role: Role): TimeFigure | null {
   };
 }
 
+/** When somebody came to want another number of replicas, ms. */
+function changesOf(columns: Columns, role: Role): number[] {
+  const wanted = columns
+    .each(({ atMs, state }) => ({ atMs, desired: state?.roles[role]?.desired }))
+    .filter(({ desired }) => desired !== undefined);
+  return wanted.flatMap(({ atMs, desired }, i) => (i > 0 && desired !== wanted[i - 1]!.desired ? [atMs] : []));
+}
+
 function latencyFigure(columns: Columns, kind: "ttft" | "itl", targetMs: number): TimeFigure {
   const observed = columns.of(({ observed }) => (kind === "ttft" ? observed?.meanTtftMs : observed?.meanItlMs));
   const estimated = columns.of(({ decision }) => estimatedLatencyMs(decision, kind));
   const name = kind.toUpperCase();
-  const seen = known(observed);
+  const seen = known(
+    columns.everyOf(({ observed: each }) => (kind === "ttft" ? each?.meanTtftMs : each?.meanItlMs)),
+  );
   const within = seen.filter((value) => value <= targetMs).length;
   const series = [columns.line("observed", kind === "ttft" ? "prefill" : "decode", observed)];
   const readouts: Readout[] = [

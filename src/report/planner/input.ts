@@ -5,6 +5,7 @@ export interface PlannerTick {
   tick: number;
   /** Since the planner's start, ms. */
   atMs: number;
+  atUnixMs: number;
   observed: {
     windowMs: number;
     startedRequests: number | null;

@@ -4,6 +4,7 @@ import type { ColourName } from "../charts/theme.ts";
 import { plural } from "../format.ts";
 import { type TimeFigure, timeAxis } from "../page/figure.ts";
 import type { Columns } from "./columns.ts";
+import type { PlannerTick } from "./input.ts";
 
 type State = LoadState | ThroughputState;
 
@@ -44,22 +45,30 @@ const ORDER = Object.keys(LOOKS) as State[];
 /** What the loops over load and throughput came to at each tick, a lane for each thing; none of loops that are off. */
 export function loopFigures(columns: Columns): TimeFigure[] {
   return (["load", "throughput"] as const).flatMap((loop) => {
-    const states = columns.ticks.map(({ decision }): State | null => {
+    const stateOf = ({ decision }: PlannerTick): State | null => {
       if (decision?.loops === undefined) return null;
       return loop === "load" ? loopState(decision, "load") : loopState(decision, "throughput");
-    });
-    const isOn = columns.ticks.some(({ decision }) => !["disabled", undefined].includes(decision?.loops?.[loop]));
-    return isOn ? [loopFigure(columns, loop, states)] : [];
+    };
+    const isOn = columns
+      .each(({ decision }) => decision?.loops?.[loop])
+      .some((state) => state !== undefined && state !== "disabled");
+    return isOn ? [loopFigure(columns, loop, stateOf)] : [];
   });
 }
 
-function loopFigure(columns: Columns, loop: "load" | "throughput", states: readonly (State | null)[]): TimeFigure {
+function loopFigure(
+  columns: Columns,
+  loop: "load" | "throughput",
+  stateOf: (tick: PlannerTick) => State | null,
+): TimeFigure {
+  const states = columns.ticks.map(stateOf);
+  const all = columns.each(stateOf);
   // The first in the order on top.
   const lanes = ORDER.filter((state) => states.includes(state)).toReversed();
   const rows = states.map((state) => (state === null ? Number.NaN : lanes.indexOf(state)));
-  const count = (state: State) => states.filter((each) => each === state).length;
+  const count = (state: State) => all.filter((each) => each === state).length;
   const steps = count("scale_up") + count("scale_down");
-  const last = states.findLast((state) => state !== null)!;
+  const last = all.findLast((state) => state !== null)!;
   const nowText = `now: ${LOOKS[last][0]}`;
   const title =
     loop === "load"

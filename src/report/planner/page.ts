@@ -8,6 +8,7 @@ import { pageShell } from "../page/shell.ts";
 import { plannerFigures, requestRate, rolesOf } from "./figures.ts";
 import type { PlannerPageInput } from "./input.ts";
 import { hasNoTraffic, inputsOf, knownSection } from "./known.ts";
+import { spanOf, spanText, utcOf } from "./span.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Actions that are listed, the last ones. */
@@ -15,7 +16,8 @@ const MOST_ACTIONS = 50;
 const NOT_ZERO = "not known, which is not zero";
 
 /** The page of a planner that runs, or the report of one that ran: the same charts, the same decisions. */
-export function plannerPage(input: PlannerPageInput): string {
+export function plannerPage(given: PlannerPageInput): string {
+  const { input } = spanOf(given);
   return pageShell({
     title: `${input.name}${hoursOf(input)} · Understudy planner`,
     styles: STYLES,
@@ -35,7 +37,7 @@ export function plannerPage(input: PlannerPageInput): string {
       facts: input.facts,
     })}
 <main id="content">
-${plannerContent(input)}
+${plannerContent(given)}
 </main>
 <footer><p>${input.isLive ? "The planner of this page runs; it is drawn anew at every tick." : "Beside this file: the log of all ticks, gzipped JSON lines."} Definitions: docs/planner-service.md.</p></footer>`,
   });
@@ -48,15 +50,17 @@ function hoursOf({ ticks, isLive }: PlannerPageInput): string {
 }
 
 /** What of the page changes from tick to tick; ends with the data of its charts. */
-export function plannerContent(input: PlannerPageInput): string {
+export function plannerContent(given: PlannerPageInput): string {
+  const span = spanOf(given);
+  const { input, beginMs } = span;
   if (input.ticks.length === 0) {
     return `<section id="now" class="card"><h2>Waiting for the first tick</h2><p class="note">Nothing has been observed yet.</p></section>`;
   }
   const figures = plannerFigures(input);
-  return `${nowSection(input)}
+  return `${nowSection(input, beginMs)}
 <section id="timeline" aria-labelledby="timeline-title">
 <h2 id="timeline-title">What happened</h2>
-<p class="note">All charts share one time axis, from the planner's start, and one cursor: move over them, or focus this block and use the arrow keys (Home, End, Enter opens the last decision).</p>
+<p class="note">All charts share one time axis and one cursor: move over them, or focus this block and use the arrow keys (Home, End, Enter opens the last decision). ${spanText(span)}</p>
 <div class="timeline" tabindex="0" role="group" aria-label="Charts over time">
 ${figures.map(timeFigureHtml).join("\n")}
 </div>
@@ -73,7 +77,8 @@ ${actionsSection(input)}
 }
 
 /** What a tick, or a group of them, of a live page opens to; null: it is not there any more. */
-export function plannerFragment(input: PlannerPageInput, key: string): string | null {
+export function plannerFragment(given: PlannerPageInput, key: string): string | null {
+  const { input } = spanOf(given);
   return decisionFragment(decisionsOf(input), key, inputsOf(input));
 }
 
@@ -91,7 +96,7 @@ function plannerPageData(input: PlannerPageInput): unknown {
   };
 }
 
-function nowSection({ ticks, sla, mode }: PlannerPageInput): string {
+function nowSection({ ticks, sla, mode }: PlannerPageInput, beginMs: number): string {
   const last = ticks.at(-1)!;
   const { observed, state } = last;
   const rate = requestRate(last);
@@ -125,7 +130,7 @@ function nowSection({ ticks, sla, mode }: PlannerPageInput): string {
   };
   latency("TTFT", observed?.meanTtftMs, sla.ttftMs);
   latency("ITL", observed?.meanItlMs, sla.itlMs);
-  tiles.push(["GPU-hours", formatSignificant(last.gpuHours), `since the start, ${formatClock(last.atMs)} ago`]);
+  tiles.push(["GPU-hours", formatSignificant(last.gpuHours), `since the start, ${formatClock(beginMs + last.atMs)} ago`]);
   const warnings = [
     ...(state === null ? ["The deployment's state is not known: nothing is scaled."] : []),
     ...(state !== null && !state.ready
@@ -155,8 +160,9 @@ function actionsSection({ ticks }: PlannerPageInput): string {
   const rows = told
     .slice(-MOST_ACTIONS)
     .toReversed()
-    .map(({ tick, atMs, action }) => [
+    .map(({ tick, atMs, atUnixMs, action }) => [
       formatClock(atMs),
+      utcOf(atUnixMs),
       String(tick),
       `<code>${escapeHtml(action.status)}</code>`,
       escapeHtml(action.message),
@@ -164,5 +170,5 @@ function actionsSection({ ticks }: PlannerPageInput): string {
   const late = ticks.reduce((most, { tookMs }) => Math.max(most, tookMs), 0);
   return `<section id="actions" aria-labelledby="actions-title"><h2 id="actions-title">What came of it</h2>
 <p class="note">${plural(told.length, "tick")} changed something or could not; the slowest of ${ticks.length} took ${formatFixed(late, 0)} ms.</p>
-${rows.length === 0 ? "" : table("Actions, the last first", [{ heading: "time" }, { heading: "tick", numeric: true }, { heading: "result" }, { heading: "what" }], rows)}</section>`;
+${rows.length === 0 ? "" : table("Actions, the last first", [{ heading: "time" }, { heading: "" }, { heading: "tick", numeric: true }, { heading: "result" }, { heading: "what" }], rows)}</section>`;
 }

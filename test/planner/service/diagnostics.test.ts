@@ -75,6 +75,23 @@ describe("diagnostics", () => {
     ]);
   });
 
+  it("write each report of the ticks since the one before, and none where there were none", async () => {
+    const from: number[] = [];
+    const page = (afterTick: number) => {
+      from.push(afterTick);
+      return "";
+    };
+    const diagnostics = made({ page, writeLog: false });
+    expect(await diagnostics.report()).toEqual([]);
+    const [first, second, third] = await ticks(3);
+    for (const snapshot of [first!, second!]) diagnostics.record(snapshot);
+    await diagnostics.report();
+    diagnostics.record(third!);
+    await diagnostics.report();
+    expect(await diagnostics.report()).toEqual([]);
+    expect(from).toEqual([0, 2]);
+  });
+
   it("write no log where none is wanted", async () => {
     const diagnostics = made({ writeLog: false });
     for (const snapshot of await ticks(1)) diagnostics.record(snapshot);
