@@ -32,7 +32,16 @@ export function compatTicks(count: number, context: Partial<PlannerContext> = {}
     const action = { status: decision.targets === null ? "no-decision" : "applied", message: "as it should be" };
     const { nowMs: atMs } = seen;
     const rest = { problems: [], isLeader: true, lagMs: 0, tookMs: 3, gpuHours: tick / 100 };
-    return { tick, atMs, atUnixMs: Date.UTC(2026, 2, 1, 12) + atMs, observed: totalsOf(seen), state, decision, action, ...rest };
+    return {
+      tick,
+      atMs,
+      atUnixMs: Date.UTC(2026, 2, 1, 12) + atMs,
+      observed: totalsOf(seen),
+      state,
+      decision,
+      action,
+      ...rest,
+    };
   });
 }
 

@@ -85,7 +85,10 @@ describe("what is known, on the planner's page", () => {
     const usual = Array.from({ length: 4000 }, (_, i) => ({ ...plannerTick(1), tick: i + 1, atMs: (i + 1) * 5000 }));
     // Eleven ticks lie between two that are drawn.
     const odd = { ...plannerTick(1, { startedRequests: 4000, meanTtftMs: 900, queuedTokens: { "0": 77_000 } }) };
-    const state = { ...odd.state!, roles: { ...odd.state!.roles, decode: { ...odd.state!.roles.decode!, desired: 7 } } };
+    const state = {
+      ...odd.state!,
+      roles: { ...odd.state!.roles, decode: { ...odd.state!.roles.decode!, desired: 7 } },
+    };
     usual[2002] = { ...odd, state, tick: 2003, atMs: 2003 * 5000 };
     const html = plannerContent(plannerInput(usual));
     expect(html).toContain("800 at most");

@@ -24,7 +24,7 @@ export function dashboardApp({ page, ...options }: DashboardOptions): {
   app: FastifyInstance;
   tick(number: number): void;
 } {
-  const app = serviceServer(options);
+  const app = serviceServer({ ...options, forBrowsers: true });
   const viewers = new Set<FastifyReply>();
   app.get("/", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.whole()));
   app.get("/content", (_request, reply) => reply.type("text/html; charset=utf-8").send(page.content()));

@@ -4,6 +4,7 @@ import { ControlRefused } from "../minimum.ts";
 
 const BODY_LIMIT_BYTES = 16_384;
 const REQUEST_TIMEOUT_MS = 10_000;
+const BASIC_CHALLENGE = 'Basic realm="understudy planner", charset="UTF-8"';
 
 const HEADERS = {
   "content-security-policy":
@@ -19,10 +20,12 @@ export interface ServerOptions {
   names: readonly string[];
   /** Paths that need no token. */
   open?: readonly string[];
+  /** Whether people open it in a browser, which asks them for a password and can send no other header: the token is the password. Default false. */
+  forBrowsers?: boolean;
 }
 
 /** An HTTP application of the service: judges who asks, answers every fault as `{"error": …}`. */
-export function serviceServer({ tokens, names, open = [] }: ServerOptions): FastifyInstance {
+export function serviceServer({ tokens, names, open = [], forBrowsers = false }: ServerOptions): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -39,9 +42,13 @@ export function serviceServer({ tokens, names, open = [] }: ServerOptions): Fast
       throw new ControlRefused(403, "requests of other pages are refused");
     }
     if (open.includes(request.url.split("?")[0]!)) return;
-    if (tokens.judge(request.headers.authorization) !== "ok") {
-      reply.header("www-authenticate", "Bearer");
-      throw new ControlRefused(401, "a bearer token is needed: Authorization: Bearer …");
+    const { authorization } = request.headers;
+    if (tokens.judge(forBrowsers ? bearerOf(authorization) : authorization) !== "ok") {
+      reply.header("www-authenticate", forBrowsers ? ["Bearer", BASIC_CHALLENGE] : "Bearer");
+      throw new ControlRefused(
+        401,
+        `a bearer token is needed: Authorization: Bearer …${forBrowsers ? ", or as the password of any user" : ""}`,
+      );
     }
   });
   app.removeAllContentTypeParsers();
@@ -72,6 +79,14 @@ export async function listenAt(app: FastifyInstance, host: string, port: number)
   const address = app.server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
   return `http://${hostPort(host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host, actual)}`;
+}
+
+/** What a browser sends (RFC 7617), as a bearer token; anything else as it is. */
+function bearerOf(authorization: string | undefined): string | undefined {
+  const credentials = /^Basic +(\S+) *$/i.exec(authorization ?? "")?.[1];
+  if (credentials === undefined) return authorization;
+  const text = Buffer.from(credentials, "base64").toString("utf8");
+  return `Bearer ${text.slice(text.indexOf(":") + 1)}`;
 }
 
 function originOf({ headers }: FastifyRequest): RequestOrigin {

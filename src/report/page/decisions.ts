@@ -53,7 +53,10 @@ export function decisionsSection(record: Ticks, options = RUN_REPORT): string {
   const limited = entries.reduce((sum, entry) => sum + (entry.kind === "limited" ? entry.ticks.length : 0), 0);
   const silent = timeline.ticks - timeline.changes.length;
   const held = limited > 0 ? `, ${limited} of them by a limit or a plugin` : "";
-  const all = opening.size === kept.length ? "Each opens" : `Each that changed something opens, and ${options.keep === "first" ? "the first" : "the last"} of the others`;
+  const all =
+    opening.size === kept.length
+      ? "Each opens"
+      : `Each that changed something opens, and ${options.keep === "first" ? "the first" : "the last"} of the others`;
   return `<section id="decisions" aria-labelledby="decisions-title">
 <h2 id="decisions-title">Decisions</h2>
 <p class="note">The strategy <strong>${strategy}</strong> decided ${plural(timeline.ticks, "time")}: ${plural(timeline.changes.length, "decision")} changed something, ${silent} left all as it was${held}. ${all} to what led to it.</p>

@@ -137,9 +137,7 @@ function latencyFigure(columns: Columns, kind: "ttft" | "itl", targetMs: number)
   const observed = columns.of(({ observed }) => (kind === "ttft" ? observed?.meanTtftMs : observed?.meanItlMs));
   const estimated = columns.of(({ decision }) => estimatedLatencyMs(decision, kind));
   const name = kind.toUpperCase();
-  const seen = known(
-    columns.everyOf(({ observed: each }) => (kind === "ttft" ? each?.meanTtftMs : each?.meanItlMs)),
-  );
+  const seen = known(columns.everyOf(({ observed: each }) => (kind === "ttft" ? each?.meanTtftMs : each?.meanItlMs)));
   const within = seen.filter((value) => value <= targetMs).length;
   const series = [columns.line("observed", kind === "ttft" ? "prefill" : "decode", observed)];
   const readouts: Readout[] = [

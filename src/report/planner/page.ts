@@ -130,7 +130,11 @@ function nowSection({ ticks, sla, mode }: PlannerPageInput, beginMs: number): st
   };
   latency("TTFT", observed?.meanTtftMs, sla.ttftMs);
   latency("ITL", observed?.meanItlMs, sla.itlMs);
-  tiles.push(["GPU-hours", formatSignificant(last.gpuHours), `since the start, ${formatClock(beginMs + last.atMs)} ago`]);
+  tiles.push([
+    "GPU-hours",
+    formatSignificant(last.gpuHours),
+    `since the start, ${formatClock(beginMs + last.atMs)} ago`,
+  ]);
   const warnings = [
     ...(state === null ? ["The deployment's state is not known: nothing is scaled."] : []),
     ...(state !== null && !state.ready

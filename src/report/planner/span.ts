@@ -14,7 +14,8 @@ export interface Span {
  */
 export function spanOf(input: PlannerPageInput): Span {
   const first = input.ticks[0];
-  const beginMs = first === undefined || first.tick <= 1 ? 0 : Math.max(0, first.atMs - (first.observed?.windowMs ?? 0));
+  const beginMs =
+    first === undefined || first.tick <= 1 ? 0 : Math.max(0, first.atMs - (first.observed?.windowMs ?? 0));
   if (beginMs === 0) return { input, beginMs };
   return { input: { ...input, ticks: input.ticks.map((tick) => ({ ...tick, atMs: tick.atMs - beginMs })) }, beginMs };
 }
@@ -25,7 +26,10 @@ export function spanText({ input: { ticks }, beginMs }: Span): string {
   const last = ticks.at(-1)!;
   const at = ({ atMs, atUnixMs }: PlannerTick) => `${formatClock(atMs)} (${utcOf(atUnixMs)})`;
   const from = beginMs === 0 ? "the planner's start" : `${formatClock(beginMs)} after the planner's start`;
-  const earlier = first.tick <= 1 ? "" : ` ${plural(first.tick - 1, "tick")} before these ${first.tick === 2 ? "is" : "are"} in the logs.`;
+  const earlier =
+    first.tick <= 1
+      ? ""
+      : ` ${plural(first.tick - 1, "tick")} before these ${first.tick === 2 ? "is" : "are"} in the logs.`;
   return `Time counts from ${from}: from ${at(first)} to ${at(last)}.${earlier}`;
 }
 

@@ -33,7 +33,24 @@ describe("the dashboard's server", () => {
 
   it("needs the token where there is one", async () => {
     const { app } = made(["secret"]);
-    expect((await app.inject({ url: "/", headers: { host: "127.0.0.1" } })).statusCode).toBe(401);
+    const answer = await app.inject({ url: "/", headers: { host: "127.0.0.1" } });
+    expect(answer.statusCode).toBe(401);
+    expect(answer.headers["www-authenticate"]).toEqual(["Bearer", 'Basic realm="understudy planner", charset="UTF-8"']);
+  });
+
+  it.each([
+    ["Bearer secret", 200],
+    ["Bearer public", 401],
+    // As a browser sends what somebody types into its dialog; passwords may have colons.
+    [`Basic ${btoa("me:secret")}`, 200],
+    [`Basic ${btoa(":a:b")}`, 200],
+    [`Basic ${btoa("secret:")}`, 401],
+    [`Basic ${btoa("me:public")}`, 401],
+    ["Basic !", 401],
+  ])("takes the token from programs and browsers (%s: %i)", async (authorization, statusCode) => {
+    const { app } = made(["secret", "a:b"]);
+    const answer = await app.inject({ url: "/content", headers: { host: "127.0.0.1", authorization } });
+    expect(answer.statusCode).toBe(statusCode);
   });
 
   it("tells each viewer of each tick, and forgets those who leave", async () => {
