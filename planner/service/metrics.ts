@@ -4,6 +4,7 @@ import {
   LOAD_STATES,
   loopState,
   type Observation,
+  type Role,
   THROUGHPUT_STATES,
   workerCapacityPerS,
 } from "#planner/core";
@@ -28,7 +29,15 @@ const ACTIONS = [
 const TICK_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
 
 /** Gauges by their names without prefix; null, undefined or NaN: not known, and then not shown. */
-type Values = Record<string, { help: string; value: (snapshot: TickSnapshot) => number | null | undefined }>;
+type Values = Record<
+  string,
+  {
+    help: string;
+    value: (snapshot: TickSnapshot) => number | null | undefined;
+    /** A strategy says it when it sizes, and it stands until the next time. */
+    isHeld?: true;
+  }
+>;
 
 const GAUGES: Values = {
   num_prefill_replicas: { help: "Prefill replicas that are ready", value: ({ state }) => state?.roles.prefill?.ready },
@@ -63,21 +72,23 @@ const GAUGES: Values = {
   },
   predicted_num_prefill_replicas: {
     help: "Prefill replicas that were decided",
-    value: ({ decision }) => decision?.targets?.prefill,
+    value: (snapshot) => decidedReplicas(snapshot, "prefill"),
   },
   predicted_num_decode_replicas: {
     help: "Decode replicas that were decided",
-    value: ({ decision }) => decision?.targets?.decode,
+    value: (snapshot) => decidedReplicas(snapshot, "decode"),
   },
   estimated_ttft_ms: { help: "TTFT by the model, ms", value: ({ decision }) => estimatedLatencyMs(decision, "ttft") },
   estimated_itl_ms: { help: "ITL by the model, ms", value: ({ decision }) => estimatedLatencyMs(decision, "itl") },
   engine_prefill_capacity_requests_per_second: {
     help: "Requests per second that a prefill engine serves within the SLA",
     value: ({ decision }) => workerCapacityPerS(decision, "prefill"),
+    isHeld: true,
   },
   engine_decode_capacity_requests_per_second: {
     help: "Requests per second that a decode engine serves within the SLA",
     value: ({ decision }) => workerCapacityPerS(decision, "decode"),
+    isHeld: true,
   },
 };
 
@@ -96,8 +107,9 @@ export class PlannerMetrics {
     const metrics = registry();
     const name = (short: string) => `dynamo_planner_${short}`;
     // A gauge whose value is not known must not show another one: it has no sample until there is one.
-    const gauges = Object.entries(GAUGES).map(([short, { help, value: read }]) => ({
+    const gauges = Object.entries(GAUGES).map(([short, { help, value: read, isHeld = false }]) => ({
       read,
+      isHeld,
       gauge: metrics.gauge(name(short), help),
     }));
     const gpuHours = metrics.gauge(name("gpu_hours"), "GPU-hours of ready workers since the planner began");
@@ -136,8 +148,9 @@ export class PlannerMetrics {
     });
     this.registry = metrics;
     this.#record = (snapshot, observation) => {
-      for (const { read, gauge } of gauges) {
+      for (const { read, gauge, isHeld } of gauges) {
         const known = read(snapshot) ?? Number.NaN;
+        if (isHeld && Number.isNaN(known)) continue;
         gauge.clear();
         if (!Number.isNaN(known)) gauge.set(known);
       }
@@ -183,6 +196,12 @@ function powerMetrics(metrics: Registry, power: PlannerMetricsOptions["power"]):
     projected.set(watts);
     utilization.set(watts / limitWatts);
   };
+}
+
+/** A decision without targets leaves what is asked for; where there is none at all, nothing is known. */
+function decidedReplicas({ decision, state }: TickSnapshot, role: Role): number | undefined {
+  const known = state?.roles[role];
+  return known === undefined || decision === null ? undefined : (decision.targets?.[role] ?? known.desired);
 }
 
 function seconds(ms: number | null | undefined): number | null {

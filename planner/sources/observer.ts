@@ -75,11 +75,14 @@ export class DeploymentObserver implements DeploymentSource {
       view === null || this.#passes === null ? {} : this.#limits.read(view.workers),
       this.#traffic.window(startMs, nowMs),
     ]);
+    // Who does not answer is asked for several things, and told of once.
     this.#problems = [
-      ...traffic.problems,
-      ...this.#problemsOf(view),
-      ...(loads?.problems ?? []),
-      ...(passes?.problems ?? []),
+      ...new Set([
+        ...traffic.problems,
+        ...this.#problemsOf(view),
+        ...(loads?.problems ?? []),
+        ...(passes?.problems ?? []),
+      ]),
     ];
     return {
       ...traffic.part,

@@ -2,8 +2,8 @@ import type { TrafficPart } from "./types.ts";
 
 /** What a part of the deployment did in one window, so that parts can be added up. */
 export interface WindowSums {
-  /** Fractional where a longer time had to be cut to the window. */
-  started: number;
+  /** Fractional where a longer time had to be cut to the window. Null: arrivals are not reported. */
+  started: number | null;
   startedIsl: number[];
   completed: number;
   isl: SumAndCount;
@@ -59,12 +59,14 @@ export function addWindow(total: WindowSums, part: WindowSums): void {
     total[key].sum += part[key].sum;
     total[key].count += part[key].count;
   }
-  const plain = ["started", "completed", "ttftJudged", "ttftMet", "itlJudged", "itlMet", "prefillCount"] as const;
+  const plain = ["completed", "ttftJudged", "ttftMet", "itlJudged", "itlMet", "prefillCount"] as const;
   for (const key of plain) total[key] += part[key];
   for (const isl of part.startedIsl) total.startedIsl.push(isl);
-  const profiled = part.prefillProfiledS;
-  total.prefillProfiledS =
-    total.prefillProfiledS === null || profiled === null ? null : total.prefillProfiledS + profiled;
+  // Where a part does not know, nobody knows how much it is over all.
+  for (const key of ["started", "prefillProfiledS"] as const) {
+    const [sum, more] = [total[key], part[key]];
+    total[key] = sum === null || more === null ? null : sum + more;
+  }
 }
 
 /** @param complete false where a part that should be there is missing: how many there were is not known then */

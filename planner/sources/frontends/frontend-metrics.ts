@@ -14,6 +14,7 @@ import { isSameModel } from "../model-name.ts";
 import { addTo, emptyWindow, type SumAndCount, type WindowSums } from "../window-sums.ts";
 
 const PREFIX = "dynamo_frontend_";
+const isOfFrontend = (name: string) => name.startsWith(PREFIX);
 const HISTOGRAMS = {
   isl: "input_sequence_tokens",
   cached: "cached_tokens",
@@ -66,7 +67,8 @@ export class FrontendMetrics {
     const last = this.#last;
     this.#last = scrape;
     if (last === null) return { kind: "failed", reason: "its counters were read for the first time" };
-    if (scrape.started === null) return { kind: "failed", reason: `/metrics has no ${PREFIX}requests_total` };
+    if (scrape.started === null && scrape.ended === null)
+      return { kind: "failed", reason: `/metrics has no ${PREFIX}requests_total` };
     const elapsedMs = nowMs - last.atMs;
     const share = elapsedMs > nowMs - windowStartMs ? (nowMs - windowStartMs) / elapsedMs : 1;
     return { kind: "window", window: this.#window(last, scrape, share) };
@@ -79,13 +81,13 @@ export class FrontendMetrics {
     const family = (name: string): MetricFamily | undefined => this.#ofModel(families.get(`${PREFIX}${name}`));
     // A counter that is declared, but has no series yet, has counted nothing.
     const total = (name: string) => (family(name) === undefined ? null : (sumOfSamples(family(name)) ?? 0));
-    const ended = total("requests_total");
+    const counts = { started: total("requests_started_total"), ended: total("requests_total") };
+    // Of a frontend that has metrics there are counters from its first request on.
+    const isIdle = counts.started === null && counts.ended === null && [...families.keys()].some(isOfFrontend);
     const histograms = Object.fromEntries(
       Object.entries(HISTOGRAMS).map(([key, name]) => [key, sumOfHistograms(family(name))]),
     ) as Record<HistogramName, HistogramValue | null>;
-    // Frontends before `requests_started_total` tell only of what ended.
-    const started = total("requests_started_total") ?? ended;
-    return { atMs, started, ended, histograms };
+    return { atMs, ...(isIdle ? { started: 0, ended: 0 } : counts), histograms };
   }
 
   #ofModel(family: MetricFamily | undefined): MetricFamily | undefined {
@@ -100,7 +102,8 @@ export class FrontendMetrics {
     // A series that is not there yet has counted nothing.
     const rise = (before: number | null, after: number | null) =>
       after === null ? 0 : counterIncrease(before ?? 0, after) * share;
-    window.started = rise(last.started, scrape.started);
+    // Frontends before `requests_started_total` tell only of what ended.
+    window.started = scrape.started === null ? null : rise(last.started, scrape.started);
     window.completed = rise(last.ended, scrape.ended);
     const increase = (name: HistogramName): HistogramValue | null => {
       const after = scrape.histograms[name];

@@ -31,7 +31,7 @@ export class RequestWindow {
    * the last window, but belonged there, can be had by an earlier `fromUnixS`.
    */
   take(fromUnixS: number, toUnixS: number): WindowSums {
-    const window = emptyWindow();
+    const window = { ...emptyWindow(), started: 0 };
     if (this.#judge.idlePrefillMs === null) window.prefillProfiledS = null;
     const later: RequestEvent[] = [];
     for (const event of this.#pending) {
@@ -49,7 +49,7 @@ export class RequestWindow {
     this.#pending = [];
   }
 
-  #count(event: RequestEvent, window: WindowSums | null): void {
+  #count(event: RequestEvent, window: (WindowSums & { started: number }) | null): void {
     switch (event.kind) {
       case "started":
         this.#open.set(event.requestId, event.isl);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Role } from "#planner/core";
 import { HttpClient, reasonOf } from "../http-client.ts";
 import type { SourceWorkers } from "../types.ts";
 import { Roster } from "./roster.ts";
@@ -8,6 +9,8 @@ export interface FleetOptions {
   frontends: readonly string[];
   /** Workers that are asked themselves (`GET /worker`). */
   workers: readonly string[];
+  /** What workers are that do not say it themselves, as vLLM's; null or absent: they may be either, so nobody knows. */
+  role?: Role | null;
   headers?: Readonly<Record<string, string>>;
   timeoutMs?: number;
   /** How long the workers of a frontend that does not answer are still taken to be there, real ms. Default 60 000. */
@@ -23,6 +26,7 @@ const cardSchema = z.object({
   state: z.string(),
 });
 type Card = z.output<typeof cardSchema>;
+const ABSENT = Symbol("there is no such path");
 const listSchema = z.object({ workers: z.array(z.unknown()) });
 
 /**
@@ -79,9 +83,19 @@ export class Fleet {
 
   async #listed(frontend: string, problems: string[]): Promise<Card[] | null> {
     const body = await this.#get(`${frontend}/workers`, `frontend ${frontend}`, problems);
+    if (body === null) return null;
+    if (body === ABSENT) {
+      // Dynamo's own frontend has no such list.
+      if (this.#options.workers.length === 0) {
+        problems.push(
+          `frontend ${frontend}: it lists no workers (no /workers): worker_urls can name those whose load counts`,
+        );
+      }
+      return null;
+    }
     const list = listSchema.safeParse(body);
     if (!list.success) {
-      if (body !== null) problems.push(`frontend ${frontend}: /workers is no list of workers`);
+      problems.push(`frontend ${frontend}: /workers is no list of workers`);
       return null;
     }
     return list.data.workers.flatMap((worker) => {
@@ -94,15 +108,34 @@ export class Fleet {
   async #described(worker: string, problems: string[]): Promise<Card[] | null> {
     const body = await this.#get(`${worker}/worker`, `worker ${worker}`, problems);
     if (body === null) return null;
+    if (body === ABSENT) return this.#undescribed(worker, problems);
     const card = cardSchema.safeParse(body);
     if (!card.success) problems.push(`worker ${worker}: /worker is no description of a worker`);
     return card.success ? [{ ...card.data, url: worker }] : null;
   }
 
+  /** A server of somebody else's: it is ready when its `/health` says so. */
+  async #undescribed(worker: string, problems: string[]): Promise<Card[] | null> {
+    const { role = null } = this.#options;
+    if (role === null) {
+      problems.push(`worker ${worker}: it does not say whether it does prefill or decode (no /worker)`);
+      return null;
+    }
+    try {
+      const { status } = await this.#client.get(`${worker}/health`);
+      return [{ url: worker, role, state: status === 200 ? "ready" : "starting" }];
+    } catch (error) {
+      problems.push(`worker ${worker}: ${reasonOf(error)}`);
+      return null;
+    }
+  }
+
+  /** Null where it can't be had; `ABSENT` where the server has no such thing. */
   async #get(url: string, who: string, problems: string[]): Promise<unknown> {
     try {
       const { status, text } = await this.#client.get(url);
-      if (status !== 200) throw new Error(`answered ${status}`);
+      if (status === 404) return ABSENT;
+      if (status !== 200) throw new Error(`${new URL(url).pathname} answered ${status}`);
       return JSON.parse(text);
     } catch (error) {
       problems.push(`${who}: ${reasonOf(error)}`);

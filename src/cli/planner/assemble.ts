@@ -47,7 +47,9 @@ export async function assemblePlanner(read: ReadPlannerConfig, log: ServiceLog):
   for (const note of notes) log.info(note);
   strategyConfig(config);
   const profile = await plannerProfile(read, log.info);
-  const fleet = new Fleet({ frontends: config.metrics.frontendUrls, workers: config.metrics.workerUrls });
+  const { frontendUrls: frontends, workerUrls: workers } = config.metrics;
+  const role = config.mode === "disagg" ? null : config.mode === "prefill" ? "prefill" : "decode";
+  const fleet = new Fleet({ frontends, workers, role });
   const deployment = await atFieldOf(read.place("kubeconfig"), "PLANNER_KUBERNETES_NO_CLUSTER", () =>
     openDeployment(config, { fleet, profile, log }),
   );

@@ -110,6 +110,26 @@ describe("the planner's metrics", () => {
     expect(await estimates({ prefillLoad: null, decodeLoad: [] })).toEqual([undefined, undefined]);
   });
 
+  it("go on showing what a strategy says now and then, and what a decision to change nothing leaves", async () => {
+    const decided = createPlanner(
+      plannerConfigSchema.parse({ strategy: "static", prefill: 2, decode: 1 }),
+      disagg,
+      testSurface(),
+    );
+    const made = decided.tick(observation(0, 5));
+    // As Dynamo's planner sizes every 180 s and looks at the load every 5 s.
+    const decisions = [
+      { ...made, targets: { prefill: 2, decode: 5 }, values: { decodeWorkerPerS: 12, prefillServiceMs: 50 } },
+      { ...made, targets: null, values: {} },
+    ];
+    const planner: Planner = { strategy: "made", intervalMs: 5000, tick: () => decisions.shift()! };
+    const { value } = await shown(() => {}, {}, planner);
+    expect(value("engine_decode_capacity_requests_per_second")).toBe(12);
+    expect(value("engine_prefill_capacity_requests_per_second")).toBe(20);
+    expect(value("predicted_num_prefill_replicas")).toBe(2);
+    expect(value("predicted_num_decode_replicas")).toBe(5);
+  });
+
   it("show the last tick", async () => {
     const { value, samples } = await shown();
     expect(value("num_prefill_replicas")).toBe(2);

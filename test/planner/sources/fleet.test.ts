@@ -50,7 +50,7 @@ describe("the fleet", () => {
     up.frontend = false;
     nowMs = 1000;
     expect(await urls()).toEqual(["http://w1", worker.url]);
-    expect(fleet.problems).toEqual([`frontend ${frontend.url}: answered 500`]);
+    expect(fleet.problems).toEqual([`frontend ${frontend.url}: /workers answered 500`]);
     nowMs = 1001;
     expect(await urls()).toEqual([worker.url]);
     up.worker = false;
@@ -58,6 +58,38 @@ describe("the fleet", () => {
     expect(fleet.problems).toHaveLength(2);
     up.frontend = true;
     expect(await urls()).toEqual(["http://w1"]);
+  });
+
+  it("says what to do where a frontend lists no workers, and nothing where they are named", async () => {
+    const frontend = await fakeServer(() => ({ status: 404, body: "" }));
+    const alone = new Fleet({ frontends: [frontend.url], workers: [] });
+    onTestFinished(() => alone.close());
+    expect(await alone.read()).toBeNull();
+    expect(alone.problems).toEqual([
+      `frontend ${frontend.url}: it lists no workers (no /workers): worker_urls can name those whose load counts`,
+    ]);
+    const worker = await fakeServer(() => ({ body: JSON.stringify(card("", "decode")) }));
+    const named = new Fleet({ frontends: [frontend.url], workers: [worker.url] });
+    onTestFinished(() => named.close());
+    expect((await named.read())!.counts.decode.active).toBe(1);
+    expect(named.problems).toEqual([]);
+  });
+
+  it("takes servers that don't say what they are for workers of the one role that there is, ready by their health", async () => {
+    let health = 503;
+    const vllm = await fakeServer(({ pathname }) => ({ status: pathname === "/health" ? health : 404, body: "" }));
+    const fleet = new Fleet({ frontends: [], workers: [vllm.url], role: "decode" });
+    onTestFinished(() => fleet.close());
+    expect((await fleet.read())!.counts.decode).toEqual({ active: 0, starting: 1, draining: 0 });
+    health = 200;
+    expect((await fleet.read())!.workers).toEqual([{ workerId: 0, role: "decode", state: "active", url: vllm.url }]);
+    expect(fleet.problems).toEqual([]);
+    const either = new Fleet({ frontends: [], workers: [vllm.url], role: null });
+    onTestFinished(() => either.close());
+    expect(await either.read()).toBeNull();
+    expect(either.problems).toEqual([
+      `worker ${vllm.url}: it does not say whether it does prefill or decode (no /worker)`,
+    ]);
   });
 
   it("is not known where nobody is asked", async () => {

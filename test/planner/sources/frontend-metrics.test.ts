@@ -132,6 +132,34 @@ describe("the scrape source, with metrics alone", () => {
     expect(source.problems).toEqual([expect.stringContaining("no dynamo_frontend_requests_total")]);
   });
 
+  it("knows of no arrivals where frontends tell only of what ended", async () => {
+    const { fakes, servers, observe } = await setUp(2);
+    const { answer } = servers[0]!;
+    servers[0]!.answer = (url, ...rest) => {
+      const told = answer(url, ...rest) as { body: string } | null;
+      if (url.pathname !== "/metrics") return told;
+      return { body: told!.body.replaceAll(/^.*requests_started_total.*$\n/gm, "") };
+    };
+    for (const fake of fakes) fake.ended(0.1, 0.005, 10, 1);
+    expect(await observe(1000)).toMatchObject({ startedRequests: null, completedRequests: 2, meanOsl: 10 });
+    servers[0]!.answer = answer;
+    for (const fake of fakes) fake.started(700);
+    expect(await observe(2000)).toMatchObject({ completedRequests: 0 });
+    for (const fake of fakes) fake.started(700);
+    expect(await observe(3000)).toMatchObject({ startedRequests: 2 });
+  });
+
+  it("knows a frontend without counters yet for one without requests", async () => {
+    const { fake, servers, observe } = await setUp();
+    const { answer } = servers[0]!;
+    const idle = "# TYPE dynamo_frontend_inflight_requests gauge\ndynamo_frontend_inflight_requests 0\n";
+    servers[0]!.answer = (url) => (url.pathname === "/metrics" ? { body: idle } : { status: 404, body: "" });
+    expect(await observe(1000)).toMatchObject({ startedRequests: 0, completedRequests: 0, meanTtftMs: null });
+    servers[0]!.answer = answer;
+    fake.started(700);
+    expect(await observe(2000)).toMatchObject({ startedRequests: 1, completedRequests: 0, meanIsl: 700 });
+  });
+
   it("weighs frontends by what each has seen, and begins anew with one that was restarted", async () => {
     const { fakes, observe } = await setUp(2);
     for (let i = 0; i < 9; i++) {
