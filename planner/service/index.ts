@@ -5,6 +5,7 @@ export { listenAt, type ServerOptions, serviceServer } from "./http/server.ts";
 export { storeApp } from "./http/store.ts";
 export { PlannerMetrics, type PlannerMetricsOptions } from "./metrics.ts";
 export { ControlRefused, MinimumEndpoints, type MinimumOptions } from "./minimum.ts";
+export { PluginLog } from "./plugins/log.ts";
 export { mergeOpinions } from "./plugins/merge.ts";
 export { PluginMetrics } from "./plugins/metrics.ts";
 export { openPlugins } from "./plugins/open.ts";

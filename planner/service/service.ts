@@ -2,6 +2,7 @@ import { type DeploymentState, desiredOf, type Leadership } from "#planner/conne
 import type { Decision, Observation } from "#planner/core";
 import { act, wantedChange } from "./act.ts";
 import { ChangeFollower } from "./follow.ts";
+import { Recurring } from "./recurring.ts";
 import { SnapshotRing, totalsOf } from "./snapshots.ts";
 import type { PlannerServiceOptions, TickAction, TickSnapshot } from "./types.ts";
 
@@ -43,7 +44,9 @@ export class PlannerService {
   #nextTick = 0;
   #gpuHours = 0;
   #lastCountedMs: number | null = null;
-  #lastStatus = "";
+  readonly #said = new Recurring();
+  /** Who this planner has said that it watches. */
+  #watched: string | null = null;
   /** What could not be had at the last tick, and why. */
   readonly #problems = new Map<string, string>();
 
@@ -79,6 +82,7 @@ export class PlannerService {
     await leadership?.start((isLeader) => {
       this.#mandate?.abort();
       this.#mandate = isLeader ? new AbortController() : null;
+      this.#watched = isLeader ? null : leadership.holder;
       if (isLeader) log.info("this planner leads now");
       else if (this.#stopping.signal.aborted) log.info("this planner gives the lead away");
       else log.info(`this planner leads no longer: ${whoLeads(leadership)}`);
@@ -201,6 +205,7 @@ export class PlannerService {
       gpuHours: this.#gpuHours,
     };
     this.snapshots.add(snapshot);
+    this.#sayWhoLeads();
     this.#say(action);
     try {
       onSnapshot?.(snapshot, observation);
@@ -284,17 +289,25 @@ export class PlannerService {
     }
   }
 
+  #sayWhoLeads(): void {
+    const { leadership, log } = this.#options;
+    const holder = leadership?.holder ?? null;
+    if (this.isLeader || holder === null || holder === this.#watched) return;
+    this.#watched = holder;
+    log.info(`${whoLeads(leadership)}: this one watches`);
+  }
+
   /** Tells every change, and what stands in the way of one when it begins to. */
   #say({ status, message, inForce }: TickAction): void {
-    const { log } = this.#options;
-    const isNew = status !== this.#lastStatus;
-    this.#lastStatus = status;
-    if (status === "applied") log.info(`scaled: ${message}`);
-    else if (status === "advisory") log.info(message);
-    else if (isNew && status !== "no-decision" && status !== "unchanged" && status !== "standby") {
-      log.warn(
-        `${status}: ${message}${Object.keys(inForce).length === 0 ? "" : ` (in force: ${JSON.stringify(inForce)})`}`,
-      );
+    const { log, clock } = this.#options;
+    if (status === "applied") {
+      log.info(`scaled: ${message}`);
+      this.#said.forget();
+    } else if (status === "advisory") log.info(message);
+    else if (status !== "no-decision" && status !== "unchanged" && status !== "standby") {
+      if (!this.#said.begins(status, clock.nowMs() / clock.timeScale)) return;
+      const known = Object.keys(inForce).length === 0 ? "" : ` (in force: ${JSON.stringify(inForce)})`;
+      log.warn(`${status}: ${message}${known}`);
     }
   }
 }

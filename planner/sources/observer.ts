@@ -27,7 +27,8 @@ export class DeploymentObserver implements DeploymentSource {
     const { headers = {}, timeoutMs = 2000, concurrency = 64 } = options;
     this.#client = new HttpClient({ headers, timeoutMs, concurrency });
     this.#loads = new WorkerLoads(this.#client);
-    this.#passes = options.forwardPasses === true ? new ForwardPasses(this.#client) : null;
+    const { forwardPasses = false } = options;
+    this.#passes = forwardPasses === false ? null : new ForwardPasses(this.#client, forwardPasses === true);
     this.#limits = new WorkerLimitsReader(this.#client);
     this.#lastMs = startOf(options);
     this.#begun = Promise.allSettled([traffic.begin(), this.#beginWorkers()]);

@@ -64,7 +64,7 @@ export interface ObserverOptions {
   /** Whether there is a pool of prefill workers. Default: where the workers have such a role. */
   disaggregated?: boolean;
   /** Ask workers for their forward passes, too. Default: no. */
-  forwardPasses?: boolean;
+  forwardPasses?: boolean | "where-told";
   /** Sent with every request to frontends and workers, such as `authorization`. */
   headers?: Readonly<Record<string, string>>;
   /** Real ms that an answer of theirs may take. Default 2000. */

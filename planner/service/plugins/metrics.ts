@@ -46,12 +46,14 @@ export class PluginMetrics {
     );
     const late = metrics.counter(name("plugin_tick_timeout_total"), "Ticks given up because plugins took too long");
     this.record = (audit, { seats }, { atMs: nowMs, reasons }) => {
+      const holding = new Set(seats.filter((seat) => seat.holds(nowMs)).map(({ schedule: { id } }) => id));
       for (const { pluginId, stage, result, tookMs } of audit.evaluations) {
         evaluations.labels(pluginId, stage, result).inc();
         if (tookMs !== null) latency.labels(pluginId, stage).observe(tookMs / 1000);
         if (result === "held") heldOver.labels(pluginId).inc();
         if (result === "unsatisfied") unsatisfied.inc();
-        active.labels(pluginId).set(result === "override" || result === "held" ? 1 : 0);
+        const counts = result === "override" || result === "held" || (result === "failed" && holding.has(pluginId));
+        active.labels(pluginId).set(counts ? 1 : 0);
       }
       for (const seat of seats) {
         const heldMs = seat.heldForMs(nowMs);

@@ -50,6 +50,11 @@ export class PluginSeat {
     return this.#held === null ? null : nowMs - this.#held.atMs;
   }
 
+  /** Whether what it said last counts on where it says nothing. */
+  holds(nowMs: number): boolean {
+    return this.schedule.holdPolicy === "HOLD_LAST" && this.heldForMs(nowMs) !== null;
+  }
+
   /** Hears it at a tick. Never throws. */
   async hear(request: () => PluginRequest, nowMs: number, isSatisfied: boolean, signal: AbortSignal): Promise<Hearing> {
     const { intervalMs } = this.schedule;

@@ -22,11 +22,14 @@ const LEAST_PER_WORKER = 8;
 /** Asks workers for their forward passes since the last time: `GET /fpm?since=N`. */
 export class ForwardPasses {
   readonly #client: HttpClient;
+  readonly #areNeeded: boolean;
   /** The last line of each worker, by address; null for one that has none yet. */
   #last = new Map<string, { seq: number; at: number } | null>();
 
-  constructor(client: HttpClient) {
+  /** @param areNeeded whether a worker that tells of none, as vLLM's, is a problem */
+  constructor(client: HttpClient, areNeeded = true) {
     this.#client = client;
+    this.#areNeeded = areNeeded;
   }
 
   async read(workers: readonly SourceWorker[], disaggregated: boolean): Promise<ForwardPassReading> {
@@ -49,7 +52,8 @@ export class ForwardPasses {
           now.set(url!, newest === undefined ? last : { seq: newest.seq, at: newest.at });
           return lines.map((line) => passOf(String(workerId), line));
         } catch (error) {
-          problems.push(`worker ${role}/${workerId} (${url}): ${reasonOf(error)}`);
+          if (this.#areNeeded || !(error instanceof NoForwardPasses))
+            problems.push(`worker ${role}/${workerId} (${url}): ${reasonOf(error)}`);
           return null;
         }
       }),
@@ -75,13 +79,15 @@ export class ForwardPasses {
 
   async #fetch(url: string, since: number, limit: number): Promise<ForwardPassLine[]> {
     const { status, text } = await this.#client.get(`${url}/fpm?since=${since}&limit=${limit}`);
-    if (status === 404) throw new Error("it tells of no forward passes");
+    if (status === 404) throw new NoForwardPasses("it tells of no forward passes");
     if (status !== 200) throw new Error(`/fpm answered ${status}`);
     const lines = text.split("\n").filter((line) => line.trim() !== "");
     // Whoever knows no limit may send more.
     return lines.slice(-limit).map((line, i) => lineOf(line, i + 1));
   }
 }
+
+class NoForwardPasses extends Error {}
 
 function lineOf(text: string, number: number): ForwardPassLine {
   try {

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { GlobalPlannerFlags } from "../global-planner/assemble.ts";
+import { toldToEnd } from "../told-to-end.ts";
 import { wholeNumber } from "../values.ts";
 
 /** `understudy global-planner`: one process for the deployments of several planners, under one GPU budget. */
@@ -78,9 +79,7 @@ Examples:
       const url = await planner.start();
       process.stderr.write(`global planner listens on ${url}\n`);
       if (flags.json) process.stdout.write(`${JSON.stringify({ kind: "listening", url })}\n`);
-      await new Promise<void>((resolve) => {
-        for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-      });
+      await toldToEnd();
       await planner.stop();
     });
 }

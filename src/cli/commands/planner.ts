@@ -9,6 +9,7 @@ import {
 } from "#planner/config";
 import type { ServiceLog } from "#planner/service";
 import { openPlannerLog } from "../planner/log-file.ts";
+import { toldToEnd } from "../told-to-end.ts";
 import { compareCommand } from "./planner/compare.ts";
 import { dryRunCommand } from "./planner/dry-run.ts";
 import { storeCommand } from "./planner/store.ts";
@@ -71,15 +72,8 @@ Examples:
 async function runPlanner(read: ReadPlannerConfig, log: ServiceLog): Promise<string[]> {
   const { assemblePlanner } = await import("../planner/assemble.ts");
   const planner = await assemblePlanner(read, log);
-  const end = told();
+  const end = toldToEnd();
   await planner.start();
   await end;
   return await planner.stop();
-}
-
-/** Resolves at SIGTERM or SIGINT; a second one ends the process at once. */
-function told(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
 }

@@ -13,6 +13,7 @@ import {
   metricsApp,
   PlannerMetrics,
   PlannerService,
+  PluginLog,
   PluginMetrics,
   type ServiceLog,
   type TickingPlanner,
@@ -72,9 +73,10 @@ async function assembleFor(
   requireMinimum(read, context.gpusPerWorker);
   const surface = profile === null ? null : buildSurface(profile, surfaceFamilyOf(strategy.strategy));
   const planner = await atFieldOf(read.place("plugin_registration"), "PLANNER_PLUGIN_UNUSABLE", () =>
-    withPlugins(createPlanner(strategy, context, surface), config, context, clock, (...audit) =>
-      pluginMetrics.record(...audit),
-    ),
+    withPlugins(createPlanner(strategy, context, surface), config, context, clock, (audit, plugged, decision) => {
+      pluginMetrics.record(audit, plugged, decision);
+      pluginLog.record(audit, decision);
+    }),
   );
   const source = sourceOf({ config, origins: read.origins }, { clock, fleet, profile, log });
   const { budget, engine, service: settings } = config;
@@ -92,6 +94,7 @@ async function assembleFor(
       budget.powerLimitWatts === null ? null : { limitWatts: budget.powerLimitWatts, perWorker: engine.powerWatts },
   });
   const pluginMetrics = new PluginMetrics(metrics.registry);
+  const pluginLog = new PluginLog(log);
   const rankKvTokens = context.kvTokensPerRank ?? surface?.maxKvTokens;
   const maxKvTokens = rankKvTokens === undefined ? null : rankKvTokens * (context.ranksPerWorker?.decode ?? 1);
   const page = pageOf({ config, planner, maxKvTokens }, () => service);

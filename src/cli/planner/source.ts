@@ -84,7 +84,7 @@ function frontendSource(
     clock,
     ...places,
     disaggregated: config.mode === "disagg",
-    forwardPasses: needsForwardPasses(config),
+    forwardPasses: forwardPasses(config),
     sla,
     ...(profile === null ? {} : idleEngine(profile, sla.ttftMs)),
     ...(modelName === null ? {} : { model: modelName }),
@@ -110,7 +110,7 @@ function clusterSource(config: Config, { clock, fleet }: SourceParts): Observati
     workers: () => workers.read(),
     whyNoWorkers: () => workers.problems,
     disaggregated: config.mode === "disagg",
-    forwardPasses: needsForwardPasses(config),
+    forwardPasses: forwardPasses(config),
     prometheus: {
       ...metrics.prometheus,
       model,
@@ -135,9 +135,11 @@ function clusterSource(config: Config, { clock, fleet }: SourceParts): Observati
   };
 }
 
-function needsForwardPasses({ strategy, scaling, plugins }: Config): boolean {
+/** The strategy `default` shows what passes tell, and goes without where engines do not. */
+function forwardPasses({ strategy, scaling, plugins }: Config): boolean | "where-told" {
   const asked = plugins.configured.some(({ needs }) => needs.some((need) => need === "forward_passes"));
-  return strategy === "default" || strategy === "load-compat" || scaling.load || asked;
+  if (asked || strategy === "load-compat") return true;
+  return strategy === "default" ? "where-told" : scaling.load;
 }
 
 /** The log tells what begins to be missing, and when all is there again: once, not at every tick. */

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { registry } from "#common";
 import type { Decision } from "#planner/core";
-import { type PluginAudit, PluginMetrics } from "#planner/service";
+import { type PluginAudit, PluginLog, PluginMetrics } from "#planner/service";
 import { active } from "../observations.ts";
 import { type Answer, plugged, plugin, set } from "./scripted.ts";
 
@@ -324,6 +324,38 @@ describe("a plugin that fails", () => {
   });
 });
 
+describe("the log of plugins", () => {
+  it("tells when one begins to fail, is left alone for it, and answers again, each once", async () => {
+    const said: string[] = [];
+    const log = new PluginLog({ info: (text) => said.push(text), warn: (text) => said.push(`warning: ${text}`) });
+    let fails: (asked: number) => boolean = () => true;
+    const shaky: ReturnType<typeof plugin> = plugin("shaky", "propose", 1, () => {
+      if (fails(shaky.asked.length)) throw new Error("broken");
+      return { kind: "accept" };
+    });
+    const { tick } = plugged([shaky], { onAudit: (audit, _planner, decision) => log.record(audit, decision) });
+    let atMs = 0;
+    const until = async (endMs: number) => {
+      while (atMs < endMs) {
+        atMs += 5000;
+        await tick(atMs);
+      }
+    };
+    await until(100_000);
+    expect(said).toEqual([
+      "warning: plugin shaky (propose) failed: broken",
+      "warning: plugin shaky (propose) failed too often: left alone for a while",
+    ]);
+    // Now and then it fails still.
+    fails = (asked) => asked % 5 === 0;
+    await until(300_000);
+    expect(said).toHaveLength(2);
+    fails = () => false;
+    await until(400_000);
+    expect(said.slice(2)).toEqual(["plugin shaky (propose) answers again"]);
+  });
+});
+
 describe("metrics of plugins", () => {
   it("count what came of asking, under Dynamo's names", async () => {
     const metrics = registry();
@@ -348,5 +380,28 @@ describe("metrics of plugins", () => {
     ]) {
       expect(text.split("\n")).toContain(line);
     }
+  });
+
+  it("show an override that counts on though its plugin fails", async () => {
+    const metrics = registry();
+    const plugins = new PluginMetrics(metrics);
+    let fails = false;
+    const answer = () => {
+      if (fails) throw new Error("broken");
+      return set("decode", 4, "AT_MOST");
+    };
+    const { tick } = plugged(
+      [
+        plugin("cap", "constrain", 1, answer),
+        plugin("idle", "constrain", 2, answer, { holdPolicy: "ACCEPT_WHEN_IDLE" }),
+      ],
+      { onAudit: plugins.record },
+    );
+    await tick(5000);
+    fails = true;
+    expect((await tick(10_000)).targets!.decode).toBe(4);
+    const lines = metrics.text().split("\n");
+    expect(lines).toContain('dynamo_planner_plugin_override_active{plugin_id="cap"} 1');
+    expect(lines).toContain('dynamo_planner_plugin_override_active{plugin_id="idle"} 0');
   });
 });

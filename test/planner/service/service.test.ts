@@ -139,11 +139,40 @@ describe("a planner that runs", () => {
     await service.stop();
   });
 
+  it("tells once what stands in the way of a wish that comes and goes, until it was away for a minute or something was done", async () => {
+    // As `default` has it where a step down is not carried out: every other tick waits again.
+    const down = { prefill: 1, decode: 1 };
+    const { service, clock, connector, said } = madeService(
+      Array.from({ length: 60 }, (_, i) => (i % 2 === 0 || (i > 9 && i < 25) ? down : null)),
+    );
+    connector.desired = { prefill: 2, decode: 1 };
+    connector.outcome = { status: "pending", message: "decision 3 is not carried out yet" };
+    const told = () => said.filter((text) => text.includes("pending: decision 3")).length;
+    await service.start();
+    await clock.advance(50_000);
+    expect(told()).toBe(1);
+    connector.desired = down;
+    await clock.advance(75_000);
+    connector.desired = { prefill: 2, decode: 1 };
+    await clock.advance(20_000);
+    expect(told()).toBe(2);
+    connector.outcome = {};
+    await clock.advance(10_000);
+    connector.desired = { prefill: 2, decode: 1 };
+    connector.outcome = { status: "pending", message: "decision 3 is not carried out yet" };
+    await clock.advance(20_000);
+    expect(told()).toBe(3);
+    await service.stop();
+  });
+
   it("watches while another leads, and acts from the moment it leads", async () => {
     const leadership = new MadeLeadership();
-    const { service, clock, connector, planner, snapshots } = madeService([{ prefill: 2, decode: 1 }], { leadership });
+    const { service, clock, connector, planner, snapshots, said } = madeService([{ prefill: 2, decode: 1 }], {
+      leadership,
+    });
     await service.start();
     await clock.advance(5000);
+    expect(said).toEqual(["another planner leads (another): this one watches"]);
     expect(connector.requests).toEqual([]);
     expect(snapshots[0]).toMatchObject({ isLeader: false, action: { status: "standby" } });
     expect(planner.seen).toHaveLength(1);

@@ -75,7 +75,11 @@ class FakeWorker {
   }
 }
 
-async function setUp(count: number, roles: SourceWorker["role"][] = ["decode"], options: { timeoutMs?: number } = {}) {
+async function setUp(
+  count: number,
+  roles: SourceWorker["role"][] = ["decode"],
+  options: { timeoutMs?: number; forwardPasses?: "where-told" } = {},
+) {
   const fakes = await Promise.all(Array.from({ length: count }, () => new FakeWorker().listen()));
   const workers: SourceWorker[] = fakes.map(({ server: { url } }, i) => ({
     workerId: i,
@@ -192,6 +196,16 @@ describe("forward passes", () => {
       ["1", 4],
     ]);
     expect(source.problems).toEqual([]);
+  });
+
+  it("are no problem where engines have none and nobody needs them", async () => {
+    const { fakes, observe, source } = await setUp(1, ["decode"], { forwardPasses: "where-told" });
+    fakes[0]!.mode = "404";
+    expect(await observe()).toEqual({ prefill: null, decode: null });
+    expect(source.problems).toEqual([]);
+    fakes[0]!.mode = "500";
+    await observe();
+    expect(source.problems).toEqual([expect.stringContaining("/fpm answered 500")]);
   });
 
   it("are unknown where nobody of a role tells, which is not the same as none", async () => {

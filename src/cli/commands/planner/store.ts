@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { BearerTokens, UserError } from "#common";
 import { FileStore, MemoryStore } from "#planner/connectors";
+import { toldToEnd } from "../../told-to-end.ts";
 import { wholeNumber } from "../../values.ts";
 
 interface StoreFlags {
@@ -42,9 +43,7 @@ Examples:
       });
       if (json) process.stdout.write(`${JSON.stringify({ url })}\n`);
       process.stderr.write(`store on ${url}, ${folder === undefined ? "in memory" : `in ${folder}`}\n`);
-      await new Promise<void>((resolve) => {
-        for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-      });
+      await toldToEnd();
       await app.close();
       await store.close();
     });
