@@ -27,6 +27,8 @@ interface Plan {
   tick: number;
   observation: Observation;
   rate: number;
+  /** Forecast by somebody else; null: by the bank. */
+  givenRate: number | null;
   bank: ForecastBank;
   shapes: RequestShapes;
   needs: WorkerNeeds;
@@ -55,7 +57,11 @@ export function describeDecision(plan: Plan): Decision {
     targets: plan.targets,
     workers: observation.workers,
     observedRate: plan.rate,
-    forecast: { requestRate: bank.forecast(bank.horizonS), isl: shapes.meanIsl(), osl: plan.needs.effectiveOsl },
+    forecast: {
+      requestRate: plan.givenRate ?? bank.forecast(bank.horizonS),
+      isl: shapes.meanIsl(),
+      osl: plan.needs.effectiveOsl,
+    },
     values: finite(valuesOf(plan)),
     clamps: plan.clamps,
     reasons: reasonsOf(plan),
@@ -111,11 +117,27 @@ function valuesOf(plan: Plan): Record<string, number> {
   return values;
 }
 
-function reasonsOf({ plans, clamps, missing, needs, shapes, bank, targets, minimum, roles, idleMs }: Plan): Reason[] {
+function reasonsOf({
+  givenRate,
+  plans,
+  clamps,
+  missing,
+  needs,
+  shapes,
+  bank,
+  targets,
+  minimum,
+  roles,
+  idleMs,
+}: Plan): Reason[] {
   const prefillRole = roles[0]!;
   const reasons = plans.map((plan) => roleReason(plan, bank, idleMs));
   for (const { role, hindsight } of plans) {
     if (hindsight?.holds) reasons.push({ code: "fixed-by-hindsight", role, text: hindsightText(hindsight) });
+  }
+  if (givenRate !== null) {
+    const text = `${givenRate.toFixed(1)} req/s are expected by a plugin, in place of its own ${bank.forecast(bank.horizonS).toFixed(1)}`;
+    reasons.push({ code: "forecast-given", role: null, text });
   }
   for (const { name, role, from, to } of clamps) {
     reasons.push(clampReason(name, role, from, to));

@@ -6,7 +6,7 @@ import { HindsightWatch } from "./hindsight/hindsight-watch.ts";
 import { AsymmetricHysteresis, LateStep, type Step } from "./hysteresis.ts";
 import { IdleWatch } from "./idle.ts";
 import type { Load, WorkerCount } from "./known-need.ts";
-import { knownNumbers } from "./known-numbers.ts";
+import { givenRate, knownNumbers } from "./known-numbers.ts";
 import { latencyEstimates } from "./latency-estimates.ts";
 import type { ResourceLimit } from "./limits.ts";
 import type { Arrivals } from "./load-watch.ts";
@@ -167,6 +167,7 @@ class DefaultStrategy implements Planner {
       tick,
       observation,
       rate,
+      givenRate: givenRate(observation),
       bank: this.#bank,
       shapes: this.#shapes,
       needs,
@@ -199,21 +200,27 @@ class DefaultStrategy implements Planner {
     if (floor === 0) return this.#planNone(role, observation.nowMs, current, arrivals);
     const startupS = this.#context.startupMs[role] / 1000;
     const horizonS = startupS + this.#tickS;
-    const upRate = Math.max(this.#bank.upper(startupS, reserve), this.#bank.upper(horizonS, reserve));
+    const given = givenRate(observation);
+    // Somebody else's forecast takes the place of its own; what is held for errors and bursts remains.
+    const upper = (hS: number) =>
+      given === null ? this.#bank.upper(hS, reserve) : given + this.#bank.upper(hS, reserve) - this.#bank.forecast(hS);
+    const upRate = Math.max(upper(startupS), upper(horizonS));
     let peak = 0;
-    for (let i = 0; i < DOWN_POINTS; i++) {
-      peak = Math.max(peak, this.#bank.upper((horizonS * i) / (DOWN_POINTS - 1), reserve));
-    }
-    const later = Math.min(peak, this.#bank.upper(Math.max(horizonS, SETTLING_S), reserve));
+    for (let i = 0; i < DOWN_POINTS; i++) peak = Math.max(peak, upper((horizonS * i) / (DOWN_POINTS - 1)));
+    const later = Math.min(peak, upper(Math.max(horizonS, SETTLING_S)));
     const downRate = Math.max(peak, later + levelNoise(later));
     const needUp = needs.workers(role, upRate, margins);
     const needDown = needs.workers(role, downRate, margins);
     const known = needUp !== null && needDown !== null;
     if (!known || !mayScaleDown) this.#forgetLower(role);
     const count = { margins, workers: (of: number, by: SafetyMargins) => needs.workers(role, of, by) };
-    const load = this.#load(upRate, arrivals, count);
+    const load = this.#load(upRate, arrivals, count, given);
+    // Sizes that history would have wanted are held against its own forecasts.
+    if (given !== null) this.#hindsight.forgetLower(role);
     const hindsight =
-      known && mayScaleDown ? this.#hindsight.update(role, { observation, arrivals, needUp, needDown, load }) : null;
+      known && mayScaleDown && given === null
+        ? this.#hindsight.update(role, { observation, arrivals, needUp, needDown, load })
+        : null;
     this.#isFixed[role] = hindsight?.holds ?? false;
     if (hindsight?.holds) {
       const byHistory = { ...load, count: null };
@@ -246,10 +253,10 @@ class DefaultStrategy implements Planner {
     return { role, current, upRate: 0, downRate: 0, needUp: 0, needDown: 0, step, hindsight: null };
   }
 
-  #load(upperRate: number, arrivals: Arrivals, count: WorkerCount | null): Load {
+  #load(upperRate: number, arrivals: Arrivals, count: WorkerCount | null, given: number | null = null): Load {
     return {
       upperRate,
-      forecast: this.#bank.forecast(this.#bank.horizonS),
+      forecast: given ?? this.#bank.forecast(this.#bank.horizonS),
       arrivals,
       seasonalShare: this.#bank.seasonalShare,
       count,
@@ -257,16 +264,18 @@ class DefaultStrategy implements Planner {
   }
 
   /** The fewest workers of each role now: its minimum, but one where there is anything to do or a request is expected. */
-  #floor({ nowMs }: Observation): Targets {
-    const idle = this.#idle.idleMs(nowMs) >= this.#options.scaleToZeroDelayMs && !this.#expectsRequest();
+  #floor(observation: Observation): Targets {
+    const idleMs = this.#idle.idleMs(observation.nowMs);
+    const idle = idleMs >= this.#options.scaleToZeroDelayMs && !this.#expectsRequest(givenRate(observation));
     const least = idle ? 0 : 1;
     const floor = { prefill: 0, decode: 0 };
     for (const role of this.#roles) floor[role] = Math.max(this.#minWorkers[role], least);
     return floor;
   }
 
-  #expectsRequest(): boolean {
+  #expectsRequest(given: number | null): boolean {
     const { horizonS } = this.#bank;
+    if (given !== null) return given * horizonS >= A_REQUEST;
     for (let i = 0; i < DOWN_POINTS; i++) {
       if (this.#bank.forecast((horizonS * i) / (DOWN_POINTS - 1)) * horizonS >= A_REQUEST) return true;
     }

@@ -31,6 +31,12 @@ export function known(value: number | null | undefined): number | null {
   return Number.isFinite(value) ? value! : null;
 }
 
+/** Requests/s that somebody else forecasts, such as a plugin; null: nobody does. */
+export function givenRate({ forecast }: Observation): number | null {
+  const rate = known(forecast?.requestRate);
+  return rate === null || rate < 0 ? null : rate;
+}
+
 function lengths(isl: ArrayLike<number>): ArrayLike<number> {
   for (let i = 0; i < isl.length; i++) if (!Number.isFinite(isl[i])) return Array.from(isl).filter(Number.isFinite);
   return isl;

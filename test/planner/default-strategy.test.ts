@@ -48,6 +48,33 @@ describe("default strategy", () => {
     expect(first.decode - last.decode).toBeLessThanOrEqual(1);
   });
 
+  it("takes somebody else's forecast in place of its own, with its reserve on top, and says so", () => {
+    const rates = steady(20, 30);
+    const given = (requestRate: number | null) => {
+      const plan = planner(disagg, { maxGpus: 100 });
+      const standing = { prefill: 1, decode: 1 };
+      return rates.map((rate, i) => {
+        const workers = { prefill: active(standing.prefill), decode: active(standing.decode) };
+        const forecast = i < 10 ? null : { requestRate, isl: null, osl: null };
+        const decision = plan.tick(observation((i + 1) * 5000, rate, { workers, ...(forecast && { forecast }) }));
+        if (decision.targets) Object.assign(standing, decision.targets);
+        return decision;
+      });
+    };
+    const own = follow(planner(disagg, { maxGpus: 100 }), rates);
+    expect(given(null)).toEqual(own);
+    const more = given(100).slice(10);
+    expect(more[0]!.targets!.prefill).toBeGreaterThan(3 * own[10]!.targets!.prefill);
+    expect(more[0]!.forecast!.requestRate).toBe(100);
+    expect(more[0]!.reasons.find(({ code }) => code === "forecast-given")!.text).toMatch(
+      /^100\.0 req\/s are expected by a plugin, in place of its own (19|20|21)\.\d$/,
+    );
+    const fewer = given(2).at(-1)!;
+    expect(fewer.targets!.decode).toBeLessThan(own.at(-1)!.targets!.decode);
+    expect(given(Number.NaN)).toEqual(own);
+    expect(given(-5)).toEqual(own);
+  });
+
   it("leaves the deployment alone before the first request and where nothing is known", () => {
     const plan = planner();
     const idle = plan.tick(observation(5000, 0, { workers: { prefill: active(3), decode: active(4) } }));
