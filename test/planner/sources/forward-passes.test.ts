@@ -198,6 +198,15 @@ describe("forward passes", () => {
     expect(source.problems).toEqual([]);
   });
 
+  it("of a worker that is down are missing, which is told once though its load is, too", async () => {
+    const { fakes, observe, source } = await setUp(2);
+    await fakes[1]!.server.close();
+    // Connections that were open end first.
+    await observe();
+    await observe();
+    expect(source.problems).toEqual([expect.stringMatching(/^worker decode\/1 .*ECONNREFUSED/)]);
+  });
+
   it("are no problem where engines have none and nobody needs them", async () => {
     const { fakes, observe, source } = await setUp(1, ["decode"], { forwardPasses: "where-told" });
     fakes[0]!.mode = "404";
