@@ -26,6 +26,7 @@ export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { EngineOverrides, EstimatedEngine, KvOffloadChoice, TimingChoice } from "./format/engine.ts";
 export type { RouterChoice } from "./format/router.ts";
+export { readRouterPolicies } from "./format/router-policies.ts";
 export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";
 export type { Override } from "./overrides.ts";
@@ -38,6 +39,7 @@ export {
   scenarioWorkload,
 } from "./parse-scenario.ts";
 export { asClosedLoop, atTimes, firstPart, firstSessions } from "./reshape.ts";
+export { hintsOf, type RequestHints, type RoutingHints, routingHints } from "./routing-hints.ts";
 export { sessionNumbers } from "./sessions.ts";
 export { TRACE_FORMATS, type TraceFormat, type TraceOptions } from "./traces/options.ts";
 export { parseTrace, readTraceFile } from "./traces/read-trace.ts";
