@@ -19,8 +19,9 @@ export {
   roleOf,
   type WorkerName,
 } from "./faults.ts";
+export type { ComparedStatistic } from "./fit/compared-statistic.ts";
 export { entryDocument } from "./fit/entry-document.ts";
-export { type ComparedStatistic, type FittedTrace, fitTrace } from "./fit/fit-trace.ts";
+export { type FittedTrace, fitTrace } from "./fit/fit-trace.ts";
 export { FollowUps, loopsOfRequests } from "./follow-ups.ts";
 export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
