@@ -116,16 +116,15 @@ export class KvRouter implements Router {
     // What decode workers have cached saves nothing, since their prompts are computed elsewhere.
     const followed = this.#options.role === "decode" ? 0 : Math.min(promptBlocks, context.blocks.length);
     const match = this.index.match(context.blocks, followed, context.workers, count);
-    const { workers, seen } = context;
-    const hitOf = (place: number) =>
-      seen === undefined ? match.cached[place]! : followed === 0 ? 0 : (seen.get(workers[place]!) ?? 0);
+    const hits =
+      context.seen === undefined || followed === 0 ? match.cached : this.#seenBy(context, context.seen, count);
     let best = 0;
     for (let i = 0; i < count; i++) {
-      costs[i] = this.#cost(context, i, promptBlocks, match, hitOf(i));
-      best = Math.max(best, hitOf(i));
+      costs[i] = this.#cost(context, i, promptBlocks, match, hits[i]!);
+      if (hits[i]! > best) best = hits[i]!;
     }
     const chosen = sampleCost(costs, count, temperature, random);
-    this.#last = { cost: costs[chosen]!, overlapBlocks: hitOf(chosen), bestOverlapBlocks: best, promptBlocks };
+    this.#last = { cost: costs[chosen]!, overlapBlocks: hits[chosen]!, bestOverlapBlocks: best, promptBlocks };
     this.#chosenBlocks = context.blocks;
     this.#chosenWorker = context.workers[chosen]!;
     return chosen;
@@ -196,6 +195,11 @@ export class KvRouter implements Router {
     const found = new Map<WorkerKey, number>();
     for (let i = 0; i < workers.length; i++) if (cached[i]! > 0) found.set(workers[i]!, cached[i]!);
     return found;
+  }
+
+  /** By candidate. */
+  #seenBy({ workers }: RouteContext, seen: CachedBlocks, count: number): Int32Array {
+    return Int32Array.from({ length: count }, (_, place) => seen.get(workers[place]!) ?? 0);
   }
 
   #expire(context: RouteContext): void {

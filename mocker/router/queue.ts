@@ -35,7 +35,9 @@ export class RouterQueue<T> {
   }
 
   get length(): number {
-    return this.#lines.reduce((sum, line) => sum + line.length, 0);
+    let length = 0;
+    for (const line of this.#lines) length += line.length;
+    return length;
   }
 
   push(item: T, rank: QueueRank, lane: Lane = null): void {

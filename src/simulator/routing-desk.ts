@@ -170,18 +170,19 @@ export class RoutingDesk {
 
   prefilled(role: RoleName, request: number): void {
     if (this.#routing !== null) this.#routing.prefilled(role, request);
-    else if (this.#looksCloser) this.#tell(role, () => this.#routers[role].prefilled?.(request));
+    else if (this.#looksCloser && this.#isHeard(role)) this.#routers[role].prefilled?.(request);
+    else if (this.#looksCloser) this.#news[role].push(() => this.#routers[role].prefilled?.(request));
   }
 
   ended(role: RoleName, request: number, nowMs: number): void {
     if (this.#routing !== null) this.#routing.ended(role, request);
-    else if (this.#looksCloser) this.#tell(role, () => this.#routers[role].ended?.(request, nowMs));
+    else if (this.#looksCloser && this.#isHeard(role)) this.#routers[role].ended?.(request, nowMs);
+    else if (this.#looksCloser) this.#news[role].push(() => this.#routers[role].ended?.(request, nowMs));
   }
 
-  /** Where nobody waits at once, else at the next `sweep`: after each piece of news somebody may go, as in ai-dynamo 1.6.1. */
-  #tell(role: RoleName, news: () => void): void {
-    if (this.#lines[role].length === 0 && this.#news[role].length === 0) news();
-    else this.#news[role].push(news);
+  /** Whether a router hears at once: else it does at the next `sweep`, where somebody may go after each piece, as in ai-dynamo 1.6.1. */
+  #isHeard(role: RoleName): boolean {
+    return this.#lines[role].length === 0 && this.#news[role].length === 0;
   }
 
   #tellAll(role: RoleName): void {
