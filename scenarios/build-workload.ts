@@ -6,6 +6,7 @@ import { badTraffic } from "./errors.ts";
 import { mergeWorkloads } from "./merge.ts";
 import { rateCurve } from "./rate-curve.ts";
 import { asClosedLoop } from "./reshape.ts";
+import { hintsOf, type RequestHints, routingHints } from "./routing-hints.ts";
 import type { TraceOptions } from "./traces/options.ts";
 import { readTraceFile } from "./traces/read-trace.ts";
 import type { AgentShape, ClosedEntry, OpenEntry, TraceEntry, TrafficEntry } from "./traffic.ts";
@@ -15,6 +16,8 @@ export interface BuildOptions {
   seed: number | string;
   /** How trace files are read; from disk by default. */
   readTrace?: (file: string, options: TraceOptions) => Workload;
+  /** What tenants tell routers, by name, where a request tells nothing itself. */
+  tenantHints?: Readonly<Record<string, RequestHints>>;
   /** Names the place of an entry such as `traffic[0]` in messages. */
   locate?: (path: string) => string;
 }
@@ -44,11 +47,11 @@ function parts(entry: TrafficEntry, name: string, offsetMs: number, options: Bui
   const startMs = offsetMs + entry.startMs;
   switch (entry.kind) {
     case "open":
-      return [{ workload: named(openWorkload(entry, name, options), entry.tenant), startMs }];
+      return [{ workload: named(openWorkload(entry, name, options), entry.tenant, options), startMs }];
     case "closed":
-      return [{ workload: named(closedWorkload(entry, name, options), entry.tenant), startMs }];
+      return [{ workload: named(closedWorkload(entry, name, options), entry.tenant, options), startMs }];
     case "trace":
-      return [{ workload: named(traceWorkload(entry, name, options), entry.tenant), startMs }];
+      return [{ workload: named(traceWorkload(entry, name, options), entry.tenant, options), startMs }];
     case "sequence": {
       let atMs = startMs;
       return entry.entries.flatMap((child, i) => {
@@ -67,9 +70,20 @@ function parts(entry: TrafficEntry, name: string, offsetMs: number, options: Bui
   }
 }
 
-function named(workload: Workload, tenant: string | undefined): Workload {
-  if (tenant === undefined) return workload;
-  return { ...workload, tenants: { names: [tenant], of: new Int32Array(workload.count) } };
+/** The workload of a tenant; without one, classes that a trace's rows name are in its place. */
+function named(workload: Workload, tenant: string | undefined, { tenantHints = {} }: BuildOptions): Workload {
+  const { count, hints } = workload;
+  if (tenant === undefined) {
+    if (hints === undefined || hints.classNames.length === 0) return workload;
+    return { ...workload, tenants: { names: hints.classNames, of: hints.classOf } };
+  }
+  const own = Object.hasOwn(tenantHints, tenant) ? tenantHints[tenant] : undefined;
+  const told = routingHints(count, (request) => ({ ...own, ...(hints && hintsOf(hints, request)) }));
+  return {
+    ...workload,
+    tenants: { names: [tenant], of: new Int32Array(count) },
+    ...(told === undefined ? {} : { hints: told }),
+  };
 }
 
 function endsByItself(workload: Workload): boolean {

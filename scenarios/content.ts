@@ -22,6 +22,8 @@ export class ContentWriter {
   readonly #patternStream: RandomStream;
   readonly #agentStream: RandomStream;
   readonly #lengths: LengthPairs[];
+  /** Of sub-agents, by pattern. */
+  readonly #subLengths: LengthPairs[];
   readonly #turns: (() => number) | null;
   readonly #thinkMs: (() => number) | null;
   readonly #subagents: { count: () => number; turns: () => number } | null;
@@ -51,6 +53,12 @@ export class ContentWriter {
     const byNormal = prefix?.kind === "reuse" && prefix.correlation !== 0;
     const growth = agents?.growth ?? sessions?.growth;
     this.#lengths = content.patterns.map((pattern) => lengthPairs(pattern, growth ?? pattern.isl, isl, osl, byNormal));
+    const subIsl = agents?.subagents?.isl;
+    const own = stream("subagents/isl");
+    this.#subLengths =
+      subIsl === undefined
+        ? this.#lengths
+        : content.patterns.map((pattern) => lengthPairs({ ...pattern, isl: subIsl }, growth!, own, osl, byNormal));
     const turns = agents?.turns ?? sessions?.turns;
     const thinkMs = agents?.toolWaitMs ?? sessions?.thinkMs;
     this.#turns = turns === undefined ? null : wholeSampler(turns, stream("turns"), 1);
@@ -74,7 +82,7 @@ export class ContentWriter {
     const pattern = patterns.length === 1 ? 0 : pick(shares(patterns, shareMs), this.#patternStream.next());
     this.#heads.push(this.requests);
     if (agents === undefined) this.#conversation(this.#lengths[pattern]!, arrivalMs);
-    else this.#run(agents, this.#lengths[pattern]!, arrivalMs);
+    else this.#run(agents, this.#lengths[pattern]!, this.#subLengths[pattern]!, arrivalMs);
   }
 
   #conversation(draw: LengthPairs, arrivalMs: number): void {
@@ -105,7 +113,7 @@ export class ContentWriter {
   }
 
   /** An agent's requests, one after the other, with the runs of its sub-agents between them. */
-  #run(agents: AgentShape, draw: LengthPairs, arrivalMs: number): void {
+  #run(agents: AgentShape, draw: LengthPairs, subDraw: LengthPairs, arrivalMs: number): void {
     const label = `${this.#name}-${this.#heads.length - 1}`;
     let subagent = 0;
     this.#steps(agents, draw, this.#turns!(), label, arrivalMs, [], (step) => {
@@ -113,7 +121,7 @@ export class ContentWriter {
       const after = { parent: step, delayMs: 0, onStart: false };
       return Array.from({ length: this.#subagents.count() }, () => {
         const turns = this.#subagents!.turns();
-        const last = this.#steps(agents, draw, turns, `${label}/${subagent++}`, Number.NaN, [after], () => []);
+        const last = this.#steps(agents, subDraw, turns, `${label}/${subagent++}`, Number.NaN, [after], () => []);
         return { ...after, parent: last };
       });
     });

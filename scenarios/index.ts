@@ -19,13 +19,15 @@ export {
   roleOf,
   type WorkerName,
 } from "./faults.ts";
+export type { ComparedStatistic } from "./fit/compared-statistic.ts";
 export { entryDocument } from "./fit/entry-document.ts";
-export { type ComparedStatistic, type FittedTrace, fitTrace } from "./fit/fit-trace.ts";
+export { type FittedTrace, fitTrace } from "./fit/fit-trace.ts";
 export { FollowUps, loopsOfRequests } from "./follow-ups.ts";
 export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { EngineOverrides, EstimatedEngine, KvOffloadChoice, TimingChoice } from "./format/engine.ts";
 export type { RouterChoice } from "./format/router.ts";
+export { readRouterPolicies } from "./format/router-policies.ts";
 export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";
 export type { Override } from "./overrides.ts";
@@ -38,6 +40,7 @@ export {
   scenarioWorkload,
 } from "./parse-scenario.ts";
 export { asClosedLoop, atTimes, firstPart, firstSessions } from "./reshape.ts";
+export { hintsOf, type RequestHints, type RoutingHints, routingHints } from "./routing-hints.ts";
 export { sessionNumbers } from "./sessions.ts";
 export { TRACE_FORMATS, type TraceFormat, type TraceOptions } from "./traces/options.ts";
 export { parseTrace, readTraceFile } from "./traces/read-trace.ts";

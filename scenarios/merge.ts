@@ -1,4 +1,5 @@
 import { badTraffic } from "./errors.ts";
+import { hintsOf, type RoutingHints, routingHints } from "./routing-hints.ts";
 import {
   type ClosedLoop,
   type Dependencies,
@@ -44,6 +45,7 @@ export function mergeWorkloads(parts: { workload: Workload; startMs: number }[])
     }
   }
   const dependencies = mergeDependencies(workloads, first, count);
+  const hints = mergeHints(workloads, first, count);
   const labelled = workloads.some((workload) => workload.sessionIds !== null);
   return {
     count,
@@ -68,6 +70,7 @@ export function mergeWorkloads(parts: { workload: Workload; startMs: number }[])
       : null,
     ...(dependencies === null ? {} : { dependencies }),
     ...(workloads.some(({ tenants }) => tenants !== undefined) ? { tenants: mergeTenants(workloads, count) } : {}),
+    ...(hints === undefined ? {} : { hints }),
     sessionIds: labelled ? workloads.flatMap((w) => w.sessionIds ?? new Array<string>(w.count).fill("")) : null,
     prompts: mergePrompts(workloads),
     horizonMs: Math.max(0, ...parts.map(({ workload, startMs }) => workload.horizonMs + startMs)),
@@ -114,6 +117,17 @@ function mergeTenants(workloads: Workload[], count: number): Tenants {
     for (let i = 0; i < length; i++, request++) of[request] = places?.[tenants!.of[i]!] ?? -1;
   }
   return { names, of };
+}
+
+/** undefined where no request tells routers anything. */
+function mergeHints(workloads: Workload[], first: number[], count: number): RoutingHints | undefined {
+  if (workloads.every(({ hints }) => hints === undefined)) return undefined;
+  let part = 0;
+  return routingHints(count, (request) => {
+    while (request >= first[part]! + workloads[part]!.count) part++;
+    const { hints } = workloads[part]!;
+    return hints && hintsOf(hints, request - first[part]!);
+  });
 }
 
 function concat<T extends Int32Array | Float64Array>(

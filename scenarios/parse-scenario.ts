@@ -13,6 +13,7 @@ import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
 import { opaquePlanner, type Sla, scenarioSchema } from "./format/scenario.ts";
 import { trafficEntrySchema } from "./format/traffic.ts";
 import { type Override, withOverrides } from "./overrides.ts";
+import type { RequestHints } from "./routing-hints.ts";
 import type { TraceOptions } from "./traces/options.ts";
 import type { TrafficEntry } from "./traffic.ts";
 import type { Workload } from "./workload.ts";
@@ -30,6 +31,8 @@ export interface Scenario<Planner = unknown> {
   sla: Sla;
   /** Of tenants with an SLA of their own, by name. */
   tenantSlas?: Record<string, Sla>;
+  /** What tenants tell routers of their requests, by name. */
+  tenantHints?: Record<string, RequestHints>;
   /** What the planner's schema made of `planner:`; null where there is none and the workers stay. */
   planner: Planner | null;
   traffic: TrafficEntry[];
@@ -64,16 +67,25 @@ export function parseScenario<Planner = unknown>(
   options: ScenarioOptions<Planner> = {},
 ): Scenario<Planner> {
   const { source, data: written } = read(text, file, schemaFor(options.plannerSchema), options.set);
-  const wrong = contradictions(written).map(({ path, message }) => ({ where: source.locate(path), message }));
+  const deployment = resolveDeployment(written.deployment, file);
+  const wrong = contradictions({ ...written, deployment }).map(({ path, message }) => ({
+    where: source.locate(path),
+    message,
+  }));
   if (wrong.length > 0) throw scenarioInvalid(wrong.slice(0, MAX_SHOWN), Math.max(0, wrong.length - MAX_SHOWN));
   return {
     file,
     name: written.name ?? basename(file).replace(/\.ya?ml$/, ""),
     shows: written.shows ?? null,
     seed: written.seed,
-    deployment: resolveDeployment(written.deployment, file),
+    deployment,
     sla: written.sla,
-    tenantSlas: Object.fromEntries(Object.entries(written.tenants).map(([name, { sla }]) => [name, sla])),
+    tenantSlas: Object.fromEntries(
+      Object.entries(written.tenants).flatMap(([name, { sla }]) => (sla === undefined ? [] : [[name, sla]])),
+    ),
+    tenantHints: Object.fromEntries(
+      Object.entries(written.tenants).map(([name, { sla: _, ...hints }]) => [name, hints]),
+    ),
     planner: (written.planner as Planner | undefined) ?? null,
     traffic: written.traffic.map((entry) => resolveTraffic(entry, file)),
     clients: written.clients ?? null,
@@ -148,11 +160,12 @@ export function readScenario<Planner = unknown>(
 
 /** All requests of a scenario. @throws UserError SCENARIOS_BAD_TRAFFIC, SCENARIOS_TRACE_… */
 export function scenarioWorkload(
-  scenario: Pick<Scenario, "traffic" | "seed" | "locate">,
+  scenario: Pick<Scenario, "traffic" | "seed" | "locate" | "tenantHints">,
   readTrace?: (file: string, options: TraceOptions) => Workload,
 ): Workload {
   return buildWorkload(scenario.traffic, {
     seed: scenario.seed,
+    tenantHints: scenario.tenantHints ?? {},
     locate: (path) => scenario.locate(parsePath(path)),
     ...(readTrace === undefined ? {} : { readTrace }),
   });

@@ -109,6 +109,8 @@ export interface AgentShape {
     /** How many at once. */
     count: Distribution;
     turns: Distribution;
+    /** Prompt tokens of their first requests; absent: as those of the agent. */
+    isl?: Distribution | undefined;
   } | null;
 }
 

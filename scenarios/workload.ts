@@ -1,3 +1,5 @@
+import type { RoutingHints } from "./routing-hints.ts";
+
 /**
  * Prompt contents by block ids: two prompts share a prefix as far as their leading ids agree. The ids may name only the
  * leading part of a prompt (a shared system prompt, say): tokens past `ids × blockTokens` are unique content. Ids past
@@ -78,6 +80,8 @@ export interface Workload {
   sessionIds: string[] | null;
   /** Whose requests they are; absent where nobody is named. */
   tenants?: Tenants;
+  /** What they tell routers; absent where none tells anything. */
+  hints?: RoutingHints;
   /** null: every prompt is unique. */
   prompts: PromptBlocks | null;
   /** Nominal end of the traffic, ms: the last arrival, or the end of the last shape. */

@@ -139,6 +139,7 @@ function routerOf(settings: RouterSettings, role: EngineRole, card: WorkerCard, 
     // A server that has no card does not say.
     maxBatchedTokens: card.maxNumBatchedTokens > 0 ? card.maxNumBatchedTokens : null,
     tellsEvents: card.kvEvents,
+    model: card.model,
   });
 }
 

@@ -1,4 +1,5 @@
 import { modelNotFound, OpenAiError, serviceUnavailable, tooManyRequests } from "#mocker/protocol";
+import type { QueueOverflow } from "#mocker/router";
 
 /** What the frontend itself answers instead of a worker, beyond the errors of the protocol. */
 
@@ -7,6 +8,18 @@ const RETRY_AFTER_S = 1;
 /** 429: more requests wait than may. */
 export const crowded = (waiting: number, because: string): OpenAiError =>
   tooManyRequests(`Too many requests: ${waiting} are waiting for ${because} already.`, RETRY_AFTER_S);
+
+const LIMIT_TEXTS = { requests: "requests", promptTokens: "prompt tokens", cachedTokens: "cached tokens" } as const;
+
+/** 529, as Dynamo answers: as much waits in the request's policy class as may. */
+export const classFull = ({ className, what, limit, used }: QueueOverflow): OpenAiError =>
+  new OpenAiError({
+    status: 529,
+    type: "overloaded",
+    message: `Too many requests: ${used} ${LIMIT_TEXTS[what]} wait in the policy class ${className}, which may have ${limit}.`,
+    code: "policy_class_full",
+    headers: { "retry-after": String(RETRY_AFTER_S) },
+  });
 
 /** 503: nobody became ready in time. */
 export const nobodyCame = (waitedMs: number, because: string): OpenAiError =>

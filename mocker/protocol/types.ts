@@ -62,6 +62,10 @@ export const HEADERS = {
   /** The conversation that a request belongs to, by Dynamo's name and by another usual one. */
   dynamoSessionId: "x-dynamo-session-id",
   sessionId: "x-session-id",
+  /** How urgent a request is, over `nvext.agent_hints`, and its policy class or family; Dynamo's names. */
+  requestPriority: "x-dynamo-request-priority",
+  requestStrictPriority: "x-dynamo-request-strict-priority",
+  policyClass: "x-dynamo-meta-policy-class",
   /** Response: ids of the workers that served the request. */
   workerId: "x-worker-id",
   prefillWorkerId: "x-prefill-worker-id",

@@ -1,7 +1,8 @@
 import { randomStream } from "#common";
 import { KvRouter } from "./kv-router.ts";
 import { LeastLoadedRouter } from "./least-loaded.ts";
-import type { QueuePolicy } from "./queue.ts";
+import { profileOf, type RouterPolicies } from "./policies.ts";
+import type { QueuePolicy } from "./queue-rank.ts";
 import { RandomRouter } from "./random.ts";
 import { RoundRobinRouter } from "./round-robin.ts";
 import { SessionAffinity } from "./session-affinity.ts";
@@ -30,6 +31,8 @@ export interface RouterSettings {
   queueThreshold?: number | null | undefined;
   /** Who goes first of those that wait. Default fcfs. */
   queuePolicy?: QueuePolicy | undefined;
+  /** Queues of their own for classes of requests, in place of threshold and policy. null, the default: there is one. */
+  policies?: RouterPolicies | null | undefined;
   /** Requests of a session stay with a worker until the session has been idle for so long. null, the default: they don't. */
   sessionAffinityMs?: number | null | undefined;
 }
@@ -43,6 +46,8 @@ export interface RoutedPool {
   maxBatchedTokens: number | null;
   /** Whether its workers tell what they cache. */
   tellsEvents: boolean;
+  /** Whose policy classes hold; absent: no model has its own. */
+  model?: string;
 }
 
 /** A router of one pool. What it draws at random comes from a stream named after mode and role. */
@@ -78,6 +83,9 @@ function plainRouter(settings: RouterSettings, seed: number, pool: RoutedPool): 
         ...(temperature === undefined ? {} : { temperature }),
         ...(cacheTtlMs === undefined ? {} : { ttlMs: cacheTtlMs }),
         ...(queuePolicy === undefined ? {} : { queuePolicy }),
+        // Nobody waits for decode workers but for want of any.
+        policies: pool.role === "decode" ? null : profileOf(settings.policies, pool.model),
+        budgetTokens: maxBatchedTokens,
       });
     }
   }

@@ -10,7 +10,8 @@ export {
 export { type KvChoice, KvRouter, type KvRouterOptions } from "./kv-router.ts";
 export { LeastLoadedRouter } from "./least-loaded.ts";
 export { PrefixIndex } from "./prefix-index.ts";
-export { FIRST_COME, QUEUE_POLICIES, type QueuePolicy, type QueueRank, RouterQueue } from "./queue.ts";
+export { placeOf, type QueueClass, type QueueOverflow, RouterQueue } from "./queue.ts";
+export { FIRST_COME, QUEUE_POLICIES, type QueuePolicy, type QueueRank } from "./queue-rank.ts";
 export { RandomRouter } from "./random.ts";
 export { RoundRobinRouter } from "./round-robin.ts";
 export { SessionAffinity } from "./session-affinity.ts";

@@ -1,9 +1,11 @@
 import type { RandomStream } from "#common";
 import { ActiveLoad } from "./active-load.ts";
+import { busyAbove, classOf, type PolicyProfile } from "./policies.ts";
 import { PrefixIndex, type PrefixMatch } from "./prefix-index.ts";
-import { type QueuePolicy, type QueueRank, queueRank } from "./queue.ts";
+import type { QueueClass } from "./queue.ts";
+import { type QueuePolicy, type QueueRank, queueRank } from "./queue-rank.ts";
 import { sampleCost } from "./sample.ts";
-import type { BlockKey, RouteContext, Router, WorkerKey } from "./types.ts";
+import type { BlockKey, CachedBlocks, RouteContext, Router, WorkerKey } from "./types.ts";
 
 export interface KvRouterOptions {
   /** Which pool it routes for: prefill workers cost prompts alone, decode workers blocks alone. */
@@ -31,6 +33,10 @@ export interface KvRouterOptions {
   queueAboveTokens?: number | null;
   /** Default fcfs. */
   queuePolicy?: QueuePolicy;
+  /** Queues with thresholds and policies of their own, in place of the two above; null: none. Default null. */
+  policies?: PolicyProfile | null;
+  /** Token budget of a worker's pass, for the classes' thresholds; null: not known. Default null. */
+  budgetTokens?: number | null;
 }
 
 /** What led to the last choice. */
@@ -57,6 +63,8 @@ export class KvRouter implements Router {
   readonly index: PrefixIndex;
   readonly load: ActiveLoad;
   readonly #options: Required<KvRouterOptions>;
+  /** By class, prompt tokens on every candidate above which its requests wait; null: never. */
+  readonly #busyAbove: readonly (number | null)[];
   #costs = new Float64Array(16);
   #last: KvChoice | null = null;
   /** Prompt and worker of the last choice: whoever goes there next needs no second look-up. */
@@ -73,10 +81,18 @@ export class KvRouter implements Router {
       maxBlocksPerWorker: 2 ** 20,
       queueAboveTokens: null,
       queuePolicy: "fcfs",
+      policies: null,
+      budgetTokens: null,
       ...options,
     };
+    const { policies, budgetTokens, queueAboveTokens } = this.#options;
+    this.#busyAbove = policies?.classes.map((of) => busyAbove(of, budgetTokens)) ?? [queueAboveTokens];
     this.index = new PrefixIndex(this.#options.maxBlocksPerWorker);
     this.load = new ActiveLoad(this.index);
+  }
+
+  get classes(): readonly QueueClass[] | undefined {
+    return this.#options.policies?.classes;
   }
 
   /** Whether it goes by what workers tell of their caches. */
@@ -100,10 +116,11 @@ export class KvRouter implements Router {
     // What decode workers have cached saves nothing, since their prompts are computed elsewhere.
     const followed = this.#options.role === "decode" ? 0 : Math.min(promptBlocks, context.blocks.length);
     const match = this.index.match(context.blocks, followed, context.workers, count);
-    const hits = match.cached;
+    const hits =
+      context.seen === undefined || followed === 0 ? match.cached : this.#seenBy(context, context.seen, count);
     let best = 0;
     for (let i = 0; i < count; i++) {
-      costs[i] = this.#cost(context, i, promptBlocks, match);
+      costs[i] = this.#cost(context, i, promptBlocks, match, hits[i]!);
       if (hits[i]! > best) best = hits[i]!;
     }
     const chosen = sampleCost(costs, count, temperature, random);
@@ -148,24 +165,41 @@ export class KvRouter implements Router {
   }
 
   /** As Dynamo's `--router-queue-threshold`: more than the threshold on every candidate. */
-  isBusy({ workers }: RouteContext): boolean {
-    const { queueAboveTokens, role } = this.#options;
-    if (queueAboveTokens === null || role === "decode") return false;
+  isBusy({ workers }: RouteContext, place = 0): boolean {
+    const above = this.#busyAbove[place] ?? null;
+    if (above === null || this.#options.role === "decode") return false;
     for (let i = 0; i < workers.length; i++) {
-      if (this.load.of(workers[i]!).prefillTokens <= queueAboveTokens) return false;
+      if (this.load.of(workers[i]!).prefillTokens <= above) return false;
     }
     return workers.length > 0;
   }
 
   rank(context: RouteContext): QueueRank {
-    const { queuePolicy, blockSize } = this.#options;
-    if (queuePolicy !== "wspt") return queueRank(queuePolicy, context, 0);
+    const { queuePolicy, policies, blockSize } = this.#options;
+    const seen = this.#cachedBlocks(context);
+    let most = 0;
+    for (const blocks of seen.values()) most = Math.max(most, blocks);
+    const cachedTokens = most * blockSize;
+    if (policies === null) return { ...queueRank(queuePolicy, context, cachedTokens), seen };
+    const { isl, policyClass } = context;
+    const place = classOf(policies, policyClass, () => isl - cachedTokens);
+    const rank = queueRank(policies.classes[place]!.queuePolicy, context, cachedTokens);
+    return { ...rank, seen, standing: { place, promptTokens: isl, cachedTokens } };
+  }
+
+  /** What each candidate has cached of the prompt. */
+  #cachedBlocks(context: RouteContext): CachedBlocks {
     const { blocks, workers } = context;
     const followed = Math.min(this.#promptBlocks(context), blocks.length);
     const { cached } = this.index.match(blocks, followed, workers, workers.length);
-    let best = 0;
-    for (let i = 0; i < workers.length; i++) if (cached[i]! > best) best = cached[i]!;
-    return queueRank(queuePolicy, context, best * blockSize);
+    const found = new Map<WorkerKey, number>();
+    for (let i = 0; i < workers.length; i++) if (cached[i]! > 0) found.set(workers[i]!, cached[i]!);
+    return found;
+  }
+
+  /** By candidate. */
+  #seenBy({ workers }: RouteContext, seen: CachedBlocks, count: number): Int32Array {
+    return Int32Array.from({ length: count }, (_, place) => seen.get(workers[place]!) ?? 0);
   }
 
   #expire(context: RouteContext): void {
@@ -176,11 +210,16 @@ export class KvRouter implements Router {
     return Math.floor(isl / this.#options.blockSize);
   }
 
-  #cost({ isl, workers }: RouteContext, place: number, promptBlocks: number, match: Readonly<PrefixMatch>): number {
+  #cost(
+    { isl, workers }: RouteContext,
+    place: number,
+    promptBlocks: number,
+    match: Readonly<PrefixMatch>,
+    hit: number,
+  ): number {
     const { role, blockSize, overlapWeight, prefillWeight } = this.#options;
     const load = this.load.of(workers[place]!);
     if (role === "decode") return load.requestBlocks + promptBlocks;
-    const hit = match.cached[place]!;
     const waiting = (load.prefillTokens + Math.max(isl, hit * blockSize)) / blockSize;
     const prefill = prefillWeight * Math.max(0, waiting - overlapWeight * hit);
     if (role === "prefill") return prefill;

@@ -1,132 +1,143 @@
-import type { Lane, RouteContext } from "./types.ts";
+import { ClassLine, type QueueEntry } from "./class-line.ts";
+import { DeficitRoundRobin, type RoundTurn } from "./deficit-round-robin.ts";
+import type { PolicyClass, QueueLimits } from "./policies.ts";
+import { computeTokens, type QueueRank } from "./queue-rank.ts";
+import type { Lane } from "./types.ts";
 
-/**
- * Who goes first among requests that wait in the router (`--router-queue-policy` of Dynamo's frontend): `fcfs` who came first, `lcfs`
- * who came last, `wspt` (weighted shortest processing time) who has least to compute.
- */
-export const QUEUE_POLICIES = ["fcfs", "lcfs", "wspt"] as const;
-export type QueuePolicy = (typeof QUEUE_POLICIES)[number];
+export type QueueClass = Pick<PolicyClass, "name" | "quantum" | "limits">;
 
-/** A place in line: the higher tier goes first, then the higher key, then who came first. */
-export interface QueueRank {
-  tier: number;
-  key: number;
-}
-
-/** Of those that a router ranks in no way. */
-export const FIRST_COME: Readonly<QueueRank> = { tier: 0, key: 0 };
-
-/**
- * As Dynamo's router ranks (docs, "Router queue policy"): `fcfs` by priority − arrival, `lcfs` by priority + arrival, both in seconds, so
- * that a priority is a head start; `wspt` by (1 + priority) ÷ max(1, prompt tokens − those cached where most are).
- */
-export function queueRank(
-  policy: QueuePolicy,
-  context: Omit<RouteContext, "workers">,
-  cachedTokens: number,
-): QueueRank {
-  const { isl, priority = 0, strictPriority = 0, nowMs = 0 } = context;
-  switch (policy) {
-    case "fcfs":
-      return { tier: strictPriority, key: priority - nowMs / 1000 };
-    case "lcfs":
-      return { tier: strictPriority, key: priority + nowMs / 1000 };
-    case "wspt":
-      return { tier: strictPriority, key: (1 + priority) / Math.max(1, isl - cachedTokens) };
-  }
-}
-
-/** One who stands in line. */
-interface QueueEntry<T> {
-  readonly item: T;
-  readonly rank: QueueRank;
-  /** As of the last look. */
-  lane: Lane;
+/** Why nobody more may wait in a class. */
+export interface QueueOverflow {
+  className: string;
+  what: keyof QueueLimits;
+  limit: number;
+  used: number;
 }
 
 /**
- * Requests in the order in which they may go. Who may not go holds up those behind in its lane; who is in no lane could go anywhere,
- * and holds up everybody.
+ * The requests that wait in a router: a line of its own for each policy class, and one line where there are none. Who goes next is
+ * who goes first in its class; which class, the deficit round robin says.
  */
 export class RouterQueue<T> {
-  /** Who goes first stands last, so that going costs nothing. */
-  readonly #line: QueueEntry<T>[] = [];
-  /** How many stand in each lane. */
-  readonly #inLane = new Map<Lane, number>();
+  readonly #classes: readonly QueueClass[];
+  readonly #lines: readonly ClassLine<T>[];
+  readonly #turns: DeficitRoundRobin;
+  /** What waits in each class. */
+  readonly #used: Record<keyof QueueLimits, number>[];
+
+  /** @param classes of `Router.classes` */
+  constructor(classes: readonly QueueClass[] = []) {
+    this.#classes = classes;
+    const count = Math.max(1, classes.length);
+    this.#lines = Array.from({ length: count }, () => new ClassLine<T>());
+    this.#turns = new DeficitRoundRobin(classes.map(({ quantum }) => quantum));
+    this.#used = Array.from({ length: count }, () => ({ requests: 0, promptTokens: 0, cachedTokens: 0 }));
+  }
 
   get length(): number {
-    return this.#line.length;
+    let length = 0;
+    for (const line of this.#lines) length += line.length;
+    return length;
   }
 
   push(item: T, rank: QueueRank, lane: Lane = null): void {
-    const entry = { item, rank, lane };
-    let low = 0;
-    let high = this.#line.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (goesBefore(this.#line[middle]!.rank, rank)) high = middle;
-      else low = middle + 1;
-    }
-    this.#line.splice(low, 0, entry);
-    this.#count(lane, 1);
+    this.#lines[this.#placeIn(placeOf(rank))]!.push(item, rank, lane);
+    this.#count(rank, 1);
   }
 
-  /** Whether somebody in line holds up who comes to this lane. */
-  holdsUp(lane: Lane): boolean {
-    return this.#inLane.has(lane) || this.#inLane.has(null);
+  /** Whether somebody of its class holds up who comes to this lane. */
+  holdsUp(lane: Lane, place = 0): boolean {
+    return this.#lines[this.#placeIn(place)]!.holdsUp(lane);
+  }
+
+  /** What keeps a request from waiting; null: nothing does. Whoever goes beyond a limit is still taken, the next is not. */
+  overflow(rank: QueueRank, workers: number): QueueOverflow | null {
+    const queueClass = this.#classes[placeOf(rank)];
+    if (queueClass === undefined) return null;
+    for (const [key, perWorker] of Object.entries(queueClass.limits)) {
+      if (perWorker === null) continue;
+      const what = key as keyof QueueLimits;
+      const used = this.#used[placeOf(rank)]![what];
+      const limit = perWorker * workers;
+      if (used >= limit) return { className: queueClass.name, what, limit, used };
+    }
+    return null;
   }
 
   /** @returns whether it was in line */
   remove(item: T): boolean {
-    const at = this.#line.findLastIndex((entry) => entry.item === item);
-    if (at >= 0) this.#removeAt(at);
-    return at >= 0;
+    for (const line of this.#lines) {
+      const left = line.remove(item);
+      if (left === undefined) continue;
+      this.#count(left.rank, -1);
+      return true;
+    }
+    return false;
   }
 
   /**
    * Asks in turn everybody whom nobody holds up to go; those for whom `goes` is true leave the line.
    * @param laneOf without, nobody is in a lane
+   * @param may whether it could go: asked, where there are several classes, to know whose turn it is
    */
-  sweep(goes: (item: T) => boolean, laneOf: (item: T) => Lane = () => null): void {
-    const line = this.#line;
-    const shut = new Set<Lane>();
-    let at = line.length - 1;
-    while (at >= 0) {
-      const entry = line[at]!;
-      this.#moveTo(entry, laneOf(entry.item));
-      if (!shut.has(entry.lane)) {
-        const leaves = goes(entry.item);
-        // Others may have come or gone meanwhile.
-        if (line[at] !== entry) at = line.lastIndexOf(entry);
-        if (at < 0) return;
-        if (leaves) this.#removeAt(at);
-        else if (entry.lane === null) return;
-        else shut.add(entry.lane);
-      }
-      at--;
+  sweep(
+    goes: (item: T, rank: QueueRank) => boolean,
+    laneOf: (item: T) => Lane = () => null,
+    may: (item: T, rank: QueueRank) => boolean = () => true,
+  ): void {
+    if (this.#lines.length > 1) {
+      this.#sweepClasses(goes, laneOf, may);
+      return;
+    }
+    this.#lines[0]!.sweep((item, rank) => {
+      const leaves = goes(item, rank);
+      if (leaves) this.#count(rank, -1);
+      return leaves;
+    }, laneOf);
+  }
+
+  #sweepClasses(
+    goes: (item: T, rank: QueueRank) => boolean,
+    laneOf: (item: T) => Lane,
+    may: (item: T, rank: QueueRank) => boolean,
+  ): void {
+    for (;;) {
+      const heads = this.#lines.map((line) => line.firstThat(may, laneOf));
+      const place = this.#turns.next(heads.map((head, i) => turnOf(head, this.#lines[i]!)));
+      if (place < 0) return;
+      const head = heads[place]!;
+      if (!goes(head.item, head.rank)) return;
+      this.remove(head.item);
+      // What has just gone may be what keeps the next one back.
+      const line = this.#lines[place]!;
+      this.#turns.spend(place, costOf(head), turnOf(line.firstThat(may, laneOf), line));
     }
   }
 
-  #removeAt(at: number): void {
-    this.#count(this.#line[at]!.lane, -1);
-    this.#line.splice(at, 1);
+  /** Who came before it was known that there are classes waits in one line with all. */
+  #placeIn(place: number): number {
+    return Math.min(place, this.#lines.length - 1);
   }
 
-  #moveTo(entry: QueueEntry<T>, lane: Lane): void {
-    if (entry.lane === lane) return;
-    this.#count(entry.lane, -1);
-    entry.lane = lane;
-    this.#count(lane, 1);
-  }
-
-  #count(lane: Lane, by: number): void {
-    const count = (this.#inLane.get(lane) ?? 0) + by;
-    if (count > 0) this.#inLane.set(lane, count);
-    else this.#inLane.delete(lane);
+  #count(rank: QueueRank, by: 1 | -1): void {
+    const { standing } = rank;
+    const used = this.#used[this.#placeIn(placeOf(rank))]!;
+    used.requests += by;
+    used.promptTokens += by * (standing?.promptTokens ?? 0);
+    used.cachedTokens += by * (standing?.cachedTokens ?? 0);
   }
 }
 
-/** Of equals, who stands in line already goes before who comes. */
-function goesBefore(standing: QueueRank, coming: QueueRank): boolean {
-  return standing.tier > coming.tier || (standing.tier === coming.tier && standing.key >= coming.key);
+/** Place of the class that it stands in. */
+export function placeOf({ standing }: QueueRank): number {
+  return standing?.place ?? 0;
+}
+
+function turnOf<T>(head: QueueEntry<T> | undefined, line: ClassLine<T>): RoundTurn {
+  return { cost: head === undefined ? null : costOf(head), isEmpty: line.length === 0 };
+}
+
+function costOf<T>({ rank }: QueueEntry<T>): number {
+  const { promptTokens = 0, cachedTokens = 0 } = rank.standing ?? {};
+  return computeTokens(promptTokens, cachedTokens);
 }

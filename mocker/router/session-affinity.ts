@@ -1,5 +1,6 @@
 import { KvRouter } from "./kv-router.ts";
-import { FIRST_COME, type QueueRank } from "./queue.ts";
+import type { QueueClass } from "./queue.ts";
+import { FIRST_COME, type QueueRank } from "./queue-rank.ts";
 import type { Lane, RouteContext, Router, WorkerKey } from "./types.ts";
 
 interface Binding {
@@ -26,6 +27,10 @@ export class SessionAffinity implements Router {
   constructor(router: Router, ttlMs: number) {
     this.router = router;
     this.#ttlMs = ttlMs;
+  }
+
+  get classes(): readonly QueueClass[] | undefined {
+    return this.router.classes;
   }
 
   /** Sessions that are bound to a worker. */
@@ -74,10 +79,10 @@ export class SessionAffinity implements Router {
   }
 
   /** A bound session waits for its own worker alone. */
-  isBusy(context: RouteContext): boolean {
-    const place = this.#boundPlace(context, context.workers.length);
-    const asked = place < 0 ? context : { ...context, workers: [context.workers[place]!] };
-    return this.router.isBusy?.(asked) ?? false;
+  isBusy(context: RouteContext, place = 0): boolean {
+    const bound = this.#boundPlace(context, context.workers.length);
+    const asked = bound < 0 ? context : { ...context, workers: [context.workers[bound]!] };
+    return this.router.isBusy?.(asked, place) ?? false;
   }
 
   /** An idle session that waits for its worker is forgotten like any other, and may go anywhere then. */

@@ -1,4 +1,5 @@
-import type { QueueRank } from "./queue.ts";
+import type { QueueClass } from "./queue.ts";
+import type { QueueRank } from "./queue-rank.ts";
 
 /** A worker's name, stable for its life: candidates are places in a list that changes. */
 export type WorkerKey = string | number;
@@ -8,6 +9,9 @@ export type Lane = WorkerKey | null;
 
 /** What names a block of KV cache by content and prefix: a chained hash, or an id that stands for one. */
 export type BlockKey = bigint | number | string;
+
+/** Leading blocks of a prompt that workers have cached; those that are not named have none. */
+export type CachedBlocks = ReadonlyMap<WorkerKey, number>;
 
 /** What a router may want to know of a request and its candidates; routers that only balance ignore it. */
 export interface RouteContext {
@@ -21,14 +25,20 @@ export interface RouteContext {
   nowMs?: number;
   /** The conversation it belongs to, for session affinity. */
   session?: string | number;
-  /** A head start among those that wait: seconds (fcfs, lcfs), or a weight beyond 1 (wspt). Default 0. */
+  /** A head start among those that wait: seconds (fcfs, lcfs), or a weight beyond 1 (wspt); below 0 counts as 0. Default 0. */
   priority?: number;
   /** The higher tier always goes first. Default 0. */
   strictPriority?: number;
+  /** Of a request that has waited: `QueueRank.seen`. */
+  seen?: CachedBlocks | undefined;
+  /** The policy class or family that it asks for. */
+  policyClass?: string;
 }
 
 /** Chooses a worker for a request; knows workers by their place in the list of those that take requests. */
 export interface Router {
+  /** Its policy classes; without, all requests are one. */
+  readonly classes?: readonly QueueClass[] | undefined;
   /**
    * @param outstanding work per candidate, in one unit (tokens or requests); may be longer than the list of candidates
    * @param count candidates, at least one
@@ -43,8 +53,11 @@ export interface Router {
   ended?(request: string | number, nowMs?: number): void;
   /** The worker is gone, with its cache and its requests. */
   workerRemoved?(worker: WorkerKey): void;
-  /** All candidates have so much to compute that the request had better wait in the router. */
-  isBusy?(context: RouteContext): boolean;
+  /**
+   * All candidates have so much to compute that the request had better wait in the router.
+   * @param place of its policy class
+   */
+  isBusy?(context: RouteContext, place?: number): boolean;
   /** When `isBusy` may have another answer for it though nothing has happened by then, ms as `RouteContext.nowMs`; Infinity: never. */
   changesMs?(context: RouteContext): number;
   /** Its place among those that wait; without, who came first goes first. */

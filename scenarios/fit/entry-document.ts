@@ -1,4 +1,4 @@
-import type { Content, Distribution, OpenEntry, PrefixSharing, RateShape } from "../traffic.ts";
+import type { AgentShape, Content, Distribution, OpenEntry, PrefixSharing, RateShape } from "../traffic.ts";
 
 /**
  * A fitted entry as a scenario's text: `parseTraffic` of its traffic gives the entry back, to the digits that are written.
@@ -8,17 +8,25 @@ export function entryDocument(entry: OpenEntry, more: Record<string, unknown>, c
   const lines = [`# ${comment}`, ...Object.entries(more).map(([key, value]) => `${key}: ${inline(value)}`), "traffic:"];
   const [[kind, body]] = Object.entries(written(entry)) as [[string, Record<string, unknown>]];
   lines.push(`  - ${kind}:`);
-  for (const [key, value] of Object.entries(body)) {
-    if (Array.isArray(value)) lines.push(`      ${key}:`, ...value.map((item) => `        - ${inline(item)}`));
-    else lines.push(`      ${key}: ${inline(value)}`);
-  }
+  for (const [key, value] of Object.entries(body)) lines.push(...block(key, value, "      "));
   return `${lines.join("\n")}\n`;
+}
+
+const MAX_LINE = 140;
+
+/** A key and its value, on one line where that is not too long. */
+function block(key: string, value: unknown, indent: string): string[] {
+  const line = `${indent}${key}: ${inline(value)}`;
+  if (Array.isArray(value)) return [`${indent}${key}:`, ...value.map((item) => `${indent}  - ${inline(item)}`)];
+  if (line.length <= MAX_LINE || typeof value !== "object" || value === null) return [line];
+  return [`${indent}${key}:`, ...keysInOrder(value).flatMap(([inner, of]) => block(inner, of, `${indent}  `))];
 }
 
 /** On one line. Texts are quoted where they could be something else. */
 function inline(value: unknown): string {
   if (typeof value === "string") return /^[A-Za-z0-9][A-Za-z0-9._ -]*$/.test(value) ? value : JSON.stringify(value);
   if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return `[${value.map(inline).join(", ")}]`;
   return `{ ${keysInOrder(value)
     .map(([key, of]) => `${key}: ${inline(of)}`)
     .join(", ")} }`;
@@ -57,7 +65,7 @@ function writtenRate(rate: RateShape): unknown {
   return rate.steps.map((step) => ({ at: duration(step.atMs), rate: step.rate }));
 }
 
-function writtenContent({ patterns, sessions, prefix, blockTokens }: Content): Record<string, unknown> {
+function writtenContent({ patterns, sessions, agents, prefix, blockTokens }: Content): Record<string, unknown> {
   const [pattern] = patterns;
   const tokens = (value: number) => Math.max(1, Math.round(value));
   const ms = (value: number) => (value === 0 ? 0 : `${Number(value.toPrecision(6))}ms`);
@@ -75,8 +83,31 @@ function writtenContent({ patterns, sessions, prefix, blockTokens }: Content): R
             history: sessions.history,
           },
         }),
+    ...(agents === undefined ? {} : { agents: writtenAgents(agents, tokens, ms) }),
     ...(prefix === null ? {} : { prefix: writtenPrefix(prefix) }),
     blockSize: blockTokens,
+  };
+}
+
+function writtenAgents(
+  { turns, toolWaitMs, growth, subagents }: AgentShape,
+  whole: (value: number) => unknown,
+  ms: (value: number) => unknown,
+): Record<string, unknown> {
+  return {
+    turns: writtenDistribution(turns, whole),
+    toolWait: writtenDistribution(toolWaitMs, ms),
+    growth: writtenDistribution(growth, whole),
+    ...(subagents === null
+      ? {}
+      : {
+          subagents: {
+            share: subagents.share,
+            count: writtenDistribution(subagents.count, whole),
+            turns: writtenDistribution(subagents.turns, whole),
+            ...(subagents.isl === undefined ? {} : { isl: writtenDistribution(subagents.isl, whole) }),
+          },
+        }),
   };
 }
 
@@ -105,6 +136,10 @@ function writtenDistribution(distribution: Distribution, value: (of: number) => 
         quantiles: Object.fromEntries(
           distribution.points.map(({ q, value: at }) => [String(Number((100 * q).toFixed(3))), value(at)]),
         ),
+      };
+    case "mixture":
+      return {
+        mixture: distribution.parts.map(({ weight, of }) => ({ weight, of: writtenDistribution(of, value) })),
       };
     default:
       throw new Error(`no fit makes a ${distribution.kind}`);

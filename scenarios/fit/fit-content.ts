@@ -2,6 +2,8 @@ import { quantileSorted, rankCorrelation } from "#common";
 import { prefixReuse } from "../traces/prefix-reuse.ts";
 import type { Content, PrefixSharing, SessionShape } from "../traffic.ts";
 import type { Workload } from "../workload.ts";
+import { agentRuns, isPrefix } from "./agent-runs.ts";
+import { fitAgents } from "./fit-agents.ts";
 import { fitBounded, fitDistribution } from "./fit-lengths.ts";
 
 /** Share of later turns that must repeat what was before for conversations to count as growing. */
@@ -9,13 +11,18 @@ const MOSTLY = 0.9;
 /** Reuse below this is chance. */
 const LEAST_REUSE = 0.005;
 
-/** Lengths, sessions and shared prefixes of a workload with at least one request. */
-export function fitContent(workload: Workload): Content {
-  const { count, isl, osl, turnIndex } = workload;
-  const sessions = fitSessions(workload);
+/**
+ * Lengths, sessions or agents, and shared prefixes of a workload with at least one request.
+ * @param file name for messages @throws UserError as `fitAgents`
+ */
+export function fitContent(workload: Workload, file = "trace"): Content {
+  const { count, isl, osl, nextTurn, turnIndex } = workload;
+  const runs = workload.dependencies === undefined ? null : agentRuns(workload);
+  const sessions = runs === null ? fitSessions(workload) : null;
   const independent = sessions === null || sessions.history === "none";
+  const all = Array.from({ length: count }, (_, i) => i);
   // Where conversations grow, the lengths of first prompts and of what is added are two things.
-  const first = Array.from({ length: count }, (_, i) => i).filter((i) => independent || turnIndex![i] === 0);
+  const first = runs?.heads ?? all.filter((i) => independent || turnIndex![i] === 0);
   const prompts = Int32Array.from(first, (i) => isl[i]!);
   const correlation = rankCorrelation(
     prompts,
@@ -31,7 +38,11 @@ export function fitContent(workload: Workload): Content {
       },
     ],
     sessions,
-    prefix: fitPrefix(workload),
+    ...(runs === null ? {} : { agents: fitAgents(runs, isl, file) }),
+    prefix: fitPrefix(
+      workload,
+      runs === null ? all.filter((i) => nextTurn === null || turnIndex?.[i] === 0) : [...runs.heads, ...runs.subHeads],
+    ),
     blockTokens: workload.prompts?.blockTokens ?? 64,
   };
 }
@@ -63,23 +74,12 @@ function fitSessions(workload: Workload): SessionShape | null {
   };
 }
 
-/** Whether the whole blocks of one prompt begin another. */
-function isPrefix({ isl, prompts }: Workload, before: number, after: number): boolean {
-  const { blockTokens, offset, ids } = prompts!;
-  const named = Math.min(offset[before + 1]! - offset[before]!, offset[after + 1]! - offset[after]!);
-  const blocks = Math.min(named, Math.floor(isl[before]! / blockTokens));
-  for (let i = 0; i < blocks; i++) if (ids[offset[before]! + i] !== ids[offset[after]! + i]) return false;
-  return true;
-}
-
-function fitPrefix(workload: Workload): PrefixSharing | null {
-  const { prompts, isl, nextTurn, turnIndex } = workload;
+/** @param heads the first requests of conversations */
+function fitPrefix(workload: Workload, heads: readonly number[]): PrefixSharing | null {
+  const { prompts, isl } = workload;
   const found = prefixReuse(workload);
   if (prompts === null || found === null) return null;
   const { blockTokens } = prompts;
-  const heads = Array.from({ length: workload.count }, (_, i) => i).filter(
-    (i) => nextTurn === null || turnIndex?.[i] === 0,
-  );
   // What nearly all begin with; the first of them had nothing to find.
   const common = quantileSorted(Float64Array.from(heads, (i) => found.hitBlocks[i]!).sort(), 1 - MOSTLY);
   const commonBlocks = Math.floor(common);

@@ -3,23 +3,14 @@ import { badTraffic } from "../errors.ts";
 import { reuse, summarizeWorkload, type WorkloadSummary } from "../traces/summary.ts";
 import type { OpenEntry, PrefixSharing } from "../traffic.ts";
 import type { Workload } from "../workload.ts";
+import { agentStatistics } from "./agent-statistics.ts";
+import { type ComparedStatistic, compared } from "./compared-statistic.ts";
 import { fitArrivals } from "./fit-arrivals.ts";
 import { fitContent } from "./fit-content.ts";
 
 /** Rounds of scaling at most, and the difference of shares that ends them. */
 const CALIBRATIONS = 4;
 const CLOSE = 0.005;
-
-/** A statistic of the original and of what was made of the fit. */
-export interface ComparedStatistic {
-  name: string;
-  unit: string;
-  original: number;
-  regenerated: number;
-  /** Relative for lengths, counts and rates; the difference for shares, correlations and coefficients. */
-  error: number;
-  isRelative: boolean;
-}
 
 export interface FittedTrace {
   entry: OpenEntry;
@@ -29,29 +20,30 @@ export interface FittedTrace {
 }
 
 /**
- * Traffic that has the statistics of a workload (rate curve, burstiness, lengths and their correlation, sessions, reuse of prefixes),
- * and how near what it makes comes to them. @param file name for messages
- * @throws UserError SCENARIOS_BAD_TRAFFIC of closed loops and of requests that wait for others
+ * Traffic that has the statistics of a workload (rate curve, burstiness, lengths and their correlation, sessions or agents, reuse of
+ * prefixes), and how near what it makes comes to them. @param file name for messages
+ * @throws UserError SCENARIOS_BAD_TRAFFIC of closed loops, and of requests that wait for others whose prompts they don't repeat
  */
 export function fitTrace(workload: Workload, file: string, seed: number): FittedTrace {
   if (workload.openHeads.length === 0) throw badTraffic(file, "found no arrival times, so there is no rate to fit");
-  if (workload.dependencies !== undefined) {
-    throw badTraffic(
-      file,
-      "found requests that wait for others, of which there is no statistic that could be fitted",
-      "play the trace itself (trace: { file: … }), or describe the agents (agents:) by hand",
-    );
+  if (workload.dependencies !== undefined && workload.nextTurn !== null) {
+    throw badTraffic(file, "found sessions beside requests that wait for others", "fit each of the two by itself");
   }
   const entry: OpenEntry = {
     kind: "open",
     startMs: 0,
     ...fitArrivals(Float64Array.from(workload.openHeads, (head) => workload.arrivalMs[head]!)),
-    content: fitContent(workload),
+    content: fitContent(workload, file),
   };
   const original = summarizeWorkload(workload);
   const best = calibrated(entry, original.reusableShare, (of) => buildWorkload([of], { seed }));
   const regenerated = summarizeWorkload(inBuckets(best.made, original.burstiness.bucketMs));
-  return { entry: best.entry, original, regenerated, statistics: compare(original, regenerated) };
+  return {
+    entry: best.entry,
+    original,
+    regenerated,
+    statistics: [...compare(original, regenerated), ...agentStatistics(workload, best.made)],
+  };
 }
 
 /** With shares of reuse scaled until as many tokens are reused as in the original: the longest sources are too short for some. */
@@ -86,11 +78,8 @@ function inBuckets(workload: Workload, bucketMs: number): Workload {
 }
 
 function compare(original: WorkloadSummary, regenerated: WorkloadSummary): ComparedStatistic[] {
-  const statistic = (name: string, unit: string, of: (s: WorkloadSummary) => number, isRelative = true) => {
-    const [a, b] = [of(original), of(regenerated)];
-    const error = isRelative ? (a === b ? 0 : b / a - 1) : b - a;
-    return { name, unit, original: a, regenerated: b, error, isRelative };
-  };
+  const statistic = (name: string, unit: string, of: (s: WorkloadSummary) => number, isRelative = true) =>
+    compared(name, unit, of(original), of(regenerated), isRelative);
   const lengths = (key: "isl" | "osl") =>
     (["mean", "p10", "p50", "p90", "p99"] as const).map((q) =>
       statistic(`${key.toUpperCase()} ${q === "mean" ? "mean" : q}`, "tokens", (s) => s[key][q]),
@@ -109,7 +98,9 @@ function compare(original: WorkloadSummary, regenerated: WorkloadSummary): Compa
     ...lengths("osl"),
     statistic("rank correlation ISL–OSL", "", (s) => s.lengthCorrelation, false),
   ];
-  if (original.turns !== null) {
+  if (original.turns !== null && original.dependentRequests > 0) {
+    rows.push(statistic("requests of a run, mean", "", (s) => s.meanTurns));
+  } else if (original.turns !== null) {
     rows.push(
       statistic("turns of a session, mean", "", (s) => s.meanTurns),
       statistic("wait between turns, p50", "ms", (s) => s.waitMs?.p50 ?? Number.NaN),

@@ -70,6 +70,7 @@ const agents = z
         share: share.meta({ description: "Share of the agent's requests that begin sub-agents" }),
         count: distribution(z.int().min(1).max(1000), "How many at once", positive).prefault(1),
         turns: distribution(z.int().min(1).max(100_000), "Requests of a sub-agent", positive).prefault(1),
+        isl: distribution(tokens, "Prompt tokens of its first request; as the agent's by default", positive).optional(),
       })
       .optional()
       .meta({ description: "Sub-agents, for whose ends the agent's next request waits" }),
@@ -178,7 +179,7 @@ export function checkContent(written: Written, context: z.RefinementCtx): void {
 /** Correlated draws need quantiles. */
 function checkCorrelations(written: Written, context: z.RefinementCtx): void {
   const byLength = written.prefix?.reuse !== undefined && written.prefix.correlation !== 0;
-  const growth = [written.sessions?.growth, written.agents?.growth];
+  const growth = [written.sessions?.growth, written.agents?.growth, written.agents?.subagents?.isl];
   const check = (correlation: number | undefined, distributions: (Distribution | undefined)[], path: string[]) => {
     if (correlation === undefined && !byLength) return;
     if ([...distributions, ...growth].every((of) => of === undefined || hasQuantiles(of))) return;

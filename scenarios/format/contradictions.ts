@@ -1,16 +1,17 @@
 import type { Path } from "#common";
 import type { Expectation } from "../expect.ts";
 import type { Fault } from "../faults.ts";
+import type { RequestHints } from "../routing-hints.ts";
 import type { TrafficEntry } from "../traffic.ts";
 import type { Deployment } from "./deployment.ts";
 import { poolsOf } from "./faults.ts";
 
 /** What each section allows, and all of them together don't. */
 export function contradictions(scenario: {
-  deployment: Pick<Deployment, "mode" | "prefill">;
+  deployment: Pick<Deployment, "mode" | "prefill" | "router">;
   faults: readonly Fault[];
   expect: readonly Expectation[];
-  tenants: Readonly<Record<string, unknown>>;
+  tenants: Readonly<Record<string, RequestHints>>;
   traffic: readonly TrafficEntry[];
 }): { path: Path; message: string }[] {
   const { deployment, faults, expect, tenants, traffic } = scenario;
@@ -35,6 +36,16 @@ export function contradictions(scenario: {
     if (known.has(name)) continue;
     const expected = known.size === 0 ? "traffic with tenant:, of which there is none" : [...known].join(" or ");
     found.push({ path: ["tenants", name], message: `found ${name}, expected ${expected}` });
+  }
+  const { policies } = deployment.router;
+  for (const [name, { policyClass }] of Object.entries(tenants)) {
+    if (policyClass === undefined) continue;
+    const classes = policies?.root?.classes ?? [];
+    const names = [...new Set(classes.map((of) => of.family ?? of.name))];
+    if (names.includes(policyClass)) continue;
+    const expected =
+      names.length === 0 ? "a router with policies" : `a family or class of the router: ${names.join(", ")}`;
+    found.push({ path: ["tenants", name, "policyClass"], message: `found ${policyClass}, expected ${expected}` });
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type EngineOverrides, engineSchema } from "./engine.ts";
 import { ofOtherFamilies } from "./families.ts";
-import { type RouterChoice, routerSchema } from "./router.ts";
+import { type RouterChoice, routerSchema, type WrittenRouter } from "./router.ts";
 import { bandwidth, bytes, duration, whole } from "./values.ts";
 
 /** Workers of one role as the run begins. */
@@ -53,6 +53,9 @@ export interface Deployment {
   } | null;
   quirks: Quirk[];
 }
+
+/** The same before the files are read that it names. */
+export type WrittenDeployment = Omit<Deployment, "router"> & { router: WrittenRouter };
 
 const pool = z.strictObject({
   workers: z.int().min(0).max(100_000).default(1).meta({ description: "Workers at the start" }),
@@ -131,7 +134,7 @@ export const deploymentSchema = z
       });
     }
   })
-  .transform((written): Deployment => {
+  .transform((written): WrittenDeployment => {
     const settings = (p: typeof written.prefill): PoolSettings => ({
       workers: p?.workers ?? 1,
       startupMs: p?.startup ?? null,

@@ -1,10 +1,14 @@
 import { dirname, resolve } from "node:path";
 import type { TrafficEntry } from "../traffic.ts";
-import type { Deployment, PoolSettings } from "./deployment.ts";
+import type { Deployment, PoolSettings, WrittenDeployment } from "./deployment.ts";
 import type { TimingChoice } from "./engine.ts";
+import { resolveRouter } from "./router.ts";
 
-/** Paths in a scenario are relative to the folder of its file; here they become absolute. */
-export function resolveDeployment(deployment: Deployment, scenarioFile: string): Deployment {
+/**
+ * Paths in a scenario are relative to the folder of its file; here they become absolute, and the router's policies are read.
+ * @throws UserError as `readRouterPolicies`
+ */
+export function resolveDeployment(deployment: WrittenDeployment, scenarioFile: string): Deployment {
   const pool = (settings: PoolSettings): PoolSettings => {
     const { timing } = settings.engine;
     if (timing?.kind === "table") return timed(settings, { ...timing, file: absolute(timing.file, scenarioFile) });
@@ -19,6 +23,7 @@ export function resolveDeployment(deployment: Deployment, scenarioFile: string):
     profile: profile === null || !looksLikePath(profile) ? profile : absolute(profile, scenarioFile),
     prefill: prefill === null ? null : pool(prefill),
     decode: pool(decode),
+    router: resolveRouter(deployment.router, (path) => absolute(path, scenarioFile)),
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type PolicyDocument, policyDocumentSchema, readRouterPolicies } from "./router-policies.ts";
 import { duration } from "./values.ts";
 
 const ROUTER_MODES = ["round-robin", "random", "least-loaded", "kv"] as const;
@@ -18,8 +19,20 @@ export interface RouterChoice {
   /** Requests wait while every worker has more prompt tokens to compute than this × its token budget of a pass. */
   queueThreshold?: number | undefined;
   queuePolicy?: "fcfs" | "lcfs" | "wspt" | undefined;
+  /** Queues of their own for classes of requests, in place of the two above. */
+  policies?: PolicyDocument | undefined;
   /** Sessions stay with a worker until they have been idle for so long. */
   sessionAffinityMs?: number | undefined;
+}
+
+/** The same while policies may be the path of their file. */
+export type WrittenRouter = Omit<RouterChoice, "policies"> & { policies?: PolicyDocument | string | undefined };
+
+/** With the policies of their file read. @param resolve makes a path of it @throws UserError as `readRouterPolicies` */
+export function resolveRouter(router: WrittenRouter, resolve: (path: string) => string): RouterChoice {
+  const { policies, ...same } = router;
+  if (policies === undefined) return same;
+  return { ...same, policies: typeof policies === "string" ? readRouterPolicies(resolve(policies)) : policies };
 }
 
 const weight = (description: string) => z.number().min(0).max(1e6).optional().meta({ description });
@@ -41,6 +54,12 @@ const settings = z
       .enum(["fcfs", "lcfs", "wspt"])
       .optional()
       .meta({ description: "kv: who goes first of those that wait: who came first, who came last, or the shortest" }),
+    policies: z
+      .union([z.string().min(1), policyDocumentSchema])
+      .optional()
+      .meta({
+        description: "kv: policy classes, as Dynamo's --router-policy-config has them: a file, or what stands in it",
+      }),
     sessionAffinity: duration("Requests of a session stay with a worker until it was idle for so long").optional(),
   })
   .superRefine((written, context) => {
@@ -56,7 +75,23 @@ const settings = z
     }
   })
   .superRefine((written, context) => {
-    if (written.queuePolicy === undefined || written.queueThreshold !== undefined || written.mode !== "kv") return;
+    for (const key of ["queueThreshold", "queuePolicy"] as const) {
+      if (written.policies === undefined || written[key] === undefined) continue;
+      context.addIssue({
+        code: "custom",
+        path: [key],
+        message: `expected no ${key} beside policies, whose classes have their own`,
+      });
+    }
+  })
+  .superRefine((written, context) => {
+    if (
+      written.policies !== undefined ||
+      written.queuePolicy === undefined ||
+      written.queueThreshold !== undefined ||
+      written.mode !== "kv"
+    )
+      return;
     context.addIssue({
       code: "custom",
       path: ["queuePolicy"],
@@ -69,7 +104,7 @@ export const routerSchema = z
   .union([z.enum(ROUTER_MODES), settings])
   .default("least-loaded")
   .meta({ description: "How requests find a worker" })
-  .transform((written): RouterChoice => {
+  .transform((written): WrittenRouter => {
     if (typeof written === "string") return { mode: written };
     const { cacheTtl, sessionAffinity, ...same } = written;
     return {

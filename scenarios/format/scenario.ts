@@ -22,6 +22,27 @@ const sla = z
   })
   .transform(({ ttft, itl }): Sla => ({ ttftMs: ttft, itlMs: itl }));
 
+const tenant = z
+  .strictObject({
+    sla: sla.optional().meta({ description: "Its part of the report is judged by it" }),
+    priority: z.int().optional().meta({
+      description: "Head start among requests that wait in the router: seconds, or a weight beyond 1 (wspt)",
+    }),
+    strictPriority: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({ description: "The higher always goes first of those that wait in the router" }),
+    policyClass: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]+$/, { error: "expected letters, digits, dots, dashes and underscores" })
+      .optional()
+      .meta({ description: "The family or class of the router's policies that its requests ask for" }),
+  })
+  .refine((written) => Object.keys(written).length > 0, {
+    error: "found nothing, expected sla, priority, strictPriority or policyClass",
+  });
+
 /**
  * The format of a scenario file as a schema: what goes in is what YAML gives, what comes out has ms and tokens; paths stay
  * as written.
@@ -44,8 +65,8 @@ export function scenarioSchema(plannerSchema: z.ZodType<unknown>) {
       .meta({ description: "Seed of everything random: the same seed gives the same bytes" }),
     deployment: deploymentSchema.meta({ description: "What is rehearsed: profile, workers and their settings" }),
     sla: sla.meta({ description: "What a good request keeps" }),
-    tenants: z.record(z.string().min(1).max(100), z.strictObject({ sla })).default({}).meta({
-      description: "Tenants that are promised something else than all: their part of the report is judged by it",
+    tenants: z.record(z.string().min(1).max(100), tenant).default({}).meta({
+      description: "Tenants that are promised something else than all, or are more urgent",
     }),
     planner: plannerSchema.optional().meta({ description: "Who scales the workers; without it they stay as they are" }),
     traffic: z

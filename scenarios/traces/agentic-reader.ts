@@ -2,7 +2,7 @@ import { dependenciesOf, type Edge, requestOnCircle } from "../dependencies.ts";
 import { traceBadField, traceEmpty } from "../errors.ts";
 import type { Workload } from "../workload.ts";
 import { type GraphRow, graphWorkload } from "./graph-columns.ts";
-import { type Fields, hashIds, isFields, optionalName, optionalTime, tokens } from "./json-row.ts";
+import { type Fields, hashIds, isFields, optionalHints, optionalName, optionalTime, tokens } from "./json-row.ts";
 import { MOONCAKE_BLOCK, type TraceOptions } from "./options.ts";
 import type { RowReader } from "./row-reader.ts";
 import { checkIds } from "./trace-columns.ts";
@@ -69,6 +69,7 @@ export class AgenticReader implements RowReader {
       osl: tokens(fields, "output_length", where),
       hashIds: ids,
       label: optionalName(fields, "session_id", where) ?? "",
+      hints: optionalHints(fields, where),
       where,
     });
   }

@@ -1,5 +1,6 @@
 import { dependenciesOf, type Edge, families } from "../dependencies.ts";
 import { traceEmpty } from "../errors.ts";
+import type { RequestHints } from "../routing-hints.ts";
 import type { Workload } from "../workload.ts";
 import { arrivalsOf } from "./arrivals-of-trace.ts";
 import type { TraceOptions } from "./options.ts";
@@ -14,6 +15,8 @@ export interface GraphRow {
   hashIds: readonly number[];
   label: string;
   where: string;
+  /** What it tells routers; undefined: nothing. */
+  hints?: RequestHints | undefined;
 }
 
 /**
@@ -40,6 +43,7 @@ export function graphWorkload(
     if (child !== undefined) inside.push({ ...edge, child, parent: place.get(edge.parent)! });
   }
   const dependencies = dependenciesOf(inside, columns.count);
+  const hints = columns.hints();
   const timesMs = columns.timestampMs.toArray();
   const roots = Array.from(timesMs.keys()).filter((i) => dependencies.offset[i] === dependencies.offset[i + 1]);
   const openHeads = Int32Array.from(roots.sort((a, b) => timesMs[a]! - timesMs[b]! || a - b));
@@ -53,6 +57,7 @@ export function graphWorkload(
     thinkMs: null,
     turnIndex: null,
     ...(inside.length === 0 ? {} : { dependencies }),
+    ...(hints === undefined ? {} : { hints }),
     sessionIds: columns.labels.some((label) => label !== "") ? columns.labels : null,
     prompts: columns.prompts(),
   };

@@ -1,5 +1,6 @@
 import { nearest } from "#common";
 import { traceBadField, traceBadJson } from "../errors.ts";
+import type { RequestHints } from "../routing-hints.ts";
 
 const MAX_TOKENS = 2 ** 31 - 1;
 
@@ -65,6 +66,34 @@ export function optionalName(row: Fields, key: string, where: string): string | 
   if (value === undefined || value === null) return null;
   if (typeof value === "string" || typeof value === "number") return String(value);
   throw traceBadField(where, key, value, "a string or a number");
+}
+
+/**
+ * What a row tells routers, with the names of ai-dynamo 1.6.1's replay: `priority` (a whole number), `strict_priority` (0 or more) and
+ * `policy_class`; undefined where it tells nothing. @throws UserError SCENARIOS_TRACE_BAD_FIELD
+ */
+export function optionalHints(row: Fields, where: string): RequestHints | undefined {
+  const priority = optionalWhole(row, "priority", -MAX_PRIORITY, where);
+  const strictPriority = optionalWhole(row, "strict_priority", 0, where);
+  const { policy_class: policyClass } = row;
+  if (policyClass !== undefined && policyClass !== null && typeof policyClass !== "string") {
+    throw traceBadField(where, "policy_class", policyClass, "the name of a policy class");
+  }
+  if (priority === undefined && strictPriority === undefined && !policyClass) return undefined;
+  return {
+    ...(priority === undefined ? {} : { priority }),
+    ...(strictPriority === undefined ? {} : { strictPriority }),
+    ...(policyClass ? { policyClass } : {}),
+  };
+}
+
+const MAX_PRIORITY = 2 ** 31 - 1;
+
+function optionalWhole(row: Fields, key: string, least: number, where: string): number | undefined {
+  const value = row[key];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= MAX_PRIORITY) return value;
+  throw traceBadField(where, key, value, `a whole number${least === 0 ? ", 0 or more" : ""}`);
 }
 
 function badJson(where: string, error: unknown): Error {

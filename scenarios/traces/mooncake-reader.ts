@@ -100,9 +100,9 @@ export class MooncakeReader implements RowReader {
   }
 
   #append(row: TraceRow, where: string): number {
-    const { sessionId, timestampMs, osl } = row;
+    const { sessionId, timestampMs, osl, hints } = row;
     const { isl, hashIds } = this.#conversations?.turn(row) ?? row;
-    const index = this.#columns.append({ isl, osl, hashIds, label: sessionId ?? "", timestampMs }, where);
+    const index = this.#columns.append({ isl, osl, hashIds, label: sessionId ?? "", timestampMs, hints }, where);
     this.#nextTurn.push(-1);
     if (sessionId !== null) this.#sessions.set(sessionId, index);
     return index;
@@ -111,6 +111,7 @@ export class MooncakeReader implements RowReader {
   finish(): Workload {
     const columns = this.#columns;
     if (columns.count === 0) throw traceEmpty(this.#file, this.#rows);
+    const hints = columns.hints();
     const openHeads = this.#openHeads.toArray();
     const turnIndex = this.#turnIndex.toArray();
     // Later turns have their delays; what the trace says of their times was for that alone.
@@ -124,6 +125,7 @@ export class MooncakeReader implements RowReader {
       nextTurn: this.#multiTurn ? this.#nextTurn.toArray() : null,
       thinkMs: this.#multiTurn ? this.#thinkMs.toArray() : null,
       turnIndex: this.#multiTurn ? turnIndex : null,
+      ...(hints === undefined ? {} : { hints }),
       sessionIds: this.#sessions.size > 0 ? columns.labels : null,
       prompts: columns.prompts(),
     };

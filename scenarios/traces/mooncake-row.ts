@@ -1,4 +1,5 @@
-import { type Fields, hashIds, optionalName, optionalTime, tokens } from "./json-row.ts";
+import type { RequestHints } from "../routing-hints.ts";
+import { type Fields, hashIds, optionalHints, optionalName, optionalTime, tokens } from "./json-row.ts";
 
 /** One line of a trace, checked. */
 export interface TraceRow {
@@ -11,6 +12,8 @@ export interface TraceRow {
   sessionId: string | null;
   /** Wait after the turn before, ms; null where the line does not say. */
   delayMs: number | null;
+  /** What it tells routers; undefined: nothing. */
+  hints: RequestHints | undefined;
 }
 
 /**
@@ -26,5 +29,6 @@ export function mooncakeRow(row: Fields, where: string): TraceRow {
     hashIds: hashIds(row, "hash_ids", where),
     sessionId: optionalName(row, "session_id", where),
     delayMs: optionalTime(row, "delay_ms", where) ?? optionalTime(row, "delay", where) ?? null,
+    hints: optionalHints(row, where),
   };
 }

@@ -1,5 +1,6 @@
 import { FloatColumn, IntColumn } from "../columns.ts";
 import { traceBadField, traceTooLarge } from "../errors.ts";
+import { type RequestHints, type RoutingHints, routingHints } from "../routing-hints.ts";
 import type { PromptBlocks } from "../workload.ts";
 
 const MAX_ROWS = 50_000_000;
@@ -15,6 +16,7 @@ export class TraceColumns {
   /** As in the trace; NaN where it has none. */
   readonly timestampMs = new FloatColumn();
   readonly labels: string[] = [];
+  readonly #hints: (RequestHints | undefined)[] = [];
   readonly #maxIsl: number;
   readonly #offset = new IntColumn();
   readonly #ids = new IntColumn();
@@ -36,7 +38,14 @@ export class TraceColumns {
    * @throws UserError SCENARIOS_TRACE_TOO_LARGE where the columns are full
    */
   append(
-    row: { isl: number; osl: number; hashIds: readonly number[]; label: string; timestampMs: number },
+    row: {
+      isl: number;
+      osl: number;
+      hashIds: readonly number[];
+      label: string;
+      timestampMs: number;
+      hints?: RequestHints | undefined;
+    },
     where: string,
   ): number {
     const index = this.count;
@@ -54,6 +63,7 @@ export class TraceColumns {
     this.osl.push(row.osl);
     this.timestampMs.push(row.timestampMs);
     this.labels.push(row.label);
+    if (row.hints !== undefined) this.#hints[index] = row.hints;
     return index;
   }
 
@@ -64,6 +74,11 @@ export class TraceColumns {
       this.#longIds.set(id, number);
     }
     return number;
+  }
+
+  /** What the rows tell routers; undefined where none tells anything. */
+  hints(): RoutingHints | undefined {
+    return this.#hints.length === 0 ? undefined : routingHints(this.count, (request) => this.#hints[request]);
   }
 
   /** null where no prompt has ids. */

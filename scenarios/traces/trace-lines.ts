@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { families } from "../dependencies.ts";
 import { badTraffic } from "../errors.ts";
+import { hintsOf } from "../routing-hints.ts";
 import type { PromptBlocks, Workload } from "../workload.ts";
 import { AGENTIC_SCHEMA } from "./agentic-reader.ts";
 import { MOONCAKE_BLOCK } from "./options.ts";
@@ -42,6 +43,7 @@ function* mooncakeLines(workload: Workload): Generator<string> {
         hash_ids: hashIds.of(request, isl),
         ...(session === undefined || session === "" ? {} : { session_id: session }),
         ...(request === head ? {} : { delay_ms: Math.round(workload.thinkMs?.[request] ?? 0) }),
+        ...hintFields(workload, request),
       });
     }
   }
@@ -88,8 +90,20 @@ function* agenticLines(workload: Workload, dependencies: NonNullable<Workload["d
       hash_ids: hashIds.of(request, isl),
       not_before_ms: Number.isNaN(atMs) ? 0 : Math.round(atMs),
       ...(waits.length === 0 ? {} : { dependencies: waits }),
+      ...hintFields(workload, request),
     });
   }
+}
+
+/** What a request tells routers, as `optionalHints` reads it. */
+function hintFields({ hints }: Workload, request: number): Record<string, unknown> {
+  if (hints === undefined) return {};
+  const { priority, strictPriority, policyClass } = hintsOf(hints, request);
+  return {
+    ...(priority === undefined ? {} : { priority }),
+    ...(strictPriority === undefined ? {} : { strict_priority: strictPriority }),
+    ...(policyClass === undefined ? {} : { policy_class: policyClass }),
+  };
 }
 
 /** Names the traffic in the header: DynoSim wants to know where a trace comes from. */

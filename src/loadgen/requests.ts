@@ -1,7 +1,7 @@
 import type { Clock } from "#common";
 import { HEADERS } from "#mocker/protocol";
 import { builtinTokenizer, type PromptShape, promptIds, promptText, type Tokenizer } from "#mocker/text";
-import { sessionNumbers, type Workload } from "#scenarios";
+import { hintsOf, sessionNumbers, type Workload } from "#scenarios";
 import { badUrl } from "./errors.ts";
 import type { LoadTarget, PromptOptions } from "./types.ts";
 
@@ -81,6 +81,13 @@ export class RequestFactory {
     }
     const session = this.#sessions[request] ?? -1;
     if (session >= 0) headers.push(HEADERS.dynamoSessionId, `${this.#runId}-session-${session}`);
+    const { hints } = this.#workload;
+    if (hints !== undefined) {
+      const { priority, strictPriority, policyClass } = hintsOf(hints, request);
+      if (priority !== undefined) headers.push(HEADERS.requestPriority, String(priority));
+      if (strictPriority !== undefined) headers.push(HEADERS.requestStrictPriority, String(strictPriority));
+      if (policyClass !== undefined) headers.push(HEADERS.policyClass, policyClass);
+    }
     return headers;
   }
 

@@ -35,6 +35,12 @@ export function staticCacheKey({ scenario, workload, profile }: Rehearsal): stri
   }
   const hasAffinity = (deployment.router.sessionAffinityMs ?? null) !== null;
   if (hasAffinity) hash.update(sessionNumbers(workload));
+  // Who waits in a router is routed by what was cached when it came: results of before know nothing of that.
+  if ((deployment.router.queueThreshold ?? deployment.router.policies) !== undefined) hash.update("as it came");
+  if (workload.hints !== undefined) {
+    const { priority, strictPriority, classNames, classOf } = workload.hints;
+    hash.update(priority).update(strictPriority).update(JSON.stringify(classNames)).update(classOf);
+  }
   if (workload.prompts !== null) {
     const { blockTokens, offset, ids } = workload.prompts;
     hash.update(`${blockTokens}`).update(offset).update(ids);

@@ -3,12 +3,14 @@ import {
   createRouter,
   FIRST_COME,
   kvRouterIn,
+  placeOf,
+  type QueueRank,
   type RouteContext,
   type Router,
   RouterQueue,
   type RouterSettings,
 } from "#mocker/router";
-import { sessionNumbers } from "#scenarios";
+import { hintsOf, type RoutingHints, sessionNumbers } from "#scenarios";
 import type { RoleName, RoutingRecord } from "#src/record";
 import type { Pool, SimulatedWorker } from "./pool.ts";
 import { routingRecord } from "./routing-record.ts";
@@ -44,14 +46,17 @@ export class RoutingDesk {
   readonly #computesPrompts: RoleName;
   /** The router has nothing to look at but outstanding work, which the pools keep in order: with many workers that is faster. */
   readonly #isLeastLoaded: boolean;
-  readonly #lines: Record<RoleName, RouterQueue<number>> = { prefill: new RouterQueue(), decode: new RouterQueue() };
+  readonly #lines: Record<RoleName, RouterQueue<number>>;
   /** As of the last `sweep`: when somebody who waits may go though nothing happens until then, by role. */
   readonly #changesMs: Record<RoleName, number> = {
     prefill: Number.POSITIVE_INFINITY,
     decode: Number.POSITIVE_INFINITY,
   };
+  /** What the routers have not been told yet, by role: they may send somebody on at each piece. */
+  readonly #news: Record<RoleName, (() => void)[]> = { prefill: [], decode: [] };
   readonly #columnsFor: (spec: PoolSpec) => RequestColumns;
   readonly #sessions: Int32Array | null;
+  readonly #hints: RoutingHints | undefined;
   /** Ranks of a worker that have a block, by role, worker and block; where workers have several ranks. */
   readonly #ranksWith: Record<RoleName, Map<number, Map<number, number>> | null>;
   /** Changes of caches in passes that have not ended, by engine. */
@@ -71,12 +76,17 @@ export class RoutingDesk {
       prefill: router("prefill", prefill ?? decode),
       decode: router(prefill === null ? "aggregated" : "decode", decode),
     };
+    this.#lines = {
+      prefill: new RouterQueue(this.#routers.prefill.classes),
+      decode: new RouterQueue(this.#routers.decode.classes),
+    };
     this.#routing = spec.routing ?? null;
     this.#computesPrompts = prefill === null ? "decode" : "prefill";
     const hasAffinity = (settings.sessionAffinityMs ?? null) !== null;
     this.#looksCloser = settings.mode === "kv" || hasAffinity;
     this.#isLeastLoaded = settings.mode === "least-loaded" && !hasAffinity;
     this.#sessions = hasAffinity ? sessionNumbers(spec.workload) : null;
+    this.#hints = spec.workload.hints;
     this.#columnsFor = columnsFor;
     this.record =
       settings.mode === "kv" && this.#routing === null
@@ -86,16 +96,25 @@ export class RoutingDesk {
     this.#ranksWith = { prefill: ranks(prefill), decode: ranks(decode) };
   }
 
-  /** Where a request goes, or null: it waits here until `sweep` sends it. */
-  route(pool: Pool, request: number, nowMs: number): SimulatedWorker | null {
+  /** Where a request goes; null: it waits here until `sweep` sends it; "refused": too many wait in its class. */
+  route(pool: Pool, request: number, nowMs: number): SimulatedWorker | null | "refused" {
+    this.#tellAll(pool.role);
     const line = this.#lines[pool.role];
     const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
     const router = this.#routers[pool.role];
-    const isBusy = context !== undefined && (router.isBusy?.(context) ?? false);
+    const ranked = () =>
+      (context !== undefined && this.#routing === null ? router.rank?.(context) : null) ?? FIRST_COME;
+    // What it has to compute decides on its class.
+    const asItComes = router.classes === undefined ? null : ranked();
+    const place = asItComes === null ? 0 : placeOf(asItComes);
+    const isBusy = context !== undefined && (router.isBusy?.(context, place) ?? false);
     const lane = context === undefined ? null : (router.lane?.(context) ?? null);
-    if (pool.active.length > 0 && !line.holdsUp(lane) && !isBusy) return this.#send(pool, request, context, nowMs);
-    const rank = context !== undefined && this.#routing === null ? router.rank?.(context) : undefined;
-    line.push(request, rank ?? FIRST_COME, lane);
+    if (pool.active.length > 0 && !line.holdsUp(lane, place) && !isBusy) {
+      return this.#send(pool, request, context, nowMs);
+    }
+    const rank = asItComes ?? ranked();
+    if (line.overflow(rank, Math.max(1, pool.active.length)) !== null) return "refused";
+    line.push(request, rank, lane);
     if (this.record !== null) this.record.waitMs[request]! -= nowMs;
     return null;
   }
@@ -103,23 +122,34 @@ export class RoutingDesk {
   /** Sends those that wait and may go now, in their order. @returns whether anybody went */
   sweep(pool: Pool, nowMs: number, send: (request: number, worker: SimulatedWorker) => void): boolean {
     const line = this.#lines[pool.role];
+    const unheard = this.#news[pool.role];
     this.#changesMs[pool.role] = Number.POSITIVE_INFINITY;
-    if (line.length === 0 || pool.active.length === 0) return false;
+    if (line.length === 0 || pool.active.length === 0) {
+      this.#tellAll(pool.role);
+      return false;
+    }
     const router = this.#routers[pool.role];
     let anybody = false;
-    const goes = (request: number) => {
+    const may = (request: number, rank: QueueRank) => {
       const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
-      if (context !== undefined && (router.isBusy?.(context) ?? false)) {
-        this.#noteChange(pool.role, context);
-        return false;
-      }
+      if (context === undefined || !(router.isBusy?.(context, placeOf(rank)) ?? false)) return true;
+      this.#noteChange(pool.role, context);
+      return false;
+    };
+    const goes = (request: number, rank: QueueRank) => {
+      if (!may(request, rank)) return false;
       anybody = true;
       const { record } = this;
       if (record !== null) record.waitMs[request]! += nowMs;
+      const context = this.#looksCloser ? { ...this.#context(pool, request, nowMs), seen: rank.seen } : undefined;
       send(request, this.#send(pool, request, context, nowMs));
       return true;
     };
-    line.sweep(goes, (request) => router.lane?.(this.#context(pool, request, nowMs)) ?? null);
+    const laneOf = (request: number) => router.lane?.(this.#context(pool, request, nowMs)) ?? null;
+    do {
+      unheard.shift()?.();
+      line.sweep(goes, laneOf, may);
+    } while (unheard.length > 0);
     return anybody;
   }
 
@@ -140,15 +170,27 @@ export class RoutingDesk {
 
   prefilled(role: RoleName, request: number): void {
     if (this.#routing !== null) this.#routing.prefilled(role, request);
-    else if (this.#looksCloser) this.#routers[role].prefilled?.(request);
+    else if (this.#looksCloser && this.#isHeard(role)) this.#routers[role].prefilled?.(request);
+    else if (this.#looksCloser) this.#news[role].push(() => this.#routers[role].prefilled?.(request));
   }
 
   ended(role: RoleName, request: number, nowMs: number): void {
     if (this.#routing !== null) this.#routing.ended(role, request);
-    else if (this.#looksCloser) this.#routers[role].ended?.(request, nowMs);
+    else if (this.#looksCloser && this.#isHeard(role)) this.#routers[role].ended?.(request, nowMs);
+    else if (this.#looksCloser) this.#news[role].push(() => this.#routers[role].ended?.(request, nowMs));
+  }
+
+  /** Whether a router hears at once: else it does at the next `sweep`, where somebody may go after each piece, as in ai-dynamo 1.6.1. */
+  #isHeard(role: RoleName): boolean {
+    return this.#lines[role].length === 0 && this.#news[role].length === 0;
+  }
+
+  #tellAll(role: RoleName): void {
+    for (const news of this.#news[role].splice(0)) news();
   }
 
   workerRemoved({ role, id, engines }: SimulatedWorker): void {
+    this.#tellAll(role);
     this.#ranksWith[role]?.delete(id);
     for (const engine of engines) this.#cacheChanges.delete(engine);
     if (this.#routing !== null) this.#routing.workerRemoved(role, id);
@@ -238,6 +280,7 @@ export class RoutingDesk {
     const context: RouteContext = { workers: pool.activeIds, isl, blocks, nowMs };
     const session = this.#sessions?.[request] ?? -1;
     if (session >= 0) context.session = session;
+    if (this.#hints !== undefined) Object.assign(context, hintsOf(this.#hints, request));
     return context;
   }
 }

@@ -332,10 +332,10 @@ export class Simulation {
     this.faults?.sent(request);
     this.observer.arrived(isl[request]!);
     this.recorder.arrived();
-    const { decode } = this.spec;
     if (this.prefillPool !== null) {
-      const osl = effectiveOsl(decode.engine, isl[request]!, requestedOsl[request]!);
-      if (neverFits(decode.engine, isl[request]!, osl) !== null) {
+      const { engine } = this.spec.decode;
+      const osl = effectiveOsl(engine, isl[request]!, requestedOsl[request]!);
+      if (neverFits(engine, isl[request]!, osl) !== null) {
         this.#reject(request);
         return;
       }
@@ -350,7 +350,8 @@ export class Simulation {
 
   #route(pool: Pool, request: number): void {
     const worker = this.desk.route(pool, request, this.nowMs);
-    if (worker !== null) this.#send(pool, request, worker);
+    if (worker === "refused") this.#reject(request);
+    else if (worker !== null) this.#send(pool, request, worker);
   }
 
   /** Requests that waited in the router and may go now. @returns whether anybody went */
@@ -359,8 +360,7 @@ export class Simulation {
     let anybody = false;
     for (const pool of [this.prefillPool, this.decodePool]) {
       if (pool === null) continue;
-      const sent = this.desk.sweep(pool, this.nowMs, (request, worker) => this.#send(pool, request, worker));
-      anybody ||= sent;
+      if (this.desk.sweep(pool, this.nowMs, (request, to) => this.#send(pool, request, to))) anybody = true;
     }
     return anybody;
   }

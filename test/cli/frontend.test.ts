@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -66,6 +66,20 @@ describe("flags", () => {
       apiKeys: 0,
       workerApiKey: false,
     });
+  });
+
+  it("take the file of policy classes that docs/frontend.md shows", async () => {
+    const [, document] = /```yaml\n(default_policy_family[\s\S]*?)```/.exec(readFileSync("docs/frontend.md", "utf8"))!;
+    const file = join(folder, "classes.yaml");
+    writeFileSync(file, document!);
+    const { router } = await config(...WORKER, "--router-mode", "kv", "--router-policy-config", file);
+    expect(router.policies.root.classes.map((of: { name: string }) => of.name)).toEqual([
+      "premium",
+      "regular",
+      "probes",
+    ]);
+    writeFileSync(file, document!.replace("quantum: 128", "quantum: 0"));
+    expect(await refusal(...WORKER, "--router-policy-config", file)).toMatch(/classes\.yaml:\d+:\d+.*quantum.*found 0/);
   });
 
   it("take several workers, however they are written", async () => {

@@ -18,6 +18,23 @@ function promptOf(body: Buffer): string | number[] {
   return parsed.messages?.[0].content ?? parsed.prompt!;
 }
 
+describe("headers", () => {
+  it("say how urgent a request is, and its class, by Dynamo's names, where it says so", () => {
+    const hints = {
+      priority: Float64Array.of(2, Number.NaN),
+      strictPriority: Float64Array.of(1, Number.NaN),
+      classNames: ["premium"],
+      classOf: Int32Array.of(0, -1),
+    };
+    const requests = factory({ ...openLoop([0, 1]), hints });
+    const urgent = requests.headers(0, 0).join("\n");
+    expect(urgent).toContain("x-dynamo-request-priority\n2");
+    expect(urgent).toContain("x-dynamo-request-strict-priority\n1");
+    expect(urgent).toContain("x-dynamo-meta-policy-class\npremium");
+    expect(requests.headers(1, 0).join("\n")).not.toContain("x-dynamo");
+  });
+});
+
 const CHUNK = 16;
 
 /** A workload with named blocks, made of lists of ids and lengths. */

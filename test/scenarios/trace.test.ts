@@ -37,6 +37,39 @@ describe("a trace", () => {
     expect(workload.prompts).toMatchObject({ blockTokens: 512, offset: Int32Array.of(0, 2, 4, 6) });
   });
 
+  it("tells routers of urgency and classes, by the names of DynoSim's rows, and does so once more when it is written", () => {
+    const rows = [
+      row(0, { priority: -2, policy_class: "" }),
+      row(1, { strict_priority: 3, policy_class: "b" }),
+      row(2),
+    ];
+    for (const text of [jsonl(...rows), jsonl(...rows.map((r, i) => ({ ...r, request_id: `${i}`, wait_for: [] })))]) {
+      const read = parseTrace(text, "t.jsonl");
+      for (const workload of [read, parseTrace([...traceLines(read)].join("\n"), "t.jsonl")]) {
+        const { priority, strictPriority, classNames, classOf } = workload.hints!;
+        expect([[...priority], [...strictPriority]]).toEqual([
+          [-2, Number.NaN, Number.NaN],
+          [Number.NaN, 3, Number.NaN],
+        ]);
+        expect([...classOf].map((place) => classNames[place])).toEqual([undefined, "b", undefined]);
+      }
+    }
+    expect(parseTrace(jsonl(row(0)), "t.jsonl").hints).toBeUndefined();
+  });
+
+  it.each<[string, unknown]>([
+    ["priority", 1.5],
+    ["priority", "high"],
+    ["strict_priority", -1],
+    ["policy_class", 3],
+  ])("refuses a %s of %s, as DynoSim does", (key, value) => {
+    expect(failure(() => parseTrace(jsonl(row(0), row(1, { [key]: value })), "t.jsonl"))).toMatchObject({
+      code: "SCENARIOS_TRACE_BAD_FIELD",
+      where: "t.jsonl:2",
+      message: expect.stringContaining(`"${key}"`),
+    });
+  });
+
   it("tolerates what it does not know: other keys, blank lines, a byte-order mark, CRLF", () => {
     const text = `\uFEFF${JSON.stringify(row(0, { model: "m", nested: { a: [1] } }))}\r\n\r\n${JSON.stringify(row(5))}\r\n`;
     expect(parseTrace(text, "t").count).toBe(2);

@@ -42,9 +42,9 @@ export class RolePool {
     this.#keys = this.active.map((active) => active.id);
   }
 
-  /** Whether the request had better wait in the router, though there are workers. @param except as of `choose` */
-  isBusy(context: Context, except: ReadonlySet<Backend>): boolean {
-    return this.router.isBusy?.({ ...context, workers: this.#candidates(except).keys }) ?? false;
+  /** Whether the request had better wait in the router, though there are workers. @param except as of `choose` @param place of its policy class */
+  isBusy(context: Context, except: ReadonlySet<Backend>, place: number): boolean {
+    return this.router.isBusy?.({ ...context, workers: this.#candidates(except).keys }, place) ?? false;
   }
 
   /** When `isBusy` may have another answer though nothing has happened by then, ms as `nowMs` of the context; Infinity: never. */

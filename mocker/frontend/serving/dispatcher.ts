@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { EngineRole } from "#mocker/engine";
 import { HEADERS, type KvTransferParams } from "#mocker/protocol";
-import { FIRST_COME } from "#mocker/router";
+import { FIRST_COME, placeOf, type QueueRank } from "#mocker/router";
 import type { Backend } from "../fleet/backend.ts";
 import type { Fleet, ModelPools } from "../fleet/fleet.ts";
 import type { Health } from "../fleet/health.ts";
@@ -183,14 +183,23 @@ export class RequestDispatcher {
       return { ...job.routing, isl: job.isl, blocks: job.blocks(blockSize), nowMs: nowMs() };
     };
     const poolNow = () => fleet.pools(job.model)?.get(role);
+    let rank: QueueRank | null = null;
+    const rankIn = (pool: RolePool) => {
+      rank ??= pool.rank(contextIn(pool), tried);
+      return rank;
+    };
+    const isBusy = (pool: RolePool) => {
+      const place = pool.router.classes === undefined ? 0 : placeOf(rankIn(pool));
+      return pool.isBusy(contextIn(pool), tried, place);
+    };
     return room.waitFor(
       queue,
       () => {
         const pool = poolNow();
         if (pool === undefined || pool.active.length === 0) return null;
-        const context = contextIn(pool);
         // As Dynamo's router does with requests that migrate: who comes back from a worker is routed, and waits, as anybody else.
-        if (pool.isBusy(context, tried)) return null;
+        if (isBusy(pool)) return null;
+        const context = { ...contextIn(pool), seen: rank?.seen };
         // Where all have been tried, one of them may have recovered.
         const worker = pool.choose(context, tried);
         const changed = () => room.wake(queue);
@@ -199,9 +208,15 @@ export class RequestDispatcher {
       job.signal,
       `a ready ${role} worker`,
       {
+        classes: () => poolNow()?.router.classes,
         rank: () => {
           const pool = poolNow();
-          return pool === undefined ? FIRST_COME : pool.rank(contextIn(pool), tried);
+          return pool === undefined ? FIRST_COME : rankIn(pool);
+        },
+        workers: () => poolNow()?.active.length ?? 0,
+        mayGo: () => {
+          const pool = poolNow();
+          return pool !== undefined && pool.active.length > 0 && !isBusy(pool);
         },
         lane: () => {
           const pool = poolNow();

@@ -24,7 +24,7 @@ export interface Job {
   /** Tokens asked for; null where the client left it open. */
   readonly osl: number | null;
   /** What the client says of its session and its urgency. */
-  readonly routing: Pick<RouteContext, "session" | "priority" | "strictPriority">;
+  readonly routing: Pick<RouteContext, "session" | "priority" | "strictPriority" | "policyClass">;
   /** Names of the prompt's full blocks, for a block size; empty where no router wants them. */
   blocks(blockSize: number): ArrayLike<bigint>;
   /** Headers for the worker. */

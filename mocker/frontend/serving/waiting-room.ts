@@ -1,6 +1,6 @@
 import type { Clock } from "#common";
-import { FIRST_COME, type Lane, type QueueRank, RouterQueue } from "#mocker/router";
-import { crowded, nobodyCame } from "../refusals.ts";
+import { FIRST_COME, type Lane, placeOf, type QueueClass, type QueueRank, RouterQueue } from "#mocker/router";
+import { classFull, crowded, nobodyCame } from "../refusals.ts";
 
 export interface WaitingRoomOptions {
   /** Requests that wait at most; further ones are refused (429). */
@@ -12,8 +12,14 @@ export interface WaitingRoomOptions {
 
 /** Where one stands in line. */
 export interface Standing {
-  /** Asked once. */
+  /** Policy classes of the queue; undefined: none. */
+  classes(): readonly QueueClass[] | undefined;
+  /** Asked once where it waits, and before where there are classes: the first answer holds. */
   rank(): QueueRank;
+  /** Workers there, by which the classes' limits count. */
+  workers(): number;
+  /** Whether it would find something now; asked where there are several classes. */
+  mayGo(): boolean;
   /** Asked at every look. */
   lane(): Lane;
   /** Model ms at which it may find something though nothing has happened by then; Infinity: never. Asked after every look. */
@@ -27,7 +33,10 @@ interface Waiter {
 }
 
 const AS_IT_COMES: Standing = {
+  classes: () => undefined,
   rank: () => FIRST_COME,
+  workers: () => 0,
+  mayGo: () => true,
   lane: () => null,
   changesMs: () => Number.POSITIVE_INFINITY,
 };
@@ -53,7 +62,7 @@ export class WaitingRoom {
    * whenever `wake` is called for that queue.
    * @param because what is waited for, as a message shows it
    * @param standing without, who came first goes first
-   * @throws OpenAiError 429 where too many wait, 503 after the time is over
+   * @throws OpenAiError 429 where too many wait, 529 where too many do in its class, 503 after the time is over
    */
   waitFor<T>(
     queue: string,
@@ -63,12 +72,15 @@ export class WaitingRoom {
     standing: Standing = AS_IT_COMES,
   ): Promise<T> | T {
     const line = this.#queues.get(queue);
-    if (line === undefined || !line.holdsUp(standing.lane())) {
+    const place = standing.classes() === undefined ? 0 : placeOf(standing.rank());
+    if (line === undefined || !line.holdsUp(standing.lane(), place)) {
       const found = find();
       if (found !== null) return found;
     }
     signal.throwIfAborted();
     if (this.#count >= this.#options.limit) throw crowded(this.#count, because);
+    const overflow = this.#queues.get(queue)?.overflow(standing.rank(), Math.max(1, standing.workers())) ?? null;
+    if (overflow !== null) throw classFull(overflow);
     return new Promise((resolve, reject) => {
       const { clock, timeoutMs } = this.#options;
       const over = () => {
@@ -114,7 +126,7 @@ export class WaitingRoom {
       };
       signal.addEventListener("abort", onAbort);
       this.#count++;
-      const own = this.#queues.get(queue) ?? new RouterQueue<Waiter>();
+      const own = this.#queues.get(queue) ?? new RouterQueue<Waiter>(standing.classes());
       this.#queues.set(queue, own);
       own.push(waiter, standing.rank(), standing.lane());
       lookLater();
@@ -126,6 +138,7 @@ export class WaitingRoom {
     this.#queues.get(queue)?.sweep(
       (waiter) => waiter.attempt(),
       ({ standing }) => standing.lane(),
+      ({ standing }) => standing.mayGo(),
     );
     this.#forgetEmpty(queue);
   }

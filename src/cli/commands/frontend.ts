@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { wallClock } from "#common";
 import { type DiscoveryOptions, type Frontend, type FrontendOptions, startFrontend } from "#mocker/frontend";
 import { builtinTokenizer, loadTokenizer } from "#mocker/text";
+import { readRouterPolicies } from "#scenarios";
 import {
   badPort,
   badWorkerUrl,
@@ -59,6 +60,7 @@ export function frontendOptions(flags: FrontendFlags): FrontendOptions {
       cacheTtlMs: flags.routerTtl,
       queueThreshold: flags.routerQueueThreshold ?? null,
       queuePolicy: flags.routerQueuePolicy,
+      policies: flags.routerPolicyConfig === undefined ? null : readRouterPolicies(flags.routerPolicyConfig),
       sessionAffinityMs: flags.routerSessionAffinityTtl ?? null,
     },
     seed: flags.seed,

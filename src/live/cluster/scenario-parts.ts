@@ -14,6 +14,12 @@ export function scenarioParts(rehearsal: Rehearsal, image: string): Omit<Rehears
   const { scenario, simulation } = rehearsal;
   const { deployment, sla, locate } = scenario;
   const { profile } = deployment;
+  if (deployment.router.policies !== undefined) {
+    throw notInCluster(
+      locate(["deployment", "router", "policies"]),
+      "a frontend in a cluster has no file of policy classes",
+    );
+  }
   if (profile === null) {
     throw notInCluster(locate(["deployment"]), "a deployment in a cluster plays a profile, and this one has none");
   }

@@ -207,6 +207,55 @@ describe("requests that wait for a less busy worker", () => {
   });
 });
 
+describe("requests of several policy classes", () => {
+  const limits = { requests: 2, promptTokens: null, cachedTokens: null };
+  const policyClass = (name: string, quantum: number) =>
+    ({
+      name,
+      family: name,
+      bucket: "all",
+      queuePolicy: "fcfs",
+      quantum,
+      busyTokens: 0,
+      busyBudgets: null,
+      limits,
+    }) as const;
+  const root = {
+    defaultFamily: "regular",
+    buckets: [{ minTokens: 0, name: "all" }],
+    classes: [policyClass("regular", 1), policyClass("premium", 1000)],
+  };
+
+  it("take turns by what they may, and are told 529 where too many of their class wait", async () => {
+    const fake = await worker({}, openStream);
+    const gateway = await frontend([fake], { router: { mode: "kv", policies: { root, models: {} } } });
+    const ask = (id: string, headers: Record<string, string> = {}) =>
+      chat(gateway, {}, { headers: { "x-request-id": id, ...headers } });
+    const premium = { "x-dynamo-meta-policy-class": "premium" };
+    const answers = [ask("first")];
+    await until(() => fake.seen.length === 1);
+    const then = async (id: string, headers?: Record<string, string>) => {
+      const before = await waiting(gateway);
+      answers.push(ask(id, headers));
+      await until(async () => (await waiting(gateway)) === before! + 1);
+    };
+    await then("r1");
+    await then("r2", { "x-dynamo-request-strict-priority": "1" });
+    await then("p1", premium);
+    await then("p2", { ...premium, "x-dynamo-request-priority": "3600" });
+    const refused = await ask("p3", premium);
+    expect([refused.status, await refused.json()]).toMatchObject([529, { error: { code: "policy_class_full" } }]);
+    for (let served = 1; served <= 5; served++) {
+      await until(() => fake.seen.length === served);
+      fake.seen[served - 1]!.response.end(tokenChunk(0) + DONE);
+    }
+    for (const answer of answers) expect((await answer).status).toBe(200);
+    // Regular ones can only pay when premium ones have nobody left.
+    expect(fake.seen.map(({ headers }) => headers["x-request-id"])).toEqual(["first", "p2", "p1", "r2", "r1"]);
+    expect((await ask("x", { "x-dynamo-request-priority": "much" })).status).toBe(400);
+  });
+});
+
 describe("a limit of requests at workers", () => {
   it("lets the next in when one has ended, in their order", async () => {
     const fake = await worker({}, openStream);

@@ -65,7 +65,7 @@ describe("session affinity", () => {
     const pool = { role: "aggregated" as const, blockSize: 10, maxBatchedTokens: 100, tellsEvents: true };
     for (const mode of ROUTER_MODES) {
       const router = createRouter({ mode, sessionAffinityMs: TTL_MS }, 1, pool);
-      expect(router.rank!(at(["a"], 0, "s"))).toEqual(FIRST_COME);
+      expect(router.rank!(at(["a"], 0, "s"))).toMatchObject(FIRST_COME);
     }
   });
 

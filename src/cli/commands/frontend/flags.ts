@@ -25,6 +25,7 @@ export interface FrontendFlags {
   routerTtl: number;
   routerQueueThreshold?: number;
   routerQueuePolicy: QueuePolicy;
+  routerPolicyConfig?: string;
   routerSessionAffinityTtl?: number;
   tokenizer: string;
   seed: number;
@@ -106,6 +107,10 @@ export function withFrontendFlags(command: Command): Command {
     new Option("--router-queue-policy <policy>", "kv: who goes first of those that wait")
       .choices([...QUEUE_POLICIES])
       .default("fcfs"),
+    new Option(
+      "--router-policy-config <file>",
+      "kv: queues for classes of requests (Dynamo's policy classes), in place of threshold and policy",
+    ),
     new Option(
       "--router-session-affinity-ttl <duration>",
       "requests with the same X-Dynamo-Session-ID stay with a worker until idle for so long (default: they don't)",

@@ -21,8 +21,8 @@ export function fitCommand(): Command {
     .addHelpText(
       "after",
       `
-Fitted are the rate over time, how arrivals scatter around it, lengths and their correlation, sessions, and how far
-prompts begin as earlier ones. Deployment and SLA of the scenario are placeholders: put yours there.
+Fitted are the rate over time, how arrivals scatter around it, lengths and their correlation, sessions (or agents with
+their tools and sub-agents, where requests wait for others), and how far prompts begin as earlier ones. Deployment and SLA of the scenario are placeholders: put yours there.
 
 Example:
   $ understudy trace fit scenarios/library/traces/chat-sessions.jsonl -o fitted.yaml
