@@ -35,7 +35,7 @@ frontend_urls: [http://127.0.0.1:8000]
 \`\`\`
 
 - **A flag goes before a variable, a variable before the file, the file before the default.** Every field has its flag, with hyphens:
-  \`--max-gpu-budget 16\`, \`--advisory\`, \`--leader-election=false\`; and its variable: \`UNDERSTUDY_PLANNER_MAX_GPU_BUDGET=16\`. Dynamo's
+  \`--max-gpu-budget 16\`, \`--advisory\`, \`--leader-election=false\`; and its variable: \`UNDERSTUDY_PLANNER_MAX_GPU_BUDGET=16\` (also by its other names: \`UNDERSTUDY_PLANNER_TTFT\`). Dynamo's
   own variables are in the tables. A variable that overrules the file is told at the start: somebody else may have set it.
 - **Secrets have no flags**, for others can see command lines: use the variable, the file, or the field that names a file.
 - Flags and variables take a duration with its unit, too (\`--ttft 0.2s\`), lists with commas, and maps as JSON; \`none\` is null.
@@ -89,8 +89,9 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 
 \`load-compat\` starts where there is no profile at the usual place. Towards \`throughput\`, \`latency\` or \`load\` it needs to know what workers
 take at most (KV cache, context length), which Understudy's workers say themselves (\`GET /worker\`); the fields above tell it of others. Towards an SLA
-it answers \`model_not_ready\` until \`load_min_observations\` forward passes of each kind have taught its regression, one of each engine a
-tick. \`default\` and \`sla-compat\` plan with a profile, and are refused without one; so is a \`profile_results_dir\` that somebody named and that
+it answers \`model_not_ready\` until \`load_min_observations\` forward passes of each kind have taught its regression: as with Dynamo, the latest of each engine at
+each tick, so kinds that are rare (those with prompts, on an aggregated worker) take minutes. Each decision says which are lacking (\`passes-lacking\`).
+\`default\` and \`sla-compat\` plan with a profile, and are refused without one; so is a \`profile_results_dir\` that somebody named and that
 is not there.
 
 ## The log
@@ -106,7 +107,7 @@ the planner's log, and \`log_dir\` is left aside.
 |---|---|
 | strategy \`load-compat\`, target other than \`sla\` | \`enable_load_scaling\` is on and \`enable_throughput_scaling\` off; \`ttft_ms\` and \`itl_ms\` are left aside |
 | strategy other than \`load-compat\` | the target is \`sla\` |
-| both kinds of scaling off | refused |
+| target \`sla\` and both kinds of scaling off | refused, also where strategy \`default\` decides |
 | both on, and \`load_adjustment_interval_seconds\` not below \`throughput_adjustment_interval_seconds\` | refused |
 | \`scheduling.scale_interval_seconds\` | absent: the greatest common divisor of the intervals in use, to the millisecond; given: must divide each of them. \`load-compat\` always uses the load interval: it learns from a pass of each engine at every tick |
 | target \`load\` | both thresholds of every role that is scaled must be given, the upper one above the lower |
@@ -124,6 +125,9 @@ the planner's log, and \`log_dir\` is left aside.
 | \`aic_perf_model\` with \`dp\` in a layout | \`prefill_engine_dp_size\`, \`decode_engine_dp_size\` where they are not given |
 | \`sla-compat\` in another mode than \`disagg\` | refused |
 | a token and the file of it | refused |
+| two of \`live_dashboard_port\`, \`control_api_port\`, \`metric_reporting_prometheus_port\` the same | refused |
+| fields that the strategy takes no notice of, such as \`load_predictor\` with \`default\` | left aside, and told at the start |
+| \`load_min_observations\` above \`max_num_fpm_samples\` | told at the start: no regression will be asked |
 | \`scheduling.gateway.enabled\` | refused: plugins are listed here, none register themselves; the other fields of registration have no effect |
 | a plugin over gRPC, of another protocol version, or with a name twice | refused |
 `;

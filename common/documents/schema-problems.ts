@@ -54,6 +54,7 @@ function problems(schema: z.ZodType, root: unknown, issue: Issue, path: Path): P
       return [expectation(schema, path, found, unionWords(issue))];
     }
     case "invalid_value":
+      if (issue.message.startsWith("expected")) return [{ path, message: withFound(found, issue.message) }];
       return [expectation(schema, path, found, issue.values.map((value) => String(value)).join(", "))];
     case "invalid_type":
       return [expectation(schema, path, found, TYPE_NAMES[issue.expected] ?? issue.expected)];

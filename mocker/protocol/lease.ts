@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomically } from "#common";
+import { makeFolder, writeFileAtomically } from "#common";
 import type { WorkerCard } from "./types.ts";
 
 /** A worker's entry in a folder of leases: a JSON file that it renews while it lives. */
@@ -48,7 +48,7 @@ export async function holdLease(
     const lease: WorkerLease = { version: 1, card: card(), renewedAt: Date.now(), ttlMs };
     if (!released) writeFileAtomically(path, `${JSON.stringify(lease)}\n`);
   };
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   await renew();
   const timer = setInterval(() => void renew().catch(() => {}), ttlMs / 3);
   timer.unref();

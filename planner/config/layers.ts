@@ -133,16 +133,16 @@ export function flagLayer(flags: readonly GivenFlag[], problems: ConfigProblem[]
 /** Prefix of the variables that give any field: `UNDERSTUDY_PLANNER_MAX_GPU_BUDGET`. */
 export const ENV_PREFIX = "UNDERSTUDY_PLANNER_";
 
-/** The variable that gives a field, whichever others do so as well. */
-export function plannerVariable(field: FieldName): string {
-  return ENV_PREFIX + field.toUpperCase();
+/** The variables that give a field by its names, whichever others do so as well. */
+export function plannerVariables(field: FieldName): string[] {
+  return [field, ...(factsOf(field).aliases ?? [])].map((name) => ENV_PREFIX + name.toUpperCase());
 }
 
 /** What environment variables say; empty ones say nothing. */
 export function envLayer(environment: Readonly<Record<string, string | undefined>>, problems: ConfigProblem[]): Layer {
   const values = new Map<FieldName, Given>();
   for (const name of Object.keys(fieldShape) as FieldName[]) {
-    for (const variable of [plannerVariable(name), ...(factsOf(name).env ?? [])]) {
+    for (const variable of [...plannerVariables(name), ...(factsOf(name).env ?? [])]) {
       const text = environment[variable]?.trim();
       if (!text) continue;
       // etcd's own variable holds addresses alone.
@@ -154,8 +154,8 @@ export function envLayer(environment: Readonly<Record<string, string | undefined
   for (const variable of Object.keys(environment)) {
     if (!variable.startsWith(ENV_PREFIX)) continue;
     const key = variable.slice(ENV_PREFIX.length).toLowerCase();
-    if (Object.hasOwn(fieldShape, key)) continue;
-    const near = didYouMean(key, Object.keys(fieldShape));
+    if (fieldNames.has(key)) continue;
+    const near = didYouMean(key, fieldNames.keys());
     problems.push({ where: `$${variable}`, message: `unknown key "${key}"`, hint: near });
   }
   return { origin: "env", values };

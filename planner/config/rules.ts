@@ -1,7 +1,9 @@
 import { autoscalerProblems } from "./autoscaler-schema.ts";
 import { ACTIVE_ROLES, budgetProblems } from "./budget-rules.ts";
 import type { FieldName } from "./layers.ts";
-import type { PlannerDocument } from "./schema.ts";
+import { leftAside } from "./left-aside.ts";
+import { type PlannerDocument, plannerDocumentSchema } from "./schema.ts";
+import { serviceProblems } from "./service-rules.ts";
 import { impliedStrategy, intervalsInUse, isLegacy, LEGACY_PRESETS, type Provenance } from "./strategy.ts";
 import type { StrategyName } from "./types.ts";
 
@@ -22,6 +24,8 @@ export interface RuledDocument {
   problems: RuleProblem[];
   notes: string[];
 }
+
+const PRESETS = plannerDocumentSchema.parse({});
 
 /** Applies the rules between fields, Dynamo's and ours. */
 export function applyRules(written: PlannerDocument, provenance: Provenance): RuledDocument {
@@ -72,7 +76,10 @@ export function applyRules(written: PlannerDocument, provenance: Provenance): Ru
     if (ranks !== undefined && !given(`${role}_engine_dp_size`)) set(`${role}_engine_dp_size`, ranks);
   }
   const settled = { ...document, strategy };
-  return { document: settled, ruled, notes, problems: problemsOf(settled, given) };
+  const isWritten = (field: FieldName) =>
+    given(field) && JSON.stringify(written[field]) !== JSON.stringify(PRESETS[field]);
+  notes.push(...leftAside(settled, isWritten), ...unreachableNotes(settled));
+  return { document: settled, ruled, notes, problems: problemsOf(settled, written, given) };
 }
 
 /** What tells of engines, and is not read in the given sweeping mode. */
@@ -85,14 +92,24 @@ function unusedProfiles(document: PlannerDocument, given: (field: FieldName) => 
   return unused.map((field) => `${field} is left aside: pre_deployment_sweeping_mode ${sweeping}, ${why}`);
 }
 
-function problemsOf(document: RuledDocument["document"], given: (field: FieldName) => boolean): RuleProblem[] {
+/** What can be had and leads nowhere. */
+function unreachableNotes(document: Document): string[] {
+  const { strategy, optimization_target: target, load_min_observations: least, max_num_fpm_samples: most } = document;
+  if (strategy !== "load-compat" || target !== "sla" || least <= most) return [];
+  return [
+    `load_min_observations (${least}) is above max_num_fpm_samples (${most}): no regression of passes will be asked`,
+  ];
+}
+
+function problemsOf(document: Document, written: PlannerDocument, given: (field: FieldName) => boolean): RuleProblem[] {
   return [
     ...modeProblems(document),
-    ...scalingProblems(document),
+    ...scalingProblems(document, written),
     ...profileProblems(document),
     ...budgetProblems(document, given),
     ...thresholdProblems(document),
     ...connectorProblems(document, given),
+    ...serviceProblems(document, given),
     ...pluginProblems(document),
   ];
 }
@@ -131,10 +148,12 @@ function profileProblems({ strategy, pre_deployment_sweeping_mode: sweeping }: D
   ];
 }
 
-function scalingProblems(document: Document): RuleProblem[] {
+function scalingProblems(document: Document, written: PlannerDocument): RuleProblem[] {
   const problems: RuleProblem[] = [];
   const { strategy, enable_load_scaling: load, enable_throughput_scaling: throughput } = document;
-  if (strategy === "load-compat" && !load && !throughput) {
+  // `default` needs neither, but a document of Dynamo's that aims at an SLA with neither contradicts itself.
+  const needsOne = strategy === "load-compat" || (strategy === "default" && written.optimization_target === "sla");
+  if (needsOne && !load && !throughput) {
     problems.push({
       field: "enable_throughput_scaling",
       message: "enable_throughput_scaling and enable_load_scaling are both off, expected at least one of them",
@@ -152,7 +171,7 @@ function scalingProblems(document: Document): RuleProblem[] {
   for (const field of intervalsInUse(document, strategy)) {
     const intervalMs = Math.round(Number(document[field]) * 1000);
     if (intervalMs < 1) problems.push({ field, message: "expected at least 0.001 s" });
-    if (tickS !== null && (Math.round(tickS * 1000) < 1 || intervalMs % Math.round(tickS * 1000) !== 0)) {
+    if (tickS !== null && (tickS < 0.001 || intervalMs % Math.round(tickS * 1000) !== 0)) {
       problems.push({
         field: "scheduling",
         path: ["scale_interval_seconds"],

@@ -6,6 +6,8 @@ import { pluginRegistrationSchema, schedulingSchema } from "./scheduling-schema.
 
 const text = z.string().min(1);
 const orNull = text.nullable().default(null);
+/** Of a file that lies in a folder which another field names. */
+const fileName = text.regex(/^(?!\.{1,2}$)[^/\\]*$/, "expected a name without a folder: report_output_dir is that");
 const flag = z.boolean();
 const positive = z.int().min(1);
 const seconds = z.number().positive();
@@ -155,7 +157,9 @@ export const dynamoFields = {
   advisory: service(flag.default(false), "Decide, show and log; scale nothing", { aliases: ["no_operation"] }),
   report_interval_hours: service(z.number().positive().nullable().default(24), "Time between reports, h; null: none"),
   report_output_dir: service(text.default("./planner_reports"), "Folder of the reports"),
-  report_filename: service(orNull, "Name of the report", { preset: "`planner_report_<time>_<number>.html`" }),
+  report_filename: service(fileName.nullable().default(null), "Name of the report; no folder", {
+    preset: "`planner_report_<time>_<number>.html`",
+  }),
   report_write_gzip_log: service(flag.default(true), "Write a log of all ticks beside each report"),
   live_dashboard_port: service(port.default(8080), "Port of the dashboard; 0: none"),
   control_api_port: service(port.default(9086), "Port of the control API; 0: none"),

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeFileAtomically } from "#common";
+import { makeFolder, writeFileAtomically } from "#common";
 import type { Intent, Targets } from "#planner/core";
 import { badStateFile } from "./errors.ts";
 import type { KnownDeployment } from "./types.ts";
@@ -48,7 +48,7 @@ export class StateFile {
   #timer: NodeJS.Timeout | null = null;
 
   constructor(folder: string, current: () => SavedState, warn: (text: string) => void) {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     this.#path = join(folder, NAME);
     this.#current = current;
     this.#warn = warn;

@@ -1,8 +1,8 @@
-import { createWriteStream, mkdirSync, renameSync, type WriteStream } from "node:fs";
+import { accessSync, createWriteStream, constants as fileAccess, renameSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { constants, createGzip, type Gzip } from "node:zlib";
-import { writeFileAtomically } from "#common";
+import { makeFolder, writeFileAtomically } from "#common";
 import type { TickSnapshot } from "./types.ts";
 
 /** Name of the log's format, as Dynamo's planner writes it into the first line. */
@@ -44,9 +44,11 @@ export class Diagnostics {
   #lastTick = 0;
   #reportedTick = 0;
 
+  /** @throws the system's error where the folder can't be made or written in */
   constructor(options: DiagnosticsOptions) {
     this.#options = options;
-    mkdirSync(options.folder, { recursive: true });
+    makeFolder(options.folder);
+    accessSync(options.folder, fileAccess.W_OK);
   }
 
   record(snapshot: TickSnapshot): void {

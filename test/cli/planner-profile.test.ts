@@ -73,6 +73,7 @@ describe("a planner without a profile", () => {
       max_gpu_budget: -1,
     });
     const seen: string[] = [];
+    const lacking: string[][] = [];
     let wanted = null;
     for (let tick = 1; tick <= 16; tick++) {
       // 40 µs a prompt token, 10 ms a pass of decode workers.
@@ -82,10 +83,17 @@ describe("a planner without a profile", () => {
       const workers = { prefill: active(1), decode: active(1) };
       const decision = planner.tick(observation(tick * 5000, 40, { workers, forwardPasses }));
       seen.push(decision.loops!.throughput);
+      lacking.push(decision.reasons.filter(({ code }) => code === "passes-lacking").map(({ text }) => text));
       wanted = decision.targets ?? wanted;
     }
     expect(seen.slice(0, 4)).toEqual(["unset", "unset", "unset", "model_not_ready"]);
     expect(seen.at(-1)).toBe("scale");
+    // It says what it waits for, as long as it does.
+    expect(lacking[7]).toEqual([
+      "the latency model has seen 4 of 5 prefill passes; it learns from the latest pass of each engine at each tick",
+      "the latency model has seen 4 of 5 decode passes; it learns from the latest pass of each engine at each tick",
+    ]);
+    expect(lacking.at(-1)).toEqual([]);
     // 40 prompts/s of 3000 tokens at 8.3 a worker.
     expect(wanted).toEqual({ prefill: 5, decode: expect.any(Number) });
   });

@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { makeFolder } from "#common";
 import { readLeases } from "#mocker/protocol";
 import type { Discovery, DiscoverySink } from "./types.ts";
 
@@ -31,7 +31,7 @@ export class FileDiscovery implements Discovery {
   async start(sink: DiscoverySink): Promise<void> {
     this.#sink = sink;
     const { folder, pollMs = DEFAULT_POLL_MS } = this.#options;
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     await this.look();
     try {
       this.#watcher = watch(folder, { persistent: false }, () => void this.look().catch(() => {}));

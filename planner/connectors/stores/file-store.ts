@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { link, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "#common";
 import { realPace } from "../pace.ts";
 import { under } from "./memory-store.ts";
 import { type KeyValueStore, type StoredValue, StoreUnavailable, type StoreView, type Transaction } from "./types.ts";
@@ -90,7 +91,11 @@ export class FileStore implements KeyValueStore {
     const { revision, id } = generation;
     const temporary = join(this.#folder, `.${id}.tmp`);
     try {
-      await mkdir(this.#folder, { recursive: true });
+      makeFolder(this.#folder);
+    } catch (error) {
+      throw unavailable(this.place, error);
+    }
+    try {
       const file = await open(temporary, "wx");
       try {
         await file.writeFile(`${JSON.stringify(generation, null, 2)}\n`);

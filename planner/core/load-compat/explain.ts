@@ -1,4 +1,5 @@
 import type { Reason, Role } from "../types.ts";
+import type { LackingPasses } from "./pass-model.ts";
 import type { PowerOutcome } from "./power-limit.ts";
 import type { LoadReason, ThroughputReason } from "./words.ts";
 
@@ -41,4 +42,27 @@ export function throughputReason(reason: ThroughputReason, role: Role | null): R
 
 export function powerReason(outcome: NonNullable<PowerOutcome>): Reason {
   return { code: outcome.replaceAll("_", "-"), role: null, text: POWER_TEXTS[outcome] };
+}
+
+/** What a role's engines are asked about: an aggregated one does both, alone and at once. */
+const ASKED_KINDS: Record<Role | "agg", readonly LackingPasses["kind"][]> = {
+  prefill: ["prefill"],
+  decode: ["decode"],
+  agg: ["prefill", "decode", "mixed"],
+};
+
+/**
+ * Which passes a latency model waits for, where it does not know its engines yet: of each engine it learns from the latest pass of a tick
+ * alone, as in the reference, so passes that are rare make it wait. Null: it waits for none.
+ * @param kind `agg`: the role's engines do both
+ */
+export function lackingPassesReason(lacking: readonly LackingPasses[], role: Role, kind: Role | "agg"): Reason | null {
+  const parts = lacking
+    .filter((each) => ASKED_KINDS[kind].includes(each.kind))
+    .map(
+      (each) => `${each.seen} of ${each.needed} ${each.kind === "mixed" ? "passes with both" : `${each.kind} passes`}`,
+    );
+  if (parts.length === 0) return null;
+  const text = `the latency model has seen ${parts.join(", ")}; it learns from the latest pass of each engine at each tick`;
+  return { code: "passes-lacking", role, text };
 }

@@ -15,7 +15,7 @@ import type {
 } from "../types.ts";
 import type { LoadThresholds } from "./easy-load.ts";
 import { latestPasses } from "./engine-load.ts";
-import { loadReason, powerReason, throughputReason } from "./explain.ts";
+import { lackingPassesReason, loadReason, powerReason, throughputReason } from "./explain.ts";
 import type { GpuBounds } from "./gpu-bounds.ts";
 import { latencyModel } from "./latency-model.ts";
 import type { LoopOutcome } from "./loop-outcome.ts";
@@ -76,6 +76,7 @@ class LoadCompat implements Planner {
   #lastReasons: { load: LoadReason | null; throughput: ThroughputReason | null } = { load: null, throughput: null };
   #forecast: Decision["forecast"] = null;
   #tickCount = 0;
+  readonly #isAggregated: boolean;
 
   constructor(
     options: LoadCompatOptions,
@@ -87,6 +88,7 @@ class LoadCompat implements Planner {
     this.intervalMs = intervalMs;
     this.needsForwardPasses = options.loadIntervalMs !== null || options.target === "sla";
     this.#options = options;
+    this.#isAggregated = context.mode === "agg";
     this.#minWorkers = options.minWorkers;
     const model = (role: Role) => latencyModel(role, regression, context, surface, profile);
     this.#models = { prefill: model("prefill"), decode: model("decode") };
@@ -159,6 +161,7 @@ class LoadCompat implements Planner {
       wanted = outcome.targets === null ? wanted : { ...wanted, ...outcome.targets };
       this.#explain(decision, outcome, loadReason);
     }
+    decision.reasons.push(...this.#whatIsNotKnown(decision.reasons));
     decision.forecast = this.#forecast;
     decision.loops = this.#loops();
     for (const role of this.#core.roles) {
@@ -229,6 +232,16 @@ class LoadCompat implements Planner {
     for (const [role, word] of byRole) decision.reasons.push(toReason(word, role));
     decision.clamps.push(...clamps);
     Object.assign(decision.values, values);
+  }
+
+  /** Why a loop towards an SLA could not decide. */
+  #whatIsNotKnown(reasons: readonly Reason[]): Reason[] {
+    if (this.#options.target !== "sla") return [];
+    if (!reasons.some(({ code }) => code === "model-not-ready" || code === "insufficient-data")) return [];
+    return this.#core.roles.flatMap((role) => {
+      const kind = this.#isAggregated ? "agg" : role;
+      return lackingPassesReason(this.#models[role].lackingPasses(), role, kind) ?? [];
+    });
   }
 
   #loops(): NonNullable<Decision["loops"]> {

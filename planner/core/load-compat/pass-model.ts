@@ -19,10 +19,19 @@ export interface PassModel {
   passMs(ranks: readonly RankLoad[]): number | null;
 }
 
+/** A kind of pass with how many were seen, and how many have to be. */
+export interface LackingPasses {
+  kind: "prefill" | "decode" | "mixed";
+  seen: number;
+  needed: number;
+}
+
 /** A model that passes teach. */
 export interface LearningPassModel extends PassModel {
   /** One engine's pass, one entry per rank. */
   learnPasses(engine: EngineLoad): void;
+  /** Kinds of passes that it has seen too few of to speak of them. */
+  lackingPasses(): readonly LackingPasses[];
 }
 
 /** What an engine takes at most; unknown limits are filled with `DEFAULT_LIMITS`. */

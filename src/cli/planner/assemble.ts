@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
-import { BearerTokens, UserError, wallClock } from "#common";
+import { BearerTokens, wallClock } from "#common";
 import { type PlannerServiceConfig, type ReadPlannerConfig, requireMinimum } from "#planner/config";
 import { realPace } from "#planner/connectors";
 import { createPlanner, surfaceFamilyOf } from "#planner/core";
 import {
   controlApp,
   type DashboardPage,
-  Diagnostics,
   dashboardApp,
   listenAt,
   MinimumEndpoints,
@@ -27,6 +25,7 @@ import { passModels } from "./estimated-engines.ts";
 import { atFieldOf } from "./fields.ts";
 import { withPlugins } from "./plugins.ts";
 import { plannerProfile } from "./profile.ts";
+import { apiTokens, cannotListen, reportsIn } from "./service-parts.ts";
 import { sourceOf } from "./source.ts";
 
 /** Ticks that the dashboard shows, the last ones; a report has all since the report before. */
@@ -98,7 +97,7 @@ async function assembleFor(
   const rankKvTokens = context.kvTokensPerRank ?? surface?.maxKvTokens;
   const maxKvTokens = rankKvTokens === undefined ? null : rankKvTokens * (context.ranksPerWorker?.decode ?? 1);
   const page = pageOf({ config, planner, maxKvTokens }, () => service);
-  const diagnostics = new Diagnostics({
+  const diagnostics = reportsIn(read.place("report_output_dir"), {
     folder: settings.report.folder,
     filename: settings.report.filename,
     writeLog: settings.report.gzipLog,
@@ -107,7 +106,7 @@ async function assembleFor(
     warn: (text) => log.warn(text),
     nowUnixMs: () => clock.toUnixMs(clock.nowMs()),
   });
-  const tokens = new BearerTokens(apiTokens(config));
+  const tokens = new BearerTokens(apiTokens(config, read.place("api_token_file")));
   const { listenHost: host } = settings;
   const dashboard = dashboardApp({ page, tokens, names: [host] });
   const service: PlannerService = new PlannerService({
@@ -137,18 +136,21 @@ async function assembleFor(
     async start() {
       await service.start();
       const listening = [
-        ["control API", control, settings.controlPort],
-        ["dashboard", dashboard.app, settings.dashboardPort],
-        ["metrics", reporting, config.metrics.reportingPort],
+        ["control API", control, settings.controlPort, "control_api_port"],
+        ["dashboard", dashboard.app, settings.dashboardPort, "live_dashboard_port"],
+        ["metrics", reporting, config.metrics.reportingPort, "metric_reporting_prometheus_port"],
       ] as const;
-      for (const [name, app, port] of listening) {
+      for (const [name, app, port, field] of listening) {
         if (port === null) continue;
         try {
           log.info(`${name} on ${await listenAt(app, host, port)}`);
         } catch (error) {
           await service.stop();
           await close();
-          throw portTaken(name, host, port, error);
+          throw cannotListen(
+            { name, host, port, places: { host: read.place("listen_host"), port: read.place(field) } },
+            error,
+          );
         }
       }
       const { intervalMs } = settings.report;
@@ -207,32 +209,4 @@ function pageOf(
     fragment: (name) => plannerFragment(now(), name),
     report: (afterTick) => plannerPage(input(service().snapshots.since(afterTick, Number.POSITIVE_INFINITY), false)),
   };
-}
-
-function apiTokens({ service: { apiToken, apiTokenFile } }: PlannerServiceConfig): string[] {
-  const tokens = apiToken === null ? [] : [apiToken];
-  if (apiTokenFile === null) return tokens;
-  let text: string;
-  try {
-    text = readFileSync(apiTokenFile, "utf8");
-  } catch (error) {
-    throw new UserError({
-      code: "PLANNER_TOKEN_FILE",
-      where: "api_token_file",
-      message: `${apiTokenFile} can't be read: ${(error as Error).message}`,
-      hint: "give a file with one token",
-      cause: error,
-    });
-  }
-  return [...tokens, text.trim()];
-}
-
-function portTaken(name: string, host: string, port: number, cause: unknown): UserError {
-  return new UserError({
-    code: "PLANNER_CANNOT_LISTEN",
-    where: `${host}:${port}`,
-    message: `the ${name} can't listen: ${(cause as Error).message}`,
-    hint: "choose another port; 0 turns it off",
-    cause,
-  });
 }

@@ -1,10 +1,11 @@
 import { UserError } from "#common";
-import type { PlannerServiceConfig } from "#planner/config";
+import type { PlannerServiceConfig, ReadPlannerConfig } from "#planner/config";
 import { type PlannerContext, type Role, rolesOf } from "#planner/core";
 import type { Profile } from "#profiles";
 import { type Backend, type EngineSpec, modelFacts, nativeEstimator, openNativeEngine } from "#src/estimator";
 import { estimateProfile } from "#src/profiler";
 import { estimatedPasses } from "./estimated-passes.ts";
+import { atFieldOf } from "./fields.ts";
 
 type Described = NonNullable<
   PlannerServiceConfig["profile"]["aicPerfModel"] | PlannerServiceConfig["profile"]["aicInterpolation"]
@@ -28,7 +29,9 @@ export function passModels(
   const models: NonNullable<PlannerContext["passModels"]> = {};
   for (const role of rolesOf(config.mode)) {
     try {
-      models[role] = estimatedPasses(openNativeEngine(engineSpec(described, "aic_perf_model", role, config)));
+      models[role] = estimatedPasses(
+        openNativeEngine(engineSpec(described, role, config, (key) => `aic_perf_model.${key}`)),
+      );
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       warn(`aic_perf_model: ${error.message}; passes of ${role} workers are learnt by regression alone`);
@@ -39,19 +42,13 @@ export function passModels(
 
 /** Prefill and decode are engines of their own; an aggregated worker is one engine for both. @throws UserError for engines that the estimator does not know */
 export async function estimatedProfile(
-  config: PlannerServiceConfig,
+  { config, place }: Pick<ReadPlannerConfig, "config" | "place">,
   field: Field,
   described: Described,
 ): Promise<Profile> {
   const of = async (role: Role) => {
-    const spec = engineSpec(described, field, role, config);
-    const swept = (described as Record<string, unknown>).sweep_max_context_length;
-    const maxContext =
-      config.engine.contextLength ??
-      (typeof swept === "number" && swept > 0 ? swept : (modelFacts(spec.model).maxContextLength ?? UNKNOWN_CONTEXT));
-    const name = `${spec.model} on ${spec.system} with ${spec.backend}`;
-    const options = { name, maxContext, provenance: { model: spec.model, gpu: spec.system, backend: spec.backend } };
-    return (await estimateProfile(nativeEstimator(spec), options)).profile;
+    const spec = engineSpec(described, role, config, (key) => place(field, [key]));
+    return await atFieldOf(place(field), null, () => sampled(spec, config, described));
   };
   const roles = rolesOf(config.mode);
   const decode = await of(roles.includes("decode") ? "decode" : "prefill");
@@ -64,16 +61,32 @@ export async function estimatedProfile(
   };
 }
 
-function engineSpec(described: Described, field: Field, role: Role, config: PlannerServiceConfig): EngineSpec {
+async function sampled(spec: EngineSpec, config: PlannerServiceConfig, described: Described): Promise<Profile> {
+  const swept = (described as Record<string, unknown>).sweep_max_context_length;
+  const maxContext =
+    config.engine.contextLength ??
+    (typeof swept === "number" && swept > 0 ? swept : (modelFacts(spec.model).maxContextLength ?? UNKNOWN_CONTEXT));
+  const name = `${spec.model} on ${spec.system} with ${spec.backend}`;
+  const options = { name, maxContext, provenance: { model: spec.model, gpu: spec.system, backend: spec.backend } };
+  return (await estimateProfile(nativeEstimator(spec), options)).profile;
+}
+
+/** @param place of a key of the description */
+function engineSpec(
+  described: Described,
+  role: Role,
+  config: PlannerServiceConfig,
+  place: (key: string) => string,
+): EngineSpec {
   const pick = described[`${role}_pick`];
   const { hf_id: model, system, backend, backend_version: backendVersion } = described;
   for (const [name, value] of Object.entries({ hf_id: model, system, backend, [`${role}_pick`]: pick })) {
     if (value === undefined || value === null) {
-      throw invalid(`${field}.${name}`, "it is missing: nothing tells which engine to estimate");
+      throw invalid(place(name), "it is missing: nothing tells which engine to estimate");
     }
   }
   if (!BACKENDS.includes(backend!)) {
-    throw invalid(`${field}.backend`, `found "${backend}", expected ${BACKENDS.join(", ")}`);
+    throw invalid(place("backend"), `found "${backend}", expected ${BACKENDS.join(", ")}`);
   }
   const { tp, pp, dp, moe_tp: moeTp, moe_ep: moeEp } = pick!;
   const { maxNumBatchedTokens } = config.engine;

@@ -12,12 +12,16 @@ export function atField<Value>(place: string, action: () => Value): Value {
   }
 }
 
-/** The same of what takes time, for errors of one code alone. */
-export async function atFieldOf<Value>(place: string, code: string, action: () => Promise<Value>): Promise<Value> {
+/** The same of what takes time. @param code of the errors that are about the field; null: all are */
+export async function atFieldOf<Value>(
+  place: string,
+  code: string | null,
+  action: () => Promise<Value>,
+): Promise<Value> {
   try {
     return await action();
   } catch (error) {
-    throw error instanceof UserError && error.code === code ? placed(error, place) : error;
+    throw error instanceof UserError && (code === null || error.code === code) ? placed(error, place) : error;
   }
 }
 

@@ -21,7 +21,7 @@ export async function plannerProfile(
   const { source, sweepingMode, aicInterpolation, aicPerfModel } = config.profile;
   if (sweepingMode === "rapid" && aicInterpolation !== null) {
     info("profile: estimated, as aic_interpolation describes the engines");
-    return await estimatedProfile(config, "aic_interpolation", aicInterpolation);
+    return await estimatedProfile(read, "aic_interpolation", aicInterpolation);
   }
   const isNamed = isGiven(origins, "profile_results_dir");
   if (sweepingMode !== "none" && (isNamed || existsSync(source))) {
@@ -29,7 +29,7 @@ export async function plannerProfile(
   }
   if (sweepingMode === "rapid" && aicPerfModel !== null) {
     info("profile: estimated, as aic_perf_model describes the engines");
-    return await estimatedProfile(config, "aic_perf_model", aicPerfModel);
+    return await estimatedProfile(read, "aic_perf_model", aicPerfModel);
   }
   const need = needOf(config);
   const found = sweepingMode === "none" ? "none (pre_deployment_sweeping_mode none)" : `none at "${source}"`;

@@ -225,7 +225,7 @@ describe("a refusal", () => {
     [
       "the gateway",
       "scheduling: {gateway: {enabled: true}}\n",
-      /scheduling\.gateway\.enabled.*found true, expected false/,
+      /scheduling\.gateway\.enabled.*found true, expected false: plugins do not register themselves here/,
     ],
     ["gRPC", plugin("grpc://127.0.0.1:9"), /external_plugins\[0\]\.endpoint.*gRPC is not spoken here/],
   ])("of %s names the field", (_what, config, expected) => {
@@ -236,6 +236,8 @@ describe("a refusal", () => {
 
   it("of a flag names the flag, and of a variable the variable", () => {
     expect(refusal("{}", ["--max-gpu-budget", "many"]).where).toBe("--max-gpu-budget");
+    const { config } = read("{}", [], { environment: { UNDERSTUDY_PLANNER_TTFT: "0.2s" } });
+    expect(config.sla.ttftMs).toBe(200);
     expect(refusal("{}", [], { environment: { UNDERSTUDY_PLANNER_MODE: "x" } }).where).toBe("$UNDERSTUDY_PLANNER_MODE");
     expect(refusal("{}", [], { environment: { UNDERSTUDY_PLANNER_MODES: "x" } }).hint).toBe('did you mean "mode"?');
   });

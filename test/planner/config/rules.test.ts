@@ -128,6 +128,31 @@ describe("rules between fields", () => {
       /enable_throughput_scaling and enable_load_scaling are both off/,
     ],
     [
+      "nothing scales towards an SLA, though our strategy would",
+      "{optimization_target: sla, enable_throughput_scaling: false}",
+      /\(enable_throughput_scaling\): .* are both off/,
+    ],
+    [
+      "a port is listened at twice",
+      "{metric_reporting_prometheus_port: 9086}",
+      /\(metric_reporting_prometheus_port\): found 9086, expected another port: it is control_api_port, too/,
+    ],
+    [
+      "a port is that of a default",
+      "{control_api_port: 8080}",
+      /\(control_api_port\): found 8080, expected another port: it is live_dashboard_port, too/,
+    ],
+    [
+      "ticks have no length",
+      "{scheduling: {scale_interval_seconds: 0.0005}}",
+      /found 0\.0005, expected a whole part of/,
+    ],
+    ...["../x.html", "a/b", "/tmp/x", "..", "a\\\\b"].map((name): [string, string, RegExp] => [
+      `a report goes elsewhere: ${name}`,
+      `{report_filename: "${name}"}`,
+      /\(report_filename\): found .*, expected a name without a folder: report_output_dir is that/,
+    ]),
+    [
       "load is looked at no more often than throughput",
       "{optimization_target: sla, enable_load_scaling: true, load_adjustment_interval_seconds: 180}",
       /\(load_adjustment_interval_seconds\): found 180, expected less than throughput_adjustment_interval_seconds/,
@@ -202,6 +227,50 @@ describe("rules between fields", () => {
   ])("refuse that %s", (_what, config, expected) => {
     const { where, message, hint } = refusal(config.includes("\n") ? config : `${config}\n`);
     expect(`${where}: ${message} ${hint ?? ""}`).toMatch(expected);
+  });
+
+  it("ports that are off may be the same", () => {
+    const { config } = read("{live_dashboard_port: 0, control_api_port: 0}");
+    expect(config.service).toMatchObject({ dashboardPort: null, controlPort: null });
+  });
+
+  it.each([
+    [
+      "{optimization_target: sla, load_predictor: kalman, kalman_r: 5, enable_load_scaling: true, prefill_startup_seconds: 30}",
+      "enable_load_scaling, load_predictor, kalman_r are left aside: strategy default, as it is set, takes no notice of them",
+    ],
+    [
+      "{strategy: load-compat, optimization_target: sla, load_predictor: kalman, kalman_r: 5, prophet_window_size: 9, max_replica_step: 2}",
+      "max_replica_step, prophet_window_size are left aside: strategy load-compat towards sla, as it is set, takes no notice of them",
+    ],
+    [
+      "{optimization_target: latency, load_predictor: kalman}",
+      "load_predictor is left aside: strategy load-compat towards latency, as it is set, takes no notice of it",
+    ],
+    [
+      "{strategy: sla-compat, min_gpu_budget: 4, load_predictor: prophet, prophet_window_size: 9}",
+      "min_gpu_budget is left aside: strategy sla-compat, as it is set, takes no notice of it",
+    ],
+    [
+      "{total_gpu_power_limit: 5000}",
+      "total_gpu_power_limit is left aside: strategy load-compat towards throughput, as it is set, takes no notice of it",
+    ],
+    [
+      "{strategy: load-compat, optimization_target: sla, load_min_observations: 9, max_num_fpm_samples: 8}",
+      "load_min_observations (9) is above max_num_fpm_samples (8): no regression of passes will be asked",
+    ],
+  ])("tell at the start what counts for nothing: %s", (config, note) => {
+    expect(read(config).notes).toContain(note);
+  });
+
+  it("say nothing of fields that have their defaults, or that count", () => {
+    const { notes } = read(
+      "{optimization_target: sla, load_predictor: arima, kalman_r: 10, throughput_adjustment_interval_seconds: 180, autoscaler: {}}",
+    );
+    expect(notes).toEqual(["optimization_target sla: strategy default (strategy: load-compat decides as Dynamo does)"]);
+    const compat =
+      "{strategy: load-compat, optimization_target: sla, enable_load_scaling: true, load_predictor: prophet, prophet_window_size: 9, load_scaling_down_sensitivity: 70, speculative_nextn: 2}";
+    expect(read(compat).notes).toEqual([]);
   });
 
   it("a role's minimum goes before the common one", () => {

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FileStore, MemoryStore, openStore, type StoreAccess, StoreUnavailable } from "#planner/connectors";
 import { EtcdServer } from "../../etcd.ts";
@@ -14,6 +16,16 @@ storeConformance("in memory", async () => {
 storeConformance("in a folder", async () => {
   const folder = temporaryFolder();
   return { open: () => new FileStore(folder.path), close: async () => folder.remove() };
+});
+
+it("a folder that can't be made is no store, and is not tried for ever", async () => {
+  const { path, remove } = temporaryFolder();
+  onTestFinished(remove);
+  writeFileSync(join(path, "file"), "");
+  // Node's own way of making a folder with its parents never ends below /proc.
+  for (const folder of [join(path, "file"), join(path, "file", "below"), "/proc/understudy/store"]) {
+    await expect(new FileStore(folder).commit({ write: { a: "1" } })).rejects.toBeInstanceOf(StoreUnavailable);
+  }
 });
 
 storeConformance(

@@ -78,6 +78,32 @@ const PAIRS: readonly Pair[] = [
     shown: "[W16c shown] takes workers away until its first forecast, as its floor begins at one",
     missed: ["scaleEvents", "slaAttainment", "ttft.p90"],
   },
+  {
+    ours: "spike-in-steps",
+    older: "spike-in-steps-sla-compat",
+    held: "[D14c held] adds no more workers at once than it is allowed",
+    shown: "[D14c shown] adds thirty workers at once, and takes them away at once",
+    missed: [
+      "peakGpus",
+      "replicas.prefill at 4.6 min",
+      "replicas.decode at 4.6 min",
+      "replicas.decode from the start until the end",
+    ],
+  },
+  {
+    ours: "budget-left-over",
+    older: "budget-left-over-load-compat",
+    held: "[D15c held] leaves GPUs unused that nobody asked for",
+    shown: "[D15c shown] gives decode what prefill can't have",
+    missed: ["peakGpus", "replicas.decode from the start until the end"],
+  },
+  {
+    ours: "starts-that-never-end",
+    older: "starts-that-never-end-load-compat",
+    held: "[D15d held] goes on scaling while workers of a role never start",
+    shown: "[D15d shown] waits for ever for a worker that never starts",
+    missed: ["slaAttainment", "replicas.prefill at 7 min"],
+  },
 ];
 
 function read(name: string): RunnableScenario {

@@ -1,5 +1,5 @@
 import type { EngineLoad } from "../engine-load.ts";
-import type { EngineLimits, LearningPassModel, PassModel, RankLoad } from "../pass-model.ts";
+import type { EngineLimits, LackingPasses, LearningPassModel, PassModel, RankLoad } from "../pass-model.ts";
 import { isTelling, mostLoaded, PASS_FEATURES, type PassKind, passKind, passTimeMs } from "./pass-kind.ts";
 import type { PassRegressionOptions } from "./pass-regression.ts";
 import { SpreadSamples } from "./retention.ts";
@@ -44,6 +44,11 @@ export class CorrectedEstimate implements LearningPassModel {
     const kind = passKind(load);
     const ratio = Math.min(GREATEST_RATIO, Math.max(LEAST_RATIO, measuredMs / estimatedMs));
     this.#ratios[kind].add({ x: PASS_FEATURES[kind](load), y: ratio });
+  }
+
+  /** None: what was not seen is as estimated. */
+  lackingPasses(): readonly LackingPasses[] {
+    return [];
   }
 
   passMs(ranks: readonly RankLoad[]): number | null {

@@ -1,6 +1,6 @@
 import type { Profile } from "#profiles";
 import type { EngineLoad } from "../engine-load.ts";
-import type { LearningPassModel, RankLoad } from "../pass-model.ts";
+import type { LackingPasses, LearningPassModel, RankLoad } from "../pass-model.ts";
 import { evaluateHinge, fitHinge, type HingeFit, LEAST_FOR_HINGE } from "./hinge-fit.ts";
 import { evaluate, fitNonNegative, type LinearFit } from "./linear-fit.ts";
 import { isTelling, mostLoaded, PASS_FEATURES, type PassKind, passKind, passTimeMs } from "./pass-kind.ts";
@@ -69,6 +69,13 @@ export class PassRegression implements LearningPassModel {
       const decodeRequests = Math.max(1, Math.round(decodeKvTokens / decode.contextLength[i]!));
       this.learn([{ prefillTokens: 0, decodeRequests, decodeKvTokens }], decode.itlMs[i]!);
     });
+  }
+
+  lackingPasses(): readonly LackingPasses[] {
+    const needed = this.#minSamples;
+    return (Object.keys(this.#samples) as PassKind[])
+      .map((kind) => ({ kind, seen: this.#samples[kind].count, needed }))
+      .filter(({ seen }) => seen < needed);
   }
 
   passMs(ranks: readonly RankLoad[]): number | null {

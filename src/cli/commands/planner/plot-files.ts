@@ -1,6 +1,5 @@
-import { mkdirSync } from "node:fs";
 import { dirname, extname } from "node:path";
-import { UserError, writeFileAtomically } from "#common";
+import { makeFolder, UserError, writeFileAtomically } from "#common";
 import { svgToPng } from "#src/report";
 
 /**
@@ -10,7 +9,7 @@ import { svgToPng } from "#src/report";
 export function writePlot(plot: string, picture: string, page: string): string[] {
   const extension = checkPlotName(plot);
   const beside = `${plot.slice(0, plot.length - extension.length)}.html`;
-  mkdirSync(dirname(plot), { recursive: true });
+  makeFolder(dirname(plot));
   writeFileAtomically(plot, extension === ".svg" ? picture : svgToPng(picture));
   writeFileAtomically(beside, page);
   return [plot, beside];

@@ -1,6 +1,6 @@
 import { parse, stringify } from "yaml";
 import { UserError } from "#common";
-import { isGiven, PLANNER_FLAGS, plannerVariable, type ReadPlannerConfig, readPlannerConfig } from "#planner/config";
+import { isGiven, PLANNER_FLAGS, plannerVariables, type ReadPlannerConfig, readPlannerConfig } from "#planner/config";
 import { isObject } from "../../graph/json.ts";
 import { notMounted } from "../errors.ts";
 import { type FlagRule, type FlagTable, type GivenFlag, readFlags } from "../flags.ts";
@@ -56,7 +56,7 @@ export function translatePlanner(source: Source, words: readonly string[]): Tran
   if (isLegacy && !kept.some(({ name }) => OUTDATED.includes(name))) kept.push(OUTDATED_MARK);
   const profile = profileFlag(read, source);
   const endpoint = prometheusOf(read, source);
-  const ofRunner = [...OF_THE_RUNNER].map(plannerVariable).filter((name) => variables.has(name));
+  const ofRunner = [...OF_THE_RUNNER].flatMap(plannerVariables).filter((name) => variables.has(name));
   if (ofRunner.length > 0) scope.note(`${ofRunner.join(", ")} left aside: the runner says it`);
   const argv = [
     "planner",
