@@ -1,4 +1,5 @@
 import { randomStream } from "#common";
+import { hintsOf, type RequestHints, routingHints, type Workload } from "#scenarios/workload";
 import { arrivalTimes } from "./arrivals.ts";
 import { ContentWriter } from "./content.ts";
 import { distributionMean } from "./distributions.ts";
@@ -6,11 +7,9 @@ import { badTraffic } from "./errors.ts";
 import { mergeWorkloads } from "./merge.ts";
 import { rateCurve } from "./rate-curve.ts";
 import { asClosedLoop } from "./reshape.ts";
-import { hintsOf, type RequestHints, routingHints } from "./routing-hints.ts";
 import type { TraceOptions } from "./traces/options.ts";
 import { readTraceFile } from "./traces/read-trace.ts";
 import type { AgentShape, ClosedEntry, OpenEntry, TraceEntry, TrafficEntry } from "./traffic.ts";
-import type { Workload } from "./workload.ts";
 
 export interface BuildOptions {
   seed: number | string;

@@ -1,12 +1,11 @@
 import { type RandomStream, randomStream } from "#common";
+import { dependenciesOf, type Edge, type Workload } from "#scenarios/workload";
 import { FloatColumn, IntColumn } from "./columns.ts";
-import { dependenciesOf, type Edge } from "./dependencies.ts";
 import { pick, sampler, wholeSampler } from "./distributions.ts";
 import { badTraffic } from "./errors.ts";
 import { type LengthPairs, lengthPairs } from "./length-pairs.ts";
 import { type Conversation, PromptWriter } from "./prompt-sharing.ts";
 import type { AgentShape, Content, Share } from "./traffic.ts";
-import type { Workload } from "./workload.ts";
 
 const MAX_REQUESTS = 50_000_000;
 

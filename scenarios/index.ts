@@ -1,7 +1,5 @@
+export * from "#scenarios/workload";
 export { type BuildOptions, buildWorkload } from "./build-workload.ts";
-export { chance, Draw } from "./chance.ts";
-export { type ClientBehaviour, Clients } from "./clients.ts";
-export { families } from "./dependencies.ts";
 export {
   type CheckedExpectation,
   type Comparator,
@@ -9,20 +7,9 @@ export {
   type Expectation,
   type MeasuredValues,
 } from "./expect.ts";
-export {
-  type Fault,
-  type FaultKind,
-  faultEndMs,
-  faultGoesOn,
-  faultText,
-  type PoolName,
-  roleOf,
-  type WorkerName,
-} from "./faults.ts";
 export type { ComparedStatistic } from "./fit/compared-statistic.ts";
 export { entryDocument } from "./fit/entry-document.ts";
 export { type FittedTrace, fitTrace } from "./fit/fit-trace.ts";
-export { FollowUps, loopsOfRequests } from "./follow-ups.ts";
 export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { EngineOverrides, EstimatedEngine, KvOffloadChoice, TimingChoice } from "./format/engine.ts";
@@ -40,12 +27,8 @@ export {
   scenarioWorkload,
 } from "./parse-scenario.ts";
 export { asClosedLoop, atTimes, firstPart, firstSessions } from "./reshape.ts";
-export { hintsOf, type RequestHints, type RoutingHints, routingHints } from "./routing-hints.ts";
-export { sessionNumbers } from "./sessions.ts";
 export { TRACE_FORMATS, type TraceFormat, type TraceOptions } from "./traces/options.ts";
 export { parseTrace, readTraceFile } from "./traces/read-trace.ts";
 export { type LengthSummary, summarizeWorkload, type WorkloadSummary } from "./traces/summary.ts";
 export { traceBlockTokens, traceLines } from "./traces/trace-lines.ts";
 export type * from "./traffic.ts";
-export type * from "./workload.ts";
-export { namesOutput } from "./workload.ts";

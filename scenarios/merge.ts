@@ -1,13 +1,15 @@
-import { badTraffic } from "./errors.ts";
-import { hintsOf, type RoutingHints, routingHints } from "./routing-hints.ts";
 import {
   type ClosedLoop,
   type Dependencies,
+  hintsOf,
   namesOutput,
   type PromptBlocks,
+  type RoutingHints,
+  routingHints,
   type Tenants,
   type Workload,
-} from "./workload.ts";
+} from "#scenarios/workload";
+import { badTraffic } from "./errors.ts";
 
 /**
  * Overlays workloads: requests keep their order, part after part; arrivals interleave by time, ties in the order of the parts.

@@ -2,21 +2,18 @@ import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { type Path, parsePath, schemaProblems, UserError, type YamlSource } from "#common";
+import type { ClientBehaviour, Fault, RequestHints, Workload } from "#scenarios/workload";
 import { buildWorkload } from "./build-workload.ts";
-import type { ClientBehaviour } from "./clients.ts";
 import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";
 import type { Expectation } from "./expect.ts";
-import type { Fault } from "./faults.ts";
 import { contradictions } from "./format/contradictions.ts";
 import type { Deployment } from "./format/deployment.ts";
 import { resolveDeployment, resolveTraffic } from "./format/paths.ts";
 import { opaquePlanner, type Sla, scenarioSchema } from "./format/scenario.ts";
 import { trafficEntrySchema } from "./format/traffic.ts";
 import { type Override, withOverrides } from "./overrides.ts";
-import type { RequestHints } from "./routing-hints.ts";
 import type { TraceOptions } from "./traces/options.ts";
 import type { TrafficEntry } from "./traffic.ts";
-import type { Workload } from "./workload.ts";
 import { readYaml } from "./yaml-source.ts";
 
 /** A scenario file, checked; durations in ms, paths absolute. */

@@ -1,8 +1,8 @@
 import type { RandomStream } from "#common";
+import { blocksWithAnswer, type PromptBlocks } from "#scenarios/workload";
 import { IntColumn } from "./columns.ts";
 import { copulaCorrelation, valueOfNormal } from "./distributions.ts";
 import type { PrefixSharing } from "./traffic.ts";
-import { blocksWithAnswer, type PromptBlocks } from "./workload.ts";
 
 /** Conversations that are remembered at least, in case none of the latest is long enough. */
 const LEAST_KEPT = 2048;

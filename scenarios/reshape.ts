@@ -1,5 +1,4 @@
-import { dependenciesOf, type Edge, edgesOf, families } from "./dependencies.ts";
-import type { Workload } from "./workload.ts";
+import { dependenciesOf, type Edge, edgesOf, families, type Workload } from "#scenarios/workload";
 
 /** The same sessions, in their order, with `concurrency` of them in flight instead of at their times. */
 export function asClosedLoop(workload: Workload, concurrency: number): Workload {

@@ -1,4 +1,4 @@
-import type { Workload } from "../workload.ts";
+import type { Workload } from "#scenarios/workload";
 
 /** What the runs of agents in a workload consist of. A chain is the requests of one agent, each prompt the conversation so far. */
 export interface AgentRuns {

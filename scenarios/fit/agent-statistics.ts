@@ -1,5 +1,5 @@
 import { mean, quantileSorted } from "#common";
-import type { Workload } from "../workload.ts";
+import type { Workload } from "#scenarios/workload";
 import { type AgentRuns, agentRuns } from "./agent-runs.ts";
 import { type ComparedStatistic, compared } from "./compared-statistic.ts";
 

@@ -1,7 +1,7 @@
 import { quantileSorted, rankCorrelation } from "#common";
+import type { Workload } from "#scenarios/workload";
 import { prefixReuse } from "../traces/prefix-reuse.ts";
 import type { Content, PrefixSharing, SessionShape } from "../traffic.ts";
-import type { Workload } from "../workload.ts";
 import { agentRuns, isPrefix } from "./agent-runs.ts";
 import { fitAgents } from "./fit-agents.ts";
 import { fitBounded, fitDistribution } from "./fit-lengths.ts";

@@ -1,8 +1,8 @@
+import type { Workload } from "#scenarios/workload";
 import { buildWorkload } from "../build-workload.ts";
 import { badTraffic } from "../errors.ts";
 import { reuse, summarizeWorkload, type WorkloadSummary } from "../traces/summary.ts";
 import type { OpenEntry, PrefixSharing } from "../traffic.ts";
-import type { Workload } from "../workload.ts";
 import { agentStatistics } from "./agent-statistics.ts";
 import { type ComparedStatistic, compared } from "./compared-statistic.ts";
 import { fitArrivals } from "./fit-arrivals.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ClientBehaviour } from "../clients.ts";
+import type { ClientBehaviour } from "#scenarios/workload";
 import { duration, positiveDuration, share } from "./values.ts";
 
 /** The `clients:` section. */

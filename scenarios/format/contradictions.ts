@@ -1,7 +1,6 @@
 import type { Path } from "#common";
+import type { Fault, RequestHints } from "#scenarios/workload";
 import type { Expectation } from "../expect.ts";
-import type { Fault } from "../faults.ts";
-import type { RequestHints } from "../routing-hints.ts";
 import type { TrafficEntry } from "../traffic.ts";
 import type { Deployment } from "./deployment.ts";
 import { poolsOf } from "./faults.ts";

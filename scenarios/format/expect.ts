@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseDurationMs, UserError } from "#common";
+import { roleOf } from "#scenarios/workload";
 import type { Comparator, Expectation, ReplicasWhen } from "../expect.ts";
-import { roleOf } from "../faults.ts";
 import { duration } from "./values.ts";
 
 /** What may be asserted, by name. Times are written as durations and compared in ms. */

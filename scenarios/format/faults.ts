@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Fault, FaultKind, PoolName, WorkerName } from "../faults.ts";
+import type { Fault, FaultKind, PoolName, WorkerName } from "#scenarios/workload";
 import { duration, exactlyOne, ONE_KEY, positive, positiveDuration } from "./values.ts";
 
 const POOLS = ["prefill", "decode", "agg"] as const;

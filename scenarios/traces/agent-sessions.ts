@@ -1,4 +1,4 @@
-import type { Edge } from "../dependencies.ts";
+import type { Edge } from "#scenarios/workload";
 
 /** When a request of an agent's session ran. */
 export interface SessionRequest {

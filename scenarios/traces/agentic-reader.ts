@@ -1,6 +1,5 @@
-import { dependenciesOf, type Edge, requestOnCircle } from "../dependencies.ts";
+import { dependenciesOf, type Edge, requestOnCircle, type Workload } from "#scenarios/workload";
 import { traceBadField, traceEmpty } from "../errors.ts";
-import type { Workload } from "../workload.ts";
 import { type GraphRow, graphWorkload } from "./graph-columns.ts";
 import { type Fields, hashIds, isFields, optionalHints, optionalName, optionalTime, tokens } from "./json-row.ts";
 import { MOONCAKE_BLOCK, type TraceOptions } from "./options.ts";

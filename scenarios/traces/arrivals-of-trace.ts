@@ -1,5 +1,5 @@
 import { randomStream } from "#common";
-import type { Workload } from "../workload.ts";
+import type { Workload } from "#scenarios/workload";
 import type { TraceOptions } from "./options.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { blocksWithAnswer } from "../workload.ts";
+import { blocksWithAnswer } from "#scenarios/workload";
 import type { TraceRow } from "./mooncake-row.ts";
 
 /** Grain of conversations, tokens: a multiple of the engines' usual block sizes, where the trace's blocks are such multiples. */

@@ -1,6 +1,5 @@
-import type { Edge } from "../dependencies.ts";
+import type { Edge, Workload } from "#scenarios/workload";
 import { traceBadField, traceEmpty } from "../errors.ts";
-import type { Workload } from "../workload.ts";
 import { agentEdges, type SessionRequest } from "./agent-sessions.ts";
 import { type GraphRow, graphWorkload } from "./graph-columns.ts";
 import { type Fields, hashIds, isFields, optionalName, optionalTime, tokens } from "./json-row.ts";

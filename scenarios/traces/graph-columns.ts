@@ -1,7 +1,5 @@
-import { dependenciesOf, type Edge, families } from "../dependencies.ts";
+import { dependenciesOf, type Edge, families, type RequestHints, type Workload } from "#scenarios/workload";
 import { traceEmpty } from "../errors.ts";
-import type { RequestHints } from "../routing-hints.ts";
-import type { Workload } from "../workload.ts";
 import { arrivalsOf } from "./arrivals-of-trace.ts";
 import type { TraceOptions } from "./options.ts";
 import { TraceColumns } from "./trace-columns.ts";

@@ -1,6 +1,6 @@
 import { nearest } from "#common";
+import type { RequestHints } from "#scenarios/workload";
 import { traceBadField, traceBadJson } from "../errors.ts";
-import type { RequestHints } from "../routing-hints.ts";
 
 const MAX_TOKENS = 2 ** 31 - 1;
 

@@ -1,6 +1,6 @@
+import type { Workload } from "#scenarios/workload";
 import { FloatColumn, IntColumn } from "../columns.ts";
 import { traceBadField, traceEmpty, traceOutOfOrder } from "../errors.ts";
-import type { Workload } from "../workload.ts";
 import { arrivalsOf } from "./arrivals-of-trace.ts";
 import { Conversations } from "./conversations.ts";
 import { type Fields, isFields } from "./json-row.ts";

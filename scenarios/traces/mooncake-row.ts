@@ -1,4 +1,4 @@
-import type { RequestHints } from "../routing-hints.ts";
+import type { RequestHints } from "#scenarios/workload";
 import { type Fields, hashIds, optionalHints, optionalName, optionalTime, tokens } from "./json-row.ts";
 
 /** One line of a trace, checked. */

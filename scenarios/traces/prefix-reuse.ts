@@ -1,4 +1,4 @@
-import type { Workload } from "../workload.ts";
+import type { Workload } from "#scenarios/workload";
 
 /** What a cache without limits would find of each prompt, in the order of arrival. */
 export interface PrefixReuse {

@@ -1,6 +1,6 @@
 import { MAX_LINE_CHARS, matchingFiles, readTextLines } from "#common";
+import type { Workload } from "#scenarios/workload";
 import { traceEmpty, traceTooLarge, traceUnreadable } from "../errors.ts";
-import type { Workload } from "../workload.ts";
 import { AGENTIC_SCHEMA, AgenticReader } from "./agentic-reader.ts";
 import { DynamoReader, REQUEST_TRACE_SCHEMA } from "./dynamo-reader.ts";
 import { type Fields, isFields, parseFields } from "./json-row.ts";

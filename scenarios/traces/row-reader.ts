@@ -1,4 +1,4 @@
-import type { Workload } from "../workload.ts";
+import type { Workload } from "#scenarios/workload";
 import type { Fields } from "./json-row.ts";
 
 /** Takes the rows of a trace one by one and makes a workload of them. */

@@ -1,6 +1,5 @@
 import { mean, quantileSorted, rankCorrelation, standardDeviation } from "#common";
-import { families } from "../dependencies.ts";
-import type { Workload } from "../workload.ts";
+import { families, type Workload } from "#scenarios/workload";
 import { type Burstiness, burstiness } from "./burstiness.ts";
 import { prefixReuse } from "./prefix-reuse.ts";
 

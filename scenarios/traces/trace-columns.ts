@@ -1,7 +1,6 @@
+import { type PromptBlocks, type RequestHints, type RoutingHints, routingHints } from "#scenarios/workload";
 import { FloatColumn, IntColumn } from "../columns.ts";
 import { traceBadField, traceTooLarge } from "../errors.ts";
-import { type RequestHints, type RoutingHints, routingHints } from "../routing-hints.ts";
-import type { PromptBlocks } from "../workload.ts";
 
 const MAX_ROWS = 50_000_000;
 const MAX_IDS = 2 ** 31 - 1;

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { families } from "../dependencies.ts";
+import { families, hintsOf, type PromptBlocks, type Workload } from "#scenarios/workload";
 import { badTraffic } from "../errors.ts";
-import { hintsOf } from "../routing-hints.ts";
-import type { PromptBlocks, Workload } from "../workload.ts";
 import { AGENTIC_SCHEMA } from "./agentic-reader.ts";
 import { MOONCAKE_BLOCK } from "./options.ts";
 

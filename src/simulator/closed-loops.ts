@@ -1,4 +1,4 @@
-import { type ClosedLoop, loopsOfRequests, type Workload } from "#scenarios";
+import { type ClosedLoop, loopsOfRequests, type Workload } from "#scenarios/workload";
 
 /** Keeps the sessions of every closed loop in flight. */
 export class ClosedLoops {

@@ -1,5 +1,5 @@
 import { type IdlePrefill, transferMs } from "#mocker/engine";
-import type { Workload } from "#scenarios";
+import type { Workload } from "#scenarios/workload";
 import type { SimulationSpec } from "./types.ts";
 
 /**

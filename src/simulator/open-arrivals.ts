@@ -1,4 +1,4 @@
-import type { Workload } from "#scenarios";
+import type { Workload } from "#scenarios/workload";
 
 /** Requests that come at times of their own, in order. */
 export class OpenArrivals {

@@ -1,5 +1,5 @@
 import type { RequestColumns } from "#mocker/engine";
-import { namesOutput, type PromptBlocks, type Workload } from "#scenarios";
+import { namesOutput, type PromptBlocks, type Workload } from "#scenarios/workload";
 import { PairNumbers } from "./pair-numbers.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Workload } from "#scenarios";
+import type { Workload } from "#scenarios/workload";
 import { type RequestTable, type RowFile, requestTable } from "#src/record";
 
 /** Rows of a page where all are in memory: one page has them all. */

@@ -10,7 +10,7 @@ import {
   RouterQueue,
   type RouterSettings,
 } from "#mocker/router";
-import { hintsOf, type RoutingHints, sessionNumbers } from "#scenarios";
+import { hintsOf, type RoutingHints, sessionNumbers } from "#scenarios/workload";
 import type { RoleName, RoutingRecord } from "#src/record";
 import type { Pool, SimulatedWorker } from "./pool.ts";
 import { routingRecord } from "./routing-record.ts";

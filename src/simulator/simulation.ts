@@ -9,7 +9,7 @@ import {
   transferMs,
 } from "#mocker/engine";
 import { WAITING_WEIGHT } from "#mocker/router";
-import { FollowUps, sessionNumbers } from "#scenarios";
+import { FollowUps, sessionNumbers } from "#scenarios/workload";
 import { GapSketch, type RoleName, type RowFile, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
 import { EngineClock } from "./engine-clock.ts";

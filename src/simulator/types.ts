@@ -1,7 +1,7 @@
 import type { EngineConfig, KvEvent, TransferModel } from "#mocker/engine";
 import type { RouterMode, RouterSettings } from "#mocker/router";
 import type { Planner } from "#planner/core";
-import type { ClientBehaviour, Fault, Workload } from "#scenarios";
+import type { ClientBehaviour, Fault, Workload } from "#scenarios/workload";
 import type { RoleName, RunRecord } from "#src/record";
 
 /** Switches of dynosim.md §12 that concern the simulator around the engines; all true is DynoSim 1.6.1. */

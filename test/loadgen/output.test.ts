@@ -14,7 +14,7 @@ import {
 } from "#src/loadgen";
 import { GapSketch, RequestStatus } from "#src/record";
 import { summarize } from "#src/report";
-import { dependenciesOf } from "../../scenarios/dependencies.ts";
+import { dependenciesOf } from "../../scenarios/workload/dependencies.ts";
 import { loadColumns } from "../../src/loadgen/columns.ts";
 import { openLoop } from "./made-load.ts";
 

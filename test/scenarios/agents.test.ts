@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildWorkload, families, parseTraffic, summarizeWorkload, type Workload } from "#scenarios";
 import { simulate } from "#src/simulator";
-import { edgesOf } from "../../scenarios/dependencies.ts";
+import { edgesOf } from "../../scenarios/workload/dependencies.ts";
 import { madePool, madeSpec } from "../simulator/hand-made.ts";
 
 function build(content: string, seed = 4): Workload {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asClosedLoop, atTimes, FollowUps, families, firstSessions, mergeWorkloads, type Workload } from "#scenarios";
-import { dependenciesOf, type Edge, edgesOf, requestOnCircle } from "../../scenarios/dependencies.ts";
+import { dependenciesOf, type Edge, edgesOf, requestOnCircle } from "../../scenarios/workload/dependencies.ts";
 import { anyGraph, graphWorkload } from "./graphs.ts";
 
 /** Plays a graph with answers that take `lengthMs`, and says when each request began. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Workload } from "#scenarios";
-import { dependenciesOf, type Edge } from "../../scenarios/dependencies.ts";
+import { dependenciesOf, type Edge } from "../../scenarios/workload/dependencies.ts";
 
 /** Requests without parents arrive at their number × 10 ms. */
 export function graphWorkload(count: number, edges: readonly Edge[]): Workload {

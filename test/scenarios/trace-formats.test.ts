@@ -15,7 +15,7 @@ import {
   type Workload,
 } from "#scenarios";
 import { simulate } from "#src/simulator";
-import { edgesOf } from "../../scenarios/dependencies.ts";
+import { edgesOf } from "../../scenarios/workload/dependencies.ts";
 import { madePool, madeSpec } from "../simulator/hand-made.ts";
 import { anyGraph } from "./graphs.ts";
 

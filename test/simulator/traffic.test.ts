@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { asClosedLoop } from "#scenarios";
 import { RequestStatus } from "#src/record";
 import { simulate } from "#src/simulator";
-import { edgesOf } from "../../scenarios/dependencies.ts";
+import { edgesOf } from "../../scenarios/workload/dependencies.ts";
 import { anyGraph, graphWorkload } from "../scenarios/graphs.ts";
 import { madePool, madeSpec } from "./hand-made.ts";
 

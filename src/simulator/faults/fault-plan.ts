@@ -1,5 +1,5 @@
 import type { Planner } from "#planner/core";
-import { type Fault, faultEndMs, roleOf, type WorkerName } from "#scenarios";
+import { type Fault, faultEndMs, roleOf, type WorkerName } from "#scenarios/workload";
 import type { FaultRecord, RoleName, WorkerLife } from "#src/record";
 import type { PoolSpec } from "../types.ts";
 import { NodePlaces } from "./node-places.ts";

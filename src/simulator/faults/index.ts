@@ -1,4 +1,4 @@
-import type { Fault } from "#scenarios";
+import type { Fault } from "#scenarios/workload";
 import { EventPriority, type EventQueue } from "../event-queue.ts";
 import type { Simulation } from "../simulation.ts";
 import type { SimulationSpec } from "../types.ts";

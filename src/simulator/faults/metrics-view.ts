@@ -1,5 +1,5 @@
 import type { Observation } from "#planner/core";
-import { type Fault, faultGoesOn } from "#scenarios";
+import { type Fault, faultGoesOn } from "#scenarios/workload";
 import { unseen } from "../unseen.ts";
 
 type MetricsFault = Extract<Fault, { kind: "loseMetrics" | "lagMetrics" | "staleMetrics" | "nanMetrics" }>;

@@ -1,4 +1,4 @@
-import { chance, Draw, roleOf } from "#scenarios";
+import { chance, Draw, roleOf } from "#scenarios/workload";
 import type { FaultRecord, RoleName } from "#src/record";
 import type { NetworkFault } from "./fault-plan.ts";
 

@@ -1,5 +1,5 @@
 import type { Decision, Observation, Planner } from "#planner/core";
-import { type Fault, faultGoesOn } from "#scenarios";
+import { type Fault, faultGoesOn } from "#scenarios/workload";
 import type { FaultRecord } from "#src/record";
 import { MetricsView } from "./metrics-view.ts";
 

@@ -1,6 +1,6 @@
 import type { Engine, EngineListener } from "#mocker/engine";
 import type { Decision, Observation, Planner } from "#planner/core";
-import { Clients, chance, Draw } from "#scenarios";
+import { Clients, chance, Draw } from "#scenarios/workload";
 import type { FaultRecord, RoleName } from "#src/record";
 import type { Pool, SimulatedWorker } from "../pool.ts";
 import type { Actions } from "./actions.ts";

@@ -1,4 +1,4 @@
-import { type Fault, faultEndMs, faultText } from "#scenarios";
+import { type Fault, faultEndMs, faultText } from "#scenarios/workload";
 import type { FaultRecord } from "#src/record";
 
 /** What is to be noted of a fault, before it has done anything. */

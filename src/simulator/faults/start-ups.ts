@@ -1,5 +1,5 @@
 import { BackOff } from "#common";
-import { type Fault, roleOf } from "#scenarios";
+import { type Fault, roleOf } from "#scenarios/workload";
 import type { FaultRecord, RoleName, WorkerLife } from "#src/record";
 import type { PoolSpec } from "../types.ts";
 
