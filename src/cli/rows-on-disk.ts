@@ -16,7 +16,7 @@ export class RowsOnDisk {
 
   /** Begins a run; what comes of it can be read until the next one, or `close`. */
   start(rehearsal: Rehearsal, options: RunOptions): RehearsalSteps<ReportedRun> {
-    const file = this.#fileFor(rehearsal);
+    const file = this.file(rehearsal);
     return file === null ? rehearsal.start(options) : rehearsal.startOntoDisk(file, options);
   }
 
@@ -27,18 +27,18 @@ export class RowsOnDisk {
 
   /** The same traffic on the same deployment, with a planner in its first state. */
   play(rehearsal: Rehearsal, planner: Planner | null, options: RunOptions): ReportedRun {
-    const file = this.#fileFor(rehearsal);
+    const file = this.file(rehearsal);
     return file === null ? rehearsal.play(planner, options) : rehearsal.playOntoDisk(file, planner, options);
   }
 
   /** The same traffic on a deployment that stays as it is. */
   runStatic(rehearsal: Rehearsal, workers: { prefill: number; decode: number }): ReportedRun {
-    const file = this.#fileFor(rehearsal);
+    const file = this.file(rehearsal);
     return file === null ? rehearsal.runStatic(workers) : rehearsal.staticOntoDisk(file, workers);
   }
 
   simulate(spec: SimulationSpec): ReportedRun {
-    const file = this.#fileFor(spec);
+    const file = this.file(spec);
     return file === null ? simulate(spec) : toEnd(simulateOntoDisk(spec, file));
   }
 
@@ -46,8 +46,8 @@ export class RowsOnDisk {
     this.#file?.close();
   }
 
-  /** null: memory holds the rows of so many requests. */
-  #fileFor({ workload }: Pick<Rehearsal, "workload">): RowFile | null {
+  /** For the rows of a workload's requests; null: memory holds so many. */
+  file({ workload }: Pick<Rehearsal, "workload">): RowFile | null {
     if (workload.count <= this.#inMemory) return null;
     this.#file ??= new RowFile(this.#folder);
     return this.#file;
