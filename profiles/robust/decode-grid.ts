@@ -19,8 +19,8 @@ const LEAST_SHARE = 0.25;
  * ITL over KV usage × context length: a trend a + b·batch + c·KV usage with a, b, c ≥ 0 (weights read once, work per
  * sequence, KV cache read), fitted to relative errors with Huber's weights, times a smooth correction (kriging of the
  * log residuals over log batch × log context), made non-decreasing in load at every context. Throughput is batch ÷ ITL
- * times a correction of the same kind, kept within the factors that the samples show. Both are tabled, and
- * interpolated between the lines, so that a look-up is cheap.
+ * times a correction of the same kind, kept within the factors that the samples show. Both are tabled, a
+ * context at a time, and interpolated between the lines, so that a look-up is cheap.
  *
  * Less than one request cannot decode: below its load the values are those of one request. Above a full cache ITL goes
  * on as the trend does.
@@ -56,37 +56,46 @@ export function fitDecodeGrid(samples: DecodeSamples, where: string): DecodeGrid
   const firstLog = 0;
   const lastLog = Math.max(Math.log(maxKvTokens), ...logContext, 1);
   const logStep = (lastLog - firstLog) / (CONTEXTS - 1);
-  const tabled = (value: (kvUsage: number, context: number) => number): Float64Array => {
+  /** A table whose rows are filled when they are first asked for: few lengths of context occur in a run. */
+  const tabled = (
+    value: (kvUsage: number, context: number) => number,
+    finish = (_: Float64Array, _at: number) => {},
+  ) => {
     const table = new Float64Array(CONTEXTS * LOADS);
-    for (let row = 0; row < CONTEXTS; row++) {
+    const isFilled = new Uint8Array(CONTEXTS);
+    const fill = (row: number): void => {
       const context = Math.exp(firstLog + row * logStep);
       const least = leastLoad(context, maxKvTokens);
       for (let column = 0; column < LOADS; column++) {
         const kvUsage = least + (1 - least) * (column / (LOADS - 1)) ** 2;
         table[row * LOADS + column] = value(kvUsage, context);
       }
-    }
-    return table;
+      finish(table, row * LOADS);
+      isFilled[row] = 1;
+    };
+    return { table, isFilled, fill };
   };
   const itlTable = tabled(
     (kvUsage, context) =>
       trend(kvUsage, context) * Math.exp(correction(Math.log(batchOf(kvUsage, context)), Math.log(context))),
+    (table, at) => makeNonDecreasing(table, at, LOADS),
   );
-  for (let row = 0; row < CONTEXTS; row++) makeNonDecreasing(itlTable, row * LOADS, LOADS);
   // A simulation asks for latencies only: the second table is built when first needed.
-  let ratioTable: Float64Array | undefined;
-  const tableRatio = (): Float64Array => {
+  let ratioTable: ReturnType<typeof tabled> | undefined;
+  const tableRatio = () => {
     const ratio = fitThroughputRatio(usable, logBatch, logContext);
     return tabled((kvUsage, context) => ratio(Math.log(batchOf(kvUsage, context)), Math.log(context)));
   };
 
-  const lookUp = (table: Float64Array, kvUsage: number, context: number): number => {
+  const lookUp = ({ table, isFilled, fill }: ReturnType<typeof tabled>, kvUsage: number, context: number): number => {
     const y = Math.max(0, Math.min(CONTEXTS - 1, (Math.log(context) - firstLog) / logStep));
     const least = leastLoad(context, maxKvTokens);
     const share = (kvUsage - least) / (1 - least);
     const x = share > 0 ? (share < 1 ? Math.sqrt(share) * (LOADS - 1) : LOADS - 1) : 0;
     const column = Math.min(LOADS - 2, Math.floor(x));
     const row = Math.min(CONTEXTS - 2, Math.floor(y));
+    if (isFilled[row] === 0) fill(row);
+    if (isFilled[row + 1] === 0) fill(row + 1);
     const at = row * LOADS + column;
     const dx = x - column;
     const below = table[at]! + (table[at + 1]! - table[at]!) * dx;

@@ -80,12 +80,20 @@ interface Played {
 /** Runs a scenario, prints and writes what came of it. Returns the exit code: 1 where an expectation did not hold, 130 after Ctrl-C. */
 export async function rehearse(scenario: RunnableScenario, flags: RehearseFlags): Promise<number> {
   const interrupted = new AbortController();
-  const rows = new RowsOnDisk(flags.rowsInMemory, flags.report ? outputFolder(scenario, flags) : tmpdir());
+  const rows = rowsOf(scenario, flags);
   try {
     return await rehearseWith(rows, scenario, flags, interrupted);
   } finally {
     rows.close();
   }
+}
+
+/** Where the rows of a run are that memory is not to hold: beside its reports. */
+export function rowsOf(
+  scenario: RunnableScenario,
+  flags: Pick<RehearseFlags, "rowsInMemory" | "report" | "outputDir">,
+): RowsOnDisk {
+  return new RowsOnDisk(flags.rowsInMemory, flags.report ? outputFolder(scenario, flags) : tmpdir());
 }
 
 async function rehearseWith(

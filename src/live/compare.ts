@@ -1,5 +1,5 @@
 import type { Decision } from "#planner/core";
-import { RequestStatus, type RunRecord } from "#src/record";
+import { type ReportedRun, RequestStatus, type RequestTable, requestBlocks, requestCount } from "#src/record";
 import { type RunSummary, summarize } from "#src/report";
 
 /** How far a live run may be from its virtual twin, relative. The project's promise, not a measured value. */
@@ -39,7 +39,7 @@ export interface Comparison {
 }
 
 /** Holds a live run against the same scenario in virtual time; times in model ms. Requests are compared row by row where both sent as many. */
-export function compareRuns(live: RunRecord, virtual: RunRecord): Comparison {
+export function compareRuns(live: ReportedRun, virtual: ReportedRun): Comparison {
   const a = summarize(live);
   const b = summarize(virtual);
   const values = [
@@ -66,7 +66,7 @@ export function compareRuns(live: RunRecord, virtual: RunRecord): Comparison {
 
 type Times = RunSummary["metrics"]["ttftMs"];
 
-function counts(a: RunSummary, b: RunSummary, live: RunRecord, virtual: RunRecord): ComparedValue[] {
+function counts(a: RunSummary, b: RunSummary, live: ReportedRun, virtual: ReportedRun): ComparedValue[] {
   const names = ["completed", "rejected", "failed", "unfinished"] as const;
   return [
     ...names.map((name) => compared(`requests ${name}`, "requests", a.requests[name], b.requests[name], 0)),
@@ -117,16 +117,21 @@ function compared(
 }
 
 /** Of a request that was cut off nobody knows how far it had come. */
-function differing({ requests: live }: RunRecord, { requests: virtual }: RunRecord): number {
-  if (live.count !== virtual.count) return Math.max(live.count, virtual.count);
+function differing(live: ReportedRun, virtual: ReportedRun): number {
+  if (requestCount(live) !== requestCount(virtual)) return Math.max(requestCount(live), requestCount(virtual));
   let count = 0;
-  for (let i = 0; i < live.count; i++) {
-    const sameTokens =
-      live.outputTokens[i] === virtual.outputTokens[i] && live.cachedTokens[i] === virtual.cachedTokens[i];
-    const isWhole = live.status[i] === RequestStatus.completed;
-    if (live.status[i] !== virtual.status[i] || (isWhole && !sameTokens)) count++;
+  const others = rowsOf(virtual);
+  for (const [a, i] of rowsOf(live)) {
+    const [b, j] = others.next().value!;
+    const sameTokens = a.outputTokens[i] === b.outputTokens[j] && a.cachedTokens[i] === b.cachedTokens[j];
+    const isWhole = a.status[i] === RequestStatus.completed;
+    if (a.status[i] !== b.status[j] || (isWhole && !sameTokens)) count++;
   }
   return count;
+}
+
+function* rowsOf(run: ReportedRun): Generator<[table: RequestTable, row: number], undefined> {
+  for (const { requests } of requestBlocks(run)) for (let i = 0; i < requests.count; i++) yield [requests, i];
 }
 
 function compareDecisions(live: readonly Decision[], virtual: readonly Decision[]): Comparison["decisions"] {
@@ -155,10 +160,12 @@ function sameTargets(a: Decision["targets"], b: Decision["targets"]): boolean {
 }
 
 /** Over completed requests. */
-function sum({ requests }: RunRecord, column: "outputTokens" | "cachedTokens" | "reasoningTokens"): number {
+function sum(run: ReportedRun, column: "outputTokens" | "cachedTokens" | "reasoningTokens"): number {
   let total = 0;
-  for (let i = 0; i < requests.count; i++) {
-    if (requests.status[i] === RequestStatus.completed) total += requests[column]?.[i] ?? 0;
+  for (const { requests } of requestBlocks(run)) {
+    for (let i = 0; i < requests.count; i++) {
+      if (requests.status[i] === RequestStatus.completed) total += requests[column]?.[i] ?? 0;
+    }
   }
   return total;
 }

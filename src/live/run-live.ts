@@ -3,14 +3,15 @@ import { transferMs } from "#mocker/engine";
 import type { Planner } from "#planner/core";
 import { scrapeSource } from "#planner/sources";
 import { asClosedLoop } from "#scenarios";
-import { type LoadClients, type LoadResult, loadRecord, runLoad, sendTimes } from "#src/loadgen";
-import type { RunRecord } from "#src/record";
+import { type LoadClients, type LoadFacts, runLoad, sendTimes } from "#src/loadgen";
+import type { ReportedRun, RunRecord } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { type DeploymentReport, LIVE_MODEL, LiveDeployment, type ProcessLag } from "./deployment.ts";
 import { interrupted } from "./errors.ts";
 import { LiveFaults } from "./faults/live-faults.ts";
 import { LagWatch } from "./lag.ts";
+import { type KeptLoad, keepInMemory, type LoadKeeper } from "./load-keeper.ts";
 import { PlannerLoop } from "./planner-loop.ts";
 import { reasoningOf } from "./reasoning.ts";
 import { TimelineSampler } from "./timeline-sampler.ts";
@@ -44,8 +45,8 @@ export interface LiveLag {
   ticks: { late: Lateness; took: Lateness };
 }
 
-export interface LiveRun {
-  record: RunRecord;
+export interface LiveRun<Run extends ReportedRun = RunRecord> {
+  record: Run;
   timeScale: number;
   lag: LiveLag;
   /** What makes the numbers less than they seem; what the planner could not see. */
@@ -55,9 +56,20 @@ export interface LiveRun {
 /**
  * The scenario with real processes: a frontend, the workers of each role, the planner and the load generator here. All
  * processes end with this call, however it ends.
+ * @param keeper where the rows of requests are; default: in memory
  * @throws UserError LIVE_…, and what the rooms behind it throw
  */
-export async function runLive(rehearsal: Rehearsal, options: LiveRunOptions = {}): Promise<LiveRun> {
+export function runLive(rehearsal: Rehearsal, options?: LiveRunOptions): Promise<LiveRun>;
+export function runLive<Run extends ReportedRun>(
+  rehearsal: Rehearsal,
+  options: LiveRunOptions,
+  keeper: LoadKeeper<Run>,
+): Promise<LiveRun<Run>>;
+export async function runLive(
+  rehearsal: Rehearsal,
+  options: LiveRunOptions = {},
+  keeper: LoadKeeper<ReportedRun> = keepInMemory,
+): Promise<LiveRun<ReportedRun>> {
   const { timeScale = 1, processes = 1 } = options;
   const failure = new AbortController();
   const signal = options.signal === undefined ? failure.signal : AbortSignal.any([options.signal, failure.signal]);
@@ -70,7 +82,7 @@ export async function runLive(rehearsal: Rehearsal, options: LiveRunOptions = {}
   });
   try {
     signal.throwIfAborted();
-    return await run(rehearsal, deployment, { ...options, timeScale, signal });
+    return await run(rehearsal, deployment, keeper, { ...options, timeScale, signal });
   } catch (error) {
     // Whatever went wrong first is why the rest did.
     throw signal.aborted ? reasonOf(signal) : error;
@@ -79,11 +91,12 @@ export async function runLive(rehearsal: Rehearsal, options: LiveRunOptions = {}
   }
 }
 
-async function run(
+async function run<Run extends ReportedRun>(
   rehearsal: Rehearsal,
   deployment: LiveDeployment,
+  keeper: LoadKeeper<Run>,
   options: LiveRunOptions & { timeScale: number; signal: AbortSignal },
-): Promise<LiveRun> {
+): Promise<LiveRun<Run>> {
   const { simulation, workload } = rehearsal;
   const { timeScale, signal, onProgress } = options;
   const planner = rehearsal.newPlanner();
@@ -109,7 +122,7 @@ async function run(
     failed.catch(() => {});
     const load = await Promise.race([
       failed,
-      runLoad({
+      keeper.send({
         ...how,
         workload,
         target: target(deployment.url),
@@ -188,25 +201,28 @@ export function clientsOf({ simulation: { clients, seed } }: Rehearsal): LoadCli
 }
 
 /** When a run is over, model ms, as the simulator has it: the last request's end, the traffic's end at least, the limit at most. */
-export function runEndMs(load: LoadResult, { endMs, minEndMs = 0 }: Rehearsal["simulation"]): number {
+export function runEndMs(
+  load: Pick<LoadFacts, "counts" | "endMs">,
+  { endMs, minEndMs = 0 }: Rehearsal["simulation"],
+): number {
   if (endMs !== undefined && load.counts.unfinished > 0) return endMs;
   return Math.max(load.endMs, minEndMs);
 }
 
-function liveRecord(
+function liveRecord<Run extends ReportedRun>(
   { simulation, workload, labelled }: Rehearsal,
   made: {
     deployment: LiveDeployment;
-    load: LoadResult;
+    load: KeptLoad<Run>;
     report: DeploymentReport;
     loop: PlannerLoop | null;
     endMs: number;
   },
-): RunRecord {
+): Run {
   const { name, sla, prefill, decode } = simulation;
   const { pools } = made.deployment;
   return labelled(
-    loadRecord(made.load, {
+    made.load.record({
       name,
       sla,
       mode: prefill === null ? "agg" : "disagg",
@@ -224,7 +240,7 @@ function liveRecord(
 const NO_LAG: Lateness = { count: 0, meanMs: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
 
 /** Lateness of the load generator, which counts in model ms, in real ms. @param timeScale model time by real time */
-export function realLateness({ count, meanMs, p99Ms, maxMs }: LoadResult["lateness"], timeScale: number) {
+export function realLateness({ count, meanMs, p99Ms, maxMs }: LoadFacts["lateness"], timeScale: number) {
   return { count, meanMs: meanMs / timeScale, p99Ms: p99Ms / timeScale, maxMs: maxMs / timeScale };
 }
 

@@ -1,9 +1,11 @@
 import { wallClock } from "#common";
 import type { Expectation } from "#scenarios";
-import { loadRecord, resolveModel, runLoad } from "#src/loadgen";
+import { resolveModel } from "#src/loadgen";
+import type { ReportedRun } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { checkNoFaults } from "./faults/check.ts";
+import type { LoadKeeper } from "./load-keeper.ts";
 import { clientsOf, type LiveRun, type LiveRunOptions, realLateness } from "./run-live.ts";
 
 export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
@@ -17,17 +19,19 @@ export interface UrlRunOptions extends Omit<LiveRunOptions, "processes"> {
 /**
  * A scenario's traffic sent to a server that is there. What happens behind it is its own business: no workers are started, no
  * planner runs.
+ * @param keeper where the rows of requests are
  * @throws UserError LIVE_FAULT_UNSUPPORTED, LOADGEN_…
  */
-export async function runAtUrl(
+export async function runAtUrl<Run extends ReportedRun>(
   rehearsal: Rehearsal,
   options: UrlRunOptions,
-): Promise<Pick<LiveRun, "record" | "timeScale" | "warnings"> & { lag: Pick<LiveRun["lag"], "generator"> }> {
+  keeper: LoadKeeper<Run>,
+): Promise<Pick<LiveRun<Run>, "record" | "timeScale" | "warnings"> & { lag: Pick<LiveRun["lag"], "generator"> }> {
   const { scenario, simulation, workload, labelled } = rehearsal;
   checkNoFaults(scenario);
   const { url, apiKey, timeScale = 1, signal, onProgress, endpoint = "chat" } = options;
   const server = { url, endpoint, ...(apiKey === undefined ? {} : { apiKey }) };
-  const load = await runLoad({
+  const load = await keeper.send({
     workload,
     target: { ...server, model: await resolveModel(server, options.model) },
     prompts: { seed: simulation.seed },
@@ -39,7 +43,7 @@ export async function runAtUrl(
   });
   signal?.throwIfAborted();
   const { name, sla, prefill } = simulation;
-  const record = loadRecord(load, {
+  const record = load.record({
     name,
     sla,
     mode: prefill === null ? "agg" : "disagg",

@@ -8,6 +8,7 @@ import { Connections } from "./connections.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import { isFinal } from "./failures.ts";
 import { RequestFactory } from "./requests.ts";
+import { type LoadRows, wholeRows } from "./rows.ts";
 import type { LoadClients, LoadFailure, LoadTarget, PromptOptions } from "./types.ts";
 
 /** Bodies made before they are due. */
@@ -45,7 +46,7 @@ export interface DriverCounts {
 
 /** Sends the requests of a plan on schedule and writes down what becomes of them. One per thread. */
 export class Driver implements ExchangeOwner {
-  readonly columns: LoadColumns;
+  readonly rows: LoadRows;
   readonly gaps = new GapSketch();
   /** Dispatch − schedule, model ms. */
   readonly lateness = new GapSketch();
@@ -77,9 +78,9 @@ export class Driver implements ExchangeOwner {
   #resolve: () => void = () => {};
   #endWarmUp: () => void = () => {};
 
-  constructor(plan: DriverPlan, columns: LoadColumns, clock: Clock, timers?: TimerQueue) {
+  constructor(plan: DriverPlan, rows: LoadRows, clock: Clock, timers?: TimerQueue) {
     this.#plan = plan;
-    this.columns = columns;
+    this.rows = rows;
     this.#clock = clock;
     this.#timers = timers ?? new TimerQueue(clock);
     const { workload, target, prompts, sendRequestStart, runId } = plan;
@@ -98,7 +99,7 @@ export class Driver implements ExchangeOwner {
         : new Clients(plan.clients.behaviour, plan.clients.seed, workload.count, {
             at: (atMs, act) => void this.#timers.at(this.#startMs + atMs, act),
             waits: (request) => this.#underWay.has(request),
-            hasToken: (request) => !Number.isNaN(columns.requests.firstTokenMs[request]!),
+            hasToken: (request) => !Number.isNaN(rows.columns(request).requests.firstTokenMs[rows.place(request)]!),
             giveUp: (request, atMs) => this.#giveUp(request, atMs),
           });
     this.#inLoop = plan.closedLoops.map(() => 0);
@@ -144,7 +145,7 @@ export class Driver implements ExchangeOwner {
         this.#send(exchange, body, this.#factory.headers(workload.count + row, this.#clock.nowMs()));
       };
       const owner: ExchangeOwner = {
-        columns,
+        rows: wholeRows(columns),
         nowMs: () => this.nowMs(),
         gap: () => {},
         ended: (exchange) => {
@@ -230,6 +231,7 @@ export class Driver implements ExchangeOwner {
     this.#underWay.delete(exchange.row);
     this.#connections.giveBack(exchange.client);
     if (this.#triesAgain(exchange, atMs)) return;
+    this.rows.ended(exchange.row);
     this.counts.done++;
     if (exchange.failure !== null) {
       this.counts.failed++;
@@ -275,8 +277,10 @@ export class Driver implements ExchangeOwner {
     const dueMs = this.#clients.failed(row, gaveUpMs ?? atMs);
     if (dueMs === null) return false;
     this.retries.endedMs.push(atMs);
-    beginAttempt(this.columns, row);
-    this.columns.requests.attempts[row]!++;
+    const columns = this.rows.columns(row);
+    const at = this.rows.place(row);
+    beginAttempt(columns, at);
+    columns.requests.attempts[at]!++;
     this.#later(row, dueMs, () => {
       if (this.#closed) return;
       this.retries.sentMs.push(dueMs);
@@ -309,9 +313,10 @@ export class Driver implements ExchangeOwner {
   /** @param dueMs when it should have been sent, ms from the start; null: now, as a place has become free */
   #dispatch(request: number, dueMs: number | null): void {
     if (this.#closed) return;
-    const { requests } = this.columns;
-    requests.isl[request] = this.#plan.workload.isl[request]!;
-    requests.requestedOsl[request] = this.#plan.workload.osl[request]!;
+    const { requests } = this.rows.columns(request);
+    const at = this.rows.place(request);
+    requests.isl[at] = this.#plan.workload.isl[request]!;
+    requests.requestedOsl[at] = this.#plan.workload.osl[request]!;
     this.counts.sent++;
     const arrivalMs = this.#attempt(request, dueMs);
     this.#followUps.started(request, arrivalMs);
@@ -320,12 +325,13 @@ export class Driver implements ExchangeOwner {
 
   /** @returns when the attempt was to be sent, ms from the start */
   #attempt(request: number, dueMs: number | null): number {
-    const { requests, details } = this.columns;
+    const { requests, details } = this.rows.columns(request);
+    const at = this.rows.place(request);
     const body = this.#bodies.take(request);
     const sentMs = this.nowMs();
     const countsFromMs = dueMs ?? sentMs;
-    if (Number.isNaN(requests.arrivalMs[request]!)) requests.arrivalMs[request] = countsFromMs;
-    details.sentMs[request] = sentMs;
+    if (Number.isNaN(requests.arrivalMs[at]!)) requests.arrivalMs[at] = countsFromMs;
+    details.sentMs[at] = sentMs;
     if (dueMs !== null) this.lateness.add(Math.max(0, sentMs - dueMs), 1);
     const client = this.#connections.take();
     const { cancelShare, prompts, workload } = this.#plan;
@@ -334,7 +340,7 @@ export class Driver implements ExchangeOwner {
     const exchange = new Exchange(this, request, client, this.#endpoint, sentMs, cancelled, reasoning);
     this.#underWay.set(request, exchange);
     this.#clients?.sent(request, countsFromMs);
-    const attempt = requests.attempts[request]!;
+    const attempt = requests.attempts[at]!;
     this.#send(exchange, body, this.#factory.headers(request, this.#startMs + countsFromMs, attempt));
     return countsFromMs;
   }

@@ -12,6 +12,7 @@ import {
   usageOf,
 } from "./completion-stream.ts";
 import { connectionFailure } from "./failures.ts";
+import type { LoadRows } from "./rows.ts";
 import type { FailureKind, LoadFailure } from "./types.ts";
 
 const MAX_BODY_CHARS = 16 * 2 ** 20;
@@ -19,7 +20,7 @@ const MAX_ERROR_CHARS = 65_536;
 
 /** What an exchange tells the driver that began it. */
 export interface ExchangeOwner {
-  readonly columns: LoadColumns;
+  readonly rows: LoadRows;
   /** ms from the start, now. */
   nowMs(): number;
   gap(gapMs: number, weight: number): void;
@@ -42,6 +43,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** When its client was to lose patience, ms from the start; null: it has not. */
   gaveUpMs: number | null = null;
   readonly #owner: ExchangeOwner;
+  readonly #columns: LoadColumns;
+  /** Its place in them. */
+  readonly #at: number;
   readonly #endpoint: "chat" | "completions";
   #controller: Dispatcher.DispatchController | null = null;
   #stream: CompletionStream | null = null;
@@ -65,6 +69,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ) {
     this.#owner = owner;
     this.row = row;
+    this.#columns = owner.rows.columns(row);
+    this.#at = owner.rows.place(row);
     this.client = client;
     this.#endpoint = endpoint;
     this.startedMs = startedMs;
@@ -85,20 +91,20 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    const { requests, details } = this.#owner.columns;
-    const { row } = this;
+    const { requests, details } = this.#columns;
+    const at = this.#at;
     this.#status = status;
     this.#contentType = headers["content-type"] ?? "";
-    details.respondedMs[row] = this.#owner.nowMs();
-    details.httpStatus[row] = status;
+    details.respondedMs[at] = this.#owner.nowMs();
+    details.httpStatus[at] = status;
     if (status === 200 && this.#contentType.startsWith("text/event-stream")) {
       this.#stream = new CompletionStream(this.#endpoint);
     }
     const decode = workerIndex(headers["x-worker-id"]);
-    if (decode >= 0) requests.decodeWorker[row] = decode;
+    if (decode >= 0) requests.decodeWorker[at] = decode;
     const prefill = workerIndex(headers["x-prefill-worker-id"]);
-    if (prefill >= 0) requests.prefillWorker[row] = prefill;
-    requests.attempts[row]! += moreAttempts(headers["x-worker-attempts"]);
+    if (prefill >= 0) requests.prefillWorker[at] = prefill;
+    requests.attempts[at]! += moreAttempts(headers["x-worker-attempts"]);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -141,24 +147,24 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #tokensCame(count: number, nowMs: number): void {
-    const { requests } = this.#owner.columns;
-    const { row } = this;
+    const { requests } = this.#columns;
+    const at = this.#at;
     if (this.#tokens === 0) {
-      requests.firstTokenMs[row] = nowMs;
+      requests.firstTokenMs[at] = nowMs;
       if (count > 1) {
-        requests.secondTokenMs[row] = nowMs;
+        requests.secondTokenMs[at] = nowMs;
         this.#owner.gap(0, count - 1);
       }
     } else {
-      if (this.#tokens === 1) requests.secondTokenMs[row] = nowMs;
+      if (this.#tokens === 1) requests.secondTokenMs[at] = nowMs;
       this.#owner.gap(nowMs - this.#lastMs, 1);
       if (count > 1) this.#owner.gap(0, count - 1);
     }
-    this.#owner.tokens?.(row, count, nowMs);
+    this.#owner.tokens?.(this.row, count, nowMs);
     this.#lastMs = nowMs;
     this.#tokens += count;
     const hasAnswer = this.#stream?.answered === true && this.#tokens > this.#expectedReasoning;
-    if (hasAnswer && Number.isNaN(requests.firstOutputTokenMs[row]!)) requests.firstOutputTokenMs[row] = nowMs;
+    if (hasAnswer && Number.isNaN(requests.firstOutputTokenMs[at]!)) requests.firstOutputTokenMs[at] = nowMs;
     if (this.cancelAfter > 0 && this.#tokens >= this.cancelAfter && this.#stream?.finished !== true) {
       this.stop("cancelled");
     }
@@ -196,34 +202,34 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #succeed(usage: Usage, counted: number): void {
-    const { requests } = this.#owner.columns;
+    const { requests } = this.#columns;
     this.#writeUsage(usage);
-    if (usage.completionTokens < 0) requests.outputTokens[this.row] = counted;
+    if (usage.completionTokens < 0) requests.outputTokens[this.#at] = counted;
     this.#writeReasoning(usage.reasoningTokens);
-    requests.lastTokenMs[this.row] = this.#lastMs;
-    requests.status[this.row] = RequestStatus.completed;
+    requests.lastTokenMs[this.#at] = this.#lastMs;
+    requests.status[this.#at] = RequestStatus.completed;
   }
 
   #writeUsage({ promptTokens, completionTokens, cachedTokens }: Usage): void {
-    const { requests, details } = this.#owner.columns;
-    const { row } = this;
+    const { requests, details } = this.#columns;
+    const at = this.#at;
     if (promptTokens >= 0) {
-      requests.isl[row] = promptTokens;
-      details.serverIsl[row] = promptTokens;
+      requests.isl[at] = promptTokens;
+      details.serverIsl[at] = promptTokens;
     }
-    if (cachedTokens >= 0) requests.cachedTokens[row] = cachedTokens;
-    if (completionTokens >= 0) requests.outputTokens[row] = completionTokens;
+    if (cachedTokens >= 0) requests.cachedTokens[at] = cachedTokens;
+    if (completionTokens >= 0) requests.outputTokens[at] = completionTokens;
   }
 
   /** @param told −1: the server does not tell */
   #writeReasoning(told: number): void {
-    const { requests } = this.#owner.columns;
-    const { row } = this;
+    const { requests } = this.#columns;
+    const at = this.#at;
     const reasoning = told >= 0 ? told : (this.#stream?.reasoningEvents ?? 0);
-    requests.reasoningTokens[row] = reasoning;
+    requests.reasoningTokens[at] = reasoning;
     if (this.#endpoint === "chat" || reasoning === this.#expectedReasoning) return;
     // The answer began elsewhere than was looked for.
-    requests.firstOutputTokenMs[row] = reasoning === 0 ? requests.firstTokenMs[row]! : Number.NaN;
+    requests.firstOutputTokenMs[at] = reasoning === 0 ? requests.firstTokenMs[at]! : Number.NaN;
   }
 
   #refused(): void {
@@ -243,28 +249,28 @@ export class Exchange implements Dispatcher.DispatchHandler {
       const seconds = (this.#owner.nowMs() - this.startedMs) / 1000;
       this.#fail("timeout", `no end after ${Number(seconds.toPrecision(3))} s (${this.#tokens} tokens came)`);
     } else if (this.#stopped !== "failed") {
-      const { requests, details } = this.#owner.columns;
-      if (this.#stopped === "cancelled") details.cancelled[this.row] = 1;
-      requests.outputTokens[this.row] = this.#tokens;
-      requests.lastTokenMs[this.row] = this.#lastMs;
+      const { requests, details } = this.#columns;
+      if (this.#stopped === "cancelled") details.cancelled[this.#at] = 1;
+      requests.outputTokens[this.#at] = this.#tokens;
+      requests.lastTokenMs[this.#at] = this.#lastMs;
     }
   }
 
   #fail(kind: FailureKind, message: string): void {
-    const { requests } = this.#owner.columns;
+    const { requests } = this.#columns;
     this.#stopped = "failed";
-    requests.status[this.row] = kind === "rejected" ? RequestStatus.rejected : RequestStatus.failed;
-    requests.outputTokens[this.row] = this.#tokens;
-    requests.lastTokenMs[this.row] = this.#lastMs;
+    requests.status[this.#at] = kind === "rejected" ? RequestStatus.rejected : RequestStatus.failed;
+    requests.outputTokens[this.#at] = this.#tokens;
+    requests.lastTokenMs[this.#at] = this.#lastMs;
     this.failure = { request: this.row, kind, status: this.#status, message: clipped(message, 500) };
   }
 
   #end(): void {
     this.#over = true;
     const atMs = this.#owner.nowMs();
-    const { details } = this.#owner.columns;
-    details.endedMs[this.row] = atMs;
-    details.chunks[this.row] = this.#tokens;
+    const { details } = this.#columns;
+    details.endedMs[this.#at] = atMs;
+    details.chunks[this.#at] = this.#tokens;
     this.#owner.ended(this, atMs);
   }
 

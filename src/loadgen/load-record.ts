@@ -1,13 +1,16 @@
 import { newPassCounters } from "#mocker/engine";
 import {
+  type RequestBlock,
   type RequestTable,
   type RunRecord,
   rowsOfTable,
+  StoredRows,
+  type StoredRun,
   type Timeline,
   TimelineRecorder,
   tenantsOfRows,
 } from "#src/record";
-import type { LoadResult } from "./types.ts";
+import type { LoadFacts, LoadResult, LoadTimes, StoredLoad } from "./types.ts";
 
 /** What a load run cannot know of itself; everything but name and SLA has a default. */
 export type LoadRecordOptions = Pick<RunRecord, "name" | "sla"> &
@@ -35,24 +38,9 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
   const requests = onlyKnownReasoning(rowsOfTable(result.requests, rows));
   const { feasible, ...given } = options;
   const { tenants } = result.workload;
-  let durationMs = 0;
-  let prefixHitTokens = 0;
-  let disaggregated = false;
-  for (let i = 0; i < requests.count; i++) {
-    if (requests.lastTokenMs[i]! > durationMs) durationMs = requests.lastTokenMs[i]!;
-    prefixHitTokens += requests.cachedTokens[i]!;
-    if (requests.prefillWorker[i]! >= 0) disaggregated = true;
-  }
-  const { prefillMs: _prefillMs, hostLoadMs: _hostLoadMs, ...counters } = newPassCounters();
+  const { durationMs, ...facts } = factsOf(result, [{ requests }]);
   return {
-    mode: disaggregated ? "disagg" : "agg",
-    endMs: result.endMs,
-    gpusPerWorker: { prefill: 0, decode: 0 },
-    workers: [],
-    scalingEvents: [],
-    decisions: [],
-    timeline: timelineOf(result),
-    engine: { ...counters, prefixHitTokens, extrapolations: 0 },
+    ...facts,
     ...given,
     requests,
     ...(tenants === undefined ? {} : { tenants: tenantsOfRows(tenants, rows) }),
@@ -60,6 +48,49 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
     durationMs,
     feasible:
       feasible === undefined ? new Uint8Array(rows.length).fill(1) : Uint8Array.from(rows, (row) => feasible[row]!),
+  };
+}
+
+/** The same of a run whose rows are in a file. */
+export function storedLoadRecord(result: StoredLoad, options: LoadRecordOptions): StoredRun {
+  const { workload, file, pages, reasons } = result;
+  const { feasible = new Uint8Array(workload.count).fill(1), ...given } = options;
+  const { tenants } = workload;
+  const rows = new StoredRows(file, { feasible, tenantOf: tenants?.of ?? null, routing: null }, pages, reasons);
+  const { durationMs, ...facts } = factsOf(result, rows);
+  return {
+    ...facts,
+    ...given,
+    ...(tenants === undefined ? {} : { tenants: { names: tenants.names } }),
+    gaps: result.gaps,
+    durationMs,
+    rows,
+  };
+}
+
+/** What a load run knows of itself beside its rows. */
+function factsOf(result: LoadFacts & LoadTimes, blocks: Iterable<Pick<RequestBlock, "requests">>) {
+  let durationMs = 0;
+  let prefixHitTokens = 0;
+  let disaggregated = false;
+  for (const { requests } of blocks) {
+    for (let i = 0; i < requests.count; i++) {
+      if (requests.lastTokenMs[i]! > durationMs) durationMs = requests.lastTokenMs[i]!;
+      prefixHitTokens += requests.cachedTokens[i]!;
+      if (requests.prefillWorker[i]! >= 0) disaggregated = true;
+    }
+  }
+  const { prefillMs: _prefillMs, hostLoadMs: _hostLoadMs, ...counters } = newPassCounters();
+  return {
+    mode: disaggregated ? ("disagg" as const) : ("agg" as const),
+    endMs: result.endMs,
+    gpusPerWorker: { prefill: 0, decode: 0 },
+    workers: [],
+    scalingEvents: [],
+    decisions: [],
+    timeline: timelineOf(result),
+    engine: { ...counters, prefixHitTokens, extrapolations: 0 },
+    durationMs,
   };
 }
 
@@ -78,12 +109,12 @@ function inOrder(times: Float64Array, more: Float64Array): Float64Array {
 }
 
 /** When attempts were sent, the first of each request and the others, in order of time. */
-export function sendTimes({ requests, retries }: Pick<LoadResult, "requests" | "retries">): Float64Array {
+export function sendTimes({ requests, retries }: Pick<LoadFacts & LoadTimes, "requests" | "retries">): Float64Array {
   return inOrder(requests.arrivalMs, retries.sentMs);
 }
 
 /** Arrivals (of every attempt) and requests under way over time; workers are not seen from here. */
-function timelineOf({ requests, details, retries, workload, endMs }: LoadResult): Timeline {
+function timelineOf({ requests, details, retries, workload, endMs }: LoadFacts & LoadTimes): Timeline {
   const none = { active: 0, starting: 0, draining: 0 };
   const recorder = new TimelineRecorder(Math.max(1000, Math.max(workload.horizonMs, endMs) / 360));
   const arrivals = sendTimes({ requests, retries });

@@ -1,18 +1,16 @@
-import type { Workload } from "#scenarios";
-import { GapSketch, RequestStatus } from "#src/record";
+import { GapSketch } from "#src/record";
 import { copyRow, type LoadColumns, loadColumns } from "./columns.ts";
 import type { DriverResult } from "./driver-result.ts";
-import type { LoadCounts, LoadOptions, LoadResult, LoadWarning } from "./types.ts";
+import { LoadTally } from "./tally.ts";
+import type { LoadFacts, LoadOptions, LoadResult, LoadWarning } from "./types.ts";
 
 /** Lateness of the generator above which its numbers should not be trusted, real ms. */
 const LATE_P99_MS = 10;
 /** Wait of tokens for the event loop above which the same holds, real ms: a pass of a few hundred streams takes some. */
 const BUSY_P99_MS = 25;
 
-/** What one generator measured; generators of one workload merge. */
-export interface LoadPart {
-  /** Of the whole workload; requests of other generators were never sent here. */
-  columns: LoadColumns;
+/** What one generator measured beside the columns. */
+export interface MeasuredPart {
   /** Of each thread. */
   drivers: DriverResult[];
   model: string;
@@ -24,6 +22,12 @@ export interface LoadPart {
   aborted: boolean;
 }
 
+/** What one generator measured; generators of one workload merge. */
+export interface LoadPart extends MeasuredPart {
+  /** Of the whole workload; requests of other generators were never sent here. */
+  columns: LoadColumns;
+}
+
 /**
  * One run of what several generators measured from a common start. Request by request: percentiles are those of all requests.
  * @param parts at least one; no request was sent by two of them
@@ -32,9 +36,24 @@ export function mergeLoadParts(
   options: Pick<LoadOptions, "workload" | "target">,
   parts: readonly [LoadPart, ...LoadPart[]],
 ): LoadResult {
+  const columns = mergedColumns(parts);
+  const tally = new LoadTally(options.workload);
+  tally.add(columns, 0);
+  return { ...columns, ...loadFacts(options, parts, tally, columns.details.endedMs) };
+}
+
+/**
+ * All of it but the rows of requests.
+ * @param tally of all of them @param endedMs ends of them
+ */
+export function loadFacts(
+  options: Pick<LoadOptions, "workload" | "target">,
+  parts: readonly [MeasuredPart, ...MeasuredPart[]],
+  tally: LoadTally,
+  endedMs: Float64Array,
+): LoadFacts {
   const [first] = parts;
   const { runId, startMs, startUnixMs, timeScale } = first;
-  const columns = mergedColumns(parts);
   const drivers = parts.flatMap((part) => part.drivers);
   const gaps = new GapSketch();
   const lateness = new GapSketch();
@@ -43,15 +62,12 @@ export function mergeLoadParts(
     lateness.merge(driver.lateness);
   }
   const { count, meanMs, maxMs, quantileMs } = lateness.statistics();
-  const result: Omit<LoadResult, "warnings"> = {
+  const result: Omit<LoadFacts, "warnings"> = {
     workload: options.workload,
     runId,
-    ...columns,
     gaps: gaps.statistics(),
-    counts: counted(columns),
-    failures: drivers
-      .flatMap((driver) => driver.failures)
-      .sort((a, b) => columns.details.endedMs[a.request]! - columns.details.endedMs[b.request]!),
+    counts: tally.counts,
+    failures: drivers.flatMap((driver) => driver.failures).sort((a, b) => endedMs[a.request]! - endedMs[b.request]!),
     retries: {
       endedMs: Float64Array.from(drivers.flatMap(({ retries }) => retries.endedMs)).sort(),
       sentMs: Float64Array.from(drivers.flatMap(({ retries }) => retries.sentMs)).sort(),
@@ -63,14 +79,14 @@ export function mergeLoadParts(
       maxMs,
       loopDelayMs: Math.max(0, ...drivers.map((driver) => driver.loopDelayMs)) * timeScale,
     },
-    endMs: latest(columns.details.endedMs),
+    endMs: tally.endMs,
     startMs,
     startUnixMs,
     timeScale,
     connections: drivers.reduce((sum, driver) => sum + driver.connections, 0),
     aborted: parts.some((part) => part.aborted),
   };
-  return { ...result, warnings: warnings(result, options) };
+  return { ...result, warnings: warnings(result, tally, options) };
 }
 
 /** Each request's row from who sent it. */
@@ -86,28 +102,11 @@ function mergedColumns(parts: readonly [LoadPart, ...LoadPart[]]): LoadColumns {
   return merged;
 }
 
-function counted({ requests, details }: LoadColumns): LoadCounts {
-  const counts: LoadCounts = { sent: 0, completed: 0, rejected: 0, failed: 0, unfinished: 0, cancelled: 0 };
-  for (let i = 0; i < requests.count; i++) {
-    if (Number.isNaN(requests.arrivalMs[i]!)) continue;
-    counts.sent++;
-    if (details.cancelled[i] === 1) counts.cancelled++;
-    else if (requests.status[i] === RequestStatus.completed) counts.completed++;
-    else if (requests.status[i] === RequestStatus.rejected) counts.rejected++;
-    else if (requests.status[i] === RequestStatus.failed) counts.failed++;
-    else counts.unfinished++;
-  }
-  return counts;
-}
-
-function latest(times: Float64Array): number {
-  let last = 0;
-  for (const atMs of times) if (atMs > last) last = atMs;
-  return last;
-}
-
-function warnings(result: Omit<LoadResult, "warnings">, options: Pick<LoadOptions, "target">): LoadWarning[] {
-  const { lateness, timeScale, requests, details, workload } = result;
+function warnings(
+  { lateness, timeScale }: Pick<LoadFacts, "lateness" | "timeScale">,
+  share: LoadTally,
+  options: Pick<LoadOptions, "target">,
+): LoadWarning[] {
   const found: LoadWarning[] = [];
   const real = (modelMs: number) => `${(modelMs / timeScale).toFixed(1)} ms`;
   const more = "use more threads (--workers), or a machine with less to do";
@@ -122,7 +121,6 @@ function warnings(result: Omit<LoadResult, "warnings">, options: Pick<LoadOption
       text: `the generator was busy: tokens waited up to ${real(lateness.loopDelayMs)} (p99) before they were seen: ${more}`,
     });
   }
-  const share = deviations(workload, requests, details.serverIsl);
   if (share.osl.count > 0) {
     const { count, of, mean, asked } = share.osl;
     found.push({
@@ -150,34 +148,4 @@ function warnings(result: Omit<LoadResult, "warnings">, options: Pick<LoadOption
     });
   }
   return found;
-}
-
-interface Deviation {
-  count: number;
-  of: number;
-  /** Means over the requests that deviate. */
-  mean: number;
-  asked: number;
-}
-
-function deviations(workload: Workload, requests: LoadResult["requests"], serverIsl: Int32Array) {
-  const osl: Deviation = { count: 0, of: 0, mean: 0, asked: 0 };
-  const isl: Deviation = { count: 0, of: 0, mean: 0, asked: 0 };
-  let untold = 0;
-  let whole = 0;
-  const note = (deviation: Deviation, found: number, asked: number) => {
-    deviation.of++;
-    if (found === asked) return;
-    deviation.count++;
-    deviation.mean += (found - deviation.mean) / deviation.count;
-    deviation.asked += (asked - deviation.asked) / deviation.count;
-  };
-  for (let i = 0; i < requests.count; i++) {
-    if (requests.status[i] !== RequestStatus.completed) continue;
-    note(osl, requests.outputTokens[i]!, workload.osl[i]!);
-    if (serverIsl[i]! >= 0) note(isl, serverIsl[i]!, workload.isl[i]!);
-    else untold++;
-    if (Number.isNaN(requests.firstTokenMs[i]!)) whole++;
-  }
-  return { osl, isl, untold, whole };
 }

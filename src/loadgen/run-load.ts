@@ -2,15 +2,18 @@ import { randomUUID } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { type Clock, wallClock } from "#common";
 import { builtinTokenizer } from "#mocker/text";
+import type { RowFile } from "#src/record";
 import { type LoadColumns, loadColumns } from "./columns.ts";
 import { Driver, type DriverPlan } from "./driver.ts";
 import { type DriverResult, runDriver } from "./driver-result.ts";
 import { badOption, idsNeedCompletions, nothingToSend, threadsNeedFile, warmupFailed } from "./errors.ts";
 import { requestParts } from "./requests.ts";
-import { type LoadPart, mergeLoadParts } from "./result.ts";
+import { type LoadPart, loadFacts, type MeasuredPart, mergeLoadParts } from "./result.ts";
+import { LoadPages, type LoadRows, wholeRows } from "./rows.ts";
 import { split } from "./split.ts";
+import { LoadTally } from "./tally.ts";
 import { type FromThread, sharedClock, type ThreadTask, type ToThread } from "./thread.ts";
-import type { LoadOptions, LoadResult } from "./types.ts";
+import type { LoadOptions, LoadResult, StoredLoad } from "./types.ts";
 
 /** Time between the end of the preparations and the start, real ms: the first request should not be late already. */
 const LEAD_MS = 20;
@@ -25,7 +28,32 @@ const PROGRESS_MS = 200;
  */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   check(options);
-  return mergeLoadParts(options, [await measure(options)]);
+  return mergeLoadParts(options, [await measureAll(options)]);
+}
+
+/**
+ * The same in one thread, with the rows of requests in a file, where they go while it runs; the file is its owner's to close.
+ * @throws UserError LOADGEN_… where the run cannot begin; what writing to the file does
+ */
+export async function runLoadOntoDisk(options: LoadOptions, file: RowFile): Promise<StoredLoad> {
+  check(options);
+  const { workload, threads = 1, cancelShare = 0 } = options;
+  if (threads > 1) throw badOption("threads", threads, "1 where rows go to a file");
+  // Those are not judged, which is known of no row in a file.
+  if (cancelShare > 0) throw badOption("cancelShare", cancelShare, "0 where rows go to a file");
+  const tally = new LoadTally(workload);
+  const rows = new LoadPages(file, workload.count, tally);
+  const part = await measure(options, (plan, clock, untilMs) => inThisThread(plan, rows, clock, untilMs));
+  const pages = rows.store();
+  const { arrivalMs, endedMs } = rows;
+  return {
+    ...loadFacts(options, [part], tally, endedMs),
+    requests: { arrivalMs },
+    details: { endedMs },
+    file,
+    pages,
+    reasons: tally.reasons,
+  };
 }
 
 /**
@@ -37,13 +65,28 @@ export async function runLoadPart(options: LoadOptions, index: number, generator
   check(options);
   const own = split(options.workload, generators)[index];
   if (own === undefined) throw badOption("generator", index, `a whole number from 0 to ${generators - 1}`);
-  return measure({ ...options, workload: { ...options.workload, ...own } });
+  return measureAll({ ...options, workload: { ...options.workload, ...own } });
 }
 
-async function measure(options: LoadOptions): Promise<LoadPart> {
-  const { workload, clock = wallClock(), threads = 1, warmupRequests = 0 } = options;
-  const tokenizer = options.prompts?.tokenizer ?? builtinTokenizer();
+/** With all rows in memory. */
+async function measureAll(options: LoadOptions): Promise<LoadPart> {
+  const { workload, threads = 1 } = options;
   const columns = loadColumns(workload.count, threads > 1);
+  const part = await measure(options, (plan, clock, untilMs) =>
+    threads === 1
+      ? inThisThread(plan, wholeRows(columns), clock, untilMs)
+      : inThreads(plan, columns, clock, untilMs, threads),
+  );
+  return { columns, ...part };
+}
+
+/** @param begin makes the run's threads ready, by a model time */
+async function measure(
+  options: LoadOptions,
+  begin: (plan: DriverPlan, clock: Clock, untilMs: number) => Promise<Run>,
+): Promise<MeasuredPart> {
+  const { workload, clock = wallClock(), warmupRequests = 0 } = options;
+  const tokenizer = options.prompts?.tokenizer ?? builtinTokenizer();
   const plan: DriverPlan = {
     workload,
     openHeads: workload.openHeads,
@@ -59,11 +102,7 @@ async function measure(options: LoadOptions): Promise<LoadPart> {
     ...(options.reasoningTokens === undefined ? {} : { reasoningTokens: options.reasoningTokens }),
     ...(options.onTokens === undefined ? {} : { onTokens: options.onTokens }),
   };
-  const untilMs = options.startMs ?? Number.POSITIVE_INFINITY;
-  const run =
-    threads === 1
-      ? await inThisThread(plan, columns, clock, untilMs)
-      : await inThreads(plan, columns, clock, untilMs, threads);
+  const run = await begin(plan, clock, options.startMs ?? Number.POSITIVE_INFINITY);
   const cut = () => run.cut();
   options.signal?.addEventListener("abort", cut);
   let progress: NodeJS.Timeout | undefined;
@@ -77,7 +116,6 @@ async function measure(options: LoadOptions): Promise<LoadPart> {
     }
     const parts = await run.start(startMs);
     return {
-      columns,
       drivers: parts,
       model: options.target.model,
       runId: plan.runId,
@@ -101,8 +139,8 @@ interface Run {
   close(): Promise<unknown>;
 }
 
-async function inThisThread(plan: DriverPlan, columns: LoadColumns, clock: Clock, untilMs: number): Promise<Run> {
-  const driver = new Driver(plan, columns, clock);
+async function inThisThread(plan: DriverPlan, rows: LoadRows, clock: Clock, untilMs: number): Promise<Run> {
+  const driver = new Driver(plan, rows, clock);
   await driver.prepare(untilMs);
   return {
     start: async (startMs) => [await runDriver(driver, startMs)],
@@ -203,7 +241,7 @@ class ThreadRun {
 /** In this thread alone: what is to be warm is the server. */
 async function warmUp(plan: DriverPlan, count: number, clock: Clock, options: LoadOptions): Promise<void> {
   const none = { openHeads: new Int32Array(0), closedLoops: [] };
-  const driver = new Driver({ ...plan, ...none, endMs: null }, loadColumns(0, false), clock);
+  const driver = new Driver({ ...plan, ...none, endMs: null }, wholeRows(loadColumns(0, false)), clock);
   const cut = () => driver.cut();
   options.signal?.addEventListener("abort", cut);
   try {

@@ -4,6 +4,7 @@ import { builtinTokenizer, loadTokenizer } from "#mocker/text";
 import type { LoadColumns } from "./columns.ts";
 import { Driver, type DriverPlan } from "./driver.ts";
 import { type DriverResult, runDriver } from "./driver-result.ts";
+import { wholeRows } from "./rows.ts";
 
 /** What a thread is given: a plan without what cannot be handed over, and where to write. */
 export interface ThreadTask {
@@ -47,7 +48,7 @@ async function drive(port: MessagePort, task: ThreadTask): Promise<void> {
     ...plan.prompts,
     tokenizer: tokenizer === "builtin" ? builtinTokenizer() : await loadTokenizer(tokenizer),
   };
-  const driver = new Driver({ ...plan, prompts }, columns, clock);
+  const driver = new Driver({ ...plan, prompts }, wholeRows(columns), clock);
   const post = (message: FromThread) => port.postMessage(message);
   port.on("message", (message: ToThread) => {
     if (message.kind === "cut") {

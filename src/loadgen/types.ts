@@ -1,7 +1,7 @@
 import type { Clock } from "#common";
 import type { Tokenizer } from "#mocker/text";
 import type { ClientBehaviour, Workload } from "#scenarios";
-import type { GapStatistics, RequestTable } from "#src/record";
+import type { GapStatistics, RequestTable, RowFile } from "#src/record";
 
 /** The one server that load goes to. */
 export interface LoadTarget {
@@ -155,18 +155,11 @@ export interface LoadWarning {
   text: string;
 }
 
-/** What came of a load run. Row i of the tables is request i of the workload; rows that were never sent have no arrival. */
-export interface LoadResult {
+/** All that came of a load run but the rows of its requests. */
+export interface LoadFacts {
   workload: Workload;
   /** Request i was sent with `X-Request-Id: <runId>-<i>`, a later attempt with its number behind, `<runId>-<i>.2`. */
   runId: string;
-  /**
-   * `isl` by the server's count where it tells, else the workload's; `outputTokens` by its usage, else content events;
-   * `arrivalMs` is the schedule of the first attempt; token times are those of the client's socket, and of the last attempt. Model ms from
-   * the start.
-   */
-  requests: RequestTable;
-  details: RequestDetails;
   gaps: GapStatistics;
   counts: LoadCounts;
   /** Of requests that failed in the end; in order of time. */
@@ -183,4 +176,30 @@ export interface LoadResult {
   connections: number;
   aborted: boolean;
   warnings: LoadWarning[];
+}
+
+/** What came of a load run. Row i of the tables is request i of the workload; rows that were never sent have no arrival. */
+export interface LoadResult extends LoadFacts {
+  /**
+   * `isl` by the server's count where it tells, else the workload's; `outputTokens` by its usage, else content events;
+   * `arrivalMs` is the schedule of the first attempt; token times are those of the client's socket, and of the last attempt. Model ms from
+   * the start.
+   */
+  requests: RequestTable;
+  details: RequestDetails;
+}
+
+/** When requests were to be sent and when they ended, by request of the workload; ms from the start, NaN where they did not. */
+export interface LoadTimes {
+  requests: Pick<RequestTable, "arrivalMs">;
+  details: Pick<RequestDetails, "endedMs">;
+}
+
+/** What came of a load run whose rows are in a file; `LoadResult` says what is in them. */
+export interface StoredLoad extends LoadFacts, LoadTimes {
+  file: RowFile;
+  /** Numbers of the file's pages, ascending. */
+  pages: readonly number[];
+  /** Some response had tokens of reasoning. */
+  reasons: boolean;
 }

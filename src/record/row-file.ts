@@ -196,9 +196,12 @@ export class RowFile {
     }
   }
 
-  /** A page that was written, of so many rows; its columns are read when they are first looked at. */
-  read(page: number, count: number): RequestTable {
-    return new StoredTable(count, this.reasons, (name) => this.#column(page, count, name));
+  /**
+   * A page that was written, of so many rows; its columns are read when they are first looked at.
+   * @param reasons false: what it has of reasoning is left out
+   */
+  read(page: number, count: number, reasons = this.reasons): RequestTable {
+    return new StoredTable(count, reasons, (name) => this.#column(page, count, name));
   }
 
   close(): void {

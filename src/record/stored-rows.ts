@@ -14,13 +14,18 @@ export class StoredRows implements RequestRows {
   readonly #file: RowFile;
   readonly #columns: ColumnsInMemory;
   readonly #pages: readonly number[];
+  readonly #reasons: boolean;
   readonly count: number;
 
-  /** @param pages numbers of the pages that were written, ascending; all others have nobody who was sent */
-  constructor(file: RowFile, columns: ColumnsInMemory, pages: readonly number[]) {
+  /**
+   * @param pages numbers of the pages that were written, ascending; all others have nobody who was sent
+   * @param reasons whether its blocks are to tell of reasoning; default: where the file does
+   */
+  constructor(file: RowFile, columns: ColumnsInMemory, pages: readonly number[], reasons = file.reasons) {
     this.#file = file;
     this.#columns = columns;
     this.#pages = pages;
+    this.#reasons = reasons;
     let count = 0;
     for (const { requests } of this) count += requests.count;
     this.count = count;
@@ -36,7 +41,8 @@ export class StoredRows implements RequestRows {
       const to = page === null ? from : Math.min(from + pageRows, feasible.length);
       const block: RequestBlock = {
         first,
-        requests: page === null ? requestTable(0, undefined, this.#file.reasons) : this.#file.read(page, to - from),
+        requests:
+          page === null ? requestTable(0, undefined, this.#reasons) : this.#file.read(page, to - from, this.#reasons),
         feasible: feasible.subarray(from, to),
         tenantOf: tenantOf?.subarray(from, to) ?? null,
         routing: routing && {

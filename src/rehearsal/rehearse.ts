@@ -37,8 +37,12 @@ export interface Rehearsal {
   startOntoDisk(file: RowFile, options?: RunOptions): RehearsalSteps<StoredRun>;
   /** The same traffic on the same deployment, with a planner in its first state. */
   play(planner: Planner | null, options?: RunOptions): RunRecord;
+  /** The same with the rows of requests in a file. */
+  playOntoDisk(file: RowFile, planner: Planner | null, options?: RunOptions): StoredRun;
   /** The same traffic on a deployment that stays as it is. */
   runStatic(workers: { prefill: number; decode: number }): RunRecord;
+  /** The same with the rows of requests in a file. */
+  staticOntoDisk(file: RowFile, workers: { prefill: number; decode: number }): StoredRun;
 }
 
 /** A run that its owner drives. */
@@ -84,8 +88,21 @@ export function prepareRehearsal(
     ...(scenario.shows === null ? {} : { shows: scenario.shows }),
     ...(profile === null ? {} : { profile: profile.name }),
   });
-  const play = (planner: Planner | null, options: RunOptions = {}) =>
-    labelled(simulate({ ...base, ...options, ...(planner === null ? {} : { planner }) }));
+  const withPlanner = (planner: Planner | null, options: RunOptions = {}): SimulationSpec => ({
+    ...base,
+    ...options,
+    ...(planner === null ? {} : { planner }),
+  });
+  const withWorkers = ({ prefill, decode }: { prefill: number; decode: number }): SimulationSpec => ({
+    ...base,
+    prefill: base.prefill === null ? null : { ...base.prefill, workers: prefill },
+    decode: { ...base.decode, workers: decode },
+  });
+  const ontoDisk = (file: RowFile, spec: SimulationSpec): StoredRun => {
+    const steps = simulateOntoDisk(spec, file);
+    while (steps.advance());
+    return labelled(steps.result());
+  };
   const newPlanner = () => plannerOf(scenario.planner);
   const whole = (options: RunOptions = {}): SimulationSpec => {
     const planner = newPlanner();
@@ -112,15 +129,10 @@ export function prepareRehearsal(
     run: (options) => labelled(simulate(whole(options))),
     start: (options) => driven<RunRecord>(simulateInSteps(whole(options))),
     startOntoDisk: (file, options) => driven(simulateOntoDisk(whole(options), file)),
-    play,
-    runStatic: ({ prefill, decode }) =>
-      labelled(
-        simulate({
-          ...base,
-          prefill: base.prefill === null ? null : { ...base.prefill, workers: prefill },
-          decode: { ...base.decode, workers: decode },
-        }),
-      ),
+    play: (planner, options) => labelled(simulate(withPlanner(planner, options))),
+    playOntoDisk: (file, planner, options) => ontoDisk(file, withPlanner(planner, options)),
+    runStatic: (workers) => labelled(simulate(withWorkers(workers))),
+    staticOntoDisk: (file, workers) => ontoDisk(file, withWorkers(workers)),
   };
 }
 
@@ -211,15 +223,19 @@ export function staticSearchGpus(scenario: RunnableScenario): number {
   return (typeof limit === "object" ? limit?.total : limit) ?? DEFAULT_STATIC_GPUS;
 }
 
-/** The best deployments that would not have scaled, found by replaying the rehearsal's own traffic. */
+/**
+ * The best deployments that would not have scaled, found by replaying the rehearsal's own traffic.
+ * @param run replays it on a deployment; default: with the rows of requests in memory
+ */
 export function bestStaticOf(
   rehearsal: Rehearsal,
   onProgress?: (tried: number, left: number) => void,
   floor?: number,
+  run: (workers: { prefill: number; decode: number }) => ReportedRun = rehearsal.runStatic,
 ): BestStatic {
   const probe = simulationSpec(rehearsal.scenario, rehearsal.profile, rehearsal.workload);
   return bestStatic({
-    run: rehearsal.runStatic,
+    run,
     mode: probe.prefill === null ? "agg" : "disagg",
     gpusPerWorker: { prefill: probe.prefill?.gpusPerWorker ?? 0, decode: probe.decode.gpusPerWorker },
     maxGpus: staticSearchGpus(rehearsal.scenario),

@@ -1,9 +1,9 @@
-import type { BestStatic, RunRecord, StaticDeployment } from "#src/record";
+import type { BestStatic, ReportedRun, StaticDeployment } from "#src/record";
 import { attainment, cost } from "#src/report";
 
 export interface BestStaticOptions {
   /** Replays the traffic on a fixed deployment. */
-  run: (workers: { prefill: number; decode: number }) => RunRecord;
+  run: (workers: { prefill: number; decode: number }) => ReportedRun;
   mode: "agg" | "disagg";
   gpusPerWorker: { prefill: number; decode: number };
   /** Largest deployment to try, in GPUs. */

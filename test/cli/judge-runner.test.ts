@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { RowFile } from "#src/record";
 import { ResultStore } from "#src/study";
+import { evaluate } from "../../src/cli/judge/evaluate.ts";
 import { externalPlanner } from "../../src/cli/judge/external.ts";
 import { JudgeRunner } from "../../src/cli/judge/runner.ts";
 import type { JudgeTask } from "../../src/cli/judge/tasks.ts";
@@ -33,12 +35,13 @@ const nobody = task.bind(null, {
   kind: "planner",
   planner: { kind: "http", name: "mine", url: "http://127.0.0.1:9", timeoutMs: 2000 },
 });
+const COMMON = { rowsInMemory: 1000 };
 const never = new AbortController().signal;
 const ignored = () => {};
 
 describe("the runner of a judgement", { timeout: 120_000 }, () => {
   it("takes a run that was checked for another than one that was not", async () => {
-    const runner = new JudgeRunner(null, 1, never);
+    const runner = new JudgeRunner(null, COMMON, 1, never);
     await runner.run([baseline()], ignored);
     expect(runner.outcome(baseline())).toMatchObject({ passed: true });
     expect(runner.outcome(baseline({ check: true }))).toBeUndefined();
@@ -48,25 +51,25 @@ describe("the runner of a judgement", { timeout: 120_000 }, () => {
   it("counts what the store got, and that once", async () => {
     const file = join(folder, "judge.sqlite");
     const first = ResultStore.open(file, false);
-    const runner = new JudgeRunner(first, 1, never);
+    const runner = new JudgeRunner(first, COMMON, 1, never);
     await runner.run([baseline(), baseline()], ignored);
     expect(runner.kept).toBe(1);
     await runner.close();
     first.close();
     const again = ResultStore.open(file, true);
-    const resumed = new JudgeRunner(again, 1, never);
+    const resumed = new JudgeRunner(again, COMMON, 1, never);
     await resumed.run([baseline(), baseline({ seed: 2 })], ignored);
     expect(resumed.kept).toBe(1);
     await resumed.close();
     again.close();
-    const unkept = new JudgeRunner(null, 1, never);
+    const unkept = new JudgeRunner(null, COMMON, 1, never);
     await unkept.run([baseline()], ignored);
     expect(unkept.kept).toBe(0);
     await unkept.close();
   });
 
   it("ends all that is in work where a planner outside fails", async () => {
-    const runner = new JudgeRunner(null, 1, never);
+    const runner = new JudgeRunner(null, COMMON, 1, never);
     // A search that takes hours.
     const search = task({ kind: "hindsight", floor: 0.99, runs: { clair: 1_000_000, oracle: 1_000_000 } });
     await expect(runner.run([search, nobody()], ignored)).rejects.toThrow(/ECONNREFUSED/);
@@ -94,5 +97,31 @@ describe("a planner outside", { timeout: 120_000 }, () => {
     } finally {
       planner.close();
     }
+  });
+});
+
+describe("a task of a judgement", { timeout: 120_000 }, () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+  });
+
+  const ways: [string, () => JudgeTask][] = [
+    ["a planner's run", () => baseline({ check: true })],
+    ["the search for static deployments", () => task({ kind: "static", floor: 0.99 }, { maxGpus: 3 })],
+    ["plans in hindsight", () => task({ kind: "hindsight", floor: 0.99, runs: { clair: 2, oracle: 1 } })],
+  ];
+  it.each(ways)("has the same outcome with the rows of requests on disk: %s", async (_, asked) => {
+    const written = vi.spyOn(RowFile.prototype, "write");
+    const outcome = (rowsInMemory: number) => {
+      // Searches that are done are not looked up.
+      vi.stubEnv("XDG_CACHE_HOME", join(folder, `cache-${rowsInMemory}`));
+      return evaluate(asked(), { rowsInMemory });
+    };
+    const kept = await outcome(10_000);
+    expect(written).not.toHaveBeenCalled();
+    expect(kept).toMatchObject({ passed: true });
+    expect(await outcome(100)).toEqual(kept);
+    expect(written).toHaveBeenCalled();
   });
 });

@@ -76,14 +76,15 @@ describe("understudy run --live", () => {
     expect(metadata).toHaveProperty("lag.processes.0.lag.meanMs");
   });
 
-  it("compares with the virtual twin, for people and machines, on a faster clock and several processes too", async () => {
+  it("compares with the virtual twin, for people and machines, on a faster clock, several processes and with rows on disk too", async () => {
     const text = await run("short.yaml", "--live", "--compare", "--time-scale", "2", "--processes", "2", "-o", "both");
     expect(text.status, text.stderr).toBe(0);
     expect(text.stdout).toMatch(/Live against virtual: counts, tokens and prefix hits are equal/);
     expect(text.stdout).toMatch(/TTFT, mean \(ms\)/);
     expect(text.stdout).toMatch(/decode workers 1/);
     expect(readdirSync(join(folder, "both"))).toContain("comparison.json");
-    const json = await run("short.yaml", "--live", "--compare", "--json", "--no-report");
+    const onDisk = ["--rows-in-memory", "5"];
+    const json = await run("short.yaml", "--live", "--compare", "--json", "--no-report", ...onDisk);
     const { report, comparison } = JSON.parse(json.stdout) as Record<string, Record<string, unknown>>;
     expect(report).toMatchObject({ name: "short", requests: { completed: 20 } });
     expect(comparison).toMatchObject({ countsEqual: true, differingRequests: 0 });

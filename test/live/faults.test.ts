@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatUserError, UserError } from "#common";
 import { plannerConfigSchema } from "#planner/core";
 import { parseScenario } from "#scenarios";
-import { runAtUrl, runLive } from "#src/live";
+import { keepInMemory, runAtUrl, runLive } from "#src/live";
 import { RequestStatus, type RunRecord } from "#src/record";
 import { prepareRehearsal } from "#src/rehearsal";
 
@@ -143,6 +143,8 @@ describe("what can't be played live", () => {
   it("is said with its place", async () => {
     const faulty = rehearsalOf({ faults: [{ at: "1s", kill: "decode/0" }] });
     const url = "http://127.0.0.1:9";
-    expect(await told(runAtUrl(faulty, { url, model: "m" }))).toMatch(/faults\[0\]\.kill.*kill can't be played live/s);
+    expect(await told(runAtUrl(faulty, { url, model: "m" }, keepInMemory))).toMatch(
+      /faults\[0\]\.kill.*kill can't be played live/s,
+    );
   });
 });

@@ -65,7 +65,7 @@ describe("a node that is lost", () => {
     const worker = { pool: "agg", index: 0 } as const;
     const { played, decode, asked, goTo } = byHand([{ kind: "loseNode", atMs: 50, workers: [worker, worker] }]);
     goTo(50);
-    await played.settled(loadColumns(0, false));
+    await played.settled({ ...loadColumns(0, false), blocks: () => [] });
     expect(asked).toEqual(["kill decode/0", "create decode/1 1050"]);
     expect(decode.workers.map(({ state }) => state)).toEqual(["removed", "starting"]);
     expect(played.records).toMatchObject([{ workers: 1, requests: 3, failed: 1, retried: 2 }]);
@@ -157,7 +157,7 @@ describe("a slow network", () => {
       { ...slow, atMs: 100, pool: "prefill", forMs: 100 },
     ]);
     goTo(500);
-    await played.settled({ requests, details });
+    await played.settled({ requests, details, blocks: () => [{ requests }] });
     expect(played.records.map(({ requests: touched }) => touched)).toEqual([4, 2, 3, 1]);
   });
 });

@@ -6,7 +6,7 @@ import { decodeLoadPart, encodeLoadPart, type LoadPart, mergeLoadParts, runLoadP
 import { GapSketch, RequestStatus } from "#src/record";
 import { copyRow, loadColumns } from "../../src/loadgen/columns.ts";
 import { type FakeServer, fakeServer } from "./fake-server.ts";
-import { closedLoop, madeContent, openLoop } from "./made-load.ts";
+import { closedLoop, madeContent, madeRun, openLoop } from "./made-load.ts";
 
 let server: FakeServer | undefined;
 afterEach(() => server?.close());
@@ -49,22 +49,6 @@ describe("a workload's parts", () => {
     );
   });
 });
-
-/** A run of `count` requests in which all is random, as one generator would have measured it. */
-function madeRun(count: number, values: readonly number[]) {
-  const columns = loadColumns(count, false);
-  for (let row = 0; row < count; row++) {
-    const value = (k: number) => values[(row * 7 + k) % values.length]!;
-    for (const table of [columns.requests, columns.details] as unknown as Record<string, Float64Array | number>[]) {
-      Object.values(table).forEach((column, k) => {
-        if (typeof column !== "number") column[row] = value(k) * (column instanceof Float64Array ? 1.37 : 1);
-      });
-    }
-    columns.requests.status[row] = value(3) % 4;
-    columns.details.cancelled[row] = value(4) % 2;
-  }
-  return columns;
-}
 
 function partOf(columns: ReturnType<typeof loadColumns>, rows: readonly number[]): LoadPart {
   const own = loadColumns(columns.requests.count, false);

@@ -4,6 +4,7 @@ import { buildWorkload, type Content, type TrafficEntry, type Workload } from "#
 import type { LoadTarget } from "#src/loadgen";
 import { type LoadColumns, loadColumns } from "../../src/loadgen/columns.ts";
 import { Driver, type DriverPlan } from "../../src/loadgen/driver.ts";
+import { wholeRows } from "../../src/loadgen/rows.ts";
 
 export function madeContent(isl: number, osl: number): Content {
   return {
@@ -35,6 +36,22 @@ export function openLoop(timesMs: readonly number[], isl = 20, osl = 4): Workloa
     prompts: null,
     horizonMs: timesMs.at(-1) ?? 0,
   };
+}
+
+/** A run of `count` requests in which all is random, as one generator would have measured it. */
+export function madeRun(count: number, values: readonly number[]) {
+  const columns = loadColumns(count, false);
+  for (let row = 0; row < count; row++) {
+    const value = (k: number) => values[(row * 7 + k) % values.length]!;
+    for (const table of [columns.requests, columns.details] as unknown as Record<string, Float64Array | number>[]) {
+      Object.values(table).forEach((column, k) => {
+        if (typeof column !== "number") column[row] = value(k) * (column instanceof Float64Array ? 1.37 : 1);
+      });
+    }
+    columns.requests.status[row] = value(3) % 4;
+    columns.details.cancelled[row] = value(4) % 2;
+  }
+  return columns;
 }
 
 /** Time that stands still until a test moves it. */
@@ -77,8 +94,9 @@ export function manualDriver(
   target: Pick<LoadTarget, "url"> & Partial<LoadTarget>,
   plan: Partial<DriverPlan> = {},
   time = new ManualTime(),
+  columns = loadColumns(workload.count, false),
+  rows = wholeRows(columns),
 ): { driver: Driver; columns: LoadColumns; time: ManualTime } {
-  const columns = loadColumns(workload.count, false);
   const full: DriverPlan = {
     workload,
     openHeads: workload.openHeads,
@@ -93,7 +111,7 @@ export function manualDriver(
     endMs: null,
     ...plan,
   };
-  return { driver: new Driver(full, columns, time.clock, time.timers), columns, time };
+  return { driver: new Driver(full, rows, time.clock, time.timers), columns, time };
 }
 
 /** Lets the event loop turn until something holds. */

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { JudgeFlags } from "../judge/run.ts";
+import { rowsInMemoryOption } from "../rows-flag.ts";
 import { seedList } from "../run/seed-list.ts";
 import { duration, several, share, wholeNumber } from "../values.ts";
 
@@ -41,6 +42,7 @@ export function judgeCommand(): Command {
     .option("--tune", "choose the settings of hpa, keda, load-compat and sla-compat first, by a grid on tuning seeds")
     .option("--tuning-seeds <list>", "seeds of --tune", seedList, [1001, 1002])
     .option("--threads <n>", "threads (default: one a core)", wholeNumber("--threads", 1))
+    .addOption(rowsInMemoryOption())
     .option("-o, --output-dir <dir>", "where results and reports go (default: understudy-results/<name>-judge)")
     .option("--check", "hold what planners do against the invariants of a simulation (docs/invariants.md)")
     .option("--resume", "go on with the results that are there")

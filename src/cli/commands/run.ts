@@ -102,7 +102,6 @@ function checkFlags(flags: RunFlags, command: Command): void {
     const why = "a live run is one run, on this machine";
     for (const name of ["seeds", "executor", "shards"]) if (given(name)) throw flagsExclude("--live", `--${name}`, why);
     if (flags.check) throw flagsExclude("--live", "--check", "invariants are of runs in virtual time");
-    if (given("rowsInMemory")) throw flagsExclude("--live", "--rows-in-memory", "rows of live runs stay in memory");
   }
   if (!flags.live) {
     for (const name of ["timeScale", "processes", "compare", "url"]) if (given(name)) throw flagNeeds(name, "--live");

@@ -1,5 +1,6 @@
+import { tmpdir } from "node:os";
 import { formatUserError, UserError } from "#common";
-import { type PlannerConfig, plannerConfigSchema } from "#planner/core";
+import { type Planner, type PlannerConfig, plannerConfigSchema } from "#planner/core";
 import { readScenario } from "#scenarios";
 import type { StaticDeployment } from "#src/record";
 import {
@@ -20,8 +21,9 @@ import {
   workerCapacity,
 } from "#src/study";
 import { predictorOf, predictorTools } from "../predictors.ts";
+import { RowsOnDisk } from "../rows-on-disk.ts";
 import { externalPlanner } from "./external.ts";
-import type { JudgeTask, PlannerChoice } from "./tasks.ts";
+import type { JudgeCommon, JudgeTask, PlannerChoice } from "./tasks.ts";
 
 type Measures = Record<string, number>;
 
@@ -29,7 +31,8 @@ type Measures = Record<string, number>;
  * Plays or searches what a task says. A planner that can't play a scenario (its mode, its budget) is an outcome like any other.
  * @throws UserError of exit code 1: a planner outside that fails
  */
-export async function evaluate(task: JudgeTask): Promise<RunOutcome> {
+export async function evaluate(task: JudgeTask, { rowsInMemory }: JudgeCommon): Promise<RunOutcome> {
+  const rows = new RowsOnDisk(rowsInMemory, tmpdir());
   try {
     const read = readScenario(task.file, { plannerSchema: plannerConfigSchema, set: task.set });
     const seeded = task.seed === null ? read : { ...read, seed: task.seed };
@@ -40,22 +43,32 @@ export async function evaluate(task: JudgeTask): Promise<RunOutcome> {
     const config = isOwn ? read.planner : null;
     const planner = isOwn ? read.planner : budget;
     const rehearsal = prepareRehearsal({ ...seeded, planner }, await predictorTools([predictorOf(config)]));
-    return { seed: seeded.seed, passed: true, measures: measured(task, rehearsal, config) };
+    return { seed: seeded.seed, passed: true, measures: measured(task, rehearsal, config, rows) };
   } catch (error) {
     if (!(error instanceof UserError) || error.exitCode === 1) throw error;
     return { refused: formatUserError(error), code: error.code };
+  } finally {
+    rows.close();
   }
 }
 
-function measured({ what, maxGpus, check }: JudgeTask, rehearsal: Rehearsal, own: PlannerConfig | null): Measures {
+function measured(
+  { what, maxGpus, check }: JudgeTask,
+  rehearsal: Rehearsal,
+  own: PlannerConfig | null,
+  rows: RowsOnDisk,
+): Measures {
   switch (what.kind) {
     case "planner":
-      return played(what.planner, rehearsal, own, maxGpus, check ? { check } : {});
+      return played(what.planner, rehearsal, own, maxGpus, (planner, options) =>
+        judgedMeasures(rows.play(rehearsal, planner, { ...options, ...(check ? { check } : {}) })),
+      );
     case "static": {
       // Where workers are lost their start-up counts, which the cache of searches leaves aside.
       const key = rehearsal.scenario.faults.length > 0 ? null : staticCacheKey(rehearsal);
       const known = key === null ? null : cachedBestStatic(key);
-      const found = known?.floor === what.floor ? known : bestStaticOf(rehearsal, undefined, what.floor);
+      const run = (workers: { prefill: number; decode: number }) => rows.runStatic(rehearsal, workers);
+      const found = known?.floor === what.floor ? known : bestStaticOf(rehearsal, undefined, what.floor, run);
       if (key !== null && found !== known) cacheBestStatic(key, found);
       return { ...ofStatic("s99", found.atFloor), ...ofStatic("any", found.any) };
     }
@@ -65,6 +78,7 @@ function measured({ what, maxGpus, check }: JudgeTask, rehearsal: Rehearsal, own
         maxGpus,
         floor: what.floor,
         runs: what.runs,
+        simulate: (spec) => rows.simulate(spec),
       });
       return { ...ofPlan("clair", clair), ...ofPlan("oracle", oracle), bound, floor };
     }
@@ -76,16 +90,16 @@ function played(
   rehearsal: Rehearsal,
   own: PlannerConfig | null,
   maxGpus: number,
-  options: RunOptions,
+  measuresOf: (planner: Planner | null, options?: RunOptions) => Measures,
 ): Measures {
   const { simulation, scenario } = rehearsal;
   const mode = simulation.prefill === null ? "agg" : "disagg";
   // A planner that the scenario restarts comes back in its first state.
   const play = (config: PlannerConfig) => {
     const newPlanner = () => rehearsal.newPlanner(config)!;
-    return judgedMeasures(rehearsal.play(newPlanner(), { ...options, newPlanner }));
+    return measuresOf(newPlanner(), { newPlanner });
   };
-  if (planner.kind === "own") return own === null ? judgedMeasures(rehearsal.play(null, options)) : play(own);
+  if (planner.kind === "own") return own === null ? measuresOf(null) : play(own);
   if (planner.kind === "baseline") {
     const setting = BASELINES.find(({ name }) => name === planner.name)!.settings[planner.setting]!;
     const config = setting.config({ mode, maxGpus, capacity: workerCapacity(simulation) });
@@ -99,8 +113,7 @@ function played(
     minWorkers: { prefill: mode === "agg" ? 0 : 1, decode: 1 },
   });
   try {
-    const measures = judgedMeasures(rehearsal.play(external, options));
-    return { ...measures, failedTicks: external.failedTicks() };
+    return { ...measuresOf(external), failedTicks: external.failedTicks() };
   } finally {
     external.close();
   }

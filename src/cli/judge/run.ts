@@ -23,6 +23,7 @@ export interface JudgeFlags {
   tune?: true;
   tuningSeeds: number[];
   threads?: number;
+  rowsInMemory: number;
   outputDir?: string;
   resume?: true;
   report: boolean;
@@ -40,7 +41,7 @@ export async function judgePlanners(files: readonly string[], flags: JudgeFlags)
   const dir = flags.outputDir ?? resolve("understudy-results", `${name}-judge`);
   return withResults({ dir, kind: "judge", what: "results", page: "judge.html" }, flags, async (results) => {
     const { store, signal, bar } = results;
-    const runner = new JudgeRunner(store, flags.threads, signal);
+    const runner = new JudgeRunner(store, { rowsInMemory: flags.rowsInMemory }, flags.threads, signal);
     const told = (what: string) => (done: number, of: number) => {
       if (!flags.quiet && of > 0) bar.update(`${what}: ${done} of ${of} runs and searches done`);
     };

@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import type { ResultStore, RunOutcome } from "#src/study";
 import { RunKeys } from "../sweep/memory.ts";
 import { ThreadLanes } from "../threads/lanes.ts";
-import type { JudgeTask } from "./tasks.ts";
+import type { JudgeCommon, JudgeTask } from "./tasks.ts";
 
 const THREAD = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
 
@@ -18,9 +18,9 @@ export class JudgeRunner {
   readonly #keys = new Map<string, RunKeys>();
 
   /** @param store null: nothing is kept beyond this process */
-  constructor(store: ResultStore | null, threads: number | undefined, signal: AbortSignal) {
+  constructor(store: ResultStore | null, common: JudgeCommon, threads: number | undefined, signal: AbortSignal) {
     this.#store = store;
-    this.#lanes = new ThreadLanes(THREAD, null, threads, AbortSignal.any([signal, this.#failed.signal]));
+    this.#lanes = new ThreadLanes(THREAD, common, threads, AbortSignal.any([signal, this.#failed.signal]));
   }
 
   /** Outcome of a task that was done. */

@@ -9,6 +9,12 @@ export type PlannerChoice =
   | { kind: "baseline"; name: string; setting: number }
   | ExternalPlanner;
 
+/** What all tasks have in common, and no outcome depends on. */
+export interface JudgeCommon {
+  /** Requests whose rows stay in memory; those of larger runs go to a file. */
+  rowsInMemory: number;
+}
+
 /** One run or search, as threads are told of it: JSON. */
 export interface JudgeTask {
   file: string;

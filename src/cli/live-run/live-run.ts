@@ -1,10 +1,23 @@
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { formatDuration, parseDurationMs, writeFileAtomically } from "#common";
-import { clientExpectations, clusterExpectations, compareRuns, runAtUrl, runInCluster, runLive } from "#src/live";
+import {
+  clientExpectations,
+  clusterExpectations,
+  compareRuns,
+  keepInMemory,
+  keepOntoDisk,
+  type LoadKeeper,
+  runAtUrl,
+  runInCluster,
+  runLive,
+} from "#src/live";
+import type { ReportedRun } from "#src/record";
 import { prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
 import { predictorOf, predictorTools } from "../predictors.ts";
 import { progress } from "../progress.ts";
-import { presentRun, type RehearseFlags } from "../rehearse.ts";
+import { presentRun, type RehearseFlags, rowsOf } from "../rehearse.ts";
+import { RowsOnDisk } from "../rows-on-disk.ts";
 import { comparisonText } from "./comparison-text.ts";
 
 export interface LiveFlags extends RehearseFlags {
@@ -50,10 +63,13 @@ export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFla
     process.on(signal, handlers[i]!);
   });
   const bar = progress();
+  const rows = rowsOf(scenario, flags);
   const horizonMs = (ms: number) => (ms > 0 ? ` of ${formatDuration(ms)}` : "");
   try {
     const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
+    const file = rows.file(rehearsal);
     const options = {
+      keeper: file === null ? keepInMemory : keepOntoDisk(file),
       ...(flags.timeScale === undefined ? {} : { timeScale: flags.timeScale }),
       processes: flags.processes,
       signal: abort.signal,
@@ -75,6 +91,7 @@ export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFla
     return error.exitCode;
   } finally {
     bar.done();
+    rows.close();
     signals.forEach((signal, i) => {
       process.off(signal, handlers[i]!);
     });
@@ -96,6 +113,7 @@ function interruption(abort: AbortController, signal: keyof typeof EXIT_BY_SIGNA
 
 type Rehearsal = ReturnType<typeof prepareRehearsal>;
 interface RunOptions {
+  keeper: LoadKeeper<ReportedRun>;
   timeScale?: number;
   processes: number;
   signal: AbortSignal;
@@ -111,10 +129,10 @@ async function ownProcesses(
   const { scenario } = rehearsal;
   const startedAt = new Date();
   const started = performance.now();
-  const live = await runLive(rehearsal, options);
+  const live = await runLive(rehearsal, options, options.keeper);
   ended();
   const runSeconds = (performance.now() - started) / 1000;
-  const comparison = flags.compare ? compareRuns(live.record, rehearsal.run({ engine: flags.engine })) : null;
+  const comparison = flags.compare ? comparedToTwin(rehearsal, live.record, flags) : null;
   warn(live.warnings, flags);
   const { timeScale, lag, warnings } = live;
   const held = presentRun(scenario, live.record, flags, {
@@ -138,6 +156,15 @@ async function ownProcesses(
   return held && (comparison?.countsEqual ?? true) ? 0 : 1;
 }
 
+function comparedToTwin(rehearsal: Rehearsal, live: ReportedRun, { rowsInMemory, engine }: LiveFlags) {
+  const rows = new RowsOnDisk(rowsInMemory, tmpdir());
+  try {
+    return compareRuns(live, rows.run(rehearsal, { engine }));
+  } finally {
+    rows.close();
+  }
+}
+
 async function atUrl(
   rehearsal: Rehearsal,
   flags: LiveFlags & { url: string },
@@ -148,13 +175,17 @@ async function atUrl(
   const startedAt = new Date();
   const started = performance.now();
   const { url, model, apiKey, endpointType: endpoint } = flags;
-  const { record, timeScale, lag, warnings } = await runAtUrl(rehearsal, {
-    ...options,
-    url,
-    endpoint,
-    ...(model === undefined ? {} : { model }),
-    ...(apiKey === undefined ? {} : { apiKey }),
-  });
+  const { record, timeScale, lag, warnings } = await runAtUrl(
+    rehearsal,
+    {
+      ...options,
+      url,
+      endpoint,
+      ...(model === undefined ? {} : { model }),
+      ...(apiKey === undefined ? {} : { apiKey }),
+    },
+    options.keeper,
+  );
   ended();
   const runSeconds = (performance.now() - started) / 1000;
   const { judged, left } = clientExpectations(scenario.expect);
@@ -185,17 +216,21 @@ async function inCluster(
   const startedAt = new Date();
   const started = performance.now();
   const { kubeconfig, kubeContext: context, namespace, image = IMAGE, readyTimeout = READY, url } = flags;
-  const { record, timeScale, lag, warnings, ...where } = await runInCluster(rehearsal, {
-    ...options,
-    cluster: {
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
-      ...(namespace === undefined ? {} : { namespace }),
+  const { record, timeScale, lag, warnings, ...where } = await runInCluster(
+    rehearsal,
+    {
+      ...options,
+      cluster: {
+        ...(kubeconfig === undefined ? {} : { kubeconfig }),
+        ...(context === undefined ? {} : { context }),
+        ...(namespace === undefined ? {} : { namespace }),
+      },
+      image,
+      readyMs: parseDurationMs(readyTimeout, "duration"),
+      ...(url === undefined ? {} : { url }),
     },
-    image,
-    readyMs: parseDurationMs(readyTimeout, "duration"),
-    ...(url === undefined ? {} : { url }),
-  });
+    options.keeper,
+  );
   ended();
   const runSeconds = (performance.now() - started) / 1000;
   const { judged, left } = clusterExpectations(scenario.expect);

@@ -2,11 +2,11 @@ import { type Clock, wallClock } from "#common";
 import { type ClusterOptions, realPace } from "#planner/connectors";
 import type { Expectation } from "#scenarios";
 import { AppliedDeployment, type ReplicaCounts, rehearsedDeployment } from "#src/deployment";
-import { type LoadResult, loadRecord, runLoad } from "#src/loadgen";
-import type { RoleName, RunRecord, Timeline } from "#src/record";
+import type { ReportedRun, RoleName, Timeline } from "#src/record";
 import type { Rehearsal } from "#src/rehearsal";
 import { feasibleRequests, idlePrefills } from "#src/simulator";
 import { checkNoFaults } from "../faults/check.ts";
+import type { KeptLoad, LoadKeeper } from "../load-keeper.ts";
 import { reasoningOf } from "../reasoning.ts";
 import { clientsOf, type LiveRun, type LiveRunOptions, realLateness, reasonOf, runEndMs } from "../run-live.ts";
 import { frontendOf, plannerTick, timeScaleOf } from "./endpoints.ts";
@@ -28,7 +28,7 @@ export interface ClusterRunOptions extends Omit<LiveRunOptions, "processes"> {
   onStage?: (text: string) => void;
 }
 
-export interface ClusterRun extends Pick<LiveRun, "record" | "timeScale" | "warnings"> {
+export interface ClusterRun<Run extends ReportedRun> extends Pick<LiveRun<Run>, "record" | "timeScale" | "warnings"> {
   lag: Pick<LiveRun["lag"], "generator">;
   server: string;
   namespace: string;
@@ -38,9 +38,14 @@ export interface ClusterRun extends Pick<LiveRun, "record" | "timeScale" | "warn
 /**
  * The scenario as a DynamoGraphDeployment of an API server's, whoever runs it there: applied, waited for, sent the traffic, watched,
  * and taken away again, however the run ends. Its planner is the one that scales.
+ * @param keeper where the rows of requests are
  * @throws UserError LIVE_…, DEPLOYMENT_…, LOADGEN_…
  */
-export async function runInCluster(rehearsal: Rehearsal, options: ClusterRunOptions): Promise<ClusterRun> {
+export async function runInCluster<Run extends ReportedRun>(
+  rehearsal: Rehearsal,
+  options: ClusterRunOptions,
+  keeper: LoadKeeper<Run>,
+): Promise<ClusterRun<Run>> {
   const { signal = new AbortController().signal, image, onStage = () => {} } = options;
   checkNoFaults(rehearsal.scenario);
   const parts = scenarioParts(rehearsal, image);
@@ -50,10 +55,10 @@ export async function runInCluster(rehearsal: Rehearsal, options: ClusterRunOpti
     objects: (namespace) => rehearsedDeployment({ ...parts, namespace }),
     signal,
   });
-  let run: ClusterRun;
+  let run: ClusterRun<Run>;
   try {
     onStage(`waiting for ${applied.namespace}/${applied.name} to be ready`);
-    run = await play(rehearsal, applied, { ...options, signal, onStage });
+    run = await play(rehearsal, applied, { ...options, signal, onStage }, keeper);
   } catch (error) {
     await applied.delete();
     throw signal.aborted ? reasonOf(signal) : error;
@@ -65,7 +70,12 @@ export async function runInCluster(rehearsal: Rehearsal, options: ClusterRunOpti
 
 type PlayOptions = ClusterRunOptions & Required<Pick<ClusterRunOptions, "signal" | "onStage">>;
 
-async function play(rehearsal: Rehearsal, applied: AppliedDeployment, options: PlayOptions): Promise<ClusterRun> {
+async function play<Run extends ReportedRun>(
+  rehearsal: Rehearsal,
+  applied: AppliedDeployment,
+  options: PlayOptions,
+  keeper: LoadKeeper<Run>,
+): Promise<ClusterRun<Run>> {
   const { signal, onStage, onProgress } = options;
   const { simulation, workload } = rehearsal;
   await applied.ready(options.readyMs, signal);
@@ -74,7 +84,7 @@ async function play(rehearsal: Rehearsal, applied: AppliedDeployment, options: P
   onStage("waiting for the planner's next decision, where the traffic begins");
   const clock = wallClock(timeScale, await startUnixMs(rehearsal, applied, timeScale, signal));
   const watch = new ReplicaWatch(applied, clock);
-  const load = await runLoad({
+  const load = await keeper.send({
     workload,
     target: { ...target, endpoint: "completions" },
     prompts: { format: "ids", seed: simulation.seed },
@@ -155,16 +165,15 @@ class ReplicaWatch {
   }
 }
 
-function clusterRecord(
+function clusterRecord<Run extends ReportedRun>(
   { simulation, workload, labelled }: Rehearsal,
-  load: LoadResult,
+  load: KeptLoad<Run>,
   watch: ReplicaWatch,
   endMs: number,
-): RunRecord {
+): Run {
   const { name, sla, prefill, decode } = simulation;
   const { books } = watch;
-  const record = loadRecord(
-    { ...load, endMs },
+  const record = load.record(
     {
       name,
       sla,
@@ -175,6 +184,7 @@ function clusterRecord(
       scalingEvents: [...books.prefill.events, ...books.decode.events].sort((a, b) => a.atMs - b.atMs),
       feasible: feasibleRequests(simulation, workload, idlePrefills(simulation).actual),
     },
+    endMs,
   );
   return labelled({ ...record, timeline: watch.inTimeline(record.timeline, endMs) });
 }

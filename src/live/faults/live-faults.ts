@@ -1,10 +1,10 @@
 import type { TimerQueue } from "#common";
 import type { Planner } from "#planner/core";
 import { type Fault, faultEndMs, roleOf } from "#scenarios";
-import type { LoadResult } from "#src/loadgen";
 import type { FaultRecord } from "#src/record";
 import { type FaultHands, FaultPlan, type PlannerFaults } from "#src/simulator";
 import type { LiveDeployment } from "../deployment.ts";
+import type { KeptLoad } from "../load-keeper.ts";
 import type { LivePool, LiveWorker } from "../pool.ts";
 import { requestsUnderWay } from "./under-way.ts";
 
@@ -59,7 +59,7 @@ export class LiveFaults {
   }
 
   /** Resolves when what began has been done, and noted. */
-  async settled(load: Pick<LoadResult, "requests" | "details">): Promise<void> {
+  async settled(load: Pick<KeptLoad, "requests" | "details" | "blocks">): Promise<void> {
     await Promise.all(this.#under);
     await this.#noteLostTransfers();
     this.#plan.faults.forEach((fault, i) => {

@@ -1,4 +1,4 @@
-import { type ReportedRun, RequestStatus, type RunRecord, requestBlocks } from "#src/record";
+import { type ReportedRun, type RequestBlock, RequestStatus, type RunFacts, requestBlocks } from "#src/record";
 import { isJudged, itlMet, keptSla, ttftMet } from "./request-times.ts";
 
 export interface RequestCounts {
@@ -99,7 +99,11 @@ export function attainment(
   };
 }
 
-/** Whether request `i` is one that the SLA is judged on and that did not keep it. */
-export function missedSla({ requests, sla, feasible }: RunRecord, i: number): boolean {
+/** Whether request `i` of a block is one that the SLA is judged on and that did not keep it. */
+export function missedSla(
+  { requests, feasible }: Pick<RequestBlock, "requests" | "feasible">,
+  i: number,
+  sla: RunFacts["sla"],
+): boolean {
   return feasible[i] === 1 && !keptSla(requests, i, sla);
 }

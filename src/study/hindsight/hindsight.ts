@@ -1,6 +1,6 @@
 import { randomStream } from "#common";
 import { type Planner, planStrategy, type Targets, type WorkerPlan } from "#planner/core";
-import type { RunRecord } from "#src/record";
+import type { ReportedRun, RunRecord } from "#src/record";
 import { type SimulationSpec, simulate } from "#src/simulator";
 import type { RoleSteps } from "./allocation.ts";
 import { goodputBound } from "./bound.ts";
@@ -21,6 +21,8 @@ export interface HindsightOptions {
   floor?: number;
   /** Simulator runs that the searches may make: for clair, and for the oracle after it. */
   runs?: { clair: number; oracle: number };
+  /** Plays a trial, with the rows of its requests where they belong; default: in memory. */
+  simulate?: (spec: SimulationSpec) => ReportedRun;
   /** Called after each run. */
   onProgress?: (searching: "clair" | "oracle", runs: number, of: number) => void;
 }
@@ -73,6 +75,7 @@ export function hindsightPlans(options: HindsightOptions): Hindsight {
   const actual = actualLoads(question);
   const trials = new Trials({
     spec: own,
+    simulate: options.simulate ?? ((trial) => simulate(trial)),
     maxGpus,
     stepMs,
     steps,

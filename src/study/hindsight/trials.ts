@@ -1,7 +1,7 @@
 import { planStrategy, type Targets } from "#planner/core";
-import type { RunRecord } from "#src/record";
+import { type ReportedRun, requestBlocks } from "#src/record";
 import { attainment, cost, missedSla } from "#src/report";
-import { type SimulationSpec, simulate } from "#src/simulator";
+import type { SimulationSpec } from "#src/simulator";
 import { allocation, leadSteps, limitGpus, type RoleSteps } from "./allocation.ts";
 import type { LoadCurve, RoleLoads } from "./load.ts";
 
@@ -23,6 +23,7 @@ export interface Trial {
 
 export interface TrialOptions {
   spec: SimulationSpec;
+  simulate: (spec: SimulationSpec) => ReportedRun;
   maxGpus: number;
   stepMs: number;
   steps: number;
@@ -40,14 +41,16 @@ export class Trials {
   readonly lead: Targets;
   readonly gpusPerWorker: Targets;
   runs = 0;
+  readonly #simulate: TrialOptions["simulate"];
   readonly #maxGpus: number;
   readonly #onRun: (runs: number) => void;
   readonly #known = new Map<string, Trial>();
   /** Load by step: whom a limit takes workers from. */
   readonly #load: Record<"prefill" | "decode", Float64Array>;
 
-  constructor({ spec, maxGpus, stepMs, steps, loads, onRun }: TrialOptions) {
+  constructor({ spec, simulate, maxGpus, stepMs, steps, loads, onRun }: TrialOptions) {
     this.spec = spec;
+    this.#simulate = simulate;
     this.stepMs = stepMs;
     this.steps = steps;
     this.#maxGpus = maxGpus;
@@ -84,21 +87,23 @@ export class Trials {
     return trial;
   }
 
-  #play(held: RoleSteps): RunRecord {
-    const record = simulate({ ...this.spec, planner: planStrategy("plan", { stepMs: this.stepMs, ...held }) });
+  #play(held: RoleSteps): ReportedRun {
+    const record = this.#simulate({ ...this.spec, planner: planStrategy("plan", { stepMs: this.stepMs, ...held }) });
     this.runs++;
     this.#onRun(this.runs);
     return record;
   }
 
-  #measured(need: RoleSteps, held: RoleSteps, record: RunRecord): Trial {
+  #measured(need: RoleSteps, held: RoleSteps, record: ReportedRun): Trial {
     const { attainment: attained } = attainment(record);
     const { gpuSeconds } = cost(record);
     const missesByStep = new Float64Array(this.steps);
-    for (let i = 0; i < record.requests.count; i++) {
-      if (!missedSla(record, i)) continue;
-      const step = Math.min(this.steps - 1, Math.floor(record.requests.arrivalMs[i]! / this.stepMs));
-      missesByStep[step]!++;
+    for (const block of requestBlocks(record)) {
+      for (let i = 0; i < block.requests.count; i++) {
+        if (!missedSla(block, i, record.sla)) continue;
+        const step = Math.min(this.steps - 1, Math.floor(block.requests.arrivalMs[i]! / this.stepMs));
+        missesByStep[step]!++;
+      }
     }
     return {
       need,

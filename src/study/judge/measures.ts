@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import type { ReportedRun } from "#src/record";
 import { attainment, cost } from "#src/report";
 import { secondsAboveSla } from "./time-above-sla.ts";
 
@@ -15,7 +15,7 @@ export type JudgedMeasures = {
   failedTicks?: number;
 };
 
-export function judgedMeasures(record: RunRecord): JudgedMeasures {
+export function judgedMeasures(record: ReportedRun): JudgedMeasures {
   const { attainment: attained } = attainment(record);
   const { gpuSeconds, gpuHours, averageGpus, peakGpus } = cost(record);
   return {

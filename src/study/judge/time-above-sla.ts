@@ -1,4 +1,4 @@
-import type { RunRecord } from "#src/record";
+import { type ReportedRun, requestBlocks } from "#src/record";
 import { isCompleted, itlMs, ttftMs } from "#src/report";
 
 const WINDOW_MS = 10_000;
@@ -8,28 +8,31 @@ const WINDOW_MS = 10_000;
  * mean ITL above the limit. A request that failed or did not end counts as one that is above both. Windows without requests
  * keep it.
  */
-export function secondsAboveSla({ requests, feasible, sla }: RunRecord): number {
+export function secondsAboveSla(record: ReportedRun): number {
   const windows = new Map<number, { ttft: number; ttfts: number; itl: number; itls: number; lost: boolean }>();
-  for (let i = 0; i < requests.count; i++) {
-    if (feasible[i] !== 1) continue;
-    const window = Math.floor(requests.arrivalMs[i]! / WINDOW_MS);
-    let sums = windows.get(window);
-    if (sums === undefined) {
-      sums = { ttft: 0, ttfts: 0, itl: 0, itls: 0, lost: false };
-      windows.set(window, sums);
+  for (const { requests, feasible } of requestBlocks(record)) {
+    for (let i = 0; i < requests.count; i++) {
+      if (feasible[i] !== 1) continue;
+      const window = Math.floor(requests.arrivalMs[i]! / WINDOW_MS);
+      let sums = windows.get(window);
+      if (sums === undefined) {
+        sums = { ttft: 0, ttfts: 0, itl: 0, itls: 0, lost: false };
+        windows.set(window, sums);
+      }
+      if (!isCompleted(requests, i)) {
+        sums.lost = true;
+        continue;
+      }
+      sums.ttft += ttftMs(requests, i);
+      sums.ttfts++;
+      const itl = itlMs(requests, i);
+      // A single token has no gap.
+      if (Number.isNaN(itl)) continue;
+      sums.itl += itl;
+      sums.itls++;
     }
-    if (!isCompleted(requests, i)) {
-      sums.lost = true;
-      continue;
-    }
-    sums.ttft += ttftMs(requests, i);
-    sums.ttfts++;
-    const itl = itlMs(requests, i);
-    // A single token has no gap.
-    if (Number.isNaN(itl)) continue;
-    sums.itl += itl;
-    sums.itls++;
   }
+  const { sla } = record;
   let above = 0;
   for (const { ttft, ttfts, itl, itls, lost } of windows.values()) {
     if (lost || ttft > sla.ttftMs * ttfts || itl > sla.itlMs * itls) above++;

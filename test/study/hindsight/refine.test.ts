@@ -34,7 +34,15 @@ describe("refined", () => {
     );
     const work = requestWork(spec, simulate(spec).requests);
     const loads = actualLoads({ arrivalMs: spec.workload.arrivalMs, work, seconds: 10, isAggregated: false });
-    const trials = new Trials({ spec, maxGpus: 3, stepMs: 5000, steps: 2, loads, onRun: () => {} });
+    const trials = new Trials({
+      spec,
+      simulate: (trial) => simulate(trial),
+      maxGpus: 3,
+      stepMs: 5000,
+      steps: 2,
+      loads,
+      onRun: () => {},
+    });
     const constantly = (workers: number) => new Int32Array(2).fill(workers);
     const start = trials.try({ prefill: constantly(2), decode: constantly(1) });
     const best = refined(trials, start, { floor: 0.99, runs: 200, random: bounded(randomStream(1, "refined")) });
