@@ -176,14 +176,12 @@ describe.each(ENGINES)("$name of vLLM, whose drafts want room", (kind) => {
   });
 
   it("goes without room where nobody would ever gain a token otherwise", () => {
-    const requests = Array.from({ length: 2 }, () => ({ isl: 24, osl: 10 }));
-    const config: Partial<EngineConfig> = {
-      blockSize: 1,
-      numGpuBlocks: 36,
-      maxNumBatchedTokens: 20,
-      preemption: "fifo",
-    };
-    const driver = play(kind, requests, [0, 0, 0], { ...config, prefixCaching: false });
+    const requests = [
+      { isl: 15, osl: 20 },
+      { isl: 18, osl: 15 },
+    ];
+    const small = { blockSize: 1, numGpuBlocks: 42, maxNumBatchedTokens: 13, prefixCaching: false };
+    const driver = play(kind, requests, [0, 0, 0], { ...small, preemption: "fifo" });
     expect(driver.events.filter((event) => event.kind === "finished")).toHaveLength(2);
   });
 });
