@@ -2,6 +2,7 @@ import { type Block, KvCache } from "./kv-cache.ts";
 import { footprintBlocks, mostHitBlocks, reservesOutput } from "./no-evict.ts";
 import { reportedEvents } from "./reported-events.ts";
 import type { Sequence } from "./sequence.ts";
+import { recomputesLastHit } from "./speculation.ts";
 import type { EngineConfig, EngineListener, KvEvent, RequestSource } from "./types.ts";
 
 /** The blocks that sequences of a stepping engine own, and the cache they come from. */
@@ -61,6 +62,10 @@ export class OwnedBlocks {
     const hits = this.lookup(sequence, most);
     let end = hits.length;
     while (end < most && this.#host?.has(this.#requests.contentId(sequence.id, end))) end++;
+    if (end > 0 && recomputesLastHit(this.#config)) {
+      end--;
+      if (hits.length > end) hits.pop();
+    }
     return { hits, hostHits: end - hits.length };
   }
 
@@ -88,6 +93,12 @@ export class OwnedBlocks {
     if (missing > this.#cache.room) return false;
     for (let i = 0; i < missing; i++) sequence.blocks.push(this.#cache.allocate());
     return true;
+  }
+
+  /** Gives back the blocks behind those that `tokens` tokens need. */
+  shrink(sequence: Sequence, tokens: number): void {
+    const kept = Math.ceil(tokens / this.#config.blockSize);
+    while (sequence.blocks.length > kept) this.#cache.release(sequence.blocks.pop()!);
   }
 
   /** Blocks that a sequence needs by its end, beyond what it owns. */

@@ -30,18 +30,30 @@ export function clearPassWork(work: PassWork): void {
   work.decodeContextSum = 0;
 }
 
+/** One more sequence decodes, with so much context. */
+export function addDecode(work: PassWork, contextTokens: number): void {
+  work.decodeCount++;
+  work.decodeContextSum += contextTokens;
+}
+
+/** One of them decodes no more; 0: it did not. */
+export function dropDecode(work: PassWork, contextTokens: number): void {
+  if (contextTokens === 0) return;
+  work.decodeCount--;
+  work.decodeContextSum -= contextTokens;
+}
+
 /** Adds up what is scheduled. */
 export function passWorkOf(config: EngineConfig, scheduled: readonly ScheduledItem[]): PassWork {
   const { quirks, role, timing } = config;
   const work = emptyPassWork();
-  for (const { sequence, tokens, computedBefore } of scheduled) {
+  for (const item of scheduled) {
+    const { sequence, tokens, computedBefore } = item;
+    const context = decodeContext(config, item);
+    if (context > 0) addDecode(work, context);
+    if (sequence.transferred) continue;
     const end = computedBefore + tokens;
     const total = sequence.isl + sequence.generated;
-    if (sequence.transferred) {
-      work.decodeCount++;
-      work.decodeContextSum += sequence.isl;
-      continue;
-    }
     const promptEnd = sequence.recomputing && !quirks.freeOutputRecompute ? total : sequence.isl;
     if (computedBefore < promptEnd && !(role === "decode" && quirks.freeDecodeRecompute)) {
       work.prefillCount++;
@@ -49,13 +61,18 @@ export function passWorkOf(config: EngineConfig, scheduled: readonly ScheduledIt
       work.prefillStartSum += computedBefore;
       work.chunkWorkMs += timing.chunkWorkMs(computedBefore, Math.min(end, promptEnd));
     }
-    // A prompt that is complete is drafted for at once, as DynoSim has it.
-    if (end === total && (end > promptEnd || speculates(config))) {
-      work.decodeCount++;
-      work.decodeContextSum += end;
-    }
   }
   return work;
+}
+
+/** Tokens that a scheduled sequence decodes with in this pass; 0: it adds none by decoding. */
+export function decodeContext(config: EngineConfig, { sequence, tokens, computedBefore }: ScheduledItem): number {
+  if (sequence.transferred) return sequence.isl;
+  const end = computedBefore + tokens;
+  const total = sequence.isl + sequence.generated;
+  const promptEnd = sequence.recomputing && !config.quirks.freeOutputRecompute ? total : sequence.isl;
+  // A prompt that is complete is drafted for at once, as DynoSim has it.
+  return end === total && (end > promptEnd || speculates(config)) ? end : 0;
 }
 
 /** Prefill share of a pass, ms, rounded to whole ns after the speed-up. */

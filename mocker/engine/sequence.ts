@@ -1,4 +1,6 @@
+import { emittedTokens } from "./config.ts";
 import type { Block } from "./kv-cache.ts";
+import type { EngineConfig, RequestSource } from "./types.ts";
 
 /** A request inside the stepping engine. */
 export interface Sequence {
@@ -21,6 +23,11 @@ export interface Sequence {
 }
 
 /** A request that has just come. */
+export function sequenceOf(id: number, config: EngineConfig, requests: RequestSource): Sequence {
+  const isl = requests.isl(id);
+  return newSequence(id, isl, emittedTokens(config, isl, requests.osl(id)));
+}
+
 export function newSequence(id: number, isl: number, osl: number): Sequence {
   return {
     id,
@@ -54,6 +61,11 @@ export interface ScheduledItem {
 /** With what it takes of the pass's token budget. */
 export interface PricedItem extends ScheduledItem {
   cost: number;
+}
+
+/** All of these add tokens to what they have, and compute nothing else. */
+export function decodeAll(scheduled: readonly ScheduledItem[]): boolean {
+  return scheduled.every(({ sequence }) => decodes(sequence));
 }
 
 /** It adds a token to what it has, and computes nothing else. */

@@ -1,4 +1,5 @@
 import { type StdRng, stdRng } from "#common";
+import { reservesOutput } from "./no-evict.ts";
 import type { EngineConfig, PassCounters } from "./types.ts";
 
 /** Most draft tokens of a step, as Dynamo's mocker has it. */
@@ -14,6 +15,50 @@ export function acceptRates(draftTokens: number, given: readonly number[] = DEFA
 /** Whether a sequence that decodes may gain several tokens in one pass. Prefill engines emit none. */
 export function speculates({ speculative, role }: EngineConfig): boolean {
   return speculative !== null && role !== "prefill";
+}
+
+/**
+ * Whether a pass begins only once there are blocks for all that its drafts may bring, and gives back what was not accepted, as vLLM's
+ * mocker does. Where the family promises each request its blocks until the end they are there.
+ */
+export function reservesDrafts(config: EngineConfig): boolean {
+  return speculates(config) && !reservesOutput(config);
+}
+
+/** Whether the last cached block of a prompt is computed again: vLLM's drafters need what the model makes of it. */
+export function recomputesLastHit(config: EngineConfig): boolean {
+  return config.speculative !== null && !reservesOutput(config);
+}
+
+/**
+ * Tokens for which a sequence has to have blocks before it decodes, so that all of its draft may be accepted; never more than there are.
+ * @param stillAsked tokens that it is still to bring
+ */
+export function draftRoomTokens(config: EngineConfig, computedTokens: number, stillAsked: number): number {
+  const { speculative, numGpuBlocks, blockSize } = config;
+  const most = Math.min(1 + (speculative?.acceptRates.length ?? 0), stillAsked);
+  return Math.min(computedTokens + most, numGpuBlocks * blockSize);
+}
+
+/** Passes in a row in which drafts found no room and nobody gained a token, after which one goes without such room. */
+const MOST_BARREN_PASSES = 64;
+
+/**
+ * Whether drafts wait for room. Where long prompts preempt each other in turn, nobody would ever gain a token (DynoSim then never ends): after
+ * many such passes one takes no heed of it.
+ */
+export class DraftPatience {
+  #barrenPasses = 0;
+
+  get isLeft(): boolean {
+    return this.#barrenPasses < MOST_BARREN_PASSES;
+  }
+
+  /** A pass has been scheduled, in which so many decode, and somebody lost what was computed or not. */
+  scheduled(decodeCount: number, lost: boolean): void {
+    if (decodeCount > 0) this.#barrenPasses = 0;
+    else if (lost) this.#barrenPasses++;
+  }
 }
 
 /** The configuration of one of several engines, whose draws are its own. */

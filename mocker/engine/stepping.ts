@@ -1,5 +1,5 @@
 import { type CommandKind, Commands } from "./commands.ts";
-import { emittedTokens, keptFreeBlocks, neverFits, waitsForBudget } from "./config.ts";
+import { keptFreeBlocks, neverFits, waitsForBudget } from "./config.ts";
 import { newPassCounters } from "./counters.ts";
 import { emitTokens } from "./emission.ts";
 import { engineStuck, GIVEN_UP } from "./errors.ts";
@@ -7,10 +7,19 @@ import { HostLoads } from "./host-loads.ts";
 import { reservesOutput } from "./no-evict.ts";
 import { OwnedBlocks } from "./owned-blocks.ts";
 import { passBatch } from "./pass-batch.ts";
-import { decodePassMs, emptyPassWork, type PassWork, passWorkOf, prefillPassMs } from "./pass-time.ts";
-import { decodes, newSequence, type PricedItem, placeOfPreempted, type Sequence } from "./sequence.ts";
+import {
+  decodeContext,
+  decodePassMs,
+  dropDecode,
+  emptyPassWork,
+  type PassWork,
+  passWorkOf,
+  prefillPassMs,
+} from "./pass-time.ts";
+import { Reservations } from "./reservations.ts";
+import { decodeAll, decodes, type PricedItem, placeOfPreempted, type Sequence, sequenceOf } from "./sequence.ts";
 import { sequencesLoad } from "./sequence-load.ts";
-import { countDraft, SpeculativeDraws } from "./speculation.ts";
+import { countDraft, DraftPatience, draftRoomTokens, reservesDrafts, SpeculativeDraws } from "./speculation.ts";
 import type {
   EngineConfig,
   EngineListener,
@@ -34,15 +43,12 @@ export class SteppingEngine implements LiveEngine {
   readonly #blocks: OwnedBlocks;
   readonly #loads: HostLoads;
   readonly #draws: SpeculativeDraws;
+  readonly #patience = new DraftPatience();
   readonly #waiting: Sequence[] = [];
-  /** How often blocks had been released when a reservation last found no room; −1: it has not. */
-  #refusedAfter = -1;
-  #reservationCount = 0;
-  #running: Sequence[] = [];
+  readonly #running: Sequence[] = [];
   /** Prefill worker: computed prompts whose blocks wait for their transfer. */
   readonly #held = new Map<number, Sequence>();
-  /** Decode worker: requests that want blocks here, first in, first out. */
-  #reservations: Sequence[] = [];
+  readonly #reservations: Reservations;
   readonly #commands = new Commands({
     activate: (request) => this.#activate(request),
     release: (request) => this.#releaseHeld(request),
@@ -68,6 +74,13 @@ export class SteppingEngine implements LiveEngine {
     this.#draws = new SpeculativeDraws(config);
     this.#loads = new HostLoads(config, this.counters);
     this.#blocks = new OwnedBlocks(config, requests, listener, () => this.#nowMs);
+    this.#reservations = new Reservations({
+      config,
+      blocks: this.#blocks,
+      running: this.#running,
+      waiting: this.#waiting,
+      reserved: ({ id }, missingTokens) => listener.reserved(id, this.#nowMs, missingTokens),
+    });
   }
 
   get busy(): boolean {
@@ -82,7 +95,7 @@ export class SteppingEngine implements LiveEngine {
     return (
       this.#running.length +
         this.#waiting.length +
-        this.#reservations.length +
+        this.#reservations.queue.length +
         this.#held.size +
         this.#commands.length ===
       0
@@ -91,7 +104,7 @@ export class SteppingEngine implements LiveEngine {
 
   submit(request: number, nowMs: number): string | null {
     this.#nowMs = nowMs;
-    const sequence = this.#newSequence(request);
+    const sequence = sequenceOf(request, this.config, this.#requests);
     const reason = neverFits(this.config, sequence.isl, sequence.osl);
     if (reason === null) this.#waiting.push(sequence);
     return reason;
@@ -99,10 +112,10 @@ export class SteppingEngine implements LiveEngine {
 
   /** Joins the queue at once; blocks are looked for between passes. */
   reserve(request: number, nowMs: number): void {
-    this.#reservations.push(this.#newSequence(request));
+    this.#reservations.queue.push(sequenceOf(request, this.config, this.#requests));
     if (this.busy) return;
     this.#nowMs = nowMs;
-    this.#tryReservations();
+    this.#reservations.tryAll();
   }
 
   activate(request: number, nowMs: number): void {
@@ -129,17 +142,18 @@ export class SteppingEngine implements LiveEngine {
       const preempted = this.#scheduleRunning(budget, held);
       if (!preempted) this.#admitWaiting(budget, held);
       this.#leftWaiting = !held && this.#waiting.some((sequence) => !sequence.inTransfer);
-      if (this.#scheduled.length > 0) break;
+      this.#work = passWorkOf(this.config, this.#scheduled);
+      this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations.queue);
+      if (reservesDrafts(this.config)) this.#reserveDrafts();
+      if (this.#scheduled.length > 0 || prefillPassMs(this.config, this.#work) > 0) break;
       // A pass of nothing is over at once, and blocks are looked for as after any other.
-      if (this.#tryReservations() || preempted) continue;
+      if (this.#reservations.tryAll() || preempted) continue;
       const blocksWillReturn = this.#held.size > 0 || this.#waiting.some((sequence) => sequence.inTransfer);
       if (!this.hasWork() || blocksWillReturn || this.#loads.any) return Number.NaN;
       // A reservation may yet come and let the others pass; the owner aborts where none does.
       if (this.config.role === "decode" && this.config.quirks.abortOnStuck) return Number.NaN;
       this.#giveUpHead();
     }
-    this.#work = passWorkOf(this.config, this.#scheduled);
-    this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations);
     const prefillMs = prefillPassMs(this.config, this.#work);
     this.counters.prefillMs += prefillMs;
     const decodeMs = decodePassMs(this.config, this.#work.decodeCount, this.#work.decodeContextSum);
@@ -190,17 +204,14 @@ export class SteppingEngine implements LiveEngine {
     };
     this.#finishedPass = { endMs, durationMs: this.#lastPass.durationMs, ...this.#batch };
     const running = this.#running.length;
-    const isSteady =
-      !this.#batchChanged &&
-      this.#scheduled.length === running &&
-      this.#scheduled.every(({ sequence }) => decodes(sequence));
+    const isSteady = !this.#batchChanged && this.#scheduled.length === running && decodeAll(this.#scheduled);
     for (const { sequence, tokens } of this.#scheduled) {
       sequence.computed += tokens;
       if (sequence.computed === sequence.isl + sequence.generated) this.#emit(sequence, endMs);
     }
     if (isSteady && this.#running.length === running) this.counters.steadyPasses++;
     this.#scheduled = [];
-    this.#tryReservations();
+    this.#reservations.tryAll();
     this.#commands.betweenPasses();
   }
 
@@ -212,7 +223,7 @@ export class SteppingEngine implements LiveEngine {
     return sequencesLoad({
       running: this.#running,
       waiting: this.#waiting,
-      reservations: this.#reservations.length,
+      reservations: this.#reservations.queue.length,
       blocks: this.#blocks,
       lastPass: this.#lastPass,
     });
@@ -230,12 +241,7 @@ export class SteppingEngine implements LiveEngine {
   }
 
   batchNow(): PassBatch {
-    return passBatch(this.#scheduled, this.#waiting, this.#reservations);
-  }
-
-  #newSequence(request: number): Sequence {
-    const isl = this.#requests.isl(request);
-    return newSequence(request, isl, emittedTokens(this.config, isl, this.#requests.osl(request)));
+    return passBatch(this.#scheduled, this.#waiting, this.#reservations.queue);
   }
 
   // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -267,7 +273,7 @@ export class SteppingEngine implements LiveEngine {
       let preemptedItself = false;
       while (!this.#blocks.grow(sequence, sequence.computed + tokens)) {
         preempted = true;
-        const victimIndex = this.config.preemption === "lifo" ? this.#running.length - 1 : 0;
+        const victimIndex = this.#victimIndex;
         const victim = this.#running[victimIndex]!;
         this.#preempt(victim, victimIndex, budget);
         if (victim === sequence) {
@@ -287,7 +293,7 @@ export class SteppingEngine implements LiveEngine {
   #admitWaiting(budget: { left: number }, held: boolean): void {
     const { role, quirks } = this.config;
     const reservationsFirst = role === "decode" && quirks.reservationsFirst;
-    const transferredAlone = reservationsFirst && this.#reservations.length > 0;
+    const transferredAlone = reservationsFirst && this.#reservations.queue.length > 0;
     let index = 0;
     let headBlocked = false;
     // A prompt that is cached whole costs no budget.
@@ -367,13 +373,38 @@ export class SteppingEngine implements LiveEngine {
     this.#blocks.register(sequence, sequence.computed, sequence.computed + tokens);
   }
 
-  #preempt(victim: Sequence, index: number, budget: { left: number }): void {
+  /** Step 3, with speculative decoding: blocks for all that may be accepted, in the order of the pass. Whoever has to go gains nothing by it. */
+  #reserveDrafts(): void {
+    const scheduled = this.#patience.isLeft ? [...this.#scheduled] : [];
+    for (const item of scheduled) {
+      if (decodeContext(this.config, item) === 0) continue;
+      const { sequence, tokens, computedBefore } = item;
+      const room = draftRoomTokens(this.config, computedBefore + tokens, sequence.osl - sequence.generated);
+      while (this.#scheduled.includes(item) && !this.#blocks.grow(sequence, room)) {
+        const victim = this.#running[this.#victimIndex]!;
+        const lost = this.#scheduled.find((other) => other.sequence === victim);
+        if (lost !== undefined) dropDecode(this.#work, decodeContext(this.config, lost));
+        this.#preempt(victim, this.#victimIndex, null);
+      }
+    }
+    this.#patience.scheduled(this.#work.decodeCount, this.#scheduled.length < scheduled.length);
+  }
+
+  get #victimIndex(): number {
+    return this.config.preemption === "lifo" ? this.#running.length - 1 : 0;
+  }
+
+  /** @param budget gets back what the pass had for it; null: it has been computed already */
+  #preempt(victim: Sequence, index: number, budget: { left: number } | null): void {
     this.#running.splice(index, 1);
     const scheduledIndex = this.#scheduled.findIndex((item) => item.sequence === victim);
     if (scheduledIndex >= 0) {
       const item = this.#scheduled[scheduledIndex]!;
-      budget.left += item.cost;
-      if (item.computedBefore < victim.isl && !victim.transferred) this.counters.scheduledPrefillTokens -= item.tokens;
+      if (budget !== null) {
+        budget.left += item.cost;
+        if (item.computedBefore < victim.isl && !victim.transferred)
+          this.counters.scheduledPrefillTokens -= item.tokens;
+      }
       this.#scheduled.splice(scheduledIndex, 1);
     }
     this.#loads.drop(victim.id);
@@ -402,6 +433,8 @@ export class SteppingEngine implements LiveEngine {
       this.#running.splice(this.#running.indexOf(sequence), 1);
       this.#blocks.release(sequence);
       this.#listener.finished(sequence.id, endMs, sequence.generated);
+    } else if (reservesDrafts(this.config)) {
+      this.#blocks.shrink(sequence, sequence.isl + sequence.generated);
     }
   }
 
@@ -419,40 +452,6 @@ export class SteppingEngine implements LiveEngine {
     this.#commands.give(kind, request, this.busy);
   }
 
-  /** Whether any was granted. */
-  #tryReservations(): boolean {
-    let any = false;
-    const { maxNumSeqs, quirks } = this.config;
-    while (this.#reservations.length > 0 && this.#running.length < maxNumSeqs) {
-      if (quirks.oneReservationPerTrigger && this.#refusedAfter === this.#blocks.releases) break;
-      const sequence = this.#reservations[0]!;
-      if (!this.#reserve(sequence)) break;
-      this.#reservations.shift();
-      any = true;
-      if (quirks.oneReservationPerTrigger) break;
-    }
-    return any;
-  }
-
-  #reserve(sequence: Sequence): boolean {
-    const { blockSize } = this.config;
-    const hits = this.#blocks.lookup(sequence, Math.floor(sequence.isl / blockSize));
-    const blocks = Math.ceil(sequence.isl / blockSize);
-    const needed = this.#blocks.needed(sequence, blocks, this.#running, this.#waiting);
-    if (needed - hits.length + this.#blocks.unowned(hits) > this.#blocks.room) {
-      this.#refusedAfter = this.#blocks.releases;
-      return false;
-    }
-    const missingTokens = (blocks - hits.length) * blockSize;
-    this.#blocks.share(sequence, hits);
-    this.#blocks.grow(sequence, sequence.isl);
-    sequence.inTransfer = true;
-    this.#waiting.push(sequence);
-    sequence.reservation = ++this.#reservationCount;
-    this.#listener.reserved(sequence.id, this.#nowMs, missingTokens);
-    return true;
-  }
-
   #activate(request: number): void {
     const sequence = this.#waiting.find((candidate) => candidate.id === request && candidate.inTransfer);
     if (sequence === undefined) return;
@@ -461,7 +460,7 @@ export class SteppingEngine implements LiveEngine {
     sequence.computed = sequence.isl - 1;
     this.#blocks.register(sequence, 0, sequence.isl);
     this.#listener.activated(request, this.#nowMs);
-    this.#tryReservations();
+    this.#reservations.tryAll();
   }
 
   #releaseHeld(request: number): void {
@@ -474,7 +473,7 @@ export class SteppingEngine implements LiveEngine {
 
   #cancel(request: number): void {
     this.#loads.drop(request);
-    for (const queue of [this.#running, this.#waiting, this.#reservations]) {
+    for (const queue of [this.#running, this.#waiting, this.#reservations.queue]) {
       const index = queue.findIndex((sequence) => sequence.id === request);
       if (index >= 0) {
         this.#blocks.release(queue[index]!);
@@ -482,8 +481,7 @@ export class SteppingEngine implements LiveEngine {
       }
     }
     this.#releaseHeld(request);
-    // Whoever is at the head now has not been refused.
-    this.#refusedAfter = -1;
-    this.#tryReservations();
+    this.#reservations.forgetRefusal();
+    this.#reservations.tryAll();
   }
 }

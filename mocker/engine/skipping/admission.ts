@@ -1,6 +1,7 @@
 import { keptFreeBlocks } from "../config.ts";
 import { mostHitBlocks, reservesOutput } from "../no-evict.ts";
-import { speculates } from "../speculation.ts";
+import { addDecode } from "../pass-time.ts";
+import { recomputesLastHit, speculates } from "../speculation.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
 
@@ -68,6 +69,7 @@ function admit(engine: SkippingEngine, request: number, budget: number, held: bo
   const { blockSize } = config;
   const total = store.columns.isl[request]! + store.generated[request]!;
   blocks.lookup(request, mostHitBlocks(config, total));
+  if (recomputesLastHit(config)) blocks.dropLastHit();
   const { hostHitCount } = blocks;
   const cached = (blocks.hitCount + hostHitCount) * blockSize;
   const missing = total - cached;
@@ -95,8 +97,11 @@ function admit(engine: SkippingEngine, request: number, budget: number, held: bo
   return tokens;
 }
 
-/** Adds a scheduled chunk to the pass: its time, its tokens, the blocks it fills. */
-export function accountChunk(engine: SkippingEngine, request: number, tokens: number): void {
+/**
+ * Adds a scheduled chunk to the pass: its time, its tokens, the blocks it fills. Returns the tokens that it decodes with, 0 where it adds
+ * none by decoding.
+ */
+export function accountChunk(engine: SkippingEngine, request: number, tokens: number): number {
   const { store, work, config } = engine;
   const flags = store.flags[request]!;
   const isl = store.columns.isl[request]!;
@@ -105,9 +110,8 @@ export function accountChunk(engine: SkippingEngine, request: number, tokens: nu
   engine.blocks.fill(request, before, end);
   engine.record?.chunk(request, tokens);
   if ((flags & Flag.transferred) !== 0) {
-    work.decodeCount++;
-    work.decodeContextSum += isl;
-    return;
+    addDecode(work, isl);
+    return isl;
   }
   if (before < isl) engine.counters.scheduledPrefillTokens += tokens;
   const { quirks } = config;
@@ -119,8 +123,7 @@ export function accountChunk(engine: SkippingEngine, request: number, tokens: nu
     work.prefillStartSum += before;
     work.chunkWorkMs += config.timing.chunkWorkMs(before, Math.min(end, promptEnd));
   }
-  if (end === total && (end > promptEnd || speculates(config))) {
-    work.decodeCount++;
-    work.decodeContextSum += end;
-  }
+  if (end < total || (end === promptEnd && !speculates(config))) return 0;
+  addDecode(work, end);
+  return end;
 }

@@ -73,6 +73,12 @@ export class SequenceBlocks {
     }
   }
 
+  /** The last look-up found one block less. */
+  dropLastHit(): void {
+    if (this.hostHitCount > 0) this.hostHitCount--;
+    else this.#hits.pop();
+  }
+
   get inHost(): number {
     return this.#host?.cached ?? 0;
   }
@@ -139,6 +145,14 @@ export class SequenceBlocks {
       this.#store.blocks[request]! += missing;
     }
     return true;
+  }
+
+  /** Gives back the blocks behind those that `tokens` tokens need: nothing is in them yet. */
+  shrink(request: number, tokens: number): void {
+    const surplus = this.#store.blocks[request]! - Math.ceil(tokens / this.#blockSize);
+    if (surplus <= 0) return;
+    this.pool.freeAnonymous(surplus);
+    this.#store.blocks[request]! -= surplus;
   }
 
   /** Blocks that a scheduled pass fills become findable. */

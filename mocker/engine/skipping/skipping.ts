@@ -4,7 +4,7 @@ import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { HostLoads } from "../host-loads.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
-import { countDraft, SpeculativeDraws, speculates } from "../speculation.ts";
+import { countDraft, reservesDrafts, SpeculativeDraws, speculates } from "../speculation.ts";
 import { firstOutputPlace } from "../thinking.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, FinishedPass } from "../types.ts";
 import { DecodeBatch, NO_END } from "./decode-batch.ts";
@@ -149,7 +149,6 @@ export class SkippingEngine implements Engine {
       if (this.config.role === "decode" && this.config.quirks.abortOnStuck) return Number.NaN;
       this.#giveUpHead();
     }
-    this.record?.scheduled();
     this.#makePlan(nowMs, mostPasses);
     this.counters.evictedBlocks = this.blocks.pool.evictions;
     return this.#plan.lastEndMs;
@@ -238,6 +237,7 @@ export class SkippingEngine implements Engine {
   /** A pass is scheduled, in which prompts were held or not. */
   admittedAll(held: boolean): void {
     this.#leftWaiting = !held && this.waiting.length > this.handOff.inTransferCount;
+    this.record?.scheduled();
   }
 
   /** Whether those who decode, if there are any, keep prompts out of this pass. */
@@ -293,7 +293,10 @@ export class SkippingEngine implements Engine {
     if (before < firstOutput && generated >= firstOutput) listener.firstOutputToken?.(request, endMs);
     if (tokens > 1) listener.gap(0, tokens - 1);
     store.lastTokenMs[request] = endMs;
-    if (generated < store.osl[request]!) return true;
+    if (generated < store.osl[request]!) {
+      if (reservesDrafts(this.config)) this.blocks.shrink(request, store.columns.isl[request]! + generated);
+      return true;
+    }
     this.removeRunning(request);
     this.finish(request, endMs);
     return false;

@@ -1,4 +1,6 @@
 import { waitsForBudget } from "../config.ts";
+import { dropDecode, prefillPassMs } from "../pass-time.ts";
+import { DraftPatience, draftRoomTokens, reservesDrafts } from "../speculation.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
 import { queueAgain } from "./preemption.ts";
 import { Flag } from "./sequence-store.ts";
@@ -10,6 +12,8 @@ interface Item {
   tokens: number;
   /** Of the pass's token budget. */
   cost: number;
+  /** Tokens that it decodes with; 0: it adds none by decoding. */
+  context: number;
 }
 
 /** One pass request by request, as `SteppingEngine` has it, on the skipping engine's state. */
@@ -17,6 +21,7 @@ export class WalkedPass {
   readonly #engine: SkippingEngine;
   #items: Item[] = [];
   #changed = false;
+  readonly #patience = new DraftPatience();
 
   constructor(engine: SkippingEngine) {
     this.#engine = engine;
@@ -29,16 +34,16 @@ export class WalkedPass {
     const budget = { left: engine.config.maxNumBatchedTokens };
     const held = engine.holdsPrefill && this.#someDecode();
     const preempted = this.#scheduleRunning(budget, held);
-    for (const { request, tokens } of this.#items) accountChunk(engine, request, tokens);
+    for (const item of this.#items) item.context = accountChunk(engine, item.request, item.tokens);
     if (!preempted) {
       admitWaiting(engine, budget.left, held, (request, tokens) => {
-        this.#items.push({ request, tokens, cost: tokens });
-        accountChunk(engine, request, tokens);
+        this.#items.push({ request, tokens, cost: tokens, context: accountChunk(engine, request, tokens) });
         this.#changed = true;
       });
     }
     engine.admittedAll(held);
-    if (this.#items.length > 0) return "scheduled";
+    if (reservesDrafts(engine.config)) this.#reserveDrafts(budget);
+    if (this.#items.length > 0 || prefillPassMs(engine.config, engine.work) > 0) return "scheduled";
     return preempted ? "preempted" : "nothing";
   }
 
@@ -107,13 +112,33 @@ export class WalkedPass {
       }
       if (preemptedItself) continue;
       const cost = isDecoding ? 1 : tokens;
-      this.#items.push({ request, tokens, cost });
+      this.#items.push({ request, tokens, cost, context: 0 });
       budget.left -= cost;
       blocks.fill(request, store.computed[request]!, store.computed[request]! + tokens);
       index++;
     }
     if (preempted) this.#changed = true;
     return preempted;
+  }
+
+  /** Step 3, with speculative decoding: blocks for all that may be accepted, as `SteppingEngine` has it. */
+  #reserveDrafts(budget: { left: number }): void {
+    const engine = this.#engine;
+    const { store, config } = engine;
+    const items = this.#patience.isLeft ? [...this.#items] : [];
+    for (const item of items) {
+      if (item.context === 0) continue;
+      const { request, tokens } = item;
+      const stillAsked = store.osl[request]! - store.generated[request]!;
+      const room = draftRoomTokens(config, store.computed[request]! + tokens, stillAsked);
+      while (this.#items.includes(item) && !engine.blocks.grow(request, room)) {
+        const victim = engine.running[config.preemption === "lifo" ? engine.runningCount - 1 : 0]!;
+        dropDecode(engine.work, this.#items.find((other) => other.request === victim)?.context ?? 0);
+        this.#preempt(victim, budget);
+        this.#changed = true;
+      }
+    }
+    this.#patience.scheduled(engine.work.decodeCount, this.#items.length < items.length);
   }
 
   #preempt(victim: number, budget: { left: number }): void {

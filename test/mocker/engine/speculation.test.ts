@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { acceptRates, ENGINE_DEFAULTS, type EngineConfig } from "#mocker/engine";
-import { ENGINES, EngineDriver, type EngineKind, type MadeRequest } from "./engine-driver.ts";
+import { acceptRates, DYNOSIM_ENGINE_QUIRKS, ENGINE_DEFAULTS, type EngineConfig } from "#mocker/engine";
+import { ENGINES, EngineDriver, type EngineKind, HAND_TIMING, type MadeRequest } from "./engine-driver.ts";
 
 /** 1 ms a prompt token, 10 ms a decode step. */
 function play(
@@ -126,4 +126,62 @@ it("accept rates are padded with 0, cut, or DynoSim's default", () => {
   expect(acceptRates(3, [0.5])).toEqual([0.5, 0, 0]);
   expect(acceptRates(1, [0.5, 0.4])).toEqual([0.5]);
   expect(acceptRates(3)).toEqual([0.85, 0.3, 0]);
+});
+
+describe.each(ENGINES)("$name of vLLM, whose drafts want room", (kind) => {
+  /** 100 ms a pass with prompts, 10 ms a decode step: two requests that half the blocks they need are left for. */
+  function pressed(rates: readonly number[]): EngineDriver {
+    const timing = { ...HAND_TIMING, prefillMs: (batch: number) => (batch > 0 ? 100 : 0) };
+    const requests = [
+      { isl: 30, osl: 40 },
+      { isl: 31, osl: 40 },
+    ];
+    const config = { blockSize: 4, numGpuBlocks: 18, prefixCaching: false, timing, quirks: DYNOSIM_ENGINE_QUIRKS };
+    const driver = new EngineDriver(kind, { speculative: { acceptRates: rates, seed: 42 }, ...config }, requests);
+    driver.submit(0);
+    driver.runUntil(1);
+    driver.submit(1);
+    driver.finish();
+    return driver;
+  }
+  const admissions = ({ events }: EngineDriver, request: number) =>
+    events.flatMap((event) => (event.kind === "admitted" && event.request === request ? [event.atMs] : []));
+
+  // All times are those of ai-dynamo 1.6.1's DynoSim.
+  it("preempts before a pass for what it may bring, and gives back what was not accepted", () => {
+    const driver = pressed([0]);
+    expect(admissions(driver, 1)).toEqual([110, 260, 700]);
+    expect(driver.when("finished", 0)).toBe(700);
+    expect(driver.when("finished", 1)).toBe(1160);
+  });
+
+  it("computes prompts for nothing whose own draft finds no room", () => {
+    const driver = pressed([0, 0, 0, 0, 0]);
+    expect(admissions(driver, 1)).toEqual([110, 220, 330, 440, 550, 660, 770, 880, 990, 1100, 1500]);
+    expect(driver.when("finished", 0)).toBe(1500);
+    expect(driver.when("firstToken", 1)).toBe(1610);
+  });
+
+  it("computes the last cached block of a prompt again", () => {
+    const requests = Array.from({ length: 2 }, () => ({ isl: 41, osl: 2, blocks: [1, 2, 3, 4] }));
+    const reused = (rates: readonly number[] | null) => {
+      const speculative = rates === null ? null : { acceptRates: rates, seed: 0 };
+      const driver = new EngineDriver(kind, { blockSize: 8, speculative }, requests);
+      driver.submit(0, 1);
+      driver.finish();
+      return driver.events.find((event) => event.kind === "admitted" && event.request === 1)?.tokens;
+    };
+    expect(reused(null)).toBe(32);
+    expect(reused([0])).toBe(24);
+  });
+
+  it("goes without room where nobody would ever gain a token otherwise", () => {
+    const requests = [
+      { isl: 15, osl: 20 },
+      { isl: 18, osl: 15 },
+    ];
+    const small = { blockSize: 1, numGpuBlocks: 42, maxNumBatchedTokens: 13, prefixCaching: false };
+    const driver = play(kind, requests, [0, 0, 0], { ...small, preemption: "fifo" });
+    expect(driver.events.filter((event) => event.kind === "finished")).toHaveLength(2);
+  });
 });
