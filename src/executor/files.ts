@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { makeFolder } from "#common";
 import { tooLarge } from "./errors.ts";
 
 /** Files as a value, in their places to each other. */
@@ -63,11 +64,11 @@ export function unpackFiles({ cwd, contents }: PackedFiles, folder: string): str
   };
   for (const [path, content] of Object.entries(contents)) {
     const file = inside(path);
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(file, Buffer.from(content, "base64"));
   }
   const start = inside(cwd);
-  mkdirSync(start, { recursive: true });
+  makeFolder(start);
   return start;
 }
 

@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
 import { parseAllDocuments } from "yaml";
-import { writeFileAtomically } from "#common";
+import { makeFolder, writeFileAtomically } from "#common";
 import {
   type DeploymentDialect,
   type KubernetesObject,
@@ -159,7 +159,7 @@ function print(names: readonly string[], flags: ManifestFlags): void {
   }
   for (const [path, text] of wanted.flatMap((manifest) => filesOf(manifest, options))) {
     const whole = join(flags.outputDir, path);
-    mkdirSync(dirname(whole), { recursive: true });
+    makeFolder(dirname(whole));
     writeFileAtomically(whole, text);
     process.stderr.write(`wrote ${whole}\n`);
   }

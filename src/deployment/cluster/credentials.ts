@@ -1,6 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomically } from "#common";
+import { makeFolder, writeFileAtomically } from "#common";
 import { isStatus, type KubernetesClient, type Pace } from "#planner/connectors";
 import { accountMissing } from "../errors.ts";
 import { plannerRules } from "../manifests/serving/access.ts";
@@ -119,7 +118,7 @@ export class Credentials {
     if (known !== undefined) return known.kubeconfig;
     const { client, namespace } = this.#options;
     const folder = join(this.#options.folder, namespace, account);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const tokenFile = join(folder, "token");
     const kubeconfig = join(folder, "kubeconfig");
     const renewInMs = await this.#fetch(account, tokenFile);

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, unwatchFile, watchFile, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync, unwatchFile, watchFile, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, parseAllDocuments } from "yaml";
+import { makeFolder } from "#common";
 import type { GeneratedObject, ProfiledRequest, RunFacts } from "./types.ts";
 
 export interface ProfilingRunsOptions {
@@ -62,7 +63,7 @@ export class ProfilingRuns {
     if (this.#runs.has(uid)) return;
     const folder = this.#folder(request);
     const results = join(folder, RESULTS);
-    mkdirSync(results, { recursive: true, mode: 0o700 });
+    makeFolder(results, 0o700);
     const earlier = readStatus(results);
     if (earlier.status === "success") {
       this.#runs.set(uid, { process: null, facts: resultsIn(results, earlier) });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { makeFolder, writeFileAtomically } from "#common";
@@ -119,7 +119,7 @@ export class DeploymentFolder {
   /** Where a process runs, and what is its alone. */
   work(process: string): string {
     const path = join(this.path, "work", safeName(process));
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path, 0o700);
     return path;
   }
 

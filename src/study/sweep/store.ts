@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { makeFolder } from "#common";
 import { storeTaken, storeUnreadable } from "./errors.ts";
 import type { RunOutcome } from "./types.ts";
 
@@ -40,7 +41,7 @@ export class ResultStore {
    */
   static open(file: string, resume: boolean): ResultStore {
     if (existsSync(file) && !resume) throw storeTaken(file);
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     let database: DatabaseSync | undefined;
     try {
       database = new DatabaseSync(file);
