@@ -20,6 +20,7 @@ export { IdlePrefill } from "./idle-prefill.ts";
 export { LockStep, needsLockStep } from "./lock-step.ts";
 export { nanoseconds, nanosecondsToMs, passNanoseconds } from "./nanoseconds.ts";
 export { clearPassWork, emptyPassWork, type PassWork, prefillPassMs } from "./pass-time.ts";
+export { type BenchmarkPass, selfBenchmark } from "./self-benchmark.ts";
 export { rankConfig } from "./sglang/rank-config.ts";
 export { acceptRates, MOST_DRAFT_TOKENS, seededEngine } from "./speculation.ts";
 export { firstOutputPlace, thinkingTokens } from "./thinking.ts";

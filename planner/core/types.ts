@@ -72,6 +72,8 @@ export interface Observation {
   forwardPasses?: { prefill: ForwardPass[] | null; decode: ForwardPass[] | null };
   /** What the workers of each role say that they take, in whole; absent: not known. */
   workerLimits?: Partial<Record<Role, WorkerLimits>>;
+  /** Passes that engines of each role were tried with before they served, told by one of them; absent: not known. */
+  benchmarks?: Partial<Record<Role, ForwardPass[]>>;
   /** What somebody else forecasts: strategies take it in place of their own, field by field; null or absent: their own. Rate in requests/s. */
   forecast?: { requestRate: number | null; isl: number | null; osl: number | null };
 }

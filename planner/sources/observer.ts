@@ -3,6 +3,7 @@ import type { Observation } from "#planner/core";
 import { HttpClient } from "./http-client.ts";
 import type { DeploymentSource, ObserverOptions, SourceWorkers, TrafficReader } from "./types.ts";
 import { ForwardPasses } from "./workers/forward-passes.ts";
+import { PassBenchmarks } from "./workers/pass-benchmarks.ts";
 import { WorkerLimitsReader } from "./workers/worker-limits.ts";
 import { WorkerLoads } from "./workers/worker-loads.ts";
 
@@ -16,6 +17,7 @@ export class DeploymentObserver implements DeploymentSource {
   readonly #loads: WorkerLoads;
   readonly #passes: ForwardPasses | null;
   readonly #limits: WorkerLimitsReader;
+  readonly #benchmarks: PassBenchmarks | null;
   readonly #begun: Promise<unknown>;
   #problems: string[] = [];
   #lastMs: number;
@@ -30,6 +32,7 @@ export class DeploymentObserver implements DeploymentSource {
     const { forwardPasses = false } = options;
     this.#passes = forwardPasses === false ? null : new ForwardPasses(this.#client, forwardPasses === true);
     this.#limits = new WorkerLimitsReader(this.#client);
+    this.#benchmarks = options.benchmarks === true ? new PassBenchmarks(this.#client) : null;
     this.#lastMs = startOf(options);
     this.#begun = Promise.allSettled([traffic.begin(), this.#beginWorkers()]);
   }
@@ -69,11 +72,12 @@ export class DeploymentObserver implements DeploymentSource {
     this.#lastMs = nowMs;
     const disaggregated =
       this.#options.disaggregated ?? view?.workers.some((worker) => worker.role === "prefill") ?? false;
-    const [loads, passes, limits, traffic] = await Promise.all([
+    const [loads, passes, limits, benchmarks, traffic] = await Promise.all([
       view === null ? null : this.#loads.read(view.workers, disaggregated),
       view === null ? null : this.#passes?.read(view.workers, disaggregated),
       // Who reads passes wants to know what they are to be held against.
       view === null || this.#passes === null ? {} : this.#limits.read(view.workers),
+      view === null || this.#benchmarks === null ? null : this.#benchmarks.read(view.workers),
       this.#traffic.window(startMs, nowMs),
     ]);
     // Who does not answer is asked for several things, and told of once.
@@ -100,6 +104,7 @@ export class DeploymentObserver implements DeploymentSource {
             forwardPasses: { prefill: passes?.prefill ?? null, decode: passes?.decode ?? null },
             workerLimits: limits,
           }),
+      ...(benchmarks === null ? {} : { benchmarks }),
     };
   }
 }

@@ -30,6 +30,7 @@ export type TrafficPart = Omit<
   | "prefillMeasuredS"
   | "forwardPasses"
   | "workerLimits"
+  | "benchmarks"
   | "forecast"
   | "kvHitRate"
   | "acceptLength"
@@ -65,6 +66,8 @@ export interface ObserverOptions {
   disaggregated?: boolean;
   /** Ask workers for their forward passes, too. Default: no. */
   forwardPasses?: boolean | "where-told";
+  /** Ask a worker of each role for the passes that its engine was tried with. Default: no. */
+  benchmarks?: boolean;
   /** Sent with every request to frontends and workers, such as `authorization`. */
   headers?: Readonly<Record<string, string>>;
   /** Real ms that an answer of theirs may take. Default 2000. */

@@ -98,6 +98,33 @@ describe("a planner without a profile", () => {
     expect(wanted).toEqual({ prefill: 5, decode: expect.any(Number) });
   });
 
+  it.each([1, 2])(
+    "plans for an SLA at once where engines of %i ranks tell what they were tried with",
+    async (ranks) => {
+      const { planner } = await started({
+        mode: "agg",
+        optimization_target: "sla",
+        strategy: "load-compat",
+        decode_engine_dp_size: ranks,
+        throughput_adjustment_interval_seconds: 5,
+        load_predictor: "constant",
+      });
+      const decode = [
+        ...[500, 1000, 2000, 4000, 8000].map((tokens) => ({ prefillTokens: tokens, wallTimeS: tokens / 40_000 })),
+        ...[1, 4, 16, 32, 64].map((sequences) => ({ sequences, kvTokens: 1000 * sequences, wallTimeS: 0.01 })),
+      ].map((pass) => forwardPass("d", pass));
+      const tick = (number: number, benchmarks: object) => {
+        const workers = { prefill: active(0), decode: active(1) };
+        return planner.tick(observation(number * 5000, 2, { workers, benchmarks, workerLimits: { decode: LIMITS } }));
+      };
+      expect(tick(1, {}).loops!.throughput).toBe("model_not_ready");
+      // As in the reference, one rank's passes are not told to a model of several.
+      const ready = ranks === 1 ? "scale" : "model_not_ready";
+      expect(tick(2, { decode }).loops!.throughput).toBe(ready);
+      expect(tick(3, {}).loops!.throughput).toBe(ready);
+    },
+  );
+
   it.each(["default", "sla-compat"])(
     "is refused with strategy %s, which plans with one, by the field",
     async (strategy) => {

@@ -1,4 +1,4 @@
-import type { PassBatch } from "#mocker/engine";
+import type { BenchmarkPass, PassBatch } from "#mocker/engine";
 import type { ForwardPassLine, ForwardPassRecord } from "#mocker/protocol";
 
 const COLUMNS = 19;
@@ -8,6 +8,25 @@ const FIRST_CAPACITY = 64;
  * asks every second hears of every rank.
  */
 const HEARTBEAT_S = 0.5;
+
+/** What an engine does in its own benchmark, in the shape of passes that nobody waited for. @param atUnixS when it is asked */
+export function benchmarkLines(workerId: string, passes: readonly BenchmarkPass[], atUnixS: number): string {
+  const ring = new PassRing(passes.length);
+  const none = { decodeKvVariance: 0, prefillLengthVariance: 0 };
+  for (const { prefillTokens, decodeRequests, decodeKvTokens, durationMs } of passes) {
+    const prefillRequests = prefillTokens > 0 ? 1 : 0;
+    ring.push({
+      dpRank: 0,
+      at: atUnixS,
+      durationMs,
+      prefillMs: prefillRequests === 1 ? durationMs : 0,
+      usedBlocks: 0,
+      scheduled: { ...none, prefillRequests, prefillTokens, prefillKvTokens: 0, decodeRequests, decodeKvTokens },
+      queued: { ...none, prefillRequests: 0, prefillTokens: 0, decodeRequests: 0, decodeKvTokens: 0 },
+    });
+  }
+  return ring.linesSince(workerId, 0, passes.length);
+}
 
 /** The last passes of a worker, in one typed array that grows to its limit; adding one allocates nothing then. */
 export class PassRing {

@@ -77,6 +77,8 @@ class LoadCompat implements Planner {
   #forecast: Decision["forecast"] = null;
   #tickCount = 0;
   readonly #isAggregated: boolean;
+  /** Roles of which a benchmark was learnt. */
+  readonly #benchmarked = new Set<Role>();
 
   constructor(
     options: LoadCompatOptions,
@@ -142,6 +144,7 @@ class LoadCompat implements Planner {
     this.#core.observeRuntime(observation.kvHitRate, observation.acceptLength);
     this.#core.observeEngines(observation.workerLimits ?? {});
     this.#traffic.add(observation);
+    this.#learnBenchmarks(observation);
     this.#learn(observation);
     const { loadIntervalMs, throughputIntervalMs } = this.#options;
     let wanted: Partial<Targets> | null = null;
@@ -186,6 +189,17 @@ class LoadCompat implements Planner {
       clamps: [],
       reasons: [],
     };
+  }
+
+  /** As in the reference: what one rank was tried with is not told to an engine whose attention has several. */
+  #learnBenchmarks({ benchmarks = {} }: Observation): void {
+    if (this.#options.target !== "sla") return;
+    for (const role of this.#core.roles) {
+      const passes = benchmarks[role];
+      if (passes === undefined || this.#benchmarked.has(role) || this.#core.ranksOf(role) > 1) continue;
+      this.#benchmarked.add(role);
+      for (const pass of passes) this.#models[role].learnPasses([pass]);
+    }
   }
 
   /** The latency model is only asked for an SLA. */

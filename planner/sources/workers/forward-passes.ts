@@ -81,13 +81,23 @@ export class ForwardPasses {
     const { status, text } = await this.#client.get(`${url}/fpm?since=${since}&limit=${limit}`);
     if (status === 404) throw new NoForwardPasses("it tells of no forward passes");
     if (status !== 200) throw new Error(`/fpm answered ${status}`);
-    const lines = text.split("\n").filter((line) => line.trim() !== "");
     // Whoever knows no limit may send more.
-    return lines.slice(-limit).map((line, i) => lineOf(line, i + 1));
+    return linesOf(text, limit);
   }
 }
 
 class NoForwardPasses extends Error {}
+
+/** Passes as a worker tells them, one a line. @throws Error for a line that is none */
+export function passesOfLines(workerId: string, text: string): ForwardPass[] {
+  return linesOf(text, Number.POSITIVE_INFINITY).map((line) => passOf(workerId, line));
+}
+
+/** The last `limit` lines. */
+function linesOf(text: string, limit: number): ForwardPassLine[] {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.slice(-limit).map((line, i) => lineOf(line, i + 1));
+}
 
 function lineOf(text: string, number: number): ForwardPassLine {
   try {

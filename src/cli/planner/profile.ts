@@ -49,7 +49,7 @@ function needOf({ strategy, strategyOptions, engine }: PlannerServiceConfig): st
 function substituteOf({ strategy, optimizationTarget }: PlannerServiceConfig): string {
   if (strategy !== "load-compat") return `strategy ${strategy} needs none`;
   return optimizationTarget === "sla"
-    ? "what passes take is learnt from live forward passes"
+    ? "what passes take is told by workers that were tried before they served, and learnt from live forward passes"
     : "what workers take at most, they say themselves";
 }
 

@@ -85,6 +85,7 @@ function frontendSource(
     ...places,
     disaggregated: config.mode === "disagg",
     forwardPasses: forwardPasses(config),
+    benchmarks: benchmarks(config, profile),
     sla,
     ...(profile === null ? {} : idleEngine(profile, sla.ttftMs)),
     ...(modelName === null ? {} : { model: modelName }),
@@ -100,7 +101,7 @@ function idleEngine(profile: Profile, ttftMs: number): Pick<ScrapeSourceOptions,
   };
 }
 
-function clusterSource(config: Config, { clock, fleet }: SourceParts): ObservationSource {
+function clusterSource(config: Config, { clock, fleet, profile }: SourceParts): ObservationSource {
   const { metrics, modelName: model, namespace, throughput, backend, sla, service } = config;
   const isCompat = config.strategy === "sla-compat" || config.strategy === "load-compat";
   const workers =
@@ -111,6 +112,7 @@ function clusterSource(config: Config, { clock, fleet }: SourceParts): Observati
     whyNoWorkers: () => workers.problems,
     disaggregated: config.mode === "disagg",
     forwardPasses: forwardPasses(config),
+    benchmarks: benchmarks(config, profile),
     prometheus: {
       ...metrics.prometheus,
       model,
@@ -140,6 +142,11 @@ function forwardPasses({ strategy, scaling, plugins }: Config): boolean | "where
   const asked = plugins.configured.some(({ needs }) => needs.some((need) => need === "forward_passes"));
   if (asked || strategy === "load-compat") return true;
   return strategy === "default" ? "where-told" : scaling.load;
+}
+
+/** What passes take is known by a profile or an estimator; else workers may tell what they were tried with. */
+function benchmarks({ strategy, optimizationTarget, profile: known }: Config, profile: Profile | null): boolean {
+  return strategy === "load-compat" && optimizationTarget === "sla" && profile === null && known.aicPerfModel === null;
 }
 
 /** The log tells what begins to be missing, and when all is there again: once, not at every tick. */

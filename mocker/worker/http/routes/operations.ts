@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { PROMETHEUS_CONTENT_TYPE } from "#common";
+import { selfBenchmark } from "#mocker/engine";
 import { type ApiKeys, invalidRequest, OpenAiError, serviceUnavailable, type WorkerLoad } from "#mocker/protocol";
 import { contextOf } from "../context.ts";
+import { benchmarkLines } from "../passes.ts";
 
 /** Health, metrics, and what frontends and planners ask a worker. */
 export function operationRoutes(app: FastifyInstance, keys: ApiKeys): void {
@@ -43,6 +45,14 @@ export function operationRoutes(app: FastifyInstance, keys: ApiKeys): void {
       worker.batches().map((batch, rank) => ({ batch, usedBlocks: loads[rank]!.usedBlocks })),
     );
     return reply.header("content-type", "application/x-ndjson").send(passes.linesSince(running.id, since, limit));
+  });
+
+  // What the engine takes for passes of all sizes, in the same lines, before anybody asks it for anything.
+  app.get("/fpm/benchmark", (request, reply) => {
+    const { clock, running } = contextOf(request);
+    const passes = selfBenchmark(running.worker.settings.engine);
+    const lines = benchmarkLines(running.id, passes, clock.toUnixMs(clock.nowMs()) / 1000);
+    return reply.header("content-type", "application/x-ndjson").send(lines);
   });
 
   app.get("/kv_events", (request, reply) => {

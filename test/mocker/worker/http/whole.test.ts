@@ -101,8 +101,8 @@ describe("what else a worker answers", () => {
     const card = (await call(`${worker.url}/worker`)).json();
     expect(card).toMatchObject({ url: worker.url, model: "mock", role: "aggregated", state: "ready", blockSize: 4 });
     await post(`${worker.url}/v1/completions`, { prompt: words(9), max_tokens: 3 });
-    const lines = async (query: string) =>
-      (await call(`${worker.url}/fpm?${query}`)).text
+    const lines = async (query: string, path = "/fpm") =>
+      (await call(`${worker.url}${path}?${query}`)).text
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as ForwardPassLine);
@@ -121,6 +121,10 @@ describe("what else a worker answers", () => {
     for (const query of ["since=-1", "since=", "since=1.5", "limit=0", "limit=x"]) {
       expect((await call(`${worker.url}/fpm?${query}`)).status, query).toBe(400);
     }
+    const tried = (await lines("since=0", "/fpm/benchmark")).map((line) => line.scheduled_requests);
+    expect(tried.length).toBeGreaterThan(10);
+    expect(tried[0]).toMatchObject({ num_prefill_requests: 1, num_decode_requests: 0 });
+    expect(tried.at(-1)).toMatchObject({ num_prefill_requests: 0, sum_prefill_tokens: 0 });
     const { ranks, preemptions } = (await call(`${worker.url}/worker/load`)).json();
     expect(ranks[0]).toMatchObject({ running: 0, waiting: 0, usedBlocks: 0 });
     expect(preemptions).toBe(0);
