@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { projectFiles, readProjectFile } from "./project-files.ts";
 
 const MAX_LINES = 500;
-const ROOMS = /^(common|profiles|scenarios|mocker\/[^/]+|planner\/[^/]+|src\/[^/]+)\//;
+const ROOMS = /^(common|profiles|scenarios\/workload|scenarios|mocker\/[^/]+|planner\/[^/]+|src\/[^/]+)\//;
 
 const files = projectFiles();
 const sources = files.filter((path) => /\.(ts|tsx|mjs|py)$/.test(path));
