@@ -89,7 +89,8 @@ A layout has \`tp\`, \`pp\`, \`dp\`, \`moe_tp\` and \`moe_ep\`, each 1 where it 
 
 \`load-compat\` starts where there is no profile at the usual place. Towards \`throughput\`, \`latency\` or \`load\` it needs to know what workers
 take at most (KV cache, context length), which Understudy's workers say themselves (\`GET /worker\`); the fields above tell it of others. Towards an SLA
-it answers \`model_not_ready\` until \`load_min_observations\` forward passes of each kind have taught its regression: as with Dynamo, the latest of each engine at
+it learns, as Dynamo's planner does, from what workers tell of their own benchmark (\`GET /fpm/benchmark\`, as Understudy's serve it). Of others it answers
+\`model_not_ready\` until \`load_min_observations\` forward passes of each kind have taught its regression: as with Dynamo, the latest of each engine at
 each tick, so kinds that are rare (those with prompts, on an aggregated worker) take minutes. Each decision says which are lacking (\`passes-lacking\`).
 \`default\` and \`sla-compat\` plan with a profile, and are refused without one; so is a \`profile_results_dir\` that somebody named and that
 is not there.
