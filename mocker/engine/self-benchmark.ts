@@ -1,4 +1,5 @@
-import { clearPassWork, decodePassMs, emptyPassWork, prefillPassMs } from "./pass-time.ts";
+import { IdlePrefill } from "./idle-prefill.ts";
+import { decodePassMs } from "./pass-time.ts";
 import type { EngineConfig } from "./types.ts";
 
 /** A pass that an engine was tried with: one prompt alone, or so many sequences that decode with so much context in all. */
@@ -24,15 +25,10 @@ export function selfBenchmark(config: EngineConfig): BenchmarkPass[] {
   const kvTokens = config.numGpuBlocks * config.blockSize;
   const longest = Math.min(config.maxModelLen ?? Number.POSITIVE_INFINITY, kvTokens);
   const passes: BenchmarkPass[] = [];
-  const work = emptyPassWork();
   if (config.role !== "decode") {
-    for (const tokens of evenRatios(SHORTEST_PROMPT, Math.min(longest, config.maxNumBatchedTokens), PROMPTS)) {
-      clearPassWork(work);
-      work.prefillCount = 1;
-      work.prefillEndSum = tokens;
-      work.chunkWorkMs = config.timing.chunkWorkMs(0, tokens);
-      const durationMs = prefillPassMs(config, work);
-      passes.push({ prefillTokens: tokens, decodeRequests: 0, decodeKvTokens: 0, durationMs });
+    const idle = new IdlePrefill(config);
+    for (const prefillTokens of evenRatios(SHORTEST_PROMPT, Math.min(longest, config.maxNumBatchedTokens), PROMPTS)) {
+      passes.push({ prefillTokens, decodeRequests: 0, decodeKvTokens: 0, durationMs: idle.ms(prefillTokens, 0) });
     }
   }
   if (config.role === "prefill") return passes;

@@ -1,4 +1,5 @@
 import type { Profile, Surface } from "#profiles";
+import { ranksOf } from "../roles.ts";
 import type { PlannerContext, Role } from "../types.ts";
 import { DEFAULT_LIMITS, type LearningPassModel } from "./pass-model.ts";
 import { CorrectedEstimate } from "./regression/corrected-estimate.ts";
@@ -12,7 +13,7 @@ export function latencyModel(
   surface: Surface | null,
   profile: Pick<Profile, "prefill" | "decode"> | null,
 ): LearningPassModel {
-  const ranks = context.ranksPerWorker?.[role] ?? 1;
+  const ranks = ranksOf(context)[role];
   const estimate = context.passModels?.[role];
   if (estimate !== undefined) {
     const sequences = role === "prefill" ? undefined : context.maxDecodeSequences;

@@ -1,6 +1,7 @@
 import { LoadPredictor, type PredictorConfig } from "#planner/predictors";
 import type { Profile, Surface } from "#profiles";
 import { isDue } from "../due.ts";
+import { ranksOf } from "../roles.ts";
 import { noteShared } from "../shared-values.ts";
 import type {
   Clamp,
@@ -77,6 +78,7 @@ class LoadCompat implements Planner {
   #forecast: Decision["forecast"] = null;
   #tickCount = 0;
   readonly #isAggregated: boolean;
+  readonly #ranks: Targets;
   /** Roles of which a benchmark was learnt. */
   readonly #benchmarked = new Set<Role>();
 
@@ -91,6 +93,7 @@ class LoadCompat implements Planner {
     this.needsForwardPasses = options.loadIntervalMs !== null || options.target === "sla";
     this.#options = options;
     this.#isAggregated = context.mode === "agg";
+    this.#ranks = ranksOf(context);
     this.#minWorkers = options.minWorkers;
     const model = (role: Role) => latencyModel(role, regression, context, surface, profile);
     this.#models = { prefill: model("prefill"), decode: model("decode") };
@@ -103,7 +106,7 @@ class LoadCompat implements Planner {
     }
     const kvTokensPerRank = context.kvTokensPerRank ?? surface?.maxKvTokens;
     const engine = (role: Role) => {
-      const ranks = context.ranksPerWorker?.[role] ?? 1;
+      const ranks = this.#ranks[role];
       return {
         gpus: context.gpusPerWorker[role],
         ranks,
@@ -196,7 +199,7 @@ class LoadCompat implements Planner {
     if (this.#options.target !== "sla") return;
     for (const role of this.#core.roles) {
       const passes = benchmarks[role];
-      if (passes === undefined || this.#benchmarked.has(role) || this.#core.ranksOf(role) > 1) continue;
+      if (passes === undefined || this.#benchmarked.has(role) || this.#ranks[role] > 1) continue;
       this.#benchmarked.add(role);
       for (const pass of passes) this.#models[role].learnPasses([pass]);
     }

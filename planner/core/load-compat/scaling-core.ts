@@ -293,10 +293,6 @@ export class ScalingCore {
 
   // ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  ranksOf(role: Role): number {
-    return this.#options.engines[role].ranks;
-  }
-
   #kind(role: Role): Role | "agg" {
     return this.#options.mode === "agg" ? "agg" : role;
   }
