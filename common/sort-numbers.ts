@@ -1,9 +1,15 @@
 /** Fewer numbers are sorted as quickly without counting. */
 const FEW = 4096;
-/** Bits of a digit; six digits are a double, of which the highest has two bits less. */
-const DIGIT_BITS = 11;
-const DIGITS = 6;
-const RADIX = 1 << DIGIT_BITS;
+/** Where the digits of a double lie: in which half of it (0: the lower), from which bit on, and how many there are. The last decides most. */
+const DIGITS = [
+  { half: 0, shift: 0 },
+  { half: 0, shift: 11 },
+  { half: 0, shift: 22 },
+  { half: 1, shift: 0 },
+  { half: 1, shift: 11 },
+  { half: 1, shift: 22 },
+] as const;
+const RADIX = 1 << 11;
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /**
@@ -14,35 +20,37 @@ const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 export function sortNumbers(values: Float64Array): Float64Array {
   const count = values.length;
   if (count < FEW || !isLittleEndian) return values.sort();
-  const places = digitCounts(values);
   let from: Float64Array = values;
   let to: Float64Array = new Float64Array(count);
-  for (let digit = 0; digit < DIGITS; digit++) {
-    const place = places.subarray(digit * RADIX, (digit + 1) * RADIX);
-    if (!countsToPlaces(place, count)) continue;
-    const words = wordsOf(from);
-    for (let i = 0; i < count; i++) {
-      const turned = words[2 * i + 1]! >> 31;
-      const high = words[2 * i + 1]! ^ (turned | 0x80000000);
-      to[place[digitOf(words[2 * i]! ^ turned, high, digit)]!++] = from[i]!;
-    }
+  const places = new Uint32Array(RADIX);
+  for (const { half, shift } of DIGITS) {
+    places.fill(0);
+    countDigits(wordsOf(from), half, shift, places);
+    if (!countsToPlaces(places, count)) continue;
+    distribute(from, half, shift, places, to);
     [from, to] = [to, from];
   }
   if (from !== values) values.set(from);
   return values;
 }
 
-/** How often each digit has each value. */
-function digitCounts(values: Float64Array): Uint32Array {
-  const counts = new Uint32Array(DIGITS * RADIX);
-  const words = wordsOf(values);
-  for (let i = 0; i < values.length; i++) {
-    const turned = words[2 * i + 1]! >> 31;
-    const high = words[2 * i + 1]! ^ (turned | 0x80000000);
-    const low = words[2 * i]! ^ turned;
-    for (let digit = 0; digit < DIGITS; digit++) counts[digit * RADIX + digitOf(low, high, digit)]!++;
+/** How often a digit has each value. Functions of their own, called once a digit: long loops in one big function are compiled over and over. */
+function countDigits(words: Int32Array, half: number, shift: number, counts: Uint32Array): void {
+  const top = half << 31;
+  for (let i = 0; i < words.length; i += 2) {
+    const turned = words[i + 1]! >> 31;
+    counts[((words[i + half]! ^ (turned | top)) >>> shift) & (RADIX - 1)]!++;
   }
-  return counts;
+}
+
+/** Puts numbers to the place that their digit has, in the order in which they come. */
+function distribute(from: Float64Array, half: number, shift: number, places: Uint32Array, to: Float64Array): void {
+  const words = wordsOf(from);
+  const top = half << 31;
+  for (let i = 0; i < from.length; i++) {
+    const turned = words[2 * i + 1]! >> 31;
+    to[places[((words[2 * i + half]! ^ (turned | top)) >>> shift) & (RADIX - 1)]!++] = from[i]!;
+  }
 }
 
 /** From counts to where the first of each goes; false where all are alike. */
@@ -55,23 +63,6 @@ function countsToPlaces(counts: Uint32Array, all: number): boolean {
     before += count;
   }
   return true;
-}
-
-function digitOf(low: number, high: number, digit: number): number {
-  switch (digit) {
-    case 0:
-      return low & (RADIX - 1);
-    case 1:
-      return (low >>> 11) & (RADIX - 1);
-    case 2:
-      return ((low >>> 22) | (high << 10)) & (RADIX - 1);
-    case 3:
-      return (high >>> 1) & (RADIX - 1);
-    case 4:
-      return (high >>> 12) & (RADIX - 1);
-    default:
-      return high >>> 23;
-  }
 }
 
 /** The halves of doubles, the lower first (little-endian). */

@@ -13,14 +13,12 @@ export class HostLoads {
   readonly #untilMs = new Map<number, number>();
   /** The last load's end, ms. */
   #freeMs = 0;
+  /** Whether any is under way: asked several times a pass, which the map would answer by a call. */
+  any = false;
 
   constructor(config: EngineConfig, counters: PassCounters) {
     this.#config = config;
     this.#counters = counters;
-  }
-
-  get any(): boolean {
-    return this.#untilMs.size > 0;
   }
 
   /** End of the earliest load, ms; Infinity where none is under way. */
@@ -49,22 +47,24 @@ export class HostLoads {
     if (durationMs === 0) return;
     this.#freeMs = Math.max(this.#freeMs, nowMs) + durationMs;
     this.#untilMs.set(request, this.#freeMs);
+    this.any = true;
   }
 
   /** The request gives its blocks back. What was read for it still takes its time. */
   drop(request: number): void {
     this.#untilMs.delete(request);
+    this.any = this.#untilMs.size > 0;
   }
 
   /** The requests whose blocks are there by now, once. */
   arrived(nowMs: number): number[] {
-    if (this.#untilMs.size === 0) return [];
     const arrived: number[] = [];
     for (const [request, untilMs] of this.#untilMs) {
       if (untilMs > nowMs) break;
       arrived.push(request);
     }
     for (const request of arrived) this.#untilMs.delete(request);
+    this.any = this.#untilMs.size > 0;
     return arrived;
   }
 }

@@ -72,11 +72,12 @@ export function seededEngine(config: EngineConfig, index: number): EngineConfig 
 /** How many tokens come out of each decode step: one, and the drafted ones until the first that is not accepted. */
 export class SpeculativeDraws {
   readonly #rates: readonly number[];
-  readonly #rng: StdRng;
+  /** null: nothing is drafted, and a stream for each of a thousand engines would take longer to make than the engines. */
+  readonly #rng: StdRng | null;
 
   constructor({ speculative }: EngineConfig) {
     this.#rates = speculative?.acceptRates ?? [];
-    this.#rng = stdRng(speculative?.seed ?? 0);
+    this.#rng = speculative === null ? null : stdRng(speculative.seed);
   }
 
   /** Draft tokens a step. */
@@ -86,6 +87,7 @@ export class SpeculativeDraws {
 
   /** @param most tokens that are still asked for, at least 1 */
   tokens(most: number): number {
+    if (this.#rng === null) return 1;
     let tokens = 1;
     for (const rate of this.#rates) {
       // What is sure is not drawn for.

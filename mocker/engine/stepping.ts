@@ -133,7 +133,7 @@ export class SteppingEngine implements LiveEngine {
   start(nowMs: number): number {
     this.#nowMs = nowMs;
     this.#passStartMs = nowMs;
-    this.#endLoads();
+    if (this.#loads.any) this.#endLoads();
     for (;;) {
       this.#scheduled = [];
       this.#batchChanged = false;

@@ -54,7 +54,9 @@ export function families({
   nextTurn,
   dependencies,
 }: Pick<Workload, "count" | "nextTurn" | "dependencies">): Int32Array {
-  const root = Int32Array.from({ length: count }, (_, i) => i);
+  const root = new Int32Array(count);
+  for (let i = 0; i < count; i++) root[i] = i;
+  if (nextTurn === null && dependencies === undefined) return root;
   const find = (request: number): number => {
     let at = request;
     while (root[at] !== at) {

@@ -81,5 +81,6 @@ export function loopsOfRequests(workload: Workload): Int32Array | null {
   workload.closedLoops.forEach((loop, index) => {
     for (const head of loop.heads) loopOfFamily[family[head]!] = index;
   });
-  return family.map((first) => loopOfFamily[first]!);
+  for (let i = 0; i < family.length; i++) family[i] = loopOfFamily[family[i]!]!;
+  return family;
 }

@@ -6,8 +6,19 @@ const LN_GAMMA = Math.log(GAMMA);
 /** Buckets cover 1e-13 … 1e13. */
 const OFFSET = Math.ceil((13 * Math.LN10) / LN_GAMMA);
 
-/** Upper edge of each bucket: γ^k at index k + OFFSET. */
-const EDGES = new Float64Array(2 * OFFSET + 1).map((_, index) => GAMMA ** (index - OFFSET));
+const BUCKETS = 2 * OFFSET + 1;
+
+/** Upper edge of each bucket, γ^k at index k + OFFSET, once somebody has asked for it: a run has few of the thirty thousand. */
+const EDGES = new Float64Array(BUCKETS);
+
+function edgeOf(bucket: number): number {
+  let edge = EDGES[bucket]!;
+  if (edge === 0) {
+    edge = GAMMA ** (bucket - OFFSET);
+    EDGES[bucket] = edge;
+  }
+  return edge;
+}
 
 /** A sketch as a value that can be sent to another thread. */
 export interface GapSketchState {
@@ -34,7 +45,7 @@ export class GapSketch {
   #min = Number.POSITIVE_INFINITY;
   #max = 0;
   #zeros = 0;
-  readonly #buckets = new Float64Array(2 * OFFSET + 1);
+  readonly #buckets = new Float64Array(BUCKETS);
   /** The bucket last used and its bounds (from, to]: consecutive gaps mostly share it. */
   #bucket = 0;
   #bucketFrom = Number.POSITIVE_INFINITY;
@@ -109,18 +120,18 @@ export class GapSketch {
     this.#buckets[index]! += weight;
     this.#bucket = index;
     // Inner bounds a hair inside the bucket: values on its edge are judged by the logarithm every time.
-    this.#bucketFrom = index === 0 ? 0 : EDGES[index - 1]! * (1 + 1e-9);
-    this.#bucketTo = EDGES[index]! * (1 - 1e-9);
+    this.#bucketFrom = index === 0 ? 0 : edgeOf(index - 1) * (1 + 1e-9);
+    this.#bucketTo = edgeOf(index) * (1 - 1e-9);
   }
 
   /** Successive gaps differ little: mostly the bucket is a neighbour of the last one. */
   #bucketOf(value: number): number {
     const above = this.#bucket + 1;
-    if (above < EDGES.length && value > EDGES[above - 1]! * (1 + 1e-9) && value <= EDGES[above]! * (1 - 1e-9))
+    if (above < BUCKETS && value > edgeOf(above - 1) * (1 + 1e-9) && value <= edgeOf(above) * (1 - 1e-9))
       return above;
     const below = this.#bucket - 1;
-    if (below > 0 && value > EDGES[below - 1]! * (1 + 1e-9) && value <= EDGES[below]! * (1 - 1e-9)) return below;
-    return Math.min(2 * OFFSET, Math.max(0, Math.ceil(Math.log(value) / LN_GAMMA) + OFFSET));
+    if (below > 0 && value > edgeOf(below - 1) * (1 + 1e-9) && value <= edgeOf(below) * (1 - 1e-9)) return below;
+    return Math.min(BUCKETS - 1, Math.max(0, Math.ceil(Math.log(value) / LN_GAMMA) + OFFSET));
   }
 
   /** Value at rank round-half-up(q (n − 1)). */

@@ -28,8 +28,7 @@ export class Pool {
   readonly workers: SimulatedWorker[] = [];
   /** Workers that take requests, by id. */
   active: SimulatedWorker[] = [];
-  /** Their ids. */
-  activeIds: number[] = [];
+  #activeIds: readonly number[] | null = null;
   /** Workers that take no requests any more and still have some. */
   draining = 0;
   readonly #tree = new LeastTree();
@@ -92,6 +91,12 @@ export class Pool {
     if (this.#isIndexed) this.#tree.changed(worker.place);
   }
 
+  /** Ids of the active workers. A router may hold the list it was asked about: it never changes. */
+  get activeIds(): readonly number[] {
+    this.#activeIds ??= this.active.map(({ id }) => id);
+    return this.#activeIds;
+  }
+
   /** Place of the active worker with least outstanding work, the first of equals. */
   leastLoaded(): number {
     if (!this.#isIndexed) {
@@ -116,8 +121,7 @@ export class Pool {
       larger.set(this.outstanding);
       this.outstanding = larger;
     }
-    // A router may still hold the list it was asked about.
-    this.activeIds = this.active.map(({ id }) => id);
+    this.#activeIds = null;
     for (let i = from; i < this.active.length; i++) {
       this.active[i]!.place = i;
       this.outstanding[i] = this.active[i]!.outstanding;

@@ -1,18 +1,17 @@
 import {
   type Engine,
   type EngineFactory,
-  type EngineListener,
   effectiveOsl,
   type IdlePrefill,
   neverFits,
   type RequestColumns,
-  transferMs,
 } from "#mocker/engine";
 import { WAITING_WEIGHT } from "#mocker/router";
 import { FollowUps, sessionNumbers } from "#scenarios/workload";
 import { GapSketch, type RoleName, type RowFile, TimelineRecorder } from "#src/record";
 import { ClosedLoops } from "./closed-loops.ts";
 import { EngineClock } from "./engine-clock.ts";
+import { EngineReports, type ReportHands } from "./engine-reports.ts";
 import { EventPriority, EventQueue } from "./event-queue.ts";
 import { type FaultPlayer, faultPlayer, returnColumn } from "./faults/index.ts";
 import { feasibleRequests } from "./feasible.ts";
@@ -59,6 +58,17 @@ export class Simulation {
   readonly #followUps: FollowUps;
   readonly #arrivals: OpenArrivals;
   readonly #sessions: Int32Array | null;
+  readonly #hands: ReportHands = {
+    ended: (request) => this.#ended(request),
+    reject: (request) => this.#reject(request),
+    deliver: (pool, request) => this.#deliver(pool, request),
+    transferEnds: (request, endMs) => this.#events.push(endMs, EventPriority.transferDone, request),
+    releaseSource: (request, atMs) => {
+      const source = this.#prefillEngineOf[request]!;
+      this.#touch(source, "command", false);
+      this.engines[source]!.release(request, atMs);
+    },
+  };
   /** Engines that a request is on, by pool; empty in aggregated runs. */
   readonly #prefillEngineOf: Int32Array;
   readonly #decodeEngineOf: Int32Array;
@@ -177,7 +187,7 @@ export class Simulation {
     const worker = pool.add(this.nowMs, readyMs);
     const ranks = Array.from({ length: pool.spec.dpSize }, (_, rank) => {
       const index = this.engines.length + rank;
-      const listener = this.#listener(index, pool, worker);
+      const listener = new EngineReports(this, this.#hands, { engine: index, pool, worker });
       const engine = this.faults?.engine(pool, listener, worker, index) ?? pool.newEngine(pool.spec.engine, listener);
       if (this.spec.planner?.needsForwardPasses === true) engine.recordPasses();
       this.workerOf.push(worker);
@@ -411,75 +421,5 @@ export class Simulation {
     this.#pendingTurns++;
     // Turns of one instant go in the order of their sessions, as in DynoSim, whichever worker ended first.
     this.#events.push(atMs, EventPriority.turn, request, this.#sessions?.[request]);
-  }
-
-  // ── what engines tell ───────────────────────────────────────────────────────────────────────────────────────────
-
-  #listener(engine: number, pool: Pool, worker: SimulatedWorker): EngineListener {
-    const { outcomes, observer, gaps, perUser, spec, desk } = this;
-    const { isl } = spec.workload;
-    const aggregated = this.prefillPool === null;
-    const poolName = aggregated ? "agg" : pool.role;
-    const config = pool.spec.engine;
-    return {
-      admitted: (request, atMs, reusedTokens) => outcomes.admitted(poolName, request, atMs, reusedTokens),
-      firstToken: (request, atMs) => {
-        outcomes.firstToken(request, atMs);
-        observer.firstToken(request, atMs - outcomes.sentMs(request));
-        if (!aggregated) return;
-        pool.addWork(worker, 1 - WAITING_WEIGHT);
-        desk.prefilled(pool.role, request);
-        observer.prefilled(this.profiledPrefill.ms(isl[request]!, outcomes.cachedTokens(request)));
-      },
-      secondToken: (request, atMs) => outcomes.secondToken(request, atMs),
-      firstOutputToken: (request, atMs) => outcomes.firstOutputToken(request, atMs),
-      finished: (request, atMs, outputTokens) => {
-        pool.addWork(worker, -1);
-        desk.ended(pool.role, request, atMs);
-        outcomes.finished(request, atMs, outputTokens);
-        observer.finished(request, outcomes, outputTokens);
-        this.#ended(request);
-      },
-      preempted: (request) => outcomes.preempted(request),
-      rejected: (request) => {
-        desk.ended(pool.role, request, this.nowMs);
-        const waits = aggregated && !outcomes.hasFirstToken(request);
-        pool.addWork(worker, pool.role === "prefill" ? -isl[request]! : waits ? -WAITING_WEIGHT : -1);
-        this.#reject(request);
-      },
-      gap: (gapMs, weight) => {
-        gaps.add(gapMs, weight);
-        // Tokens of one step come together.
-        if (gapMs > 0 || config.speculative === null) perUser.add(1000 / gapMs, weight);
-      },
-      held: (request, atMs) => {
-        pool.addWork(worker, -isl[request]!);
-        desk.ended(pool.role, request, atMs);
-        observer.prefilled(this.profiledPrefill.ms(isl[request]!, outcomes.cachedTokens(request)));
-        outcomes.transfer("sourceHeldMs", request, atMs);
-        this.#deliver(this.decodePool, request);
-      },
-      reserved: (request, atMs, missingTokens) => {
-        outcomes.transfer("destinationReservedMs", request, atMs);
-        const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : isl[request]!;
-        const dueMs = atMs + transferMs(spec.transfer, tokens);
-        const endMs = this.faults?.transferBegins(request, dueMs) ?? dueMs;
-        this.#events.push(endMs, EventPriority.transferDone, request);
-      },
-      activated: (request, atMs) => {
-        outcomes.transfer("destinationActivatedMs", request, atMs);
-        const source = this.#prefillEngineOf[request]!;
-        this.#touch(source, "command", false);
-        this.engines[source]!.release(request, atMs);
-      },
-      released: (request, atMs) => {
-        outcomes.transfer("sourceReleasedMs", request, atMs);
-        this.removeIfDrained(worker);
-      },
-      kvEvent: (event, atMs) => {
-        spec.onKvEvent?.(engine, event, atMs);
-        desk.noteCacheChange(engine, event);
-      },
-    };
   }
 }

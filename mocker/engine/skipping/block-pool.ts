@@ -3,6 +3,27 @@ import type { KvEvent } from "../types.ts";
 const NONE = -1;
 
 /**
+ * What is known of an entry of the pool, a record or a run, in one piece at `FIELDS` × its number: with a thousand engines each piece has
+ * to be made, and fetched from far away.
+ */
+const Field = {
+  owners: 0,
+  /** Of a record: the next later copy of its content. Of a free entry: the next free one. */
+  nextCopy: 1,
+  newer: 2,
+  older: 3,
+  /** Blocks of a run; 0 for a record. */
+  runLength: 4,
+  nextInBucket: 5,
+} as const;
+const FIELDS = 6;
+/** Entries of a pool that begins to have any: most have one run. */
+const FIRST_ENTRIES = 2;
+const NO_ENTRIES = new Int32Array(0);
+const NO_CONTENTS = new Float64Array(0);
+const NO_BUCKETS = new Int32Array(1).fill(NONE);
+
+/**
  * KV blocks as counts wherever nobody can tell them apart. Blocks of content that only its owner can ever hit again
  * ("anonymous") are a number; content that others may hit, and what a preempted request may find again, has a record.
  * Released content waits in one LRU list of records and of runs of blocks that nobody will ever ask for.
@@ -17,19 +38,14 @@ export class BlockPool {
   readonly #onEvent: ((event: KvEvent) => void) | null;
   /** Where a content goes whose last copy is evicted. */
   readonly #lower: BlockPool | null;
+  #fields: Int32Array = NO_ENTRIES;
+  /** Of records, by entry. */
+  #content: Float64Array = NO_CONTENTS;
   /**
-   * The first of the records of each bucket; more follow through `#nextInBucket`. Found here is the oldest copy of a content; later
-   * copies follow it through `#nextCopy` in the order of registration.
+   * The first of the records of each bucket; more follow through `nextInBucket`. Found here is the oldest copy of a content; later
+   * copies follow it through `nextCopy` in the order of registration.
    */
-  #buckets: Int32Array = new Int32Array(32).fill(NONE);
-  #nextInBucket: Int32Array = new Int32Array(16);
-  #content: Float64Array = new Float64Array(16);
-  #owners: Int32Array = new Int32Array(16);
-  #nextCopy: Int32Array = new Int32Array(16);
-  #newer: Int32Array = new Int32Array(16);
-  #older: Int32Array = new Int32Array(16);
-  /** Blocks of a run; 0 for a record. */
-  #runLength: Int32Array = new Int32Array(16);
+  #buckets: Int32Array = NO_BUCKETS;
   #entries = 0;
   #freeEntry = NONE;
   #lruOldest = NONE;
@@ -54,8 +70,12 @@ export class BlockPool {
   /** Blocks that could be taken now without anything that has a record going for them. */
   get quietRoom(): number {
     let blocks = this.room - this.#cached;
-    for (let entry = this.#lruOldest; entry !== NONE && this.#runLength[entry]! > 0; entry = this.#newer[entry]!) {
-      blocks += this.#runLength[entry]!;
+    for (
+      let entry = this.#lruOldest;
+      entry !== NONE && this.#fields[FIELDS * entry + Field.runLength]! > 0;
+      entry = this.#fields[FIELDS * entry + Field.newer]!
+    ) {
+      blocks += this.#fields[FIELDS * entry + Field.runLength]!;
     }
     return blocks;
   }
@@ -77,40 +97,43 @@ export class BlockPool {
     this.owned -= blocks;
     this.#cached += blocks;
     const newest = this.#lruNewest;
-    if (newest !== NONE && this.#runLength[newest]! > 0) {
-      this.#runLength[newest]! += blocks;
+    if (newest !== NONE && this.#fields[FIELDS * newest + Field.runLength]! > 0) {
+      this.#fields[FIELDS * newest + Field.runLength]! += blocks;
       return;
     }
     const entry = this.#newEntry();
-    this.#runLength[entry] = blocks;
+    this.#fields[FIELDS * entry + Field.runLength] = blocks;
     this.#append(entry);
   }
 
   /** Record of the oldest copy of a content, or −1. */
   find(content: number): number {
     let record = this.#buckets[bucketOf(content, this.#buckets.length)]!;
-    while (record !== NONE && this.#content[record] !== content) record = this.#nextInBucket[record]!;
+    while (record !== NONE && this.#content[record] !== content)
+      record = this.#fields[FIELDS * record + Field.nextInBucket]!;
     return record;
   }
 
   /** Turns one owned anonymous block into a record. */
   createRecord(content: number): number {
     const record = this.#newEntry();
+    if (record >= this.#content.length) this.#enlargeContents();
     this.#content[record] = content;
-    this.#owners[record] = 1;
-    this.#runLength[record] = 0;
-    this.#nextCopy[record] = NONE;
+    this.#fields[FIELDS * record + Field.owners] = 1;
+    this.#fields[FIELDS * record + Field.runLength] = 0;
+    this.#fields[FIELDS * record + Field.nextCopy] = NONE;
     const bucket = bucketOf(content, this.#buckets.length);
     const first = this.#buckets[bucket]!;
     let copy = first;
-    while (copy !== NONE && this.#content[copy] !== content) copy = this.#nextInBucket[copy]!;
+    while (copy !== NONE && this.#content[copy] !== content) copy = this.#fields[FIELDS * copy + Field.nextInBucket]!;
     if (copy === NONE) {
-      this.#nextInBucket[record] = first;
+      this.#fields[FIELDS * record + Field.nextInBucket] = first;
       this.#buckets[bucket] = record;
       this.#onEvent?.({ kind: "stored", blockId: content });
     } else {
-      while (this.#nextCopy[copy]! !== NONE) copy = this.#nextCopy[copy]!;
-      this.#nextCopy[copy] = record;
+      while (this.#fields[FIELDS * copy + Field.nextCopy]! !== NONE)
+        copy = this.#fields[FIELDS * copy + Field.nextCopy]!;
+      this.#fields[FIELDS * copy + Field.nextCopy] = record;
     }
     return record;
   }
@@ -135,18 +158,18 @@ export class BlockPool {
   }
 
   isUnowned(record: number): boolean {
-    return this.#owners[record] === 0;
+    return this.#fields[FIELDS * record + Field.owners] === 0;
   }
 
   share(record: number): void {
-    if (this.#owners[record]!++ > 0) return;
+    if (this.#fields[FIELDS * record + Field.owners]!++ > 0) return;
     this.#unlink(record);
     this.#cached--;
     this.owned++;
   }
 
   release(record: number): void {
-    if (--this.#owners[record]! > 0) return;
+    if (--this.#fields[FIELDS * record + Field.owners]! > 0) return;
     this.owned--;
     this.#cached++;
     this.#append(record);
@@ -158,105 +181,101 @@ export class BlockPool {
     this.evictions += blocks;
     while (left > 0) {
       const entry = this.#lruOldest;
-      const run = this.#runLength[entry]!;
+      const run = this.#fields[FIELDS * entry + Field.runLength]!;
       if (run > 0) this.#lower?.keepAnonymous(Math.min(run, left));
       if (run > left) {
-        this.#runLength[entry] = run - left;
+        this.#fields[FIELDS * entry + Field.runLength] = run - left;
         return;
       }
       left -= Math.max(1, run);
       this.#unlink(entry);
       if (run === 0) this.#forget(entry);
-      this.#nextCopy[entry] = this.#freeEntry;
+      this.#fields[FIELDS * entry + Field.nextCopy] = this.#freeEntry;
       this.#freeEntry = entry;
     }
   }
 
   #forget(record: number): void {
     const content = this.#content[record]!;
-    const next = this.#nextCopy[record]!;
+    const next = this.#fields[FIELDS * record + Field.nextCopy]!;
     const bucket = bucketOf(content, this.#buckets.length);
     let before = NONE;
     let copy = this.#buckets[bucket]!;
     while (this.#content[copy] !== content) {
       before = copy;
-      copy = this.#nextInBucket[copy]!;
+      copy = this.#fields[FIELDS * copy + Field.nextInBucket]!;
     }
     if (copy !== record) {
-      while (this.#nextCopy[copy]! !== record) copy = this.#nextCopy[copy]!;
-      this.#nextCopy[copy] = next;
+      while (this.#fields[FIELDS * copy + Field.nextCopy]! !== record)
+        copy = this.#fields[FIELDS * copy + Field.nextCopy]!;
+      this.#fields[FIELDS * copy + Field.nextCopy] = next;
       return;
     }
-    let inPlace = this.#nextInBucket[record]!;
+    let inPlace = this.#fields[FIELDS * record + Field.nextInBucket]!;
     if (next !== NONE) {
-      this.#nextInBucket[next] = inPlace;
+      this.#fields[FIELDS * next + Field.nextInBucket] = inPlace;
       inPlace = next;
     }
     if (before === NONE) this.#buckets[bucket] = inPlace;
-    else this.#nextInBucket[before] = inPlace;
+    else this.#fields[FIELDS * before + Field.nextInBucket] = inPlace;
     if (next !== NONE) return;
     this.#lower?.keep(content);
     this.#onEvent?.({ kind: "removed", blockId: content });
   }
 
   #append(entry: number): void {
-    this.#older[entry] = this.#lruNewest;
-    this.#newer[entry] = NONE;
+    this.#fields[FIELDS * entry + Field.older] = this.#lruNewest;
+    this.#fields[FIELDS * entry + Field.newer] = NONE;
     if (this.#lruNewest === NONE) this.#lruOldest = entry;
-    else this.#newer[this.#lruNewest] = entry;
+    else this.#fields[FIELDS * this.#lruNewest + Field.newer] = entry;
     this.#lruNewest = entry;
   }
 
   #unlink(entry: number): void {
-    const older = this.#older[entry]!;
-    const newer = this.#newer[entry]!;
+    const older = this.#fields[FIELDS * entry + Field.older]!;
+    const newer = this.#fields[FIELDS * entry + Field.newer]!;
     if (older === NONE) this.#lruOldest = newer;
-    else this.#newer[older] = newer;
+    else this.#fields[FIELDS * older + Field.newer] = newer;
     if (newer === NONE) this.#lruNewest = older;
-    else this.#older[newer] = older;
+    else this.#fields[FIELDS * newer + Field.older] = older;
   }
 
   #newEntry(): number {
     const free = this.#freeEntry;
     if (free !== NONE) {
-      this.#freeEntry = this.#nextCopy[free]!;
+      this.#freeEntry = this.#fields[FIELDS * free + Field.nextCopy]!;
       return free;
     }
-    if (this.#entries === this.#content.length) this.#enlarge();
+    if (FIELDS * this.#entries === this.#fields.length) this.#enlarge();
     return this.#entries++;
   }
 
   #enlarge(): void {
-    const length = this.#content.length * 2;
-    const grow = (from: Int32Array): Int32Array => {
-      const to = new Int32Array(length);
-      to.set(from);
-      return to;
-    };
+    const fields = new Int32Array(Math.max(FIRST_ENTRIES * FIELDS, 2 * this.#fields.length));
+    fields.set(this.#fields);
+    this.#fields = fields;
+  }
+
+  /** As many contents as entries, and twice as many buckets. */
+  #enlargeContents(): void {
+    const length = this.#fields.length / FIELDS;
     const content = new Float64Array(length);
     content.set(this.#content);
     this.#content = content;
-    this.#owners = grow(this.#owners);
-    this.#nextCopy = grow(this.#nextCopy);
-    this.#newer = grow(this.#newer);
-    this.#older = grow(this.#older);
-    this.#runLength = grow(this.#runLength);
-    this.#nextInBucket = grow(this.#nextInBucket);
-    this.#enlargeBuckets(2 * length);
-  }
-
-  #enlargeBuckets(length: number): void {
+    const fields = this.#fields;
     const smaller = this.#buckets;
-    this.#buckets = new Int32Array(length).fill(NONE);
+    const buckets = new Int32Array(2 * length).fill(NONE);
     for (let record of smaller) {
       while (record !== NONE) {
-        const next = this.#nextInBucket[record]!;
-        const bucket = bucketOf(this.#content[record]!, length);
-        this.#nextInBucket[record] = this.#buckets[bucket]!;
-        this.#buckets[bucket] = record;
+        const at = FIELDS * record + Field.nextInBucket;
+        const next = fields[at]!;
+        const bucket = bucketOf(content[record]!, buckets.length);
+        fields[at] = buckets[bucket]!;
+        buckets[bucket] = record;
         record = next;
       }
     }
+    this.#buckets = buckets;
   }
 }
 

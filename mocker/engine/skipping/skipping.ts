@@ -39,7 +39,7 @@ export class SkippingEngine implements Engine {
   /** The passes after which they end (`DecodeBatch`), `NO_END` of those that don't decode: side by side, as all are looked at where one ends. */
   ends = new Int32Array(16);
   runningCount = 0;
-  nowMs = 0;
+  nowMs = Number.NaN;
   holdPrefill = false;
   /** The last pass that could compute prompts left somebody waiting. */
   #leftWaiting = false;
@@ -127,7 +127,7 @@ export class SkippingEngine implements Engine {
   start(nowMs: number, mostPasses = MAX_PLAN): number {
     this.nowMs = nowMs;
     this.#told = false;
-    this.#endLoads();
+    if (this.loads.any) this.#endLoads();
     for (;;) {
       clearPassWork(this.work);
       this.record?.clear();

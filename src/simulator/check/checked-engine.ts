@@ -424,7 +424,6 @@ export class CheckedEngine implements Engine {
   /** The listener, with everything noted before it is handed on. */
   #watched(listener: EngineListener): EngineListener {
     return {
-      ...listener,
       admitted: (request, atMs, reusedTokens, hostTokens) => {
         this.#admitted(request, atMs, reusedTokens, hostTokens);
         listener.admitted(request, atMs, reusedTokens, hostTokens);

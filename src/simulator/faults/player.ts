@@ -203,14 +203,19 @@ export class FaultPlayer {
     const inFlight = this.#inFlight;
     const { role } = worker;
     return {
-      ...told,
+      admitted: (request, atMs, reusedTokens, hostTokens) => told.admitted(request, atMs, reusedTokens, hostTokens),
+      preempted: (request, atMs) => told.preempted(request, atMs),
+      gap: (gapMs, weight) => told.gap(gapMs, weight),
+      kvEvent: (event, atMs) => told.kvEvent(event, atMs),
       firstToken: (request, atMs) => {
         if (!inFlight.isOn(request, engine)) return;
         inFlight.firstToken(request);
         this.#answer(role, request, atMs, (heardMs) => told.firstToken(request, heardMs));
       },
-      secondToken: (request, atMs) => this.#laterToken(request, engine, atMs, told.secondToken),
-      firstOutputToken: (request, atMs) => this.#laterToken(request, engine, atMs, told.firstOutputToken!),
+      secondToken: (request, atMs) =>
+        this.#laterToken(request, engine, atMs, (heardMs) => told.secondToken(request, heardMs)),
+      firstOutputToken: (request, atMs) =>
+        this.#laterToken(request, engine, atMs, (heardMs) => told.firstOutputToken?.(request, heardMs)),
       finished: (request, atMs, outputTokens) => {
         if (!inFlight.isOn(request, engine)) return;
         inFlight.finished(request);
@@ -244,17 +249,17 @@ export class FaultPlayer {
   }
 
   /** A token between them, which comes as late as the first; it may be told of only now. */
-  #laterToken(request: number, engine: number, atMs: number, tell: (request: number, atMs: number) => void): void {
+  #laterToken(request: number, engine: number, atMs: number, tell: (atMs: number) => void): void {
     if (!this.#inFlight.wasOn(request, engine, atMs)) return;
     const answer = this.#answers.get(request);
     if (answer === undefined) {
-      tell(request, atMs);
+      tell(atMs);
       return;
     }
     const heardMs = Math.max(answer.heardMs, atMs + answer.delayMs);
     if (!this.#inFlight.wasOn(request, engine, heardMs)) return;
     answer.heardMs = heardMs;
-    tell(request, heardMs);
+    tell(heardMs);
   }
 
   /** The first or the last token is on its way to the client; the last one never comes before the ones before it. */

@@ -1,0 +1,135 @@
+import { type EngineListener, type KvEvent, transferMs } from "#mocker/engine";
+import { WAITING_WEIGHT } from "#mocker/router";
+import type { Pool, SimulatedWorker } from "./pool.ts";
+import type { Simulation } from "./simulation.ts";
+import type { AdmissionRecord } from "./types.ts";
+
+/** What a simulation does where an engine's report is not all that happens. */
+export interface ReportHands {
+  /** The request has left. */
+  ended(request: number): void;
+  reject(request: number): void;
+  /** Its prompt is computed: it goes on to this pool. */
+  deliver(pool: Pool, request: number): void;
+  /** Its KV cache will have arrived at `endMs`. */
+  transferEnds(request: number, endMs: number): void;
+  /** Its KV cache has arrived: where it came from it is no longer needed. */
+  releaseSource(request: number, atMs: number): void;
+}
+
+/**
+ * Writes down what one engine tells, and passes it on. A class with its state in fields: a thousand engines would otherwise have thirteen closures
+ * each.
+ */
+export class EngineReports implements EngineListener {
+  readonly #simulation: Simulation;
+  readonly #hands: ReportHands;
+  readonly #engine: number;
+  readonly #pool: Pool;
+  readonly #worker: SimulatedWorker;
+  readonly #poolName: AdmissionRecord["pool"];
+  /** Tokens of one step may come together. */
+  readonly #speculates: boolean;
+
+  constructor(
+    simulation: Simulation,
+    hands: ReportHands,
+    { engine, pool, worker }: { engine: number; pool: Pool; worker: SimulatedWorker },
+  ) {
+    this.#simulation = simulation;
+    this.#hands = hands;
+    this.#engine = engine;
+    this.#pool = pool;
+    this.#worker = worker;
+    this.#poolName = simulation.prefillPool === null ? "agg" : pool.role;
+    this.#speculates = pool.spec.engine.speculative !== null;
+  }
+
+  admitted(request: number, atMs: number, reusedTokens: number): void {
+    this.#simulation.outcomes.admitted(this.#poolName, request, atMs, reusedTokens);
+  }
+
+  firstToken(request: number, atMs: number): void {
+    const { outcomes, observer, desk } = this.#simulation;
+    outcomes.firstToken(request, atMs);
+    observer.firstToken(request, atMs - outcomes.sentMs(request));
+    if (this.#poolName !== "agg") return;
+    this.#pool.addWork(this.#worker, 1 - WAITING_WEIGHT);
+    desk.prefilled(this.#pool.role, request);
+    this.#prefilled(request);
+  }
+
+  secondToken(request: number, atMs: number): void {
+    this.#simulation.outcomes.secondToken(request, atMs);
+  }
+
+  firstOutputToken(request: number, atMs: number): void {
+    this.#simulation.outcomes.firstOutputToken(request, atMs);
+  }
+
+  finished(request: number, atMs: number, outputTokens: number): void {
+    const { outcomes, observer, desk } = this.#simulation;
+    this.#pool.addWork(this.#worker, -1);
+    desk.ended(this.#pool.role, request, atMs);
+    outcomes.finished(request, atMs, outputTokens);
+    observer.finished(request, outcomes, outputTokens);
+    this.#hands.ended(request);
+  }
+
+  preempted(request: number): void {
+    this.#simulation.outcomes.preempted(request);
+  }
+
+  rejected(request: number): void {
+    const { outcomes, desk, nowMs, spec } = this.#simulation;
+    const { role } = this.#pool;
+    desk.ended(role, request, nowMs);
+    const waits = this.#poolName === "agg" && !outcomes.hasFirstToken(request);
+    const work = role === "prefill" ? spec.workload.isl[request]! : waits ? WAITING_WEIGHT : 1;
+    this.#pool.addWork(this.#worker, -work);
+    this.#hands.reject(request);
+  }
+
+  gap(gapMs: number, weight: number): void {
+    const { gaps, perUser } = this.#simulation;
+    gaps.add(gapMs, weight);
+    if (gapMs > 0 || !this.#speculates) perUser.add(1000 / gapMs, weight);
+  }
+
+  held(request: number, atMs: number): void {
+    const { outcomes, desk, decodePool, spec } = this.#simulation;
+    this.#pool.addWork(this.#worker, -spec.workload.isl[request]!);
+    desk.ended(this.#pool.role, request, atMs);
+    this.#prefilled(request);
+    outcomes.transfer("sourceHeldMs", request, atMs);
+    this.#hands.deliver(decodePool, request);
+  }
+
+  reserved(request: number, atMs: number, missingTokens: number): void {
+    const { outcomes, faults, spec } = this.#simulation;
+    outcomes.transfer("destinationReservedMs", request, atMs);
+    const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : spec.workload.isl[request]!;
+    const dueMs = atMs + transferMs(spec.transfer, tokens);
+    this.#hands.transferEnds(request, faults?.transferBegins(request, dueMs) ?? dueMs);
+  }
+
+  activated(request: number, atMs: number): void {
+    this.#simulation.outcomes.transfer("destinationActivatedMs", request, atMs);
+    this.#hands.releaseSource(request, atMs);
+  }
+
+  released(request: number, atMs: number): void {
+    this.#simulation.outcomes.transfer("sourceReleasedMs", request, atMs);
+    this.#simulation.removeIfDrained(this.#worker);
+  }
+
+  kvEvent(event: KvEvent, atMs: number): void {
+    this.#simulation.spec.onKvEvent?.(this.#engine, event, atMs);
+    this.#simulation.desk.noteCacheChange(this.#engine, event);
+  }
+
+  #prefilled(request: number): void {
+    const { outcomes, observer, profiledPrefill, spec } = this.#simulation;
+    observer.prefilled(profiledPrefill.ms(spec.workload.isl[request]!, outcomes.cachedTokens(request)));
+  }
+}
