@@ -127,8 +127,7 @@ export class GapSketch {
   /** Successive gaps differ little: mostly the bucket is a neighbour of the last one. */
   #bucketOf(value: number): number {
     const above = this.#bucket + 1;
-    if (above < BUCKETS && value > edgeOf(above - 1) * (1 + 1e-9) && value <= edgeOf(above) * (1 - 1e-9))
-      return above;
+    if (above < BUCKETS && value > edgeOf(above - 1) * (1 + 1e-9) && value <= edgeOf(above) * (1 - 1e-9)) return above;
     const below = this.#bucket - 1;
     if (below > 0 && value > edgeOf(below - 1) * (1 + 1e-9) && value <= edgeOf(below) * (1 - 1e-9)) return below;
     return Math.min(BUCKETS - 1, Math.max(0, Math.ceil(Math.log(value) / LN_GAMMA) + OFFSET));

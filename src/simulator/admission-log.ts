@@ -28,8 +28,7 @@ export class AdmissionLog implements Iterable<AdmissionRecord> {
   [Symbol.iterator](): Iterator<AdmissionRecord, undefined> {
     let at = 0;
     return {
-      next: () =>
-        at < this.#length ? { done: false, value: this.#record(at++) } : { done: true, value: undefined },
+      next: () => (at < this.#length ? { done: false, value: this.#record(at++) } : { done: true, value: undefined }),
     };
   }
 

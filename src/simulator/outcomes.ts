@@ -73,7 +73,8 @@ export class Outcomes {
   routed(role: RoleName, request: number, worker: number, rank: number, ranks: number): void {
     const table = this.pages.page(request);
     (role === "prefill" ? table.prefillWorker : table.decodeWorker)[this.pages.row(request)] = worker;
-    if (this.ranks !== null) this.ranks[role][request] = worker * ranks + rank;
+    if (this.ranks !== null)
+      (role === "prefill" ? this.ranks.prefill : this.ranks.decode)[request] = worker * ranks + rank;
   }
 
   /** The worker of a role that it was last sent to, −1 for none. */

@@ -32,6 +32,18 @@ function followsCaches(spec: SimulationSpec): boolean {
   return spec.routing !== undefined || (mode === "kv" && kvEvents);
 }
 
+/** The router of one role, and who and what waits there. */
+interface Window {
+  readonly router: Router;
+  readonly line: RouterQueue<number>;
+  /** As of the last `sweep`: when somebody who waits may go though nothing happens until then, ms. */
+  changesMs: number;
+  /** What the router has not been told yet: it may send somebody on at each piece. */
+  readonly news: (() => void)[];
+  /** Ranks of a worker that have a block, by worker and block; where workers have several ranks. */
+  readonly ranksWith: Map<number, Map<number, number>> | null;
+}
+
 /**
  * The routers of a run, the very ones of the live frontend, and the requests that wait in them: for a ready worker, or for one that has
  * less to compute. `Routing` of a spec chooses in their place.
@@ -39,47 +51,40 @@ function followsCaches(spec: SimulationSpec): boolean {
 export class RoutingDesk {
   /** What routers thought of each request; null where none knows of caches. */
   readonly record: RoutingRecord | null;
-  readonly #routers: Record<RoleName, Router>;
+  readonly #prefill: Window;
+  readonly #decode: Window;
   readonly #routing: Routing | null;
   /** Their routers look at prompts, sessions or load of their own. */
   readonly #looksCloser: boolean;
   readonly #computesPrompts: RoleName;
   /** The router has nothing to look at but outstanding work, which the pools keep in order: with many workers that is faster. */
   readonly #isLeastLoaded: boolean;
-  readonly #lines: Record<RoleName, RouterQueue<number>>;
-  /** As of the last `sweep`: when somebody who waits may go though nothing happens until then, by role. */
-  readonly #changesMs: Record<RoleName, number> = {
-    prefill: Number.POSITIVE_INFINITY,
-    decode: Number.POSITIVE_INFINITY,
-  };
-  /** What the routers have not been told yet, by role: they may send somebody on at each piece. */
-  readonly #news: Record<RoleName, (() => void)[]> = { prefill: [], decode: [] };
   readonly #columnsFor: (spec: PoolSpec) => RequestColumns;
   readonly #sessions: Int32Array | null;
   readonly #hints: RoutingHints | undefined;
-  /** Ranks of a worker that have a block, by role, worker and block; where workers have several ranks. */
-  readonly #ranksWith: Record<RoleName, Map<number, Map<number, number>> | null>;
   /** Changes of caches in passes that have not ended, by engine. */
   readonly #cacheChanges = new Map<number, KvEvent[]>();
 
   constructor(spec: SimulationSpec, columnsFor: (spec: PoolSpec) => RequestColumns) {
     const settings = routerSettings(spec);
     const { prefill, decode, seed } = spec;
-    const router = (role: EngineRole, { engine }: PoolSpec): Router =>
-      createRouter(settings, seed, {
+    const window = (role: EngineRole, { engine, dpSize }: PoolSpec): Window => {
+      const router = createRouter(settings, seed, {
         role,
         blockSize: engine.blockSize,
         maxBatchedTokens: engine.maxNumBatchedTokens,
         tellsEvents: engine.prefixCaching,
       });
-    this.#routers = {
-      prefill: router("prefill", prefill ?? decode),
-      decode: router(prefill === null ? "aggregated" : "decode", decode),
+      return {
+        router,
+        line: new RouterQueue(router.classes),
+        changesMs: Number.POSITIVE_INFINITY,
+        news: [],
+        ranksWith: dpSize > 1 ? new Map() : null,
+      };
     };
-    this.#lines = {
-      prefill: new RouterQueue(this.#routers.prefill.classes),
-      decode: new RouterQueue(this.#routers.decode.classes),
-    };
+    this.#prefill = window("prefill", prefill ?? decode);
+    this.#decode = window(prefill === null ? "aggregated" : "decode", decode);
     this.#routing = spec.routing ?? null;
     this.#computesPrompts = prefill === null ? "decode" : "prefill";
     const hasAffinity = (settings.sessionAffinityMs ?? null) !== null;
@@ -92,48 +97,51 @@ export class RoutingDesk {
       settings.mode === "kv" && this.#routing === null
         ? routingRecord(spec.workload.count, (prefill ?? decode).engine.blockSize)
         : null;
-    const ranks = (pool: PoolSpec | null) => (pool !== null && pool.dpSize > 1 ? new Map() : null);
-    this.#ranksWith = { prefill: ranks(prefill), decode: ranks(decode) };
+  }
+
+  #of(role: RoleName): Window {
+    return role === "prefill" ? this.#prefill : this.#decode;
   }
 
   /** Where a request goes; null: it waits here until `sweep` sends it; "refused": too many wait in its class. */
   route(pool: Pool, request: number, nowMs: number): SimulatedWorker | null | "refused" {
-    this.#tellAll(pool.role);
-    const line = this.#lines[pool.role];
+    const window = this.#of(pool.role);
+    const { line, router } = window;
+    tellAll(window);
     const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
-    const router = this.#routers[pool.role];
-    const ranked = () =>
-      (context !== undefined && this.#routing === null ? router.rank?.(context) : null) ?? FIRST_COME;
     // What it has to compute decides on its class.
-    const asItComes = router.classes === undefined ? null : ranked();
+    const asItComes = router.classes === undefined ? null : this.#rank(router, context);
     const place = asItComes === null ? 0 : placeOf(asItComes);
     const isBusy = context !== undefined && (router.isBusy?.(context, place) ?? false);
     const lane = context === undefined ? null : (router.lane?.(context) ?? null);
     if (pool.active.length > 0 && !line.holdsUp(lane, place) && !isBusy) {
       return this.#send(pool, request, context, nowMs);
     }
-    const rank = asItComes ?? ranked();
+    const rank = asItComes ?? this.#rank(router, context);
     if (line.overflow(rank, Math.max(1, pool.active.length)) !== null) return "refused";
     line.push(request, rank, lane);
     if (this.record !== null) this.record.waitMs[request]! -= nowMs;
     return null;
   }
 
+  #rank(router: Router, context: RouteContext | undefined): QueueRank {
+    return (context !== undefined && this.#routing === null ? router.rank?.(context) : null) ?? FIRST_COME;
+  }
+
   /** Sends those that wait and may go now, in their order. @returns whether anybody went */
   sweep(pool: Pool, nowMs: number, send: (request: number, worker: SimulatedWorker) => void): boolean {
-    const line = this.#lines[pool.role];
-    const unheard = this.#news[pool.role];
-    this.#changesMs[pool.role] = Number.POSITIVE_INFINITY;
+    const window = this.#of(pool.role);
+    const { line, router, news: unheard } = window;
+    window.changesMs = Number.POSITIVE_INFINITY;
     if (line.length === 0 || pool.active.length === 0) {
-      this.#tellAll(pool.role);
+      tellAll(window);
       return false;
     }
-    const router = this.#routers[pool.role];
     let anybody = false;
     const may = (request: number, rank: QueueRank) => {
       const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
       if (context === undefined || !(router.isBusy?.(context, placeOf(rank)) ?? false)) return true;
-      this.#noteChange(pool.role, context);
+      this.#noteChange(window, context);
       return false;
     };
     const goes = (request: number, rank: QueueRank) => {
@@ -155,46 +163,36 @@ export class RoutingDesk {
 
   /** A request does not wait here any more, if it did. */
   drop(role: RoleName, request: number, nowMs: number): void {
-    if (this.#lines[role].remove(request) && this.record !== null) this.record.waitMs[request]! += nowMs;
+    if (this.#of(role).line.remove(request) && this.record !== null) this.record.waitMs[request]! += nowMs;
   }
 
   /** When `sweep` may send somebody though nothing happens until then; Infinity: nobody. */
   get nextMs(): number {
-    return this.waiting === 0 ? Number.POSITIVE_INFINITY : Math.min(this.#changesMs.prefill, this.#changesMs.decode);
+    return this.waiting === 0 ? Number.POSITIVE_INFINITY : Math.min(this.#prefill.changesMs, this.#decode.changesMs);
   }
 
   /** Requests that wait in either router. */
   get waiting(): number {
-    return this.#lines.prefill.length + this.#lines.decode.length;
+    return this.#prefill.line.length + this.#decode.line.length;
   }
 
   prefilled(role: RoleName, request: number): void {
     if (this.#routing !== null) this.#routing.prefilled(role, request);
-    else if (this.#looksCloser && this.#isHeard(role)) this.#routers[role].prefilled?.(request);
-    else if (this.#looksCloser) this.#news[role].push(() => this.#routers[role].prefilled?.(request));
+    else if (this.#looksCloser) tell(this.#of(role), (router) => router.prefilled?.(request));
   }
 
   ended(role: RoleName, request: number, nowMs: number): void {
     if (this.#routing !== null) this.#routing.ended(role, request);
-    else if (this.#looksCloser && this.#isHeard(role)) this.#routers[role].ended?.(request, nowMs);
-    else if (this.#looksCloser) this.#news[role].push(() => this.#routers[role].ended?.(request, nowMs));
-  }
-
-  /** Whether a router hears at once: else it does at the next `sweep`, where somebody may go after each piece, as in ai-dynamo 1.6.1. */
-  #isHeard(role: RoleName): boolean {
-    return this.#lines[role].length === 0 && this.#news[role].length === 0;
-  }
-
-  #tellAll(role: RoleName): void {
-    for (const news of this.#news[role].splice(0)) news();
+    else if (this.#looksCloser) tell(this.#of(role), (router) => router.ended?.(request, nowMs));
   }
 
   workerRemoved({ role, id, engines }: SimulatedWorker): void {
-    this.#tellAll(role);
-    this.#ranksWith[role]?.delete(id);
+    const window = this.#of(role);
+    tellAll(window);
+    window.ranksWith?.delete(id);
     for (const engine of engines) this.#cacheChanges.delete(engine);
     if (this.#routing !== null) this.#routing.workerRemoved(role, id);
-    else this.#routers[role].workerRemoved?.(id);
+    else window.router.workerRemoved?.(id);
   }
 
   /** A change that routers are told of when the engine's pass has ended. */
@@ -217,7 +215,7 @@ export class RoutingDesk {
       this.#cacheChanges.delete(engine);
       return;
     }
-    const index = kvRouterIn(this.#routers[worker.role])?.index;
+    const index = kvRouterIn(this.#of(worker.role).router)?.index;
     for (const event of changes) {
       if (this.#routing !== null) this.#routing.cacheChanged(worker.role, worker.id, event);
       else if (index !== undefined && this.#isNews(worker, event)) index[event.kind](worker.id, [event.blockId]);
@@ -227,7 +225,7 @@ export class RoutingDesk {
 
   /** A block counts as cached while any rank of the worker has it. */
   #isNews({ role, id }: SimulatedWorker, { kind, blockId }: KvEvent): boolean {
-    const workers = this.#ranksWith[role];
+    const workers = this.#of(role).ranksWith;
     if (workers === null) return true;
     let blocks = workers.get(id);
     if (blocks === undefined) {
@@ -240,10 +238,10 @@ export class RoutingDesk {
     return kind === "stored" ? ranks === 1 : ranks <= 0;
   }
 
-  #noteChange(role: RoleName, context: RouteContext): void {
+  #noteChange(window: Window, context: RouteContext): void {
     if (this.#routing !== null) return;
-    const changesMs = this.#routers[role].changesMs?.(context) ?? Number.POSITIVE_INFINITY;
-    this.#changesMs[role] = Math.min(this.#changesMs[role], changesMs);
+    const changesMs = window.router.changesMs?.(context) ?? Number.POSITIVE_INFINITY;
+    window.changesMs = Math.min(window.changesMs, changesMs);
   }
 
   #send(pool: Pool, request: number, context: RouteContext | undefined, nowMs: number): SimulatedWorker {
@@ -251,7 +249,7 @@ export class RoutingDesk {
       const { index, isl, blocks } = this.#request(pool, request);
       return pool.active[this.#routing.choose(pool.role, { index, isl, blocks }, pool.activeIds, nowMs)]!;
     }
-    const router = this.#routers[pool.role];
+    const { router } = this.#of(pool.role);
     const place = this.#isLeastLoaded
       ? pool.leastLoaded()
       : router.choose(pool.outstanding, pool.active.length, context);
@@ -283,4 +281,14 @@ export class RoutingDesk {
     if (this.#hints !== undefined) Object.assign(context, hintsOf(this.#hints, request));
     return context;
   }
+}
+
+/** A router hears at once, unless somebody waits there: then it does at the next `sweep`, where one may go after each piece, as in ai-dynamo 1.6.1. */
+function tell({ router, line, news }: Window, piece: (router: Router) => void): void {
+  if (line.length === 0 && news.length === 0) piece(router);
+  else news.push(() => piece(router));
+}
+
+function tellAll({ news }: Window): void {
+  if (news.length > 0) for (const piece of news.splice(0)) piece();
 }

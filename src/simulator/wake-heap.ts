@@ -23,8 +23,10 @@ export class WakeHeap {
 
   set(engine: number, timeMs: number): void {
     if (engine >= this.#timeMs.length) this.#enlarge(engine + 1);
-    this.#timeMs[engine] = timeMs;
     let at = this.#place[engine]!;
+    // Most input changes nothing of what an engine has begun.
+    if (at >= 0 && this.#timeMs[engine] === timeMs) return;
+    this.#timeMs[engine] = timeMs;
     if (at < 0) {
       at = this.#size++;
       this.#heap[at] = engine;

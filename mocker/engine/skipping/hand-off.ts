@@ -5,7 +5,8 @@ import type { SkippingEngine } from "./skipping.ts";
 /** The disaggregated side of an engine: prompts held for a transfer, blocks reserved for one, requests on the way. */
 export class HandOff {
   readonly #engine: SkippingEngine;
-  readonly #held = new Set<number>();
+  /** Made with the first: most engines hold none. */
+  #held: Set<number> | null = null;
   readonly #reservations = new IntDeque();
   /** Waiting requests whose KV still travels. */
   inTransferCount = 0;
@@ -18,7 +19,7 @@ export class HandOff {
   }
 
   get heldCount(): number {
-    return this.#held.size;
+    return this.#held?.size ?? 0;
   }
 
   get reservationCount(): number {
@@ -30,6 +31,7 @@ export class HandOff {
   }
 
   hold(request: number): void {
+    this.#held ??= new Set();
     this.#held.add(request);
   }
 
@@ -103,7 +105,7 @@ export class HandOff {
   }
 
   releaseHeld(request: number): void {
-    if (!this.#held.delete(request)) return;
+    if (this.#held?.delete(request) !== true) return;
     const { blocks, store, listener, nowMs } = this.#engine;
     blocks.releaseFinished(request, store.computed[request]!);
     listener.released(request, nowMs);

@@ -1,6 +1,11 @@
-/** A queue of integers on a ring buffer: O(1) at both ends, O(n) in the middle. */
+const NO_RING = new Int32Array(0);
+const FIRST_LENGTH = 16;
+
+/** A queue of integers on a ring buffer, made with the first of them: O(1) at both ends, O(n) in the middle. */
 export class IntDeque {
-  #ring = new Int32Array(16);
+  #ring: Int32Array = NO_RING;
+  /** Length of the ring, a power of 2, less 1. */
+  #mask = -1;
   #head = 0;
   #length = 0;
 
@@ -9,30 +14,30 @@ export class IntDeque {
   }
 
   at(index: number): number {
-    return this.#ring[(this.#head + index) & (this.#ring.length - 1)]!;
+    return this.#ring[(this.#head + index) & this.#mask]!;
   }
 
   pushBack(value: number): void {
-    if (this.#length === this.#ring.length) this.#enlarge();
-    this.#ring[(this.#head + this.#length++) & (this.#ring.length - 1)] = value;
+    if (this.#length > this.#mask) this.#enlarge();
+    this.#ring[(this.#head + this.#length++) & this.#mask] = value;
   }
 
   pushFront(value: number): void {
-    if (this.#length === this.#ring.length) this.#enlarge();
-    this.#head = (this.#head - 1) & (this.#ring.length - 1);
+    if (this.#length > this.#mask) this.#enlarge();
+    this.#head = (this.#head - 1) & this.#mask;
     this.#ring[this.#head] = value;
     this.#length++;
   }
 
   insertAt(index: number, value: number): void {
     this.pushFront(value);
-    const mask = this.#ring.length - 1;
+    const mask = this.#mask;
     for (let i = 0; i < index; i++) this.#ring[(this.#head + i) & mask] = this.#ring[(this.#head + i + 1) & mask]!;
     this.#ring[(this.#head + index) & mask] = value;
   }
 
   removeAt(index: number): void {
-    const mask = this.#ring.length - 1;
+    const mask = this.#mask;
     for (let i = index; i > 0; i--) this.#ring[(this.#head + i) & mask] = this.#ring[(this.#head + i - 1) & mask]!;
     this.#head = (this.#head + 1) & mask;
     this.#length--;
@@ -44,9 +49,10 @@ export class IntDeque {
   }
 
   #enlarge(): void {
-    const larger = new Int32Array(this.#ring.length * 2);
+    const larger = new Int32Array(Math.max(FIRST_LENGTH, this.#ring.length * 2));
     for (let i = 0; i < this.#length; i++) larger[i] = this.at(i);
     this.#ring = larger;
+    this.#mask = larger.length - 1;
     this.#head = 0;
   }
 }

@@ -67,6 +67,7 @@ export class Plan {
 
   /** Gives up the passes that have not begun (`passesBeginFirst`: one that begins exactly now has). */
   cut(nowMs: number, passesBeginFirst: boolean): void {
+    if (this.count === 1) return;
     let low = 0;
     let high = this.count - 1;
     while (low < high) {

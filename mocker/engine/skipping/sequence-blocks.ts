@@ -89,17 +89,18 @@ export class SequenceBlocks {
 
   get unownedHits(): number {
     let unowned = 0;
-    for (const record of this.#hits) if (this.pool.isUnowned(record)) unowned++;
+    for (let i = 0; i < this.#hits.length; i++) if (this.pool.isUnowned(this.#hits[i]!)) unowned++;
     return unowned;
   }
 
   /** Gives the blocks of the last look-up to a request that owns none. */
   takeHits(request: number): void {
-    for (const record of this.#hits) {
-      this.pool.share(record);
-      this.#store.addRecord(request, record);
+    const hits = this.#hits;
+    for (let i = 0; i < hits.length; i++) {
+      this.pool.share(hits[i]!);
+      this.#store.addRecord(request, hits[i]!);
     }
-    this.#store.blocks[request] = this.#hits.length;
+    this.#store.blocks[request] = hits.length;
   }
 
   /** Blocks that `tokens` tokens need beyond what the request owns. */
@@ -158,16 +159,12 @@ export class SequenceBlocks {
   /** Blocks that a scheduled pass fills become findable. */
   fill(request: number, fromTokens: number, toTokens: number): void {
     if (!this.#caching) return;
-    const to = Math.floor(toTokens / this.#blockSize);
-    let from = Math.floor(fromTokens / this.#blockSize);
-    const recorded = this.#store.recordCount(request);
-    if (recorded > from) from = recorded;
-    if (this.#recordAll || (this.#store.flags[request]! & Flag.preempted) !== 0) {
-      for (let index = from; index < to; index++) this.#fillFindable(request, index);
-    } else {
-      const shared = Math.min(to, this.#store.sharedBlocks(request));
-      for (let index = from; index < shared; index++) this.#fillFindable(request, index);
-    }
+    const findsAll = this.#recordAll || (this.#store.flags[request]! & Flag.preempted) !== 0;
+    const shared = findsAll ? Number.POSITIVE_INFINITY : this.#store.sharedBlocks(request);
+    if (shared === 0) return;
+    const to = Math.min(shared, Math.floor(toTokens / this.#blockSize));
+    const from = Math.max(Math.floor(fromTokens / this.#blockSize), this.#store.recordCount(request));
+    for (let index = from; index < to; index++) this.#fillFindable(request, index);
   }
 
   #fillFindable(request: number, index: number): void {

@@ -18,6 +18,9 @@ import { SequenceBlocks } from "./sequence-blocks.ts";
 import { Flag, type SequenceStore } from "./sequence-store.ts";
 import { WalkedPass } from "./walked-pass.ts";
 
+/** Running requests for which there is room at once. */
+const SEATS = 64;
+
 /**
  * The scheduler of `SteppingEngine` for simulations. Decoding sequences are kept as aggregates (`DecodeBatch`), so a pass
  * costs the same whatever the batch; while the batch can't change (no admission possible, none ends, no block runs out) many
@@ -35,9 +38,9 @@ export class SkippingEngine implements Engine {
   readonly loads: HostLoads;
   readonly waiting = new IntDeque();
   /** Running requests in the order of their admission. */
-  running = new Int32Array(16);
+  running: Int32Array;
   /** The passes after which they end (`DecodeBatch`), `NO_END` of those that don't decode: side by side, as all are looked at where one ends. */
-  ends = new Int32Array(16);
+  ends: Int32Array;
   runningCount = 0;
   nowMs = Number.NaN;
   holdPrefill = false;
@@ -46,17 +49,14 @@ export class SkippingEngine implements Engine {
   readonly work: PassWork = emptyPassWork();
   record: PassRecord | null = null;
   readonly #fast: FastPass;
-  readonly #walked: WalkedPass;
+  #walkedPass: WalkedPass | null = null;
   #walking: boolean;
   readonly #alwaysWalks: boolean;
   readonly #draws: SpeculativeDraws;
   readonly #plan = new Plan();
   readonly #lastPass: LastPass = { durationMs: Number.NaN, decodeCount: 0, decodeContextSum: 0 };
-  readonly #commands = new Commands({
-    activate: (request) => this.handOff.activate(request),
-    release: (request) => this.handOff.releaseHeld(request),
-    cancel: (request) => this.#cancel(request),
-  });
+  /** Made with the first. */
+  #commands: Commands | null = null;
   /** The pass has changed the cache in a way that the listener was told of. */
   #told = false;
 
@@ -68,15 +68,23 @@ export class SkippingEngine implements Engine {
       this.#told = true;
       listener.kvEvent(event, this.nowMs);
     });
+    const seats = Math.min(config.maxNumSeqs, SEATS);
+    this.running = new Int32Array(seats);
+    this.ends = new Int32Array(seats);
     this.batch = new DecodeBatch(store, config.blockSize);
     this.handOff = new HandOff(this);
     this.loads = new HostLoads(config, this.counters);
     this.#fast = new FastPass(this, this.#plan);
-    this.#walked = new WalkedPass(this);
     // What a draft brings differs from sequence to sequence.
     this.#alwaysWalks = config.kvEvents === true || speculates(config);
     this.#walking = this.#alwaysWalks;
     this.#draws = new SpeculativeDraws(config);
+  }
+
+  /** Made where one is walked. */
+  get #walked(): WalkedPass {
+    this.#walkedPass ??= new WalkedPass(this);
+    return this.#walkedPass;
   }
 
   get busy(): boolean {
@@ -89,9 +97,8 @@ export class SkippingEngine implements Engine {
 
   isEmpty(): boolean {
     const { length } = this.waiting;
-    return (
-      this.runningCount + length + this.handOff.reservationCount + this.handOff.heldCount + this.#commands.length === 0
-    );
+    const commands = this.#commands?.length ?? 0;
+    return this.runningCount + length + this.handOff.reservationCount + this.handOff.heldCount + commands === 0;
   }
 
   submit(request: number, nowMs: number): string | null {
@@ -185,7 +192,7 @@ export class SkippingEngine implements Engine {
   complete(): void {
     this.#endPasses();
     this.handOff.tryReservations();
-    this.#commands.betweenPasses();
+    this.#commands?.betweenPasses();
   }
 
   stop(nowMs: number): void {
@@ -375,6 +382,11 @@ export class SkippingEngine implements Engine {
 
   #command(kind: CommandKind, request: number, nowMs: number): void {
     if (!this.busy) this.nowMs = nowMs;
+    this.#commands ??= new Commands({
+      activate: (id) => this.handOff.activate(id),
+      release: (id) => this.handOff.releaseHeld(id),
+      cancel: (id) => this.#cancel(id),
+    });
     this.#commands.give(kind, request, this.busy);
   }
 
