@@ -10,18 +10,20 @@ export class AdmissionLog implements Iterable<AdmissionRecord> {
   /** Pool · 2 + (1 for a re-admission). */
   #kind = new Uint8Array(64);
   #length = 0;
+  #capacity = 64;
 
   get length(): number {
     return this.#length;
   }
 
   add(request: number, pool: AdmissionRecord["pool"], atMs: number, reusedTokens: number, readmission: boolean): void {
-    if (this.#length === this.#request.length) this.#enlarge();
+    if (this.#length === this.#capacity) this.#enlarge();
     const at = this.#length++;
     this.#request[at] = request;
     this.#atMs[at] = atMs;
     this.#reusedTokens[at] = reusedTokens;
-    this.#kind[at] = 2 * POOLS.indexOf(pool) + (readmission ? 1 : 0);
+    const place = pool === "agg" ? 0 : pool === "prefill" ? 1 : 2;
+    this.#kind[at] = 2 * place + (readmission ? 1 : 0);
   }
 
   /** By hand, as a generator would be called back for each: who reads a hundred thousand of them notices. */
@@ -56,5 +58,6 @@ export class AdmissionLog implements Iterable<AdmissionRecord> {
     this.#atMs = atMs;
     this.#reusedTokens = reusedTokens;
     this.#kind = kind;
+    this.#capacity = length;
   }
 }

@@ -101,25 +101,27 @@ export class EngineReports implements EngineListener {
     this.#pool.addWork(this.#worker, -spec.workload.isl[request]!);
     desk.ended(this.#pool.role, request, atMs);
     this.#prefilled(request);
-    outcomes.transfer("sourceHeldMs", request, atMs);
+    if (outcomes.transfers !== null) outcomes.transfers.sourceHeldMs[request] = atMs;
     this.#hands.deliver(decodePool, request);
   }
 
   reserved(request: number, atMs: number, missingTokens: number): void {
     const { outcomes, faults, spec } = this.#simulation;
-    outcomes.transfer("destinationReservedMs", request, atMs);
+    if (outcomes.transfers !== null) outcomes.transfers.destinationReservedMs[request] = atMs;
     const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : spec.workload.isl[request]!;
     const dueMs = atMs + transferMs(spec.transfer, tokens);
     this.#hands.transferEnds(request, faults?.transferBegins(request, dueMs) ?? dueMs);
   }
 
   activated(request: number, atMs: number): void {
-    this.#simulation.outcomes.transfer("destinationActivatedMs", request, atMs);
+    const { transfers } = this.#simulation.outcomes;
+    if (transfers !== null) transfers.destinationActivatedMs[request] = atMs;
     this.#hands.releaseSource(request, atMs);
   }
 
   released(request: number, atMs: number): void {
-    this.#simulation.outcomes.transfer("sourceReleasedMs", request, atMs);
+    const { transfers } = this.#simulation.outcomes;
+    if (transfers !== null) transfers.sourceReleasedMs[request] = atMs;
     this.#simulation.removeIfDrained(this.#worker);
   }
 

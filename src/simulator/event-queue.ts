@@ -9,15 +9,9 @@ export const EventPriority = {
   turn: 7,
 } as const;
 
-export interface SimulationEvent {
-  priority: number;
-  /** Request, worker or loop, by kind. */
-  subject: number;
-}
-
 /**
- * Binary heap on typed arrays with the total order (time, priority, order, sequence number): equal events leave in the
- * order they were scheduled, so a run never depends on anything but its input.
+ * Binary heap with the total order (time, priority, order, sequence number): equal events leave in the order they were scheduled, so a run never
+ * depends on anything but its input. Events stay at their places in typed arrays; only the numbers of the places move.
  */
 export class EventQueue {
   #timeMs = new Float64Array(64);
@@ -25,6 +19,8 @@ export class EventQueue {
   #sequence = new Float64Array(64);
   #subject = new Int32Array(64);
   #order = new Int32Array(64);
+  /** Places as a heap, and behind it those that are free. */
+  #heap = Int32Array.from({ length: 64 }, (_, place) => place);
   #size = 0;
   #next = 0;
 
@@ -34,46 +30,55 @@ export class EventQueue {
 
   /** Time of the earliest event, Infinity when empty. */
   get nextMs(): number {
-    return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#timeMs[0]!;
+    return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#timeMs[this.#heap[0]!]!;
   }
 
+  /** Priority of the earliest event. */
   get nextPriority(): number {
-    return this.#priority[0]!;
+    return this.#priority[this.#heap[0]!]!;
   }
 
-  /** @param order among events of the same time and priority the lower goes first */
+  /**
+   * @param subject request, worker or loop, by kind
+   * @param order among events of the same time and priority the lower goes first
+   */
   push(timeMs: number, priority: number, subject: number, order = 0): void {
-    if (this.#size === this.#timeMs.length) this.#enlarge();
+    if (this.#size === this.#heap.length) this.#enlarge();
+    const heap = this.#heap;
     let at = this.#size++;
-    this.#timeMs[at] = timeMs;
-    this.#priority[at] = priority;
-    this.#sequence[at] = this.#next++;
-    this.#order[at] = order;
-    this.#subject[at] = subject;
+    const place = heap[at]!;
+    this.#timeMs[place] = timeMs;
+    this.#priority[place] = priority;
+    this.#sequence[place] = this.#next++;
+    this.#order[place] = order;
+    this.#subject[place] = subject;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!this.#before(at, parent)) break;
-      this.#swap(at, parent);
+      if (!this.#before(place, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
       at = parent;
     }
+    heap[at] = place;
   }
 
-  /** Removes the earliest event. */
-  pop(): SimulationEvent {
-    const event = { priority: this.#priority[0]!, subject: this.#subject[0]! };
+  /** Removes the earliest event; its subject. */
+  pop(): number {
+    const heap = this.#heap;
+    const popped = heap[0]!;
     const last = --this.#size;
-    this.#swap(0, last);
+    const moved = heap[last]!;
+    heap[last] = popped;
     let at = 0;
     for (;;) {
-      const left = 2 * at + 1;
-      if (left >= last) break;
-      const right = left + 1;
-      const child = right < last && this.#before(right, left) ? right : left;
-      if (!this.#before(child, at)) break;
-      this.#swap(child, at);
+      let child = 2 * at + 1;
+      if (child >= last) break;
+      if (child + 1 < last && this.#before(heap[child + 1]!, heap[child]!)) child++;
+      if (!this.#before(heap[child]!, moved)) break;
+      heap[at] = heap[child]!;
       at = child;
     }
-    return event;
+    if (last > 0) heap[at] = moved;
+    return this.#subject[popped]!;
   }
 
   #before(a: number, b: number): boolean {
@@ -85,26 +90,9 @@ export class EventQueue {
     return byOrder !== 0 ? byOrder < 0 : this.#sequence[a]! < this.#sequence[b]!;
   }
 
-  #swap(a: number, b: number): void {
-    const timeMs = this.#timeMs[a]!;
-    this.#timeMs[a] = this.#timeMs[b]!;
-    this.#timeMs[b] = timeMs;
-    const priority = this.#priority[a]!;
-    this.#priority[a] = this.#priority[b]!;
-    this.#priority[b] = priority;
-    const sequence = this.#sequence[a]!;
-    this.#sequence[a] = this.#sequence[b]!;
-    this.#sequence[b] = sequence;
-    const subject = this.#subject[a]!;
-    this.#subject[a] = this.#subject[b]!;
-    this.#subject[b] = subject;
-    const order = this.#order[a]!;
-    this.#order[a] = this.#order[b]!;
-    this.#order[b] = order;
-  }
-
   #enlarge(): void {
-    const length = this.#timeMs.length * 2;
+    const before = this.#heap.length;
+    const length = before * 2;
     const grow = <T extends Float64Array | Uint8Array | Int32Array>(from: T, to: T): T => {
       to.set(from);
       return to;
@@ -114,5 +102,7 @@ export class EventQueue {
     this.#sequence = grow(this.#sequence, new Float64Array(length));
     this.#subject = grow(this.#subject, new Int32Array(length));
     this.#order = grow(this.#order, new Int32Array(length));
+    this.#heap = grow(this.#heap, new Int32Array(length));
+    for (let place = before; place < length; place++) this.#heap[place] = place;
   }
 }

@@ -147,10 +147,6 @@ export class Outcomes {
     this.pages.page(request).attempts[this.pages.row(request)]!++;
   }
 
-  transfer(station: keyof TransferTimes, request: number, atMs: number): void {
-    if (this.transfers !== null) this.transfers[station][request] = atMs;
-  }
-
   finished(request: number, atMs: number, outputTokens: number): void {
     const table = this.pages.page(request);
     const row = this.pages.row(request);

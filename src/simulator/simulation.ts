@@ -242,13 +242,12 @@ export class Simulation {
     if (this.#passesFirst) this.#clock.startPasses(nowMs);
     while (this.#events.nextMs <= nowMs) {
       // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
-      const event = this.#events.pop();
-      if (event.priority !== EventPriority.turn) {
-        this.#handle(event, nowMs);
+      if (this.#events.nextPriority !== EventPriority.turn) {
+        this.#handleNext(nowMs);
         continue;
       }
       this.#pendingTurns--;
-      this.#dispatch(event.subject, nowMs);
+      this.#dispatch(this.#events.pop(), nowMs);
     }
     while (this.#arrivals.nextMs <= nowMs) {
       this.#dispatch(this.#arrivals.take(), nowMs);
@@ -263,28 +262,30 @@ export class Simulation {
       if (this.#clock.nextMs <= nowMs) {
         this.#complete(this.#clock.nextEngine);
       } else if (this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.turn) {
-        this.#handle(this.#events.pop(), nowMs);
+        this.#handleNext(nowMs);
       } else {
         return;
       }
     }
   }
 
-  #handle(event: { priority: number; subject: number }, nowMs: number): void {
-    switch (event.priority) {
+  #handleNext(nowMs: number): void {
+    const priority = this.#events.nextPriority;
+    const subject = this.#events.pop();
+    switch (priority) {
       case EventPriority.fault:
-        this.faults!.act(event.subject);
+        this.faults!.act(subject);
         break;
       case EventPriority.transferDone: {
-        if (this.faults?.transferEnds(event.subject) === false) break;
-        const engine = this.#decodeEngineOf[event.subject]!;
+        if (this.faults?.transferEnds(subject) === false) break;
+        const engine = this.#decodeEngineOf[subject]!;
         this.#touch(engine, "command", false);
-        this.engines[engine]!.activate(event.subject, nowMs);
+        this.engines[engine]!.activate(subject, nowMs);
         break;
       }
       case EventPriority.workerReady: {
-        const pool = event.subject < 0 ? this.prefillPool! : this.decodePool;
-        const worker = pool.workers[event.subject < 0 ? -1 - event.subject : event.subject]!;
+        const pool = subject < 0 ? this.prefillPool! : this.decodePool;
+        const worker = pool.workers[subject < 0 ? -1 - subject : subject]!;
         if (this.faults?.startFailed(worker)) break;
         pool.markReady(worker);
         this.#sendWaiting();

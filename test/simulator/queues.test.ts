@@ -26,8 +26,7 @@ describe("the event queue", () => {
           .sort((a, b) => a.timeMs - b.timeMs || a.priority - b.priority || orderOf(a.subject) - orderOf(b.subject));
         const popped = sorted.map(() => {
           const timeMs = queue.nextMs;
-          expect(queue.nextPriority).toBeTypeOf("number");
-          return { timeMs, ...queue.pop() };
+          return { timeMs, priority: queue.nextPriority, subject: queue.pop() };
         });
         expect(popped).toEqual(sorted);
         expect([queue.size, queue.nextMs]).toEqual([0, Number.POSITIVE_INFINITY]);
@@ -49,7 +48,7 @@ describe("the event queue", () => {
             const { timeMs, ...first } = model.shift()!;
             expect(queue.nextMs).toBe(timeMs);
             expect(queue.nextPriority).toBe(first.priority);
-            expect(queue.pop()).toEqual(first);
+            expect(queue.pop()).toBe(first.subject);
           }
           expect(queue.size).toBe(model.length);
         });

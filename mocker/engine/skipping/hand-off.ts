@@ -5,8 +5,8 @@ import type { SkippingEngine } from "./skipping.ts";
 /** The disaggregated side of an engine: prompts held for a transfer, blocks reserved for one, requests on the way. */
 export class HandOff {
   readonly #engine: SkippingEngine;
-  /** Made with the first: most engines hold none. */
-  #held: Set<number> | null = null;
+  /** Prompts whose blocks wait for their transfer. */
+  heldCount = 0;
   readonly #reservations = new IntDeque();
   /** Waiting requests whose KV still travels. */
   inTransferCount = 0;
@@ -18,10 +18,6 @@ export class HandOff {
     this.#engine = engine;
   }
 
-  get heldCount(): number {
-    return this.#held?.size ?? 0;
-  }
-
   get reservationCount(): number {
     return this.#reservations.length;
   }
@@ -31,8 +27,8 @@ export class HandOff {
   }
 
   hold(request: number): void {
-    this.#held ??= new Set();
-    this.#held.add(request);
+    this.#engine.store.flags[request]! |= Flag.held;
+    this.heldCount++;
   }
 
   /** Where a preempted request queues: at the front, but behind those on their way whose reservation is older than its own. */
@@ -105,8 +101,10 @@ export class HandOff {
   }
 
   releaseHeld(request: number): void {
-    if (this.#held?.delete(request) !== true) return;
     const { blocks, store, listener, nowMs } = this.#engine;
+    if ((store.flags[request]! & Flag.held) === 0) return;
+    store.flags[request]! &= ~Flag.held;
+    this.heldCount--;
     blocks.releaseFinished(request, store.computed[request]!);
     listener.released(request, nowMs);
   }

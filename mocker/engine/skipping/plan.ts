@@ -67,17 +67,23 @@ export class Plan {
 
   /** Gives up the passes that have not begun (`passesBeginFirst`: one that begins exactly now has). */
   cut(nowMs: number, passesBeginFirst: boolean): void {
-    if (this.count === 1) return;
+    // Mostly it has been cut for others of this instant.
+    if (this.#hasBegun(this.count - 1, nowMs, passesBeginFirst)) return;
     let low = 0;
     let high = this.count - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const endMs = this.#timesMs[2 * middle + 2]!;
-      if (endMs > nowMs || (!passesBeginFirst && endMs === nowMs)) high = middle;
-      else low = middle + 1;
+      if (this.#hasBegun(middle + 1, nowMs, passesBeginFirst)) low = middle + 1;
+      else high = middle;
     }
-    if (low + 1 < this.count) this.#limit = Math.max(MIN_PLAN, 2 * (low + 1));
+    this.#limit = Math.max(MIN_PLAN, 2 * (low + 1));
     this.count = low + 1;
+  }
+
+  #hasBegun(index: number, nowMs: number, passesBeginFirst: boolean): boolean {
+    if (index === 0) return true;
+    const beginMs = this.#timesMs[2 * index]!;
+    return beginMs < nowMs || (passesBeginFirst && beginMs === nowMs);
   }
 
   /** Its passes have ended; how many there were. */

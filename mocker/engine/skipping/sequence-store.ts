@@ -16,6 +16,8 @@ export const Flag = {
   recorded: 32,
   /** Blocks are kept for all that it will need. */
   promised: 64,
+  /** Its prompt is computed, and its blocks wait for their transfer. */
+  held: 128,
 } as const;
 
 /** State of all requests of one pool in columns, shared by its engines; the index is the request. */
