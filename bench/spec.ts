@@ -12,18 +12,24 @@ import {
 } from "#mocker/engine";
 import type { PromptBlocks, Workload } from "#scenarios";
 import type { PoolSpec, SimulationSpec } from "#src/simulator";
-import { readTraceFile } from "../scenarios/traces/read-trace.ts";
 import { prefixGroups, sharedPrefixBlocks } from "../src/conformance/dynosim/arrivals.ts";
 import type { BenchRow } from "./rows.ts";
 
+/** What a row's simulation plays. Who reads traces is loaded for a row that has one. */
+async function benchWorkload(row: BenchRow): Promise<Workload> {
+  if (row.trace === undefined) return closedLoop(row);
+  const { readTraceFile } = await import("../scenarios/traces/read-trace.ts");
+  return readTraceFile(row.trace.file, row.trace);
+}
+
 /** The simulation of a row, per-request output with admissions and stations on. */
-export function benchSpec(row: BenchRow, engine: SimulationSpec["engine"] = "skipping"): SimulationSpec {
+export async function benchSpec(row: BenchRow, engine: SimulationSpec["engine"] = "skipping"): Promise<SimulationSpec> {
   const { num_workers, num_prefill_workers, num_decode_workers } = row.kwargs;
   const isDisaggregated = num_prefill_workers !== undefined;
   return {
     name: row.name,
     seed: 0,
-    workload: row.trace === undefined ? closedLoop(row) : readTraceFile(row.trace.file, row.trace),
+    workload: await benchWorkload(row),
     prefill: isDisaggregated ? pool(row, "prefill", num_prefill_workers) : null,
     decode: isDisaggregated ? pool(row, "decode", num_decode_workers!) : pool(row, "aggregated", num_workers!),
     router: row.router === "kv_router" ? "kv" : "round-robin",

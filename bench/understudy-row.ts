@@ -7,7 +7,7 @@ import { benchSpec } from "./spec.ts";
 
 const row = JSON.parse(readFileSync(0, "utf8")) as BenchRow;
 const before = process.cpuUsage();
-const result = simulate(benchSpec(row));
+const result = simulate(await benchSpec(row));
 const summary = dynosimSummary(result);
 const spent = process.cpuUsage(before);
 const total = process.resourceUsage();

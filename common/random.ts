@@ -1,4 +1,5 @@
-import seedrandom from "seedrandom";
+/// <reference path="./seedrandom.d.ts" />
+import seedrandom from "seedrandom/seedrandom.js";
 
 /** A stream of random numbers with a name and a seed: same seed and name, same numbers, on every machine. */
 export interface RandomStream {

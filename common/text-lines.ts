@@ -1,6 +1,9 @@
 import { closeSync, fstatSync, globSync, openSync, readSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { crc32 } from "node:zlib";
-import { Gunzip } from "fflate";
+
+/** Loaded with the first file that is packed: it makes tables, and every command would wait for them. */
+const loadFflate = () => createRequire(import.meta.url)("fflate") as typeof import("fflate");
 
 const CHUNK_BYTES = 2 ** 20;
 /** Checksum and length at the end of gzip data. */
@@ -63,6 +66,7 @@ function* unpacked(file: string, handle: number, first: Uint8Array, unreadable: 
   let made: Uint8Array[] = [];
   let sum = 0;
   let length = 0;
+  const { Gunzip } = loadFflate();
   const gunzip = new Gunzip((bytes) => {
     sum = crc32(bytes, sum);
     length += bytes.length;

@@ -7,17 +7,18 @@ import { benchSpec } from "../../bench/spec.ts";
 const rows = benchRows(1500).filter((row) => row.name !== "1024 workers, c65536");
 
 describe.each(rows)("the benchmark's row $name", (row) => {
-  it("skips at least 90 % of the passes in which the batch can't change, as the stepping engine counts them", () => {
-    const stepping = simulate(benchSpec(row, "stepping")).engine;
-    const skipping = simulate(benchSpec(row, "skipping")).engine;
+  it("skips at least 90 % of the passes in which the batch can't change, as the stepping engine counts them", async () => {
+    const stepping = simulate(await benchSpec(row, "stepping")).engine;
+    const skipping = simulate(await benchSpec(row, "skipping")).engine;
     expect(stepping.steadyPasses).toBeGreaterThan(100);
     expect(skipping.passes).toBe(stepping.passes);
     expect(skipping.skippedPasses / stepping.steadyPasses).toBeGreaterThanOrEqual(0.9);
   });
 });
 
-it("the benchmark has a row that hits the prefix cache and one that preempts", () => {
-  const counters = rows.map((row) => simulate(benchSpec(row)).engine);
+it("the benchmark has a row that hits the prefix cache and one that preempts", async () => {
+  const specs = await Promise.all(rows.map((row) => benchSpec(row)));
+  const counters = specs.map((spec) => simulate(spec).engine);
   expect(counters.some(({ prefixHitTokens }) => prefixHitTokens > 0)).toBe(true);
   expect(counters.some(({ preemptions }) => preemptions > 0)).toBe(true);
 });
