@@ -6,6 +6,9 @@ export class IdlePrefill {
   readonly #config: EngineConfig;
   readonly #work = emptyPassWork();
   readonly #byIsl = new Map<number, number>();
+  /** The last of them that was asked for: often the next, too. */
+  #lastIsl = -1;
+  #lastMs = Number.NaN;
 
   constructor(config: EngineConfig) {
     this.#config = config;
@@ -13,11 +16,14 @@ export class IdlePrefill {
 
   ms(isl: number, cachedTokens: number): number {
     if (cachedTokens > 0) return this.#compute(isl, Math.min(cachedTokens, isl - 1));
+    if (isl === this.#lastIsl) return this.#lastMs;
     let known = this.#byIsl.get(isl);
     if (known === undefined) {
       known = this.#compute(isl, 0);
       this.#byIsl.set(isl, known);
     }
+    this.#lastIsl = isl;
+    this.#lastMs = known;
     return known;
   }
 

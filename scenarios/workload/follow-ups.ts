@@ -78,8 +78,8 @@ export function loopsOfRequests(workload: Workload): Int32Array | null {
   if (workload.closedLoops.length === 0) return null;
   const family = families(workload);
   const loopOfFamily = new Int32Array(workload.count).fill(-1);
-  workload.closedLoops.forEach((loop, index) => {
-    for (const head of loop.heads) loopOfFamily[family[head]!] = index;
+  workload.closedLoops.forEach(({ heads }, index) => {
+    for (let i = 0; i < heads.length; i++) loopOfFamily[family[heads[i]!]!] = index;
   });
   for (let i = 0; i < family.length; i++) family[i] = loopOfFamily[family[i]!]!;
   return family;

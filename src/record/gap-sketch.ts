@@ -138,7 +138,9 @@ export class GapSketch {
     const rank = Math.floor(q * (this.#count - 1) + 0.5);
     let seen = this.#zeros;
     if (rank < seen) return 0;
-    for (let i = 0; i < this.#buckets.length; i++) {
+    // Nothing is in the buckets below the least value's.
+    const first = this.#min > 0 ? Math.max(0, this.#bucketOf(this.#min) - 1) : 0;
+    for (let i = first; i < this.#buckets.length; i++) {
       seen += this.#buckets[i]!;
       if (rank < seen) return (2 * GAMMA ** (i - OFFSET)) / (GAMMA + 1);
     }

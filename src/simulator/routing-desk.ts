@@ -178,12 +178,12 @@ export class RoutingDesk {
 
   prefilled(role: RoleName, request: number): void {
     if (this.#routing !== null) this.#routing.prefilled(role, request);
-    else if (this.#looksCloser) tell(this.#of(role), (router) => router.prefilled?.(request));
+    else if (this.#looksCloser) tellPrefilled(this.#of(role), request);
   }
 
   ended(role: RoleName, request: number, nowMs: number): void {
     if (this.#routing !== null) this.#routing.ended(role, request);
-    else if (this.#looksCloser) tell(this.#of(role), (router) => router.ended?.(request, nowMs));
+    else if (this.#looksCloser) tellEnded(this.#of(role), request, nowMs);
   }
 
   workerRemoved({ role, id, engines }: SimulatedWorker): void {
@@ -281,6 +281,14 @@ export class RoutingDesk {
     if (this.#hints !== undefined) Object.assign(context, hintsOf(this.#hints, request));
     return context;
   }
+}
+
+function tellPrefilled(window: Window, request: number): void {
+  tell(window, (router) => router.prefilled?.(request));
+}
+
+function tellEnded(window: Window, request: number, nowMs: number): void {
+  tell(window, (router) => router.ended?.(request, nowMs));
 }
 
 /** A router hears at once, unless somebody waits there: then it does at the next `sweep`, where one may go after each piece, as in ai-dynamo 1.6.1. */

@@ -148,9 +148,8 @@ function lastTokenOf(blocks: Iterable<{ requests: RequestTable }>): number {
 
 function engineCounters(simulation: Simulation): EngineCounters {
   const sum = newPassCounters();
-  for (const { counters } of simulation.engines) {
-    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += counters[name];
-  }
+  const names = Object.keys(sum) as (keyof typeof sum)[];
+  for (const { counters } of simulation.engines) for (const name of names) sum[name] += counters[name];
   const { prefillMs: _prefillMs, hostLoadMs: _hostLoadMs, ...counted } = sum;
   return { ...counted, extrapolations: extrapolationsOf(simulation.spec) };
 }

@@ -377,6 +377,7 @@ export class Simulation {
   }
 
   #send(pool: Pool, request: number, worker: SimulatedWorker): void {
+    const { nowMs } = this;
     const rank = worker.nextRank;
     const engine = worker.engines[rank]!;
     worker.nextRank = (rank + 1) % worker.engines.length;
@@ -389,9 +390,9 @@ export class Simulation {
     this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst);
     if (reservesHere) {
       this.#decodeEngineOf[request] = engine;
-      this.engines[engine]!.reserve(request, this.nowMs);
-    } else if (this.engines[engine]!.submit(request, this.nowMs) !== null) {
-      this.desk.ended(pool.role, request, this.nowMs);
+      this.engines[engine]!.reserve(request, nowMs);
+    } else if (this.engines[engine]!.submit(request, nowMs) !== null) {
+      this.desk.ended(pool.role, request, nowMs);
       pool.addWork(worker, pool.role === "prefill" ? -isl[request]! : -WAITING_WEIGHT);
       this.#reject(request);
     } else if (pool.role === "prefill") {

@@ -100,8 +100,10 @@ export class DecodeBatch {
     this.nextEnd = next;
   }
 
+  /** Of a positive number alone: what is left of a negative one may be −0, which no integer can be. */
   #modulo(value: number): number {
-    const rest = value % this.#blockSize;
-    return rest < 0 ? rest + this.#blockSize : rest;
+    if (value >= 0) return value % this.#blockSize;
+    const rest = -value % this.#blockSize;
+    return rest === 0 ? 0 : this.#blockSize - rest;
   }
 }

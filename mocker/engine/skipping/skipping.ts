@@ -382,12 +382,16 @@ export class SkippingEngine implements Engine {
 
   #command(kind: CommandKind, request: number, nowMs: number): void {
     if (!this.busy) this.nowMs = nowMs;
-    this.#commands ??= new Commands({
-      activate: (id) => this.handOff.activate(id),
-      release: (id) => this.handOff.releaseHeld(id),
-      cancel: (id) => this.#cancel(id),
-    });
+    this.#commands ??= this.#newCommands();
     this.#commands.give(kind, request, this.busy);
+  }
+
+  #newCommands(): Commands {
+    return new Commands({
+      activate: (request) => this.handOff.activate(request),
+      release: (request) => this.handOff.releaseHeld(request),
+      cancel: (request) => this.#cancel(request),
+    });
   }
 
   #cancel(request: number): void {

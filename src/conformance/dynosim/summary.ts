@@ -82,9 +82,9 @@ function latencySamples({ requests }: SimulationResult): LatencySamples {
 function totals({ requests, durationMs }: SimulationResult, completed: Int32Array): Record<string, number> {
   let input = 0;
   let output = 0;
-  for (const i of completed) {
-    input += requests.isl[i]!;
-    output += requests.outputTokens[i]!;
+  for (let at = 0; at < completed.length; at++) {
+    input += requests.isl[completed[at]!]!;
+    output += requests.outputTokens[completed[at]!]!;
   }
   const perSecond = (amount: number) => (durationMs > 0 ? amount / (durationMs / 1000) : 0);
   return {
