@@ -116,6 +116,14 @@ describe("a sweep's report", () => {
     expect(sweepPage({ ...REPORT, isWhole: false })).toContain("sweep --resume goes on");
   });
 
+  it("has what was not run apart, with why, and no interval where all seeds are equal", () => {
+    const page = sweepPage(REPORT);
+    expect(page).toContain("<summary>1 candidate not run, or not to the end</summary>");
+    expect(page).toMatch(/<tr><th scope="row">8<\/th><td>&lt;kv&gt;<\/td><td>no such router<\/td><\/tr>/);
+    expect(page.match(/<p>95 % interval/g)).toHaveLength(1);
+    expect(sweepPage({ ...REPORT, candidates: REPORT.candidates.slice(0, 3) })).not.toContain("<details>");
+  });
+
   it("is called what it is", () => {
     expect(sweepPage(REPORT)).toContain("<title>Sweep of a &lt;scenario&gt; · Understudy</title>");
     const search = sweepPage({ ...REPORT, kind: "search", isWhole: false });

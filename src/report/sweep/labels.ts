@@ -50,12 +50,16 @@ export function measureText(measure: string, value: number): string {
   return Number.isInteger(value) ? formatFixed(value, 0) : formatSignificant(value);
 }
 
+/** Equal values of every seed have an interval of a rounding error, which is none. */
+export function hasInterval({ mean, ci95 }: SweptMeasure): boolean {
+  return ci95 > 1e-9 * Math.abs(mean);
+}
+
 /** `12.3 ± 0.4` where there are several seeds. */
 export function withInterval(measure: string, found: SweptMeasure | undefined): string {
   if (found === undefined) return "–";
   const mean = measureText(measure, found.mean);
-  // Equal values of every seed have an interval of a rounding error.
-  if (!(found.ci95 > 1e-9 * Math.abs(found.mean))) return mean;
+  if (!hasInterval(found)) return mean;
   const half = SHARES.has(measure) ? formatFixed(found.ci95 * 100, 2) : formatSignificant(found.ci95);
   return `${mean} ± ${half}`;
 }
