@@ -15,6 +15,7 @@ import {
 import {
   BASELINES,
   type HindsightPlan,
+  hindsightPlanner,
   hindsightPlans,
   judgedMeasures,
   type RunOutcome,
@@ -70,7 +71,9 @@ function measured(
       const run = (workers: { prefill: number; decode: number }) => rows.runStatic(rehearsal, workers);
       const found = known?.floor === what.floor ? known : bestStaticOf(rehearsal, undefined, what.floor, run);
       if (key !== null && found !== known) cacheBestStatic(key, found);
-      return { ...ofStatic("s99", found.atFloor), ...ofStatic("any", found.any) };
+      const of = (name: string, workers: StaticDeployment | null) =>
+        workers === null ? {} : ofStatic(name, workers, judgedMeasures(rows.runStatic(rehearsal, workers)));
+      return { ...of("s99", found.atFloor), ...of("any", found.any) };
     }
     case "hindsight": {
       const { clair, oracle, bound, floor } = hindsightPlans({
@@ -80,7 +83,11 @@ function measured(
         runs: what.runs,
         simulate: (spec) => rows.simulate(spec),
       });
-      return { ...ofPlan("clair", clair), ...ofPlan("oracle", oracle), bound, floor };
+      const of = (name: "clair" | "oracle", plan: HindsightPlan) => {
+        const spec = { ...rehearsal.simulation, planner: hindsightPlanner(name, plan), capture: false };
+        return named(name, judgedMeasures(rows.simulate(spec)));
+      };
+      return { ...of("clair", clair), ...(oracle === null ? {} : of("oracle", oracle)), bound, floor };
     }
   }
 }
@@ -119,23 +126,10 @@ function played(
   }
 }
 
-function ofStatic(name: string, found: StaticDeployment | null): Measures {
-  if (found === null) return {};
-  return {
-    [`${name}.prefill`]: found.prefill,
-    [`${name}.decode`]: found.decode,
-    ...ofPlan(name, found),
-  };
+function ofStatic(name: string, { prefill, decode }: StaticDeployment, measures: Measures): Measures {
+  return { [`${name}.prefill`]: prefill, [`${name}.decode`]: decode, ...named(name, measures) };
 }
 
-function ofPlan(
-  name: string,
-  found: Pick<HindsightPlan, "goodputPerGpu" | "attainment" | "gpuHours"> | null,
-): Measures {
-  if (found === null) return {};
-  return {
-    [`${name}.goodputPerGpu`]: found.goodputPerGpu,
-    [`${name}.slaAttainment`]: found.attainment,
-    [`${name}.gpuHours`]: found.gpuHours,
-  };
+function named(name: string, measures: Measures): Measures {
+  return Object.fromEntries(Object.entries(measures).map(([measure, value]) => [`${name}.${measure}`, value]));
 }
