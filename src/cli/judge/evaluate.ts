@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { formatUserError, UserError } from "#common";
 import { type Planner, type PlannerConfig, plannerConfigSchema } from "#planner/core";
 import { readScenario } from "#scenarios";
-import type { StaticDeployment } from "#src/record";
+import type { BestStatic, StaticDeployment } from "#src/record";
 import {
   bestStaticOf,
   cacheBestStatic,
@@ -65,22 +65,19 @@ function measured(
         judgedMeasures(rows.play(rehearsal, planner, { ...options, ...(check ? { check } : {}) })),
       );
     case "static": {
-      // Where workers are lost their start-up counts, which the cache of searches leaves aside.
-      const key = rehearsal.scenario.faults.length > 0 ? null : staticCacheKey(rehearsal);
-      const known = key === null ? null : cachedBestStatic(key);
-      const run = (workers: { prefill: number; decode: number }) => rows.runStatic(rehearsal, workers);
-      const found = known?.floor === what.floor ? known : bestStaticOf(rehearsal, undefined, what.floor, run);
-      if (key !== null && found !== known) cacheBestStatic(key, found);
+      const found = staticOf(rehearsal, what.floor, rows);
       const of = (name: string, workers: StaticDeployment | null) =>
         workers === null ? {} : ofStatic(name, workers, judgedMeasures(rows.runStatic(rehearsal, workers)));
       return { ...of("s99", found.atFloor), ...of("any", found.any) };
     }
     case "hindsight": {
+      const fixed = staticOf(rehearsal, what.floor, rows);
       const { clair, oracle, bound, floor } = hindsightPlans({
         spec: rehearsal.simulation,
         maxGpus,
         floor: what.floor,
         runs: what.runs,
+        constants: what.runs.oracle > 0 ? [fixed.atFloor, fixed.any].filter((workers) => workers !== null) : [],
         simulate: (spec) => rows.simulate(spec),
       });
       const of = (name: "clair" | "oracle", plan: HindsightPlan) => {
@@ -124,6 +121,16 @@ function played(
   } finally {
     external.close();
   }
+}
+
+function staticOf(rehearsal: Rehearsal, floor: number, rows: RowsOnDisk): BestStatic {
+  // Where workers are lost their start-up counts, which the cache of searches leaves aside.
+  const key = rehearsal.scenario.faults.length > 0 ? null : staticCacheKey(rehearsal);
+  const known = key === null ? null : cachedBestStatic(key);
+  if (known?.floor === floor) return known;
+  const found = bestStaticOf(rehearsal, undefined, floor, (workers) => rows.runStatic(rehearsal, workers));
+  if (key !== null) cacheBestStatic(key, found);
+  return found;
 }
 
 function ofStatic(name: string, { prefill, decode }: StaticDeployment, measures: Measures): Measures {
