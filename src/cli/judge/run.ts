@@ -135,5 +135,5 @@ function textOf(report: JudgeReport): string {
   const told = `${failed === "" ? table : `${table}\n${failed}`}${optimum}`;
   if (tuning === null) return told;
   const chosen = tuning.planners.map((planner) => `  ${planner.name}: ${planner.chosen}\n`).join("");
-  return `${told}\nTuned on ${tuning.seeds} seeds:\n${chosen}`;
+  return `${told}\nTuned on ${tuning.seeds} ${tuning.seeds === 1 ? "seed" : "seeds"}:\n${chosen}`;
 }

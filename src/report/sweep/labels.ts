@@ -64,6 +64,9 @@ export function withInterval(measure: string, found: SweptMeasure | undefined): 
   return `${mean} ± ${half}`;
 }
 
+/** Of an axis that a candidate has no value of: prefill workers of an aggregated deployment. */
+const NONE = "–";
+
 /** `workers 4, router round-robin`: the last part of each path is enough where no two agree in it. */
 export function shortAxes(names: readonly string[]): string[] {
   const last = names.map((name) => name.split(",").map((path) => path.split(".")));
@@ -75,5 +78,7 @@ export function shortAxes(names: readonly string[]): string[] {
 }
 
 export function shortText(axes: readonly string[], { values }: SweptCandidate): string {
-  return values.map((value, i) => (axes.length === 1 ? value : `${axes[i]} ${value}`)).join(", ");
+  return values
+    .flatMap((value, i) => (value === NONE ? [] : [axes.length === 1 ? value : `${axes[i]} ${value}`]))
+    .join(", ");
 }
