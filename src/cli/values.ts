@@ -45,6 +45,15 @@ function checked(flag: string, parse: (text: string, where: string) => number): 
   };
 }
 
+/** The same above 0. */
+export function positiveDuration(flag: string): (text: string) => string {
+  return (text) => {
+    const written = duration(flag)(text);
+    if (parseDurationMs(written, flag) > 0) return written;
+    throw new InvalidArgumentError(`${flag} takes a duration above 0.`);
+  };
+}
+
 /** A duration such as `30s`, checked and handed on as written. */
 export function duration(flag: string): (text: string) => string {
   return checked(flag, parseDurationMs);

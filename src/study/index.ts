@@ -14,7 +14,7 @@ export { type JudgedMeasures, judgedMeasures } from "./judge/measures.ts";
 export { judgedCase, type ReferenceRun, type SeedRuns } from "./judge/summary.ts";
 export { tuningScore } from "./judge/tuning.ts";
 export { type OverSeeds, overSeeds } from "./over-seeds.ts";
-export { candidateText, isDuration, overridesOf, parseAxis, valueNumber, valueText } from "./sweep/axes.ts";
+export { candidateText, isDuration, overridesOf, parseAxes, parseAxis, valueNumber, valueText } from "./sweep/axes.ts";
 export {
   type DeploymentSpace,
   deploymentAxes,

@@ -74,6 +74,8 @@ const fixed: RunOutcome = {
     "s99.goodputPerGpu": 4,
     "s99.slaAttainment": 0.995,
     "s99.gpuHours": 1,
+    "s99.scaleEvents": 0,
+    "s99.secondsAboveSla": 40,
   },
 };
 
@@ -86,6 +88,7 @@ describe("what came of them", () => {
     expect(isWhole).toBe(false);
     expect(cases.map(({ seeds }) => seeds)).toEqual([1, 1]);
     expect(cases[0]!.references.s99).toMatchObject({ text: "2P1D", goodputPerGpu: { mean: 4 } });
+    expect(cases[0]!.references.s99).toMatchObject({ scaleEvents: { mean: 0 }, secondsAboveSla: { mean: 40 } });
     expect(cases[0]!.references.clair).toBeNull();
     expect(cases[0]!.planners[0]!.regret.s99!.mean).toBeCloseTo(0.25, 12);
   });

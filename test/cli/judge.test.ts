@@ -35,7 +35,10 @@ interface Document {
     startupS: number | null;
     seeds: number;
     bound: Value | null;
-    references: Record<string, { goodputPerGpu: Value; slaAttainment: Value; text: string } | null>;
+    references: Record<
+      string,
+      (Record<"goodputPerGpu" | "slaAttainment" | "scaleEvents", Value> & { text: string }) | null
+    >;
     planners: {
       name: string;
       refused: string | null;
@@ -109,6 +112,7 @@ describe("understudy judge", { timeout: 240_000 }, () => {
       [20, 2],
     ]);
     for (const { references, bound } of cases) {
+      expect([references.s99!.scaleEvents.mean, references.oracle!.scaleEvents.mean]).toEqual([0, 0]);
       expect(references.oracle!.goodputPerGpu.mean).toBeGreaterThanOrEqual(references.clair!.goodputPerGpu.mean);
       expect(bound!.mean).toBeGreaterThanOrEqual(references.oracle!.goodputPerGpu.mean);
       // A deployment that never scales has no start-up.
@@ -160,6 +164,12 @@ describe("understudy judge", { timeout: 240_000 }, () => {
     [["--planner", "mine=ftp://127.0.0.1"], /expected name=http/],
     [["--planner", "hpa=http://127.0.0.1:1"], /found hpa twice/],
     [["--startups", "0,x"], /--startups takes seconds/],
+    [["--tuning-seeds", "x"], /--tuning-seeds takes seeds such as/],
+    [["--planner-timeout", "0s"], /--planner-timeout takes a duration above 0/],
+    [
+      ["--planners", "hpa,keda", "--max-gpus", "1", "--clair-runs", "0"],
+      /^error: no planner can play any of the cases; .*found 1, expected at least 2/,
+    ],
   ])("refuses %j", (flags, message) => {
     const { status, stderr } = judge(...flags, "--no-report");
     expect(status).toBe(2);

@@ -175,6 +175,7 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
     [["--set", "seed=1,2", "--method", "halving"], /without several --seeds, or --halve-by duration/],
     [["--set", "seed=1", "--halve-by", "duration"], /--halve-by: it means nothing without --method halving/],
     [["--set", "seed=1", "--method", "halving", "--least-part", "0.2"], /--least-part: .* --halve-by duration/],
+    [["--set", "seed=1", "--set", "seed=2"], /--set seed=2: found seed twice: a field has one value at a time/],
     [["--set", "seed=1", "--threads", "2", "--shards", "2"], /--shards: not together with --threads/],
     [["--set", "seed=1", "--goal", "godput"], /found no measure godput\n {2}hint: did you mean/],
     [["--set", "seed=1", "--where", "goodput"], /expected a measure, one of >= <= > </],
@@ -239,7 +240,15 @@ describe("understudy search", { timeout: 240_000 }, () => {
         [2, 1],
       ]),
     );
-    expect(tried(together, "--gpus", "3", ...goal)).toEqual([]);
+    const few = runUnderstudy(folder, "search", "sized.yaml", "--gpus", "3", "--modes", "disagg");
+    expect([few.status, few.stderr]).toEqual([2, expect.stringContaining("--gpus: found 3, expected at least 4: ")]);
+  });
+
+  it("keeps what was given up", () => {
+    writeFileSync(join(folder, "flood.yaml"), SMALL_SCENARIO.replace("requestRate: 8", "requestRate: 200"));
+    const flood = ["search", "flood.yaml", "--gpus", "2", "--modes", "disagg", "-o", "out"];
+    expect(runUnderstudy(folder, ...flood).stdout).toContain("1 given up early");
+    expect(runUnderstudy(folder, ...flood).stderr).toContain("found results of an earlier search");
   });
 
   it("pairs engines of one TP alone for sglang, as the profiler does", () => {

@@ -5,7 +5,7 @@ import { createPlanner, type Observation, plannerConfigSchema, type WorkerCounts
 // Kubernetes' arithmetic by itself.
 import { HpaPace } from "../../planner/core/autoscalers/hpa-behavior.ts";
 import { wantedByAll, wantedReplicas } from "../../planner/core/autoscalers/hpa-metrics.ts";
-import { active, disagg, observation, testSurface } from "./observations.ts";
+import { active, disagg, none, observation, testSurface } from "./observations.ts";
 
 const perReplica = (values: (number | null)[], target = 10) => ({
   kind: "per-replica" as const,
@@ -94,6 +94,24 @@ describe("the pace of an autoscaler", () => {
     expect(hpa.next(30, 10, 30_000)).toBe(20);
   });
 
+  it("counts the replicas that it found as its first wish", () => {
+    const hpa = pace();
+    hpa.found(4, 0);
+    expect(hpa.next(1, 4, 0)).toBe(4);
+    hpa.found(4, 285_000);
+    expect(hpa.next(1, 4, 285_000)).toBe(4);
+    expect(hpa.next(1, 4, 300_000)).toBe(1);
+  });
+
+  it("adds to what there was before replicas went in the same 15 s", () => {
+    const hpa = new HpaPace({ upStabilizationMs: 0, downStabilizationMs: 0 });
+    expect(hpa.next(2, 10, 0)).toBe(2);
+    hpa.changed(10, 2, 0);
+    expect(hpa.next(40, 2, 5000)).toBe(20);
+    hpa.changed(2, 20, 5000);
+    expect(hpa.next(40, 20, 15_000)).toBe(20);
+  });
+
   it("waits with a stabilisation upwards for the least wish", () => {
     const hpa = new HpaPace({ upStabilizationMs: 60_000, downStabilizationMs: 0 });
     expect(hpa.next(1, 1, 0)).toBe(1);
@@ -142,6 +160,14 @@ describe("strategy hpa", () => {
       observation(15_000, 10, { workers: workers(1, 2), decodeLoad: batches(150, 150) }),
     );
     expect(targets).toEqual({ prefill: 1, decode: 4 });
+  });
+
+  it("takes none of the workers that it found for five minutes", () => {
+    const planner = hpa();
+    const at = (nowMs: number) =>
+      planner.tick(observation(nowMs, 10, { workers: workers(4, 3), decodeLoad: batches(1, 1, 1) })).targets;
+    for (let nowMs = 15_000; nowMs < 315_000; nowMs += 15_000) expect(at(nowMs)).toEqual({ prefill: 4, decode: 3 });
+    expect(at(315_000)).toEqual({ prefill: 1, decode: 1 });
   });
 
   it("decides nothing about what it does not see", () => {
@@ -247,11 +273,36 @@ describe("strategy keda", () => {
       ).targets;
     expect(quiet(0, 1)).toEqual({ prefill: 1, decode: 1 });
     expect(quiet(285_000, 1)).toEqual({ prefill: 1, decode: 1 });
-    expect(quiet(300_000, 1)).toEqual({ prefill: 0, decode: 0 });
-    expect(quiet(315_000, 0)).toEqual({ prefill: 0, decode: 0 });
-    // A request 5 s after a poll waits for the next one.
+    // The cooldown is over, but 15 s after a poll nobody looks.
+    expect(quiet(300_000, 1)).toEqual({ prefill: 1, decode: 1 });
+    expect(quiet(315_000, 1)).toEqual({ prefill: 0, decode: 0 });
+    // Requests 5 s after a poll wait for the next one, which finds them though no more have come.
     expect(quiet(320_000, 0, 1)).toEqual({ prefill: 0, decode: 0 });
-    expect(quiet(345_000, 0, 1)).toEqual({ prefill: 1, decode: 1 });
+    expect(quiet(335_000, 0)).toEqual({ prefill: 0, decode: 0 });
+    expect(quiet(350_000, 0)).toEqual({ prefill: 1, decode: 1 });
+  });
+
+  it("wakes a role for more waiting requests than its activation, and for as many workers as they ask for while the first one starts", () => {
+    const planner = keda({ minWorkers: 0, pollingInterval: "5s", decode: { queueLength: 4, activation: 5 } });
+    const starting = { active: 0, starting: 1, draining: 0 };
+    const at = (nowMs: number, rate: number, decode: WorkerCounts) =>
+      planner.tick(observation(nowMs, rate, { workers: { prefill: active(1), decode }, prefillLoad: queue(1) })).targets
+        ?.decode;
+    expect(at(5000, 1, none)).toBe(0);
+    expect(at(10_000, 0, none)).toBe(0);
+    expect(at(15_000, 0.2, none)).toBe(1);
+    expect(at(20_000, 2, starting)).toBe(4);
+  });
+
+  it("does not forget requests that may have come while nothing was known", () => {
+    const planner = keda({ minWorkers: 0, pollingInterval: "5s" });
+    const idle = { workers: workers(0, 0) };
+    expect(planner.tick(observation(5000, 0, idle)).targets).toEqual({ prefill: 0, decode: 0 });
+    expect(planner.tick(observation(10_000, 0, { ...idle, startedRequests: null })).targets).toEqual({
+      prefill: 0,
+      decode: 0,
+    });
+    expect(planner.tick(observation(15_000, 0, idle)).targets).toEqual({ prefill: 1, decode: 1 });
   });
 
   it("is active from above its activation on", () => {

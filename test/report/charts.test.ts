@@ -63,6 +63,14 @@ describe("scales", () => {
     const labels = (endMs: number) => scale("time", [0, endMs], [0, 600], 6).ticks.map((tick) => tick.label);
     expect(labels(60_000)).toEqual(["0 s", "10 s", "20 s", "30 s", "40 s", "50 s", "60 s"]);
     expect(labels(1_800_000)).toEqual(["0 min", "5 min", "10 min", "15 min", "20 min", "25 min", "30 min"]);
+    // Thirds of a minute or an hour as on a clock.
+    expect(labels(240_000).slice(0, 5)).toEqual(["0 min", "1 min", "2 min", "3 min", "4 min"]);
+    const finer = scale("time", [0, 240_000], [0, 600], 12).ticks.map((tick) => tick.label);
+    expect([finer.length, ...finer.slice(0, 5)]).toEqual([
+      ...[13, "0:00 min", "0:20 min", "0:40 min", "1:00 min", "1:20 min"],
+    ]);
+    const hours = scale("time", [0, 4 * 3_600_000], [0, 600], 12).ticks.map((tick) => tick.label);
+    expect(hours.slice(0, 5)).toEqual(["0:00 h", "0:20 h", "0:40 h", "1:00 h", "1:20 h"]);
     expect(labels(86_400_000)).toEqual(["0 h", "4 h", "8 h", "12 h", "16 h", "20 h", "24 h"]);
   });
 

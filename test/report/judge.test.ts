@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   failedTicksTexts,
+  gapTexts,
   type JudgedCase,
   type JudgedPlanner,
   type JudgeReport,
@@ -32,6 +33,9 @@ function judged(startupS: number, planners: JudgedPlanner[]): JudgedCase {
     goodputPerGpu: value(goodput),
     slaAttainment: value(0.99),
     gpuHours: value(2),
+    scaleEvents: value(0),
+    secondsAboveSla: value(20),
+    regret: { ...nothing, clair: value(1 - goodput / 5) },
     text,
   });
   return {
@@ -58,7 +62,7 @@ const report: JudgeReport = {
     ]),
     judged(60, [
       planner("ours", 4, 0.98),
-      { ...planner("hpa", Number.NaN, Number.NaN), refused: "it needs two pools" },
+      { ...planner("hpa", Number.NaN, Number.NaN), refused: "it needs two pools\n  hint: give it some" },
     ]),
   ],
   tuning: { seeds: 2, planners: [{ name: "hpa", chosen: "70 %", tried: [{ text: "70 %", score: 1.25 }] }] },
@@ -71,9 +75,9 @@ describe("a judgement's table", () => {
     expect(rows[0]).toBe(
       "waves <1> | 0 s | ours | 4.80 ± 0.0400 | 99.50 % | 2.50 | −60.0 % | – | 4.0 % | – | 12 | 30 s",
     );
-    expect(rows[2]).toBe("waves <1> | 0 s | S99 4P4D | 3.00 | 99.00 % | 2.00 |  |  |  |  |  | ");
+    expect(rows[2]).toBe("waves <1> | 0 s | S99 4P4D | 3.00 | 99.00 % | 2.00 | – | – | 40.0 % | – | 0 | 20 s");
     expect(rows).toHaveLength(10);
-    expect(rows[6]).toContain("hpa | – | – | – | – | – | – | – | – | it needs two pools");
+    expect(rows[6]).toMatch(/hpa \| – \| – \| – \| – \| – \| – \| – \| – \| it needs two pools$/);
   });
 });
 
@@ -99,6 +103,11 @@ describe("a judgement's page", () => {
 
   it("says how far hindsight may be from the optimum, what was tuned, and escapes names", () => {
     expect(page).toContain('<td class="number">37.5 %</td>');
+    expect(gapTexts(report)).toEqual([
+      "waves <1>, start-up 0 s: 37.5 % (clair; no plan surpasses 8.00 good/s/GPU)",
+      "waves <1>, start-up 60 s: 37.5 % (clair; no plan surpasses 8.00 good/s/GPU)",
+    ]);
+    expect(gapTexts({ ...report, cases: [{ ...report.cases[0]!, bound: null }] })).toEqual([]);
     expect(page).toContain("Settings tried on 2 tuning seeds");
     expect(page).toContain("waves &lt;1&gt;");
     expect(page).not.toContain("waves <1>");

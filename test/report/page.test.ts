@@ -11,6 +11,8 @@ function holes(page: string): string[] {
 
 const HOSTILE = '</script><img src=x onerror="alert(1)"> & <!--';
 
+const late = (arrivalMs: number) => ({ arrivalMs, ttftMs: 1, itlMs: 1, osl: 2 });
+
 describe("report.html", () => {
   const record = syntheticRun({ requests: 4000 });
   const page = reportPage(record);
@@ -54,6 +56,7 @@ describe("report.html", () => {
   it.each([
     ["no requests", recordOf([])],
     ["one failed request", recordOf([{ arrivalMs: 0, ttftMs: 1, itlMs: 1, osl: 1, status: 2 }], { endMs: 1000 })],
+    ["requests beyond the run", recordOf([5000, Infinity].map(late), { endMs: 1000 })],
     ["an aggregated run", syntheticRun({ requests: 300, minutes: 3, mode: "agg" })],
   ])("is made of %s too", (_, odd) => {
     const made = reportPage(odd);

@@ -116,6 +116,22 @@ describe("a sweep's report", () => {
     expect(sweepPage({ ...REPORT, isWhole: false })).toContain("sweep --resume goes on");
   });
 
+  it("has what was not run apart, with why, and no interval where all seeds are equal", () => {
+    const page = sweepPage(REPORT);
+    expect(page).toContain("<summary>1 candidate not run, or not to the end</summary>");
+    expect(page).toMatch(/<tr><th scope="row">8<\/th><td>&lt;kv&gt;<\/td><td>no such router<\/td><\/tr>/);
+    expect(page.match(/<p>95 % interval/g)).toHaveLength(1);
+    expect(sweepPage({ ...REPORT, candidates: REPORT.candidates.slice(0, 3) })).not.toContain("<details>");
+  });
+
+  it("says who was run with some of the seeds alone, and leaves out what a candidate has not", () => {
+    const fewer = { ...candidate(3, { seeds: 1, measures: measures(9, 6, 100) }), values: ["3", "–"] };
+    const halved = { ...REPORT, candidates: [...REPORT.candidates, fewer] };
+    const notes = sweepRows(halved).map(({ cells }) => `${cells[0]} ${cells.at(-1)}`);
+    expect(notes).toEqual(["2 best, front", "3 1 of 3 seeds", "1 front", "4 misses", "8 no such router"]);
+    expect(sweepPage({ ...halved, best: 4 })).toContain('<p class="value">workers 3 <');
+  });
+
   it("is called what it is", () => {
     expect(sweepPage(REPORT)).toContain("<title>Sweep of a &lt;scenario&gt; · Understudy</title>");
     const search = sweepPage({ ...REPORT, kind: "search", isWhole: false });

@@ -20,7 +20,14 @@ export interface AutoscalerOptions extends AutoscalerSettings {
   /** What a role is scaled by; none: it stays as it is. */
   metricsOf: (role: Role, observation: Observation) => HpaMetric[];
   /** Has the last word on a role: whether it is to go to zero, or to come back. */
-  activation?: (role: Role, observation: Observation, wanted: number) => number;
+  activation?: Activation;
+}
+
+export interface Activation {
+  /** At each tick, before all else. */
+  look(role: Role, observation: Observation): void;
+  /** @param wanted of the metrics; 0 where the role has no workers */
+  replicas(role: Role, wanted: number): number;
 }
 
 /**
@@ -41,12 +48,13 @@ export function autoscaler(options: AutoscalerOptions, context: PlannerContext):
     values: Record<string, number>,
   ): number | null {
     for (const metric of metrics) noteMetric(values, role, metric);
-    if (current === 0) return activation?.(role, observation, 0) ?? null;
+    if (current === 0) return activation?.replicas(role, 0) ?? null;
+    paces[role].found(current, observation.nowMs);
     const asked = wantedByAll(metrics, current, tolerance);
     if (asked === null) return null;
     const least = Math.max(1, minWorkers[role]);
     const paced = Math.max(least, paces[role].next(Math.max(least, asked), current, observation.nowMs));
-    return activation?.(role, observation, paced) ?? paced;
+    return activation?.replicas(role, paced) ?? paced;
   }
 
   return {
@@ -61,6 +69,7 @@ export function autoscaler(options: AutoscalerOptions, context: PlannerContext):
       let isKnown = false;
       for (const role of roles) {
         current[role] = workers[role].active + workers[role].starting;
+        activation?.look(role, observation);
         const metrics = metricsOf(role, observation);
         if (metrics.length === 0) {
           wanted[role] = current[role];

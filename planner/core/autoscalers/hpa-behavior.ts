@@ -15,10 +15,15 @@ const UP_PERIOD_MS = 15_000;
 export class HpaPace {
   readonly #behavior: HpaBehavior;
   #wishes: { atMs: number; replicas: number }[] = [];
-  #increases: { atMs: number; by: number }[] = [];
+  #changes: { atMs: number; by: number }[] = [];
 
   constructor(behavior: HpaBehavior) {
     this.#behavior = behavior;
+  }
+
+  /** Replicas that were there when it was first looked at count as its first wish, as Kubernetes' controller has it. */
+  found(replicas: number, nowMs: number): void {
+    if (this.#wishes.length === 0) this.#wishes.push({ atMs: nowMs, replicas });
   }
 
   /** @param wish of the metrics, within minimum and maximum */
@@ -39,14 +44,14 @@ export class HpaPace {
     return stable > current ? Math.min(stable, this.#mostNow(current, nowMs)) : stable;
   }
 
-  /** Says what was really changed: limits of the rate count that. */
+  /** Says what was really changed: limits of the rate count that, in both directions. */
   changed(from: number, to: number, nowMs: number): void {
-    if (to > from) this.#increases.push({ atMs: nowMs, by: to - from });
+    if (to !== from) this.#changes.push({ atMs: nowMs, by: to - from });
   }
 
   #mostNow(current: number, nowMs: number): number {
-    this.#increases = this.#increases.filter(({ atMs }) => atMs > nowMs - UP_PERIOD_MS);
-    const before = current - this.#increases.reduce((sum, { by }) => sum + by, 0);
+    this.#changes = this.#changes.filter(({ atMs }) => atMs > nowMs - UP_PERIOD_MS);
+    const before = current - this.#changes.reduce((sum, { by }) => sum + by, 0);
     // Who had none may begin all the same.
     return Math.max(current, before + UP_REPLICAS, Math.ceil(before * (1 + UP_SHARE)));
   }

@@ -1,6 +1,7 @@
-import type { Observation, Planner, PlannerContext, Role } from "../types.ts";
-import { type AutoscalerSettings, autoscaler } from "./autoscaler.ts";
+import type { Planner, PlannerContext, Role } from "../types.ts";
+import { type Activation, type AutoscalerSettings, autoscaler } from "./autoscaler.ts";
 import type { HpaMetric } from "./hpa-metrics.ts";
+import { KedaActivity } from "./keda-activity.ts";
 
 /** A role's trigger: the length of its queue. */
 export interface KedaTrigger {
@@ -25,41 +26,22 @@ export interface KedaOptions extends AutoscalerSettings {
  */
 export function kedaStrategy(options: KedaOptions, context: PlannerContext): Planner {
   const { triggers, minWorkers, pollingMs, cooldownMs } = options;
-  const lastActiveMs: Partial<Record<Role, number>> = {};
-  const lastPollMs: Partial<Record<Role, number>> = {};
+  const activityOf = (role: Role) => {
+    const { activation = 0 } = triggers[role] ?? {};
+    return new KedaActivity(role, { pollingMs, cooldownMs, activation });
+  };
+  const activities = { prefill: activityOf("prefill"), decode: activityOf("decode") };
 
-  const metricsOf = (role: Role, observation: Observation): HpaMetric[] => {
+  const metricsOf = (role: Role): HpaMetric[] => {
     const trigger = triggers[role];
     if (trigger === undefined) return [];
-    const total = queueLength(role, observation);
-    return [{ kind: "total", name: "queueLength", target: trigger.queueLength, total }];
+    return [{ kind: "total", name: "queueLength", target: trigger.queueLength, total: activities[role].queue }];
   };
 
-  const activation = (role: Role, observation: Observation, wanted: number): number => {
-    const { nowMs, startedRequests } = observation;
-    const least = minWorkers[role];
-    if (least > 0) return Math.max(least, wanted);
-    const queue = queueLength(role, observation);
-    // Where there are no workers, requests that come are the queue; what is not known is no reason to go.
-    const isActive =
-      queue === null || queue > (triggers[role]?.activation ?? 0) || (wanted === 0 && startedRequests !== 0);
-    if (isActive || lastActiveMs[role] === undefined) lastActiveMs[role] = nowMs;
-    if (wanted > 0) return nowMs - lastActiveMs[role]! >= cooldownMs ? 0 : wanted;
-    if (nowMs - (lastPollMs[role] ?? Number.NEGATIVE_INFINITY) < pollingMs) return 0;
-    lastPollMs[role] = nowMs;
-    return isActive && startedRequests !== null ? 1 : 0;
+  const activation: Activation = {
+    look: (role, observation) => activities[role].look(observation),
+    replicas: (role, wanted) =>
+      minWorkers[role] > 0 ? Math.max(minWorkers[role], wanted) : activities[role].replicas(wanted),
   };
   return autoscaler({ ...options, strategy: "keda", metricsOf, activation }, context);
-}
-
-function queueLength(role: Role, { prefillLoad, decodeLoad, workers }: Observation): number | null {
-  const { active } = workers[role];
-  if (active === 0) return workers[role].starting === 0 ? 0 : null;
-  const lengths =
-    role === "prefill"
-      ? prefillLoad?.map(({ queuedRequests }) => queuedRequests)
-      : decodeLoad?.map(({ batch }) => batch);
-  // A queue that is known in part is not known.
-  if (lengths === undefined || lengths.length < active || !lengths.every(Number.isFinite)) return null;
-  return lengths.reduce((sum, length) => sum + length, 0);
 }

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { JudgeFlags } from "../judge/run.ts";
 import { rowsInMemoryOption } from "../rows-flag.ts";
 import { seedList } from "../run/seed-list.ts";
-import { duration, several, share, wholeNumber } from "../values.ts";
+import { positiveDuration, several, share, wholeNumber } from "../values.ts";
 
 /** `0,30,60,120`: start-up times, s, each once. */
 function startups(text: string): number[] {
@@ -27,8 +27,8 @@ export function judgeCommand(): Command {
       "one of yours: name=http://127.0.0.1:9100 (a plugin of stage propose), name=virtual:STORE (repeatable)",
       several,
     )
-    .option("--planner-timeout <duration>", "for one decision of yours", duration("--planner-timeout"), "5s")
-    .option("--seeds <list>", "several seeds, such as 1..10: means with 95 % intervals", seedList)
+    .option("--planner-timeout <duration>", "for one decision of yours", positiveDuration("--planner-timeout"), "5s")
+    .option("--seeds <list>", "several seeds, such as 1..10: means with 95 % intervals", seedList("--seeds"))
     .option("--startups <seconds>", "start-up times of all workers, such as 0,30,60,120", startups)
     .option("--max-gpus <n>", "GPU budget of all (default: the scenario's)", wholeNumber("--max-gpus", 1))
     .option("--floor <share>", "attainment that references must reach", share("--floor"), 0.99)
@@ -40,7 +40,7 @@ export function judgeCommand(): Command {
     )
     .option("--oracle-runs <n>", "runs of the oracle's search after it; 0: none", wholeNumber("--oracle-runs"), 80)
     .option("--tune", "choose the settings of hpa, keda, load-compat and sla-compat first, by a grid on tuning seeds")
-    .option("--tuning-seeds <list>", "seeds of --tune", seedList, [1001, 1002])
+    .option("--tuning-seeds <list>", "seeds of --tune", seedList("--tuning-seeds"), [1001, 1002])
     .option("--threads <n>", "threads (default: one a core)", wholeNumber("--threads", 1))
     .addOption(rowsInMemoryOption())
     .option("-o, --output-dir <dir>", "where results and reports go (default: understudy-results/<name>-judge)")

@@ -17,7 +17,11 @@ export function runCommand(): Command {
     .description("rehearse a scenario and report what came of it: in virtual time, or live with --live")
     .argument("<scenario...>", "scenario files (YAML)")
     .option("--seed <n>", "another seed than the scenario's", wholeNumber("--seed"))
-    .option("--seeds <list>", "several seeds, such as 1..20 or 1,2,5: one table with means and intervals", seedList)
+    .option(
+      "--seeds <list>",
+      "several seeds, such as 1..20 or 1,2,5: one table with means and intervals",
+      seedList("--seeds"),
+    )
     .addHelpText(
       "after",
       `

@@ -86,6 +86,7 @@ async function search(file: string, flags: SearchFlags, command: Command): Promi
   const { space, leftOut } = own === null ? estimatedSpace(file, base, flags, workload) : ownSpace(flags, own);
   if (!flags.quiet) for (const { layout, reason } of leftOut) process.stderr.write(`left out: ${layout} (${reason})\n`);
   const candidates = staticCandidates(space);
+  if (candidates.length === 0) throw tooFewGpus(space);
   const seconds = Math.min(workload.horizonMs, scenario.endMs ?? Number.POSITIVE_INFINITY) / 1000;
   const isGoodput = /^(max:)?goodputPerGpu$/.test(flags.goal);
   const bounds = { requests: workload.count, seconds: isGoodput ? seconds : 0 };
@@ -168,6 +169,19 @@ function sizes(flag: string): (text: string) => number[] {
     if (found.every((size) => Number.isInteger(size) && size > 0)) return [...new Set(found)];
     throw usage(flag, text, "whole numbers with commas between them");
   };
+}
+
+function tooFewGpus({ maxGpus, modes: wanted, layouts }: DeploymentSpace): UserError {
+  const least = Math.min(
+    ...layouts.flatMap(({ gpus: { prefill, decode } }) =>
+      wanted.map((mode) => (mode === "agg" ? decode : prefill + decode)),
+    ),
+  );
+  return new UserError({
+    code: "CLI_USAGE",
+    where: "--gpus",
+    message: `found ${maxGpus}, expected at least ${least}: the smallest deployment of ${wanted.join(" or ")} needs so many`,
+  });
 }
 
 function usage(where: string, text: string, expected: string): UserError {

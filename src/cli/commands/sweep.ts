@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { type MethodName, methodOf, overridesOf, parseAxis } from "#src/study";
+import { type MethodName, methodOf, overridesOf, parseAxes } from "#src/study";
 import { flagNeeds } from "../errors.ts";
 import { loadScenario } from "../rehearse.ts";
 import { checkStudyFlags, withStudyFlags } from "../sweep/flags.ts";
@@ -71,7 +71,7 @@ Examples:
     .action(async (file: string, flags: SweepFlags, self: Command) => {
       checkStudyFlags(flags, self);
       checkMethodFlags(flags, self);
-      const axes = flags.set.map(parseAxis);
+      const axes = parseAxes(flags.set);
       const { method, samples = null, eta, halveBy, leastPart, batch, searchSeed } = flags;
       const seeds = flags.seeds ?? [null];
       const proposals = methodOf({ method, axes, seeds, samples, eta, halveBy, leastPart, batch, searchSeed });

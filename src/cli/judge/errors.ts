@@ -20,10 +20,18 @@ export function badExternal(text: string): UserError {
   });
 }
 
+/** No planner can play any of the cases: there is nothing to judge. */
+export function nobodyPlays(name: string, refused: string): UserError {
+  return new UserError({
+    code: "CLI_NOBODY_PLAYS",
+    message: `no planner can play any of the cases; the first one, ${name}: ${refused}`,
+  });
+}
+
 export function nameTaken(name: string): UserError {
   return new UserError({
     code: "CLI_USAGE",
-    where: "--planner",
+    where: "--planners, --planner",
     message: `found ${name} twice: every planner needs a name of its own`,
   });
 }

@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { formatUserError, UserError } from "#common";
 import { type Planner, type PlannerConfig, plannerConfigSchema } from "#planner/core";
 import { readScenario } from "#scenarios";
-import type { StaticDeployment } from "#src/record";
+import type { BestStatic, StaticDeployment } from "#src/record";
 import {
   bestStaticOf,
   cacheBestStatic,
@@ -15,6 +15,7 @@ import {
 import {
   BASELINES,
   type HindsightPlan,
+  hindsightPlanner,
   hindsightPlans,
   judgedMeasures,
   type RunOutcome,
@@ -64,23 +65,26 @@ function measured(
         judgedMeasures(rows.play(rehearsal, planner, { ...options, ...(check ? { check } : {}) })),
       );
     case "static": {
-      // Where workers are lost their start-up counts, which the cache of searches leaves aside.
-      const key = rehearsal.scenario.faults.length > 0 ? null : staticCacheKey(rehearsal);
-      const known = key === null ? null : cachedBestStatic(key);
-      const run = (workers: { prefill: number; decode: number }) => rows.runStatic(rehearsal, workers);
-      const found = known?.floor === what.floor ? known : bestStaticOf(rehearsal, undefined, what.floor, run);
-      if (key !== null && found !== known) cacheBestStatic(key, found);
-      return { ...ofStatic("s99", found.atFloor), ...ofStatic("any", found.any) };
+      const found = staticOf(rehearsal, what.floor, rows);
+      const of = (name: string, workers: StaticDeployment | null) =>
+        workers === null ? {} : ofStatic(name, workers, judgedMeasures(rows.runStatic(rehearsal, workers)));
+      return { ...of("s99", found.atFloor), ...of("any", found.any) };
     }
     case "hindsight": {
+      const fixed = staticOf(rehearsal, what.floor, rows);
       const { clair, oracle, bound, floor } = hindsightPlans({
         spec: rehearsal.simulation,
         maxGpus,
         floor: what.floor,
         runs: what.runs,
+        constants: what.runs.oracle > 0 ? [fixed.atFloor, fixed.any].filter((workers) => workers !== null) : [],
         simulate: (spec) => rows.simulate(spec),
       });
-      return { ...ofPlan("clair", clair), ...ofPlan("oracle", oracle), bound, floor };
+      const of = (name: "clair" | "oracle", plan: HindsightPlan) => {
+        const spec = { ...rehearsal.simulation, planner: hindsightPlanner(name, plan), capture: false };
+        return named(name, judgedMeasures(rows.simulate(spec)));
+      };
+      return { ...of("clair", clair), ...(oracle === null ? {} : of("oracle", oracle)), bound, floor };
     }
   }
 }
@@ -119,23 +123,20 @@ function played(
   }
 }
 
-function ofStatic(name: string, found: StaticDeployment | null): Measures {
-  if (found === null) return {};
-  return {
-    [`${name}.prefill`]: found.prefill,
-    [`${name}.decode`]: found.decode,
-    ...ofPlan(name, found),
-  };
+function staticOf(rehearsal: Rehearsal, floor: number, rows: RowsOnDisk): BestStatic {
+  // Where workers are lost their start-up counts, which the cache of searches leaves aside.
+  const key = rehearsal.scenario.faults.length > 0 ? null : staticCacheKey(rehearsal);
+  const known = key === null ? null : cachedBestStatic(key);
+  if (known?.floor === floor) return known;
+  const found = bestStaticOf(rehearsal, undefined, floor, (workers) => rows.runStatic(rehearsal, workers));
+  if (key !== null) cacheBestStatic(key, found);
+  return found;
 }
 
-function ofPlan(
-  name: string,
-  found: Pick<HindsightPlan, "goodputPerGpu" | "attainment" | "gpuHours"> | null,
-): Measures {
-  if (found === null) return {};
-  return {
-    [`${name}.goodputPerGpu`]: found.goodputPerGpu,
-    [`${name}.slaAttainment`]: found.attainment,
-    [`${name}.gpuHours`]: found.gpuHours,
-  };
+function ofStatic(name: string, { prefill, decode }: StaticDeployment, measures: Measures): Measures {
+  return { [`${name}.prefill`]: prefill, [`${name}.decode`]: decode, ...named(name, measures) };
+}
+
+function named(name: string, measures: Measures): Measures {
+  return Object.fromEntries(Object.entries(measures).map(([measure, value]) => [`${name}.${measure}`, value]));
 }

@@ -173,5 +173,12 @@ function referenceOf(name: string, outcome: RunOutcome | null, mode: JudgeGroup[
   const deployment = (decode: number) =>
     mode === "agg" ? String(decode) : formatDeployment(mode, value("prefill")!, decode);
   const text = workers === undefined ? "" : deployment(workers);
-  return { goodputPerGpu, slaAttainment: value("slaAttainment")!, gpuHours: value("gpuHours")!, text };
+  return {
+    goodputPerGpu,
+    slaAttainment: value("slaAttainment")!,
+    gpuHours: value("gpuHours")!,
+    scaleEvents: value("scaleEvents")!,
+    secondsAboveSla: value("secondsAboveSla")!,
+    text,
+  };
 }

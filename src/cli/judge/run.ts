@@ -1,10 +1,11 @@
 import { join, relative, resolve } from "node:path";
 import { parseDurationMs, writeFileAtomically } from "#common";
 import { staticSearchGpus } from "#src/rehearsal";
-import { failedTicksTexts, JUDGE_COLUMNS, type JudgeReport, judgePage, judgeRows } from "#src/report";
+import { failedTicksTexts, gapTexts, JUDGE_COLUMNS, type JudgeReport, judgePage, judgeRows } from "#src/report";
 import { loadScenario } from "../rehearse.ts";
 import { withResults } from "../sweep/with-results.ts";
 import { textTable } from "../text-table.ts";
+import { nobodyPlays } from "./errors.ts";
 import { casesOf, type JudgePlan, tasksOf, tuned, tuningTasks } from "./plan.ts";
 import { baselineChoices, distinct, externalChoice, settingText } from "./planners.ts";
 import { JudgeRunner } from "./runner.ts";
@@ -45,6 +46,7 @@ export async function judgePlanners(files: readonly string[], flags: JudgeFlags)
     const told = (what: string) => (done: number, of: number) => {
       if (!flags.quiet && of > 0) bar.update(`${what}: ${done} of ${of} runs and searches done`);
     };
+    let isPlayed = true;
     try {
       let choices = plan.choices;
       let tuning: JudgeReport["tuning"] = null;
@@ -60,6 +62,10 @@ export async function judgePlanners(files: readonly string[], flags: JudgeFlags)
       if (isTuned && !signal.aborted) await runner.run(tasksOf(settled), told("judging"));
       bar.done();
       const { cases, isWhole } = casesOf(settled, (task) => runner.outcome(task));
+      const played = cases.flatMap(({ planners }) => planners);
+      const refusals = played.flatMap(({ name, refused }) => (refused === null ? [] : [{ name, refused }]));
+      isPlayed = played.length === 0 || refusals.length < played.length;
+      if (!isPlayed && isWhole && isTuned) throw nobodyPlays(refusals[0]!.name, refusals[0]!.refused);
       const report: JudgeReport = {
         floor: flags.floor,
         planners: choices.map((choice) => ({ name: choice.name, setting: settingText(choice) })),
@@ -70,7 +76,8 @@ export async function judgePlanners(files: readonly string[], flags: JudgeFlags)
       present(report, flags, dir);
       return { isWhole: report.isWhole, exitCode: 0 };
     } finally {
-      results.kept = runner.kept;
+      // Searches for references alone are not worth keeping.
+      results.kept = isPlayed ? runner.kept : 0;
       await runner.close();
     }
   });
@@ -120,9 +127,13 @@ function textOf(report: JudgeReport): string {
   const failed = failedTicksTexts(report)
     .map((text) => `${text}\n`)
     .join("");
+  const gaps = gapTexts(report)
+    .map((text) => `  ${text}\n`)
+    .join("");
   const { tuning } = report;
-  const told = failed === "" ? table : `${table}\n${failed}`;
+  const optimum = gaps === "" ? "" : `\nThe best plan found is at most so far from the optimum:\n${gaps}`;
+  const told = `${failed === "" ? table : `${table}\n${failed}`}${optimum}`;
   if (tuning === null) return told;
   const chosen = tuning.planners.map((planner) => `  ${planner.name}: ${planner.chosen}\n`).join("");
-  return `${told}\nTuned on ${tuning.seeds} seeds:\n${chosen}`;
+  return `${told}\nTuned on ${tuning.seeds} ${tuning.seeds === 1 ? "seed" : "seeds"}:\n${chosen}`;
 }

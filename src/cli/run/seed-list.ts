@@ -2,9 +2,13 @@ import { InvalidArgumentError } from "commander";
 
 const MOST = 100_000;
 
-/** `1..20`, `1,2,5`, `1..3,7`: seeds in this order, each once. Parser of `--seeds`. */
-export function seedList(text: string): number[] {
-  const refused = (why: string) => new InvalidArgumentError(`--seeds takes seeds such as 1..20 or 1,2,5: ${why}.`);
+/** Parser of a flag that takes `1..20`, `1,2,5`, `1..3,7`: seeds in this order, each once. */
+export function seedList(flag: string): (text: string) => number[] {
+  return (text) => seedsOf(flag, text);
+}
+
+function seedsOf(flag: string, text: string): number[] {
+  const refused = (why: string) => new InvalidArgumentError(`${flag} takes seeds such as 1..20 or 1,2,5: ${why}.`);
   const seeds = new Set<number>();
   for (const part of text.split(",")) {
     const [, first, last = first] = /^\s*(\d+)(?:\.\.(\d+))?\s*$/.exec(part) ?? [];

@@ -19,7 +19,11 @@ export function withStudyFlags(command: Command): Command {
     .option("--trade <x:y>", "two measures of the Pareto chart", "itl.mean:outputThroughputPerGpu")
     .option("--show <measures>", "columns of the table, with commas between them", listed)
     .option("--plot <measures>", "drawn over each axis of numbers, with commas between them", listed)
-    .option("--seeds <list>", "several seeds a candidate, such as 1..10: means with 95 % intervals", seedList)
+    .option(
+      "--seeds <list>",
+      "several seeds a candidate, such as 1..10: means with 95 % intervals",
+      seedList("--seeds"),
+    )
     .option("--threads <n>", "threads (default: one a core)", wholeNumber("--threads", 1))
     .option("-o, --output-dir <dir>", "where results and reports go")
     .addOption(rowsInMemoryOption())

@@ -93,7 +93,8 @@ export async function runStudy(scenario: RunnableScenario, flags: StudyFlags, st
       memory,
       run: (cells, done) =>
         runner.run(cells.map(runOf), (index, outcome) => {
-          if ("measures" in outcome) results.kept++;
+          // What was given up was played, too.
+          if (!("refused" in outcome)) results.kept++;
           done(index, outcome);
         }),
       signal,

@@ -108,9 +108,17 @@ function timeTicks(from: number, to: number, wanted: number): Tick[] {
     TIME_STEPS.find((candidate) => candidate >= ideal) ?? TIME_STEPS.at(-1)! * Math.ceil(ideal / TIME_STEPS.at(-1)!);
   const made: Tick[] = [];
   for (let i = Math.ceil(from / step - 1e-9); i * step <= to * (1 + 1e-12); i++) {
-    made.push({ value: i * step, label: `${formatPlain((i * step) / unitMs)} ${unit}` });
+    made.push({ value: i * step, label: `${inUnits(i * step, step, unitMs)} ${unit}` });
   }
   return made;
+}
+
+/** A third of a minute has no short number: steps below a quarter, and thirds, are written as on a clock, `1:20`. */
+function inUnits(value: number, step: number, unitMs: number): string {
+  const isSexagesimal = unitMs >= MINUTE && !Number.isInteger((4 * step) / unitMs);
+  if (!isSexagesimal) return formatPlain(value / unitMs);
+  const parts = Math.round((60 * value) / unitMs);
+  return `${Math.floor(parts / 60)}:${String(parts % 60).padStart(2, "0")}`;
 }
 
 function logTicks(from: number, to: number, wanted: number): Tick[] {

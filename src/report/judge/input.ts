@@ -10,11 +10,15 @@ export interface JudgedValue {
   ci95: number;
 }
 
-/** What others would have reached on the same traffic: goodput per GPU and attainment, over the seeds. */
+/** What others would have reached on the same traffic, over the seeds. */
 export interface JudgedReference {
   goodputPerGpu: JudgedValue;
   slaAttainment: JudgedValue;
   gpuHours: JudgedValue;
+  scaleEvents: JudgedValue;
+  secondsAboveSla: JudgedValue;
+  /** Against the others; null against itself. */
+  regret: Regrets;
   /** What it is, where one seed's is all seeds' (`4P3D`); else empty. */
   text: string;
 }

@@ -5,7 +5,15 @@ import { escapeHtml, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { caseFigure, caseMessage, startupFigure } from "./figures.ts";
 import type { JudgedCase, JudgeReport } from "./input.ts";
-import { bestKeeping, failedTicksTexts, JUDGE_COLUMNS, judgeRows, startupText } from "./rows.ts";
+import {
+  bestKeeping,
+  failedTicksTexts,
+  gapText,
+  hindsightGaps,
+  JUDGE_COLUMNS,
+  judgeRows,
+  startupText,
+} from "./rows.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 const MOST_TILES = 6;
@@ -68,7 +76,7 @@ ${table(
 ${failedTicksTexts(report)
   .map((text) => `<p class="note">${escapeHtml(text)}.</p>`)
   .join("")}
-${boundsTable(cases)}
+${boundsTable(report)}
 </section>
 <section id="settings" aria-labelledby="settings-title">
 <h2 id="settings-title">Settings</h2>
@@ -94,24 +102,18 @@ function caseTile(judged: JudgedCase, floor: number): string {
   );
 }
 
-function boundsTable(cases: readonly JudgedCase[]): string {
-  const known = cases.flatMap((judged) => (judged.bound === null ? [] : [{ judged, bound: judged.bound }]));
-  if (known.length === 0) return "";
+function boundsTable(report: JudgeReport): string {
+  const gaps = hindsightGaps(report);
+  if (gaps.length === 0) return "";
   return table(
     "How far hindsight may be from the optimum",
     [
       { heading: "case" },
+      { heading: "best plan found" },
       { heading: "bound, good/s/GPU", numeric: true },
-      { heading: "oracle's gap at most", numeric: true },
+      { heading: "its gap at most", numeric: true },
     ],
-    known.map(({ judged, bound }) => {
-      const best = (judged.references.oracle ?? judged.references.clair)?.goodputPerGpu.mean ?? Number.NaN;
-      return [
-        `${escapeHtml(judged.scenario)}, ${startupText(judged)}`,
-        formatSignificant(bound.mean),
-        Number.isFinite(best) ? `${formatFixed((1 - best / bound.mean) * 100, 1)} %` : "–",
-      ];
-    }),
+    gaps.map((gap) => [escapeHtml(gap.name), gap.plan, formatSignificant(gap.bound), gapText(gap)]),
   );
 }
 

@@ -64,6 +64,39 @@ export function failedTicksTexts({ cases }: JudgeReport): string[] {
   );
 }
 
+/** A case's bound, and how far below it the best plan is that was found: as far from the optimum it may be at most. */
+export interface HindsightGap {
+  /** `waves, start-up 30 s` */
+  name: string;
+  plan: "oracle" | "clair";
+  bound: number;
+  /** 1 − found ÷ bound; NaN where no plan attains the floor in every seed. */
+  gap: number;
+}
+
+export function hindsightGaps({ cases }: JudgeReport): HindsightGap[] {
+  return cases.flatMap((judged): HindsightGap[] => {
+    const { bound, references } = judged;
+    if (bound === null) return [];
+    const plan = references.oracle === null ? "clair" : "oracle";
+    const found = references[plan]?.goodputPerGpu.mean ?? Number.NaN;
+    const name = `${judged.scenario}, start-up ${startupText(judged)}`;
+    return [{ name, plan, bound: bound.mean, gap: 1 - found / bound.mean }];
+  });
+}
+
+/** `waves, start-up 30 s: 20.4 % (oracle; no plan surpasses 6.73 good/s/GPU)` */
+export function gapTexts(report: JudgeReport): string[] {
+  return hindsightGaps(report).map((gap) => {
+    const { name, plan, bound } = gap;
+    return `${name}: ${gapText(gap)} (${plan}; no plan surpasses ${formatSignificant(bound)} good/s/GPU)`;
+  });
+}
+
+export function gapText({ gap }: HindsightGap): string {
+  return Number.isFinite(gap) ? `${formatFixed(gap * 100, 1)} %` : "–";
+}
+
 /** Of those that keep the floor, who has most goodput per GPU; undefined where nobody does. */
 export function bestKeeping({ planners }: JudgedCase, floor: number): JudgedPlanner | undefined {
   return planners
@@ -76,26 +109,25 @@ export function startupText({ startupS }: Pick<JudgedCase, "startupS">): string 
 }
 
 function plannerCells(planner: JudgedPlanner): string[] {
-  const { name, goodputPerGpu, slaAttainment, gpuHours, regret, scaleEvents, secondsAboveSla, refused } = planner;
-  if (refused !== null) return [name, ...Array<string>(8).fill("–"), refused];
+  const { name, refused } = planner;
+  if (refused !== null) return [name, ...Array<string>(8).fill("–"), refused.split("\n")[0]!];
+  return [name, ...measureCells(planner)];
+}
+
+function referenceCells(title: string, reference: JudgedReference): string[] {
+  const { text } = reference;
+  return [text === "" ? title : `${title} ${text}`, ...measureCells(reference)];
+}
+
+function measureCells(measured: Pick<JudgedPlanner, Exclude<keyof JudgedReference, "text">>): string[] {
+  const { goodputPerGpu, slaAttainment, gpuHours, regret, scaleEvents, secondsAboveSla } = measured;
   return [
-    name,
     valueText(goodputPerGpu, formatSignificant),
     shareText(slaAttainment),
     valueText(gpuHours, formatSignificant),
     ...JUDGE_REFERENCES.map((reference) => regretText(regret[reference])),
     valueText(scaleEvents, (value) => formatFixed(value, Number.isInteger(value) ? 0 : 1)),
     valueText(secondsAboveSla, (value) => `${formatFixed(value, 0)} s`),
-  ];
-}
-
-function referenceCells(title: string, { goodputPerGpu, slaAttainment, gpuHours, text }: JudgedReference): string[] {
-  return [
-    text === "" ? title : `${title} ${text}`,
-    valueText(goodputPerGpu, formatSignificant),
-    shareText(slaAttainment),
-    valueText(gpuHours, formatSignificant),
-    ...Array<string>(6).fill(""),
   ];
 }
 

@@ -51,7 +51,7 @@ export function scatterData(record: ReportedRun): ScatterData {
       const flags = flagsOf(table, i);
       if (!(flags === 0 ? kept : missed).takes()) continue;
       const time = (of: typeof ttftMs) => (isCompleted(table, i) ? logarithmic(of(table, i)) : 0);
-      put("arrival", Math.round((Math.max(0, table.arrivalMs[i]!) / record.endMs) * 65_535));
+      put("arrival", position(table.arrivalMs[i]!, record.endMs));
       put("ttft", time(ttftMs));
       put("itl", time(itlMs));
       put("latency", time(latencyMs));
@@ -69,6 +69,12 @@ export function scatterData(record: ReportedRun): ScatterData {
     stepsPerOctave: STEPS_PER_OCTAVE,
     ...(Object.fromEntries(texts) as Record<keyof typeof columns, string>),
   };
+}
+
+/** Within the run, whatever a row says. */
+function position(arrivalMs: number, endMs: number): number {
+  const share = endMs > 0 ? arrivalMs / endMs : 0;
+  return Math.round(Math.min(1, Math.max(0, share)) * 65_535);
 }
 
 function logarithmic(value: number): number {

@@ -50,15 +50,22 @@ export function measureText(measure: string, value: number): string {
   return Number.isInteger(value) ? formatFixed(value, 0) : formatSignificant(value);
 }
 
+/** Equal values of every seed have an interval of a rounding error, which is none. */
+export function hasInterval({ mean, ci95 }: SweptMeasure): boolean {
+  return ci95 > 1e-9 * Math.abs(mean);
+}
+
 /** `12.3 ± 0.4` where there are several seeds. */
 export function withInterval(measure: string, found: SweptMeasure | undefined): string {
   if (found === undefined) return "–";
   const mean = measureText(measure, found.mean);
-  // Equal values of every seed have an interval of a rounding error.
-  if (!(found.ci95 > 1e-9 * Math.abs(found.mean))) return mean;
+  if (!hasInterval(found)) return mean;
   const half = SHARES.has(measure) ? formatFixed(found.ci95 * 100, 2) : formatSignificant(found.ci95);
   return `${mean} ± ${half}`;
 }
+
+/** Of an axis that a candidate has no value of: prefill workers of an aggregated deployment. */
+const NONE = "–";
 
 /** `workers 4, router round-robin`: the last part of each path is enough where no two agree in it. */
 export function shortAxes(names: readonly string[]): string[] {
@@ -71,5 +78,7 @@ export function shortAxes(names: readonly string[]): string[] {
 }
 
 export function shortText(axes: readonly string[], { values }: SweptCandidate): string {
-  return values.map((value, i) => (axes.length === 1 ? value : `${axes[i]} ${value}`)).join(", ");
+  return values
+    .flatMap((value, i) => (value === NONE ? [] : [axes.length === 1 ? value : `${axes[i]} ${value}`]))
+    .join(", ");
 }

@@ -1,11 +1,12 @@
+import { plural } from "../format.ts";
 import { halfFigureHtml } from "../page/figure.ts";
 import { pageHeader } from "../page/header.ts";
 import { escapeHtml, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { paretoFigure, sensitivityFigures } from "./figures.ts";
-import type { SweepReport } from "./input.ts";
-import { measureLabel, measureText, shortAxes, shortText } from "./labels.ts";
-import { candidateCounts, sweepColumns, sweepQuestion, sweepRows, sweepTitle } from "./rows.ts";
+import type { SweepReport, SweptMeasure } from "./input.ts";
+import { hasInterval, measureLabel, measureText, shortAxes, shortText } from "./labels.ts";
+import { candidateCounts, type SweepRow, sweepColumns, sweepQuestion, sweepRows, sweepTitle } from "./rows.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Rows of the page's table; sweep.json has all. */
@@ -36,14 +37,14 @@ export function sweepPage(report: SweepReport): string {
           escapeHtml(measureLabel(measure)),
           best === null ? "–" : measureText(measure, best.measures[measure]?.mean ?? Number.NaN),
           "",
-          best === null || !Number.isFinite(best.measures[measure]?.ci95 ?? Number.NaN)
-            ? ""
-            : `<p>95 % interval ± ${measureText(measure, best.measures[measure]!.ci95)}</p>`,
+          intervalHtml(measure, best?.measures[measure]),
         ),
       ),
   ];
   const sensitivities = sensitivityFigures(report);
   const rows = sweepRows(report);
+  const played = rows.filter(({ candidate }) => candidate.notRun === null);
+  const others = rows.filter(({ candidate }) => candidate.notRun !== null);
   return pageShell({
     title: `${title} · Understudy`,
     styles: STYLES,
@@ -73,14 +74,14 @@ ${sensitivities.map((chart, i) => halfFigureHtml(`sensitivity-${i}`, chart, 320)
 </section>
 <section id="candidates" aria-labelledby="candidates-title">
 <h2 id="candidates-title">Candidates</h2>
-${rows.length > MOST_ROWS ? `<p class="note">The first ${MOST_ROWS} of ${rows.length}; sweep.json has all.</p>` : ""}
+${mostNote(played.length)}
 ${table(
   "Candidates, best first",
   sweepColumns(report).map((heading, c) => ({
     heading: escapeHtml(heading),
     numeric: c >= report.axes.length && c < report.axes.length + report.shown.length,
   })),
-  rows
+  played
     .slice(0, MOST_ROWS)
     .map(({ cells, index }) =>
       cells.map((cell, c) =>
@@ -88,8 +89,33 @@ ${table(
       ),
     ),
 )}
+${notRunTable(report, others)}
 </section>
 </main>
 <footer><p>Every measure is defined in docs/report.md, sweeps in docs/sweeps.md.</p></footer>`,
   });
+}
+
+/** Those that were not run to their end have no measures, but a reason. */
+function notRunTable({ axes }: SweepReport, rows: readonly SweepRow[]): string {
+  if (rows.length === 0) return "";
+  const headings = [...shortAxes(axes.map(({ name }) => name)), "why"];
+  return `<details><summary>${plural(rows.length, "candidate")} not run, or not to the end</summary>
+${mostNote(rows.length)}
+${table(
+  "Not run, or not to the end",
+  headings.map((heading) => ({ heading: escapeHtml(heading) })),
+  rows
+    .slice(0, MOST_ROWS)
+    .map(({ cells }) => [...cells.slice(0, axes.length), cells.at(-1)!].map((cell) => escapeHtml(cell))),
+)}
+</details>`;
+}
+
+function mostNote(rows: number): string {
+  return rows > MOST_ROWS ? `<p class="note">The first ${MOST_ROWS} of ${rows}; sweep.json has all.</p>` : "";
+}
+
+function intervalHtml(measure: string, found: SweptMeasure | undefined): string {
+  return found !== undefined && hasInterval(found) ? `<p>95 % interval ± ${measureText(measure, found.ci95)}</p>` : "";
 }

@@ -54,11 +54,13 @@ export function sweepRows(report: SweepReport): SweepRow[] {
 }
 
 function cellsOf(report: SweepReport, candidate: SweptCandidate, index: number): string[] {
-  const { notRun, keeps, onFront, part } = candidate;
+  const { notRun, keeps, onFront, part, seeds } = candidate;
+  const most = Math.max(...wholeCandidates(report).map((whole) => whole.seeds));
   const notes = [
     ...(index === report.best ? ["best"] : []),
     ...(onFront ? ["front"] : []),
     ...(notRun !== null ? [notRun.split("\n")[0]!] : keeps ? [] : ["misses"]),
+    ...(notRun === null && part === 1 && seeds < most ? [`${seeds} of ${most} seeds`] : []),
     ...(notRun === null && part < 1 ? [`first 1/${Math.round(1 / part)} of the traffic`] : []),
   ];
   return [

@@ -21,6 +21,8 @@ export interface HindsightOptions {
   floor?: number;
   /** Simulator runs that the searches may make: for clair, and for the oracle after it. */
   runs?: { clair: number; oracle: number };
+  /** Deployments that the oracle may begin with and stay with, such as the best static ones. */
+  constants?: readonly Targets[];
   /** Plays a trial, with the rows of its requests where they belong; default: in memory. */
   simulate?: (spec: SimulationSpec) => ReportedRun;
   /** Called after each run. */
@@ -39,7 +41,7 @@ export interface HindsightPlan {
 export interface Hindsight {
   /** Knows the rate smoothed over ±17 s, what requests look like and the engines; no single arrival. */
   clair: HindsightPlan;
-  /** Knows every arrival; never worse than clair. */
+  /** Knows every arrival; never worse than clair, nor than `constants`. */
   oracle: HindsightPlan | null;
   /** Attainment that the plans had to reach. */
   floor: number;
@@ -60,7 +62,7 @@ const SMOOTHINGS_S = [5, 15, 31];
  * the optimal rule for start-ups (`allocation`). Deterministic: same input, same plans.
  */
 export function hindsightPlans(options: HindsightOptions): Hindsight {
-  const { spec, maxGpus, stepMs = STEP_MS, floor = 0.99, runs = RUNS, onProgress } = options;
+  const { spec, maxGpus, stepMs = STEP_MS, floor = 0.99, runs = RUNS, constants = [], onProgress } = options;
   const { planner: _planner, ...rest } = spec;
   const own: SimulationSpec = { ...rest, capture: false };
   const isAggregated = spec.prefill === null;
@@ -92,7 +94,7 @@ export function hindsightPlans(options: HindsightOptions): Hindsight {
   let oracle: Trial | null = null;
   if (runs.oracle > 0) {
     searching = "oracle";
-    oracle = clair;
+    oracle = bestOf([clair, ...constants.map((workers) => trials.try(constantly(workers, steps)))], ownFloor);
     for (const [i, widthS] of SMOOTHINGS_S.entries()) {
       const until = runs.clair + Math.floor((runs.oracle * (i + 1)) / (3 * SMOOTHINGS_S.length));
       const family = bestStaffing(trials, smoothedLoads(actual, widthS), {

@@ -47,7 +47,7 @@ export const BASELINES: readonly Baseline[] = [
     name: "keda",
     settings: [1, 0.5, 2, 4].flatMap((queue) =>
       [0.7, 0.5, 0.9].map((utilization) => ({
-        text: `${queue} waiting prompts, ${percent(utilization)} of a full batch`,
+        text: `${queue} waiting ${queue === 1 ? "prompt" : "prompts"} a worker, ${percent(utilization)} of a full batch`,
         config: ({ mode, maxGpus, capacity }: BaselineQuestion): PlannerConfigInput => ({
           strategy: "keda",
           maxGpus,

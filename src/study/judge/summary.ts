@@ -15,6 +15,8 @@ export interface ReferenceRun {
   goodputPerGpu: number;
   slaAttainment: number;
   gpuHours: number;
+  scaleEvents: number;
+  secondsAboveSla: number;
   text: string;
 }
 
@@ -35,13 +37,7 @@ export function judgedCase(
   runs: readonly SeedRuns[],
 ): JudgedCase {
   const references = Object.fromEntries(
-    JUDGE_REFERENCES.map((name) => [
-      name,
-      referenceOver(
-        runs.flatMap((run) => run.references[name] ?? []),
-        runs.length,
-      ),
-    ]),
+    JUDGE_REFERENCES.map((name) => [name, referenceOver(name, runs)]),
   ) as JudgedCase["references"];
   const bounds = runs.flatMap(({ bound }) => bound ?? []);
   return {
@@ -60,15 +56,7 @@ function plannerOver(name: string, runs: readonly SeedRuns[]): JudgedPlanner {
     return measures === undefined || typeof measures === "string" ? [] : [{ run, measures }];
   });
   const over = (measure: keyof JudgedMeasures) => valueOver(played.map(({ measures }) => measures[measure] ?? 0));
-  const regret = Object.fromEntries(
-    JUDGE_REFERENCES.map((reference) => {
-      const regrets = played.flatMap(({ run, measures }) => {
-        const best = run.references[reference];
-        return best === null || best === undefined ? [] : [regretOf(measures.goodputPerGpu, best.goodputPerGpu)];
-      });
-      return [reference, regrets.length === 0 ? null : valueOver(regrets)];
-    }),
-  ) as unknown as Regrets;
+  const regret = regretsOver(played.map(({ run, measures }) => ({ run, reached: measures.goodputPerGpu })));
   return {
     name,
     goodputPerGpu: over("goodputPerGpu"),
@@ -89,15 +77,38 @@ export function regretOf(reached: number, best: number): number {
   return best > 0 ? 1 - reached / best : 0;
 }
 
+/** Of each seed's own references. */
+function regretsOver(reached: readonly { run: SeedRuns; reached: number }[]): Regrets {
+  return Object.fromEntries(
+    JUDGE_REFERENCES.map((name) => {
+      const regrets = reached.flatMap(({ run, reached: own }) => {
+        const best = run.references[name];
+        return best === null || best === undefined ? [] : [regretOf(own, best.goodputPerGpu)];
+      });
+      return [name, regrets.length === 0 ? null : valueOver(regrets)];
+    }),
+  ) as unknown as Regrets;
+}
+
 /** null where it is not known of every seed: means over some seeds alone could not be compared. */
-function referenceOver(found: readonly ReferenceRun[], seeds: number): JudgedReference | null {
-  if (found.length === 0 || found.length < seeds) return null;
-  const texts = new Set(found.map(({ text }) => text));
+function referenceOver(name: ReferenceName, runs: readonly SeedRuns[]): JudgedReference | null {
+  const found = runs.flatMap((run) => {
+    const reference = run.references[name];
+    return reference === null || reference === undefined ? [] : [{ run, reference }];
+  });
+  if (found.length === 0 || found.length < runs.length) return null;
+  const over = (measure: Exclude<keyof ReferenceRun, "text">) =>
+    valueOver(found.map(({ reference }) => reference[measure]));
+  const texts = new Set(found.map(({ reference }) => reference.text));
+  const regret = regretsOver(found.map(({ run, reference }) => ({ run, reached: reference.goodputPerGpu })));
   return {
-    goodputPerGpu: valueOver(found.map(({ goodputPerGpu }) => goodputPerGpu)),
-    slaAttainment: valueOver(found.map(({ slaAttainment }) => slaAttainment)),
-    gpuHours: valueOver(found.map(({ gpuHours }) => gpuHours)),
-    text: texts.size === 1 ? found[0]!.text : "",
+    goodputPerGpu: over("goodputPerGpu"),
+    slaAttainment: over("slaAttainment"),
+    gpuHours: over("gpuHours"),
+    scaleEvents: over("scaleEvents"),
+    secondsAboveSla: over("secondsAboveSla"),
+    regret: { ...regret, [name]: null },
+    text: texts.size === 1 ? [...texts][0]! : "",
   };
 }
 

@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import { parseBytesPerSecond, parseDurationMs, parsePath, UserError } from "#common";
+import { formatPath, parseBytesPerSecond, parseDurationMs, parsePath, UserError } from "#common";
 import type { Override } from "#scenarios";
 import { badAxis } from "./errors.ts";
 import type { Axis, Domain, FieldValue, SweepCandidate } from "./types.ts";
@@ -26,6 +26,20 @@ export function parseAxis(text: string): Axis {
   const paths = name.split(",").map((path) => parsePath(path.trim()));
   if (paths.some((path) => path.length === 0)) throw badAxis(text, "found an empty path");
   return { name, paths, domain: domainOf(text, text.slice(equals + 1).trim()) };
+}
+
+/** Axes of all `--set`. @throws UserError STUDY_BAD_AXIS where one can't be read, or two set the same field */
+export function parseAxes(texts: readonly string[]): Axis[] {
+  const axes = texts.map(parseAxis);
+  const seen = new Set<string>();
+  for (const [i, { paths }] of axes.entries()) {
+    for (const path of paths) {
+      const key = JSON.stringify(path);
+      if (seen.has(key)) throw badAxis(texts[i]!, `found ${formatPath(path)} twice: a field has one value at a time`);
+      seen.add(key);
+    }
+  }
+  return axes;
 }
 
 /** The values that a candidate sets, path by path. */

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { UserError } from "#common";
 
 /** The catalogue of what can be wrong with a sweep. Codes are stable. */
@@ -42,7 +43,7 @@ export function storeTaken(file: string): UserError {
   return new UserError({
     code: "STUDY_STORE_TAKEN",
     where: file,
-    message: "found results of an earlier sweep",
+    message: `found results of an earlier ${basename(file, ".sqlite")}`,
     hint: "--resume goes on with them, -o takes another folder",
   });
 }

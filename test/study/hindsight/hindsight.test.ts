@@ -58,6 +58,15 @@ describe("under constant load", () => {
     expect(found.oracle!.goodputPerGpu).toBeCloseTo(best.atFloor!.goodputPerGpu, 9);
   });
 
+  it("the oracle is as good as a deployment that it is told of, however few runs it may make", () => {
+    const runs = { clair: 1, oracle: 1 };
+    const alone = hindsightPlans({ spec, maxGpus: 6, runs });
+    const told = hindsightPlans({ spec, maxGpus: 6, runs, constants: [{ prefill: 1, decode: 1 }] });
+    expect(told.oracle!.goodputPerGpu).toBeCloseTo(found.oracle!.goodputPerGpu, 9);
+    expect(alone.oracle!.goodputPerGpu).toBeLessThan(told.oracle!.goodputPerGpu);
+    expect(told.clair).toEqual(alone.clair);
+  });
+
   it("no plan is better by the bound", () => {
     // 300 requests in 2 × 60 GPU-seconds.
     expect(found.bound).toBeCloseTo(2.5, 9);

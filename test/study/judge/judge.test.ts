@@ -76,7 +76,14 @@ const run = (goodputPerGpu: number, slaAttainment = 1): JudgedMeasures => ({
   scaleEvents: 3,
   secondsAboveSla: 0,
 });
-const reference = (goodputPerGpu: number, text = "") => ({ goodputPerGpu, slaAttainment: 0.99, gpuHours: 1, text });
+const reference = (goodputPerGpu: number, text = "") => ({
+  goodputPerGpu,
+  slaAttainment: 0.99,
+  gpuHours: 1,
+  scaleEvents: goodputPerGpu,
+  secondsAboveSla: 10,
+  text,
+});
 const HEAD = { scenario: "made", startupS: null, maxGpus: 8 };
 
 describe("judgedCase", () => {
@@ -93,6 +100,11 @@ describe("judgedCase", () => {
     expect(planner!.regret.oracle).toBeNull();
     expect(planner!.goodputPerGpu.mean).toBe(3.5);
     expect(judged).toMatchObject({ seeds: 2, bound: { mean: 7 }, references: { s99: { text: "2P2D" }, any: null } });
+    // References are held against each other: 20 % and 50 % short of clair.
+    const { s99, clair } = judged.references;
+    expect(s99!.regret.clair!.mean).toBeCloseTo(0.35, 12);
+    expect([s99!.regret.s99, s99!.regret.oracle, clair!.regret.s99!.mean]).toEqual([null, null, -0.625]);
+    expect([clair!.scaleEvents.mean, clair!.secondsAboveSla.mean]).toEqual([4.5, 10]);
   });
 
   it("counts ticks that a planner outside gave no answer to; others have none", () => {

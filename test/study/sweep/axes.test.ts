@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { randomStream, UserError } from "#common";
-import { isDuration, overridesOf, parseAxis, valueNumber } from "#src/study";
+import { isDuration, overridesOf, parseAxes, parseAxis, valueNumber } from "#src/study";
 import { draws, grid, shareOfValue, valueAtShare } from "../../../src/study/sweep/space.ts";
 
 const values = (text: string) => {
@@ -45,6 +45,14 @@ describe("axes", () => {
   ])("refuses %s, and names it", (text) => {
     expect(() => parseAxis(text)).toThrow(UserError);
     expect(() => parseAxis(text)).toThrow(expect.objectContaining({ code: "STUDY_BAD_AXIS", where: `--set ${text}` }));
+  });
+
+  it.each([
+    [["a.b=1,2", "a.b=3,4"], "--set a.b=3,4"],
+    [["c=1", "a[0],b,a[0]=3,4"], "--set a[0],b,a[0]=3,4"],
+  ])("refuses a field that is set twice: %j", (texts, where) => {
+    expect(() => parseAxes(texts)).toThrow(expect.objectContaining({ code: "STUDY_BAD_AXIS", where }));
+    expect(parseAxes([texts[0]!])).toEqual([parseAxis(texts[0]!)]);
   });
 
   it("knows values as numbers of one unit: durations in seconds, bandwidths in bytes per second", () => {
