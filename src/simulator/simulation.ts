@@ -99,7 +99,7 @@ export class Simulation {
     this.#sessions = spec.workload.nextTurn === null ? null : sessionNumbers(spec.workload);
     this.scaler = new Scaler(this);
     this.faults = faultPlayer(this, this.#events, {
-      touch: (engine) => this.#touch(engine, "command", false),
+      touch: (engine) => this.#touch(engine, "command"),
       wake: (engine) => this.#clock.wake(engine),
       bury: (engine) => this.#clock.bury(engine),
       route: (pool, request) => this.#route(pool, request),
@@ -268,7 +268,7 @@ export class Simulation {
       case EventPriority.transferDone: {
         if (this.faults?.transferEnds(event.subject) === false) break;
         const engine = this.#decodeEngineOf[event.subject]!;
-        this.#touch(engine, "command", false);
+        this.#touch(engine, "command");
         this.engines[engine]!.activate(event.subject, nowMs);
         break;
       }
@@ -311,8 +311,8 @@ export class Simulation {
   }
 
   /** Makes an engine ready to take input now. */
-  #touch(engine: number, input: "request" | "command", passesBeginFirst: boolean): void {
-    const over = this.#clock.touch(engine, this.nowMs, input, passesBeginFirst);
+  #touch(engine: number, input: "request" | "command"): void {
+    const over = this.#clock.touch(engine, this.nowMs, input);
     if (over >= 0) this.#complete(over);
   }
 
@@ -375,7 +375,7 @@ export class Simulation {
     const work = pool.role === "prefill" ? isl[request]! : reservesHere ? 1 : WAITING_WEIGHT;
     pool.addWork(worker, work);
     this.faults?.placed(request, worker, engine, reservesHere);
-    this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst);
+    this.#touch(engine, reservesHere ? "command" : "request");
     if (reservesHere) {
       this.#decodeEngineOf[request] = engine;
       this.engines[engine]!.reserve(request, this.nowMs);
@@ -469,7 +469,7 @@ export class Simulation {
       activated: (request, atMs) => {
         outcomes.transfer("destinationActivatedMs", request, atMs);
         const source = this.#prefillEngineOf[request]!;
-        this.#touch(source, "command", false);
+        this.#touch(source, "command");
         this.engines[source]!.release(request, atMs);
       },
       released: (request, atMs) => {
