@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { schemaProblems } from "#common";
-import { scenarioInvalid, scenarioUnreadable } from "../errors.ts";
+import { policiesUnreadable, scenarioInvalid } from "../errors.ts";
 import { readYaml } from "../yaml-source.ts";
 
 /** Policy classes of a router, as Dynamo's `--router-policy-config` has them; tokens are uncached prompt tokens unless told otherwise. */
@@ -102,7 +102,7 @@ export function readRouterPolicies(file: string): PolicyDocument {
     text = readFileSync(file, "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw scenarioUnreadable(file, code === "ENOENT" ? "no such file" : `a file that cannot be read (${code})`);
+    throw policiesUnreadable(file, code === "ENOENT" ? "no such file" : `a file that cannot be read (${code})`);
   }
   const source = readYaml(text, file);
   const parsed = policyDocumentSchema.safeParse(source.value);
