@@ -108,6 +108,7 @@ const CASE = {
   speedupRatio: 1,
   workers: 1,
   disaggregated: false,
+  decodeEngine: null,
   transferMsPerToken: 0,
   polynomial: false,
   quirks: [],
