@@ -15,12 +15,7 @@ export function enginePlace(mode: Deployment["mode"], role: RoleName, key: Path,
 }
 
 /** @throws UserError as `make` does, what is wrong with the engine with its place in the scenario */
-export function withEnginePlaces<T>(
-  mode: Deployment["mode"],
-  role: RoleName,
-  places: Places,
-  make: () => T,
-): T {
+export function withEnginePlaces<T>(mode: Deployment["mode"], role: RoleName, places: Places, make: () => T): T {
   try {
     return make();
   } catch (error) {
