@@ -277,7 +277,8 @@ export class Simulation {
         const worker = pool.workers[event.subject < 0 ? -1 - event.subject : event.subject]!;
         if (this.faults?.startFailed(worker)) break;
         pool.markReady(worker);
-        this.#sendWaiting();
+        // All that become ready at this instant share what waited for them.
+        if (this.#events.nextMs > nowMs || this.#events.nextPriority !== event.priority) this.#sendWaiting();
         break;
       }
       case EventPriority.plannerTick:
@@ -289,9 +290,6 @@ export class Simulation {
         this.#samples++;
         this.spec.onProgress?.(nowMs, this.#done);
         this.#events.push(nowMs + this.recorder.timeline.windowMs, EventPriority.sample, 0);
-        break;
-      default:
-        break;
     }
   }
 
