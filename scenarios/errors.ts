@@ -67,6 +67,15 @@ export function yamlTooLarge(file: string, found: string, expected: string): Use
   return withHint("SCENARIOS_YAML_TOO_LARGE", file, `found ${found}, expected ${expected}`);
 }
 
+export function policiesUnreadable(file: string, reason: string): UserError {
+  return withHint(
+    "SCENARIOS_UNREADABLE",
+    file,
+    `found ${reason}, expected a file of policy classes`,
+    "paths in a scenario are relative to the scenario's file",
+  );
+}
+
 export function scenarioUnreadable(file: string, reason: string, hint?: string): UserError {
   return withHint("SCENARIOS_UNREADABLE", file, `found ${reason}, expected a scenario file`, hint);
 }

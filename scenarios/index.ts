@@ -14,7 +14,7 @@ export type { Deployment, PoolSettings, Quirk } from "./format/deployment.ts";
 export { QUIRKS } from "./format/deployment.ts";
 export type { EngineOverrides, EstimatedEngine, KvOffloadChoice, TimingChoice } from "./format/engine.ts";
 export type { RouterChoice } from "./format/router.ts";
-export { readRouterPolicies } from "./format/router-policies.ts";
+export { readRouterPolicies, routerPoliciesFile } from "./format/router-policies.ts";
 export { scenarioSchema } from "./format/scenario.ts";
 export { mergeWorkloads } from "./merge.ts";
 export type { Override } from "./overrides.ts";

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
-import { type Path, parsePath, schemaProblems, UserError, type YamlSource } from "#common";
+import { type Path, parsePath, schemaProblems, UserError, valueAt, type YamlSource } from "#common";
 import type { ClientBehaviour, Fault, RequestHints, Workload } from "#scenarios/workload";
 import { buildWorkload } from "./build-workload.ts";
 import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";
@@ -41,6 +41,8 @@ export interface Scenario<Planner = unknown> {
   endMs: number | null;
   /** `file:line:column (path)` of a value, for messages about it found later. */
   locate(path: Path): string;
+  /** Whether the document itself has a value there: what it leaves out has its default. */
+  holds(path: Path): boolean;
 }
 
 export interface ScenarioOptions<Planner> {
@@ -90,6 +92,7 @@ export function parseScenario<Planner = unknown>(
     expect: written.expect,
     endMs: written.limits.duration ?? null,
     locate: source.locate,
+    holds: (path) => valueAt(source.value, path) !== undefined,
   };
 }
 

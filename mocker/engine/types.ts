@@ -204,6 +204,8 @@ export interface EngineLoad {
   queuedPrefillTokens: number;
   /** Σ context tokens of running requests. */
   kvTokens: number;
+  /** Of those, the ones that are computed: not the newest of each, nor what a prompt or a recomputation still lacks. */
+  computedTokens: number;
   usedBlocks: number;
   /** Duration of the last finished pass, ms; NaN before the first. */
   lastPassMs: number;

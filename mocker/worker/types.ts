@@ -81,6 +81,12 @@ export interface WorkerObserver {
   preempted?(): void;
 }
 
+/** KV blocks in host memory, and how many have moved there so far. */
+export interface HostBlocks {
+  inUse: number;
+  stored: number;
+}
+
 /** A worker without its HTTP surface: engines on the wall clock. */
 export interface Worker {
   readonly settings: WorkerSettings;
@@ -105,7 +111,7 @@ export interface Worker {
   /** The same by data-parallel rank; they go on counting. */
   rankCounters(): readonly PassCounters[];
   /** KV blocks in host memory, by data-parallel rank. */
-  rankHostBlocks(): readonly number[];
+  rankHostBlocks(): readonly HostBlocks[];
   /** How late the worker woke up for the ends of passes so far, real ms. */
   lag(): Lateness;
   observe(observer: WorkerObserver): void;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { schemaProblems } from "#common";
-import { scenarioInvalid, scenarioUnreadable } from "../errors.ts";
+import { policiesUnreadable, scenarioInvalid } from "../errors.ts";
 import { readYaml } from "../yaml-source.ts";
 
 /** Policy classes of a router, as Dynamo's `--router-policy-config` has them; tokens are uncached prompt tokens unless told otherwise. */
@@ -102,7 +102,7 @@ export function readRouterPolicies(file: string): PolicyDocument {
     text = readFileSync(file, "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw scenarioUnreadable(file, code === "ENOENT" ? "no such file" : `a file that cannot be read (${code})`);
+    throw policiesUnreadable(file, code === "ENOENT" ? "no such file" : `a file that cannot be read (${code})`);
   }
   const source = readYaml(text, file);
   const parsed = policyDocumentSchema.safeParse(source.value);
@@ -115,6 +115,33 @@ export function readRouterPolicies(file: string): PolicyDocument {
     }),
   );
   throw scenarioInvalid(problems.slice(0, MAX_SHOWN), Math.max(0, problems.length - MAX_SHOWN));
+}
+
+/** Policy classes as a file of Dynamo's has them, in JSON: what `readRouterPolicies` reads. */
+export function routerPoliciesFile({ root, models }: PolicyDocument): string {
+  const own = Object.entries(models).map(([model, of]) => [model, writtenProfile(of)]);
+  const written = root === null ? {} : writtenProfile(root);
+  return JSON.stringify({ ...written, ...(own.length === 0 ? {} : { models: Object.fromEntries(own) }) });
+}
+
+/** What is null in a class is left out of its file. */
+function writtenProfile({ defaultFamily, buckets, classes }: PolicyProfileDocument): object {
+  return {
+    default_policy_family: defaultFamily,
+    uncached_isl_buckets: buckets.map(({ minTokens, name: bucket }) => ({ min_tokens: minTokens, bucket })),
+    policy_classes: classes.map((of) => ({
+      name: of.name,
+      policy_family: of.family ?? undefined,
+      cache_bucket: of.bucket ?? undefined,
+      queue_policy: of.queuePolicy,
+      quantum: of.quantum,
+      prefill_busy_threshold: of.busyTokens ?? undefined,
+      prefill_busy_threshold_frac: of.busyBudgets ?? undefined,
+      request_queue_limit_per_worker: of.limits.requests ?? undefined,
+      raw_isl_token_queue_limit_per_worker: of.limits.promptTokens ?? undefined,
+      cached_token_queue_limit_per_worker: of.limits.cachedTokens ?? undefined,
+    })),
+  };
 }
 
 const MAX_SHOWN = 8;

@@ -26,6 +26,18 @@ export function plannerConfigMap(name: string, namespace: string | undefined, se
   return configMap(name, namespace, { [PLANNER_CONFIG_FILE]: JSON.stringify(settings) });
 }
 
+/** Policy classes of a router, for a frontend: where they are mounted, and the file there. */
+const ROUTER_POLICIES_MOUNT = "/workspace/router_policies";
+const ROUTER_POLICIES_FILE = "router_policies.json";
+export const ROUTER_POLICIES = {
+  mount: ROUTER_POLICIES_MOUNT,
+  path: `${ROUTER_POLICIES_MOUNT}/${ROUTER_POLICIES_FILE}`,
+};
+
+export function routerPoliciesConfigMap(name: string, namespace: string, policies: string): KubernetesObject {
+  return configMap(name, namespace, { [ROUTER_POLICIES_FILE]: policies });
+}
+
 function configMap(name: string, namespace: string | undefined, data: Record<string, string>): KubernetesObject {
   return {
     apiVersion: "v1",

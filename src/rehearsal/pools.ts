@@ -2,7 +2,6 @@ import {
   defaultBlockSize,
   ENGINE_DEFAULTS,
   ENGINE_QUIRK_NAMES,
-  type EngineConfig,
   type EngineQuirks,
   type EngineRole,
   engineConfig,
@@ -11,14 +10,16 @@ import {
   NO_ENGINE_QUIRKS,
   polynomialTiming,
   profileTiming,
+  rankConfig,
   type TimingModel,
   tableTiming,
 } from "#mocker/engine";
 import { buildSurface, loadMockerTable, type Profile, type Surface } from "#profiles";
-import type { Deployment, KvOffloadChoice, PoolSettings, Scenario } from "#scenarios";
+import type { Deployment, KvOffloadChoice, PoolSettings } from "#scenarios";
 import { estimatorBlocks, estimatorTiming, type NativeEngine } from "#src/estimator";
 import type { RoleName } from "#src/record";
 import type { PoolSpec } from "#src/simulator";
+import { enginePlace, NO_DOCUMENT, type Places, withEnginePlaces } from "./engine-places.ts";
 import { smallHostMemory, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
 
@@ -33,12 +34,14 @@ export function engineQuirks(names: readonly string[]): EngineQuirks {
  * The pool that plays a role, from a scenario's settings; what they leave open comes from the estimate that is played, from the
  * profile, then from defaults.
  * Asked by processes of a live run, too: a deployment can be sent to them, the functions of a timing model can't.
+ * @param places of the scenario's document, where there is one
+ * @throws UserError ENGINE_BAD_CONFIG, REHEARSAL_UNKNOWN_KV_BYTES, REHEARSAL_SMALL_HOST_MEMORY
  */
 export function poolSpec(
   deployment: Deployment,
   roleName: RoleName,
   profile: Profile | null,
-  locate: Scenario<unknown>["locate"] = (path) => path.join("."),
+  places: Places = NO_DOCUMENT,
 ): PoolSpec {
   const settings = roleName === "prefill" ? deployment.prefill! : deployment.decode;
   const role: EngineRole = deployment.prefill === null ? "aggregated" : roleName;
@@ -51,25 +54,25 @@ export function poolSpec(
     overrides.numGpuBlocks ??
     (estimated === null ? profileBlocks(surface, blockSize) : estimatorBlocks(estimated, blockSize, settings.dpSize));
   const capacityTokens = numGpuBlocks * blockSize;
-  const engine: EngineConfig = engineConfig({
-    ...overrides,
-    role,
-    blockSize,
-    numGpuBlocks,
-    quirks,
-    thinkingRatio: reasoning?.ratio ?? 0,
-    kvOffload:
-      kvOffload === undefined
-        ? null
-        : hostMemory(kvOffload, blockSize, {
-            bytesPerToken: kvBytesPerToken(estimated, profile),
-            profile: deployment.profile,
-            where: () => locate(["deployment", "engine", "kvOffload"]),
-          }),
-    timing:
-      estimated === null
-        ? timingModel(settings, surface, capacityTokens, quirks)
-        : estimatorTiming(estimated, { schedulers: settings.dpSize }),
+  const { mode } = deployment;
+  const timing =
+    estimated === null
+      ? timingModel(settings, surface, capacityTokens, quirks)
+      : estimatorTiming(estimated, { schedulers: settings.dpSize });
+  const host =
+    kvOffload === undefined
+      ? null
+      : hostMemory(kvOffload, blockSize, {
+          bytesPerToken: kvBytesPerToken(estimated, profile),
+          profile: deployment.profile,
+          where: () => enginePlace(mode, roleName, ["kvOffload"], places),
+        });
+  const engine = withEnginePlaces(mode, roleName, places, () => {
+    const thinkingRatio = reasoning?.ratio ?? 0;
+    const config = { ...overrides, role, blockSize, numGpuBlocks, quirks, thinkingRatio, kvOffload: host, timing };
+    const made = engineConfig(config);
+    rankConfig(made, settings.dpSize);
+    return made;
   });
   return {
     workers: settings.workers,

@@ -16,6 +16,8 @@ export class EngineClock {
   /** Engines that may begin a pass at this instant, in the order in which they came. */
   #ready: number[] = [];
   #isReady = new Uint8Array(64);
+  /** When engines were last let begin their passes. */
+  #startedMs = Number.NaN;
 
   constructor(isKept: (engine: number) => boolean) {
     this.#isKept = isKept;
@@ -75,22 +77,23 @@ export class EngineClock {
   }
 
   /**
-   * Makes an engine ready to take input at `nowMs`.
+   * Makes an engine ready to take input at `nowMs`. Where engines have been let begin at this very instant, those that could have.
    * @returns the engine whose pass is to be completed first; −1: none
    */
-  touch(engine: number, nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
+  touch(engine: number, nowMs: number, input: "request" | "command"): number {
     this.wake(engine);
     const first = this.#first[engine]!;
     const rank = this.engines[engine]!;
     const unit = this.#groups[engine] ?? rank;
     if (!unit.busy) return -1;
-    const wakeMs = unit.interrupt(nowMs, input, passesBeginFirst, rank);
+    const wakeMs = unit.interrupt(nowMs, input, this.#startedMs === nowMs, rank);
     if (wakeMs <= nowMs) return first;
     this.#wakes.set(first, wakeMs);
     return -1;
   }
 
   startPasses(nowMs: number): void {
+    this.#startedMs = nowMs;
     const ready = this.#ready;
     this.#ready = [];
     for (const index of ready) {

@@ -65,7 +65,7 @@ export class Simulation {
     transferEnds: (request, endMs) => this.#events.push(endMs, EventPriority.transferDone, request),
     releaseSource: (request, atMs) => {
       const source = this.#prefillEngineOf[request]!;
-      this.#touch(source, "command", false);
+      this.#touch(source, "command");
       this.engines[source]!.release(request, atMs);
     },
   };
@@ -109,7 +109,7 @@ export class Simulation {
     this.#sessions = spec.workload.nextTurn === null ? null : sessionNumbers(spec.workload);
     this.scaler = new Scaler(this);
     this.faults = faultPlayer(this, this.#events, {
-      touch: (engine) => this.#touch(engine, "command", false),
+      touch: (engine) => this.#touch(engine, "command"),
       wake: (engine) => this.#clock.wake(engine),
       bury: (engine) => this.#clock.bury(engine),
       route: (pool, request) => this.#route(pool, request),
@@ -279,7 +279,7 @@ export class Simulation {
       case EventPriority.transferDone: {
         if (this.faults?.transferEnds(subject) === false) break;
         const engine = this.#decodeEngineOf[subject]!;
-        this.#touch(engine, "command", false);
+        this.#touch(engine, "command");
         this.engines[engine]!.activate(subject, nowMs);
         break;
       }
@@ -288,7 +288,8 @@ export class Simulation {
         const worker = pool.workers[subject < 0 ? -1 - subject : subject]!;
         if (this.faults?.startFailed(worker)) break;
         pool.markReady(worker);
-        this.#sendWaiting();
+        // All that become ready at this instant share what waited for them.
+        if (this.#events.nextMs > nowMs || this.#events.nextPriority !== priority) this.#sendWaiting();
         break;
       }
       case EventPriority.plannerTick:
@@ -300,9 +301,6 @@ export class Simulation {
         this.#samples++;
         this.spec.onProgress?.(nowMs, this.#done);
         this.#events.push(nowMs + this.recorder.timeline.windowMs, EventPriority.sample, 0);
-        break;
-      default:
-        break;
     }
   }
 
@@ -322,8 +320,8 @@ export class Simulation {
   }
 
   /** Makes an engine ready to take input now. */
-  #touch(engine: number, input: "request" | "command", passesBeginFirst: boolean): void {
-    const over = this.#clock.touch(engine, this.nowMs, input, passesBeginFirst);
+  #touch(engine: number, input: "request" | "command"): void {
+    const over = this.#clock.touch(engine, this.nowMs, input);
     if (over >= 0) this.#complete(over);
   }
 
@@ -387,7 +385,7 @@ export class Simulation {
     const work = pool.role === "prefill" ? isl[request]! : reservesHere ? 1 : WAITING_WEIGHT;
     pool.addWork(worker, work);
     this.faults?.placed(request, worker, engine, reservesHere);
-    this.#touch(engine, reservesHere ? "command" : "request", !reservesHere && this.#passesFirst);
+    this.#touch(engine, reservesHere ? "command" : "request");
     if (reservesHere) {
       this.#decodeEngineOf[request] = engine;
       this.engines[engine]!.reserve(request, nowMs);

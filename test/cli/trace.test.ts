@@ -51,6 +51,16 @@ describe("understudy trace generate", () => {
     expect(parseTrace(trace("1"), "t").count).toBeGreaterThan(150);
   });
 
+  it("says of which block size a trace is where the trace itself does not", () => {
+    const told = (more: string) =>
+      understudy("trace", "generate", "shape", `constant: { requestRate: 2, isl: 300, osl: 9, duration: 5s, ${more} }`)
+        .stderr;
+    expect(told("prefix: { groups: 2, tokens: 128 }")).toMatch(
+      /^\d+ requests, block size 64 \(readers must be told\)\n$/,
+    );
+    expect(told("agents: { turns: 3, toolWait: 1s, growth: 99 }")).toMatch(/^\d+ requests, block size 64\n$/);
+  });
+
   it("scenario: its traffic, into a file, nothing on stdout", () => {
     const file = join(folder, "step.jsonl");
     const { status, stdout } = understudy(

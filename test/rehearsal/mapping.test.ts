@@ -113,6 +113,43 @@ describe("a pool of workers from a scenario", () => {
     expect([fixed.kind, fixed.prefillMs(2, 100, 0, 0), fixed.decodeMs(9, 900, 100)]).toEqual(["fixed", 60, 7]);
   });
 
+  it.each<[string, object, string, RegExp]>([
+    [
+      "of all pools",
+      { mode: "agg", engine: { speculative: { acceptRates: [0.5] }, decodeSpeedupRatio: 2 } },
+      "deployment.engine.decodeSpeedupRatio",
+      /found 2, expected 1/,
+    ],
+    [
+      "of a pool",
+      { mode: "disagg", engine: { blockSize: 16 }, decode: { engine: { prefillDecodeInterval: 4 } } },
+      "deployment.decode.engine.prefillDecodeInterval",
+      /found 4, expected 0/,
+    ],
+    [
+      "of ranks",
+      {
+        mode: "agg",
+        agg: { dpSize: 4, engine: { family: "sglang", blockSize: 16, sglang: { chunkedPrefillSize: 32 } } },
+      },
+      "deployment.agg.engine.sglang.chunkedPrefillSize",
+      /found 32, expected 64 or more/,
+    ],
+    [
+      "of host memory",
+      { mode: "disagg", prefill: { engine: { kvOffload: { hostBytes: 9, bytesPerSecond: 1e9 } } } },
+      "deployment.prefill.engine.kvOffload",
+      /found host memory of 9 bytes/,
+    ],
+  ])("is told where the settings stand that an engine %s does not take", (_, deployment, path, message) => {
+    const { where, message: told } = problem(() =>
+      prepareRehearsal(madeScenario({ ...FIXED, deployment: { profile: SHIPPED, ...deployment } }, "lunch.yaml")),
+    );
+    expect(where).toMatch(/^lunch\.yaml:1:\d+ /);
+    expect(where).toContain(`(${path})`);
+    expect(told).toMatch(message);
+  });
+
   it("switches on the quirks that are named, and no other", () => {
     const quirks = (names: unknown) => pool({ profile: SHIPPED, mode: "agg", quirks: names }, "decode").engine.quirks;
     expect(Object.entries(quirks(["duplicateBlocks"])).filter(([, on]) => on)).toEqual([["duplicateBlocks", true]]);

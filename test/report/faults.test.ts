@@ -77,6 +77,14 @@ describe("recovery from a fault", () => {
     expect(summarize(mixed).faults.map(({ recoveryMs }) => recoveryMs)).toEqual([15_000, 0]);
   });
 
+  it("is not measured where the run ended before the fault, and fails whoever asks for it", () => {
+    const late = run([], [fault(), fault({ atMs: 200_000, untilMs: 200_000 })]);
+    const summary = summarize(late);
+    expect(summary.faults.map(({ recoveryMs }) => recoveryMs)).toEqual([0, Number.NaN]);
+    expect(measuredValues(late, summary).values.recoversWithin).toBeNaN();
+    expect(formatRun(late, summary, { colour: false, width: 120 })).toMatch(/3:20 .*the run ended before/);
+  });
+
   it("never comes where the run ends before", () => {
     const record = run([[20, 181]]);
     const summary = summarize(record);

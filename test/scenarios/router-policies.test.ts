@@ -157,7 +157,7 @@ describe("policy classes of a scenario's router", () => {
     const text = written(inline(DOCUMENT)).replace("mode: kv", "mode: random");
     expect(told(() => parseScenario(text, "a.yaml"))).toMatch(/expected no policies with mode random/);
     expect(told(() => parseScenario(written("policies: nowhere.yaml"), join(folder, "a.yaml")))).toMatch(
-      /no such file/,
+      /no such file, expected a file of policy classes/,
     );
   });
 });

@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UserError } from "#common";
-import { type Engine, type EngineFactory, type EngineListener, engineFactory } from "#mocker/engine";
+import { ENGINE_DEFAULTS, type Engine, type EngineFactory, type EngineListener, engineFactory } from "#mocker/engine";
 import { RequestStatus } from "#src/record";
 import { INVARIANTS, type InvariantNumber, type SimulationSpec, simulate } from "#src/simulator";
 import { Checker } from "../../src/simulator/check/checker.ts";
 import { Pool } from "../../src/simulator/pool.ts";
 import { faultyCase, faultySpecOf } from "./faults/random-faults.ts";
+import { madePool, madeSpec } from "./hand-made.ts";
 import { randomCase, specOf } from "./random-spec.ts";
 
 const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 150);
@@ -58,6 +59,18 @@ describe("invariants", () => {
     expect(violations(faultySpecOf({ random, faults, clients: null }))).toBeNull();
   });
 
+  it("hold where what a request had generated is computed again in pieces", () => {
+    const sglang = { ...ENGINE_DEFAULTS.sglang, chunkedPrefillSize: 16, scheduleConservativeness: 0.2 };
+    const engine = { family: "sglang", sglang, blockSize: 4, numGpuBlocks: 15, prefixCaching: false } as const;
+    for (const kind of ["skipping", "stepping"] as const) {
+      const spec = madeSpec(
+        { requests: [1, 2].map(() => ({ atMs: 0, isl: 1, osl: 40 })) },
+        { decode: madePool("aggregated", {}, engine), engine: kind, check: true },
+      );
+      expect(simulate(spec).requests.preemptions).toContain(1);
+    }
+  });
+
   it("being checked changes nothing of a run", () => {
     fc.assert(
       fc.property(randomCase, (random) => {
@@ -95,6 +108,7 @@ const CASE = {
   speedupRatio: 1,
   workers: 1,
   disaggregated: false,
+  decodeEngine: null,
   transferMsPerToken: 0,
   polynomial: false,
   quirks: [],

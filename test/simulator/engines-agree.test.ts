@@ -1,9 +1,18 @@
 import fc from "fast-check";
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { type SimulationSpec, simulate } from "#src/simulator";
+import { madePool, madeSpec } from "./hand-made.ts";
 import { expectAgreement } from "./outcome.ts";
 import { randomCase, specOf } from "./random-spec.ts";
 
 const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 400);
+
+/** First and last tokens, ms, after the engines were found to agree, under check. */
+function timesOf(made: () => SimulationSpec): [firstMs: number, lastMs: number][] {
+  expectAgreement(made);
+  const { requests } = simulate({ ...made(), check: true });
+  return Array.from(requests.firstTokenMs, (firstMs, i) => [firstMs, requests.lastTokenMs[i]!]);
+}
 
 describe("the skipping and the stepping engine", () => {
   it("agree on every time, counter, admission and KV event of random runs", () => {
@@ -11,5 +20,60 @@ describe("the skipping and the stepping engine", () => {
       fc.property(randomCase, (random) => expectAgreement(() => specOf(random))),
       { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
     );
+  });
+
+  it("let a request that had to go for its own want of blocks wait for the one that has the others", () => {
+    // 13 blocks: 7 are another request's, whose KV has come, but who finds no seat.
+    const engine = { blockSize: 16, numGpuBlocks: 13, maxNumSeqs: 1, maxNumBatchedTokens: 128 };
+    const times = timesOf(() =>
+      madeSpec(
+        {
+          requests: [
+            { atMs: 0, isl: 57, osl: 41 },
+            { atMs: 0, isl: 97, osl: 1 },
+          ],
+        },
+        {
+          prefill: madePool("prefill", { workers: 2 }),
+          decode: madePool("decode", {}, engine),
+          transfer: { bytesPerToken: 1e6, bytesPerSecond: 1e9, timing: "full_prompt" },
+        },
+      ),
+    );
+    // Both prompts take 1 ms a token, and so do their transfers. The first decodes from 114 ms on, 40 tokens of 10 ms each; then the
+    // other has its one token. Six blocks of the first are still cached: what lies behind them is one token, 1 ms.
+    expect(times).toEqual([
+      [124, 525],
+      [524, 524],
+    ]);
+  });
+
+  it("let nobody into a pass that has begun when prompts take no time", () => {
+    const spec = () =>
+      madeSpec(
+        {
+          requests: [
+            { atMs: 0, isl: 1, osl: 1 },
+            { isl: 1, osl: 1 },
+            { isl: 1, osl: 1 },
+            { atMs: 0, isl: 1, osl: 3 },
+          ],
+          turns: [
+            { from: 0, to: 1, thinkMs: 0 },
+            { from: 1, to: 2, thinkMs: 0 },
+          ],
+        },
+        {
+          prefill: madePool("prefill", {}, { speedupRatio: 0 }),
+          decode: madePool("decode", { workers: 2, dpSize: 3 }, { maxNumSeqs: 1 }),
+        },
+      );
+    // The third comes to ranks whose step goes from 20 to 30 ms: it has the next one.
+    expect(timesOf(spec)).toEqual([
+      [10, 10],
+      [20, 20],
+      [40, 40],
+      [10, 30],
+    ]);
   });
 });

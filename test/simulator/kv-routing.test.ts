@@ -203,7 +203,7 @@ describe("random runs with the KV router", () => {
   it("serve everybody, and never know of more blocks than a prompt has", () => {
     fc.assert(
       fc.property(randomCase, fc.boolean(), (random, affinity) => {
-        const kvRouter = { temperature: 0, queueThreshold: 0, queuePolicy: "wspt" as const, affinity };
+        const kvRouter = { temperature: 0, queueThreshold: 0, queuePolicy: "wspt" as const, affinity, classes: null };
         const spec = specOf({ ...random, kvRouter, endMs: null, quirks: [], scaling: [] });
         const { requests: table, routing } = simulate(spec);
         for (let i = 0; i < table.count; i++) {

@@ -11,12 +11,13 @@ import {
 } from "#mocker/engine";
 import { QUEUE_POLICIES, type QueuePolicy } from "#mocker/router";
 import type { Workload } from "#scenarios";
+import { type RequestHints, routingHints } from "#scenarios/workload";
 import type { PoolSpec, SimulationSpec } from "#src/simulator";
 
 import { scriptedPlanner } from "./hand-made.ts";
 
-/** Plain numbers from which a small simulation is built: shrinks well, prints well. */
-export interface RandomCase {
+/** The engines of a pool, as plain numbers. */
+interface RandomEngine {
   acceptRates: number[] | null;
   family: "vllm" | "trtllm" | "sglang";
   sglang: {
@@ -26,9 +27,6 @@ export interface RandomCase {
     clipMaxNewTokens: number;
     scheduleConservativeness: number;
   };
-  requests: { isl: number; osl: number; gapMs: number; group: number }[];
-  sessions: number;
-  concurrency: number;
   blockSize: number;
   numGpuBlocks: number;
   maxNumSeqs: number;
@@ -39,29 +37,45 @@ export interface RandomCase {
   watermark: number;
   thinkingRatio: number;
   speedupRatio: number;
-  workers: number;
-  disaggregated: boolean;
-  transferMsPerToken: number;
   polynomial: boolean;
-  quirks: string[];
-  leastLoaded: boolean;
-  /** In place of `leastLoaded`; null: no. */
-  kvRouter: { temperature: number; queueThreshold: number | null; queuePolicy: QueuePolicy; affinity: boolean } | null;
   /** Of the family vllm with prefix caching alone; null: none. */
   host: { blocks: number; msPerBlock: number } | null;
   kvEvents: boolean | "shared";
   dpSize: number;
   prefillScheduleInterval: number;
   prefillDecodeInterval: number;
+}
+
+/** Plain numbers from which a small simulation is built: shrinks well, prints well. */
+export interface RandomCase extends RandomEngine {
+  requests: { isl: number; osl: number; gapMs: number; group: number }[];
+  sessions: number;
+  concurrency: number;
+  workers: number;
+  disaggregated: boolean;
+  /** Of decode workers where they are apart; null: the same as of prefill workers. */
+  decodeEngine: RandomEngine | null;
+  transferMsPerToken: number;
+  quirks: string[];
+  leastLoaded: boolean;
+  /** In place of `leastLoaded`; null: no. */
+  kvRouter: {
+    temperature: number;
+    queueThreshold: number | null;
+    queuePolicy: QueuePolicy;
+    affinity: boolean;
+    /** Two queues of their own in place of threshold and policy; null: none. */
+    classes: { busyTokens: number; quanta: [number, number]; requestLimit: number | null } | null;
+  } | null;
   /** The run is cut off here; null: it runs to its end. */
   endMs: number | null;
   /** Workers of each role by planner tick; empty: they stay. */
   scaling: number[];
 }
 
-export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
+const engineParts = {
   acceptRates: fc.option(fc.array(fc.constantFrom(0, 0.5, 0.9, 1), { minLength: 1, maxLength: 5 }), { freq: 3 }),
-  family: fc.constantFrom("vllm", "vllm", "trtllm", "sglang", "sglang"),
+  family: fc.constantFrom("vllm" as const, "vllm" as const, "trtllm" as const, "sglang" as const, "sglang" as const),
   sglang: fc.record({
     lpm: fc.boolean(),
     maxPrefillTokens: fc.constantFrom(64, 300, 16384),
@@ -69,6 +83,26 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
     clipMaxNewTokens: fc.constantFrom(10, 4096),
     scheduleConservativeness: fc.constantFrom(0.2, 1, 2),
   }),
+  blockSize: fc.constantFrom(1, 4, 16, 64),
+  numGpuBlocks: fc.integer({ min: 8, max: 90 }),
+  maxNumSeqs: fc.integer({ min: 1, max: 12 }),
+  maxNumBatchedTokens: fc.oneof(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 64, max: 2048 })),
+  chunkedPrefill: fc.boolean(),
+  prefixCaching: fc.boolean(),
+  preemption: fc.constantFrom("lifo" as const, "fifo" as const),
+  watermark: fc.constantFrom(0, 0, 0.05),
+  thinkingRatio: fc.constantFrom(0, 0.1, 0.6, 1),
+  speedupRatio: fc.constantFrom(1, 1, 3, 0),
+  polynomial: fc.boolean(),
+  host: fc.option(fc.record({ blocks: fc.integer({ min: 1, max: 90 }), msPerBlock: fc.constantFrom(0.01, 1, 15) })),
+  kvEvents: fc.constantFrom<RandomEngine["kvEvents"][]>(false, true, "shared"),
+  dpSize: fc.constantFrom(1, 1, 2, 3),
+  prefillScheduleInterval: fc.constantFrom(1, 1, 2, 3),
+  prefillDecodeInterval: fc.constantFrom(0, 0, 1, 3, 20),
+};
+
+export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
+  ...engineParts,
   requests: fc.array(
     fc.record({
       isl: fc.integer({ min: 1, max: 200 }),
@@ -80,19 +114,10 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
   ),
   sessions: fc.integer({ min: 0, max: 3 }),
   concurrency: fc.integer({ min: 0, max: 12 }),
-  blockSize: fc.constantFrom(1, 4, 16, 64),
-  numGpuBlocks: fc.integer({ min: 8, max: 90 }),
-  maxNumSeqs: fc.integer({ min: 1, max: 12 }),
-  maxNumBatchedTokens: fc.oneof(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 64, max: 2048 })),
-  chunkedPrefill: fc.boolean(),
-  prefixCaching: fc.boolean(),
-  preemption: fc.constantFrom("lifo", "fifo"),
-  watermark: fc.constantFrom(0, 0, 0.05),
-  speedupRatio: fc.constantFrom(1, 1, 3, 0),
   workers: fc.integer({ min: 1, max: 3 }),
   disaggregated: fc.boolean(),
+  decodeEngine: fc.option(fc.record(engineParts), { freq: 2 }),
   transferMsPerToken: fc.constantFrom(0, 0.05, 1),
-  polynomial: fc.boolean(),
   quirks: fc.subarray([...ENGINE_QUIRK_NAMES, "passesBeforeArrivals"]),
   leastLoaded: fc.boolean(),
   kvRouter: fc.option(
@@ -101,16 +126,17 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc.record({
       queueThreshold: fc.constantFrom(null, 0, 0.5),
       queuePolicy: fc.constantFrom(...QUEUE_POLICIES),
       affinity: fc.boolean(),
+      classes: fc.option(
+        fc.record({
+          busyTokens: fc.constantFrom(0, 50, 300),
+          quanta: fc.tuple(fc.constantFrom(1, 64), fc.constantFrom(64, 512)),
+          requestLimit: fc.constantFrom(null, null, 1, 4),
+        }),
+      ),
     }),
   ),
-  host: fc.option(fc.record({ blocks: fc.integer({ min: 1, max: 90 }), msPerBlock: fc.constantFrom(0.01, 1, 15) })),
-  kvEvents: fc.constantFrom<RandomCase["kvEvents"][]>(false, true, "shared"),
-  dpSize: fc.constantFrom(1, 1, 2, 3),
-  prefillScheduleInterval: fc.constantFrom(1, 1, 2, 3),
-  prefillDecodeInterval: fc.constantFrom(0, 0, 1, 3, 20),
   endMs: fc.option(fc.double({ min: 1, max: 3000, noNaN: true })),
   scaling: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }),
-  thinkingRatio: fc.constantFrom(0, 0.1, 0.6, 1),
 });
 
 /** Requests of one group share leading blocks of 16 tokens; every third request is unlike all others. */
@@ -149,6 +175,7 @@ function workloadOf(random: RandomCase): Workload {
     }
   });
   offset[count] = ids.length;
+  const hints = routingHints(count, (request) => hintOf(requests[request]!.group));
   return {
     count,
     isl: Int32Array.from(requests, (request) => request.isl),
@@ -172,6 +199,7 @@ function workloadOf(random: RandomCase): Workload {
     sessionIds: null,
     prompts: { blockTokens, offset, ids: Int32Array.from(ids) },
     horizonMs: clockMs,
+    ...(hints === undefined ? {} : { hints }),
   };
 }
 
@@ -183,12 +211,32 @@ export function quirksOf(names: readonly string[]): EngineQuirks {
 
 function routerOf({ kvRouter, leastLoaded }: RandomCase): SimulationSpec["router"] {
   if (kvRouter === null) return leastLoaded ? "least-loaded" : "round-robin";
-  const { affinity, ...settings } = kvRouter;
-  return { mode: "kv", ...settings, sessionAffinityMs: affinity ? 300 : null };
+  const { affinity, classes, ...settings } = kvRouter;
+  const sessionAffinityMs = affinity ? 300 : null;
+  if (classes === null) return { mode: "kv", ...settings, sessionAffinityMs };
+  const { busyTokens, quanta, requestLimit } = classes;
+  const policyClass = (name: string, place: 0 | 1) => ({
+    name,
+    family: name,
+    bucket: "all",
+    queuePolicy: settings.queuePolicy,
+    quantum: quanta[place],
+    busyTokens: busyTokens * place,
+    busyBudgets: null,
+    limits: { requests: place === 0 ? null : requestLimit, promptTokens: null, cachedTokens: null },
+  });
+  const buckets = [{ minTokens: 0, name: "all" }];
+  const root = { defaultFamily: "a", buckets, classes: [policyClass("a", 0), policyClass("b", 1)] };
+  return { mode: "kv", temperature: settings.temperature, sessionAffinityMs, policies: { root, models: {} } };
 }
 
-export function specOf(random: RandomCase): SimulationSpec {
-  const quirks = quirksOf(random.quirks);
+/** What requests of a group tell routers; those of the first nothing. */
+function hintOf(group: number): RequestHints {
+  if (group === 0) return {};
+  return { priority: group - 1, strictPriority: group === 5 ? 1 : 0, policyClass: group % 2 === 0 ? "a" : "b" };
+}
+
+function engineOf(random: RandomEngine, role: EngineRole, quirks: EngineQuirks): EngineConfig {
   const timing = random.polynomial
     ? polynomialTiming({ capacityTokens: random.numGpuBlocks * random.blockSize })
     : fixedTiming({ prefillMs: 30, decodeMs: 7, perPass: quirks.fixedPrefillPerPass });
@@ -196,40 +244,45 @@ export function specOf(random: RandomCase): SimulationSpec {
   // Each of the ranks gets a page at least.
   const chunkedPrefillSize = Math.max(sizes.chunkedPrefillSize, random.dpSize * random.blockSize);
   const schedulePolicy = lpm ? ("lpm" as const) : ("fifo" as const);
-  const sglang = { ...sizes, chunkedPrefillSize, schedulePolicy };
-  const engine = (role: EngineRole): EngineConfig =>
-    engineConfig({
-      family: random.family,
-      sglang,
-      role,
-      timing,
-      quirks,
-      numGpuBlocks: random.numGpuBlocks,
-      blockSize: random.blockSize,
-      maxNumSeqs: random.maxNumSeqs,
-      maxNumBatchedTokens: random.maxNumBatchedTokens,
-      chunkedPrefill: random.chunkedPrefill,
-      prefixCaching: random.prefixCaching,
-      preemption: random.preemption,
-      watermark: random.watermark,
-      thinkingRatio: random.thinkingRatio,
-      speedupRatio: random.speedupRatio,
-      speculative: random.acceptRates === null ? null : { acceptRates: random.acceptRates, seed: 3 },
-      prefillScheduleInterval: random.family === "vllm" ? random.prefillScheduleInterval : 1,
-      prefillDecodeInterval: random.family === "sglang" ? random.prefillDecodeInterval : 0,
-      kvOffload:
-        random.host === null || random.family !== "vllm" || !random.prefixCaching
-          ? null
-          : { hostBlocks: random.host.blocks, bytesPerBlock: random.host.msPerBlock * 1e6, bytesPerSecond: 1e9 },
-      kvEvents: random.kvEvents,
-    });
-  const pool = (role: EngineRole): PoolSpec => ({
-    workers: random.workers,
-    engine: engine(role),
-    dpSize: random.dpSize,
-    gpusPerWorker: 1,
-    startupMs: 150,
+  return engineConfig({
+    family: random.family,
+    sglang: { ...sizes, chunkedPrefillSize, schedulePolicy },
+    role,
+    timing,
+    quirks,
+    numGpuBlocks: random.numGpuBlocks,
+    blockSize: random.blockSize,
+    maxNumSeqs: random.maxNumSeqs,
+    maxNumBatchedTokens: random.maxNumBatchedTokens,
+    chunkedPrefill: random.chunkedPrefill,
+    prefixCaching: random.prefixCaching,
+    preemption: random.preemption,
+    watermark: random.watermark,
+    thinkingRatio: random.thinkingRatio,
+    speedupRatio: random.speedupRatio,
+    speculative: random.acceptRates === null ? null : { acceptRates: random.acceptRates, seed: 3 },
+    prefillScheduleInterval: random.family === "vllm" ? random.prefillScheduleInterval : 1,
+    prefillDecodeInterval: random.family === "sglang" ? random.prefillDecodeInterval : 0,
+    kvOffload:
+      random.host === null || random.family !== "vllm" || !random.prefixCaching
+        ? null
+        : { hostBlocks: random.host.blocks, bytesPerBlock: random.host.msPerBlock * 1e6, bytesPerSecond: 1e9 },
+    kvEvents: random.kvEvents,
   });
+}
+
+export function specOf(random: RandomCase): SimulationSpec {
+  const quirks = quirksOf(random.quirks);
+  const pool = (role: EngineRole): PoolSpec => {
+    const own = role === "decode" && random.decodeEngine !== null ? random.decodeEngine : random;
+    return {
+      workers: random.workers,
+      engine: engineOf(own, role, quirks),
+      dpSize: own.dpSize,
+      gpusPerWorker: 1,
+      startupMs: 150,
+    };
+  };
   return {
     name: "random",
     seed: 1,

@@ -49,6 +49,28 @@ describe("scaling up", () => {
     expect([...result.requests.decodeWorker]).toEqual([1, 1]);
   });
 
+  it.each(["round-robin", "least-loaded"] as const)(
+    "shares what waited among those that are ready at once: %s",
+    (router) => {
+      const requests = [150, 160, 170, 180].map((atMs) => ({ atMs, isl: 10, osl: 1 }));
+      const result = simulate(
+        madeSpec(
+          { requests },
+          {
+            router,
+            decode: madePool("aggregated", { startupMs: 500 }),
+            planner: scriptedPlanner(100, [
+              { prefill: 0, decode: 0 },
+              { prefill: 0, decode: 2 },
+            ]),
+          },
+        ),
+      );
+      expect([...result.requests.decodeWorker]).toEqual([1, 2, 1, 2]);
+      expect(result.workers.slice(1).map(({ readyMs }) => readyMs)).toEqual([700, 700]);
+    },
+  );
+
   it("lets a computed prompt wait for a ready decode worker, its blocks held", () => {
     const result = simulate(
       madeSpec(

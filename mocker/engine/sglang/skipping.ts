@@ -103,6 +103,7 @@ export class SkippingSglangEngine extends SglangEngine {
     load.usedBlocks += this.#outlook.pagesUpTo(begun - 1);
     if (over === 0) return load;
     load.kvTokens += over * this.running.length;
+    load.computedTokens += over * this.running.length;
     load.lastPassMs = this.#plan.durationMs(over - 1);
     load.lastDecodeBatch = this.work.decodeCount;
     load.lastDecodeKvTokens = this.work.decodeContextSum + (over - 1) * this.work.decodeCount;

@@ -172,11 +172,16 @@ export class SglangEngine implements LiveEngine {
   load(_nowMs?: number): EngineLoad {
     let queuedPrefillTokens = 0;
     let kvTokens = 0;
+    let computedTokens = 0;
     for (const { isl, computed } of this.waiting) queuedPrefillTokens += Math.max(0, isl - computed);
-    for (const sequence of this.running) kvTokens += totalTokens(sequence);
+    for (const sequence of this.running) {
+      kvTokens += totalTokens(sequence);
+      computedTokens += sequence.computed;
+    }
     // Who computes a prompt runs as well.
     for (const { sequence } of this.#prompts) {
       kvTokens += totalTokens(sequence);
+      computedTokens += sequence.computed;
       queuedPrefillTokens += Math.max(0, sequence.isl - sequence.computed);
     }
     return {
@@ -184,6 +189,7 @@ export class SglangEngine implements LiveEngine {
       waiting: this.waiting.length + this.handOff.reservations.length,
       queuedPrefillTokens,
       kvTokens,
+      computedTokens,
       usedBlocks: this.pages.cache.owned,
       lastPassMs: this.lastPass.durationMs,
       lastDecodeBatch: this.lastPass.decodeCount,

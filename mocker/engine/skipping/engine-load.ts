@@ -15,6 +15,7 @@ export function engineLoad(engine: SkippingEngine, plan: Plan, lastPass: LastPas
   // Beyond a walked pass nothing is planned.
   const passesOver = plan.count > 1 || batch.size > 0 ? plan.passesOver(nowMs) : 0;
   let kvTokens = batch.contextSum + passesOver * batch.size;
+  let computedTokens = kvTokens - batch.size;
   let queuedPrefillTokens = 0;
   const { isl } = store.columns;
   for (let i = 0; i < waiting.length; i++) {
@@ -27,6 +28,7 @@ export function engineLoad(engine: SkippingEngine, plan: Plan, lastPass: LastPas
     if ((store.flags[request]! & Flag.decoding) !== 0) break;
     queuedPrefillTokens += Math.max(0, isl[request]! - store.computed[request]!);
     kvTokens += isl[request]! + store.generated[request]!;
+    computedTokens += store.computed[request]!;
   }
   const isLater = passesOver > 0;
   return {
@@ -34,6 +36,7 @@ export function engineLoad(engine: SkippingEngine, plan: Plan, lastPass: LastPas
     waiting: waiting.length + engine.handOff.reservationCount,
     queuedPrefillTokens,
     kvTokens,
+    computedTokens,
     usedBlocks: engine.blocks.pool.owned + plannedBlocks(engine, plan, nowMs),
     lastPassMs: isLater ? plan.durationMs(passesOver - 1) : lastPass.durationMs,
     lastDecodeBatch: isLater ? work.decodeCount : lastPass.decodeCount,

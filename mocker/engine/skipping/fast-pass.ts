@@ -20,7 +20,6 @@ export class FastPass {
   #partial = -1;
   /** null: the model does not reason. */
   readonly #firstOutputs: FirstOutputs | null;
-  /** The pass has preempted somebody. */
   #preempted = false;
   /** Blocks that its decoding requests have taken before it was scheduled. */
   #taken = 0;
@@ -137,6 +136,11 @@ export class FastPass {
       admitWaiting(engine, budget, held, this.#addItem);
     engine.admittedAll(held);
     return batch.size + this.#itemCount > 0;
+  }
+
+  /** Somebody has gone for want of blocks as the pass was prepared: nobody else is admitted in it. */
+  get hasPreempted(): boolean {
+    return this.#preempted;
   }
 
   /** Nothing but decoding in the pass that was scheduled, nor left over from it, nor loaded, and nobody had to go. */

@@ -148,7 +148,7 @@ export class SkippingEngine implements Engine {
         if (this.#fast.schedule()) break;
         // Whose blocks are on their way is served by a walked pass.
         if (this.loads.any) this.#beginWalking();
-        if (this.handOff.tryReservations()) continue;
+        if (this.handOff.tryReservations() || this.#fast.hasPreempted) continue;
       }
       const blocksWillReturn = this.handOff.heldCount > 0 || this.handOff.inTransferCount > 0;
       if (!this.hasWork() || blocksWillReturn || this.loads.any) return Number.NaN;

@@ -13,6 +13,7 @@ import {
   seededEngine,
   steppingEngines,
 } from "#mocker/engine";
+import type { HostBlocks } from "../types.ts";
 import { EngineDriver } from "./driver.ts";
 
 /** What the owner of a rank hears of its requests. Called between the engine's calls, so that it may give input. */
@@ -87,11 +88,16 @@ export class Rank {
   #tokensMs = 0;
   #prefillMs = 0;
   #passes = 0;
+  #hostStored = 0;
 
   constructor(index: number, config: EngineConfig, parts: RankParts) {
     this.index = index;
     this.#owner = parts.owner;
     this.engine = steppingEngines(parts.requests)(config, this.#listener());
+  }
+
+  get hostBlocks(): HostBlocks {
+    return { inUse: this.engine.hostBlocks, stored: this.#hostStored };
   }
 
   /**
@@ -165,7 +171,10 @@ export class Rank {
       activated: (request, atMs) => later(() => owner.activated(request, atMs)),
       released: (request) => later(() => owner.released(request)),
       kvEvent: (event, atMs) => owner.kvEvent(this, event, atMs),
-      hostKvEvent: (event) => owner.hostKvEvent(event),
+      hostKvEvent: (event) => {
+        if (event.kind === "stored") this.#hostStored++;
+        owner.hostKvEvent(event);
+      },
     };
   }
 }

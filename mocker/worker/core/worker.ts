@@ -18,6 +18,7 @@ import type {
   GenerationHandle,
   GenerationListener,
   HandoffSource,
+  HostBlocks,
   KvPeers,
   Worker,
   WorkerObserver,
@@ -143,8 +144,8 @@ class LiveWorker implements Worker, RankOwner {
     return this.#ranks.map(({ engine }) => engine.counters);
   }
 
-  rankHostBlocks(): number[] {
-    return this.#ranks.map(({ engine }) => engine.hostBlocks);
+  rankHostBlocks(): HostBlocks[] {
+    return this.#ranks.map(({ hostBlocks }) => hostBlocks);
   }
 
   lag(): Lateness {

@@ -229,7 +229,7 @@ function speculativeMetrics(
 function offloadMetrics(
   registry: Registry,
   worker: Worker,
-  { hostBlocks, bytesPerBlock }: KvOffload,
+  { hostBlocks, bytesPerBlock, bytesPerSecond }: KvOffload,
 ): (rank: number, queriedTokens: number, hitTokens: number) => void {
   const { model, engine, dpSize } = worker.settings;
   const labels = ["model_name", "engine"];
@@ -248,15 +248,24 @@ function offloadMetrics(
       queries: queries!.labels(model, rank),
       hits: hits!.labels(model, rank),
       usage: usage.labels(model, rank),
-      bytes: bytes.labels(model, rank, "CPU_to_GPU"),
-      seconds: seconds.labels(model, rank, "CPU_to_GPU"),
+      moved: ["CPU_to_GPU", "GPU_to_CPU"].map((direction) => ({
+        bytes: bytes.labels(model, rank, direction),
+        seconds: seconds.labels(model, rank, direction),
+      })),
     };
   });
   registry.collect(() => {
-    for (const [rank, blocks] of worker.rankHostBlocks().entries()) ranks[rank]!.usage.set(blocks / hostBlocks);
-    for (const [rank, { hostHitTokens, hostLoadMs }] of worker.rankCounters().entries()) {
-      ranks[rank]!.bytes.setTotal((hostHitTokens / engine.blockSize) * bytesPerBlock);
-      ranks[rank]!.seconds.setTotal(hostLoadMs / 1000);
+    const counters = worker.rankCounters();
+    for (const [rank, { inUse, stored }] of worker.rankHostBlocks().entries()) {
+      const { usage: share, moved } = ranks[rank]!;
+      const { hostHitTokens, hostLoadMs } = counters[rank]!;
+      const [loads, stores] = moved;
+      share.set(inUse / hostBlocks);
+      loads!.bytes.setTotal((hostHitTokens / engine.blockSize) * bytesPerBlock);
+      loads!.seconds.setTotal(hostLoadMs / 1000);
+      stores!.bytes.setTotal(stored * bytesPerBlock);
+      // Nobody waits for them.
+      stores!.seconds.setTotal((stored * bytesPerBlock) / bytesPerSecond);
     }
   });
   return (rank, queriedTokens, hitTokens) => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { PLANNER_CONFIG_FILE, plannerConfigName } from "../config-maps.ts";
+import { PLANNER_CONFIG_FILE, plannerConfigName, ROUTER_POLICIES, routerPoliciesConfigMap } from "../config-maps.ts";
 import { readGraph } from "../graph/graph.ts";
 import { MANIFEST_DEFAULTS } from "../manifests/options.ts";
 import { mockDeployment } from "../manifests/serving/dgd.ts";
@@ -19,6 +19,8 @@ export interface RehearsedParts {
   decode: { replicas: number; args: readonly string[] };
   /** More flags of `understudy frontend`. */
   frontendArgs: readonly string[];
+  /** A file of policy classes for its router; null: none. */
+  routerPolicies: string | null;
   /** Over the settings that every planner of ours has; null: no planner. */
   plannerSettings: Record<string, unknown> | null;
 }
@@ -40,7 +42,7 @@ export function graphName(scenario: string): string {
  * @throws UserError for a profile that can't be loaded
  */
 export function rehearsedDeployment(parts: RehearsedParts): KubernetesObject[] {
-  const { name, prefill, decode, plannerSettings } = parts;
+  const { name, namespace, prefill, decode, plannerSettings, routerPolicies } = parts;
   const hex = createHash("sha256").update(name).digest("hex");
   const suffix = { plannerConfig: hex.slice(0, 4), profileData: hex.slice(4, 8) };
   const objects = mockDeployment(
@@ -48,7 +50,7 @@ export function rehearsedDeployment(parts: RehearsedParts): KubernetesObject[] {
       ...MANIFEST_DEFAULTS,
       dialect: "1.0",
       flavour: "understudy",
-      namespace: parts.namespace,
+      namespace,
       image: parts.image,
       mode: parts.mode,
       ttftMs: parts.sla.ttftMs,
@@ -64,17 +66,22 @@ export function rehearsedDeployment(parts: RehearsedParts): KubernetesObject[] {
     suffix,
   );
   const graph = readGraph(objects.at(-1)!);
+  const policiesName = `${name}-router-policies`;
   for (const component of graph.components()) {
     const role = component.role();
     if (role === "planner" && plannerSettings === null) graph.remove(component.name);
     if (role === "planner") continue;
     const args = role === "frontend" ? parts.frontendArgs : role === "prefill" ? (prefill?.args ?? []) : decode.args;
     component.container().args = [...component.args(), ...args];
+    if (role !== "frontend" || routerPolicies === null) continue;
+    component.container().args = [...component.args(), "--router-policy-config", ROUTER_POLICIES.path];
+    component.mountConfigMap(policiesName, ROUTER_POLICIES.mount);
   }
   const settingsName = plannerConfigName({ suffix });
   const isPlanners = (object: KubernetesObject) =>
     object.metadata?.name === settingsName || object.metadata?.name === `${name}-planner`;
-  return [...objects.slice(0, -1), graph.object]
+  const policies = routerPolicies === null ? [] : [routerPoliciesConfigMap(policiesName, namespace, routerPolicies)];
+  return [...objects.slice(0, -1), ...policies, graph.object]
     .filter((object) => plannerSettings !== null || !isPlanners(object))
     .map((object) => (object.metadata?.name === settingsName ? withSettings(object, plannerSettings!) : object))
     .map((object) => labelled(object, name));

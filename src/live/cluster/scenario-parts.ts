@@ -1,5 +1,5 @@
 import type { EngineConfig, TransferModel } from "#mocker/engine";
-import type { RouterChoice } from "#scenarios";
+import { type RouterChoice, routerPoliciesFile } from "#scenarios";
 import { graphName, type RehearsedParts } from "#src/deployment";
 import type { Rehearsal } from "#src/rehearsal";
 import type { PoolSpec } from "#src/simulator";
@@ -14,12 +14,7 @@ export function scenarioParts(rehearsal: Rehearsal, image: string): Omit<Rehears
   const { scenario, simulation } = rehearsal;
   const { deployment, sla, locate } = scenario;
   const { profile } = deployment;
-  if (deployment.router.policies !== undefined) {
-    throw notInCluster(
-      locate(["deployment", "router", "policies"]),
-      "a frontend in a cluster has no file of policy classes",
-    );
-  }
+  const { policies } = deployment.router;
   if (profile === null) {
     throw notInCluster(locate(["deployment"]), "a deployment in a cluster plays a profile, and this one has none");
   }
@@ -45,6 +40,7 @@ export function scenarioParts(rehearsal: Rehearsal, image: string): Omit<Rehears
         : { replicas: simulation.prefill.workers, args: args(simulation.prefill, "prefill") },
     decode: { replicas: simulation.decode.workers, args: args(simulation.decode, "decode") },
     frontendArgs: [...routerArgs(deployment.router), "--seed", String(simulation.seed)],
+    routerPolicies: policies === undefined ? null : routerPoliciesFile(policies),
     plannerSettings: plannerSettings(rehearsal),
   };
 }

@@ -184,7 +184,9 @@ export const reportSchema = z.strictObject({
         retried: count.describe("of those, what the frontend gave to workers once more"),
         failed: count.describe("of those, what broke off; a client may have tried again"),
         ticks: count.describe("ticks on which the planner could not see or do something"),
-        recoveryMs: measure.describe("until requests kept the SLA again; null: not before the run ended"),
+        recoveryMs: measure.describe(
+          "until requests kept the SLA again; null: not before the run ended, or it ended before the fault",
+        ),
       }),
     )
     .describe("what went wrong on purpose, in order of time"),

@@ -26,6 +26,7 @@ export function recoveryGrade({ recoveryMs }: FaultSummary): "good" | "warn" | "
 }
 
 export function recoveryText({ recoveryMs }: FaultSummary): string {
+  if (Number.isNaN(recoveryMs)) return "the run ended before";
   if (recoveryMs === 0) return "SLA kept throughout";
   return recoveryMs === Number.POSITIVE_INFINITY
     ? "SLA not kept again"

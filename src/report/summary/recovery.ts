@@ -3,7 +3,7 @@ import { isJudged, keptSla } from "./request-times.ts";
 
 /** A fault with the time it took to get over it. */
 export interface FaultSummary extends FaultRecord {
-  /** From its beginning until requests kept the SLA again, ms; 0: they never stopped to; Infinity: not before the run ended. */
+  /** From its beginning until requests kept the SLA again, ms; 0: they never stopped to; Infinity: not before the run ended; NaN: it had ended before the fault began. */
   recoveryMs: number;
 }
 
@@ -65,6 +65,7 @@ function inOrder({ atMs, kept }: JudgedArrivals): JudgedArrivals {
 }
 
 function recoveryMs({ atMs: arrivalMs, kept }: JudgedArrivals, endMs: number, { atMs, untilMs }: FaultRecord): number {
+  if (atMs > endMs) return Number.NaN;
   const count = Math.max(0, Math.ceil((endMs - atMs) / WINDOW_MS));
   const effectMs = (untilMs ?? endMs) - atMs + AFTER_EFFECT_MS;
   let next = firstFrom(arrivalMs, atMs);

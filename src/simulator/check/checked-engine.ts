@@ -292,7 +292,7 @@ export class CheckedEngine implements Engine {
 
   #checkLoad(): void {
     const { config } = this.#engine;
-    const { running, waiting, usedBlocks, kvTokens, queuedPrefillTokens } = this.#engine.load(this.#around.nowMs());
+    const { running, waiting, usedBlocks, computedTokens } = this.#engine.load(this.#around.nowMs());
     this.#checkHost();
     if (!(usedBlocks >= 0 && usedBlocks <= config.numGpuBlocks))
       this.#violated(3, `${usedBlocks} blocks in use of ${config.numGpuBlocks}`);
@@ -303,12 +303,10 @@ export class CheckedEngine implements Engine {
     if (running + waiting !== this.#held.size - held) {
       this.#violated(1, `${running} run and ${waiting} wait, of ${this.#held.size - held} that came and have not left`);
     }
-    // The last token of a sequence is not computed yet, and prompts have blocks for what is computed at least.
-    const computed = kvTokens - running - queuedPrefillTokens;
-    if (this.#promises.unshared && computed > usedBlocks * config.blockSize) {
+    if (this.#promises.unshared && computedTokens > usedBlocks * config.blockSize) {
       this.#violated(
         4,
-        `${usedBlocks} blocks of ${config.blockSize} tokens hold ${computed} tokens that are not shared`,
+        `${usedBlocks} blocks of ${config.blockSize} tokens hold ${computedTokens} tokens that are not shared`,
       );
     }
   }

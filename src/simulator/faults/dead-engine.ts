@@ -63,6 +63,7 @@ export class DeadEngine implements Engine {
       lastPassMs: Number.NaN,
       lastDecodeBatch: 0,
       lastDecodeKvTokens: 0,
+      computedTokens: 0,
     };
   }
 

@@ -32,6 +32,7 @@ const PLAIN: RandomCase = {
   speedupRatio: 1,
   workers: 1,
   disaggregated: false,
+  decodeEngine: null,
   transferMsPerToken: 0,
   polynomial: false,
   quirks: [],
@@ -45,7 +46,13 @@ const PLAIN: RandomCase = {
   endMs: null,
   scaling: [],
 };
-const KV_ROUTER = { temperature: 0, queueThreshold: null, queuePolicy: "fcfs", affinity: false } as const;
+const KV_ROUTER = {
+  temperature: 0,
+  queueThreshold: null,
+  queuePolicy: "fcfs",
+  affinity: false,
+  classes: null,
+} as const;
 
 const patience = (timeoutMs: number, retries: number, backoffMs: number, jitter: number) => ({
   timeoutMs,
@@ -196,7 +203,7 @@ describe("the skipping and the stepping engine, whatever goes wrong", () => {
         maxNumBatchedTokens: 2,
         chunkedPrefill: true,
         polynomial: true,
-        kvRouter: { ...KV_ROUTER, queueThreshold: 0, affinity: true },
+        kvRouter: { ...KV_ROUTER, queueThreshold: 0, affinity: true, classes: null },
         dpSize: 3,
         scaling: [1, 2],
       },

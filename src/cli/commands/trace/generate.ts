@@ -166,6 +166,8 @@ function write(workload: Workload, output: string | undefined): void {
   flush();
   if (output !== undefined) writeFileAtomically(output, pieces.join(""));
   const block = traceBlockTokens(workload);
-  const note = block === 512 ? "" : `, block size ${block} (readers must be told)`;
+  // Where requests wait for others the trace has a header that tells it.
+  const told = workload.dependencies === undefined ? " (readers must be told)" : "";
+  const note = block === 512 ? "" : `, block size ${block}${told}`;
   process.stderr.write(`${workload.count} requests${output === undefined ? "" : ` in ${output}`}${note}\n`);
 }

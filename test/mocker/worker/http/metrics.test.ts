@@ -86,12 +86,17 @@ describe("vLLM's metrics", () => {
     const direction = { transfer_type: "CPU_to_GPU" };
     expect(of("vllm:kv_offload_total_bytes_total", direction)).toBe((external / 4) * 2e6);
     expect(of("vllm:kv_offload_total_time_total", direction)).toBeCloseTo((external / 4) * 0.002, 9);
-    expect(of("vllm:kv_offload_cpu_cache_usage_perc")).toBeGreaterThan(0);
+    // What is evicted from a cache of 8 blocks moves out, and stays.
+    const moved = of("vllm:kv_offload_total_bytes_total", { transfer_type: "GPU_to_CPU" }) / 2e6;
+    expect(moved).toBe(40 * of("vllm:kv_offload_cpu_cache_usage_perc"));
+    expect(moved).toBeGreaterThan(0);
+    expect(of("vllm:kv_offload_total_time_total", { transfer_type: "GPU_to_CPU" })).toBeCloseTo(moved * 0.002, 9);
     // What is cleared is computed anew.
     await post(`${url}/clear_kv_blocks`, {});
     await ask(words(21));
     const after = await scrape(url);
     expect(value(after, "vllm:kv_offload_cpu_cache_usage_perc")).toBe(0);
+    expect(value(after, "vllm:kv_offload_total_bytes_total", { transfer_type: "GPU_to_CPU" })).toBe(moved * 2e6);
     expect(value(after, "vllm:external_prefix_cache_hits_total")).toBe(external);
   });
 
