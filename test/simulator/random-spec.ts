@@ -75,7 +75,7 @@ export interface RandomCase extends RandomEngine {
 
 const engineParts = {
   acceptRates: fc.option(fc.array(fc.constantFrom(0, 0.5, 0.9, 1), { minLength: 1, maxLength: 5 }), { freq: 3 }),
-  family: fc.constantFrom("vllm" as const, "vllm" as const, "trtllm" as const, "sglang" as const, "sglang" as const),
+  family: fc.constantFrom(...(["vllm", "vllm", "vllm", "trtllm", "sglang", "sglang"] as const)),
   sglang: fc.record({
     lpm: fc.boolean(),
     maxPrefillTokens: fc.constantFrom(64, 300, 16384),
@@ -88,7 +88,7 @@ const engineParts = {
   maxNumSeqs: fc.integer({ min: 1, max: 12 }),
   maxNumBatchedTokens: fc.oneof(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 64, max: 2048 })),
   chunkedPrefill: fc.boolean(),
-  prefixCaching: fc.boolean(),
+  prefixCaching: fc.constantFrom(true, true, false),
   preemption: fc.constantFrom("lifo" as const, "fifo" as const),
   watermark: fc.constantFrom(0, 0, 0.05),
   thinkingRatio: fc.constantFrom(0, 0.1, 0.6, 1),
