@@ -43,12 +43,15 @@ export class LockStep {
     if (steps === 0) return Number.NaN;
     this.#prompts = this.#promptTokens() > promptTokens;
     this.#keep(steps);
+    // A rank whose KV is on its way from host memory joins the first step that begins when it is there.
+    const { wakeMs } = this;
     let beginMs = nowMs;
     for (let step = 0; step < steps; step++) {
       let endMs = beginMs;
       for (const rank of this.#taking) endMs = Math.max(endMs, rank.passEndMs(step, beginMs));
       this.#endsMs[step] = endMs;
       beginMs = endMs;
+      if (endMs >= wakeMs) steps = step + 1;
     }
     return this.#lockTo(steps);
   }

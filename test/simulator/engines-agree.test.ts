@@ -48,6 +48,38 @@ describe("the skipping and the stepping engine", () => {
     ]);
   });
 
+  it("let a rank join the others as soon as its KV has come from host memory", () => {
+    const prompt = (first: number) => Array.from({ length: 40 }, (_, i) => first + i);
+    const spec = () =>
+      madeSpec(
+        {
+          blockTokens: 4,
+          // They take turns on two ranks: the first one's decodes all the while, the second's cache has no room for two prompts.
+          requests: [
+            { atMs: 0, isl: 4, osl: 200 },
+            { atMs: 0, isl: 160, osl: 1, blocks: prompt(0) },
+            { atMs: 500, isl: 4, osl: 1 },
+            { atMs: 500, isl: 160, osl: 1, blocks: prompt(100) },
+            { atMs: 995, isl: 4, osl: 1 },
+            { atMs: 1000, isl: 160, osl: 1, blocks: prompt(0) },
+          ],
+        },
+        {
+          decode: madePool(
+            "aggregated",
+            { dpSize: 2 },
+            {
+              ...{ blockSize: 4, numGpuBlocks: 60 },
+              kvOffload: { hostBlocks: 60, bytesPerBlock: 1e6, bytesPerSecond: 1e9 },
+            },
+          ),
+        },
+      );
+    const [firstMs] = timesOf(spec)[5]!;
+    expect(firstMs).toBeGreaterThan(1020);
+    expect(firstMs).toBeLessThan(1060);
+  });
+
   it("let nobody into a pass that has begun when prompts take no time", () => {
     const spec = () =>
       madeSpec(
