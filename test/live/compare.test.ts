@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { RunRecord } from "#src/record";
 import { prepareRehearsal } from "#src/rehearsal";
+import { comparisonText } from "../../src/cli/live-run/comparison-text.ts";
 import { compareRuns } from "../../src/live/compare.ts";
+import type { LiveLag } from "../../src/live/run-live.ts";
 import { FIXED, madeScenario, SHIPPED } from "../rehearsal/made-scenario.ts";
 
 const scenario = madeScenario({
@@ -49,6 +51,10 @@ describe("a live run against its virtual twin", () => {
     const comparison = compareRuns(live, run());
     expect(value(comparison, "output tokens").within).toBe(true);
     expect(comparison).toMatchObject({ countsEqual: false, differingRequests: 2 });
+    const noLag = { meanMs: 0, p99Ms: 0, maxMs: 0, count: 0 };
+    const lag = { processes: [], client: noLag, generator: noLag, ticks: { late: noLag, took: noLag } };
+    const text = comparisonText(comparison, { lag: lag as unknown as LiveLag, timeScale: 1 });
+    expect(text).toContain("counts differ (requests with another end, other tokens or other prefix hits: 2)");
   });
 
   it("compares times to output and reasoning where the model thinks", () => {

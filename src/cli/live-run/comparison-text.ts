@@ -45,7 +45,7 @@ export function comparisonText(comparison: Comparison, { lag, timeScale }: Pick<
 function verdictText({ countsEqual, timesWithin, differingRequests }: Comparison): string {
   const counts = countsEqual
     ? "counts, tokens and prefix hits are equal"
-    : `counts differ${differingRequests > 0 ? ` (${differingRequests} requests)` : ""}`;
+    : `counts differ${differingRequests > 0 ? ` (requests with another end, other tokens or other prefix hits: ${differingRequests})` : ""}`;
   return `${counts}; ${timesWithin ? "times agree within what is allowed" : "times differ by more than is allowed"}`;
 }
 
