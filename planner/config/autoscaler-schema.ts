@@ -20,7 +20,7 @@ export const autoscalerSchema = z.strictObject({
     .number()
     .positive()
     .default(30)
-    .describe("`keda`: time between looks at whether a role without workers is wanted, s"),
+    .describe("`keda`: time between looks at whether a role is active, s"),
   cooldown_period_seconds: z
     .number()
     .positive()

@@ -221,7 +221,7 @@ const kedaSchema = z
     strategy: z.literal("keda"),
     ...autoscalerFields,
     minWorkers: minWorkersByRole.describe("Workers of each role that always remain; 0: none after the cooldown period"),
-    pollingInterval: duration("30s", "Time between looks at whether a role without workers is wanted"),
+    pollingInterval: duration("30s", "Time between looks at whether a role is active"),
     cooldownPeriod: duration("5m", "With minWorkers 0: how long a role must have been inactive"),
     prefill: kedaTrigger("Waiting prompts").optional().describe("Absent: prefill workers stay"),
     decode: kedaTrigger("Requests in work").optional().describe("Of decode (or aggregated) workers; absent: they stay"),

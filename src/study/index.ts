@@ -11,7 +11,7 @@ export { BASELINES, type Baseline, type BaselineQuestion } from "./judge/baselin
 export { workerCapacity } from "./judge/capacity.ts";
 export { unknownPlanner } from "./judge/errors.ts";
 export { type JudgedMeasures, judgedMeasures } from "./judge/measures.ts";
-export { judgedCase, type ReferenceRun, type SeedRuns } from "./judge/summary.ts";
+export { judgedCase, type PlannerRun, type ReferenceRun, type SeedRuns } from "./judge/summary.ts";
 export { tuningScore } from "./judge/tuning.ts";
 export { type OverSeeds, overSeeds } from "./over-seeds.ts";
 export { candidateText, isDuration, overridesOf, parseAxes, parseAxis, valueNumber, valueText } from "./sweep/axes.ts";

@@ -165,6 +165,9 @@ describe("understudy judge", { timeout: 240_000 }, () => {
     [["--planner", "hpa=http://127.0.0.1:1"], /found hpa twice/],
     [["--startups", "0,x"], /--startups takes seconds/],
     [["--tuning-seeds", "x"], /--tuning-seeds takes seeds such as/],
+    [["--tune", "--tuning-seeds", "1,5", "--seeds", "4..6"], /--tuning-seeds: found 5, which is one of --seeds, too/],
+    [["./small.yaml"], /^error: \.\/small\.yaml: found a second scenario called small, as in small\.yaml/],
+    [["--tuning-seeds", "1"], /--tuning-seeds: it means nothing without --tune/],
     [["--planner-timeout", "0s"], /--planner-timeout takes a duration above 0/],
     [
       ["--planners", "hpa,keda", "--max-gpus", "1", "--clair-runs", "0"],

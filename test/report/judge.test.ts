@@ -23,6 +23,7 @@ function planner(name: string, goodput: number, attained: number, regrets: Parti
     scaleEvents: value(12),
     secondsAboveSla: value(30),
     failedTicks: value(0),
+    failure: null,
     regret: { ...nothing, ...regrets },
     refused: null,
   };
@@ -115,9 +116,10 @@ describe("a judgement's page", () => {
 
   it("says where a planner outside left ticks without an answer", () => {
     expect(failedTicksTexts(report)).toEqual([]);
-    const mine = { ...planner("mine", 4, 0.995), failedTicks: value(2.5) };
+    const mine = { ...planner("mine", 4, 0.995), failedTicks: value(2.5), failure: "tick 3: no answer within 5000 ms" };
     const failing = { ...report, cases: [judged(30, [planner("ours", 4.8, 0.995), mine])] };
-    const text = "mine, waves <1> with start-up 30 s: 2.5 ticks a run without an answer, so unchanged";
+    const text =
+      "mine, waves <1> with start-up 30 s: 2.5 ticks a run without an answer that counts, so unchanged (first: tick 3: no answer within 5000 ms)";
     expect(failedTicksTexts(failing)).toEqual([text]);
     expect(judgePage(failing)).toContain(text.replace("<1>", "&lt;1&gt;"));
     expect(page).not.toContain("without an answer");

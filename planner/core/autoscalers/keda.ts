@@ -12,7 +12,7 @@ export interface KedaTrigger {
 }
 
 export interface KedaOptions extends AutoscalerSettings {
-  /** Time between looks at whether a role without workers is wanted, ms. */
+  /** Time between looks at whether a role is active, ms. */
   pollingMs: number;
   /** How long a role must have been inactive before its last worker goes, ms. */
   cooldownMs: number;

@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
+import { flagNeeds } from "../errors.ts";
+import { tunedOnJudged } from "../judge/errors.ts";
 import type { JudgeFlags } from "../judge/run.ts";
 import { rowsInMemoryOption } from "../rows-flag.ts";
 import { seedList } from "../run/seed-list.ts";
@@ -10,6 +12,16 @@ function startups(text: string): number[] {
   if (!values.every((value) => Number.isFinite(value) && value >= 0))
     throw new InvalidArgumentError("--startups takes seconds with commas between them, such as 0,30,60,120.");
   return [...new Set(values)];
+}
+
+/** @throws UserError CLI_FLAG_NEEDS, CLI_TUNED_ON_JUDGED */
+function checkFlags(flags: JudgeFlags, command: Command): void {
+  const given = (name: string) => command.getOptionValueSource(name) === "cli";
+  if (given("tuningSeeds") && !flags.tune) throw flagNeeds("tuningSeeds", "--tune");
+  if (given("plannerTimeout") && flags.planner === undefined) throw flagNeeds("plannerTimeout", "--planner");
+  if (given("oracleRuns") && flags.clairRuns === 0) throw flagNeeds("oracleRuns", "--clair-runs of 1 or more");
+  const both = flags.tune ? flags.tuningSeeds.find((seed) => flags.seeds?.includes(seed)) : undefined;
+  if (both !== undefined) throw tunedOnJudged(both);
 }
 
 /** `understudy judge`: planners beside each other and beside what could have been had. */
@@ -64,7 +76,8 @@ Examples:
   $ understudy judge my.yaml --planners default --planner mine=http://127.0.0.1:9100
   $ understudy judge my.yaml --planner mine=virtual:file:./planner-state`,
     )
-    .action(async (files: string[], flags: JudgeFlags) => {
+    .action(async (files: string[], flags: JudgeFlags, self: Command) => {
+      checkFlags(flags, self);
       const { judgePlanners } = await import("../judge/run.ts");
       process.exitCode = await judgePlanners(files, flags);
     });

@@ -28,6 +28,24 @@ export function nobodyPlays(name: string, refused: string): UserError {
   });
 }
 
+/** Settings would be judged on the traffic that they were chosen by. */
+export function tunedOnJudged(seed: number): UserError {
+  return new UserError({
+    code: "CLI_TUNED_ON_JUDGED",
+    where: "--tuning-seeds",
+    message: `found ${seed}, which is one of --seeds, too: expected seeds that nobody is judged on`,
+  });
+}
+
+/** Tables and charts tell scenarios apart by their names. */
+export function scenarioTwice(file: string, name: string, other: string): UserError {
+  return new UserError({
+    code: "CLI_USAGE",
+    where: file,
+    message: `found a second scenario called ${name}, as in ${other}: expected each once, by a name of its own`,
+  });
+}
+
 export function nameTaken(name: string): UserError {
   return new UserError({
     code: "CLI_USAGE",

@@ -27,6 +27,7 @@ import { externalPlanner } from "./external.ts";
 import type { JudgeCommon, JudgeTask, PlannerChoice } from "./tasks.ts";
 
 type Measures = Record<string, number>;
+type Measured = Pick<Extract<RunOutcome, { measures: Measures }>, "measures" | "failure">;
 
 /**
  * Plays or searches what a task says. A planner that can't play a scenario (its mode, its budget) is an outcome like any other.
@@ -44,7 +45,7 @@ export async function evaluate(task: JudgeTask, { rowsInMemory }: JudgeCommon): 
     const config = isOwn ? read.planner : null;
     const planner = isOwn ? read.planner : budget;
     const rehearsal = prepareRehearsal({ ...seeded, planner }, await predictorTools([predictorOf(config)]));
-    return { seed: seeded.seed, passed: true, measures: measured(task, rehearsal, config, rows) };
+    return { seed: seeded.seed, passed: true, ...measured(task, rehearsal, config, rows) };
   } catch (error) {
     if (!(error instanceof UserError) || error.exitCode === 1) throw error;
     return { refused: formatUserError(error), code: error.code };
@@ -58,7 +59,7 @@ function measured(
   rehearsal: Rehearsal,
   own: PlannerConfig | null,
   rows: RowsOnDisk,
-): Measures {
+): Measured {
   switch (what.kind) {
     case "planner":
       return played(what.planner, rehearsal, own, maxGpus, (planner, options) =>
@@ -68,7 +69,7 @@ function measured(
       const found = staticOf(rehearsal, what.floor, rows);
       const of = (name: string, workers: StaticDeployment | null) =>
         workers === null ? {} : ofStatic(name, workers, judgedMeasures(rows.runStatic(rehearsal, workers)));
-      return { ...of("s99", found.atFloor), ...of("any", found.any) };
+      return { measures: { ...of("s99", found.atFloor), ...of("any", found.any) } };
     }
     case "hindsight": {
       const fixed = staticOf(rehearsal, what.floor, rows);
@@ -84,7 +85,7 @@ function measured(
         const spec = { ...rehearsal.simulation, planner: hindsightPlanner(name, plan), capture: false };
         return named(name, judgedMeasures(rows.simulate(spec)));
       };
-      return { ...of("clair", clair), ...(oracle === null ? {} : of("oracle", oracle)), bound, floor };
+      return { measures: { ...of("clair", clair), ...(oracle === null ? {} : of("oracle", oracle)), bound, floor } };
     }
   }
 }
@@ -95,15 +96,15 @@ function played(
   own: PlannerConfig | null,
   maxGpus: number,
   measuresOf: (planner: Planner | null, options?: RunOptions) => Measures,
-): Measures {
+): Measured {
   const { simulation, scenario } = rehearsal;
   const mode = simulation.prefill === null ? "agg" : "disagg";
   // A planner that the scenario restarts comes back in its first state.
   const play = (config: PlannerConfig) => {
     const newPlanner = () => rehearsal.newPlanner(config)!;
-    return measuresOf(newPlanner(), { newPlanner });
+    return { measures: measuresOf(newPlanner(), { newPlanner }) };
   };
-  if (planner.kind === "own") return own === null ? measuresOf(null) : play(own);
+  if (planner.kind === "own") return own === null ? { measures: measuresOf(null) } : play(own);
   if (planner.kind === "baseline") {
     const setting = BASELINES.find(({ name }) => name === planner.name)!.settings[planner.setting]!;
     const config = setting.config({ mode, maxGpus, capacity: workerCapacity(simulation) });
@@ -117,7 +118,9 @@ function played(
     minWorkers: { prefill: mode === "agg" ? 0 : 1, decode: 1 },
   });
   try {
-    return { ...measuresOf(external), failedTicks: external.failedTicks() };
+    const measures = { ...measuresOf(external), failedTicks: external.failedTicks() };
+    const failure = external.firstFailure();
+    return failure === null ? { measures } : { measures, failure };
   } finally {
     external.close();
   }

@@ -35,17 +35,19 @@ const GRACE_MS = 30_000;
 export function externalPlanner(
   planner: ExternalPlanner,
   deployment: PluginRequest["deployment"],
-): Planner & { failedTicks(): number; close(): void } {
+): Planner & { failedTicks(): number; firstFailure(): string | null; close(): void } {
   const answered = new Int32Array(new SharedArrayBuffer(4));
   const { port1, port2 } = new MessageChannel();
   const workerData: BridgeData = { port: port2, answered, planner, deployment };
   const thread = new Worker(BRIDGE, { workerData, transferList: [port2] });
   let ticks = 0;
   let failed = 0;
+  let first: string | null = null;
   return {
     strategy: planner.name,
     intervalMs: INTERVAL_MS,
     failedTicks: () => failed,
+    firstFailure: () => first,
     close: () => {
       port1.close();
       void thread.terminate();
@@ -60,6 +62,7 @@ export function externalPlanner(
       if ("broken" in answer) throw plannerFailed(planner.name, answer.broken);
       if (answer.failure !== null) {
         failed++;
+        first ??= `tick ${ticks}: ${answer.failure}`;
         // Who never answers is not judged: it would pass for one that changes nothing.
         if (ticks === 0) throw plannerFailed(planner.name, answer.failure);
       }

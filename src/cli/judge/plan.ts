@@ -4,6 +4,7 @@ import {
   BASELINES,
   type JudgedMeasures,
   judgedCase,
+  type PlannerRun,
   type ReferenceRun,
   type RunOutcome,
   type SeedRuns,
@@ -159,8 +160,11 @@ function measuresOf(outcome: RunOutcome | null): Record<string, number> | null {
   return outcome !== null && "measures" in outcome ? outcome.measures : null;
 }
 
-function measuresOrWhy(outcome: RunOutcome): JudgedMeasures | string {
-  if ("measures" in outcome) return outcome.measures as JudgedMeasures;
+function measuresOrWhy(outcome: RunOutcome): PlannerRun | string {
+  if ("measures" in outcome) {
+    const { measures, failure } = outcome;
+    return { ...(measures as JudgedMeasures), ...(failure === undefined ? {} : { failure }) };
+  }
   return "refused" in outcome ? outcome.refused : outcome.gaveUp;
 }
 

@@ -5,7 +5,7 @@ import { failedTicksTexts, gapTexts, JUDGE_COLUMNS, type JudgeReport, judgePage,
 import { loadScenario } from "../rehearse.ts";
 import { withResults } from "../sweep/with-results.ts";
 import { textTable } from "../text-table.ts";
-import { nobodyPlays } from "./errors.ts";
+import { nobodyPlays, scenarioTwice } from "./errors.ts";
 import { casesOf, type JudgePlan, tasksOf, tuned, tuningTasks } from "./plan.ts";
 import { baselineChoices, distinct, externalChoice, settingText } from "./planners.ts";
 import { JudgeRunner } from "./runner.ts";
@@ -98,8 +98,12 @@ function planOf(files: readonly string[], flags: JudgeFlags): JudgePlan {
     ...baselineChoices(flags.planners),
     ...(flags.planner ?? []).map((text) => externalChoice(text, timeoutMs)),
   ]);
+  const fileOf = new Map<string, string>();
   const groups = files.flatMap((file) => {
     const scenario = loadScenario(file);
+    const other = fileOf.get(scenario.name);
+    if (other !== undefined) throw scenarioTwice(file, scenario.name, other);
+    fileOf.set(scenario.name, file);
     return (flags.startups ?? [null]).map((startupS) => ({
       file: relative(process.cwd(), resolve(file)),
       scenario: scenario.name,

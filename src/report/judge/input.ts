@@ -37,6 +37,8 @@ export interface JudgedPlanner {
   secondsAboveSla: JudgedValue;
   /** Ticks of a run that a planner outside gave no answer to, so that nothing was changed. */
   failedTicks: JudgedValue;
+  /** Why the first of them had none; null where there were none. */
+  failure: string | null;
   regret: Regrets;
   /** Why there is nothing to judge; null where there is. */
   refused: string | null;

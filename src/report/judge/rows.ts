@@ -57,9 +57,10 @@ export function failedTicksTexts({ cases }: JudgeReport): string[] {
   return cases.flatMap((judged) =>
     judged.planners
       .filter(({ failedTicks }) => failedTicks.mean > 0)
-      .map(({ name, failedTicks }) => {
+      .map(({ name, failedTicks, failure }) => {
         const ticks = formatFixed(failedTicks.mean, Number.isInteger(failedTicks.mean) ? 0 : 1);
-        return `${name}, ${judged.scenario} with start-up ${startupText(judged)}: ${ticks} ticks a run without an answer, so unchanged`;
+        const why = failure === null ? "" : ` (first: ${failure})`;
+        return `${name}, ${judged.scenario} with start-up ${startupText(judged)}: ${ticks} ticks a run without an answer that counts, so unchanged${why}`;
       }),
   );
 }

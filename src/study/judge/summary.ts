@@ -20,12 +20,15 @@ export interface ReferenceRun {
   text: string;
 }
 
+/** A planner's run; `failure`: why the first tick without an answer had none. */
+export type PlannerRun = JudgedMeasures & { failure?: string };
+
 /** All that was run of one case and one seed. */
 export interface SeedRuns {
   references: Partial<Record<ReferenceName, ReferenceRun | null>>;
   bound: number | null;
   /** By name; a text where the planner can't play this. */
-  planners: ReadonlyMap<string, JudgedMeasures | string>;
+  planners: ReadonlyMap<string, PlannerRun | string>;
 }
 
 const NOTHING: JudgedValue = { mean: Number.NaN, ci95: Number.NaN };
@@ -67,6 +70,7 @@ function plannerOver(name: string, runs: readonly SeedRuns[]): JudgedPlanner {
     scaleEvents: over("scaleEvents"),
     secondsAboveSla: over("secondsAboveSla"),
     failedTicks: over("failedTicks"),
+    failure: played.find(({ measures }) => measures.failure !== undefined)?.measures.failure ?? null,
     regret,
     refused: refused ?? null,
   };

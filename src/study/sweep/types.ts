@@ -52,7 +52,13 @@ export interface Trial {
 
 /** What came of one run: its measures by name (those without a sample are absent), or why there could be none. */
 export type RunOutcome =
-  | { seed: number; passed: boolean; measures: Record<string, number> }
+  | {
+      seed: number;
+      passed: boolean;
+      measures: Record<string, number>;
+      /** What a planner outside did wrong first; absent: nothing. */
+      failure?: string;
+    }
   | { refused: string; code: string }
   /** Ended early: it could no longer become better than what was known. */
   | { gaveUp: string };

@@ -112,12 +112,13 @@ describe("judgedCase", () => {
       references: {},
       bound: null,
       planners: new Map([
-        ["mine", { ...run(4), failedTicks }],
+        ["mine", { ...run(4), failedTicks, ...(failedTicks > 0 ? { failure: "tick 2: not JSON" } : {}) }],
         ["default", run(4)],
       ]),
     }));
     const { planners } = judgedCase(HEAD, ["mine", "default"], seeds);
     expect(planners.map(({ failedTicks }) => failedTicks.mean)).toEqual([1.5, 0]);
+    expect(planners.map(({ failure }) => failure)).toEqual(["tick 2: not JSON", null]);
   });
 
   it("leaves a reference out that one seed lacks, and names no deployment where they differ", () => {
