@@ -4,15 +4,12 @@ import type { Workload } from "#scenarios/workload";
 export class OpenArrivals {
   readonly #workload: Workload;
   #next = 0;
+  /** Time of the next one, Infinity where none is left: kept, as it is asked for at every instant of a run. */
+  nextMs: number;
 
   constructor(workload: Workload) {
     this.#workload = workload;
-  }
-
-  /** Time of the next one, Infinity where none is left. */
-  get nextMs(): number {
-    const { openHeads, arrivalMs } = this.#workload;
-    return this.isOver ? Number.POSITIVE_INFINITY : arrivalMs[openHeads[this.#next]!]!;
+    this.nextMs = this.#timeOfNext();
   }
 
   get isOver(): boolean {
@@ -20,6 +17,13 @@ export class OpenArrivals {
   }
 
   take(): number {
-    return this.#workload.openHeads[this.#next++]!;
+    const taken = this.#workload.openHeads[this.#next++]!;
+    this.nextMs = this.#timeOfNext();
+    return taken;
+  }
+
+  #timeOfNext(): number {
+    const { openHeads, arrivalMs } = this.#workload;
+    return this.isOver ? Number.POSITIVE_INFINITY : arrivalMs[openHeads[this.#next]!]!;
   }
 }
