@@ -124,17 +124,36 @@ describe("a sweep's report", () => {
     expect(sweepPage({ ...REPORT, candidates: REPORT.candidates.slice(0, 3) })).not.toContain("<details>");
   });
 
-  it("says who was run with some of the seeds alone, and leaves out what a candidate has not", () => {
-    const fewer = { ...candidate(3, { seeds: 1, measures: measures(9, 6, 100) }), values: ["3", "–"] };
+  it("says who was run with some of the seeds alone", () => {
+    const fewer = candidate(3, { seeds: 1, measures: measures(9, 6, 100) });
     const halved = { ...REPORT, candidates: [...REPORT.candidates, fewer] };
     const notes = sweepRows(halved).map(({ cells }) => `${cells[0]} ${cells.at(-1)}`);
     expect(notes).toEqual(["2 best, front", "3 1 of 3 seeds", "1 front", "4 misses", "8 no such router"]);
-    expect(sweepPage({ ...halved, best: 4 })).toContain('<p class="value">workers 3 <');
   });
 
   it("is called what it is", () => {
     expect(sweepPage(REPORT)).toContain("<title>Sweep of a &lt;scenario&gt; · Understudy</title>");
-    const search = sweepPage({ ...REPORT, kind: "search", isWhole: false });
+    const axes = ["mode", "prefill.layout", "prefill.workers", "decode.layout", "decode.workers", "router"];
+    const deployments = [
+      ["disagg", "own", "2", "own", "1", "kv"],
+      ["disagg", "tp2", "1", "tp1", "3", "kv"],
+      ["agg", "–", "–", "tp4", "1", "kv"],
+      ["agg", "–", "–", "own", "3", "kv"],
+    ];
+    const searched: SweepReport = {
+      ...REPORT,
+      kind: "search",
+      isWhole: false,
+      axes: axes.map((name) => ({ name, isDuration: false })),
+      candidates: deployments.map((values) => ({ ...candidate(1, { measures: measures(1, 1, 1) }), values })),
+    };
+    const best = (report: SweepReport) => /<p class="value">(.*?) </.exec(sweepPage(report))![1];
+    expect(deployments.map((_, i) => best({ ...searched, best: i }))).toEqual([
+      ...["2P1D", "1P tp2 + 3D tp1", "1 worker tp4", "3 workers"],
+    ]);
+    const routed = { ...searched.candidates[0]!, values: ["disagg", "own", "2", "own", "1", "random"] };
+    expect(best({ ...searched, candidates: [...searched.candidates, routed] })).toBe("1P tp2 + 3D tp1, kv");
+    const search = sweepPage(searched);
     expect(search).toContain("<h1>Deployments for a &lt;scenario&gt;</h1>");
     expect(search).toContain("search --resume goes on");
     expect(search).not.toContain("Sweep of");

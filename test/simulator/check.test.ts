@@ -71,6 +71,32 @@ describe("invariants", () => {
     }
   });
 
+  it.each(["skipping", "stepping"] as const)(
+    "hold where passes take no time: who was retracted does not go round, but waits for pages (%s)",
+    (engine) => {
+      const lengths = [144, 54, 25, 17, 176, 39, 191, 58, 19, 55, 26, 53, 30, 27, 58, 18, 45, 38];
+      const random = {
+        ...randomDefaults(),
+        ...CASE,
+        requests: Array.from({ length: 9 }, (_, i) => ({
+          isl: lengths[2 * i]!,
+          osl: lengths[2 * i + 1]!,
+          gapMs: [64, 0, 0, 65, 0, 0, 0, 142, 115][i]!,
+          group: [0, 5, 3, 1, 0, 4, 2, 3, 3][i]!,
+        })),
+        ...{ family: "sglang" as const, sessions: 1, concurrency: 10, numGpuBlocks: 13, maxNumSeqs: 12, dpSize: 2 },
+        ...{ maxNumBatchedTokens: 2041, prefixCaching: true, speedupRatio: 0, disaggregated: true },
+        ...{ transferMsPerToken: 1, quirks: ["slotAhead", "hitsCountAsRoom"], prefillDecodeInterval: 1 },
+        sglang: {
+          ...{ lpm: false, maxPrefillTokens: 300, chunkedPrefillSize: 256 },
+          ...{ clipMaxNewTokens: 10, scheduleConservativeness: 1 },
+        },
+        polynomial: true,
+      };
+      expect(violations({ ...specOf(random), engine }, fewStarts)).toBeNull();
+    },
+  );
+
   it("being checked changes nothing of a run", () => {
     fc.assert(
       fc.property(randomCase, (random) => {
@@ -128,6 +154,21 @@ const LISTENER: EngineListener = {
   ...{ admitted: nothing, firstToken: nothing, secondToken: nothing, finished: nothing, preempted: nothing },
   ...{ rejected: nothing, gap: nothing, held: nothing, reserved: nothing, activated: nothing, released: nothing },
   kvEvent: nothing,
+};
+
+/** Engines that would rather fail than go round for ever at one instant. */
+const fewStarts: typeof engineFactory = (...settings) => {
+  const make = engineFactory(...settings);
+  return (...args) => {
+    const engine = make(...args);
+    const start = engine.start.bind(engine);
+    let starts = 0;
+    engine.start = (nowMs, most) => {
+      if (++starts > 2000) throw new Error(`begins for ever at ${nowMs} ms`);
+      return start(nowMs, most);
+    };
+    return engine;
+  };
 };
 
 /** What families have added to a random case since, as it was drawn first. */

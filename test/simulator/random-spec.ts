@@ -309,3 +309,21 @@ export function specOf(random: RandomCase): SimulationSpec {
         }),
   };
 }
+
+/** A planner that scales the roles apart, down to none and back. */
+export interface ScalingCase {
+  random: RandomCase;
+  script: { prefill: number; decode: number }[];
+}
+
+const workers = fc.integer({ min: 0, max: 3 });
+
+export const scalingCase: fc.Arbitrary<ScalingCase> = fc.record({
+  random: randomCase,
+  script: fc.array(fc.record({ prefill: workers, decode: workers }), { minLength: 1, maxLength: 6 }),
+});
+
+export function scalingSpecOf({ random, script }: ScalingCase): SimulationSpec {
+  const targets = random.disaggregated ? script : script.map(({ decode }) => ({ prefill: 0, decode }));
+  return { ...specOf(random), planner: scriptedPlanner(200, targets) };
+}

@@ -20,6 +20,8 @@ export interface SglangSequence extends Sequence {
   partial: boolean;
   /** Its tokens are computed and not published: the next one has no slot yet. */
   slotless: boolean;
+  /** When it last went back to the queue, ms; NaN: never. */
+  retractedMs: number;
 }
 
 export function newSglangSequence(
@@ -39,6 +41,7 @@ export function newSglangSequence(
     filledAt: 0,
     partial: false,
     slotless: false,
+    retractedMs: Number.NaN,
   };
 }
 

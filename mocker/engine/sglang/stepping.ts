@@ -69,6 +69,8 @@ export class SglangEngine implements LiveEngine {
   #passStartMs = 0;
   /** When it was held last, and decoded for nobody. */
   #heldInVainMs = Number.NaN;
+  /** When somebody was retracted twice at one instant, which happens where passes take no time. */
+  #circlingMs = Number.NaN;
   #finishedPass: FinishedPass | null = null;
 
   constructor(config: EngineConfig, requests: RequestSource, listener: EngineListener) {
@@ -263,7 +265,10 @@ export class SglangEngine implements LiveEngine {
 
   #formPrefillBatch(force: boolean): void {
     if (this.config.sglang.schedulePolicy === "lpm") longestPrefixFirst(this.waiting, this.pages);
-    this.refusal = this.holdPrefill || this.waiting.length === 0 ? null : formPrefillBatch(this.#queue, force);
+    // It would go round for ever at this instant: pages that are on their way to others come back at another.
+    const isCircling = this.#circlingMs === this.nowMs && this.handOff.isPending;
+    const isNobodys = this.holdPrefill || isCircling || this.waiting.length === 0;
+    this.refusal = isNobodys ? null : formPrefillBatch(this.#queue, force);
     this.evictionsAtRefusal = this.pages.cache.evictions;
   }
 
@@ -336,6 +341,8 @@ export class SglangEngine implements LiveEngine {
     sequence.transferred = false;
     sequence.partial = false;
     sequence.slotless = false;
+    if (sequence.retractedMs === this.nowMs) this.#circlingMs = this.nowMs;
+    sequence.retractedMs = this.nowMs;
     this.counters.preemptions++;
     this.listener.preempted(sequence.id, this.nowMs);
   }

@@ -16,7 +16,6 @@ const meanOf = ({ measures }: SweptCandidate, measure: string) => measures[measu
 /** One measure against another: every candidate, and the front of those that nobody beats in both. */
 export function paretoFigure(report: SweepReport): XyChart {
   const [xGoal, yGoal] = report.trade;
-  const axes = shortAxes(report.axes.map(({ name }) => name));
   const ran = wholeCandidates(report);
   const points = (of: readonly SweptCandidate[]) => ({
     x: of.map((candidate) => meanOf(candidate, xGoal.measure)),
@@ -44,7 +43,7 @@ export function paretoFigure(report: SweepReport): XyChart {
       kind: "scatter",
       colour: "accent",
       strokeWidth: 8,
-      pointLabels: front.map((candidate, i) => (i % every === 0 ? shortText(axes, candidate) : "")),
+      pointLabels: front.map((candidate, i) => (i % every === 0 ? shortText(report, candidate) : "")),
       ...points(front),
     },
   ];

@@ -1,6 +1,6 @@
 import type { AxisSpec } from "../charts/chart.ts";
-import { formatFixed, formatShare, formatSignificant } from "../format.ts";
-import type { SweptCandidate, SweptMeasure } from "./input.ts";
+import { formatFixed, formatShare, formatSignificant, plural } from "../format.ts";
+import type { SweepReport, SweptCandidate, SweptMeasure } from "./input.ts";
 
 const NAMES: Readonly<Record<string, string>> = {
   slaAttainment: "SLA attainment",
@@ -64,8 +64,8 @@ export function withInterval(measure: string, found: SweptMeasure | undefined): 
   return `${mean} ± ${half}`;
 }
 
-/** Of an axis that a candidate has no value of: prefill workers of an aggregated deployment. */
-const NONE = "–";
+/** Layout of a search among the scenario's own engines. */
+const OWN_LAYOUT = "own";
 
 /** `workers 4, router round-robin`: the last part of each path is enough where no two agree in it. */
 export function shortAxes(names: readonly string[]): string[] {
@@ -77,8 +77,32 @@ export function shortAxes(names: readonly string[]): string[] {
   return [...names];
 }
 
-export function shortText(axes: readonly string[], { values }: SweptCandidate): string {
-  return values
-    .flatMap((value, i) => (value === NONE ? [] : [axes.length === 1 ? value : `${axes[i]} ${value}`]))
-    .join(", ");
+/** `workers 4, router kv`; of a search `1P tp2 + 1D tp1, kv`, `2P1D`, `3 workers tp1`. */
+export function shortText(
+  report: Pick<SweepReport, "kind" | "axes" | "candidates">,
+  { values }: SweptCandidate,
+): string {
+  const names = report.axes.map(({ name }) => name);
+  if (report.kind === "search") return deploymentText(report, names, values);
+  const axes = shortAxes(names);
+  return values.map((value, i) => (axes.length === 1 ? value : `${axes[i]} ${value}`)).join(", ");
+}
+
+function deploymentText(
+  { candidates }: Pick<SweepReport, "candidates">,
+  names: readonly string[],
+  values: readonly string[],
+): string {
+  const of = (name: string, all = values) => all[names.indexOf(name)] ?? "";
+  const hasLayouts = of("decode.layout") !== OWN_LAYOUT;
+  const [prefill, decode] = [of("prefill.workers"), of("decode.workers")];
+  const workers =
+    of("mode") === "agg"
+      ? `${plural(Number(decode), "worker")}${hasLayouts ? ` ${of("decode.layout")}` : ""}`
+      : hasLayouts
+        ? `${prefill}P ${of("prefill.layout")} + ${decode}D ${of("decode.layout")}`
+        : `${prefill}P${decode}D`;
+  // A router that all have tells nothing.
+  const routers = new Set(candidates.map((candidate) => of("router", candidate.values)));
+  return routers.size > 1 ? `${workers}, ${of("router")}` : workers;
 }

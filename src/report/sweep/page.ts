@@ -16,7 +16,6 @@ const MOST_ROWS = 500;
 export function sweepPage(report: SweepReport): string {
   const title = sweepTitle(report);
   const best = report.best === null ? null : report.candidates[report.best]!;
-  const axes = shortAxes(report.axes.map(({ name }) => name));
   const facts: [string, string][] = [
     ["method", report.method],
     ["asked for", sweepQuestion(report)],
@@ -26,7 +25,7 @@ export function sweepPage(report: SweepReport): string {
   const tiles = [
     tile(
       "Best",
-      best === null ? "none" : escapeHtml(shortText(axes, best)),
+      best === null ? "none" : escapeHtml(shortText(report, best)),
       "",
       best === null ? "<p>no candidate keeps the conditions</p>" : "",
     ),
