@@ -1,5 +1,6 @@
 import { ForecastBank } from "#planner/predictors";
 import type { Surface } from "#profiles";
+import { BacklogWatch, isQueueLong } from "./backlog.ts";
 import { raisedToFloor, withinBudget } from "./budget.ts";
 import { describeDecision, type RolePlan, raisedReason, unmetReasons } from "./default-report.ts";
 import { HindsightWatch } from "./hindsight/hindsight-watch.ts";
@@ -68,6 +69,7 @@ class DefaultStrategy implements Planner {
   /** Whether history chose the size that stands. */
   readonly #isFixed: Record<Role, boolean> = { prefill: false, decode: false };
   readonly #idle = new IdleWatch();
+  readonly #backlog = new BacklogWatch();
   #minWorkers: Targets;
   #trafficSeen = false;
   #tickCount = 0;
@@ -145,7 +147,8 @@ class DefaultStrategy implements Planner {
 
   #plan(tick: number, observation: Observation, rate: number, dtS: number, missing: Degradation[]): Decision {
     const floor = this.#floor(observation);
-    const needs = workerNeeds(this.#shapes, this.#surface, this.#context, floor, this.#bank.forecast(0));
+    const rateNow = this.#backlog.isDecoded(observation.nowMs / 1000) ? null : this.#bank.forecast(0);
+    const needs = workerNeeds(this.#shapes, this.#surface, this.#context, floor, rateNow);
     this.#feelPressure(observation, needs, rate, dtS);
     const margins = this.#pressure.margins();
     const reserve = this.#bank.reserve(margins.errorQuantile);
@@ -329,16 +332,20 @@ class DefaultStrategy implements Planner {
       return need !== null && observation.workers[role].active < need;
     };
     const prefillRole = mode === "agg" ? "decode" : "prefill";
+    const nowS = observation.nowMs / 1000;
+    const lateShare = missShare(observation.ttftJudged, observation.ttftMet);
+    const prefillShort = isShort(prefillRole);
+    const isLong = isQueueLong(observation, needs, this.#shapes, this.#context);
+    const isBacklog = this.#backlog.update(nowS, prefillShort, lateShare, isLong);
     this.#pressure.update({
       dtS,
       weight: rate / Math.max(this.#shapes.usualRate(), Number.MIN_VALUE),
       // What the other planner's role makes late says nothing of this one, nor what a size does that history chose.
-      ttftMissShare:
-        mode === "decode" || this.#isFixed[prefillRole] ? null : missShare(observation.ttftJudged, observation.ttftMet),
+      ttftMissShare: mode === "decode" || this.#isFixed[prefillRole] ? null : lateShare,
       itlMissShare:
         mode === "prefill" || this.#isFixed.decode ? null : missShare(observation.itlJudged, observation.itlMet),
-      prefillShort: isShort(prefillRole),
-      decodeShort: isShort("decode"),
+      prefillShort: prefillShort || isBacklog,
+      decodeShort: isShort("decode") || this.#backlog.isDecoded(nowS),
     });
   }
 

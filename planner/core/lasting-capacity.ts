@@ -3,7 +3,7 @@ import { isFeasible, lateShare, type PromptClasses, slowShare } from "./capacity
 import type { RequestShapes } from "./request-shapes.ts";
 import { ranksOf } from "./roles.ts";
 import type { PlannerContext, Role } from "./types.ts";
-import { assumedItlMs, decodeCapacityOf, promptClassesOf } from "./worker-needs.ts";
+import { assumedItlMs, decodeCapacityOf, keptItlMs, promptClassesOf } from "./worker-needs.ts";
 
 /** What workers of a role do for requests as they are in the long run. */
 export interface LastingCapacity {
@@ -32,7 +32,7 @@ export function lastingCapacity(
 ): LastingCapacity | null {
   const ranks = ranksOf(context);
   const prompts = computesPrompts(role, context)
-    ? promptClassesOf(shapes, surface, context, corrections.prefill)
+    ? promptClassesOf(shapes, surface, context, corrections.prefill, keptItlMs(shapes, context))
     : null;
   if (prompts !== null && (!isFeasible(prompts) || !(prompts.batchedMeanS > 0))) return null;
   if (role === "prefill") {

@@ -36,18 +36,23 @@ const MISS_PRICE_LIMIT = 3;
 /** Where no ITL was seen yet, this share of the SLA stands in. */
 const ASSUMED_ITL_SHARE = 0.7;
 
+/**
+ * @param rateNow by which tokens that are produced tell of longer answers, requests/s; null: they tell of a backlog (`BacklogWatch`), and so do
+ * decode workers that are slow with it
+ */
 export function workerNeeds(
   shapes: RequestShapes,
   surface: Surface,
   context: PlannerContext,
   minimum: Targets,
-  rateNow: number,
+  rateNow: number | null,
 ): WorkerNeeds {
   const { mode } = context;
   const ranks = ranksOf(context);
   const islScv = shapes.islScv();
-  const effectiveOsl = shapes.effectiveOsl(rateNow);
-  const prompts = promptClassesOf(shapes, surface, context, shapes.prefillCorrection);
+  const effectiveOsl = rateNow === null ? shapes.meanOsl : shapes.effectiveOsl(rateNow);
+  const itlMs = rateNow === null ? keptItlMs(shapes, context) : liveItlMs(shapes, context);
+  const prompts = promptClassesOf(shapes, surface, context, shapes.prefillCorrection, itlMs);
   const decode = shapes.isReady
     ? decodeCapacityOf(shapes, surface, context, effectiveOsl, shapes.decodeCorrection, prompts.meanS)
     : null;
@@ -123,13 +128,22 @@ export function assumedItlMs({ sla }: PlannerContext): number {
   return ASSUMED_ITL_SHARE * sla.itlMs;
 }
 
+function liveItlMs(shapes: RequestShapes, context: PlannerContext): number {
+  return shapes.currentItlMs ?? assumedItlMs(context);
+}
+
+/** ITL as it is, and as it should be where decode workers are overfull: no number of prefill workers makes up for that, ms. */
+export function keptItlMs(shapes: RequestShapes, context: PlannerContext): number {
+  return Math.min(liveItlMs(shapes, context), context.sla.itlMs);
+}
+
 /** Prompts as prefill (or aggregated) workers see them. @param correction measured ÷ profiled time @param itlMs of the decode passes */
 export function promptClassesOf(
   shapes: RequestShapes,
   surface: Surface,
   context: PlannerContext,
   correction: number,
-  itlMs = shapes.currentItlMs ?? assumedItlMs(context),
+  itlMs: number,
 ): PromptClasses {
   const { sla, mode, transferMsPerToken } = context;
   const apart = mode !== "agg";

@@ -206,6 +206,17 @@ describe("hindsight of all roles", () => {
     expect([said.prefill!.fixed, said.decode!.fixed]).toEqual([3, 1]);
   });
 
+  it("reckons prompts as if decode workers kept their SLA, which no size of the other role can mend", () => {
+    const missed = (itlMs: number) => {
+      const shapes = new RequestShapes(surface, disagg);
+      const decodeLoad = [{ workerId: 0, batch: 100, kvTokens: 315_000, itlMs }];
+      for (let s = 5; s <= 300; s += 5) shapes.update(observation(s * 1000, 14, { decodeLoad }), 14, 5);
+      return lastingCapacity("prefill", shapes, surface, disagg, { prefill: 1, decode: 1 })!.missShare(3, 24);
+    };
+    expect(missed(60)).toBe(missed(disagg.sla.itlMs));
+    expect(missed(5)).toBeLessThan(0.9 * missed(disagg.sla.itlMs));
+  });
+
   it("says nothing of prompts that no number of workers computes in time, and all the same of decoding", () => {
     const { said, shapes, context } = watched(disagg, 50);
     expect(said.prefill).toBeNull();
