@@ -1,5 +1,5 @@
 import { mean, normalCdf, standardDeviation } from "#common";
-import { erlangC, smallestEnough, waitDecay } from "./queueing.ts";
+import { smallestEnough, waitDecay, waitingShare } from "./queueing.ts";
 
 /** No formula asks for more workers than this; the budget is far below it. */
 export const MOST_WORKERS = 1_000_000;
@@ -20,6 +20,8 @@ export interface PromptClasses {
   followersS: number[];
   /** SLA less everything but the queue; negative where the prompt is late by itself. */
   patienceS: number[];
+  /** Variance ÷ mean of the counts of arrivals; 1: Poisson. */
+  dispersion: number;
 }
 
 export interface PromptTimes {
@@ -33,9 +35,18 @@ export interface PromptTimes {
   isl: readonly number[];
   /** Prompt tokens that a pass takes at most. */
   maxBatchedTokens: number;
+  /** Variance ÷ mean of the counts of arrivals; absent: 1, as for Poisson arrivals. */
+  dispersion?: number;
 }
 
-export function promptClasses({ aloneS, passS, slackS, isl, maxBatchedTokens }: PromptTimes): PromptClasses {
+export function promptClasses({
+  aloneS,
+  passS,
+  slackS,
+  isl,
+  maxBatchedTokens,
+  dispersion = 1,
+}: PromptTimes): PromptClasses {
   const meanIsl = mean(isl);
   const promptsPerPass = Math.max(1, maxBatchedTokens / meanIsl);
   const batchedS = aloneS.map((s) => Math.max(s - passS, 0) + passS / promptsPerPass);
@@ -48,6 +59,7 @@ export function promptClasses({ aloneS, passS, slackS, isl, maxBatchedTokens }: 
     batchedScv: batchedMeanS > 0 ? spread * spread : 0,
     followersS: isl.map((tokens) => Math.max(0, maxBatchedTokens - tokens) * perTokenS),
     patienceS: aloneS.map((s, i) => slackS[i]! - s),
+    dispersion,
   };
 }
 
@@ -57,7 +69,7 @@ export function isFeasible(prompts: PromptClasses): boolean {
 }
 
 /**
- * Share of the feasible prompts that are late for having waited: Erlang C × exponential tail, averaged over the lengths.
+ * Share of the feasible prompts that are late for having waited: Erlang C (`waitingShare`) × exponential tail, averaged over the lengths.
  * While prompts wait, passes are full, so the queue drains at the pace of full passes; but a prompt's token comes out with its
  * whole pass, so up to a pass's worth of prompts behind it (evenly: anything from none to all) delays it too. Infeasible
  * prompts load the queue but are not counted.
@@ -66,8 +78,9 @@ export function lateShare(servers: number, rate: number, prompts: PromptClasses)
   const offered = rate * prompts.batchedMeanS;
   if (offered <= 0) return 0;
   if (offered >= servers || !isFeasible(prompts)) return 1;
-  const waits = erlangC(servers, Math.min(rate * prompts.meanS, ALMOST_ALL * servers));
-  const decay = waitDecay(servers, offered, prompts.batchedScv) / prompts.batchedMeanS;
+  const { dispersion } = prompts;
+  const waits = waitingShare(servers, Math.min(rate * prompts.meanS, ALMOST_ALL * servers), dispersion);
+  const decay = waitDecay(servers, offered, prompts.batchedScv + (dispersion - 1)) / prompts.batchedMeanS;
   let sum = 0;
   let feasible = 0;
   prompts.patienceS.forEach((patience, i) => {

@@ -84,6 +84,7 @@ function valuesOf(plan: Plan): Record<string, number> {
     batchPressure: levels.batch,
     meanIslTokens: shapes.meanIsl(),
     islScv: needs.islScv,
+    arrivalDispersion: shapes.arrivalDispersion,
     effectiveOslTokens: needs.effectiveOsl,
     meanContextTokens: needs.meanContext,
     prefillCorrection: shapes.prefillCorrection,

@@ -129,7 +129,10 @@ class DefaultStrategy implements Planner {
       const stay = this.#stay(tick, observation, 0, "no-traffic-yet", text);
       return this.#raised(stay, observation);
     }
+    const wasClumped = this.#shapes.isClumped;
     missing.push(...this.#shapes.update(observation, rate, dtS));
+    if (this.#shapes.isClumped && !wasClumped) this.#pressure.forgetQueues();
+    this.#bank.dispersion = this.#shapes.arrivalDispersion;
     this.#bank.observe(nowS, dtS, rate);
     if (!this.#shapes.hasIsl) return this.#wake(tick, observation, rate);
     return this.#plan(tick, observation, rate, dtS, missing);
@@ -229,7 +232,8 @@ class DefaultStrategy implements Planner {
       const byHistory = { ...load, count: null };
       const stood = this.#hysteresis[role].stillNeeded(observation.nowMs, hindsight.enough, byHistory);
       // Where load jumps, what a jump was found to need is no memory to keep.
-      const target = Math.max(floor, hindsight.burstiness > 0 ? hindsight.enough : stood);
+      const isMemory = hindsight.burstiness === 0 && !this.#shapes.isClumped;
+      const target = Math.max(floor, isMemory ? stood : hindsight.enough);
       const step = this.#fixedStep[role].step(observation.nowMs, current, target);
       this.#hysteresis[role].changed(observation.nowMs, current, step.target, load);
       return { role, current, upRate, downRate, needUp, needDown, step, hindsight };

@@ -3,7 +3,7 @@ import { isFeasible, lateShare, type PromptClasses, slowShare } from "./capacity
 import type { RequestShapes } from "./request-shapes.ts";
 import { ranksOf } from "./roles.ts";
 import type { PlannerContext, Role } from "./types.ts";
-import { assumedItlMs, decodeCapacityOf, keptItlMs, promptClassesOf } from "./worker-needs.ts";
+import { assumedItlMs, batchScv, decodeCapacityOf, keptItlMs, promptClassesOf } from "./worker-needs.ts";
 
 /** What workers of a role do for requests as they are in the long run. */
 export interface LastingCapacity {
@@ -44,8 +44,8 @@ export function lastingCapacity(
   if (!shapes.isReady) return null;
   const promptS = prompts?.meanS ?? 0;
   const decode = decodeCapacityOf(shapes, surface, context, shapes.meanOsl, corrections.decode, promptS);
-  const islScv = shapes.islScv();
-  const slow = (workers: number, rate: number) => slowShare(workers, rate, decode, islScv);
+  const scv = batchScv(shapes);
+  const slow = (workers: number, rate: number) => slowShare(workers, rate, decode, scv);
   return {
     workerSeconds: 1 / decode.requestsPerS,
     missShare:

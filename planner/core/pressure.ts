@@ -71,6 +71,13 @@ export class PressureIntegrators {
     levels.forecast = within(1, levels.forecast + (time / FORECAST_TAU_S) * (late - 1));
   }
 
+  /** What margins had learnt of clumped arrivals the formulas know by now: it would count twice. */
+  forgetQueues(): void {
+    const { levels } = this;
+    levels.queue = Math.min(levels.queue, START.queue);
+    levels.batch = Math.min(levels.batch, START.batch);
+  }
+
   margins(): SafetyMargins {
     const { forecast, queue, batch } = this.levels;
     return {

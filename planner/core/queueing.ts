@@ -13,6 +13,25 @@ export function erlangC(servers: number, offered: number): number {
 }
 
 /**
+ * Probability that an arrival has to wait where requests come clumped, by Hayward's approximation (Fredericks 1980): as many clumps as there
+ * are, each served by as many servers as it has requests.
+ * @param dispersion variance ÷ mean of counts; 1: Erlang C
+ */
+export function waitingShare(servers: number, offered: number, dispersion: number): number {
+  if (!(dispersion > 1) || offered <= 0 || servers <= offered) return erlangC(servers, offered);
+  const clumps = offered / dispersion;
+  const places = servers / dispersion;
+  // Erlang B between whole numbers of servers, by the same recursion: its logarithm is nearly straight from none to one.
+  let n = places - Math.floor(places);
+  let blocking = (clumps / (1 + clumps)) ** n;
+  for (let i = 0; i < Math.floor(places); i++) {
+    n++;
+    blocking = (clumps * blocking) / (n + clumps * blocking);
+  }
+  return blocking / (1 - (clumps / places) * (1 - blocking));
+}
+
+/**
  * Decay rate of the waiting time's tail, per unit of the mean service time: the wait exceeds w with a probability that falls
  * like exp(−rate · w / meanService). Exact for M/D/c (x = ln(1 + x/ρ) per server; Tijms 1994, ch. 4), scaled by the usual
  * two-moment correction for variable service.

@@ -1,6 +1,7 @@
 import { quantileSorted } from "#common";
 import type { LoadValues } from "#planner/predictors";
 import type { Surface } from "#profiles";
+import { ArrivalDispersion } from "./arrival-dispersion.ts";
 import { ranksOf, workerKvTokens } from "./roles.ts";
 import type { DecodeWorkerLoad, Observation, PlannerContext } from "./types.ts";
 
@@ -40,6 +41,7 @@ export class RequestShapes {
   /** Ranks of a decode worker, and KV capacity of all of them together, tokens. */
   readonly #ranks: number;
   readonly #kvTokens: number;
+  readonly #dispersion = new ArrivalDispersion();
   #sampleMs: number[] = [];
   #sampleIsl: number[] = [];
   /** Of the sample as it is; null: not counted yet. */
@@ -66,6 +68,7 @@ export class RequestShapes {
     this.#updateOsl(observation, missing);
     this.#arrivalRate = blend(this.#arrivalRate, rate, 1 - Math.exp(-dtS / ARRIVAL_RATE_TAU_S));
     this.#updateUsualRate(rate, dtS);
+    if (observation.startedRequests !== null) this.#dispersion.update(rate * dtS, dtS, this.usualRate());
     this.#updatePrefill(observation, missing);
     this.#updateDecode(observation, dtS, missing);
     return missing;
@@ -92,6 +95,15 @@ export class RequestShapes {
   /** Mean arrival rate of the last hour or so, requests/s. */
   usualRate(): number {
     return this.#usualSum / this.#usualWeight;
+  }
+
+  /** How clumped requests come: variance ÷ mean of their counts, 1 for Poisson arrivals. */
+  get arrivalDispersion(): number {
+    return this.#dispersion.index;
+  }
+
+  get isClumped(): boolean {
+    return this.arrivalDispersion > 1;
   }
 
   meanIsl(): number {

@@ -66,7 +66,7 @@ export function workerNeeds(
       margins.waitShare * missPrice(rate, usualRate),
     );
   const decodeNeed = (rate: number, margins: SafetyMargins) =>
-    decode === null ? null : decodeWorkers(rate, decode, islScv, margins.batchDeviations);
+    decode === null ? null : decodeWorkers(rate, decode, batchScv(shapes), margins.batchDeviations);
   return {
     prompts,
     decode,
@@ -158,5 +158,11 @@ export function promptClassesOf(
     passS: (Math.max(0, surface.ttftMs(0)) * correction + besidesMs) / 1000,
     slackS: isl.map((tokens) => (sla.ttftMs - firstDecodeMs - tokens * transferred) / 1000),
     maxBatchedTokens: context.maxBatchedTokens ?? ASSUMED_BATCHED_TOKENS,
+    dispersion: shapes.arrivalDispersion,
   });
+}
+
+/** What makes a worker's batch fluctuate beyond one of equal requests that come one by one: their lengths, and that they come clumped. */
+export function batchScv(shapes: RequestShapes): number {
+  return shapes.islScv() + (shapes.arrivalDispersion - 1);
 }

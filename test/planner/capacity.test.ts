@@ -106,6 +106,33 @@ describe("prefill capacity", () => {
     }
   });
 
+  it("reckons with prompts that come clumped, within a factor of 3 of a simulated queue", () => {
+    // Gamma-distributed gaps with a squared coefficient of variation of 4: counts have the same index of dispersion in the long run.
+    const late = (servers: number) => {
+      const random = randomStream(9, "clumps");
+      const freeAt = new Array<number>(servers).fill(0);
+      let now = 0;
+      let count = 0;
+      for (let i = 0; i < 100_000; i++) {
+        now += random.gamma(0.25, 1 / 20);
+        let next = 0;
+        for (let s = 1; s < servers; s++) if (freeAt[s]! < freeAt[next]!) next = s;
+        const start = Math.max(now, freeAt[next]!);
+        if (start - now > 0.12) count++;
+        freeAt[next] = start + 0.06;
+      }
+      return count / 100_000;
+    };
+    const prompts = { ...oneAtATime([0.06], [0.18]), dispersion: 4 };
+    for (const servers of [2, 3, 4]) {
+      const predicted = lateShare(servers, 20, prompts);
+      expect(predicted / late(servers), `${servers} servers`).toBeGreaterThan(1 / 3);
+      expect(predicted / late(servers), `${servers} servers`).toBeLessThan(3);
+    }
+    expect(lateShare(4, 20, prompts)).toBeGreaterThan(20 * lateShare(4, 20, { ...prompts, dispersion: 1 }));
+    expect(prefillWorkers(20, prompts, 0.01)).toBeGreaterThan(prefillWorkers(20, { ...prompts, dispersion: 1 }, 0.01));
+  });
+
   it("never needs fewer workers for more load or less tolerance", () => {
     fc.assert(
       fc.property(services, rates, fc.double({ min: 1, max: 1.5, noNaN: true }), (serviceS, rate, factor) => {

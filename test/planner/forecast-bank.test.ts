@@ -36,6 +36,28 @@ describe("forecast bank", () => {
     expect(mean).toBeLessThan(0.8);
   });
 
+  it("takes for noise what clumped requests make, no more and no less", () => {
+    const said = (dispersion: number) => {
+      const bank = new ForecastBank({ horizonS: 65, tickS: TICK_S });
+      bank.dispersion = dispersion;
+      const random = randomStream(3, "clumps");
+      let reserve = 0;
+      let moved = 0;
+      let before = 20;
+      for (let nowS = TICK_S; nowS <= 3600; nowS += TICK_S) {
+        bank.observe(nowS, TICK_S, (6 * random.poisson((20 * TICK_S) / 6)) / TICK_S);
+        if (nowS <= 900) continue;
+        reserve += bank.reserve(0.9);
+        moved += Math.abs(bank.forecast(0) - before);
+        before = bank.forecast(0);
+      }
+      return { reserve, moved };
+    };
+    const [known, unknown] = [said(6), said(1)];
+    expect(known.reserve).toBeLessThan(0.4 * unknown.reserve);
+    expect(known.moved).toBeLessThan(0.8 * unknown.moved);
+  });
+
   it("finds the period of a sinusoid and is ahead of it by the horizon", () => {
     const bank = new ForecastBank({ horizonS: 65, tickS: TICK_S });
     let learned = 0;

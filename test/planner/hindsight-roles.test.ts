@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ForecastBank } from "#planner/predictors";
 import { HindsightWatch } from "../../planner/core/hindsight/hindsight-watch.ts";
 import { type Hindsight, type HindsightInput, RoleHindsight } from "../../planner/core/hindsight/role-hindsight.ts";
@@ -22,6 +22,7 @@ function tick(nowMs: number, rate: number, more: Partial<HindsightInput> = {}): 
     capacity: () => sharp,
     profiledSeconds: 1,
     corrections: { prefill: 1, decode: 1 },
+    isClumped: false,
     goal: 0.01,
     active: 6,
     judged: 5 * rate,
@@ -114,6 +115,28 @@ describe("hindsight of a role", () => {
     expect(held((s) => (s > 500 && s < 560 ? 8 : noise(s)))).toMatchObject({ holds: true });
   });
 
+  it("holds one where requests come clumped, and begins anew to compare misses with what formulas say that know of it", () => {
+    const role = new RoleHindsight(0, 5000);
+    const missed = { capacity: () => ({ workerSeconds: 1, missShare: () => 0.002 }), judged: 100, missed: 1.9 };
+    const before = played(role, 900, (s) => tick(s * 1000, 20, { needUp: 40, needDown: 40, ...missed })).at(-1)!;
+    expect(before).toMatchObject({ holds: false });
+    expect(before.bias).toBeGreaterThan(5);
+    const clumped = { needUp: 40, needDown: 40, active: 40, isClumped: true };
+    const said = played(role, 1800, (s) => tick(s * 1000, 20, clumped), 900);
+    expect(said[0]!.bias).toBe(1);
+    expect(said.at(-1)).toMatchObject({ holds: true });
+    // Formulas have the clumps: what the last seconds show of them is not expected to miss once more.
+    const expected = (isClumped: boolean) => {
+      const own = new RoleHindsight(0, 5000);
+      const capacity = () => ({ workerSeconds: 1, missShare: (_: number, rate: number) => (rate > 20 ? 0.04 : 0.01) });
+      return played(own, 600, (s) =>
+        tick(s * 1000, 20, { capacity, isClumped, recentRate: 25, active: 40, judged: 100, missed: 1 }),
+      ).at(-1)!.bias;
+    };
+    expect(expected(true)).toBe(1);
+    expect(expected(false)).toBeLessThan(0.7);
+  });
+
   it("takes what is learnt of engines for true of all that was seen", () => {
     const role = new RoleHindsight(0, 5000);
     const slow = (decode: number): Partial<HindsightInput> => ({
@@ -204,6 +227,45 @@ describe("hindsight of all roles", () => {
       if (fixed > 1) expect(bias * missShare(fixed - 1, 14)).toBeGreaterThan(0.003);
     }
     expect([said.prefill!.fixed, said.decode!.fixed]).toEqual([3, 1]);
+  });
+
+  it("lets answers miss what prompts leave of all that may, up to twice their own share", () => {
+    const goals = { prefill: 0, decode: 0 };
+    const spied = vi.spyOn(RoleHindsight.prototype, "update").mockImplementation(function (this: RoleHindsight, input) {
+      goals[input.judged === 60 ? "prefill" : "decode"] = input.goal;
+      return null;
+    });
+    const missed = { prefill: 0, decode: 0 };
+    const bank = new ForecastBank({ horizonS: 5, tickS: 5 });
+    const shapes = new RequestShapes(surface, disagg);
+    const roles: RoleHindsight[] = [];
+    const shares = vi.spyOn(RoleHindsight.prototype, "fixedMissed", "get").mockImplementation(function (
+      this: RoleHindsight,
+    ) {
+      if (!roles.includes(this)) roles.push(this);
+      // The first that is asked for is decode, for the share of prefill.
+      return missed[roles.indexOf(this) === 0 ? "decode" : "prefill"];
+    });
+    try {
+      const watch = new HindsightWatch(disagg, surface, shapes, bank, 5000);
+      const seen = observation(5000, 14, { ttftJudged: 60, ttftMet: 60, itlJudged: 70, itlMet: 70 });
+      shapes.update(seen, 14, 5);
+      bank.observe(5, 5, 14);
+      const arrivals = { rate: 14, seconds: 5 };
+      const load = { upperRate: 14, forecast: 14, arrivals, seasonalShare: 0, count: null };
+      const goalsAt = (prefill: number, decode: number) => {
+        Object.assign(missed, { prefill, decode });
+        for (const role of ["prefill", "decode"] as const)
+          watch.update(role, { observation: seen, arrivals, needUp: 3, needDown: 3, load });
+        return [goals.prefill, goals.decode].map((goal) => Math.round(1e5 * goal));
+      };
+      expect(goalsAt(0, 0)).toEqual([1150, 600]);
+      expect(goalsAt(0.007, 0.001)).toEqual([1050, 450]);
+      expect(goalsAt(0.01, 0.006)).toEqual([850, 300]);
+    } finally {
+      spied.mockRestore();
+      shares.mockRestore();
+    }
   });
 
   it("reckons prompts as if decode workers kept their SLA, which no size of the other role can mend", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { erlangC, roundHalfEven, smallestEnough, waitDecay } from "../../planner/core/queueing.ts";
+import { erlangC, roundHalfEven, smallestEnough, waitDecay, waitingShare } from "../../planner/core/queueing.ts";
 
 describe("Erlang C", () => {
   it("is the utilisation for one server", () => {
@@ -43,6 +43,68 @@ describe("Erlang C", () => {
           expect(waits).toBeLessThanOrEqual(1);
           expect(erlangC(servers + 1, offered)).toBeLessThanOrEqual(waits);
           expect(erlangC(servers, offered * 0.9)).toBeLessThanOrEqual(waits);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe("waiting where requests come clumped", () => {
+  /** Erlang B for any number of servers: 1 ÷ B = a ∫ e^(−a t) (1 + t)^c dt from 0 on, by the midpoint rule. */
+  function blocking(servers: number, offered: number): number {
+    const stepS = 0.002;
+    let sum = 0;
+    for (let t = stepS / 2; t < 60 / offered; t += stepS) {
+      sum += offered * Math.exp(-offered * t) * (1 + t) ** servers * stepS;
+    }
+    return 1 / sum;
+  }
+
+  it("is Erlang C where they come one by one, or would wait anyway", () => {
+    for (const [servers, offered] of [
+      [3, 1.2],
+      [10, 8],
+      [3, 4],
+      [3, 0],
+    ] as const) {
+      expect(waitingShare(servers, offered, 1)).toBe(erlangC(servers, offered));
+    }
+    expect(waitingShare(3, 4, 4)).toBe(1);
+    expect(waitingShare(3, 0, 4)).toBe(0);
+  });
+
+  it("is Erlang C for as many clumps, also between whole numbers of servers", () => {
+    expect(waitingShare(12, 8, 4)).toBeCloseTo(erlangC(3, 2), 12);
+    for (const [servers, offered, dispersion] of [
+      [3, 1.2, 4],
+      [5, 1.2, 4],
+      [7, 4, 2.5],
+      [20, 15, 9],
+    ] as const) {
+      const [places, clumps] = [servers / dispersion, offered / dispersion];
+      const lost = blocking(places, clumps);
+      const exact = lost / (1 - (clumps / places) * (1 - lost));
+      expect(waitingShare(servers, offered, dispersion) / exact).toBeGreaterThan(0.95);
+      expect(waitingShare(servers, offered, dispersion) / exact).toBeLessThan(1.05);
+    }
+  });
+
+  it("rises with clumps and load, falls with servers, and stays a probability", () => {
+    const dispersions = fc.double({ min: 1, max: 25, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 200 }),
+        fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+        dispersions,
+        (servers, load, dispersion) => {
+          const offered = servers * load;
+          const waits = waitingShare(servers, offered, dispersion);
+          expect(waits).toBeGreaterThanOrEqual(0);
+          expect(waits).toBeLessThanOrEqual(1);
+          expect(waitingShare(servers, offered, 1.3 * dispersion)).toBeGreaterThan(0.97 * waits);
+          expect(waitingShare(servers + 1, offered, dispersion)).toBeLessThan(1.001 * waits);
+          expect(waitingShare(servers, offered * 0.9, dispersion)).toBeLessThan(1.001 * waits);
         },
       ),
       { numRuns: 200 },

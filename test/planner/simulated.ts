@@ -1,7 +1,7 @@
 import { engineConfig, profileTiming } from "#mocker/engine";
 import { createPlanner, type Planner, type PlannerContext, plannerConfigSchema } from "#planner/core";
 import type { Surface } from "#profiles";
-import { buildWorkload, type Distribution, type RateShape, type Workload } from "#scenarios";
+import { buildWorkload, type Distribution, type RateShape, type TrafficEntry, type Workload } from "#scenarios";
 import type { RunRecord } from "#src/record";
 import { type PoolSpec, type SimulationSpec, simulate } from "#src/simulator";
 import { disagg, testSurface } from "./observations.ts";
@@ -9,15 +9,20 @@ import { disagg, testSurface } from "./observations.ts";
 const BLOCK = 64;
 const fixed = (value: number): Distribution => ({ kind: "fixed", value });
 
-/** Poisson arrivals of 3000 prompt and `osl` output tokens. */
-export function traffic(rate: RateShape, minutes: number, seed: number, osl = 300): Workload {
+/** Arrivals, Poisson ones unless others are given, of 3000 prompt and `osl` output tokens. */
+export function traffic(
+  rate: RateShape,
+  minutes: number,
+  seed: number,
+  osl = 300,
+  arrivals: Extract<TrafficEntry, { kind: "open" }>["arrivals"] = { kind: "poisson" },
+): Workload {
   const content = {
     patterns: [{ share: null, isl: fixed(3000), osl: fixed(osl) }],
     sessions: null,
     prefix: null,
     blockTokens: BLOCK,
   };
-  const arrivals = { kind: "poisson" as const };
   return buildWorkload([{ kind: "open", startMs: 0, durationMs: minutes * 60_000, rate, arrivals, content }], { seed });
 }
 

@@ -6,15 +6,17 @@ import type { Arrivals } from "../load-watch.ts";
 import type { RequestShapes } from "../request-shapes.ts";
 import { ranksOf } from "../roles.ts";
 import type { Observation, PlannerContext, Role } from "../types.ts";
-import { LOAD_WINDOW_S, lastingRate, QUIET_WINDOW_S } from "./lasting-rate.ts";
+import { CALM_WINDOW_S, LOAD_WINDOW_S, lastingRate, QUIET_WINDOW_S } from "./lasting-rate.ts";
 import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts";
 
 /**
  * Shares of the requests that may miss the SLA, and of them ITL, with fixed sizes: TTFT has what ITL leaves, for a decode pool misses
- * next to nothing or, one worker smaller, far too much.
+ * next to nothing or, one worker smaller, far too much. Where prompts leave more than that, ITL may have it, up to where a load that is two
+ * hundredths higher would let miss more than all may.
  */
 const GOAL = 0.0115;
 const ITL_GOAL = 0.003;
+const MOST_ITL_GOAL = 0.006;
 /** Over so many seconds a jump still shows. */
 const LONGER_WINDOW_S = 90;
 const FORECAST_POINTS = 5;
@@ -91,7 +93,8 @@ export class HindsightWatch {
       capacity: (corrections) => lastingCapacity(role, this.#shapes, this.#surface, this.#context, corrections),
       profiledSeconds: seconds,
       corrections: { prefill: this.#shapes.prefillCorrection, decode: this.#shapes.decodeCorrection },
-      goal: byTtft ? (byItl ? GOAL : GOAL - Math.min(ITL_GOAL, this.#roles.decode.fixedMissed)) : ITL_GOAL,
+      isClumped: this.#shapes.isClumped,
+      goal: this.#goal(role),
       active: observation.workers[role].active,
       judged: byTtft ? ttftJudged : itlJudged,
       missed: (byTtft ? ttftJudged - ttftMet : 0) + (byItl ? itlJudged - itlMet : 0),
@@ -103,16 +106,25 @@ export class HindsightWatch {
     });
   }
 
+  #goal(role: Role): number {
+    if (this.#context.mode === "agg") return GOAL;
+    const { prefill, decode } = this.#roles;
+    if (role === "prefill") return GOAL - Math.min(ITL_GOAL, decode.fixedMissed);
+    return Math.max(ITL_GOAL, Math.min(MOST_ITL_GOAL, GOAL - prefill.fixedMissed));
+  }
+
   /** The same for all roles of a tick. */
   #ratesAt(nowMs: number): Omit<Rates, "atMs"> {
     if (this.#rates?.atMs !== nowMs) {
       this.#followSeason(nowMs / 1000);
       const recentRate = this.#bank.recentRate(LOAD_WINDOW_S);
+      const quiet = this.#bank.recentRate(QUIET_WINDOW_S);
+      const calm = this.#bank.recentRate(CALM_WINDOW_S);
       this.#rates = {
         atMs: nowMs,
         recentRate,
         longerRate: this.#bank.recentRate(LONGER_WINDOW_S),
-        lastingRate: lastingRate(recentRate, this.#bank.recentRate(QUIET_WINDOW_S)),
+        lastingRate: lastingRate({ recent: recentRate, quiet, calm }, this.#shapes.arrivalDispersion),
         forecastRate: this.#highestForecast(),
       };
     }

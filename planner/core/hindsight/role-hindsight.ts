@@ -85,6 +85,8 @@ export interface HindsightInput {
   /** Seconds of a worker that a request takes by the profile, whatever engines were found to take. */
   profiledSeconds: number;
   corrections: Corrections;
+  /** Whether formulas reckon with requests that come clumped. */
+  isClumped: boolean;
   /** Share of the requests that may miss for want of this role's workers. */
   goal: number;
   active: number;
@@ -123,7 +125,8 @@ export interface Hindsight {
 export class RoleHindsight {
   #record = new LoadRecord();
   readonly #shapes = new ShapeWatch();
-  readonly #bias = new ModelBias();
+  #bias = new ModelBias();
+  #wasClumped = false;
   readonly #hysteresis: AsymmetricHysteresis;
   readonly #startupMs: number;
   readonly #shortage = new Shortage();
@@ -160,6 +163,9 @@ export class RoleHindsight {
     const nowS = nowMs / 1000;
     this.#firstS ??= nowS - dtS;
     if (this.#shapes.update(dtS, input.profiledSeconds)) this.#forget(nowS);
+    // What was missed by formulas that did not know of clumps says nothing of those that do, nor the other way round.
+    if (input.isClumped !== this.#wasClumped) this.#bias = new ModelBias();
+    this.#wasClumped = input.isClumped;
     const before = input.capacity(this.#corrections.known(input.corrections));
     if (before === null) return null;
     const expected = before.missShare(input.active, Math.max(rate, recentRate));
@@ -176,7 +182,11 @@ export class RoleHindsight {
     // What is learnt of engines counts for all that was seen: loads are kept as the profile has them.
     const slowness = workerSeconds / profiledSeconds;
     if (isShort || expected > CALM_SHARE) this.#bias.leaveOut();
-    else this.#bias.update(nowS, dtS, missShare(input.active, recentRate), input.judged, input.missed);
+    else {
+      // Clumps are in the formulas: they must not count as load once more.
+      const seenRate = input.isClumped ? input.lastingRate : recentRate;
+      this.#bias.update(nowS, dtS, missShare(input.active, seenRate), input.judged, input.missed);
+    }
     const bias = this.#bias.factor;
     const missAt: MissAt = (workers, load) => Math.min(1, bias * missShare(workers, load / profiledSeconds));
     const fleet = this.#follow(input);
@@ -202,7 +212,7 @@ export class RoleHindsight {
     const ratio = followedOverFixed(judgedMiss, judged.held * slowness, lostShare, input.goal);
     const isWorse = ratio < this.#wanted(Math.max(0, lostShare - input.goal), input.burstiness);
     // A load that is always the same is one that forecasts know. What speaks for sizes then are errors in what is thought of engines.
-    this.#decide(nowS, isWorse && varies(loads, profiledSeconds));
+    this.#decide(nowS, isWorse && (input.isClumped || varies(loads, profiledSeconds)));
     const highest = loads.bins.at(-1)!.load / profiledSeconds;
     const top = highest + NOISE_ABOVE * Math.sqrt(highest / LOAD_WINDOW_S);
     const foreseen = Math.min(input.forecastRate, BELIEVED_GROWTH * top);

@@ -84,6 +84,8 @@ const LONGEST_NATURAL_TICK_S = 10;
  */
 export class ForecastBank {
   readonly horizonS: number;
+  /** Variance ÷ mean of counts of arrivals: noise is so much more than that of Poisson arrivals. */
+  dispersion = 1;
   readonly history = new RateHistory();
   readonly #tickS: number;
   readonly #stretch: number;
@@ -201,7 +203,7 @@ export class ForecastBank {
       weights += weight;
     }
     if (weights === 0) return 0.2 * this.forecast(0);
-    return Math.max(0, weighted / weights - normalQuantile(q) * Math.sqrt(now / SHORT_MEAN_S));
+    return Math.max(0, weighted / weights - normalQuantile(q) * Math.sqrt((this.dispersion * now) / SHORT_MEAN_S));
   }
 
   /** Upper forecast at `hS`: the forecast and a reserve that grows with the distance, within reach of what was ever seen. */
@@ -285,14 +287,14 @@ export class ForecastBank {
     while (this.#pending.length > 0 && this.#pending[0]!.dueS <= this.#nowS + 1e-6) {
       const due = this.#pending.shift()!;
       this.#mixResiduals.push(this.#nowS, shortMean - due.mixAtHorizon);
-      const noise = Math.sqrt(Math.max(shortMean, due.mixAtHorizon, LOWEST_RATE) / SHORT_MEAN_S);
+      const noise = Math.sqrt((this.dispersion * Math.max(shortMean, due.mixAtHorizon, LOWEST_RATE)) / SHORT_MEAN_S);
       this.#mixSurprises.push(this.#nowS, dtS, shortMean, due.mixAtHorizon, noise);
       for (let i = 0; i < this.#entries.length; i++) {
         const entry = this.#entries[i]!;
         const judged = due.judged[i]!;
         const atHorizon = due.atHorizon[i]!;
         if (judged === null || atHorizon === null) continue;
-        const variance = this.#variance?.() ?? Math.max(judged, rate, LOWEST_RATE) / dtS;
+        const variance = this.#variance?.() ?? (this.dispersion * Math.max(judged, rate, LOWEST_RATE)) / dtS;
         const loss = Math.min(MAX_TICK_LOSS, (rate - judged) ** 2 / variance);
         entry.loss += (loss * dtS) / (5 * this.#stretch);
         entry.settledS += dtS;
@@ -356,12 +358,13 @@ export class ForecastBank {
   #shiftToCounts(): number {
     let low = Number.NEGATIVE_INFINITY;
     let high = Number.POSITIVE_INFINITY;
+    const z = GUARD_Z * Math.sqrt(this.dispersion);
     for (const windowS of GUARD_WINDOWS_S) {
       const { rate, coveredS } = this.history.recent(windowS);
       const count = rate * coveredS;
       const expected = this.mix(-coveredS / 2);
-      low = Math.max(low, (count - GUARD_Z * Math.sqrt(count)) / coveredS - expected);
-      const most = count + GUARD_Z * Math.sqrt(count + GUARD_Z ** 2 / 4) + GUARD_Z ** 2 / 2;
+      low = Math.max(low, (count - z * Math.sqrt(count)) / coveredS - expected);
+      const most = count + z * Math.sqrt(count + z ** 2 / 4) + z ** 2 / 2;
       high = Math.min(high, most / coveredS - expected);
     }
     return Math.max(low, Math.min(high, 0));

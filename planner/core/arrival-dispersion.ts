@@ -1,0 +1,83 @@
+/** Windows are long enough for so many requests: fewer say little of how they clump. */
+const LEAST_REQUESTS = 20;
+/** Pairs of windows that count. */
+const KEPT = 240;
+const LEAST_PAIRS = 60;
+/** A pair that differs by two deviations of Poisson arrivals or more is telling: a pair in twenty is, and some more where counts are small. */
+const TELLING = 4;
+const TELLING_BY_CHANCE = 0.06;
+/** Noise of Poisson arrivals does not go so many deviations beyond that in a lifetime. */
+const PROVEN_DEVIATIONS = 7;
+/** Load that jumps makes pairs telling, too: once in ten pairs where it does so every minute. */
+const CLUMPED_SHARE = 0.25;
+const NO_LONGER_CLUMPED_SHARE = 0.1;
+/** The largest fifth is left out, for jumps; the mean of what is left of a χ² distribution with one degree of freedom. */
+const LEFT_SHARE = 0.8;
+const LEFT_MEAN = 0.44;
+/** Deviation of that mean, relative, of a single pair: so much of the index is left out as one deviation may have made. */
+const DOUBT = 2;
+const MOST = 25;
+
+/**
+ * Whether requests come clumped, and how much: the index of dispersion of counts (variance ÷ mean; Cox & Lewis 1966, ch. 4), from pairs of
+ * neighbouring windows, so that a rate that changes slowly is no dispersion. 1, as for Poisson arrivals, until the opposite is proven.
+ */
+export class ArrivalDispersion {
+  #count = 0;
+  #seconds = 0;
+  #before: { count: number; seconds: number } | null = null;
+  /** Squared differences ÷ their variance with Poisson arrivals. */
+  #pairs: number[] = [];
+  #telling = 0;
+  #isClumped = false;
+  #index = 1;
+
+  /** Variance ÷ mean of counts. */
+  get index(): number {
+    return this.#index;
+  }
+
+  /** @param usualRate requests/s, by which the length of windows is chosen */
+  update(requests: number, seconds: number, usualRate: number): void {
+    this.#count += requests;
+    this.#seconds += seconds;
+    if (this.#seconds * usualRate < LEAST_REQUESTS) return;
+    const now = { count: this.#count, seconds: this.#seconds };
+    this.#count = 0;
+    this.#seconds = 0;
+    const before = this.#before;
+    this.#before = now;
+    if (before === null) return;
+    const all = before.count + now.count;
+    if (all < LEAST_REQUESTS) return;
+    this.#add((now.count * before.seconds - before.count * now.seconds) ** 2 / (all * before.seconds * now.seconds));
+  }
+
+  #add(pair: number): void {
+    this.#pairs.push(pair);
+    if (pair > TELLING) this.#telling++;
+    if (this.#pairs.length > KEPT && this.#pairs.shift()! > TELLING) this.#telling--;
+    this.#judge();
+    this.#index = this.#isClumped ? this.#estimate() : 1;
+  }
+
+  #judge(): void {
+    const count = this.#pairs.length;
+    const share = this.#telling / count;
+    if (this.#isClumped) {
+      this.#isClumped = share >= NO_LONGER_CLUMPED_SHARE;
+      return;
+    }
+    const byChance = TELLING_BY_CHANCE * count;
+    const proven = byChance + PROVEN_DEVIATIONS * Math.sqrt(byChance);
+    this.#isClumped = count >= LEAST_PAIRS && share >= CLUMPED_SHARE && this.#telling >= proven;
+  }
+
+  #estimate(): number {
+    const ascending = Float64Array.from(this.#pairs).sort();
+    const left = ascending.subarray(0, Math.ceil(LEFT_SHARE * ascending.length));
+    const mean = left.reduce((sum, pair) => sum + pair, 0) / left.length;
+    const doubt = DOUBT / Math.sqrt(this.#pairs.length);
+    return Math.min(MOST, Math.max(1, (mean / LEFT_MEAN) * (1 - doubt)));
+  }
+}
