@@ -2,7 +2,7 @@
 const LEAST_REQUESTS = 20;
 /** Pairs of windows that count. */
 const KEPT = 240;
-const LEAST_PAIRS = 60;
+const LEAST_PAIRS = 30;
 /** A pair that differs by two deviations of Poisson arrivals or more is telling: a pair in twenty is, and some more where counts are small. */
 const TELLING = 4;
 const TELLING_BY_CHANCE = 0.06;
@@ -14,8 +14,7 @@ const NO_LONGER_CLUMPED_SHARE = 0.1;
 /** The largest fifth is left out, for jumps; the mean of what is left of a χ² distribution with one degree of freedom. */
 const LEFT_SHARE = 0.8;
 const LEFT_MEAN = 0.44;
-/** Deviation of that mean, relative, of a single pair: so much of the index is left out as one deviation may have made. */
-const DOUBT = 2;
+/** More is not believed. */
 const MOST = 25;
 
 /**
@@ -77,7 +76,6 @@ export class ArrivalDispersion {
     const ascending = Float64Array.from(this.#pairs).sort();
     const left = ascending.subarray(0, Math.ceil(LEFT_SHARE * ascending.length));
     const mean = left.reduce((sum, pair) => sum + pair, 0) / left.length;
-    const doubt = DOUBT / Math.sqrt(this.#pairs.length);
-    return Math.min(MOST, Math.max(1, (mean / LEFT_MEAN) * (1 - doubt)));
+    return Math.min(MOST, Math.max(1, mean / LEFT_MEAN));
   }
 }
