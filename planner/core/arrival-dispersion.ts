@@ -8,9 +8,13 @@ const TELLING = 4;
 const TELLING_BY_CHANCE = 0.06;
 /** Noise of Poisson arrivals does not go so many deviations beyond that in a lifetime. */
 const PROVEN_DEVIATIONS = 7;
-/** Load that jumps makes pairs telling, too: once in ten pairs where it does so every minute. */
-const CLUMPED_SHARE = 0.25;
-const NO_LONGER_CLUMPED_SHARE = 0.1;
+/**
+ * Load that jumps makes pairs telling, too, but only where it jumps, in one pair of five where it does so twice a minute; clumps are in every pair. So
+ * many pairs must differ by a deviation: of Poisson arrivals 0.32 do, with an index of 3 it is 0.56, of 4 0.62.
+ */
+const DEVIATION = 1;
+const CLUMPED_SHARE = 0.54;
+const NO_LONGER_CLUMPED_SHARE = 0.42;
 /** The largest fifth is left out, for jumps; the mean of what is left of a χ² distribution with one degree of freedom. */
 const LEFT_SHARE = 0.8;
 const LEFT_MEAN = 0.44;
@@ -27,7 +31,6 @@ export class ArrivalDispersion {
   #before: { count: number; seconds: number } | null = null;
   /** Squared differences ÷ their variance with Poisson arrivals. */
   #pairs: number[] = [];
-  #telling = 0;
   #isClumped = false;
   #index = 1;
 
@@ -54,22 +57,22 @@ export class ArrivalDispersion {
 
   #add(pair: number): void {
     this.#pairs.push(pair);
-    if (pair > TELLING) this.#telling++;
-    if (this.#pairs.length > KEPT && this.#pairs.shift()! > TELLING) this.#telling--;
-    this.#judge();
+    if (this.#pairs.length > KEPT) this.#pairs.shift();
+    const share = this.#shareBeyond(DEVIATION);
+    this.#isClumped = this.#isClumped ? share >= NO_LONGER_CLUMPED_SHARE : share >= CLUMPED_SHARE && this.#isProven();
     this.#index = this.#isClumped ? this.#estimate() : 1;
   }
 
-  #judge(): void {
+  #shareBeyond(least: number): number {
+    return this.#pairs.reduce((sum, pair) => sum + (pair > least ? 1 : 0), 0) / this.#pairs.length;
+  }
+
+  #isProven(): boolean {
     const count = this.#pairs.length;
-    const share = this.#telling / count;
-    if (this.#isClumped) {
-      this.#isClumped = share >= NO_LONGER_CLUMPED_SHARE;
-      return;
-    }
     const byChance = TELLING_BY_CHANCE * count;
-    const proven = byChance + PROVEN_DEVIATIONS * Math.sqrt(byChance);
-    this.#isClumped = count >= LEAST_PAIRS && share >= CLUMPED_SHARE && this.#telling >= proven;
+    return (
+      count >= LEAST_PAIRS && this.#shareBeyond(TELLING) * count >= byChance + PROVEN_DEVIATIONS * Math.sqrt(byChance)
+    );
   }
 
   #estimate(): number {
