@@ -262,7 +262,8 @@ export function neverFits(config: EngineConfig, isl: number, osl: number): strin
   }
   if (config.quirks.abortOnStuck) return null;
   // The last token is emitted without being computed, so it needs no room; what reserves counts it all the same.
-  const countsLast = reservesOutput(config) || (config.family === "sglang" && config.quirks.slotAhead);
+  const hasSlotAhead = config.family === "sglang" && config.role !== "prefill" && config.quirks.slotAhead;
+  const countsLast = reservesOutput(config) || hasSlotAhead;
   const blocks = footprintBlocks(config, isl, countsLast ? osl : osl - 1);
   if (blocks > config.numGpuBlocks) {
     return `prompt and output of ${isl + osl} tokens exceed the KV cache of ${capacity} tokens`;

@@ -258,13 +258,10 @@ export class SteppingEngine implements LiveEngine {
     let index = 0;
     while (index < this.#running.length && budget.left > 0) {
       const sequence = this.#running[index]!;
-      if (this.#loads.has(sequence.id) || (held && !decodes(sequence))) {
-        index++;
-        continue;
-      }
       // What was accepted in the step before comes along for the price of one token.
       const missing = sequence.isl + sequence.generated - sequence.computed;
-      if (!decodes(sequence) && waitsForBudget(this.config, missing, budget.left)) {
+      const waits = !decodes(sequence) && (held || waitsForBudget(this.config, missing, budget.left));
+      if (waits || this.#loads.has(sequence.id)) {
         index++;
         continue;
       }
@@ -296,11 +293,12 @@ export class SteppingEngine implements LiveEngine {
     const transferredAlone = reservationsFirst && this.#reservations.queue.length > 0;
     let index = 0;
     let headBlocked = false;
-    // A prompt that is cached whole costs no budget.
+    // A prompt that is cached whole costs no budget; past it one alone finds a place.
     const goesOn = reservesOutput(this.config) || quirks.freeTransferredToken;
     const hasBudget = () => budget.left > 0 || goesOn;
     while (index < this.#waiting.length && this.#running.length < this.config.maxNumSeqs && hasBudget()) {
       const sequence = this.#waiting[index]!;
+      const isPastBudget = budget.left === 0;
       // Without abortOnStuck somebody must run for a transferred one to wait: nothing else would free what the head waits for.
       const inOrder = reservationsFirst && (quirks.abortOnStuck || this.#running.length > 0);
       const waits = sequence.transferred ? headBlocked && inOrder : headBlocked || transferredAlone;
@@ -312,8 +310,10 @@ export class SteppingEngine implements LiveEngine {
         this.#batchChanged = true;
         this.#listener.admitted(sequence.id, this.#nowMs, 0, 0);
         this.#schedule(sequence, 1, quirks.freeTransferredToken ? { left: 1 } : budget);
+        if (isPastBudget) break;
       } else if (!sequence.transferred && this.#admit(sequence, budget, held)) {
         this.#waiting.splice(index, 1);
+        if (isPastBudget) break;
       } else {
         headBlocked = true;
         index++;

@@ -63,7 +63,7 @@ function record(result: SimulationResult, workload: Workload, i: number, admissi
     destination_activated_ms: at(transfers?.destinationActivatedMs),
     decode_admit_ms: at(transfers?.decodeAdmitMs),
     source_released_ms: at(transfers?.sourceReleasedMs),
-    decode_reused_input_tokens: transfers === null ? null : reused(["decode"]),
+    decode_reused_input_tokens: transfers === null || rank(ranks?.decode[i]) === null ? null : reused(["decode"]),
     routing_history: [],
     admission_history: admissions.map(admissionEntry),
     admission_count: admissions.length,
