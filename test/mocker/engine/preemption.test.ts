@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fixedTiming } from "#mocker/engine";
+import { fixedTiming, NO_ENGINE_QUIRKS } from "#mocker/engine";
 import { ENGINES, EngineDriver, type EngineKind } from "./engine-driver.ts";
 
 /** Two requests of 4 + 6 tokens in 12 blocks of one token: at 28 ms both have 6 blocks and need a seventh. */
@@ -60,7 +60,8 @@ describe.each(ENGINES)("$name: preemption", (kind) => {
   it("leaves the block to who decodes where a prompt that is cut finds none, and has to go", () => {
     // As DynoSim plays it: at 115 ms one block is left; the first takes it for its 81st token, the third's next 15 find none.
     const timing = fixedTiming({ prefillMs: 10, decodeMs: 1, perPass: true });
-    const config = { timing, blockSize: 16, numGpuBlocks: 11, maxNumBatchedTokens: 16, prefixCaching: false };
+    const quirks = { ...NO_ENGINE_QUIRKS, gateWithoutReservation: true };
+    const config = { timing, quirks, blockSize: 16, numGpuBlocks: 11, maxNumBatchedTokens: 16, prefixCaching: false };
     const driver = new EngineDriver(kind, { ...config, preemption: "lifo" }, [
       { isl: 65, osl: 34 },
       { isl: 5, osl: 11 },
