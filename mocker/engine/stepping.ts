@@ -19,7 +19,7 @@ import {
 import { Reservations } from "./reservations.ts";
 import { decodeAll, decodes, type PricedItem, placeOfPreempted, type Sequence, sequenceOf } from "./sequence.ts";
 import { sequencesLoad } from "./sequence-load.ts";
-import { countDraft, DraftPatience, draftRoomTokens, reservesDrafts, SpeculativeDraws } from "./speculation.ts";
+import { countDraft, DraftPatience, draftRoomTokens, SpeculativeDraws, speculates } from "./speculation.ts";
 import type {
   EngineConfig,
   EngineListener,
@@ -144,7 +144,7 @@ export class SteppingEngine implements LiveEngine {
       this.#leftWaiting = !held && this.#waiting.some((sequence) => !sequence.inTransfer);
       this.#work = passWorkOf(this.config, this.#scheduled);
       this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations.queue);
-      if (reservesDrafts(this.config)) this.#reserveDrafts();
+      if (speculates(this.config)) this.#reserveDrafts();
       if (this.#scheduled.length > 0 || prefillPassMs(this.config, this.#work) > 0) break;
       // A pass of nothing is over at once, and blocks are looked for as after any other.
       if (this.#reservations.tryAll() || preempted) continue;
@@ -433,7 +433,7 @@ export class SteppingEngine implements LiveEngine {
       this.#running.splice(this.#running.indexOf(sequence), 1);
       this.#blocks.release(sequence);
       this.#listener.finished(sequence.id, endMs, sequence.generated);
-    } else if (reservesDrafts(this.config)) {
+    } else if (speculates(this.config)) {
       this.#blocks.shrink(sequence, sequence.isl + sequence.generated);
     }
   }

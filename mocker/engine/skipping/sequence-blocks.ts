@@ -161,6 +161,7 @@ export class SequenceBlocks {
     const surplus = this.#store.blocks[request]! - Math.ceil(tokens / this.#blockSize);
     if (surplus <= 0) return;
     this.pool.freeAnonymous(surplus);
+    if ((this.#store.flags[request]! & Flag.promised) !== 0) this.promised += surplus;
     this.#store.blocks[request]! -= surplus;
   }
 
