@@ -143,7 +143,7 @@ export class SteppingEngine implements LiveEngine {
       if (!preempted) this.#admitWaiting(budget, held);
       this.#leftWaiting = !held && this.#waiting.some((sequence) => !sequence.inTransfer);
       this.#work = passWorkOf(this.config, this.#scheduled);
-      this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations.queue);
+      this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations.queue, this.config.role);
       if (speculates(this.config)) this.#reserveDrafts();
       if (this.#scheduled.length > 0 || prefillPassMs(this.config, this.#work) > 0) break;
       // A pass of nothing is over at once, and blocks are looked for as after any other.
@@ -241,7 +241,7 @@ export class SteppingEngine implements LiveEngine {
   }
 
   batchNow(): PassBatch {
-    return passBatch(this.#scheduled, this.#waiting, this.#reservations.queue);
+    return passBatch(this.#scheduled, this.#waiting, this.#reservations.queue, this.config.role);
   }
 
   // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────
