@@ -254,16 +254,16 @@ function requireInteger(key: string, value: number): void {
 /** Why a request can never be served, or null. Output lengths are cut to `maxModelLen` beforehand. */
 export function neverFits(config: EngineConfig, isl: number, osl: number): string | null {
   const capacity = config.numGpuBlocks * config.blockSize;
-  const quirky = config.quirks.abortOnStuck;
   if (Math.ceil(isl / config.blockSize) > config.numGpuBlocks) {
     return `the prompt of ${isl} tokens exceeds the KV cache of ${capacity} tokens`;
   }
-  if (config.maxModelLen !== null && (quirky ? isl > config.maxModelLen : isl >= config.maxModelLen)) {
+  if (config.maxModelLen !== null && isl >= config.maxModelLen) {
     return `the prompt of ${isl} tokens leaves no room for output within the model length of ${config.maxModelLen}`;
   }
-  if (quirky) return null;
+  if (config.quirks.abortOnStuck) return null;
   // The last token is emitted without being computed, so it needs no room; what reserves counts it all the same.
-  const countsLast = reservesOutput(config) || (config.family === "sglang" && config.quirks.slotAhead);
+  const hasSlotAhead = config.family === "sglang" && config.role !== "prefill" && config.quirks.slotAhead;
+  const countsLast = reservesOutput(config) || hasSlotAhead;
   const blocks = footprintBlocks(config, isl, countsLast ? osl : osl - 1);
   if (blocks > config.numGpuBlocks) {
     return `prompt and output of ${isl + osl} tokens exceed the KV cache of ${capacity} tokens`;

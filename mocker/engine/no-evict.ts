@@ -8,9 +8,14 @@ export function reservesOutput(config: EngineConfig): boolean {
   return config.family === "trtllm";
 }
 
-/** Blocks that a request needs by its end. A prefill engine emits nothing. */
-export function footprintBlocks(config: EngineConfig, isl: number, osl: number): number {
-  return Math.ceil((config.role === "prefill" ? isl : isl + osl) / config.blockSize);
+/** Blocks that a request needs by its end: of a prefill engine, which stops after the first token, too. */
+export function footprintBlocks({ blockSize }: EngineConfig, isl: number, osl: number): number {
+  return Math.ceil((isl + osl) / blockSize);
+}
+
+/** Leading blocks of a prompt that a reservation may share: where nobody is ever preempted it looks for none, and all are transferred. */
+export function mostSharedBlocks(config: EngineConfig, isl: number): number {
+  return reservesOutput(config) ? 0 : Math.floor(isl / config.blockSize);
 }
 
 /** Leading blocks that may come from the cache: where nothing is left to compute, TensorRT-LLM computes no prompt token at all. */

@@ -1,5 +1,5 @@
 import type { ScheduledItem, Sequence } from "./sequence.ts";
-import type { PassBatch } from "./types.ts";
+import type { EngineRole, PassBatch } from "./types.ts";
 
 /** Number, sum and population variance of a series, in one pass (Welford). */
 export class Spread {
@@ -24,12 +24,13 @@ export class Spread {
 /**
  * What a pass computes and what it leaves waiting, told apart as Dynamo's instrumented schedulers do: a prompt that is not
  * computed whole is prefill, whatever else is scheduled is decode. Of the queue, what has run before or comes with its prompt
- * computed elsewhere waits to decode, with the context that it is going to hold.
+ * computed elsewhere waits to decode, with the context that it is going to hold; on a decode worker with its prompt alone, as in DynoSim.
  */
 export function passBatch(
   scheduled: readonly ScheduledItem[],
   waiting: readonly Sequence[],
   reservations: readonly Sequence[],
+  role: EngineRole = "aggregated",
 ): PassBatch {
   const prompts = new Spread();
   const decoding = new Spread();
@@ -50,7 +51,8 @@ export function passBatch(
   const queuedDecoding = new Spread();
   for (const sequence of waiting) {
     const decodes = sequence.generated > 0 || sequence.inTransfer || sequence.transferred;
-    (decodes ? queuedDecoding : queuedPrompts).add(sequence.isl + sequence.generated);
+    const tokens = sequence.isl + (role === "decode" ? 0 : sequence.generated);
+    (decodes ? queuedDecoding : queuedPrompts).add(tokens);
   }
   for (const sequence of reservations) queuedDecoding.add(sequence.isl);
   return {

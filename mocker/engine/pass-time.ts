@@ -65,8 +65,9 @@ export function passWorkOf(config: EngineConfig, scheduled: readonly ScheduledIt
   return work;
 }
 
-/** Tokens that a scheduled sequence decodes with in this pass; 0: it adds none by decoding. */
+/** Tokens that a scheduled sequence decodes with in this pass; 0: it adds none by decoding, as nobody does on a prefill engine. */
 export function decodeContext(config: EngineConfig, { sequence, tokens, computedBefore }: ScheduledItem): number {
+  if (config.role === "prefill") return 0;
   if (sequence.transferred) return sequence.isl;
   const end = computedBefore + tokens;
   const total = sequence.isl + sequence.generated;

@@ -1,3 +1,4 @@
+import { mostSharedBlocks } from "./no-evict.ts";
 import type { OwnedBlocks } from "./owned-blocks.ts";
 import type { Sequence } from "./sequence.ts";
 import type { EngineConfig } from "./types.ts";
@@ -48,7 +49,7 @@ export class Reservations {
   #reserve(sequence: Sequence): boolean {
     const { config, blocks, running, waiting } = this.#engine;
     const { blockSize } = config;
-    const hits = blocks.lookup(sequence, Math.floor(sequence.isl / blockSize));
+    const hits = blocks.lookup(sequence, mostSharedBlocks(config, sequence.isl));
     const wanted = Math.ceil(sequence.isl / blockSize);
     const needed = blocks.needed(sequence, wanted, running, waiting);
     if (needed - hits.length + blocks.unowned(hits) > blocks.room) {

@@ -12,17 +12,12 @@ export function acceptRates(draftTokens: number, given: readonly number[] = DEFA
   return Array.from({ length: draftTokens }, (_, i) => given[i] ?? 0);
 }
 
-/** Whether a sequence that decodes may gain several tokens in one pass. Prefill engines emit none. */
+/**
+ * Whether a sequence that decodes may gain several tokens in one pass: it takes blocks for all that its draft may bring, and gives back what was
+ * not accepted, as in Dynamo's mocker. Prefill engines emit none.
+ */
 export function speculates({ speculative, role }: EngineConfig): boolean {
   return speculative !== null && role !== "prefill";
-}
-
-/**
- * Whether a pass begins only once there are blocks for all that its drafts may bring, and gives back what was not accepted, as vLLM's
- * mocker does. Where the family promises each request its blocks until the end they are there.
- */
-export function reservesDrafts(config: EngineConfig): boolean {
-  return speculates(config) && !reservesOutput(config);
 }
 
 /** Whether the last cached block of a prompt is computed again: vLLM's drafters need what the model makes of it. */

@@ -19,7 +19,7 @@ import {
 import { Reservations } from "./reservations.ts";
 import { decodeAll, decodes, type PricedItem, placeOfPreempted, type Sequence, sequenceOf } from "./sequence.ts";
 import { sequencesLoad } from "./sequence-load.ts";
-import { countDraft, DraftPatience, draftRoomTokens, reservesDrafts, SpeculativeDraws } from "./speculation.ts";
+import { countDraft, DraftPatience, draftRoomTokens, SpeculativeDraws, speculates } from "./speculation.ts";
 import type {
   EngineConfig,
   EngineListener,
@@ -143,8 +143,8 @@ export class SteppingEngine implements LiveEngine {
       if (!preempted) this.#admitWaiting(budget, held);
       this.#leftWaiting = !held && this.#waiting.some((sequence) => !sequence.inTransfer);
       this.#work = passWorkOf(this.config, this.#scheduled);
-      this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations.queue);
-      if (reservesDrafts(this.config)) this.#reserveDrafts();
+      this.#batch = passBatch(this.#scheduled, this.#waiting, this.#reservations.queue, this.config.role);
+      if (speculates(this.config)) this.#reserveDrafts();
       if (this.#scheduled.length > 0 || prefillPassMs(this.config, this.#work) > 0) break;
       // A pass of nothing is over at once, and blocks are looked for as after any other.
       if (this.#reservations.tryAll() || preempted) continue;
@@ -241,7 +241,7 @@ export class SteppingEngine implements LiveEngine {
   }
 
   batchNow(): PassBatch {
-    return passBatch(this.#scheduled, this.#waiting, this.#reservations.queue);
+    return passBatch(this.#scheduled, this.#waiting, this.#reservations.queue, this.config.role);
   }
 
   // ── one pass ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,13 +258,10 @@ export class SteppingEngine implements LiveEngine {
     let index = 0;
     while (index < this.#running.length && budget.left > 0) {
       const sequence = this.#running[index]!;
-      if (this.#loads.has(sequence.id) || (held && !decodes(sequence))) {
-        index++;
-        continue;
-      }
       // What was accepted in the step before comes along for the price of one token.
       const missing = sequence.isl + sequence.generated - sequence.computed;
-      if (!decodes(sequence) && waitsForBudget(this.config, missing, budget.left)) {
+      const waits = !decodes(sequence) && (held || waitsForBudget(this.config, missing, budget.left));
+      if (waits || this.#loads.has(sequence.id)) {
         index++;
         continue;
       }
@@ -296,11 +293,12 @@ export class SteppingEngine implements LiveEngine {
     const transferredAlone = reservationsFirst && this.#reservations.queue.length > 0;
     let index = 0;
     let headBlocked = false;
-    // A prompt that is cached whole costs no budget.
+    // A prompt that is cached whole costs no budget; past it one alone finds a place.
     const goesOn = reservesOutput(this.config) || quirks.freeTransferredToken;
     const hasBudget = () => budget.left > 0 || goesOn;
     while (index < this.#waiting.length && this.#running.length < this.config.maxNumSeqs && hasBudget()) {
       const sequence = this.#waiting[index]!;
+      const isPastBudget = budget.left === 0;
       // Without abortOnStuck somebody must run for a transferred one to wait: nothing else would free what the head waits for.
       const inOrder = reservationsFirst && (quirks.abortOnStuck || this.#running.length > 0);
       const waits = sequence.transferred ? headBlocked && inOrder : headBlocked || transferredAlone;
@@ -312,8 +310,10 @@ export class SteppingEngine implements LiveEngine {
         this.#batchChanged = true;
         this.#listener.admitted(sequence.id, this.#nowMs, 0, 0);
         this.#schedule(sequence, 1, quirks.freeTransferredToken ? { left: 1 } : budget);
+        if (isPastBudget) break;
       } else if (!sequence.transferred && this.#admit(sequence, budget, held)) {
         this.#waiting.splice(index, 1);
+        if (isPastBudget) break;
       } else {
         headBlocked = true;
         index++;
@@ -433,7 +433,7 @@ export class SteppingEngine implements LiveEngine {
       this.#running.splice(this.#running.indexOf(sequence), 1);
       this.#blocks.release(sequence);
       this.#listener.finished(sequence.id, endMs, sequence.generated);
-    } else if (reservesDrafts(this.config)) {
+    } else if (speculates(this.config)) {
       this.#blocks.shrink(sequence, sequence.isl + sequence.generated);
     }
   }

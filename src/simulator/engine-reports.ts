@@ -9,8 +9,8 @@ export interface ReportHands {
   /** The request has left. */
   ended(request: number): void;
   reject(request: number): void;
-  /** Its prompt is computed: it goes on to this pool. */
-  deliver(pool: Pool, request: number): void;
+  /** Its prompt is computed: it wants a decode worker. */
+  handOver(request: number): void;
   /** Its KV cache will have arrived at `endMs`. */
   transferEnds(request: number, endMs: number): void;
   /** Its KV cache has arrived: where it came from it is no longer needed. */
@@ -97,12 +97,12 @@ export class EngineReports implements EngineListener {
   }
 
   held(request: number, atMs: number): void {
-    const { outcomes, desk, decodePool, spec } = this.#simulation;
+    const { outcomes, desk, spec } = this.#simulation;
     this.#pool.addWork(this.#worker, -spec.workload.isl[request]!);
     desk.ended(this.#pool.role, request, atMs);
     this.#prefilled(request);
     if (outcomes.transfers !== null) outcomes.transfers.sourceHeldMs[request] = atMs;
-    this.#hands.deliver(decodePool, request);
+    this.#hands.handOver(request);
   }
 
   reserved(request: number, atMs: number, missingTokens: number): void {

@@ -28,6 +28,19 @@ export function requestColumns(
     : columnsByBlock(workload, prompts, blockSize, sharedIds(prompts, count, ids));
 }
 
+/** The same for engines of any block size; engines of one share theirs. */
+export function columnsByBlockSize(
+  workload: Workload,
+  attempt: Uint16Array | null,
+): (blockSize: number) => RequestColumns {
+  const made = new Map<number, RequestColumns>();
+  return (blockSize) => {
+    const columns = made.get(blockSize) ?? requestColumns(workload, blockSize, attempt);
+    made.set(blockSize, columns);
+    return columns;
+  };
+}
+
 /** The columns where each trace id covers a whole number of engine blocks: these are known by the chain of ids and their place in the last. */
 function columnsById(
   { isl, osl, count }: Workload,

@@ -20,7 +20,7 @@ import { WindowObserver } from "./observer.ts";
 import { OpenArrivals } from "./open-arrivals.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Pool, type SimulatedWorker } from "./pool.ts";
-import { requestColumns } from "./prompt-blocks.ts";
+import { columnsByBlockSize } from "./prompt-blocks.ts";
 import { RoutingDesk, routedEngine } from "./routing-desk.ts";
 import { Scaler } from "./scaler.ts";
 import { refuseStuck } from "./stuck.ts";
@@ -50,18 +50,19 @@ export class Simulation {
   readonly scaler: Scaler;
   /** By engine. */
   readonly workerOf: SimulatedWorker[] = [];
-  readonly #columns = new Map<number, RequestColumns>();
   readonly #events = new EventQueue();
   readonly #clock = new EngineClock((engine) => this.faults?.isFrozen(engine) === true);
   readonly desk: RoutingDesk;
   readonly #loops: ClosedLoops;
   readonly #followUps: FollowUps;
   readonly #arrivals: OpenArrivals;
+  /** Prompts that have just been computed, and want a decode worker. */
+  readonly #handOvers: number[] = [];
   readonly #sessions: Int32Array | null;
   readonly #hands: ReportHands = {
     ended: (request) => this.#ended(request),
     reject: (request) => this.#reject(request),
-    deliver: (pool, request) => this.#deliver(pool, request),
+    handOver: (request) => this.#handOvers.push(request),
     transferEnds: (request, endMs) => this.#events.push(endMs, EventPriority.transferDone, request),
     releaseSource: (request, atMs) => {
       const source = this.#prefillEngineOf[request]!;
@@ -87,11 +88,12 @@ export class Simulation {
   ) {
     this.spec = spec;
     this.returns = returnColumn(spec);
+    const columns = columnsByBlockSize(spec.workload, this.returns);
     const pool = (role: RoleName, poolSpec: PoolSpec) => {
       const routed = { ...poolSpec, engine: routedEngine(spec, poolSpec) };
-      return new Pool(role, routed, makeEngines(role, this.#columnsFor(poolSpec)));
+      return new Pool(role, routed, makeEngines(role, columns(poolSpec.engine.blockSize)));
     };
-    this.desk = new RoutingDesk(spec, (poolSpec) => this.#columnsFor(poolSpec));
+    this.desk = new RoutingDesk(spec, (poolSpec) => columns(poolSpec.engine.blockSize));
     this.prefillPool = spec.prefill === null ? null : pool("prefill", spec.prefill);
     this.decodePool = pool("decode", spec.decode);
     const between = spec.prefill === null ? 0 : spec.workload.count;
@@ -210,16 +212,6 @@ export class Simulation {
     this.desk.workerRemoved(worker);
   }
 
-  #columnsFor(spec: PoolSpec): RequestColumns {
-    const { blockSize } = spec.engine;
-    let columns = this.#columns.get(blockSize);
-    if (columns === undefined) {
-      columns = requestColumns(this.spec.workload, blockSize, this.returns);
-      this.#columns.set(blockSize, columns);
-    }
-    return columns;
-  }
-
   // ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #isOver(minEndMs: number): boolean {
@@ -239,7 +231,7 @@ export class Simulation {
     this.nowMs = nowMs;
     this.#passEndsAndEvents(nowMs);
     this.#sendWaiting();
-    if (this.#passesFirst) this.#clock.startPasses(nowMs);
+    if (this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null) this.#clock.startPasses(nowMs);
     while (this.#events.nextMs <= nowMs) {
       // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
       if (this.#events.nextPriority !== EventPriority.turn) {
@@ -261,12 +253,19 @@ export class Simulation {
     for (;;) {
       if (this.#clock.nextMs <= nowMs) {
         this.#complete(this.#clock.nextEngine);
+      } else if (this.#handOvers.length > 0) {
+        this.#handOver();
       } else if (this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.turn) {
         this.#handleNext(nowMs);
       } else {
         return;
       }
     }
+  }
+
+  /** Once all passes of the instant have ended: the decode router knows who has left. */
+  #handOver(): void {
+    while (this.#handOvers.length > 0) this.#deliver(this.decodePool, this.#handOvers.shift()!);
   }
 
   #handleNext(nowMs: number): void {
@@ -322,7 +321,10 @@ export class Simulation {
   /** Makes an engine ready to take input now. */
   #touch(engine: number, input: "request" | "command"): void {
     const over = this.#clock.touch(engine, this.nowMs, input);
-    if (over >= 0) this.#complete(over);
+    if (over < 0) return;
+    const isFirst = this.#handOvers.length === 0; // else they follow in their turn
+    this.#complete(over);
+    if (isFirst) this.#handOver();
   }
 
   // ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -344,7 +346,8 @@ export class Simulation {
     if (this.prefillPool !== null) {
       const { engine } = this.spec.decode;
       const osl = effectiveOsl(engine, isl[request]!, requestedOsl[request]!);
-      if (neverFits(engine, isl[request]!, osl) !== null) {
+      const isRefusedThere = neverFits(this.prefillPool.spec.engine, isl[request]!, 1) !== null;
+      if (!isRefusedThere && neverFits(engine, isl[request]!, osl) !== null) {
         this.#reject(request);
         return;
       }
@@ -396,11 +399,6 @@ export class Simulation {
     } else if (pool.role === "prefill") {
       this.#prefillEngineOf[request] = engine;
     }
-  }
-
-  /** Engines begin their passes before they hear of requests of the same instant. */
-  get #passesFirst(): boolean {
-    return this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null;
   }
 
   #reject(request: number): void {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type SimulationSpec, simulate } from "#src/simulator";
 import { madePool, madeSpec } from "./hand-made.ts";
 import { expectAgreement } from "./outcome.ts";
-import { randomCase, specOf } from "./random-spec.ts";
+import { type RandomCase, randomCase, specOf } from "./random-spec.ts";
 
 const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 400);
 
@@ -14,11 +14,45 @@ function timesOf(made: () => SimulationSpec): [firstMs: number, lastMs: number][
   return Array.from(requests.firstTokenMs, (firstMs, i) => [firstMs, requests.lastTokenMs[i]!]);
 }
 
+const SEED = Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1);
+
+/** A few requests on one vLLM worker whose blocks are `spare` more than the longest of them needs. */
+function shortOf([random, spare, budget]: [RandomCase, number, number]): RandomCase {
+  const requests = random.requests.slice(0, 8).map((request) => ({ ...request, gapMs: request.gapMs % 30 }));
+  const longest = Math.max(...requests.map(({ isl, osl }) => isl + osl));
+  return {
+    ...random,
+    requests,
+    family: "vllm",
+    blockSize: 16,
+    numGpuBlocks: Math.ceil(longest / 16) + spare,
+    maxNumBatchedTokens: budget,
+    maxNumSeqs: 12,
+    chunkedPrefill: true,
+    acceptRates: null,
+    host: null,
+    watermark: 0,
+    speedupRatio: 1,
+    workers: 1,
+    dpSize: 1,
+    endMs: null,
+    scaling: [],
+  };
+}
+
 describe("the skipping and the stepping engine", () => {
   it("agree on every time, counter, admission and KV event of random runs", () => {
     fc.assert(
       fc.property(randomCase, (random) => expectAgreement(() => specOf(random))),
-      { numRuns: RUNS, seed: Number(process.env.UNDERSTUDY_FUZZ_SEED ?? 1) },
+      { numRuns: RUNS, seed: SEED },
+    );
+  });
+
+  it("agree where blocks and the token budget are short, and prompts are cut and preempted beside those who decode", () => {
+    const short = fc.tuple(randomCase, fc.integer({ min: 0, max: 7 }), fc.integer({ min: 8, max: 64 })).map(shortOf);
+    fc.assert(
+      fc.property(short, (random) => expectAgreement(() => specOf(random))),
+      { numRuns: RUNS / 4, seed: SEED },
     );
   });
 

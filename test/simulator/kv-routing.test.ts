@@ -62,6 +62,19 @@ describe("the KV router in the simulator", () => {
     expect([...table.cachedTokens]).toEqual([0, 0, 30, 30, 30]);
   });
 
+  it("counts a decode worker as free whose request ends when the next prompt has been computed, as DynoSim does", () => {
+    const requests = [
+      { atMs: 0, isl: 60, osl: 3 },
+      { atMs: 0, isl: 40, osl: 30 },
+    ];
+    const alone = run(requests, KV, { prefillWorkers: 1 }).requests;
+    // The third's prompt takes 20 ms.
+    const third = { atMs: alone.lastTokenMs[0]! - 20, isl: 20, osl: 2 };
+    const { requests: table } = run([...requests, third], KV, { prefillWorkers: 1 });
+    expect([table.lastTokenMs[0], table.firstTokenMs[2]]).toEqual([alone.lastTokenMs[0], alone.lastTokenMs[0]! + 10]);
+    expect([table.decodeWorker[1], table.decodeWorker[2]]).toEqual([1 - table.decodeWorker[0]!, table.decodeWorker[0]]);
+  });
+
   it("does so among prefill workers, and sends to the decode worker that has fewest blocks in use", () => {
     const requests = [
       prompt(0, 100, 1),

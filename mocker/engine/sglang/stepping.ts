@@ -132,7 +132,8 @@ export class SglangEngine implements LiveEngine {
     this.retracted = false;
     if (!this.#schedule()) return Number.NaN;
     if (!this.isDecodePass) this.#addUpPrompts();
-    if (this.recordsPasses) this.#batch = passBatch(this.#items(), this.waiting, this.handOff.reservations);
+    if (this.recordsPasses)
+      this.#batch = passBatch(this.#items(), this.waiting, this.handOff.reservations, this.config.role);
     const prefillMs = prefillPassMs(this.config, this.work);
     this.counters.prefillMs += prefillMs;
     // The order of the additions decides the last bit, and so ties between workers.
@@ -212,7 +213,7 @@ export class SglangEngine implements LiveEngine {
   }
 
   batchNow(): PassBatch {
-    return passBatch(this.busy ? this.#items() : [], this.waiting, this.handOff.reservations);
+    return passBatch(this.busy ? this.#items() : [], this.waiting, this.handOff.reservations, this.config.role);
   }
 
   /** What the pass under way computes. */

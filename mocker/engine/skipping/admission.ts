@@ -23,7 +23,7 @@ export function admitWaiting(
   let headBlocked = false;
   let left = budget;
   const { freeTransferredToken } = config.quirks;
-  // A prompt that is cached whole costs no budget.
+  // A prompt that is cached whole costs no budget; past it one alone finds a place.
   const goesOn = reservesOutput(config) || freeTransferredToken;
   while (index < waiting.length && engine.runningCount < config.maxNumSeqs && (left > 0 || goesOn)) {
     const request = waiting.at(index);
@@ -54,6 +54,7 @@ export function admitWaiting(
     // Its blocks are on their way.
     if (tokens === 0) continue;
     schedule(request, tokens);
+    if (left === 0) break;
     if (!isCachedWhole && !isFree) left -= tokens;
   }
 }
@@ -110,6 +111,7 @@ export function accountChunk(engine: SkippingEngine, request: number, tokens: nu
   engine.blocks.fill(request, before, end);
   engine.record?.chunk(request, tokens);
   if ((flags & Flag.transferred) !== 0) {
+    if (config.role === "prefill") return 0;
     addDecode(work, isl);
     return isl;
   }
@@ -123,7 +125,7 @@ export function accountChunk(engine: SkippingEngine, request: number, tokens: nu
     work.prefillStartSum += before;
     work.chunkWorkMs += config.timing.chunkWorkMs(before, Math.min(end, promptEnd));
   }
-  if (end < total || (end === promptEnd && !speculates(config))) return 0;
+  if (end < total || config.role === "prefill" || (end === promptEnd && !speculates(config))) return 0;
   addDecode(work, end);
   return end;
 }

@@ -69,8 +69,9 @@ export class FastPass {
     }
     const goesOn = this.#partial >= 0 && this.#goesOn(engine.config.maxNumBatchedTokens - batch.size);
     if (goesOn && decodersNeed() + this.#missingBlocks() > blocks.pool.room) {
-      this.#taken += decodersNeed();
-      blocks.takeDecoding(decodersNeed());
+      const needed = decodersNeed();
+      this.#taken += needed;
+      blocks.takeDecoding(needed);
       this.#preemptLast();
     }
   }

@@ -1,3 +1,4 @@
+import { mostSharedBlocks } from "../no-evict.ts";
 import { IntDeque } from "./int-deque.ts";
 import { Flag } from "./sequence-store.ts";
 import type { SkippingEngine } from "./skipping.ts";
@@ -29,6 +30,7 @@ export class HandOff {
   hold(request: number): void {
     this.#engine.store.flags[request]! |= Flag.held;
     this.heldCount++;
+    this.#engine.blocks.dropPromise(request);
   }
 
   /** Where a preempted request queues: at the front, but behind those on their way whose reservation is older than its own. */
@@ -70,7 +72,7 @@ export class HandOff {
   #reserve(request: number): boolean {
     const { blocks, store, config, waiting, listener, nowMs } = this.#engine;
     const isl = store.columns.isl[request]!;
-    blocks.lookup(request, Math.floor(isl / config.blockSize));
+    blocks.lookup(request, mostSharedBlocks(config, isl));
     const hits = blocks.hitCount;
     const all = Math.ceil(isl / config.blockSize);
     if (blocks.neededRoom(request, all) > blocks.pool.room) {

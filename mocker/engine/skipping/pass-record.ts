@@ -47,13 +47,13 @@ export class PassRecord {
 
   /** The pass is scheduled: who waits now is who it leaves waiting. */
   scheduled(): void {
-    const { store, waiting, handOff } = this.#engine;
+    const { config, store, waiting, handOff } = this.#engine;
     const { queued } = this.#tally;
     for (let i = 0; i < waiting.length; i++) {
       const request = waiting.at(i);
       const decodes =
         store.generated[request]! > 0 || (store.flags[request]! & (Flag.inTransfer | Flag.transferred)) !== 0;
-      const tokens = store.columns.isl[request]! + store.generated[request]!;
+      const tokens = store.columns.isl[request]! + (config.role === "decode" ? 0 : store.generated[request]!);
       if (decodes) {
         queued.decodeRequests++;
         queued.decodeKvTokens += tokens;

@@ -130,6 +130,14 @@ export class SequenceBlocks {
     this.promised += this.stillToCome(request);
   }
 
+  /** It needs no more than it owns. */
+  dropPromise(request: number): void {
+    const { flags } = this.#store;
+    if ((flags[request]! & Flag.promised) === 0) return;
+    this.promised -= this.stillToCome(request);
+    flags[request]! &= ~Flag.promised;
+  }
+
   /** Decoding requests, whichever, begin so many blocks. */
   takeDecoding(blocks: number): void {
     this.pool.takeAnonymous(blocks);
@@ -153,6 +161,7 @@ export class SequenceBlocks {
     const surplus = this.#store.blocks[request]! - Math.ceil(tokens / this.#blockSize);
     if (surplus <= 0) return;
     this.pool.freeAnonymous(surplus);
+    if ((this.#store.flags[request]! & Flag.promised) !== 0) this.promised += surplus;
     this.#store.blocks[request]! -= surplus;
   }
 
@@ -205,10 +214,7 @@ export class SequenceBlocks {
     this.releases++;
     const { pool } = this;
     const store = this.#store;
-    if ((store.flags[request]! & Flag.promised) !== 0) {
-      this.promised -= this.stillToCome(request);
-      store.flags[request]! &= ~Flag.promised;
-    }
+    this.dropPromise(request);
     const full = this.#caching ? Math.floor(filledTokens / this.#blockSize) : 0;
     // What was generated under a name is found from now on: who repeats it comes after this end.
     const named = Math.min(full, store.sharedBlocks(request));

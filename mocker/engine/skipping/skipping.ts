@@ -4,7 +4,7 @@ import { newPassCounters } from "../counters.ts";
 import { engineStuck, GIVEN_UP } from "../errors.ts";
 import { HostLoads } from "../host-loads.ts";
 import { clearPassWork, decodePassMs, emptyPassWork, type PassWork, prefillPassMs } from "../pass-time.ts";
-import { countDraft, reservesDrafts, SpeculativeDraws, speculates } from "../speculation.ts";
+import { countDraft, SpeculativeDraws, speculates } from "../speculation.ts";
 import { firstOutputPlace } from "../thinking.ts";
 import type { Engine, EngineConfig, EngineListener, EngineLoad, FinishedPass } from "../types.ts";
 import { DecodeBatch, NO_END } from "./decode-batch.ts";
@@ -301,7 +301,7 @@ export class SkippingEngine implements Engine {
     if (tokens > 1) listener.gap(0, tokens - 1);
     store.lastTokenMs[request] = endMs;
     if (generated < store.osl[request]!) {
-      if (reservesDrafts(this.config)) this.blocks.shrink(request, store.columns.isl[request]! + generated);
+      if (speculates(this.config)) this.blocks.shrink(request, store.columns.isl[request]! + generated);
       return true;
     }
     this.removeRunning(request);

@@ -1,6 +1,6 @@
 import { waitsForBudget } from "../config.ts";
 import { dropDecode, prefillPassMs } from "../pass-time.ts";
-import { DraftPatience, draftRoomTokens, reservesDrafts } from "../speculation.ts";
+import { DraftPatience, draftRoomTokens, speculates } from "../speculation.ts";
 import { accountChunk, admitWaiting } from "./admission.ts";
 import { queueAgain } from "./preemption.ts";
 import { Flag } from "./sequence-store.ts";
@@ -42,7 +42,7 @@ export class WalkedPass {
       });
     }
     engine.admittedAll(held);
-    if (reservesDrafts(engine.config)) this.#reserveDrafts(budget);
+    if (speculates(engine.config)) this.#reserveDrafts(budget);
     if (this.#items.length > 0 || prefillPassMs(engine.config, engine.work) > 0) return "scheduled";
     return preempted ? "preempted" : "nothing";
   }

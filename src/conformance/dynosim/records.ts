@@ -43,7 +43,8 @@ function record(result: SimulationResult, workload: Workload, i: number, admissi
     uuid: `00000000-0000-0000-0000-${(i + 1).toString(16).padStart(12, "0")}`,
     arrival_time_ms: arrival,
     first_admit_ms: admissions[0]?.atMs ?? null,
-    terminal_time_ms: last,
+    // A request is refused where it arrives.
+    terminal_time_ms: requests.status[i] === RequestStatus.rejected ? arrival : last,
     first_token_ms: first,
     last_token_ms: last,
     ttft_ms: first === null ? null : first - arrival,
@@ -62,7 +63,7 @@ function record(result: SimulationResult, workload: Workload, i: number, admissi
     destination_activated_ms: at(transfers?.destinationActivatedMs),
     decode_admit_ms: at(transfers?.decodeAdmitMs),
     source_released_ms: at(transfers?.sourceReleasedMs),
-    decode_reused_input_tokens: transfers === null ? null : reused(["decode"]),
+    decode_reused_input_tokens: transfers === null || rank(ranks?.decode[i]) === null ? null : reused(["decode"]),
     routing_history: [],
     admission_history: admissions.map(admissionEntry),
     admission_count: admissions.length,

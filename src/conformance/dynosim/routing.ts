@@ -1,3 +1,4 @@
+import { type StdRng, stdRng } from "#common";
 import { KvRouter } from "#mocker/router";
 import type { Workload } from "#scenarios";
 import type { RoleName } from "#src/record";
@@ -19,11 +20,16 @@ export class RecordedRouting implements Routing {
   /** Records that no request was found to be, by what tells requests apart. */
   readonly #open = new Map<string, DynosimRecord[]>();
   readonly #recordOf = new Map<number, DynosimRecord>();
+  /** Requests on prefill workers, by what tells their records apart. */
+  readonly #computing = new Map<string, Set<number>>();
+  /** Whether records look the same: which of them a request is can only be guessed. */
+  readonly isAmbiguous: boolean;
   #decisions = 0;
   #firstDifference: string | null = null;
   #differences = 0;
 
-  constructor(run: DynosimCase, workload: Workload) {
+  /** @param attempt in which order records that look the same are taken: 0 as recorded, else shuffled */
+  constructor(run: DynosimCase, workload: Workload, attempt = 0) {
     this.#run = run;
     this.#workload = workload;
     const { prefill, decode } = run;
@@ -39,6 +45,8 @@ export class RecordedRouting implements Routing {
       if (same === undefined) this.#open.set(key, [record]);
       else same.push(record);
     }
+    this.isAmbiguous = this.#open.size < run.records.length;
+    if (attempt > 0) this.#shuffle(stdRng(attempt));
   }
 
   /** What came of the choices: each that was not of least cost is a difference. */
@@ -64,6 +72,7 @@ export class RecordedRouting implements Routing {
       return { place, ...router.last! };
     };
     const best = cost(workers);
+    if (this.#recordOf.has(request.index)) this.#exchange(role, request.index, nowMs, (worker) => cost([worker]).cost);
     const record = this.#recordOf.get(request.index) ?? this.#partner(role, request, workers, nowMs, best.cost, cost);
     let place = record === undefined ? -1 : workers.indexOf(workerOf(record, role, this.#run) ?? -1);
     const at = `routing of request ${request.index} (${isl} tokens) at ${nowMs} ms to a ${role} worker`;
@@ -116,7 +125,8 @@ export class RecordedRouting implements Routing {
     least: number,
     cost: (ids: readonly number[]) => { cost: number; overlapBlocks: number },
   ): DynosimRecord | undefined {
-    const open = this.#open.get(keyOfRequest(this.#run, this.#workload, request.index, nowMs));
+    const key = keyOfRequest(this.#run, this.#workload, request.index, nowMs);
+    const open = this.#open.get(key);
     if (open === undefined || open.length === 0) return undefined;
     const fits = (record: DynosimRecord) => {
       const worker = workerOf(record, role, this.#run);
@@ -131,7 +141,31 @@ export class RecordedRouting implements Routing {
     const found = best >= 0 ? best : Math.max(0, open.findIndex(fits));
     const [record] = open.splice(found, 1);
     this.#recordOf.set(request.index, record!);
+    if (role === "prefill") this.#computing.set(key, (this.#computing.get(key) ?? new Set()).add(request.index));
     return record;
+  }
+
+  /**
+   * A prompt has been computed: of several that looked the same when they came, its record is one of the same prefill worker that says so, and
+   * best one that went where the cost is least.
+   */
+  #exchange(role: RoleName, request: number, nowMs: number, cost: (worker: number) => number): void {
+    const own = this.#recordOf.get(request)!;
+    const isNow = (record: DynosimRecord) =>
+      record.prefill_worker_idx === own.prefill_worker_idx &&
+      record.source_held_ms !== null &&
+      Math.round(record.source_held_ms * 1e6) === Math.round(nowMs * 1e6);
+    const costOf = (record: DynosimRecord) => cost(workerOf(record, role, this.#run) ?? -1);
+    const alike = this.#computing.get(keyOfRecord(own))!;
+    let best: [number, DynosimRecord] | null = isNow(own) ? [request, own] : null;
+    for (const other of alike) {
+      const record = this.#recordOf.get(other)!;
+      if (isNow(record) && (best === null || costOf(record) < costOf(best[1]))) best = [other, record];
+    }
+    alike.delete(request);
+    if (best === null || best[0] === request) return;
+    this.#recordOf.set(request, best[1]);
+    this.#recordOf.set(best[0], own);
   }
 
   #compareOverlap(at: string, record: DynosimRecord, pool: string, selected: number, most: number): void {
@@ -144,6 +178,15 @@ export class RecordedRouting implements Routing {
     ] as const) {
       if (expected === undefined || expected === null || expected === found) continue;
       this.#note(`${at}, ${what}: found ${found} blocks, expected ${expected}`);
+    }
+  }
+
+  #shuffle(random: StdRng): void {
+    for (const same of this.#open.values()) {
+      for (let i = same.length - 1; i > 0; i--) {
+        const j = Math.floor(random.nextDouble() * (i + 1));
+        [same[i], same[j]] = [same[j]!, same[i]!];
+      }
     }
   }
 

@@ -26,7 +26,7 @@ export function dynosimSummary(result: SimulationResult, options: DynosimSummary
     committed_prefill_tokens: result.committedPrefillTokens,
     ...totals(result, samples.completed),
     ...workerSeconds(result),
-    ...(result.admissions.length > 0 ? reuse(result) : {}),
+    ...(result.ranks === null && result.admissions.length === 0 ? {} : reuse(result)),
     num_ttft_samples: samples.ttft.length,
     num_tpot_samples: samples.tpot.length,
     num_e2e_latency_samples: samples.e2e.length,
@@ -86,7 +86,7 @@ function totals({ requests, durationMs }: SimulationResult, completed: Int32Arra
     input += requests.isl[completed[at]!]!;
     output += requests.outputTokens[completed[at]!]!;
   }
-  const perSecond = (amount: number) => (durationMs > 0 ? amount / (durationMs / 1000) : 0);
+  const perSecond = (amount: number) => amount / secondsOf(durationMs);
   return {
     num_requests: requests.count,
     completed_requests: completed.length,
@@ -161,14 +161,14 @@ function distribution(name: string, sample: Float64Array): Record<string, number
   });
 }
 
-/** Moments are exact, percentiles come from the logarithmic sketch. */
+/** Moments are exact, percentiles come from the logarithmic sketch where there is more than one gap. */
 function gapDistribution(name: string, gaps: GapStatistics): Record<string, number> {
   return fields(name, {
     mean: gaps.meanMs,
     min: gaps.minMs,
     max: gaps.maxMs,
     std: gaps.standardDeviationMs,
-    quantile: (q) => gaps.quantileMs(q),
+    quantile: (q) => (gaps.count === 1 ? gaps.minMs : gaps.quantileMs(q)),
   });
 }
 
@@ -209,10 +209,14 @@ function goodput(
     good++;
     tokens += output;
   }
-  const seconds = durationMs / 1000;
   return {
     goodput_completed_requests: good,
-    goodput_request_throughput_rps: seconds > 0 ? good / seconds : 0,
-    goodput_output_throughput_tok_s: seconds > 0 ? tokens / seconds : 0,
+    goodput_request_throughput_rps: good / secondsOf(durationMs),
+    goodput_output_throughput_tok_s: tokens / secondsOf(durationMs),
   };
+}
+
+/** What rates are related to: a run that takes no time counts as 1 ns. */
+function secondsOf(durationMs: number): number {
+  return Math.max(durationMs / 1000, 1e-9);
 }

@@ -39,16 +39,24 @@ function closeLoop(open: Workload, concurrency: number, isTrace: boolean): Workl
 function traceWorkload(run: DynosimCase, name: string): Workload {
   const path = join(dirname(run.file), name);
   if (!existsSync(path)) throw missingBesideCase(run.file, name);
-  const speedup = run.arguments.arrival_speedup_ratio ?? 1;
   const workload = readTraceFile(path, {
     format: "mooncake",
     blockTokens: run.arguments.trace_block_size ?? DEFAULT_TRACE_BLOCK_TOKENS,
-    speedup,
+    speedup: run.arguments.arrival_speedup_ratio ?? 1,
   });
-  // In an open loop DynoSim plays the waits between turns faster, too; in a closed one they stay.
-  const isOpen = (run.arguments.replay_concurrency ?? null) === null;
-  if (!isOpen || workload.thinkMs === null) return workload;
-  return { ...workload, thinkMs: workload.thinkMs.map((waitMs) => waitMs / speedup) };
+  if (isClosed(run)) return workload;
+  // DynoSim knows of sessions in an open loop only where one has several turns.
+  const sessionIds = workload.nextTurn?.some((next) => next >= 0) ? workload.sessionIds : null;
+  return { ...workload, sessionIds, thinkMs: workload.thinkMs?.map((waitMs) => waitMs / speedupOf(run)) ?? null };
+}
+
+function isClosed({ arguments: call }: DynosimCase): boolean {
+  return (call.replay_concurrency ?? null) !== null;
+}
+
+/** How much faster arrivals and the waits between turns are played: in an open loop alone. */
+function speedupOf(run: DynosimCase): number {
+  return isClosed(run) ? 1 : (run.arguments.arrival_speedup_ratio ?? 1);
 }
 
 function syntheticWorkload(run: DynosimCase): Workload {
@@ -86,15 +94,15 @@ function syntheticWorkload(run: DynosimCase): Workload {
 }
 
 function thinkMs(run: DynosimCase, turn: number): number {
-  return turn === 0 ? 0 : (run.arguments.inter_turn_delay_ms ?? 0);
+  return turn === 0 ? 0 : (run.arguments.inter_turn_delay_ms ?? 0) / speedupOf(run);
 }
 
 function sessionArrivalsMs(run: DynosimCase, sessions: number): Float64Array {
   const { request_rate: rate, arrival_interval_ms: interval, arrival_seed: seed } = run.arguments;
-  if (rate !== undefined && rate !== null) return poissonArrivalsMs(sessions, rate, seed ?? undefined);
-  const arrivals = new Float64Array(sessions);
-  for (let i = 0; i < sessions; i++) arrivals[i] = i * (interval ?? 0);
-  return arrivals;
+  if (rate !== undefined && rate !== null) {
+    return poissonArrivalsMs(sessions, rate, seed ?? undefined).map((atMs) => atMs / speedupOf(run));
+  }
+  return Float64Array.from({ length: sessions }, (_, i) => (i * (interval ?? 0)) / speedupOf(run));
 }
 
 /** The leading blocks of a prompt are its group's; all later ones are nobody else's and need no id. */

@@ -30,6 +30,34 @@ function changed(records: DynosimRecord[], i: number, change: Partial<DynosimRec
 
 const times = Object.entries(plain.records[6]!).filter(([key, value]) => key.endsWith("_ms") && value !== null);
 
+describe("a request that is refused", () => {
+  const load = { input_tokens: 64, output_tokens: 5, request_count: 2 };
+
+  it("ends where it arrives, and the run's reuse is none", () => {
+    const { records, summary } = replayed({ ...load, input_tokens: 700 }, { arrival_interval_ms: 20 });
+    expect(records.map((record) => [record.terminal_status, record.terminal_time_ms])).toEqual([
+      ["rejected", 0],
+      ["rejected", 20],
+    ]);
+    expect(summary.prefix_cache_reused_ratio).toBe(0);
+  });
+
+  it("has no room for a token within the model length, and was on the prefill worker that refused it", () => {
+    const refused = (most: number) => {
+      const parts = { engine: { max_model_len: most }, pools: { prefill: {}, decode: {} } };
+      const run = parseDynosimCase(madeCase(load, parts), join(folder, "made.json"));
+      const { workload, result } = replayDynosimCase(run);
+      return dynosimRecords(result, workload).map((record) => [
+        record.terminal_status,
+        record.prefill_worker_idx,
+        record.decode_reused_input_tokens,
+      ]);
+    };
+    expect(refused(65)).toEqual(Array(2).fill(["completed", 0, 0]));
+    expect(refused(64)).toEqual(Array(2).fill(["rejected", 0, null]));
+  });
+});
+
 describe("comparing records", () => {
   it("finds nothing where they are equal, and says so with an error of 0", () => {
     expect(compareRecords(plain.records, plain.records)).toMatchObject({ differences: 0, largestRelativeError: 0 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Decision, ForwardPass, Observation } from "#planner/core";
 import { type DynosimCase, type DynosimTick, parseDynosimCase } from "../../../src/conformance/dynosim/case.ts";
+import { compareTicks } from "../../../src/conformance/dynosim/planner.ts";
 import { dynosimRecords } from "../../../src/conformance/dynosim/records.ts";
 import { checkDynosimCase, replayDynosimCase } from "../../../src/conformance/dynosim/run.ts";
 import { madeCase } from "./made-case.ts";
@@ -132,5 +133,35 @@ describe.each(["round_robin", "kv_router"] as const)("a planner of prefill and d
       for (const record of records) if (record.decode_worker_idx === 1) record.decode_worker_idx = 0;
     });
     expect(text).not.toBeNull();
+  });
+});
+
+describe("a planner at its GPU budget", () => {
+  const load = { input_tokens: 1000, output_tokens: 100, request_count: 300 };
+  const kwargs = {
+    request_rate: 60,
+    num_workers: 1,
+    planner_config: {
+      ...PLANNER,
+      mode: "agg",
+      max_gpu_budget: 1,
+      decode_scale_up_kv_rate: 5,
+      decode_scale_down_kv_rate: 1,
+    },
+  };
+  const engine = { num_gpu_blocks: 4096, timing_model: { type: "polynomial" } };
+  const run = parseDynosimCase(madeCase(load, { kwargs, engine }), "made.json");
+  const { result, seen } = replayDynosimCase(run);
+  const held = result.decisions.findIndex(({ clamps }) => clamps.length > 0);
+
+  it("holds in DynoSim's words what asks for more, and asks for nothing where it doesn't", () => {
+    const ticks = result.decisions.map((decision, i) => tickOf(decision, seen[i]!));
+    expect(ticks[held]!.effects.diagnostics.load_decision_reason).toBe("no_change");
+    const text = `tick ${held}, reason: found gpu_budget_guard_hold, expected no_change`;
+    expect(compareTicks(ticks, seen, result.decisions).firstDifference).toBe(text);
+    result.decisions.forEach(({ clamps }, i) => {
+      if (clamps.length > 0) ticks[i]!.effects.diagnostics.load_decision_reason = "gpu_budget_guard_hold";
+    });
+    expect(compareTicks(ticks, seen, result.decisions).firstDifference).toBeNull();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RequestStatus, requestTable } from "#src/record";
+import { GapSketch, RequestStatus, requestTable } from "#src/record";
 import type { SimulationResult } from "#src/simulator";
 import { type DynosimRecord, readDynosimCase } from "../../../src/conformance/dynosim/case.ts";
 import { compareSummaries } from "../../../src/conformance/dynosim/compare.ts";
@@ -86,6 +86,23 @@ describe("the summary", () => {
     for (const key of ["p99_ttft_ms", "mean_tpot_ms", "std_e2e_latency_ms", "request_throughput_rps"]) {
       expect(summary[key], key).toBe(0);
     }
+  });
+
+  it("relates what a run of no time served to 1 ns, as DynoSim does", () => {
+    const summary = dynosimSummary(resultOf([outcome(0, 0, 1)]), { sla: { ttftMs: 1 } });
+    expect([summary.request_throughput_rps, summary.input_throughput_tok_s]).toEqual([1 / 1e-9, 100 / 1e-9]);
+    expect(summary.goodput_request_throughput_rps).toBe(1 / 1e-9);
+  });
+
+  it("reports a single gap as it is, and several from the sketch", () => {
+    const gaps = (...gapsMs: number[]) => {
+      const sketch = new GapSketch();
+      for (const gapMs of gapsMs) sketch.add(gapMs, 1);
+      return dynosimSummary(resultOf([outcome(10, 5, 2)], { gaps: sketch.statistics() }));
+    };
+    expect(gaps(6.59061).p90_itl_ms).toBe(6.59061);
+    // As of two requests of 64 + 2 tokens in DynoSim 1.6.1.
+    expect(gaps(6.59061, 6.59061).median_itl_ms).toBeCloseTo(6.5863552872647775, 9);
   });
 
   it("leaves rejected requests out of everything but their number", () => {

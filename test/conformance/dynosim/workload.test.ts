@@ -45,6 +45,15 @@ describe("synthetic workloads", () => {
     expect(load.sessionIds).toEqual(["session_0", "session_0", "session_1", "session_1", "session_2", "session_2"]);
   });
 
+  it("are played faster with a speed-up, waits between turns too, but not in a closed loop", () => {
+    const options = { turns_per_session: 2, inter_turn_delay_ms: 50, arrival_speedup_ratio: 4 };
+    const spaced = workload(SMALL, { ...options, arrival_interval_ms: 10 });
+    expect([spaced.arrivalMs[2], spaced.arrivalMs[4], spaced.thinkMs![1]]).toEqual([2.5, 5, 12.5]);
+    const drawn = workload(SMALL, { arrival_speedup_ratio: 4, request_rate: 20, arrival_seed: 7 });
+    expect([...drawn.arrivalMs]).toEqual([...poissonArrivalsMs(3, 20, 7)].map((atMs) => atMs / 4));
+    expect(workload(SMALL, { ...options, replay_concurrency: 1 }).thinkMs![1]).toBe(50);
+  });
+
   it("share leading blocks within a prefix group; the group comes from a seed of its own", () => {
     const options = { shared_prefix_ratio: 0.5, num_prefix_groups: 4, request_rate: 5 };
     const args = { ...SMALL, request_count: 30 };
@@ -98,6 +107,22 @@ describe("trace workloads", () => {
     const kwargs = { arrival_speedup_ratio: 2, trace_block_size: 128 };
     expect([...workload({ trace_files }, kwargs).thinkMs!]).toEqual([0, 200, 30]);
     expect([...workload({ trace_files }, { ...kwargs, replay_concurrency: 1 }).thinkMs!]).toEqual([0, 400, 60]);
+  });
+
+  it("have sessions in an open loop only where one has several turns, as DynoSim reports them", () => {
+    const row = { timestamp: 0, input_length: 20, output_length: 3, hash_ids: [1] };
+    const single = writeTrace(folder, "single.jsonl", [
+      { ...row, session_id: "a" },
+      { ...row, session_id: "b" },
+    ]);
+    expect(workload({ trace_files: single }).sessionIds).toBeNull();
+    expect(workload({ trace_files: single }, { replay_concurrency: 1 }).sessionIds).toEqual(["a", "b"]);
+    const several = writeTrace(folder, "several.jsonl", [
+      { ...row, session_id: "a" },
+      { ...row, session_id: "b" },
+      { ...row, session_id: "a", delay: 5 },
+    ]);
+    expect(workload({ trace_files: several }).sessionIds).toEqual(["a", "b", "a"]);
   });
 
   it("name the file that is missing", () => {

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LiveEngine, PassBatch } from "#mocker/engine";
+import { passBatch } from "../../../mocker/engine/pass-batch.ts";
+import { newSequence } from "../../../mocker/engine/sequence.ts";
 import { ENGINES, EngineDriver, type MadeRequest } from "./engine-driver.ts";
 
 const [stepping] = ENGINES;
@@ -46,6 +48,13 @@ describe("what a pass is made of", () => {
       },
     });
     expect(engine.lastBatch()).toEqual(batch);
+  });
+
+  it("counts a preempted request of a decode worker with its prompt alone, as DynoSim does", () => {
+    const preempted = { ...newSequence(0, 1000, 100), generated: 14 };
+    const queued = (role: "aggregated" | "decode") => passBatch([], [preempted], [newSequence(1, 500, 9)], role).queued;
+    expect(queued("decode")).toMatchObject({ decodeRequests: 2, decodeKvTokens: 1000 + 500 });
+    expect(queued("aggregated")).toMatchObject({ decodeRequests: 2, decodeKvTokens: 1014 + 500 });
   });
 
   it("counts a preempted request as one that waits to decode, with all the context it will hold", () => {

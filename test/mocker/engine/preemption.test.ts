@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { fixedTiming, NO_ENGINE_QUIRKS } from "#mocker/engine";
 import { ENGINES, EngineDriver, type EngineKind } from "./engine-driver.ts";
 
 /** Two requests of 4 + 6 tokens in 12 blocks of one token: at 28 ms both have 6 blocks and need a seventh. */
@@ -54,6 +55,27 @@ describe.each(ENGINES)("$name: preemption", (kind) => {
     expect(driver.gaps.reduce((sum, { weight }) => sum + weight, 0)).toBe(10);
     // From the third token to the fourth: 28 → 65.
     expect(Math.max(...driver.gaps.map(({ gapMs }) => gapMs))).toBe(37);
+  });
+
+  it("leaves the block to who decodes where a prompt that is cut finds none, and has to go", () => {
+    // As DynoSim plays it: at 115 ms one block is left; the first takes it for its 81st token, the third's next 15 find none.
+    const timing = fixedTiming({ prefillMs: 10, decodeMs: 1, perPass: true });
+    const quirks = { ...NO_ENGINE_QUIRKS, gateWithoutReservation: true };
+    const config = { timing, quirks, blockSize: 16, numGpuBlocks: 11, maxNumBatchedTokens: 16, prefixCaching: false };
+    const driver = new EngineDriver(kind, { ...config, preemption: "lifo" }, [
+      { isl: 65, osl: 34 },
+      { isl: 5, osl: 11 },
+      { isl: 84, osl: 9 },
+    ]);
+    driver.submit(0, 1, 2);
+    driver.finish();
+    const last = driver.events.filter((event) => event.kind === "finished").map((event) => [event.request, event.atMs]);
+    expect(driver.events.filter((event) => event.kind === "preempted").map((event) => event.atMs)).toEqual([115]);
+    expect(last).toEqual([
+      [1, 60],
+      [0, 133],
+      [2, 201],
+    ]);
   });
 
   it("goes to the head of the queue", () => {
