@@ -12,6 +12,11 @@ export function erlangC(servers: number, offered: number): number {
   return blocking / (1 - utilization * (1 - blocking));
 }
 
+/** From more than this Newton's steps, of 1 as long as e to x is all, take too long to the root, and from much more they start at no number. */
+const LONGEST_WAY = 100;
+/** Each leaves less than a 50th of the error. */
+const LOG_STEPS = 8;
+
 /**
  * Probability that an arrival has to wait where requests come clumped, by Hayward's approximation (Fredericks 1980): as many clumps as there
  * are, each served by as many servers as it has requests.
@@ -40,8 +45,9 @@ export function waitingShare(servers: number, offered: number, dispersion: numbe
 export function waitDecay(servers: number, offered: number, serviceScv: number): number {
   const utilization = offered / servers;
   if (utilization >= 1) return 0;
-  // e^x − 1 − x/ρ is convex and positive here, so Newton's steps run down to its positive root.
   let x = -2 * Math.log(utilization);
+  if (x > LONGEST_WAY) return (servers * logDecay(utilization)) / (1 + serviceScv);
+  // e^x − 1 − x/ρ is convex and positive here, so Newton's steps run down to its positive root.
   for (let step = 0; step < 60; step++) {
     const power = Math.exp(x);
     const move = (power - 1 - x / utilization) / (power - 1 / utilization);
@@ -49,6 +55,14 @@ export function waitDecay(servers: number, offered: number, serviceScv: number):
     if (!(Math.abs(move) > 1e-12 * x)) break;
   }
   return (servers * x) / (1 + serviceScv);
+}
+
+/** The root of x = ln(1 + x/ρ) where hardly anything is offered and 1 is nothing beside x/ρ, down to the smallest number. */
+function logDecay(utilization: number): number {
+  const least = -Math.log(Math.max(utilization, Number.MIN_VALUE));
+  let x = least;
+  for (let step = 0; step < LOG_STEPS; step++) x = least + Math.log(x);
+  return x;
 }
 
 /**

@@ -90,6 +90,15 @@ describe("prefill capacity", () => {
     }
   });
 
+  it("asks for one worker for next to nothing, however little that is", () => {
+    const prompts = oneAtATime([0.06, 0.15], [0.2, 0.2]);
+    for (let digits = 2; digits <= 320; digits++) {
+      const rate = 10 ** -digits;
+      expect(prefillWorkers(rate, prompts, 0.01), `${rate}`).toBe(1);
+      expect(lateShare(1, rate, prompts)).toBeLessThan(0.01);
+    }
+  });
+
   it("predicts the share of late prompts of workers that batch what waits within a factor of 2.5", () => {
     for (const [servers, load] of [
       [1, 0.4],

@@ -127,6 +127,14 @@ describe("decay of the waiting time", () => {
     );
   });
 
+  it("does so down to the smallest numbers, where e to the x is too large for one", () => {
+    for (const load of [1e-12, 1e-20, 1e-23, 1e-150, 1e-154, 1e-200, 1e-300, Number.MIN_VALUE]) {
+      const x = waitDecay(3, 3 * load, 0) / 3;
+      // ln(1 + x / ρ), where that may be too large for a number.
+      expect((Math.log(load + x) - Math.log(load)) / x, `${load}`).toBeCloseTo(1, 10);
+    }
+  });
+
   it("is slower for variable service and gone without spare capacity", () => {
     expect(waitDecay(4, 3, 1)).toBeCloseTo(waitDecay(4, 3, 0) / 2, 12);
     expect(waitDecay(4, 4, 0)).toBe(0);
