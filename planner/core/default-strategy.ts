@@ -14,6 +14,7 @@ import type { Arrivals } from "./load-watch.ts";
 import { PressureIntegrators, type SafetyMargins } from "./pressure.ts";
 import { type Degradation, RequestShapes } from "./request-shapes.ts";
 import { rolesOf } from "./roles.ts";
+import { SeasonWatch } from "./season-watch.ts";
 import type { Decision, Observation, Planner, PlannerContext, Role, Targets } from "./types.ts";
 import { type WorkerNeeds, workerNeeds } from "./worker-needs.ts";
 
@@ -41,6 +42,8 @@ const DOWN_POINTS = 5;
 const SETTLING_S = 30;
 const LEVEL_DEVIATIONS = 4;
 const LEVEL_WINDOW_S = 50;
+/** Time after workers are ready until what had waited for them has gone, s. */
+const BACKLOG_S = 60;
 /** Fewer requests than this expected until a worker would be ready are none. */
 const A_REQUEST = 0.5;
 
@@ -62,6 +65,7 @@ class DefaultStrategy implements Planner {
   readonly #tickS: number;
   readonly #bank: ForecastBank;
   readonly #shapes: RequestShapes;
+  readonly #seasons = new SeasonWatch();
   readonly #pressure = new PressureIntegrators();
   readonly #hysteresis: Record<Role, AsymmetricHysteresis>;
   readonly #fixedStep: Record<Role, LateStep>;
@@ -93,7 +97,14 @@ class DefaultStrategy implements Planner {
       prefill: new LateStep(options.scaleDownDelayMs),
       decode: new LateStep(options.scaleDownDelayMs),
     };
-    this.#hindsight = new HindsightWatch(context, surface, this.#shapes, this.#bank, options.scaleDownDelayMs);
+    this.#hindsight = new HindsightWatch(
+      context,
+      surface,
+      this.#shapes,
+      this.#bank,
+      this.#seasons,
+      options.scaleDownDelayMs,
+    );
   }
 
   setMinimum(minimum: Targets): void {
@@ -134,6 +145,7 @@ class DefaultStrategy implements Planner {
     if (this.#shapes.isClumped && !wasClumped) this.#pressure.forgetQueues();
     this.#bank.dispersion = this.#shapes.arrivalDispersion;
     this.#bank.observe(nowS, dtS, rate);
+    this.#seasons.update(nowS, this.#bank.seasonalShare, this.#bank.periodS);
     if (!this.#shapes.hasIsl) return this.#wake(tick, observation, rate);
     return this.#plan(tick, observation, rate, dtS, missing);
   }
@@ -341,15 +353,20 @@ class DefaultStrategy implements Planner {
     const prefillShort = isShort(prefillRole);
     const isLong = isQueueLong(observation, needs, this.#shapes, this.#context);
     const isBacklog = this.#backlog.update(nowS, prefillShort, lateShare, isLong);
+    const { season } = this.#seasons;
+    // Before workers that it called for can have shown what they do, nothing is a period's fault.
+    const isEarly = season !== null && nowS < season.sinceS + this.#bank.horizonS + BACKLOG_S;
+    const isJudged = (role: Role) => !isEarly && !this.#isFixed[role];
     this.#pressure.update({
       dtS,
       weight: rate / Math.max(this.#shapes.usualRate(), Number.MIN_VALUE),
       // What the other planner's role makes late says nothing of this one, nor what a size does that history chose.
-      ttftMissShare: mode === "decode" || this.#isFixed[prefillRole] ? null : lateShare,
+      ttftMissShare: mode !== "decode" && isJudged(prefillRole) ? lateShare : null,
       itlMissShare:
-        mode === "prefill" || this.#isFixed.decode ? null : missShare(observation.itlJudged, observation.itlMet),
+        mode !== "prefill" && isJudged("decode") ? missShare(observation.itlJudged, observation.itlMet) : null,
       prefillShort: prefillShort || isBacklog,
       decodeShort: isShort("decode") || this.#backlog.isDecoded(nowS),
+      periodS: season?.periodS ?? null,
     });
   }
 

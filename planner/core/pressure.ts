@@ -28,6 +28,8 @@ export interface PressureInput {
   /** Fewer workers are active than the present load needs: misses then say nothing about the margins, but of the forecast. */
   prefillShort: boolean;
   decodeShort: boolean;
+  /** Forecasts come from a period of this length, s; null: from none. */
+  periodS: number | null;
 }
 
 const START = { forecast: 0.6, queue: 0.65, batch: 0.55 };
@@ -44,6 +46,16 @@ const MARGIN_TAU_S = 3600;
  */
 const TTFT_GOAL = 0.0105;
 const ITL_GOAL = 0.003;
+/**
+ * With forecasts from a period the goals hold over a whole round of it, quiet hours and all: together they leave 99 %. Levels learn what that takes
+ * within some rounds, and begin from what is usual at most: what was missed before the period was known tells of other forecasts, and of
+ * queues that these had left behind.
+ */
+const SEASONAL_TTFT_GOAL = 0.0075;
+const SEASONAL_ITL_GOAL = 0.002;
+const LEARNING_PERIODS = 3;
+const FASTEST_LEARNING_S = 600;
+const SEASONAL_START = { ...START, forecast: 0.3 };
 const MAX_PRESSURE = 100;
 const MAX_WEIGHT = 3;
 const MAX_QUEUE = 3;
@@ -55,20 +67,25 @@ const MAX_BATCH = 2;
  */
 export class PressureIntegrators {
   readonly levels: PressureLevels = { ...START };
+  /** The forecast's level before forecasts came from a period: what is right for others; null: they don't. */
+  #unseasonal: number | null = null;
 
   update(input: PressureInput): void {
     const { levels } = this;
-    const prefill = pressure(input.ttftMissShare, TTFT_GOAL);
-    const decode = pressure(input.itlMissShare, ITL_GOAL);
+    const isSeasonal = input.periodS !== null;
+    this.#changeForecasts(isSeasonal);
+    const prefill = pressure(input.ttftMissShare, isSeasonal ? SEASONAL_TTFT_GOAL : TTFT_GOAL);
+    const decode = pressure(input.itlMissShare, isSeasonal ? SEASONAL_ITL_GOAL : ITL_GOAL);
     const time = input.dtS * Math.min(MAX_WEIGHT, input.weight);
-    const marginGain = time / MARGIN_TAU_S;
+    const learningS = Math.max(FASTEST_LEARNING_S, LEARNING_PERIODS * (input.periodS ?? Number.POSITIVE_INFINITY));
+    const marginGain = time / Math.min(MARGIN_TAU_S, learningS);
     if (prefill !== null)
       levels.queue = within(MAX_QUEUE, levels.queue + marginGain * ((input.prefillShort ? 0 : prefill) - 1));
     if (decode !== null)
       levels.batch = within(MAX_BATCH, levels.batch + marginGain * ((input.decodeShort ? 0 : decode) - 1));
     if (prefill === null && decode === null) return;
     const late = Math.max(input.prefillShort ? (prefill ?? 0) : 0, input.decodeShort ? (decode ?? 0) : 0);
-    levels.forecast = within(1, levels.forecast + (time / FORECAST_TAU_S) * (late - 1));
+    levels.forecast = within(1, levels.forecast + (time / Math.min(FORECAST_TAU_S, learningS)) * (late - 1));
   }
 
   /** What margins had learnt of clumped arrivals the formulas know by now: it would count twice. */
@@ -85,6 +102,19 @@ export class PressureIntegrators {
       batchDeviations: 1.2 + 0.8 * batch,
       errorQuantile: 0.5 + 0.485 * forecast,
     };
+  }
+
+  #changeForecasts(areSeasonal: boolean): void {
+    const { levels } = this;
+    if (areSeasonal && this.#unseasonal === null) {
+      this.#unseasonal = levels.forecast;
+      levels.forecast = Math.min(levels.forecast, SEASONAL_START.forecast);
+      levels.queue = Math.min(levels.queue, SEASONAL_START.queue);
+      levels.batch = Math.min(levels.batch, SEASONAL_START.batch);
+    } else if (!areSeasonal && this.#unseasonal !== null) {
+      levels.forecast = Math.max(levels.forecast, this.#unseasonal);
+      this.#unseasonal = null;
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { createPlanner, plannerConfigSchema } from "#planner/core";
 import type { LoadValues } from "#planner/predictors";
 import type { RateShape, Workload } from "#scenarios";
 import type { RunRecord } from "#src/record";
 import { attainment, cost } from "#src/report";
-import { slowerSurface } from "./observations.ts";
+import { active, disagg, observation, slowerSurface, testSurface } from "./observations.ts";
 import { loop, traffic } from "./simulated.ts";
 
 const wave: RateShape = { kind: "sinusoid", min: 5, max: 30, periodMs: 600_000, phase: 0 };
@@ -125,6 +126,29 @@ describe("default strategy with a history from before", () => {
     });
     expect(record.decisions[0]!.values.burstReservePerS).toBeGreaterThan(6);
     expect(within(record, 120_000).share).toBeGreaterThan(0.985);
+  });
+
+  it("blames a period's forecasts for what is missed only once workers that they called for can have helped", () => {
+    const rate = (s: number) => 15 - 10 * Math.cos((2 * Math.PI * s) / 300);
+    const history = (intervalS: number) =>
+      Array.from({ length: 1500 / intervalS }, (_, i) => ({
+        requests: rate((i + 0.5) * intervalS) * intervalS,
+        isl: 3000,
+        osl: 300,
+      }));
+    const startupMs = { prefill: 60_000, decode: 60_000 };
+    const context = { ...disagg, startupMs, history };
+    const planner = createPlanner(plannerConfigSchema.parse({ strategy: "default" }), context, testSurface());
+    const workers = { prefill: active(9), decode: active(9) };
+    const pressure: number[] = [];
+    for (let s = 5; s <= 240; s += 5) {
+      const { values } = planner.tick(observation(s * 1000, rate(s), { workers, ttftMet: 20, itlMet: 20 }));
+      pressure.push(values.queuePressure!);
+      expect(values.periodS).toBeGreaterThan(270);
+    }
+    // The start-up, a tick and a minute for what has waited.
+    expect(new Set(pressure.slice(0, 25))).toEqual(new Set([0.65]));
+    expect(pressure.at(-1)).toBeGreaterThan(1);
   });
 
   it("decides the same whatever idle time lies between history and first request", () => {

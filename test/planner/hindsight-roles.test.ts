@@ -4,6 +4,7 @@ import { HindsightWatch } from "../../planner/core/hindsight/hindsight-watch.ts"
 import { type Hindsight, type HindsightInput, RoleHindsight } from "../../planner/core/hindsight/role-hindsight.ts";
 import { type LastingCapacity, lastingCapacity } from "../../planner/core/lasting-capacity.ts";
 import { RequestShapes } from "../../planner/core/request-shapes.ts";
+import { SeasonWatch } from "../../planner/core/season-watch.ts";
 import { active, disagg, observation, testSurface } from "./observations.ts";
 
 /** Workers that carry a request a second each, and none more. */
@@ -203,7 +204,7 @@ describe("hindsight of all roles", () => {
     const own = { ...context, sla: { ...context.sla, ttftMs: slaTtftMs } };
     const shapes = new RequestShapes(surface, own);
     const bank = new ForecastBank({ horizonS: 5, tickS: 5 });
-    const watch = new HindsightWatch(own, surface, shapes, bank, 5000);
+    const watch = new HindsightWatch(own, surface, shapes, bank, new SeasonWatch(), 5000);
     let said: Record<"prefill" | "decode", Hindsight | null> = { prefill: null, decode: null };
     for (let s = 5; s <= 600; s += 5) {
       const seen = observation(s * 1000, 14, { workers: { prefill: active(3), decode: active(2) } });

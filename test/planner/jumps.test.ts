@@ -63,6 +63,22 @@ describe("default planner where load jumps and workers take a minute to start", 
     expect(record.decisions.at(-1)!.values.arrivalDispersion).toBeGreaterThan(2);
   });
 
+  it("follows a period once it has gone round it, with no more than that needs, though the first rounds came unforeseen", () => {
+    const quick: RateShape = { kind: "sinusoid", min: 4, max: 60, periodMs: 300_000, phase: 0 };
+    const record = loop({ workload: traffic(quick, 25, 43), startupMs: 60_000 });
+    const isHeld = (fromMs: number, toMs: number) =>
+      record.decisions.some(
+        ({ atMs, reasons }) =>
+          atMs > fromMs && atMs <= toMs && reasons.some(({ code }) => code === "fixed-by-hindsight"),
+      );
+    expect(isHeld(0, 750_000)).toBe(true);
+    expect(isHeld(750_000, 1_500_000)).toBe(false);
+    const { share, gpus } = learnt(record, 750, 1500);
+    expect(share).toBeGreaterThan(0.99);
+    // 10.0 where the first rounds are held against it.
+    expect(gpus).toBeLessThan(9.2);
+  });
+
   it("keeps one size under constant load, as its forecasts have it, whatever history says", () => {
     const workload = traffic({ kind: "constant", rate: 14 }, 30, 42);
     const record = loop({ workload, startupMs: 60_000, workers: { prefill: 2, decode: 2 } });

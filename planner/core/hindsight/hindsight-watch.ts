@@ -5,9 +5,10 @@ import { lastingCapacity, profiledSeconds } from "../lasting-capacity.ts";
 import type { Arrivals } from "../load-watch.ts";
 import type { RequestShapes } from "../request-shapes.ts";
 import { ranksOf } from "../roles.ts";
+import type { Season, SeasonWatch } from "../season-watch.ts";
 import type { Observation, PlannerContext, Role } from "../types.ts";
 import { CALM_WINDOW_S, LOAD_WINDOW_S, lastingRate, QUIET_WINDOW_S } from "./lasting-rate.ts";
-import { type Hindsight, RoleHindsight, type Season } from "./role-hindsight.ts";
+import { type Hindsight, RoleHindsight } from "./role-hindsight.ts";
 
 /**
  * Shares of the requests that may miss the SLA, and of them ITL, with fixed sizes: TTFT has what ITL leaves, for a decode pool misses
@@ -20,9 +21,9 @@ const MOST_ITL_GOAL = 0.006;
 /** Over so many seconds a jump still shows. */
 const LONGER_WINDOW_S = 90;
 const FORECAST_POINTS = 5;
-/** Forecasts come from a period where its models have this weight, until they have less than the other. */
-const SEASONAL_SHARE = 0.5;
-const NO_LONGER_SEASONAL_SHARE = 0.3;
+/** Share of its period after which a seasonal forecast has settled, and after which it has met all that its load does. */
+const SETTLED_PERIODS = 0.2;
+const ROUND_PERIODS = 1;
 
 interface Followed {
   observation: Observation;
@@ -46,8 +47,8 @@ export class HindsightWatch {
   readonly #surface: Surface;
   readonly #shapes: RequestShapes;
   readonly #bank: ForecastBank;
+  readonly #seasons: SeasonWatch;
   readonly #roles: Record<Role, RoleHindsight>;
-  #season: Season | null = null;
   #rates: Rates | null = null;
 
   constructor(
@@ -55,12 +56,14 @@ export class HindsightWatch {
     surface: Surface,
     shapes: RequestShapes,
     bank: ForecastBank,
+    seasons: SeasonWatch,
     scaleDownDelayMs: number,
   ) {
     this.#context = context;
     this.#surface = surface;
     this.#shapes = shapes;
     this.#bank = bank;
+    this.#seasons = seasons;
     this.#roles = {
       prefill: new RoleHindsight(context.startupMs.prefill, scaleDownDelayMs),
       decode: new RoleHindsight(context.startupMs.decode, scaleDownDelayMs),
@@ -81,6 +84,7 @@ export class HindsightWatch {
     if (!Number.isFinite(rates.recentRate)) return null;
     const seconds = profiledSeconds(role, this.#shapes, this.#surface, this.#context);
     if (seconds === null) return null;
+    const { season } = this.#seasons;
     const { mode } = this.#context;
     const byTtft = role === "prefill" || mode === "agg";
     const byItl = role === "decode";
@@ -101,8 +105,8 @@ export class HindsightWatch {
       needUp,
       needDown,
       load,
-      season: this.#season,
-      burstiness: this.#bank.burstiness,
+      season,
+      burstiness: this.#burstiness(season, observation.nowMs / 1000),
     });
   }
 
@@ -113,10 +117,15 @@ export class HindsightWatch {
     return Math.max(ITL_GOAL, Math.min(MOST_ITL_GOAL, GOAL - prefill.fixedMissed));
   }
 
+  /** Jumps that came before a period was known say nothing of forecasts that have gone round it since, and met as much. */
+  #burstiness(season: Readonly<Season> | null, nowS: number): number {
+    const hasGoneRound = season !== null && nowS >= season.sinceS + (SETTLED_PERIODS + ROUND_PERIODS) * season.periodS;
+    return hasGoneRound ? this.#bank.remainingBurstiness : this.#bank.burstiness;
+  }
+
   /** The same for all roles of a tick. */
   #ratesAt(nowMs: number): Omit<Rates, "atMs"> {
     if (this.#rates?.atMs !== nowMs) {
-      this.#followSeason(nowMs / 1000);
       const recentRate = this.#bank.recentRate(LOAD_WINDOW_S);
       const quiet = this.#bank.recentRate(QUIET_WINDOW_S);
       const calm = this.#bank.recentRate(CALM_WINDOW_S);
@@ -139,12 +148,5 @@ export class HindsightWatch {
       highest = Math.max(highest, this.#bank.forecast((horizonS * i) / (FORECAST_POINTS - 1)));
     }
     return highest;
-  }
-
-  #followSeason(nowS: number): void {
-    const { seasonalShare: share, periodS } = this.#bank;
-    if (share < NO_LONGER_SEASONAL_SHARE || periodS === null) this.#season = null;
-    else if (this.#season !== null) this.#season.periodS = Math.min(this.#season.periodS, periodS);
-    else if (share >= SEASONAL_SHARE) this.#season = { sinceS: nowS, periodS };
   }
 }

@@ -3,6 +3,7 @@ import { AsymmetricHysteresis } from "../hysteresis.ts";
 import type { Load } from "../known-need.ts";
 import type { Corrections, LastingCapacity } from "../lasting-capacity.ts";
 import { smallestEnough } from "../queueing.ts";
+import type { Season } from "../season-watch.ts";
 import {
   type FixedMissShare,
   fixedMissShare,
@@ -62,12 +63,6 @@ const MET_SHARE = 0.8;
 /** Where no such mean was so many deviations of Poisson arrivals away from that of all, the load has been the same all the time: noise goes so far less than once a day. */
 const NOISE_DEVIATIONS = 6;
 
-/** Since when forecasts have come from a period, s, and the shortest that was believed in. null: they don't. */
-export interface Season {
-  sinceS: number;
-  periodS: number;
-}
-
 /** What the followed plan and the world say in a tick, for one role. */
 export interface HindsightInput {
   nowMs: number;
@@ -95,7 +90,7 @@ export interface HindsightInput {
   needUp: number;
   needDown: number;
   load: Load;
-  season: Season | null;
+  season: Readonly<Season> | null;
   /** 1: what comes unforeseen are jumps; 0: errors of trend. */
   burstiness: number;
 }

@@ -96,6 +96,7 @@ export class ForecastBank {
   readonly #mixSurprises = new Surprises();
   #burst: Burst = { reserve: 0, ceiling: 0 };
   #burstiness = 0;
+  #remainingBurstiness = 0;
   #pending: Pending[] = [];
   #weights: number[] = [];
   #nowS = 0;
@@ -243,6 +244,7 @@ export class ForecastBank {
 
   /** Weighted over the models in use; one that was not there yet when such a burst came can't claim to see the next one coming. */
   #learntBurst(mix: Burst): Burst {
+    this.#remainingBurstiness = 0;
     if (mix.reserve === 0) return mix;
     let reserve = 0;
     let weights = 0;
@@ -254,7 +256,8 @@ export class ForecastBank {
       weights += weight;
     }
     const learnt = weights === 0 ? mix.reserve : reserve / weights;
-    return { reserve: learnt * burstShare(learnt, mix.ceiling), ceiling: mix.ceiling };
+    this.#remainingBurstiness = burstShare(learnt, mix.ceiling);
+    return { reserve: learnt * this.#remainingBurstiness, ceiling: mix.ceiling };
   }
 
   /**
@@ -263,6 +266,11 @@ export class ForecastBank {
    */
   get burstiness(): number {
     return this.#burstiness;
+  }
+
+  /** The same of what the models in use would still not have foreseen. */
+  get remainingBurstiness(): number {
+    return this.#remainingBurstiness;
   }
 
   /** Weight of the models of a period, 0 to 1. */

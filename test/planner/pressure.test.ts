@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { type PressureInput, PressureIntegrators } from "../../planner/core/pressure.ts";
+import { SeasonWatch } from "../../planner/core/season-watch.ts";
+
+const calm: PressureInput = {
+  dtS: 5,
+  weight: 1,
+  ttftMissShare: 0,
+  itlMissShare: 0,
+  prefillShort: false,
+  decodeShort: false,
+  periodS: null,
+};
+
+function fed(pressure: PressureIntegrators, input: Partial<PressureInput>, seconds: number) {
+  for (let s = 0; s < seconds; s += 5) pressure.update({ ...calm, ...input });
+  return { ...pressure.levels };
+}
+
+describe("SLA pressure", () => {
+  it("rests where as much is missed as may: less over a whole round of a period than under load that goes on and on", () => {
+    const rest = (periodS: number | null, ttftMissShare: number, itlMissShare: number) => {
+      const pressure = new PressureIntegrators();
+      const before = fed(pressure, { periodS, ttftMissShare, itlMissShare }, 5);
+      const after = fed(pressure, { periodS, ttftMissShare, itlMissShare }, 1200);
+      return [after.queue - before.queue, after.batch - before.batch];
+    };
+    for (const change of [...rest(null, 0.0105, 0.003), ...rest(600, 0.0075, 0.002)]) expect(change).toBeCloseTo(0, 9);
+    for (const change of rest(600, 0.0105, 0.003)) expect(change).toBeGreaterThan(0.2);
+  });
+
+  it("does not hold what was missed before a period was known against forecasts of it, and keeps it for others", () => {
+    const pressure = new PressureIntegrators();
+    const lost = fed(pressure, { ttftMissShare: 0.5, prefillShort: true }, 600);
+    fed(pressure, { ttftMissShare: 0.1, itlMissShare: 0.05 }, 300);
+    expect(lost.forecast).toBe(1);
+    expect(pressure.levels.queue).toBeGreaterThan(1);
+    const known = fed(pressure, { periodS: 600 }, 5);
+    expect(known.forecast).toBeLessThanOrEqual(0.3);
+    expect(known.queue).toBeLessThanOrEqual(0.65);
+    expect(known.batch).toBeLessThanOrEqual(0.55);
+    // Once: what is missed from then on counts.
+    expect(fed(pressure, { periodS: 600, ttftMissShare: 0.1 }, 300).queue).toBeGreaterThan(1);
+    expect(fed(pressure, { periodS: null }, 5).forecast).toBeGreaterThan(0.95);
+  });
+
+  it("learns within rounds of a period, in no less than ten minutes and no more than an hour", () => {
+    const learnt = (periodS: number | null) => {
+      const pressure = new PressureIntegrators();
+      const before = fed(pressure, { periodS }, 5);
+      return before.queue - fed(pressure, { periodS }, 100).queue;
+    };
+    expect(learnt(60)).toBeCloseTo(100 / 600, 9);
+    expect(learnt(400)).toBeCloseTo(100 / 1200, 9);
+    expect(learnt(86_400)).toBeCloseTo(learnt(null), 9);
+  });
+});
+
+describe("seasons", () => {
+  it("last from when forecasts come from a period until they clearly don't, by the shortest that was believed in", () => {
+    const watch = new SeasonWatch();
+    watch.update(5, 0.4, 600);
+    expect(watch.season).toBeNull();
+    watch.update(10, 0.6, 600);
+    watch.update(15, 0.4, 300);
+    watch.update(20, 0.9, 700);
+    expect(watch.season).toEqual({ sinceS: 10, periodS: 300 });
+    watch.update(25, 0.2, 300);
+    expect(watch.season).toBeNull();
+    watch.update(30, 0.4, 300);
+    expect(watch.season).toBeNull();
+    watch.update(35, 1, null);
+    expect(watch.season).toBeNull();
+  });
+});
