@@ -44,6 +44,8 @@ const LEVEL_DEVIATIONS = 4;
 const LEVEL_WINDOW_S = 50;
 /** Time after workers are ready until what had waited for them has gone, s. */
 const BACKLOG_S = 60;
+/** Forecasts of a period smear its edges by as much at least, s. */
+const EDGE_S = 5;
 /** Fewer requests than this expected until a worker would be ready are none. */
 const A_REQUEST = 0.5;
 
@@ -222,8 +224,10 @@ class DefaultStrategy implements Planner {
     // Somebody else's forecast takes the place of its own; what is held for errors and bursts remains.
     const upper = (hS: number) =>
       given === null ? this.#bank.upper(hS, reserve) : given + this.#bank.upper(hS, reserve) - this.#bank.forecast(hS);
-    const upRate = Math.max(upper(startupS), upper(horizonS));
-    let peak = 0;
+    const aheadS = this.#seasons.season === null ? 0 : Math.max(EDGE_S, this.#tickS / 2);
+    const soon = upper(horizonS + aheadS);
+    const upRate = Math.max(upper(startupS), upper(horizonS), soon);
+    let peak = soon;
     for (let i = 0; i < DOWN_POINTS; i++) peak = Math.max(peak, upper((horizonS * i) / (DOWN_POINTS - 1)));
     const later = Math.min(peak, upper(Math.max(horizonS, SETTLING_S)));
     const downRate = Math.max(peak, later + levelNoise(later));

@@ -48,8 +48,8 @@ const TTFT_GOAL = 0.0105;
 const ITL_GOAL = 0.003;
 /**
  * With forecasts from a period the goals hold over a whole round of it, quiet hours and all: together they leave 99 %. Levels learn what that takes
- * within some rounds, and begin from what is usual at most: what was missed before the period was known tells of other forecasts, and of
- * queues that these had left behind.
+ * within some rounds, but for that of batches, which overflow at once, so that calm rounds show little of the next one; and begin from what is
+ * usual at most: what was missed before the period was known tells of other forecasts, and of queues that these had left behind.
  */
 const SEASONAL_TTFT_GOAL = 0.0075;
 const SEASONAL_ITL_GOAL = 0.002;
@@ -78,11 +78,14 @@ export class PressureIntegrators {
     const decode = pressure(input.itlMissShare, isSeasonal ? SEASONAL_ITL_GOAL : ITL_GOAL);
     const time = input.dtS * Math.min(MAX_WEIGHT, input.weight);
     const learningS = Math.max(FASTEST_LEARNING_S, LEARNING_PERIODS * (input.periodS ?? Number.POSITIVE_INFINITY));
-    const marginGain = time / Math.min(MARGIN_TAU_S, learningS);
+    const queueGain = time / Math.min(MARGIN_TAU_S, learningS);
     if (prefill !== null)
-      levels.queue = within(MAX_QUEUE, levels.queue + marginGain * ((input.prefillShort ? 0 : prefill) - 1));
+      levels.queue = within(MAX_QUEUE, levels.queue + queueGain * ((input.prefillShort ? 0 : prefill) - 1));
     if (decode !== null)
-      levels.batch = within(MAX_BATCH, levels.batch + marginGain * ((input.decodeShort ? 0 : decode) - 1));
+      levels.batch = within(
+        MAX_BATCH,
+        levels.batch + (time / MARGIN_TAU_S) * ((input.decodeShort ? 0 : decode) - 1),
+      );
     if (prefill === null && decode === null) return;
     const late = Math.max(input.prefillShort ? (prefill ?? 0) : 0, input.decodeShort ? (decode ?? 0) : 0);
     levels.forecast = within(1, levels.forecast + (time / Math.min(FORECAST_TAU_S, learningS)) * (late - 1));

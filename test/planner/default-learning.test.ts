@@ -151,6 +151,32 @@ describe("default strategy with a history from before", () => {
     expect(pressure.at(-1)).toBeGreaterThan(1);
   });
 
+  it.each([
+    { low: 3, high: 25, halfS: 150, startupS: 60 },
+    { low: 1, high: 16, halfS: 300, startupS: 60 },
+    { low: 3, high: 30, halfS: 300, startupS: 0 },
+  ])("has all workers ready when an edge comes that it foresees: $low to $high after $startupS s", (edge) => {
+    const { low, high, halfS, startupS } = edge;
+    const rate = (s: number) => ((s - 1e-6) % (2 * halfS) < halfS ? low : high);
+    const history = (intervalS: number) =>
+      Array.from({ length: (12 * halfS) / intervalS }, (_, i) => ({
+        requests: rate((i + 0.5) * intervalS) * intervalS,
+        isl: 3000,
+        osl: 300,
+      }));
+    const startupMs = { prefill: startupS * 1000, decode: startupS * 1000 };
+    const settings = plannerConfigSchema.parse({ strategy: "default" });
+    const planner = createPlanner(settings, { ...disagg, startupMs, history }, testSurface());
+    const targets = new Map<number, unknown>();
+    const workers = { prefill: active(1), decode: active(1) };
+    for (let s = 5; s <= halfS + 60; s += 5)
+      targets.set(s, planner.tick(observation(s * 1000, rate(s), { workers })).targets);
+    const top = targets.get(halfS - startupS + 5);
+    expect(targets.get(halfS - startupS)).toEqual(top);
+    // But not long before.
+    expect(targets.get(halfS - startupS - 20)).not.toEqual(top);
+  });
+
   it("decides the same whatever idle time lies between history and first request", () => {
     const history = historyOf(traffic(wave, 20, 35));
     const late: RateShape = {

@@ -26,7 +26,9 @@ describe("SLA pressure", () => {
       return [after.queue - before.queue, after.batch - before.batch];
     };
     for (const change of [...rest(null, 0.0105, 0.003), ...rest(600, 0.0075, 0.002)]) expect(change).toBeCloseTo(0, 9);
-    for (const change of rest(600, 0.0105, 0.003)) expect(change).toBeGreaterThan(0.2);
+    const [queue, batch] = rest(600, 0.0105, 0.003);
+    expect(queue).toBeGreaterThan(0.2);
+    expect(batch).toBeCloseTo((0.5 * 1200) / 3600, 9);
   });
 
   it("does not hold what was missed before a period was known against forecasts of it, and keeps it for others", () => {
@@ -53,6 +55,12 @@ describe("SLA pressure", () => {
     expect(learnt(60)).toBeCloseTo(100 / 600, 9);
     expect(learnt(400)).toBeCloseTo(100 / 1200, 9);
     expect(learnt(86_400)).toBeCloseTo(learnt(null), 9);
+  });
+
+  it("lets the margin of batches fall as slowly as ever, for calm rounds show little of the next one", () => {
+    const pressure = new PressureIntegrators();
+    const before = fed(pressure, { periodS: 240 }, 5);
+    expect(before.batch - fed(pressure, { periodS: 240 }, 360).batch).toBeCloseTo(0.1, 9);
   });
 });
 
