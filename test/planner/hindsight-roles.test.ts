@@ -75,6 +75,19 @@ describe("hindsight of a role", () => {
     expect(steady.at(-1)).toMatchObject({ fixed: 2, holds: false });
   });
 
+  it("judges a period's forecasts, on the part of a round that they have met, by the size that would be held in their stead", () => {
+    const role = new RoleHindsight(0, 5000);
+    const wave = (s: number) => (s % 600 < 300 ? 5.5 : 1.5);
+    const followed = (s: number, season: HindsightInput["season"]) =>
+      tick(s * 1000, wave(s), { needUp: Math.ceil(wave(s)) + 1, needDown: Math.ceil(wave(s)) + 1, season });
+    played(role, 1500, (s) => followed(s, null));
+    // Only quiet hours since: the plan holds three where two had been enough, but what would be held is six.
+    const said = played(role, 1790, (s) => followed(s, { sinceS: 1400, periodS: 600 }), 1500);
+    expect(said.at(-1)).toMatchObject({ fixed: 6, holds: false });
+    expect(said.at(-1)!.followedRatio).toBeCloseTo(2, 1);
+    expect(said.some((each) => each!.holds)).toBe(false);
+  });
+
   it("has no size to tell where none keeps the SLA, and learns nothing of such a time", () => {
     const role = new RoleHindsight(0, 5000);
     expect(played(role, 600, (s) => tick(s * 1000, 2, { capacity: () => null }))).toEqual(Array(120).fill(null));

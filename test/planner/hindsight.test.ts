@@ -54,17 +54,19 @@ describe("fixed sizes in hindsight", () => {
 
   it("are compared with a plan at its own attainment: one that misses much competes with small sizes", () => {
     const loads = [...new Array<number>(50).fill(1.5), ...new Array<number>(50).fill(3.5)];
-    const compare = (plan: (load: number) => number) => {
+    const compare = (plan: (load: number) => number, least = 1) => {
       const summary = record(loads, plan).summary(500);
       return followedOverFixed(
         fixedMissShare(summary, sharp),
         summary.held,
         followedMissShare(summary, 1, sharp),
         0.01,
+        least,
       );
     };
     expect(compare((load) => (load > 2 ? 4 : 2))).toBeCloseTo(4 / 3, 1);
     expect(compare(() => 4)).toBeCloseTo(1, 2);
+    expect(compare(() => 4, 6)).toBeCloseTo(6 / 4, 2);
     // Three workers that come too late lose seven requests in ten; two would have served the others, too.
     expect(compare(() => 3)).toBeCloseTo(0.3 / 3 / (0.3 / 2), 2);
   });

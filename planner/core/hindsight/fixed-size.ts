@@ -45,9 +45,16 @@ export function fixedWorkers(missShare: FixedMissShare, share: number): number {
 /**
  * Requests within the SLA per worker that the followed plan would have reached, ÷ those of the best number of workers that misses no more
  * than it (or than `goal`, where it misses less). @param held mean workers of the followed plan @param lost share that it let miss
+ * @param least fewer would not be held, though they had done for these loads
  */
-export function followedOverFixed(missShare: FixedMissShare, held: number, lost: number, goal: number): number {
-  const enough = fixedWorkers(missShare, Math.max(goal, lost));
+export function followedOverFixed(
+  missShare: FixedMissShare,
+  held: number,
+  lost: number,
+  goal: number,
+  least: number,
+): number {
+  const enough = Math.max(least, fixedWorkers(missShare, Math.max(goal, lost)));
   const perWorker = (workers: number) => (1 - missShare(workers)) / workers;
   return (1 - lost) / held / Math.max(perWorker(enough), perWorker(enough + 1));
 }

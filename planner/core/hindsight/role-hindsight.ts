@@ -204,7 +204,9 @@ export class RoleHindsight {
     const judged = this.#judgedOn(loads, input);
     const judgedMiss = judged === loads ? fixedMiss : fixedMissShare(judged, missAt);
     const lostShare = followedMissShare(judged, slowness, missAt);
-    const ratio = followedOverFixed(judgedMiss, judged.held * slowness, lostShare, input.goal);
+    // A part of a round may have needed less than the size that would be held in its stead.
+    const least = judged === loads ? 1 : this.#fixed;
+    const ratio = followedOverFixed(judgedMiss, judged.held * slowness, lostShare, input.goal, least);
     const isWorse = ratio < this.#wanted(Math.max(0, lostShare - input.goal), input.burstiness);
     // A load that is always the same is one that forecasts know. What speaks for sizes then are errors in what is thought of engines.
     this.#decide(nowS, isWorse && (input.isClumped || varies(loads, profiledSeconds)));
