@@ -82,10 +82,7 @@ export class PressureIntegrators {
     if (prefill !== null)
       levels.queue = within(MAX_QUEUE, levels.queue + queueGain * ((input.prefillShort ? 0 : prefill) - 1));
     if (decode !== null)
-      levels.batch = within(
-        MAX_BATCH,
-        levels.batch + (time / MARGIN_TAU_S) * ((input.decodeShort ? 0 : decode) - 1),
-      );
+      levels.batch = within(MAX_BATCH, levels.batch + (time / MARGIN_TAU_S) * ((input.decodeShort ? 0 : decode) - 1));
     if (prefill === null && decode === null) return;
     const late = Math.max(input.prefillShort ? (prefill ?? 0) : 0, input.decodeShort ? (decode ?? 0) : 0);
     levels.forecast = within(1, levels.forecast + (time / Math.min(FORECAST_TAU_S, learningS)) * (late - 1));
