@@ -261,7 +261,7 @@ describe("hindsight of all roles", () => {
       return missed[roles.indexOf(this) === 0 ? "decode" : "prefill"];
     });
     try {
-      const watch = new HindsightWatch(disagg, surface, shapes, bank, 5000);
+      const watch = new HindsightWatch(disagg, surface, shapes, bank, new SeasonWatch(), 5000);
       const seen = observation(5000, 14, { ttftJudged: 60, ttftMet: 60, itlJudged: 70, itlMet: 70 });
       shapes.update(seen, 14, 5);
       bank.observe(5, 5, 14);
