@@ -9,6 +9,7 @@ export {
   ENGINE_FAMILIES,
   ENGINE_QUIRK_NAMES,
   effectiveOsl,
+  emittedTokens,
   engineConfig,
   NO_ENGINE_QUIRKS,
   neverFits,

@@ -1,7 +1,7 @@
 import { type Clock, type Lateness, LatenessMeter, type TimerQueue } from "#common";
 import {
   type EngineLoad,
-  effectiveOsl,
+  emittedTokens,
   type KvEvent,
   type LiveEngine,
   neverFits,
@@ -95,7 +95,7 @@ class LiveWorker implements Worker, RankOwner {
 
   neverFits(promptTokens: number, outputTokens: number): string | null {
     const { engine } = this.settings;
-    return neverFits(engine, promptTokens, effectiveOsl(engine, promptTokens, outputTokens));
+    return neverFits(engine, promptTokens, emittedTokens(engine, promptTokens, outputTokens));
   }
 
   submit(generation: Generation, listener: GenerationListener): GenerationHandle {

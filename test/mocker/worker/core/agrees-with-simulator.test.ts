@@ -10,7 +10,7 @@ const RUNS = Number(process.env.UNDERSTUDY_FUZZ_RUNS ?? 300);
 
 /** Open traffic whose passes take time; what the worker leaves to others (sessions, scaling, the KV router) is left out. */
 const liveCase = randomCase
-  .filter(({ speedupRatio }) => speedupRatio > 0)
+  .filter(({ speedupRatio, decodeEngine }) => speedupRatio > 0 && decodeEngine?.speedupRatio !== 0)
   .map((random) => ({
     ...random,
     // Tight enough for preemptions, and alike enough for hits, among ranks that share the requests.

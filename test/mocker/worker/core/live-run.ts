@@ -120,7 +120,9 @@ export class LiveRun {
       return;
     }
     const { engine } = this.#spec.decode;
-    if (neverFits(engine, isl, effectiveOsl(engine, isl, this.#workload.osl[request]!)) !== null) {
+    // What prefill workers refuse themselves takes its turn with them.
+    const isRefusedThere = neverFits(this.#spec.prefill!.engine, isl, 1) !== null;
+    if (!isRefusedThere && neverFits(engine, isl, effectiveOsl(engine, isl, this.#workload.osl[request]!)) !== null) {
       this.rows[request]!.rejected = true;
       return;
     }
