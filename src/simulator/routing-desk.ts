@@ -33,7 +33,7 @@ function followsCaches(spec: SimulationSpec): boolean {
 }
 
 /** The router of one role, and who and what waits there. */
-interface Window {
+interface RoleRouter {
   readonly router: Router;
   readonly line: RouterQueue<number>;
   /** As of the last `sweep`: when somebody who waits may go though nothing happens until then, ms. */
@@ -51,8 +51,8 @@ interface Window {
 export class RoutingDesk {
   /** What routers thought of each request; null where none knows of caches. */
   readonly record: RoutingRecord | null;
-  readonly #prefill: Window;
-  readonly #decode: Window;
+  readonly #prefill: RoleRouter;
+  readonly #decode: RoleRouter;
   readonly #routing: Routing | null;
   /** Their routers look at prompts, sessions or load of their own. */
   readonly #looksCloser: boolean;
@@ -68,7 +68,7 @@ export class RoutingDesk {
   constructor(spec: SimulationSpec, columnsFor: (spec: PoolSpec) => RequestColumns) {
     const settings = routerSettings(spec);
     const { prefill, decode, seed } = spec;
-    const window = (role: EngineRole, { engine, dpSize }: PoolSpec): Window => {
+    const roleRouter = (role: EngineRole, { engine, dpSize }: PoolSpec): RoleRouter => {
       const router = createRouter(settings, seed, {
         role,
         blockSize: engine.blockSize,
@@ -83,8 +83,8 @@ export class RoutingDesk {
         ranksWith: dpSize > 1 ? new Map() : null,
       };
     };
-    this.#prefill = window("prefill", prefill ?? decode);
-    this.#decode = window(prefill === null ? "aggregated" : "decode", decode);
+    this.#prefill = roleRouter("prefill", prefill ?? decode);
+    this.#decode = roleRouter(prefill === null ? "aggregated" : "decode", decode);
     this.#routing = spec.routing ?? null;
     this.#computesPrompts = prefill === null ? "decode" : "prefill";
     const hasAffinity = (settings.sessionAffinityMs ?? null) !== null;
@@ -99,15 +99,15 @@ export class RoutingDesk {
         : null;
   }
 
-  #of(role: RoleName): Window {
+  #of(role: RoleName): RoleRouter {
     return role === "prefill" ? this.#prefill : this.#decode;
   }
 
   /** Where a request goes; null: it waits here until `sweep` sends it; "refused": too many wait in its class. */
   route(pool: Pool, request: number, nowMs: number): SimulatedWorker | null | "refused" {
-    const window = this.#of(pool.role);
-    const { line, router } = window;
-    tellAll(window);
+    const roleRouter = this.#of(pool.role);
+    const { line, router } = roleRouter;
+    tellAll(roleRouter);
     const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
     // What it has to compute decides on its class.
     const asItComes = router.classes === undefined ? null : this.#rank(router, context);
@@ -130,18 +130,18 @@ export class RoutingDesk {
 
   /** Sends those that wait and may go now, in their order. @returns whether anybody went */
   sweep(pool: Pool, nowMs: number, send: (request: number, worker: SimulatedWorker) => void): boolean {
-    const window = this.#of(pool.role);
-    const { line, router, news: unheard } = window;
-    window.changesMs = Number.POSITIVE_INFINITY;
+    const roleRouter = this.#of(pool.role);
+    const { line, router, news: unheard } = roleRouter;
+    roleRouter.changesMs = Number.POSITIVE_INFINITY;
     if (line.length === 0 || pool.active.length === 0) {
-      tellAll(window);
+      tellAll(roleRouter);
       return false;
     }
     let anybody = false;
     const may = (request: number, rank: QueueRank) => {
       const context = this.#looksCloser ? this.#context(pool, request, nowMs) : undefined;
       if (context === undefined || !(router.isBusy?.(context, placeOf(rank)) ?? false)) return true;
-      this.#noteChange(window, context);
+      this.#noteChange(roleRouter, context);
       return false;
     };
     const goes = (request: number, rank: QueueRank) => {
@@ -187,12 +187,12 @@ export class RoutingDesk {
   }
 
   workerRemoved({ role, id, engines }: SimulatedWorker): void {
-    const window = this.#of(role);
-    tellAll(window);
-    window.ranksWith?.delete(id);
+    const roleRouter = this.#of(role);
+    tellAll(roleRouter);
+    roleRouter.ranksWith?.delete(id);
     for (const engine of engines) this.#cacheChanges.delete(engine);
     if (this.#routing !== null) this.#routing.workerRemoved(role, id);
-    else window.router.workerRemoved?.(id);
+    else roleRouter.router.workerRemoved?.(id);
   }
 
   /** A change that routers are told of when the engine's pass has ended. */
@@ -238,10 +238,10 @@ export class RoutingDesk {
     return kind === "stored" ? ranks === 1 : ranks <= 0;
   }
 
-  #noteChange(window: Window, context: RouteContext): void {
+  #noteChange(roleRouter: RoleRouter, context: RouteContext): void {
     if (this.#routing !== null) return;
-    const changesMs = window.router.changesMs?.(context) ?? Number.POSITIVE_INFINITY;
-    window.changesMs = Math.min(window.changesMs, changesMs);
+    const changesMs = roleRouter.router.changesMs?.(context) ?? Number.POSITIVE_INFINITY;
+    roleRouter.changesMs = Math.min(roleRouter.changesMs, changesMs);
   }
 
   #send(pool: Pool, request: number, context: RouteContext | undefined, nowMs: number): SimulatedWorker {
@@ -283,20 +283,20 @@ export class RoutingDesk {
   }
 }
 
-function tellPrefilled(window: Window, request: number): void {
-  tell(window, (router) => router.prefilled?.(request));
+function tellPrefilled(roleRouter: RoleRouter, request: number): void {
+  tell(roleRouter, (router) => router.prefilled?.(request));
 }
 
-function tellEnded(window: Window, request: number, nowMs: number): void {
-  tell(window, (router) => router.ended?.(request, nowMs));
+function tellEnded(roleRouter: RoleRouter, request: number, nowMs: number): void {
+  tell(roleRouter, (router) => router.ended?.(request, nowMs));
 }
 
 /** A router hears at once, unless somebody waits there: then it does at the next `sweep`, where one may go after each piece, as in ai-dynamo 1.6.1. */
-function tell({ router, line, news }: Window, piece: (router: Router) => void): void {
+function tell({ router, line, news }: RoleRouter, piece: (router: Router) => void): void {
   if (line.length === 0 && news.length === 0) piece(router);
   else news.push(() => piece(router));
 }
 
-function tellAll({ news }: Window): void {
+function tellAll({ news }: RoleRouter): void {
   if (news.length > 0) for (const piece of news.splice(0)) piece();
 }
