@@ -31,8 +31,11 @@ export function parseTrace(text: string, file: string, options: TraceOptions = {
  */
 export function readTraceFile(path: string, options: TraceOptions = {}): Workload {
   const lines = new LineReader(path, options);
-  const unreadable = (file: string, found: string, hint = "paths in a scenario are relative to the scenario's file") =>
-    traceUnreadable(file, found, hint);
+  const unreadable = (
+    file: string,
+    found: string,
+    hint = "check the path; in a scenario it is relative to the scenario's file",
+  ) => traceUnreadable(file, found, hint);
   for (const file of matchingFiles(path, unreadable)) {
     readTextLines(file, (line, number) => lines.take(line, file, number), unreadable);
   }
