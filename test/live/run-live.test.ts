@@ -8,8 +8,9 @@ import { parseScenario } from "#scenarios";
 import { type LiveRun, runLive } from "#src/live";
 import type { RunRecord } from "#src/record";
 import { prepareRehearsal, type Rehearsal } from "#src/rehearsal";
-import { type LiveCase, tooClose, writeLiveCase } from "../../bench/live-cases.ts";
+import { type LiveCase, tooClose } from "../../bench/live-cases.ts";
 import { compareRuns } from "../../src/live/compare.ts";
+import { steadyCase } from "./steady-case.ts";
 
 const PROFILE = "l40s-qwen3-8b-bf16-tp1-estimate";
 /** Arrivals keep so far from planner ticks: what a machine may be late without changing what a tick sees, ms. */
@@ -145,17 +146,18 @@ async function compared(rehearsal: Rehearsal): Promise<Compared> {
 const TOO_LATE = `the machine was too late in each of ${ATTEMPTS} runs`;
 
 describe.each([aggregated, disaggregated, cacheAware])("$name: a live run", { timeout: 300_000 }, (made) => {
+  let steady: LiveCase;
   let rehearsal: Rehearsal;
   let runs: Compared;
 
   beforeAll(async () => {
-    rehearsal = prepareRehearsal(writeLiveCase(made, join(folder, made.name)));
+    ({ steady, rehearsal } = steadyCase(made, join(folder, made.name)));
     runs = await compared(rehearsal);
   });
 
   it("has a twin worth comparing with: conversations, shared prefixes, scaling, arrivals clear of ticks", () => {
     const virtual = rehearsal.run();
-    expect(tooClose(made, rehearsal.scenario)).toEqual([]);
+    expect(tooClose(steady, rehearsal.scenario)).toEqual([]);
     expect(virtual.requests.count).toBeGreaterThan(25);
     expect(Math.max(...virtual.requests.cachedTokens)).toBeGreaterThan(1000);
     expect(virtual.scalingEvents.length).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 import { BearerTokens, writeFileAtomically } from "#common";
 import { Ports } from "../runner/ports.ts";
@@ -12,11 +12,15 @@ export interface ControlAddress {
   url: string;
   tokenFile: string;
   pid: number;
+  /** Whether the runner has begun what it was started for; before that it may still end with an error. */
+  hasStarted: boolean;
 }
 
 export interface ControlledRunner {
   runner: Runner;
   address: ControlAddress;
+  /** Tells readers of the address that the runner has begun what it was started for. */
+  started(): void;
   /** Ends the API; before that the runner as told. */
   close(mode: "leave" | "end" | "kill"): Promise<void>;
 }
@@ -34,7 +38,7 @@ export async function startControlledRunner(
   const before = readControlAddress(state);
   const ports = new Ports(`${state.path} control`);
   const port = await ports.take(before === null ? undefined : Number(new URL(before.url).port));
-  const address = { url: `http://127.0.0.1:${port}`, tokenFile: state.tokenFile, pid: process.pid };
+  const address = { url: `http://127.0.0.1:${port}`, tokenFile: state.tokenFile, pid: process.pid, hasStarted: false };
   const runner = createRunner({ ...options, control: { url: address.url, tokenFile: state.tokenFile } });
   const app: FastifyInstance = controlApp({
     runner,
@@ -42,17 +46,21 @@ export async function startControlledRunner(
     ...(onRemoved === undefined ? {} : { onRemoved }),
   });
   await app.listen({ host: "127.0.0.1", port });
-  writeFileAtomically(state.controlFile, `${JSON.stringify(address)}\n`);
-  chmodSync(state.controlFile, 0o600);
+  writeAddress(state, address);
   return {
     runner,
     address,
+    started: () => writeAddress(state, { ...address, hasStarted: true }),
     async close(mode) {
       await runner.close(mode);
       await app.close();
       if (mode !== "leave") rmSync(state.controlFile, { force: true });
     },
   };
+}
+
+function writeAddress(state: StateFolder, address: ControlAddress): void {
+  writeFileAtomically(state.controlFile, `${JSON.stringify(address)}\n`, { mode: 0o600 });
 }
 
 /** Null where no runner has written one; the one that has may be gone. */

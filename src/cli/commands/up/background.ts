@@ -7,7 +7,8 @@ import { backgroundFailed } from "./errors.ts";
 const LOOK_MS = 50;
 
 /**
- * Starts this command line again as a process that outlives this one and its terminal; resolves when its control API answers.
+ * Starts this command line again as a process that outlives this one and its terminal; resolves when it has begun what it
+ * was started for.
  * @param args of the command line, without what made it go to the background
  * @param input what it finds on its standard input
  * @throws UserError RUNNER_DID_NOT_START
@@ -24,7 +25,11 @@ export async function startInBackground(state: StateFolder, args: readonly strin
   void ended.then(() => {
     hasEnded = true;
   });
-  while (readControlAddress(state)?.pid !== child.pid) {
+  const hasStarted = () => {
+    const address = readControlAddress(state);
+    return address?.pid === child.pid && address?.hasStarted === true;
+  };
+  while (!hasStarted()) {
     if (hasEnded) {
       const [code] = (await ended) as [number | null];
       throw backgroundFailed(state.log, lastError(readFileSync(state.log, "utf8")), code === 2 ? 2 : 1);

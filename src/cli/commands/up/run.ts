@@ -61,6 +61,7 @@ export async function runDeployments({ state, source, timeScale, frontendPort, s
       if (frontendPort !== null && frontendPort > 0) await checkFrontendPort(state, frontendPort);
       runner.subscribe(({ deployment, event }) => screen.change(deployment, event));
       await deployments.start();
+      controlled.started();
     } catch (error) {
       await controlled.close("end");
       throw error;
