@@ -29,20 +29,23 @@ export function fitTrace(workload: Workload, file: string, seed: number): Fitted
   if (workload.dependencies !== undefined && workload.nextTurn !== null) {
     throw badTraffic(file, "found sessions beside requests that wait for others", "fit each of the two by itself");
   }
+  const { dispersion, ...arriving } = fitArrivals(
+    Float64Array.from(workload.openHeads, (head) => workload.arrivalMs[head]!),
+  );
   const entry: OpenEntry = {
     kind: "open",
     startMs: 0,
-    ...fitArrivals(Float64Array.from(workload.openHeads, (head) => workload.arrivalMs[head]!)),
+    ...arriving,
     content: fitContent(workload, file),
   };
   const original = summarizeWorkload(workload);
   const best = calibrated(entry, original.reusableShare, (of) => buildWorkload([of], { seed }));
-  const regenerated = summarizeWorkload(inBuckets(best.made, original.burstiness.bucketMs));
+  const regenerated = summarizeWorkload(roundedAs(workload, original.burstiness.bucketMs, best.made));
   return {
     entry: best.entry,
     original,
     regenerated,
-    statistics: [...compare(original, regenerated), ...agentStatistics(workload, best.made)],
+    statistics: [...compare(original, regenerated, dispersion), ...agentStatistics(workload, best.made)],
   };
 }
 
@@ -71,28 +74,41 @@ function calibrated(
   return best;
 }
 
-/** With times rounded as the original's are, so that both are measured alike. */
-function inBuckets(workload: Workload, bucketMs: number): Workload {
-  if (bucketMs === 0) return workload;
-  return { ...workload, arrivalMs: workload.arrivalMs.map((atMs) => Math.floor(atMs / bucketMs) * bucketMs) };
+/** With times rounded as the original's are, to buckets or whole ms, so that both are measured alike. */
+function roundedAs(original: Workload, bucketMs: number, made: Workload): Workload {
+  const stepMs = bucketMs > 0 ? bucketMs : original.arrivalMs.every(Number.isInteger) ? 1 : 0;
+  if (stepMs === 0) return made;
+  return { ...made, arrivalMs: made.arrivalMs.map((atMs) => Math.floor(atMs / stepMs) * stepMs) };
 }
 
-function compare(original: WorkloadSummary, regenerated: WorkloadSummary): ComparedStatistic[] {
-  const statistic = (name: string, unit: string, of: (s: WorkloadSummary) => number, isRelative = true) =>
-    compared(name, unit, of(original), of(regenerated), isRelative);
+/** @param noise variance ÷ mean of counts at an even rate */
+function compare(original: WorkloadSummary, regenerated: WorkloadSummary, noise: number): ComparedStatistic[] {
+  const statistic = (
+    name: string,
+    unit: string,
+    of: (s: WorkloadSummary) => number,
+    isRelative = true,
+    chance?: number,
+  ) => compared(name, unit, of(original), of(regenerated), isRelative, chance);
   const lengths = (key: "isl" | "osl") =>
     (["mean", "p10", "p50", "p90", "p99"] as const).map((q) =>
       statistic(`${key.toUpperCase()} ${q === "mean" ? "mean" : q}`, "tokens", (s) => s[key][q]),
     );
   const rows = [
     statistic("requests", "", (s) => s.requests),
-    statistic("rate, mean", "1/s", (s) => s.requestRate),
+    statistic("rate, mean", "1/s", (s) => s.requestRate, true, TWO_DRAWS * Math.sqrt(noise / original.sessions)),
     statistic("rate, peak of 60 parts", "1/s", (s) => s.peakRate),
     ...(Number.isNaN(original.burstiness.localCv)
       ? []
       : [statistic("cv of gaps, locally", "", (s) => s.burstiness.localCv, false)]),
     ...original.burstiness.windows.map(({ lengthMs }) =>
-      statistic(`dispersion in ${lengthMs / 1000} s`, "", (s) => dispersionIn(s, lengthMs)),
+      statistic(
+        `dispersion in ${lengthMs / 1000} s`,
+        "",
+        (s) => dispersionIn(s, lengthMs),
+        true,
+        dispersionByChance(noise, dispersionIn(regenerated, lengthMs), Math.floor(original.durationMs / lengthMs)),
+      ),
     ),
     ...lengths("isl"),
     ...lengths("osl"),
@@ -114,6 +130,18 @@ function compare(original: WorkloadSummary, regenerated: WorkloadSummary): Compa
     );
   }
   return rows;
+}
+
+/** Standard deviations of one draw that two of them differ by at most, 19 times out of 20. */
+const TWO_DRAWS = 1.96 * Math.SQRT2;
+
+/**
+ * What the dispersions of two draws differ by, relative to them. The counts' variance is that around the rate and that of the rate itself;
+ * of n counts that scatter normally with variance s² around means of variance v, the sample's has the variance (2s⁴ + 4s²v) / (n − 1).
+ */
+function dispersionByChance(noise: number, dispersion: number, windows: number): number {
+  const ofRate = Math.max(0, dispersion - noise);
+  return (TWO_DRAWS * Math.sqrt((2 * noise ** 2 + 4 * noise * ofRate) / (windows - 1))) / (noise + ofRate);
 }
 
 function dispersionIn({ burstiness }: WorkloadSummary, lengthMs: number): number {

@@ -30,7 +30,7 @@ export interface WorkloadSummary {
   dependentRequests: number;
   /** From time 0 to the last first turn, ms. */
   durationMs: number;
-  /** First turns per second, on average. */
+  /** First turns per second, on average; NaN (JSON: null), as the highest, where all come at one instant. */
   requestRate: number;
   /** First turns per second in equal parts of the duration. */
   rates: number[];
@@ -75,9 +75,9 @@ export function summarizeWorkload(workload: Workload, parts = 60): WorkloadSumma
     waitMs: waits.length === 0 ? null : summarize(waits),
     dependentRequests: dependents(workload),
     durationMs,
-    requestRate: durationMs > 0 ? (times.length * 1000) / durationMs : 0,
+    requestRate: durationMs > 0 ? (times.length * 1000) / durationMs : Number.NaN,
     rates,
-    peakRate: rates.length === 0 ? 0 : Math.max(...rates),
+    peakRate: rates.length === 0 ? Number.NaN : Math.max(...rates),
     burstiness: burstiness(times),
     isl: summarize(workload.isl),
     osl: summarize(workload.osl),

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -135,8 +135,20 @@ describe("understudy trace stats and fit", () => {
     const file = join(folder, "fitted.yaml");
     const { status, stdout } = understudy("trace", "fit", trace, "-o", file, "--seed", "2");
     expect(status).toBe(0);
-    expect(stdout).toMatch(/statistic +trace +scenario +error\n/);
+    expect(stdout).toMatch(/statistic +trace +scenario +error +by chance\n/);
     expect(stdout).toMatch(/reusable prompt tokens \(share\) +0\.6508/);
     expect(understudy("run", file, "--quiet", "--no-report").status).toBe(0);
+  });
+
+  it.each([1, 2])("say that %s arrivals at one instant have no rate, and send as many again", (arrivals) => {
+    const file = join(folder, `at-once-${arrivals}.jsonl`);
+    writeFileSync(file, '{"timestamp": 5, "input_length": 10, "output_length": 3, "hash_ids": [1]}\n'.repeat(arrivals));
+    const fit = understudy("trace", "fit", file, "-o", join(folder, "at-once.yaml"));
+    expect(fit.status).toBe(0);
+    expect(fit.stdout).not.toMatch(/Infinity|NaN/);
+    expect(fit.stdout).toMatch(new RegExp(`requests +${arrivals} +${arrivals} +0\\.0 %\n`));
+    expect(fit.stdout).toMatch(/rate, mean \(1\/s\) +– +– +–\n/);
+    expect(fit.stdout).toMatch(/come at one instant, so there is no rate to fit/);
+    expect(understudy("trace", "stats", file).stdout).toMatch(/request rate +none: all come at one instant\n/);
   });
 });

@@ -32,7 +32,7 @@ Example:
       const fitted = fitTrace(readTraceFile(file, traceOptions(flags)), file, flags.seed);
       const scenario = entryDocument(fitted.entry, frame(file, flags.seed), COMMENT);
       if (flags.output !== undefined) writeFileAtomically(flags.output, scenario);
-      const table = statisticsTable(fitted.statistics);
+      const table = statisticsTable(fitted.statistics) + (fitted.original.durationMs > 0 ? "" : AT_ONCE);
       if (flags.json) process.stdout.write(`${JSON.stringify(document(fitted, scenario), null, 2)}\n`);
       else if (flags.output !== undefined) process.stdout.write(table);
       else {
@@ -42,6 +42,8 @@ Example:
     });
 }
 
+const AT_ONCE =
+  "All arrivals come at one instant, so there is no rate to fit: the scenario sends as many within a millisecond.\n";
 const COMMENT = "Fitted to a trace by `understudy trace fit`. Deployment and SLA are placeholders.";
 
 function frame(file: string, seed: number): Record<string, unknown> {
@@ -66,13 +68,14 @@ function document({ entry, original, regenerated, statistics }: FittedTrace, sce
 }
 
 function statisticsTable(statistics: readonly ComparedStatistic[]): string {
-  const rows = statistics.map(({ name, unit, original, regenerated, error, isRelative }) => [
+  const rows = statistics.map(({ name, unit, original, regenerated, error, isRelative, chance }) => [
     unit === "" ? name : `${name} (${unit})`,
     number(original),
     number(regenerated),
-    isRelative ? `${(error * 100).toFixed(1)} %` : signed(error),
+    Number.isNaN(error) ? "–" : isRelative ? `${(error * 100).toFixed(1)} %` : signed(error),
+    !Number.isFinite(chance ?? Number.NaN) || Number.isNaN(error) ? "" : `± ${(chance! * 100).toFixed(1)} %`,
   ]);
-  return textTable(["statistic", "trace", "scenario", "error"], rows);
+  return textTable(["statistic", "trace", "scenario", "error", "by chance"], rows);
 }
 
 function number(value: number): string {

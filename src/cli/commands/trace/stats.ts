@@ -32,8 +32,12 @@ function describe(summary: WorkloadSummary): string {
       ? []
       : [["dependencies", `${summary.dependentRequests} requests wait for others`]]),
     ["duration", formatDuration(summary.durationMs)],
-    ["request rate", `mean ${summary.requestRate.toFixed(2)}/s, peak ${summary.peakRate.toFixed(2)}/s`],
-    ["over time", sparkline(summary.rates)],
+    ...(summary.durationMs > 0
+      ? [
+          ["request rate", `mean ${summary.requestRate.toFixed(2)}/s, peak ${summary.peakRate.toFixed(2)}/s`],
+          ["over time", sparkline(summary.rates)],
+        ]
+      : [["request rate", "none: all come at one instant"]]),
     ["burstiness", scatter(burstiness)],
     ["ISL, tokens", quantiles(summary.isl)],
     ["OSL, tokens", quantiles(summary.osl)],
