@@ -218,6 +218,12 @@ describe("flags", async () => {
     const { error, stdout, stderr } = await mocker("--tensor-parallel-size", "4", "--trust-remote-code");
     expect(error).toBeNull();
     expect(stderr).toContain("without effect on a mock engine: --tensor-parallel-size, --trust-remote-code");
+    const scheduling = ["--preemption-mode", "fifo", "--watermark", "0.1", "--no-enable-chunked-prefill"];
+    const noted = async (engine: string) => (await mocker("--engine-type", engine, ...scheduling)).stderr;
+    expect(await noted("vllm")).not.toContain("without effect");
+    expect(await noted("trtllm")).toMatch(/without effect on a mock engine: --preemption-mode$/m);
+    const sglang = /without effect on a mock engine: --preemption-mode, --watermark, --no-enable-chunked-prefill$/m;
+    expect(await noted("sglang")).toMatch(sglang);
     expect(JSON.parse(stdout).worker.engine.role).toBe("aggregated");
     const old = await mocker("--is-prefill-worker");
     expect(JSON.parse(old.stdout).worker.engine.role).toBe("prefill");

@@ -84,6 +84,21 @@ describe("an error says where, what was found, what was expected, and what may h
       /deployment\.engine\.kvOffload\): found a map, expected no host memory for an engine of the family sglang/,
     ],
     [
+      "who yields where nobody is preempted",
+      "maxNumSeqs: 128 }",
+      "family: trtllm, preemption: fifo }",
+      /\.yaml:\d+:\d+ \(deployment\.decode\.engine\.preemption\): found "fifo", expected no choice of who yields for an engine of the family trtllm\n.*leave preemption out/,
+    ],
+    ...(["preemption: lifo", "watermark: 0.1", "chunkedPrefill: false"] as const).map(
+      (setting) =>
+        [
+          `${setting} of sglang's engines`,
+          "engine: { blockSize: 16, maxNumSeqs: 256 }",
+          `engine: { family: sglang, ${setting} }`,
+          /\.yaml:\d+:\d+ \(deployment\.engine\.(preemption|watermark|chunkedPrefill)\): found .*, expected no .* for an engine of the family sglang\n/,
+        ] as [string, string, string, RegExp],
+    ),
+    [
       "a correlation beside patterns",
       "isl: 3000, osl: 300,",
       "correlation: 0.5, patterns: [{ isl: 3000, osl: 300 }],",

@@ -75,9 +75,6 @@ function workerArgs({ scenario, simulation }: Rehearsal, { engine, dpSize, start
     ...["--max-num-batched-tokens", String(engine.maxNumBatchedTokens)],
     ...(engine.maxModelLen === null ? [] : ["--max-model-len", String(engine.maxModelLen)]),
     engine.prefixCaching ? "--enable-prefix-caching" : "--no-enable-prefix-caching",
-    engine.chunkedPrefill ? "--enable-chunked-prefill" : "--no-enable-chunked-prefill",
-    ...["--preemption-mode", engine.preemption],
-    ...["--watermark", String(engine.watermark)],
     ...familyArgs(engine),
     ...(engine.speculative === null
       ? []
@@ -122,10 +119,18 @@ function kvBytesArgs({ kvOffload, blockSize }: EngineConfig, transfer: TransferM
 }
 
 /** Flags of the scheduler that is played. */
-function familyArgs({ family, prefillScheduleInterval, prefillDecodeInterval, sglang }: EngineConfig): string[] {
+function familyArgs(engine: EngineConfig): string[] {
+  const { family, prefillScheduleInterval, prefillDecodeInterval, sglang } = engine;
   const type = ["--engine-type", family];
-  if (family === "vllm") return [...type, "--prefill-schedule-interval", String(prefillScheduleInterval)];
-  if (family === "trtllm") return type;
+  const batching = [
+    engine.chunkedPrefill ? "--enable-chunked-prefill" : "--no-enable-chunked-prefill",
+    ...["--watermark", String(engine.watermark)],
+  ];
+  if (family === "vllm") {
+    const interval = ["--prefill-schedule-interval", String(prefillScheduleInterval)];
+    return [...type, ...batching, ...["--preemption-mode", engine.preemption], ...interval];
+  }
+  if (family === "trtllm") return [...type, ...batching];
   return [
     ...type,
     ...["--sglang-schedule-policy", sglang.schedulePolicy],

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { ENGINE_DEFAULTS, type EngineFamily } from "#mocker/engine";
 import { notHonoured } from "./errors.ts";
 
 /** Flags of Dynamo's and other mockers that would change what is mocked, and can't be honoured: why, and what there is. */
@@ -38,18 +39,26 @@ const WITHOUT_EFFECT = [
 ];
 /** Shares of GPU memory count where the estimator sizes the KV cache. */
 const ONLY_WITH_ESTIMATOR = ["--gpu-memory-utilization", "--mem-fraction-static", "--free-gpu-memory-fraction"];
-/** Of the engine types that they are named after. */
-const ONLY_WITH_ENGINE = {
-  sglang: [
-    "--sglang-schedule-policy",
-    "--sglang-page-size",
-    "--sglang-max-prefill-tokens",
-    "--sglang-chunked-prefill-size",
-    "--sglang-clip-max-new-tokens",
-    "--sglang-schedule-conservativeness",
-  ],
-  trtllm: ["--trtllm-capacity-scheduler-policy"],
-} as const;
+/** Flags that not every engine type has. */
+const ONLY_WITH_ENGINES: { engines: readonly EngineFamily[]; flags: readonly string[] }[] = [
+  { engines: ["vllm"], flags: ["--preemption-mode"] },
+  {
+    engines: ["vllm", "trtllm"],
+    flags: ["--watermark", "--enable-chunked-prefill", "--no-enable-chunked-prefill"],
+  },
+  {
+    engines: ["sglang"],
+    flags: [
+      "--sglang-schedule-policy",
+      "--sglang-page-size",
+      "--sglang-max-prefill-tokens",
+      "--sglang-chunked-prefill-size",
+      "--sglang-clip-max-new-tokens",
+      "--sglang-schedule-conservativeness",
+    ],
+  },
+  { engines: ["trtllm"], flags: ["--trtllm-capacity-scheduler-policy"] },
+];
 const SWITCHES_WITHOUT_EFFECT = [
   "--trust-remote-code",
   "--enforce-eager",
@@ -75,15 +84,17 @@ export function refuseForeignFlags(command: Command): void {
 
 /** Those of them that were given and do nothing. */
 export function ignoredFlags(command: Command): string[] {
-  const { engineType } = command.opts<{ engineType?: string }>();
+  const { engineType = ENGINE_DEFAULTS.family } = command.opts<{ engineType?: EngineFamily }>();
   const idle = [
     ...(isGiven(command, "--aic-perf-model") ? [] : ONLY_WITH_ESTIMATOR),
-    ...(engineType === "sglang" ? [] : ONLY_WITH_ENGINE.sglang),
-    ...(engineType === "trtllm" ? [] : ONLY_WITH_ENGINE.trtllm),
+    ...ONLY_WITH_ENGINES.flatMap(({ engines, flags }) => (engines.includes(engineType) ? [] : flags)),
   ];
   return [...WITHOUT_EFFECT, ...SWITCHES_WITHOUT_EFFECT, ...idle].filter((flag) => isGiven(command, flag));
 }
 
+/** A flag and its `--no-` have one value between them. */
 function isGiven(command: Command, flag: string): boolean {
-  return command.getOptionValueSource(new Option(flag).attributeName()) !== undefined;
+  const name = new Option(flag).attributeName();
+  if (command.getOptionValueSource(name) === undefined) return false;
+  return flag.startsWith("--no-") === (command.getOptionValue(name) === false);
 }
