@@ -1,9 +1,18 @@
 import type { Path } from "#common";
-import type { Fault, RequestHints } from "#scenarios/workload";
+import type { Fault, FaultKind, RequestHints } from "#scenarios/workload";
 import type { Expectation } from "../expect.ts";
 import type { TrafficEntry } from "../traffic.ts";
 import type { Deployment } from "./deployment.ts";
 import { poolsOf } from "./faults.ts";
+
+/** Faults that strike the planner alone. */
+const PLANNER_FAULTS: readonly FaultKind[] = [
+  "loseMetrics",
+  "lagMetrics",
+  "staleMetrics",
+  "nanMetrics",
+  "restartPlanner",
+];
 
 /** What each section allows, and all of them together don't. */
 export function contradictions(scenario: {
@@ -12,8 +21,9 @@ export function contradictions(scenario: {
   expect: readonly Expectation[];
   tenants: Readonly<Record<string, RequestHints>>;
   traffic: readonly TrafficEntry[];
+  planner?: unknown;
 }): { path: Path; message: string }[] {
-  const { deployment, faults, expect, tenants, traffic } = scenario;
+  const { deployment, faults, expect, tenants, traffic, planner } = scenario;
   const pools: readonly string[] = deployment.prefill === null ? ["agg"] : ["prefill", "decode"];
   const found: { path: Path; message: string }[] = [];
   faults.forEach((fault, i) => {
@@ -21,6 +31,10 @@ export function contradictions(scenario: {
       if (pools.includes(pool)) continue;
       const message = `found ${pool}, expected ${pools.join(" or ")}: the deployment's mode is ${deployment.mode}`;
       found.push({ path: ["faults", i, ...path], message });
+    }
+    if (planner === undefined && PLANNER_FAULTS.includes(fault.kind)) {
+      const message = `found ${fault.kind} without planner:, which nobody would notice: give the scenario a planner, or leave it out`;
+      found.push({ path: ["faults", i, fault.kind], message });
     }
     if (fault.kind !== "loseTransfers" || deployment.prefill !== null) return;
     const message = "expected a deployment in mode disagg: in mode agg no KV cache is transferred";

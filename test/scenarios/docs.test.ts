@@ -10,6 +10,7 @@ const blocks = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => y
 const base = {
   deployment: { profile: "p", mode: "disagg" },
   sla: { ttft: "1s", itl: "50ms" },
+  planner: { strategy: "default", maxGpus: 8 },
   traffic: [{ constant: { requestRate: 1, isl: 1, osl: 1, duration: "1s" } }],
 };
 

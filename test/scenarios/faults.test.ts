@@ -8,6 +8,8 @@ const BASE = {
   sla: { ttft: "1s", itl: "50ms" },
   traffic: [{ constant: { requestRate: 1, isl: 1, osl: 1, duration: "1s" } }],
 };
+/** Faults of the planner need one. */
+const PLANNER = { planner: { strategy: "default", maxGpus: 8 } };
 const AGG = { deployment: { profile: "p", mode: "agg" } };
 
 function parse(more: object) {
@@ -94,7 +96,7 @@ describe("faults", () => {
     [{ restartPlanner: "5s" }, { kind: "restartPlanner", forMs: 5000 }, "the planner restarts", 15_000],
     [{ loseApiServer: "5s" }, { kind: "loseApiServer", forMs: 5000 }, "no API server", 15_000],
   ])("%j", (written, expected, text, endMs) => {
-    const fault = faultOf(written);
+    const fault = faultOf(written, PLANNER);
     expect(fault).toEqual({ atMs: 10_000, ...expected });
     expect(faultText(fault)).toBe(text);
     expect(faultEndMs(fault)).toBe(endMs);
@@ -142,6 +144,28 @@ describe("faults", () => {
     const message = told({ faults: [{ at: "10s", ...fault }] });
     expect(message).toMatch(/f\.yaml:1:\d+/);
     expect(message).toMatch(expected);
+  });
+
+  it.each([
+    { loseMetrics: "5s" },
+    { lagMetrics: "5s", by: "30s" },
+    { staleMetrics: "5s" },
+    { nanMetrics: "5s" },
+    { restartPlanner: "5s" },
+  ])("refuse %j where no planner would notice", (fault) => {
+    const [kind] = Object.keys(fault);
+    const message = told({
+      faults: [
+        { at: 0, kill: "decode/0" },
+        { at: "10s", ...fault },
+      ],
+    });
+    expect(message).toMatch(
+      new RegExp(`^f\\.yaml:1:\\d+ \\(faults\\[1\\]\\.${kind}\\): found ${kind} without planner:`),
+    );
+    expect(message).toMatch(/give the scenario a planner, or leave it out$/);
+    // Without it workers that died are not replaced, planner or none.
+    expect(faultOf({ loseApiServer: "5s" }).kind).toBe("loseApiServer");
   });
 
   it("refuse what an aggregated deployment has not, all of it at once", () => {
