@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { RequestStatus } from "#src/record";
 import { writeReports } from "#src/report";
 import { syntheticRun } from "../report/synthetic-run.ts";
 import { describeWithChromium } from "../tools.ts";
@@ -30,9 +31,10 @@ await describeWithChromium("report.html in a browser", (executablePath) => {
     complaints = [];
   });
 
-  async function open(folder: string, options: BrowserContextOptions = {}): Promise<Page> {
+  async function open(folder: string, options: BrowserContextOptions = {}, script?: string): Promise<Page> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
+    if (script !== undefined) await page.addInitScript(script);
     page.on("console", (message) => complaints.push(`console ${message.type()}: ${message.text()}`));
     page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
     page.on("request", (request) => {
@@ -153,10 +155,45 @@ await describeWithChromium("report.html in a browser", (executablePath) => {
     await expect.poll(() => page.locator("#scatter-readout").textContent()).toMatch(/TTFT [\d.]+ ms/);
     await canvas.focus();
     await page.keyboard.press("ArrowRight");
-    await expect.poll(() => page.locator("#scatter-readout").textContent()).toMatch(/missed|no answer/);
+    await expect.poll(() => page.locator("#scatter-readout").textContent()).toMatch(/missed|never got an answer/);
     await page.locator("#scatter-y").selectOption("itl");
     await page.locator("#scatter-x").selectOption("isl");
     await expect.poll(painted).toBeGreaterThan(5_000);
     await page.context().close();
   });
+
+  it("tells of requests that never got an answer where there are any, and not as values of a scale", async () => {
+    const answered = syntheticRun({ requests: 300 });
+    answered.requests.status.fill(RequestStatus.completed);
+    const one = syntheticRun({ requests: 300 });
+    one.requests.status.fill(RequestStatus.completed);
+    one.requests.status[7] = RequestStatus.failed;
+    one.requests.status[8] = RequestStatus.unfinished;
+    const shown = async (name: string, run: typeof one) => {
+      writeReports(run, join(dir, name), { kinds: ["html"] });
+      const page = await open(join(dir, name), {}, RECORD_TEXTS);
+      await expect.poll(() => page.evaluate<string[]>("painted")).toContain("time of arrival (min)");
+      const texts = await page.evaluate<string[]>("painted");
+      const note = await page.locator("#scatter-note").textContent();
+      const distribution = await page.locator("#ttft-distribution").textContent();
+      await page.context().close();
+      return { texts, note, distribution };
+    };
+    const without = await shown("answered", answered);
+    expect(without.texts).not.toContain("never");
+    expect(without.note).not.toContain("never");
+    expect(without.distribution).not.toContain("never");
+    const with2 = await shown("two-lost", one);
+    expect(with2.texts).toContain("never");
+    expect(with2.note).toMatch(/, 2 never got an answer to the end \(marks at the top\)$/);
+    expect(with2.distribution).toContain("the 2 of 300 that never completed are not in it");
+  });
 });
+
+/** Keeps what is written on canvases. */
+const RECORD_TEXTS = `window.painted = [];
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  painted.push(text);
+  return fillText.call(this, text, ...place);
+};`;

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { comparisonPage, dryRunPage } from "#src/report";
+import { comparisonPage, dryRunPage, judgePage } from "#src/report";
+import { wideJudgement } from "../report/judgements.ts";
 import { comparison, dryRunInput } from "../report/studies.ts";
 import { describeWithChromium } from "../tools.ts";
 
@@ -70,5 +71,27 @@ await describeWithChromium("pages of planner studies in a browser", (executableP
       await expect.poll(() => page.locator("figure.time .readout .time").count()).toBe(figures);
       await page.context().close();
     });
+  });
+
+  it("has no table of 24 judged scenarios that scrolls sideways at 1280 px", async () => {
+    const file = join(folder, "judge.html");
+    writeFileSync(
+      file,
+      judgePage(wideJudgement(24, ["default", "sla-compat", "load-compat", "keda", "my-own-planner"])),
+    );
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    await page.goto(pathToFileURL(file).href);
+    await page.evaluate("document.fonts.ready.then(() => true)");
+    const tables = page.locator(".scroll");
+    expect(await tables.count()).toBeGreaterThan(1);
+    for (const table of await tables.all()) {
+      const { scrollWidth, clientWidth } = await table.evaluate(({ scrollWidth, clientWidth }) => ({
+        scrollWidth,
+        clientWidth,
+      }));
+      expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
+    }
+    expect(await page.locator("tr.group").count()).toBe(24);
+    await page.context().close();
   });
 });

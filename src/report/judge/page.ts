@@ -1,22 +1,25 @@
 import { formatFixed, formatShare, formatSignificant, plural } from "../format.ts";
 import { halfFigureHtml } from "../page/figure.ts";
 import { pageHeader } from "../page/header.ts";
-import { escapeHtml, table, tile } from "../page/html.ts";
+import { escapeHtml, groupedTable, table, tile } from "../page/html.ts";
 import { pageShell } from "../page/shell.ts";
 import { caseFigure, caseMessage, startupFigure } from "./figures.ts";
 import type { JudgedCase, JudgeReport } from "./input.ts";
 import {
   bestKeeping,
+  caseRows,
   failedTicksTexts,
   gapText,
   hindsightGaps,
   JUDGE_COLUMNS,
-  judgeRows,
+  type JudgeRow,
   startupText,
 } from "./rows.ts";
 
 const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 const MOST_TILES = 6;
+/** Columns that say which case it is: those of a group's heading. */
+const CASE_COLUMNS = 2;
 
 /** A judgement of planners as one self-contained page: who was best, why, every number. */
 export function judgePage(report: JudgeReport): string {
@@ -66,12 +69,13 @@ ${charts.map((chart, i) => halfFigureHtml(`judged-${i}`, chart, 320)).join("\n")
 <section id="table" aria-labelledby="table-title">
 <h2 id="table-title">Table</h2>
 <p class="note">Regret: the share of a reference's goodput per GPU that was not reached; below zero it was surpassed. References are found in hindsight on the very traffic.</p>
-${table(
+${groupedTable(
   "Planners and references by case",
-  JUDGE_COLUMNS.map((heading, c) => ({ heading, numeric: c > 2 })),
-  judgeRows(report).map(({ cells, kind }) =>
-    cells.map((cell, c) => (c === 2 && kind === "planner" ? `<strong>${escapeHtml(cell)}</strong>` : escapeHtml(cell))),
-  ),
+  JUDGE_COLUMNS.slice(CASE_COLUMNS).map((heading, c) => ({ heading, numeric: c > 0 })),
+  cases.map((judged) => ({
+    heading: `${escapeHtml(judged.scenario)}, start-up ${startupText(judged)}`,
+    rows: caseRows(judged).map(tableRow),
+  })),
 )}
 ${failedTicksTexts(report)
   .map((text) => `<p class="note">${escapeHtml(text)}.</p>`)
@@ -90,6 +94,15 @@ ${tuning === null ? '<p class="note">Nobody was tuned: --tune chooses the settin
 </main>
 <footer><p>How planners are judged, and what clair and the oracle know: docs/judging.md.</p></footer>`,
   });
+}
+
+/** Cells of a row without those of its case; why somebody could not be judged takes the place of all figures. */
+function tableRow({ cells, kind, refused }: JudgeRow): string[] {
+  const [name = "", ...figures] = cells.slice(CASE_COLUMNS).map(escapeHtml);
+  return [
+    kind === "planner" ? `<strong>${name}</strong>` : name,
+    ...(refused === null ? figures : [escapeHtml(refused)]),
+  ];
 }
 
 function caseTile(judged: JudgedCase, floor: number): string {

@@ -28,6 +28,8 @@ export interface JudgeRow {
   cells: string[];
   /** A planner, or what planners are compared with. */
   kind: "planner" | "reference";
+  /** Why the planner could not be judged, which is the last cell, too; null of others. */
+  refused: string | null;
 }
 
 export const REFERENCE_TITLES: Record<ReferenceName, string> = {
@@ -39,17 +41,26 @@ export const REFERENCE_TITLES: Record<ReferenceName, string> = {
 
 /** One row a planner and reference of every case: planners in the order asked for, then what they are held against. */
 export function judgeRows({ cases }: JudgeReport): JudgeRow[] {
-  return cases.flatMap((judged) => {
-    const head = [judged.scenario, startupText(judged)];
-    return [
-      ...judged.planners.map((planner): JudgeRow => ({ kind: "planner", cells: [...head, ...plannerCells(planner)] })),
-      ...JUDGE_REFERENCES.flatMap((name): JudgeRow[] => {
-        const reference = judged.references[name];
-        if (reference === null) return [];
-        return [{ kind: "reference", cells: [...head, ...referenceCells(REFERENCE_TITLES[name], reference)] }];
+  return cases.flatMap(caseRows);
+}
+
+export function caseRows(judged: JudgedCase): JudgeRow[] {
+  const head = [judged.scenario, startupText(judged)];
+  return [
+    ...judged.planners.map(
+      (planner): JudgeRow => ({
+        kind: "planner",
+        cells: [...head, ...plannerCells(planner)],
+        refused: planner.refused?.split("\n")[0] ?? null,
       }),
-    ];
-  });
+    ),
+    ...JUDGE_REFERENCES.flatMap((name): JudgeRow[] => {
+      const reference = judged.references[name];
+      if (reference === null) return [];
+      const cells = [...head, ...referenceCells(REFERENCE_TITLES[name], reference)];
+      return [{ kind: "reference", cells, refused: null }];
+    }),
+  ];
 }
 
 /** `mine, waves at 30 s: 2.5 ticks a run without an answer`: such ticks change nothing, which is no decision of the planner. */

@@ -1,7 +1,7 @@
 import { type ReportedRun, type RequestTable, requestBlocks, requestCount } from "#src/record";
 import type { XyChart } from "../charts/chart.ts";
 import type { ColourName } from "../charts/theme.ts";
-import { formatPlain, formatShare, formatSignificant } from "../format.ts";
+import { formatCount, formatPlain, formatShare, formatSignificant } from "../format.ts";
 import type { Distribution } from "../summary/distribution.ts";
 import { isCompleted, itlMs, ttftMs } from "../summary/request-times.ts";
 import type { RunSummary } from "../summary/summarize.ts";
@@ -22,19 +22,32 @@ export function distributionFigures(record: ReportedRun, summary: RunSummary): {
     }
     return values.subarray(0, count).sort();
   };
+  const { total, completed } = summary.requests;
+  // They have none, or none to the end: the shares are not theirs.
+  const others =
+    completed === total
+      ? ""
+      : `; the ${formatCount(total - completed)} of ${formatCount(total)} that never completed are not in it`;
   return [
     {
       id: "ttft-distribution",
-      chart: cdf("TTFT", "prefill", sample(ttftMs), summary.metrics.ttftMs, sla.ttftMs),
+      chart: cdf("TTFT", "prefill", sample(ttftMs), summary.metrics.ttftMs, sla.ttftMs, others),
     },
     {
       id: "itl-distribution",
-      chart: cdf("ITL", "decode", sample(itlMs), summary.metrics.itlMs, sla.itlMs),
+      chart: cdf("ITL", "decode", sample(itlMs), summary.metrics.itlMs, sla.itlMs, others),
     },
   ];
 }
 
-function cdf(name: string, colour: ColourName, ascending: Float64Array, known: Distribution, limitMs: number): XyChart {
+function cdf(
+  name: string,
+  colour: ColourName,
+  ascending: Float64Array,
+  known: Distribution,
+  limitMs: number,
+  others: string,
+): XyChart {
   const { x, y } = cumulative(ascending);
   const within = shareWithin(ascending, limitMs);
   const title =
@@ -43,7 +56,7 @@ function cdf(name: string, colour: ColourName, ascending: Float64Array, known: D
       : `${formatShare(within, 1)} of completed requests within ${formatPlain(limitMs)} ms; median\u00a0${formatSignificant(known.p50)}\u00a0ms, p99\u00a0${formatSignificant(known.p99)}\u00a0ms`;
   return {
     title: `${name}: ${title}`,
-    subtitle: `share of completed requests with at most this ${name}`,
+    subtitle: `share of completed requests with at most this ${name}${others}`,
     x: { label: `${name} (ms), logarithmic`, scale: "log" },
     y: { label: "share of requests", scale: "share", min: 0, max: 1 },
     series: [{ name: "", kind: "line", colour, x, y, strokeWidth: 2 }],

@@ -23,18 +23,41 @@ export interface TableColumn {
 
 /** A table that scrolls by itself where it is too wide. Cells are HTML; the first of a row is its heading. */
 export function table(caption: string, columns: TableColumn[], rows: string[][]): string {
-  const kind = (c: number) => (columns[c]?.numeric ? ' class="number"' : "");
-  const head = columns.map((column, c) => `<th scope="col"${kind(c)}>${column.heading}</th>`).join("");
-  const body = rows
-    .map((row) => {
-      const cells = row.map((cell, c) => (c === 0 ? `<th scope="row">${cell}</th>` : `<td${kind(c)}>${cell}</td>`));
-      return `<tr>${cells.join("")}</tr>`;
-    })
-    .join("\n");
-  return `<div class="card scroll" tabindex="0" role="region" aria-label="${escapeHtml(caption)}"><table>
+  return tableHtml(caption, columns, `<tbody>\n${bodyRows(columns, rows)}\n</tbody>`);
+}
+
+export interface TableGroup {
+  heading: string;
+  rows: string[][];
+}
+
+/** The same with rows under headings, and closer, for many columns. The last cell of a row that has too few goes to its end. */
+export function groupedTable(caption: string, columns: TableColumn[], groups: TableGroup[]): string {
+  const bodies = groups.map(
+    ({ heading, rows }) =>
+      `<tbody>\n<tr class="group"><th scope="rowgroup" colspan="${columns.length}">${heading}</th></tr>\n${bodyRows(columns, rows)}\n</tbody>`,
+  );
+  return tableHtml(caption, columns, bodies.join("\n"), ' class="close"');
+}
+
+function bodyRows(columns: TableColumn[], rows: string[][]): string {
+  const cellHtml = (cell: string, c: number, row: string[]) => {
+    if (c === 0) return `<th scope="row">${cell}</th>`;
+    const missing = c === row.length - 1 ? columns.length - row.length : 0;
+    return missing > 0 ? `<td colspan="${missing + 1}">${cell}</td>` : `<td${classOf(columns[c])}>${cell}</td>`;
+  };
+  return rows.map((row) => `<tr>${row.map((cell, c) => cellHtml(cell, c, row)).join("")}</tr>`).join("\n");
+}
+
+function classOf(column: TableColumn | undefined): string {
+  return column?.numeric ? ' class="number"' : "";
+}
+
+function tableHtml(caption: string, columns: TableColumn[], bodies: string, attributes = ""): string {
+  const head = columns.map((column) => `<th scope="col"${classOf(column)}>${column.heading}</th>`).join("");
+  return `<div class="card scroll" tabindex="0" role="region" aria-label="${escapeHtml(caption)}"><table${attributes}>
 <caption>${escapeHtml(caption)}</caption>
 <thead><tr>${head}</tr></thead>
-<tbody>
-${body}
-</tbody></table></div>`;
+${bodies}
+</table></div>`;
 }

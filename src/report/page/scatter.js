@@ -25,8 +25,9 @@
   for (let i = 0; i < count; i++) if (raw.flags[i] !== 0) missed.push(i);
   const having = (bit) => missed.filter((i) => raw.flags[i] & bit).length;
   const n = (value) => value.toLocaleString("en-US");
+  const unanswered = having(NO_ANSWER);
   const some = data.shown < data.total ? `${n(data.shown)} of ${n(data.total)} requests, chosen evenly: ` : "";
-  note.textContent = `${some}${n(count - missed.length)} kept both limits (dots), ${n(having(TTFT_MISSED))} missed the TTFT (×), ${n(having(ITL_MISSED))} missed the ITL (+), ${n(having(NO_ANSWER))} got no answer (marks at the top)`;
+  note.textContent = `${some}${n(count - missed.length)} kept both limits (dots), ${n(having(TTFT_MISSED))} missed the TTFT (×), ${n(having(ITL_MISSED))} missed the ITL (+)${unanswered === 0 ? "" : `, ${n(unanswered)} never got an answer to the end (marks at the top)`}`;
 
   const labels = {
     ttft: "TTFT (ms)",
@@ -133,6 +134,12 @@
       ink.stroke();
       ink.fillText(n(value), plot.left - 7, y + 4);
     }
+    if (unanswered > 0) {
+      // Beyond the scale, whatever is shown: not a value of it.
+      ink.fillStyle = colour("limit");
+      ink.fillText("never", plot.left - 7, plot.top + 1);
+      ink.fillStyle = colour("muted");
+    }
     ink.textAlign = "left";
     ink.fillText(`${labels[view.yName]}, logarithmic`, 0, 11);
     ink.textAlign = "center";
@@ -213,7 +220,7 @@
     const value = (name) => n(Number(unlog(raw[name][i]).toPrecision(4)));
     const flags = raw.flags[i];
     const parts = [`arrived ${clock((raw.arrival[i] / 65535) * endMs)}`];
-    if (flags & NO_ANSWER) parts.push("no answer");
+    if (flags & NO_ANSWER) parts.push("never got an answer to the end");
     else {
       const mark = (bit) => (flags & bit ? " (missed)" : "");
       parts.push(`TTFT ${value("ttft")} ms${mark(TTFT_MISSED)}`);
