@@ -2,7 +2,7 @@
  * Published results of Dynamo's planner, tried in our simulator: `npm run bench -- --anchors` (docs/validation.md explains both).
  * The sinusoid is the performance test of its SLA planner, the start-up times are its sensitivity study.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { plannerConfigSchema } from "#planner/core";
 import { loadProphet } from "#planner/sources";
 import { parseScenario } from "#scenarios";
@@ -11,7 +11,7 @@ import { prepareRehearsal } from "#src/rehearsal";
 import { summarize } from "#src/report";
 import { referencePath } from "../test/reference-path.ts";
 
-interface AnchorRow {
+export interface AnchorRow {
   anchor: "sinusoid" | "start-up";
   deployment: string;
   startupS: number;
@@ -52,8 +52,15 @@ const POLICIES = {
   hybrid_180_5: { scaling: { load: true, throughput: true }, interval: "5s", throughputInterval: "180s" },
 };
 
-/** Measures, prints the rows as they come, and writes them where asked. */
-export async function runAnchors({ only, json, progress }: AnchorsOptions): Promise<void> {
+/** The document whose tables are these rows. */
+const DOCUMENT = new URL("../docs/validation.md", import.meta.url);
+
+/**
+ * Measures, prints the rows as they come, and writes them where asked.
+ * @param only what anchor and deployment of the rows contain
+ * @returns the rows
+ */
+export async function runAnchors({ only, json, progress }: AnchorsOptions): Promise<AnchorRow[]> {
   const tools = { prophet: await loadProphet() };
   const rows: AnchorRow[] = [];
   const add = (anchor: AnchorRow["anchor"], deployment: string, startupS: number, scenario: object) => {
@@ -101,6 +108,27 @@ export async function runAnchors({ only, json, progress }: AnchorsOptions): Prom
     add("start-up", "default", startupS, { ...aggregated, planner: { ...DEFAULT, maxGpus: 16 } });
   }
   if (json !== null) writeFileSync(json, `${JSON.stringify(rows, null, 2)}\n`);
+  return rows;
+}
+
+/** Rows that docs/validation.md has not, as it would have them: simulations give the same digits on every machine. */
+export function undocumentedAnchors(rows: readonly AnchorRow[], document = readFileSync(DOCUMENT, "utf8")): string[] {
+  const lines = new Set(document.split("\n"));
+  return rows.map(documentRow).filter((row) => !lines.has(row));
+}
+
+function documentRow(row: AnchorRow): string {
+  const figure = (value: number, digits: number) => value.toFixed(digits);
+  const kept = `${figure(100 * row.attainment, 1)} %`;
+  const perGpu = [figure(row.averageGpus, 2), figure(row.goodputPerGpu, 2)];
+  const cells =
+    row.anchor === "sinusoid"
+      ? [row.deployment, row.startupS, figure(row.goodputPerS, 2), ...perGpu, kept, row.scaleEvents]
+      : [
+          ...[row.startupS, row.deployment, kept, row.scaleEvents],
+          ...[figure(row.meanItlMs, 1), figure(row.p90TtftMs, 0), ...perGpu],
+        ];
+  return `| ${cells.join(" | ")} |`;
 }
 
 function rowOf(anchor: AnchorRow["anchor"], deployment: string, startupS: number, record: RunRecord): AnchorRow {

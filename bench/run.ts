@@ -9,7 +9,7 @@ import { compareSummaries } from "#src/conformance";
 import { ensurePythonVenv, ToolMissing } from "../scripts/test-tools.ts";
 import { parseDynosimCase } from "../src/conformance/dynosim/case.ts";
 import { checkDynosimCase } from "../src/conformance/dynosim/run.ts";
-import { runAnchors } from "./anchors.ts";
+import { runAnchors, undocumentedAnchors } from "./anchors.ts";
 import { runLiveBench } from "./live/run.ts";
 import { runPlannerBench } from "./planner/run.ts";
 import { runAccuracyBench } from "./predictor-accuracy.ts";
@@ -107,12 +107,14 @@ async function predictors(): Promise<number> {
 }
 
 async function anchors(): Promise<number> {
-  await runAnchors({
+  const rows = await runAnchors({
     only: flags.only ?? "",
     json: flags.json ?? null,
     progress: (text) => console.log(text),
   });
-  return 0;
+  const undocumented = undocumentedAnchors(rows);
+  if (undocumented.length > 0) console.error(`not in docs/validation.md:\n${undocumented.join("\n")}`);
+  return undocumented.length === 0 ? 0 : 1;
 }
 
 async function accuracy(): Promise<number> {
