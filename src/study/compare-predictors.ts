@@ -7,7 +7,7 @@ import {
   type PredictorTools,
 } from "#planner/predictors";
 import type { Surface } from "#profiles";
-import type { RunRecord } from "#src/record";
+import type { ReportedRun } from "#src/record";
 import type { ComparedPredictor, PlayedScore } from "#src/report";
 import { type ForecastTrack, playedScore, regretOf, sizedScore, trackForecasts } from "./predictor-scores.ts";
 
@@ -29,8 +29,8 @@ export interface ComparePredictorsOptions {
   surface: Surface;
   /** A planner with this predictor, in its first state. */
   newPlanner: (config: PredictorConfig) => Planner;
-  /** Plays the traffic with it; every call starts from the same deployment. */
-  play: (planner: Planner, name: string) => RunRecord;
+  /** Plays the traffic with it; every call starts from the same deployment, and may take the rows of the run before. */
+  play: (planner: Planner, name: string) => ReportedRun;
   /** Wall clock, ms: what predictions cost. */
   nowMs: () => number;
 }

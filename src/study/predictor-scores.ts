@@ -1,6 +1,6 @@
 import type { DryRunStep, Targets } from "#planner/core";
 import { type LoadForecaster, type LoadValues, loadLoss } from "#planner/predictors";
-import type { RunRecord } from "#src/record";
+import type { ReportedRun } from "#src/record";
 import {
   allocatedGpus,
   type ForecastScore,
@@ -91,7 +91,7 @@ function mean(values: readonly number[]): number {
 }
 
 /** Reduces a run with a planner in the loop. */
-export function playedScore(record: RunRecord): PlayedScore {
+export function playedScore(record: ReportedRun): PlayedScore {
   const { attainment, cost, goodput, scaling } = summarize(record);
   return {
     attainment: attainment.share,

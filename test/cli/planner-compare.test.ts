@@ -44,6 +44,21 @@ function compare(...args: string[]) {
 }
 
 describe("planner compare", () => {
+  it("gives the same figures where the rows of requests go to disk", () => {
+    const found = (...rows: string[]) => {
+      const args = ["--trace", "ramp.jsonl", "--predictors", "constant,linear", "--no-plot", "--json", ...rows];
+      const { status, stdout } = compare(...args);
+      expect(status).toBe(0);
+      const { predictors, perfect } = JSON.parse(stdout) as Record<string, { played: object }[]> & {
+        perfect: { played: object };
+      };
+      return [...predictors!, perfect].map(({ played }) => played);
+    };
+    const inMemory = found();
+    expect(inMemory).toHaveLength(3);
+    expect(found("--rows-in-memory", "100")).toEqual(inMemory);
+  });
+
   it("prints a row a predictor and one for the perfect forecast, and writes the picture and the page", () => {
     const { status, stdout, stderr } = compare(
       "--trace",

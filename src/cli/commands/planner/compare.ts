@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { UserError } from "#common";
@@ -11,6 +12,8 @@ import { type Candidate, comparePredictors } from "#src/study";
 import { parsePredictor, predictorTools } from "../../predictors.ts";
 import { type Progress, progress, virtualTime } from "../../progress.ts";
 import { scenarioOf } from "../../rehearse.ts";
+import { rowsInMemoryOption } from "../../rows-flag.ts";
+import { RowsOnDisk } from "../../rows-on-disk.ts";
 import { bandwidth, duration, wholeNumber } from "../../values.ts";
 import { comparisonText } from "./comparison-text.ts";
 import { offeredLoads, playedTrace, wholeIntervals } from "./played-trace.ts";
@@ -34,6 +37,7 @@ interface CompareFlags extends TraceFlags {
   output: string;
   plot: boolean;
   json?: true;
+  rowsInMemory: number;
 }
 
 /** `understudy planner compare`: predictors side by side on one trace. */
@@ -59,7 +63,8 @@ export function compareCommand(): Command {
       .option("--seed <n>", "seed of everything random", wholeNumber("--seed"), 1)
       .option("-o, --output <file>", "where the picture goes (.png or .svg); the page lies beside it", "comparison.png")
       .option("--no-plot", "write no files")
-      .option("--json", "print one JSON document instead of a table"),
+      .option("--json", "print one JSON document instead of a table")
+      .addOption(rowsInMemoryOption()),
   )
     .addHelpText(
       "after",
@@ -109,6 +114,7 @@ async function compare(flags: CompareFlags, bar: Progress): Promise<PredictorCom
   const scenario = scenarioOf(scenarioDocument(flags, profile, gpus), "compare");
   const rehearsal = prepareRehearsal(scenario, tools, { workload, ...(history === undefined ? {} : { history }) });
   const loads = offeredLoads(workload, intervalS);
+  const rows = new RowsOnDisk(flags.rowsInMemory, tmpdir());
   const compared = comparePredictors({
     candidates: flags.predictors,
     loads,
@@ -119,11 +125,12 @@ async function compare(flags: CompareFlags, bar: Progress): Promise<PredictorCom
     surface: buildSurface(profile, "compat"),
     newPlanner: (config) => rehearsal.newPlanner(plannerConfig(flags, config))!,
     play: (planner, name) =>
-      rehearsal.play(planner, {
+      rows.play(rehearsal, planner, {
         onProgress: (nowMs, done) => bar.update(`${name}: ${virtualTime(nowMs, workload.horizonMs, done)}`),
       }),
     nowMs: () => performance.now(),
   });
+  rows.close();
   return {
     name: basename(flags.trace),
     profile: profile.name,
