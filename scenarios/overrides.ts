@@ -1,4 +1,4 @@
-import { formatPath, type Path, type YamlSource } from "#common";
+import { formatPath, type Path, type YamlSource } from "#common/documents";
 import { overrideMisplaced } from "./errors.ts";
 
 /** A value that takes the place of what the document says. */

@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
-import { type Path, parsePath, schemaProblems, UserError, valueAt, type YamlSource } from "#common";
+import { UserError } from "#common";
+import { type Path, parsePath, schemaProblems, valueAt, type YamlSource } from "#common/documents";
 import type { ClientBehaviour, Fault, RequestHints, Workload } from "#scenarios/workload";
 import { buildWorkload } from "./build-workload.ts";
 import { scenarioInvalid, scenarioUnreadable } from "./errors.ts";

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { didYouMean } from "../suggest.ts";
+import { didYouMean } from "#common";
 import { knownKeys, knownWords } from "./known-keys.ts";
 import { type Path, valueAt } from "./path.ts";
 

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type * as Yaml from "yaml";
-import type { UserError } from "../errors.ts";
+import type { UserError } from "#common";
 import { formatPath, type Path } from "./path.ts";
 
 const MAX_CHARS = 2 ** 20;

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "#common";
 import { isMetricName } from "./format.ts";
 
 export type MetricType = "counter" | "gauge" | "histogram" | "summary" | "untyped";

@@ -1,4 +1,4 @@
-import { BearerTokens } from "#common";
+import { BearerTokens } from "#common/http";
 import { invalidApiKey } from "./errors.ts";
 
 /** API keys as OpenAI's clients send them. */

@@ -38,7 +38,7 @@ export class ClassLine<T> {
 
   /** Whether somebody in line holds up who comes to this lane. */
   holdsUp(lane: Lane): boolean {
-    return this.#inLane.has(lane) || this.#inLane.has(null);
+    return this.#line.length > 0 && (this.#inLane.has(lane) || this.#inLane.has(null));
   }
 
   /** @returns who was in line, undefined: nobody of that name */

@@ -1,4 +1,5 @@
-import { UserError, type YamlErrors } from "#common";
+import { UserError } from "#common";
+import type { YamlErrors } from "#common/documents";
 
 /** What can be wrong with a planner's configuration. Codes are stable. */
 

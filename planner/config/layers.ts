@@ -1,14 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
-import {
-  didYouMean,
-  type Path,
-  parseDurationMs,
-  readYamlDocument,
-  UserError,
-  withPath,
-  type YamlSource,
-} from "#common";
+import { didYouMean, parseDurationMs, UserError } from "#common";
+import { type Path, readYamlDocument, withPath, type YamlSource } from "#common/documents";
 import { type ConfigProblem, configNoMap, configNotFound, configUnreadable, YAML_ERRORS } from "./errors.ts";
 import { type FieldFacts, fieldFacts, isNullable, valueSchema } from "./fields.ts";
 import { type PlannerDocument, plannerDocumentSchema } from "./schema.ts";

@@ -1,4 +1,4 @@
-import { type Path, schemaProblems } from "#common";
+import { type Path, schemaProblems } from "#common/documents";
 import { minimumProblems } from "./budget-rules.ts";
 import { serviceConfig } from "./convert.ts";
 import { type ConfigProblem, configInvalid } from "./errors.ts";

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Path } from "#common";
+import type { Path } from "#common/documents";
 import type { externalPluginSchema, inProcessPluginSchema } from "./scheduling-schema.ts";
 import type { PlannerDocument } from "./schema.ts";
 

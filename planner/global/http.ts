@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod";
-import { PROMETHEUS_CONTENT_TYPE, schemaProblems } from "#common";
+import { schemaProblems } from "#common/documents";
+import { PROMETHEUS_CONTENT_TYPE } from "#common/prometheus";
 import {
   DEPLOYMENT_PATH,
   deploymentQuestionSchema,

@@ -1,4 +1,4 @@
-import { type Registry, registry } from "#common";
+import { type Registry, registry } from "#common/prometheus";
 import type { GlobalPlanner } from "./global-planner.ts";
 import type { DecisionRecord } from "./types.ts";
 

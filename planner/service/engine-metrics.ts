@@ -1,4 +1,4 @@
-import type { Registry } from "#common";
+import type { Registry } from "#common/prometheus";
 import type { ForwardPass, Observation } from "#planner/core";
 
 /** What is shown of a rank of an engine, tokens; null: not known. */

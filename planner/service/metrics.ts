@@ -1,4 +1,4 @@
-import { type Registry, registry } from "#common";
+import { type Registry, registry } from "#common/prometheus";
 import {
   estimatedLatencyMs,
   LOAD_STATES,

@@ -1,4 +1,4 @@
-import { type HistogramValue, histogramQuantile } from "#common";
+import { type HistogramValue, histogramQuantile } from "#common/prometheus";
 
 /** Prompt lengths that stand for those of a window, of which a histogram only has buckets. */
 const ISL_SAMPLES = 50;

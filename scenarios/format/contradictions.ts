@@ -1,4 +1,4 @@
-import type { Path } from "#common";
+import type { Path } from "#common/documents";
 import type { Fault, FaultKind, RequestHints } from "#scenarios/workload";
 import type { Expectation } from "../expect.ts";
 import type { TrafficEntry } from "../traffic.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { schemaProblems } from "#common";
+import { schemaProblems } from "#common/documents";
 import { policiesUnreadable, scenarioInvalid } from "../errors.ts";
 import { readYaml } from "../yaml-source.ts";
 

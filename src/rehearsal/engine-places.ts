@@ -1,4 +1,5 @@
-import { type Path, parsePath, UserError } from "#common";
+import { UserError } from "#common";
+import { type Path, parsePath } from "#common/documents";
 import type { Deployment, Scenario } from "#scenarios";
 import type { RoleName } from "#src/record";
 

@@ -56,8 +56,9 @@ export class Simulation {
   readonly #loops: ClosedLoops;
   readonly #followUps: FollowUps;
   readonly #arrivals: OpenArrivals;
-  /** Prompts that have just been computed, and want a decode worker. */
+  /** Prompts that have just been computed, and want a decode worker; the first `#handedOver` have had one. */
   readonly #handOvers: number[] = [];
+  #handedOver = 0;
   readonly #sessions: Int32Array | null;
   readonly #hands: ReportHands = {
     ended: (request) => this.#ended(request),
@@ -253,7 +254,7 @@ export class Simulation {
     for (;;) {
       if (this.#clock.nextMs <= nowMs) {
         this.#complete(this.#clock.nextEngine);
-      } else if (this.#handOvers.length > 0) {
+      } else if (this.#wantsHandOver) {
         this.#handOver();
       } else if (this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.turn) {
         this.#handleNext(nowMs);
@@ -265,7 +266,13 @@ export class Simulation {
 
   /** Once all passes of the instant have ended: the decode router knows who has left. */
   #handOver(): void {
-    while (this.#handOvers.length > 0) this.#deliver(this.decodePool, this.#handOvers.shift()!);
+    while (this.#wantsHandOver) this.#deliver(this.decodePool, this.#handOvers[this.#handedOver++]!);
+    this.#handOvers.length = 0;
+    this.#handedOver = 0;
+  }
+
+  get #wantsHandOver(): boolean {
+    return this.#handedOver < this.#handOvers.length;
   }
 
   #handleNext(nowMs: number): void {
@@ -322,7 +329,7 @@ export class Simulation {
   #touch(engine: number, input: "request" | "command"): void {
     const over = this.#clock.touch(engine, this.nowMs, input);
     if (over < 0) return;
-    const isFirst = this.#handOvers.length === 0; // else they follow in their turn
+    const isFirst = !this.#wantsHandOver; // else they follow in their turn
     this.#complete(over);
     if (isFirst) this.#handOver();
   }

@@ -29,6 +29,18 @@ it("sorts a part of an array in place", () => {
   expect([values[0], values[99], values[9000]]).toEqual([0, (99 * 7919) % 10_007, (9000 * 7919) % 10_007]);
 });
 
+it("sorts numbers that differ in their last bits alone", () => {
+  // Runs of 7 and of 3000 such numbers, and among them negative ones.
+  for (const run of [7, 3000]) {
+    const values = Float64Array.from({ length: 9000 }, (_, i) => {
+      const near = 1 + Math.floor(i / run) + ((i * 7919) % 8999) * 2 ** -40;
+      return i % 2 === 0 ? near : -near;
+    });
+    const expected = values.slice().sort();
+    expect(sortNumbers(values)).toEqual(expected);
+  }
+});
+
 it("sorts few", () => {
   expect([...sortNumbers(Float64Array.of(3, -1, 2))]).toEqual([-1, 2, 3]);
 });

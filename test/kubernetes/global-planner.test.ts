@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
-import { BearerTokens } from "#common";
+import { BearerTokens } from "#common/http";
 import { GlobalPlannerConnector, KubernetesConnector, type ScaleOutcome } from "#planner/connectors";
 import type { Targets } from "#planner/core";
 import { GlobalPlanner, GlobalPlannerMetrics, globalPlannerApp, kubernetesPlatform } from "#planner/global";

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { projectFiles, readProjectFile } from "./project-files.ts";
 
 const MAX_LINES = 500;
-const ROOMS = /^(common|profiles|scenarios\/workload|scenarios|mocker\/[^/]+|planner\/[^/]+|src\/[^/]+)\//;
+const ROOMS =
+  /^(common\/(?:documents|http|prometheus)|common|profiles|scenarios\/workload|scenarios|mocker\/[^/]+|planner\/[^/]+|src\/[^/]+)\//;
 
 const files = projectFiles();
 const sources = files.filter((path) => /\.(ts|tsx|mjs|py)$/.test(path));

@@ -9,7 +9,11 @@ import { projectFolder } from "./project-files.ts";
 const FORBIDDEN: readonly (readonly [file: string, line: string])[] = [
   ["common/a.ts", 'import { x } from "#profiles";'],
   ["common/a.ts", 'import { x } from "#common";'],
+  ["common/a.ts", 'import { x } from "#common/http";'],
   ["common/a.ts", 'import { x } from "../profiles/types.ts";'],
+  ["common/a.ts", 'import { x } from "./http/host-port.ts";'],
+  ["common/http/a.ts", 'import { x } from "#common/documents";'],
+  ["common/http/a.ts", 'import { x } from "../errors.ts";'],
   ["profiles/a.ts", 'import { x } from "#scenarios";'],
   ["profiles/compat/a.ts", 'import { x } from "#src/report";'],
   ["profiles/a.ts", 'import { x } from "../common/units.ts";'],
@@ -93,11 +97,13 @@ const FORBIDDEN: readonly (readonly [file: string, line: string])[] = [
 
 const ALLOWED: readonly (readonly [file: string, line: string])[] = [
   ["common/a.ts", 'import { x } from "./units.ts";'],
+  ["common/http/a.ts", 'import { x } from "#common";'],
   ["profiles/compat/a.ts", 'import { x } from "#common";'],
   ["profiles/compat/a.ts", 'import { x } from "../types.ts";'],
   ["mocker/engine/timing/a.ts", 'import { x } from "#profiles";'],
   ["mocker/router/a.ts", 'import { x } from "#mocker/engine";'],
   ["mocker/worker/a.ts", 'import { x } from "#mocker/router";'],
+  ["mocker/worker/a.ts", 'import { x } from "#common/prometheus";'],
   ["mocker/worker/http/a.ts", 'import { x } from "../core/worker.ts";'],
   ["mocker/frontend/a.ts", 'import { x } from "#mocker/protocol";'],
   ["mocker/protocol/a.ts", 'import { x } from "#mocker/text";'],

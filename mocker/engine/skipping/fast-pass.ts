@@ -233,8 +233,11 @@ export class FastPass {
     if (!isWhole) this.#partial = request;
     else if (request === this.#partial) this.#partial = -1;
     if (!isWhole || !this.#engine.emit(request, endMs)) return;
+    // Those that had something to compute are the last, and few.
     const { running, runningCount } = this.#engine;
-    this.#decode(request, running.lastIndexOf(request, runningCount - 1));
+    let place = runningCount - 1;
+    while (place > 0 && running[place] !== request) place--;
+    this.#decode(request, place);
   }
 
   #decode(request: number, place: number): void {

@@ -1,5 +1,5 @@
 import type { V1EndpointSlice, V1Pod } from "@kubernetes/client-node";
-import { hostPort } from "#common";
+import { hostPort } from "#common/http";
 
 /** Port of a worker's API where nothing says otherwise. */
 const DEFAULT_PORT = 8000;

@@ -1,5 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { PROMETHEUS_CONTENT_TYPE } from "#common";
+import { PROMETHEUS_CONTENT_TYPE } from "#common/prometheus";
 import {
   ApiKeys,
   answerClientError,

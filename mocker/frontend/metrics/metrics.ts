@@ -1,14 +1,13 @@
+import { type Clock, quantileSorted } from "#common";
 import {
-  type Clock,
   type Counter,
   type CounterChild,
   type Gauge,
   type GaugeChild,
   type HistogramChild,
-  quantileSorted,
   type Registry,
   registry,
-} from "#common";
+} from "#common/prometheus";
 import { oneTwoFive, VLLM_ITL_SECONDS, VLLM_REQUEST_SECONDS, VLLM_TTFT_SECONDS } from "#mocker/protocol";
 import type { Backend, BackendState } from "../fleet/backend.ts";
 import type { Fleet } from "../fleet/fleet.ts";

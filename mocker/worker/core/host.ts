@@ -1,4 +1,5 @@
-import { type Clock, hostPort, TimerQueue, wallClock } from "#common";
+import { type Clock, TimerQueue, wallClock } from "#common";
+import { hostPort } from "#common/http";
 import { seededEngine } from "#mocker/engine";
 import type { WorkerCard } from "#mocker/protocol";
 import { publishesKvEvents } from "../kv-events/feed.ts";

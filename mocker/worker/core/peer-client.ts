@@ -1,6 +1,7 @@
 import { isIPv4 } from "node:net";
 import { Agent, type Dispatcher } from "undici";
-import { type Clock, hostPort } from "#common";
+import type { Clock } from "#common";
+import { hostPort } from "#common/http";
 import type { KvTransferParams } from "#mocker/protocol";
 import type { KvPeer, KvPeers } from "../types.ts";
 import { HandoffError } from "./errors.ts";

@@ -1,4 +1,4 @@
-import type { Registry } from "#common";
+import type { Registry } from "#common/prometheus";
 import type { Worker } from "../types.ts";
 
 /** Dynamo averages hit rates over so many admissions (lib/llm/src/mocker, 0.5). */

@@ -1,4 +1,4 @@
-import type { Registry } from "#common";
+import type { Registry } from "#common/prometheus";
 
 /** The process's own, by the names of Prometheus' client libraries; the same on every worker of a process. */
 export function processMetrics(registry: Registry): void {

@@ -1,4 +1,4 @@
-import type { Registry } from "#common";
+import type { Registry } from "#common/prometheus";
 import {
   SGLANG_ITL_SECONDS,
   SGLANG_QUEUE_SECONDS,

@@ -1,4 +1,4 @@
-import type { Registry } from "#common";
+import type { Registry } from "#common/prometheus";
 import type { ForwardPassRecord } from "#mocker/protocol";
 
 /** How a sequence ended, in vLLM's words. */

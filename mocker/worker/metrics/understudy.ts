@@ -1,4 +1,4 @@
-import type { Registry } from "#common";
+import type { Registry } from "#common/prometheus";
 import type { Worker } from "../types.ts";
 import type { EngineMetrics } from "./types.ts";
 

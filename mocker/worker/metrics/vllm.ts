@@ -1,4 +1,4 @@
-import type { Registry } from "#common";
+import type { Registry } from "#common/prometheus";
 import type { KvOffload } from "#mocker/engine";
 import {
   oneTwoFive,

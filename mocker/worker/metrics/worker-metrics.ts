@@ -1,4 +1,4 @@
-import { registry } from "#common";
+import { registry } from "#common/prometheus";
 import type { Worker } from "../types.ts";
 import { type DynamoPlace, dynamoMetrics } from "./dynamo.ts";
 import { processMetrics } from "./process.ts";

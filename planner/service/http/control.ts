@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { PROMETHEUS_CONTENT_TYPE } from "#common";
+import { PROMETHEUS_CONTENT_TYPE } from "#common/prometheus";
 import type { PlannerMetrics } from "../metrics.ts";
 import { ControlRefused, type MinimumEndpoints } from "../minimum.ts";
 import type { PlannerService } from "../service.ts";

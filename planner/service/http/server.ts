@@ -1,5 +1,5 @@
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { type BearerTokens, hostPort, isOwnHost, isOwnOrigin, type RequestOrigin } from "#common";
+import { type BearerTokens, hostPort, isOwnHost, isOwnOrigin, type RequestOrigin } from "#common/http";
 import { ControlRefused } from "../minimum.ts";
 
 const BODY_LIMIT_BYTES = 16_384;

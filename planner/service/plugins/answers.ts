@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { formatPath } from "#common";
+import { formatPath } from "#common/documents";
 import type { Role } from "#planner/core";
 import type { PluginAnswer, PluginStage } from "./types.ts";
 

@@ -1,4 +1,4 @@
-import type { Registry } from "#common";
+import type { Registry } from "#common/prometheus";
 import type { Decision } from "#planner/core";
 import type { PluginSeat } from "./seat.ts";
 import type { PluginAudit } from "./types.ts";

@@ -6,7 +6,7 @@ import {
   parsePrometheus,
   sumOfHistograms,
   sumOfSamples,
-} from "#common";
+} from "#common/prometheus";
 import { lengthsOf, shareAtMost } from "../histogram-shares.ts";
 import { type HttpClient, reasonOf } from "../http-client.ts";
 import type { Judge } from "../judge.ts";

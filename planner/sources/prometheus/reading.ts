@@ -1,4 +1,4 @@
-import type { HistogramValue } from "#common";
+import type { HistogramValue } from "#common/prometheus";
 import { reasonOf } from "../http-client.ts";
 import { isSameModel } from "../model-name.ts";
 import type { PrometheusClient, PrometheusSample } from "./client.ts";

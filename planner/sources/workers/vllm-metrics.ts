@@ -5,7 +5,7 @@ import {
   parsePrometheus,
   sumOfHistograms,
   sumOfSamples,
-} from "#common";
+} from "#common/prometheus";
 import type { WorkerLoad } from "../wire.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { counterIncrease } from "#common";
+import { counterIncrease } from "#common/prometheus";
 import type { DecodeWorkerLoad, PrefillWorkerLoad } from "#planner/core";
 import { type HttpClient, reasonOf } from "../http-client.ts";
 import type { SourceWorker } from "../types.ts";

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { BearerTokens, UserError } from "#common";
+import { UserError } from "#common";
+import { BearerTokens } from "#common/http";
 import {
   type ClusterOptions,
   GLOBAL_PLANNER_LEASE,

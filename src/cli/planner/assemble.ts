@@ -1,4 +1,5 @@
-import { BearerTokens, wallClock } from "#common";
+import { wallClock } from "#common";
+import { BearerTokens } from "#common/http";
 import { type PlannerServiceConfig, type ReadPlannerConfig, requireMinimum } from "#planner/config";
 import { realPace } from "#planner/connectors";
 import { createPlanner, surfaceFamilyOf } from "#planner/core";

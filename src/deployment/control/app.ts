@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { type BearerTokens, isOwnHost, isOwnOrigin, type RequestOrigin } from "#common";
+import { type BearerTokens, isOwnHost, isOwnOrigin, type RequestOrigin } from "#common/http";
 import {
   type ControlFault,
   DEPLOYMENTS_PATH,

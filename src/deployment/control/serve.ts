@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
-import { BearerTokens, writeFileAtomically } from "#common";
+import { writeFileAtomically } from "#common";
+import { BearerTokens } from "#common/http";
 import { Ports } from "../runner/ports.ts";
 import { createRunner, type Runner, type RunnerOptions } from "../runner/runner.ts";
 import type { StateFolder } from "../runner/state-folder.ts";

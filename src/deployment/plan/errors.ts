@@ -1,4 +1,5 @@
-import { didYouMean, UserError, type YamlErrors } from "#common";
+import { didYouMean, UserError } from "#common";
+import type { YamlErrors } from "#common/documents";
 
 /** What keeps a manifest from being run here. Places are JSON paths until the file is known. */
 

@@ -1,4 +1,5 @@
-import { type Path, parsePath, readYamlDocuments, UserError } from "#common";
+import { UserError } from "#common";
+import { type Path, parsePath, readYamlDocuments } from "#common/documents";
 import { isObject } from "../graph/json.ts";
 import { MANIFEST_YAML } from "./errors.ts";
 

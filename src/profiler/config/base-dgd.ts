@@ -1,4 +1,4 @@
-import { type Path, readYamlDocuments, type YamlSource } from "#common";
+import { type Path, readYamlDocuments, type YamlSource } from "#common/documents";
 import type { KubernetesObject } from "#src/deployment";
 import type { Backend } from "#src/estimator";
 import { isMap, type NamedText, YAML_ERRORS } from "./documents.ts";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { readYamlDocuments, UserError, withPath, type YamlErrors, type YamlSource } from "#common";
+import { UserError } from "#common";
+import { readYamlDocuments, withPath, type YamlErrors, type YamlSource } from "#common/documents";
 import { configNotFound, configStringInvalid, fileUnreadable, yamlInvalid, yamlTooLarge } from "./errors.ts";
 import { NotALiteral, readPythonLiteral } from "./python-literal.ts";
 

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Path } from "#common";
+import type { Path } from "#common/documents";
 import { fieldFacts, shapeOf } from "./field.ts";
 import type { Normalised } from "./normalise.ts";
 import type { SettingName, SettingValue } from "./settings.ts";

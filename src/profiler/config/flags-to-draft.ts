@@ -1,4 +1,4 @@
-import { schemaProblems } from "#common";
+import { schemaProblems } from "#common/documents";
 import { inferSku, skuByName } from "../discovery/skus.ts";
 import type { Draft } from "./draft.ts";
 import { unwrap } from "./field.ts";

@@ -1,4 +1,4 @@
-import type { YamlSource } from "#common";
+import type { YamlSource } from "#common/documents";
 import { isMap } from "./documents.ts";
 import { severalRequests, unknownKind } from "./errors.ts";
 import { plainName } from "./normalise.ts";

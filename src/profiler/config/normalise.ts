@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { didYouMean, type Path, type YamlSource } from "#common";
+import { didYouMean } from "#common";
+import type { Path, YamlSource } from "#common/documents";
 import { keyTwice } from "./errors.ts";
 import { fieldFacts, isNullable, shapeOf, unwrap } from "./field.ts";
 

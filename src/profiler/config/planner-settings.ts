@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { didYouMean, type Path, type Problem, schemaProblems } from "#common";
+import { didYouMean } from "#common";
+import { type Path, type Problem, schemaProblems } from "#common/documents";
 import type { PlannerRequest } from "../types.ts";
 import { keyTwice, sweepingNone } from "./errors.ts";
 import { fieldFacts, isNullable, shapeOf, unwrap } from "./field.ts";

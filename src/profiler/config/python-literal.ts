@@ -1,4 +1,4 @@
-import type { Path } from "#common";
+import type { Path } from "#common/documents";
 
 /** Deeper literals are refused, as Python's own parser does at some depth. */
 const MAX_DEPTH = 100;

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type Path, schemaProblems, valueAt, type YamlSource } from "#common";
+import { type Path, schemaProblems, valueAt, type YamlSource } from "#common/documents";
 import { dgdrV1alpha1Schema, dgdrV1beta1Schema, v1alpha1SpecSchema, v1beta1SpecSchema } from "./dgdr-schema.ts";
 import { isMap } from "./documents.ts";
 import type { Draft } from "./draft.ts";

@@ -1,5 +1,5 @@
-import type { YamlSource } from "#common";
-import { readYamlDocuments } from "#common";
+import type { YamlSource } from "#common/documents";
+import { readYamlDocuments } from "#common/documents";
 import { gpusOfDcgmMetrics } from "../discovery/dcgm.ts";
 import { gpusOfKubernetesNodes } from "../discovery/kubernetes-nodes.ts";
 import { type DiscoveredHardware, selectGpus } from "../discovery/select-gpus.ts";

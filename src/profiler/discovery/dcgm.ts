@@ -1,4 +1,4 @@
-import { type MetricFamily, parsePrometheus } from "#common";
+import { type MetricFamily, parsePrometheus } from "#common/prometheus";
 import type { NodeGpus } from "./gpu-nodes.ts";
 
 /** Frame buffer of a GPU in MiB; older exporters have its parts alone. */

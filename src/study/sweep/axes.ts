@@ -1,5 +1,6 @@
 import { parse } from "yaml";
-import { formatPath, parseBytesPerSecond, parseDurationMs, parsePath, UserError } from "#common";
+import { parseBytesPerSecond, parseDurationMs, UserError } from "#common";
+import { formatPath, parsePath } from "#common/documents";
 import type { Override } from "#scenarios";
 import { badAxis } from "./errors.ts";
 import type { Axis, Domain, FieldValue, SweepCandidate } from "./types.ts";

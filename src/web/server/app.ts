@@ -1,5 +1,5 @@
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { RequestOrigin } from "#common";
+import type { RequestOrigin } from "#common/http";
 import {
   foreignOrigin,
   invalidSelection,

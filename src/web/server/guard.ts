@@ -1,4 +1,4 @@
-import { isOwnHost, isOwnOrigin, type RequestOrigin } from "#common";
+import { isOwnHost, isOwnOrigin, type RequestOrigin } from "#common/http";
 import { foreignHost, foreignOrigin } from "../errors.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { hostPort } from "#common";
+import { hostPort } from "#common/http";
 import type { WebUiContent } from "../content.ts";
 import { cannotListen, nothingToPick, portTaken } from "../errors.ts";
 import { Selection } from "../selection.ts";

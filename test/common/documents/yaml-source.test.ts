@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readYamlDocument, UserError, type YamlErrors } from "#common";
+import { UserError } from "#common";
+import { readYamlDocument, type YamlErrors } from "#common/documents";
 
 const ERRORS: YamlErrors = {
   invalid: (where, reason) => new UserError({ code: "INVALID", where, message: reason }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parsePrometheus, UserError } from "#common";
+import { UserError } from "#common";
+import { parsePrometheus } from "#common/prometheus";
 
 /** The example of Prometheus' documentation of its text format. */
 const EXAMPLE = `# HELP http_requests_total The total number of HTTP requests.

@@ -7,7 +7,7 @@ import {
   registry,
   sumOfHistograms,
   sumOfSamples,
-} from "#common";
+} from "#common/prometheus";
 
 const INF = Number.POSITIVE_INFINITY;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { registry } from "#common";
+import { registry } from "#common/prometheus";
 
 describe("the registry", () => {
   it("writes families in the order of definition, children in the order of first use", () => {

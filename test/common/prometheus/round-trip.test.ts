@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parsePrometheus, registry, UserError } from "#common";
+import { UserError } from "#common";
+import { parsePrometheus, registry } from "#common/prometheus";
 
 const metricName = fc.stringMatching(/^[a-zA-Z_:][a-zA-Z0-9_:]{0,8}$/);
 const labelName = fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9_]{0,6}$/).filter((name) => name !== "le");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsePrometheus } from "#common";
+import { parsePrometheus } from "#common/prometheus";
 import type { Frontend } from "#mocker/frontend";
 import { readProjectFile } from "../../structure/project-files.ts";
 import { CHAT, chat, frontend, metric, post, until, worker } from "./ask.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsePrometheus, sumOfSamples } from "#common";
+import { parsePrometheus, sumOfSamples } from "#common/prometheus";
 import type { Frontend } from "#mocker/frontend";
 import { startWorkers, type TestOptions } from "../worker/http/harness.ts";
 import { chat, frontend, post, said, until, values } from "./ask.ts";

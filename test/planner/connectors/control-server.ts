@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
-import { BearerTokens } from "#common";
+import { BearerTokens } from "#common/http";
 import {
   DEPLOYMENTS_PATH,
   type DeploymentKey,

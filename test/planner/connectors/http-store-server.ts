@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { BearerTokens } from "#common";
+import { BearerTokens } from "#common/http";
 import type { KeyValueStore } from "#planner/connectors";
 import { listenAt, storeApp } from "#planner/service";
 import { freePort } from "../../integration/processes.ts";

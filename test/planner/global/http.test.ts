@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { BearerTokens, parsePrometheus } from "#common";
+import { BearerTokens } from "#common/http";
+import { parsePrometheus } from "#common/prometheus";
 import { type DecisionRecord, GlobalPlannerMetrics, globalPlannerApp } from "#planner/global";
 import { MadeDeployment, type MadeOptions, madeGlobalPlanner } from "./made-platform.ts";
 

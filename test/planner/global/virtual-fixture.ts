@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { BearerTokens } from "#common";
+import { BearerTokens } from "#common/http";
 import {
   GlobalPlannerConnector,
   type GlobalPlannerConnectorOptions,

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { registry } from "#common";
+import { registry } from "#common/prometheus";
 import { readPlannerConfig } from "#planner/config";
 import { openPlugins, PluginMetrics } from "#planner/service";
 import { plugged } from "./scripted.ts";

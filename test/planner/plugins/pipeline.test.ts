@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { registry } from "#common";
+import { registry } from "#common/prometheus";
 import type { Decision } from "#planner/core";
 import { type PluginAudit, PluginLog, PluginMetrics } from "#planner/service";
 import { active } from "../observations.ts";

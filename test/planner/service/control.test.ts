@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BearerTokens } from "#common";
+import { BearerTokens } from "#common/http";
 import { controlApp, MinimumEndpoints, type MinimumOptions, metricsApp, PlannerMetrics } from "#planner/service";
 import { madeService } from "./made-service.ts";
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { get } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import { BearerTokens } from "#common";
+import { BearerTokens } from "#common/http";
 import { dashboardApp, listenAt } from "#planner/service";
 
 const page = {

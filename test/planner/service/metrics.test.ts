@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsePrometheus } from "#common";
+import { parsePrometheus } from "#common/prometheus";
 import { createPlanner, type ForwardPass, type Observation, type Planner, plannerConfigSchema } from "#planner/core";
 import { PlannerMetrics, type PlannerMetricsOptions, PluginMetrics, type TickSnapshot } from "#planner/service";
 import { readProjectFile } from "../../structure/project-files.ts";

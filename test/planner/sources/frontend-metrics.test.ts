@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { type Registry, registry } from "#common";
+import { type Registry, registry } from "#common/prometheus";
 import { scrapeSource } from "#planner/sources";
 import { FakeServer, HandClock } from "./fake-deployment.ts";
 

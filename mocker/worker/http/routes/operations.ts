@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { PROMETHEUS_CONTENT_TYPE } from "#common";
+import { PROMETHEUS_CONTENT_TYPE } from "#common/prometheus";
 import { selfBenchmark } from "#mocker/engine";
 import { type ApiKeys, invalidRequest, OpenAiError, serviceUnavailable, type WorkerLoad } from "#mocker/protocol";
 import { contextOf } from "../context.ts";

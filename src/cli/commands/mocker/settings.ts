@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { hostPort, wallClock } from "#common";
+import { wallClock } from "#common";
+import { hostPort } from "#common/http";
 import type { EngineConfig, EngineRole, TransferModel } from "#mocker/engine";
 import { builtinTokenizer, loadTokenizer, type Tokenizer } from "#mocker/text";
 import type { StartWorkerHostOptions } from "#mocker/worker";

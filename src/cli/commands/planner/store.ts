@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import { BearerTokens, UserError } from "#common";
+import { UserError } from "#common";
+import { BearerTokens } from "#common/http";
 import { FileStore, MemoryStore } from "#planner/connectors";
 import { toldToEnd } from "../../told-to-end.ts";
 import { wholeNumber } from "../../values.ts";

@@ -1,5 +1,5 @@
 import fastify, { type FastifyInstance } from "fastify";
-import { BearerTokens, isOwnHost } from "#common";
+import { BearerTokens, isOwnHost } from "#common/http";
 import { type StartWorkerHostOptions, startWorkerHost } from "#mocker/worker";
 import { HostedReplicas } from "./hosted-replicas.ts";
 import { type AddReplica, type DrainReplica, REPLICAS_PATH } from "./protocol.ts";

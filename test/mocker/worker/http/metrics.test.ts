@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type MetricFamily, parsePrometheus } from "#common";
+import { type MetricFamily, parsePrometheus } from "#common/prometheus";
 import { fixedTiming } from "#mocker/engine";
 import { readProjectFile } from "../../../structure/project-files.ts";
 import { call, chat, post, startWorker, stream, words } from "./harness.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parsePrometheus } from "#common";
+import { parsePrometheus } from "#common/prometheus";
 import { fixedTiming } from "#mocker/engine";
 import { call, chat, post, startWorker, stream, words } from "./harness.ts";
 

@@ -1,0 +1,3 @@
+export { BearerTokens } from "./bearer-tokens.ts";
+export { hostPort } from "./host-port.ts";
+export { isOwnHost, isOwnOrigin, type RequestOrigin } from "./request-origin.ts";
