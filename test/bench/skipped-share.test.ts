@@ -6,7 +6,10 @@ import { benchSpec } from "../../bench/spec.ts";
 // 1024 workers with 65,536 in flight are more than this many requests can show.
 const rows = benchRows(1500).filter((row) => row.name !== "1024 workers, c65536");
 
-describe.each(rows)("the benchmark's row $name", (row) => {
+/** A quarter of a minute of computing for the longest, which other work beside it makes minutes. */
+const PATIENCE_MS = 600_000;
+
+describe.each(rows)("the benchmark's row $name", { timeout: PATIENCE_MS }, (row) => {
   it("skips at least 90 % of the passes in which the batch can't change, as the stepping engine counts them", async () => {
     const stepping = simulate(await benchSpec(row, "stepping")).engine;
     const skipping = simulate(await benchSpec(row, "skipping")).engine;
