@@ -106,16 +106,20 @@ export function lateShare(servers: number, rate: number, prompts: PromptClasses)
 
 /**
  * What a prompt waits for the pass that its own worker is in beyond what it would wait for the first worker of many, s: half of a pass, with many
- * workers. A pass takes the prompts that came during the one before, one at least.
+ * workers. A pass takes the prompts that came during the one before, one at least. Where lengths differ, so do passes, and the worker with the least
+ * to do is in a short one; requests that come clumped come to several workers at once, which then are as one (`waitingShare`).
  */
-function ownPassS(servers: number, rate: number, { batchedMeanS, passS, promptsPerPass }: PromptClasses): number {
-  if (servers <= FEW_WORKERS) return 0;
+function ownPassS(servers: number, rate: number, prompts: PromptClasses): number {
+  const { batchedMeanS, batchedScv, passS, promptsPerPass, dispersion } = prompts;
+  const places = servers / dispersion;
+  if (places <= FEW_WORKERS) return 0;
   const promptS = batchedMeanS - passS / promptsPerPass;
   const perWorker = rate / servers;
   const spare = 1 - perWorker * promptS;
   const met = spare > 0 ? (perWorker * passS) / spare : promptsPerPass;
-  const runningS = passS + promptS * Math.min(promptsPerPass, Math.max(1, met));
-  return (runningS / 2) * (1 - FEW_WORKERS / servers);
+  const inPass = Math.min(promptsPerPass, Math.max(1, met));
+  const shortest = (passS + promptS * inPass) * Math.max(0, 1 - Math.sqrt(batchedScv / inPass));
+  return (shortest / 2) * (1 - FEW_WORKERS / places);
 }
 
 /** Mean of exp(u − p) over u evenly in [0, x]; infinite rather than NaN where both are large, and 1 where nothing is left to wait for. */
