@@ -31,6 +31,26 @@ describe("SLA pressure", () => {
     expect(batch).toBeCloseTo((0.5 * 1200) / 3600, 9);
   });
 
+  it("learns faster where far more than may is late all the time, for formulas are wrong then", () => {
+    const learnt = (share: (s: number) => number) => {
+      const pressure = new PressureIntegrators();
+      for (let s = 0; s < 600; s += 5) pressure.update({ ...calm, ttftMissShare: share(s) });
+      return pressure.levels.queue;
+    };
+    const now = learnt(() => 0.03);
+    // The same mean, but in a minute of four.
+    const nowAndThen = learnt((s) => (s % 240 < 60 ? 0.12 : 0));
+    expect(nowAndThen).toBeLessThan(1.1);
+    expect(now).toBeGreaterThan(1.5);
+  });
+
+  it("goes on learning where formulas are far off, but an outage teaches it no more than two levels above three", () => {
+    const lasting = fed(new PressureIntegrators(), { ttftMissShare: 0.04 }, 3600);
+    expect(lasting.queue).toBeGreaterThan(6);
+    expect(fed(new PressureIntegrators(), { ttftMissShare: 0.04 }, 36_000).queue).toBe(12);
+    expect(fed(new PressureIntegrators(), { ttftMissShare: 1 }, 600).queue).toBeLessThan(5);
+  });
+
   it("does not hold what was missed before a period was known against forecasts of it, and keeps it for others", () => {
     const pressure = new PressureIntegrators();
     const lost = fed(pressure, { ttftMissShare: 0.5, prefillShort: true }, 600);
