@@ -98,7 +98,10 @@ export function lateShare(servers: number, rate: number, prompts: PromptClasses)
   let feasible = 0;
   prompts.patienceS.forEach((patience, i) => {
     if (patience < 0) return;
-    sum += Math.min(1, meanTail(decay * (patience - ownS), decay * prompts.followersS[i]!));
+    const followersS = prompts.followersS[i]!;
+    // Where prompts behind it may take all the time there is, as if every pass were full, that is reckoned with more than enough.
+    const otherS = Math.min(ownS, Math.max(0, patience - followersS));
+    sum += Math.min(1, meanTail(decay * (patience - otherS), decay * followersS));
     feasible++;
   });
   return waits * (sum / feasible);
@@ -122,9 +125,8 @@ function ownPassS(servers: number, rate: number, prompts: PromptClasses): number
   return (shortest / 2) * (1 - FEW_WORKERS / places);
 }
 
-/** Mean of exp(u − p) over u evenly in [0, x]; infinite rather than NaN where both are large, and 1 where nothing is left to wait for. */
+/** Mean of exp(u − p) over u evenly in [0, x]; infinite rather than NaN where both are large. */
 function meanTail(p: number, x: number): number {
-  if (p <= 0) return 1;
   return x < 1e-6 ? Math.exp(x / 2 - p) : (Math.exp(x - p) - Math.exp(-p)) / x;
 }
 
