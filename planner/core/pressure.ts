@@ -40,25 +40,33 @@ const START = { forecast: 0.6, queue: 0.65, batch: 0.55 };
 const FORECAST_TAU_S = 7200;
 const MARGIN_TAU_S = 3600;
 /**
- * Shares of requests that may miss at rest; a deployment whose load moves has workers to spare most of the time, and misses less
- * over all. TTFT gets more of it: a prompt queue overflows gradually (in our simulator 15 % more load turn 0.5 % of misses into
- * 2 %), a decode pool at once (1.5 % more load do).
+ * Shares of requests that may miss at rest. Where decode workers let next to nothing miss, as mostly they do, prompts leave a tenth of the hundredth that
+ * may miss over all: in quiet hours, when rounding up leaves a worker too many, levels fall below where they rest, and until they are back more is missed.
+ * TTFT gets more of it: a prompt queue overflows gradually (in our simulator 15 % more load turn 0.5 % of misses into 2 %), a decode pool at
+ * once (1.5 % more load do).
  */
-const TTFT_GOAL = 0.0105;
-const ITL_GOAL = 0.003;
+const TTFT_GOAL = 0.009;
+const ITL_GOAL = 0.0025;
 /**
- * With forecasts from a period the goals hold over a whole round of it, quiet hours and all: together they leave 99 %. Levels learn what that takes
+ * With forecasts from a period the goals hold over a whole round of it, quiet hours and all. Levels learn what that takes
  * within some rounds, but for that of batches, which overflow at once, so that calm rounds show little of the next one; and begin from what is
  * usual at most: what was missed before the period was known tells of other forecasts, and of queues that these had left behind.
  */
-const SEASONAL_TTFT_GOAL = 0.0075;
+const SEASONAL_TTFT_GOAL = 0.007;
 const SEASONAL_ITL_GOAL = 0.002;
 const LEARNING_PERIODS = 3;
 const FASTEST_LEARNING_S = 600;
 const SEASONAL_START = { ...START, forecast: 0.3 };
 const MAX_PRESSURE = 100;
 const MAX_WEIGHT = 3;
-const MAX_QUEUE = 3;
+/** Above the lower, the queue's level takes its time, so that an outage doesn't teach it; where misses go on, they are right and the formulas wrong. */
+const QUICK_QUEUE = 3;
+const MAX_QUEUE = 12;
+const SLOW_RISE = 10;
+/** Where more than twice the goal has missed for more than half of this time, s, though workers were not short, queues are learnt so many times faster. */
+const TROUBLE_TAU_S = 300;
+const TROUBLED = 0.5;
+const FASTER_IN_TROUBLE = 4;
 const MAX_BATCH = 2;
 
 /**
@@ -69,6 +77,8 @@ export class PressureIntegrators {
   readonly levels: PressureLevels = { ...START };
   /** The forecast's level before forecasts came from a period: what is right for others; null: they don't. */
   #unseasonal: number | null = null;
+  /** Share of the recent time in which far more prompts were late than may be. */
+  #troubled = 0;
 
   update(input: PressureInput): void {
     const { levels } = this;
@@ -79,8 +89,7 @@ export class PressureIntegrators {
     const time = input.dtS * Math.min(MAX_WEIGHT, input.weight);
     const learningS = Math.max(FASTEST_LEARNING_S, LEARNING_PERIODS * (input.periodS ?? Number.POSITIVE_INFINITY));
     const queueGain = time / Math.min(MARGIN_TAU_S, learningS);
-    if (prefill !== null)
-      levels.queue = within(MAX_QUEUE, levels.queue + queueGain * ((input.prefillShort ? 0 : prefill) - 1));
+    if (prefill !== null) this.#learnQueue(queueGain, input.prefillShort ? 0 : prefill, input.dtS);
     if (decode !== null)
       levels.batch = within(MAX_BATCH, levels.batch + (time / MARGIN_TAU_S) * ((input.decodeShort ? 0 : decode) - 1));
     if (prefill === null && decode === null) return;
@@ -102,6 +111,17 @@ export class PressureIntegrators {
       batchDeviations: 1.2 + 0.8 * batch,
       errorQuantile: 0.5 + 0.485 * forecast,
     };
+  }
+
+  #learnQueue(gain: number, missed: number, dtS: number): void {
+    const { levels } = this;
+    this.#troubled += (1 - Math.exp(-dtS / TROUBLE_TAU_S)) * ((missed > 2 ? 1 : 0) - this.#troubled);
+    const rise = (missed > 1 && this.#troubled > TROUBLED ? FASTER_IN_TROUBLE : 1) * (missed - 1);
+    const level =
+      levels.queue < QUICK_QUEUE
+        ? Math.min(QUICK_QUEUE, levels.queue + gain * rise)
+        : levels.queue + gain * Math.min(SLOW_RISE, rise);
+    levels.queue = within(MAX_QUEUE, level);
   }
 
   #changeForecasts(areSeasonal: boolean): void {

@@ -25,10 +25,30 @@ describe("SLA pressure", () => {
       const after = fed(pressure, { periodS, ttftMissShare, itlMissShare }, 1200);
       return [after.queue - before.queue, after.batch - before.batch];
     };
-    for (const change of [...rest(null, 0.0105, 0.003), ...rest(600, 0.0075, 0.002)]) expect(change).toBeCloseTo(0, 9);
+    for (const change of [...rest(null, 0.009, 0.0025), ...rest(600, 0.007, 0.002)]) expect(change).toBeCloseTo(0, 9);
     const [queue, batch] = rest(600, 0.0105, 0.003);
     expect(queue).toBeGreaterThan(0.2);
     expect(batch).toBeCloseTo((0.5 * 1200) / 3600, 9);
+  });
+
+  it("learns faster where far more than may is late all the time, for formulas are wrong then", () => {
+    const learnt = (share: (s: number) => number) => {
+      const pressure = new PressureIntegrators();
+      for (let s = 0; s < 600; s += 5) pressure.update({ ...calm, ttftMissShare: share(s) });
+      return pressure.levels.queue;
+    };
+    const now = learnt(() => 0.03);
+    // The same mean, but in a minute of four.
+    const nowAndThen = learnt((s) => (s % 240 < 60 ? 0.12 : 0));
+    expect(nowAndThen).toBeLessThan(1.2);
+    expect(now).toBeGreaterThan(1.5);
+  });
+
+  it("goes on learning where formulas are far off, but an outage teaches it no more than two levels above three", () => {
+    const lasting = fed(new PressureIntegrators(), { ttftMissShare: 0.04 }, 3600);
+    expect(lasting.queue).toBeGreaterThan(6);
+    expect(fed(new PressureIntegrators(), { ttftMissShare: 0.04 }, 36_000).queue).toBe(12);
+    expect(fed(new PressureIntegrators(), { ttftMissShare: 1 }, 600).queue).toBeLessThan(5);
   });
 
   it("does not hold what was missed before a period was known against forecasts of it, and keeps it for others", () => {
