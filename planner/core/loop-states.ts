@@ -13,6 +13,8 @@ export const LOAD_STATES = [
   "scale_down",
   "scale_down_capped_by_throughput",
   "scale_down_refused_consolidation",
+  "gpu_budget_guard_hold",
+  "gpu_budget_reconcile",
   "override_by_user_plugin",
   "reconcile_clamped_to_floor",
   "reconcile_clamped_to_ceiling",

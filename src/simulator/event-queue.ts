@@ -7,6 +7,8 @@ export const EventPriority = {
   sample: 5,
   closedLoopStart: 6,
   turn: 7,
+  /** After the arrivals of the instant, too. */
+  latePlannerTick: 8,
 } as const;
 
 /**

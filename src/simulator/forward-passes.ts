@@ -2,12 +2,12 @@ import type { Engine } from "#mocker/engine";
 import type { ForwardPass } from "#planner/core";
 import type { Pool } from "./pool.ts";
 
-/** An engine that has run nothing for this long tells so, as vLLM's does. */
+/** An engine of which no pass has ended for this long says so, as vLLM's does: what runs longer looks idle meanwhile. */
 const HEARTBEAT_MS = 1000;
 
 /**
  * The last pass that is over of every rank of the ready workers, in order of workers; a heartbeat, all zero, for a rank that has
- * been idle for a second. A rank that has just become ready has told nothing yet.
+ * ended none for a second, whether it is idle or not. A rank that has just become ready has told nothing yet.
  * @param engines of the whole run, by their places @param nowMs time of the observation, ms of the run
  */
 export function forwardPasses(pool: Pool, engines: readonly Engine[], nowMs: number): ForwardPass[] {
@@ -16,7 +16,7 @@ export function forwardPasses(pool: Pool, engines: readonly Engine[], nowMs: num
       const engine = engines[index]!;
       const last = engine.finishedPass(nowMs);
       const rank = { workerId: `${pool.role}/${worker.id}`, dpRank, counterId: engine.counters.passes };
-      if (!engine.busy && nowMs - (last?.endMs ?? worker.life.readyMs) >= HEARTBEAT_MS) return [{ ...rank, ...IDLE }];
+      if (nowMs - (last?.endMs ?? worker.life.readyMs) >= HEARTBEAT_MS) return [{ ...rank, ...IDLE }];
       if (last === null) return [];
       const { durationMs, scheduled, queued } = last;
       return [{ ...rank, wallTimeS: durationMs / 1000, scheduled, queued }];

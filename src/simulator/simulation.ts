@@ -143,7 +143,7 @@ export class Simulation {
       if (startMs > 0) this.#events.push(startMs, EventPriority.closedLoopStart, loop);
     });
     this.faults?.schedule();
-    if (this.spec.planner) this.#events.push(this.spec.planner.intervalMs, EventPriority.plannerTick, 0);
+    if (this.spec.planner) this.#events.push(this.spec.planner.intervalMs, this.#tickPriority, 0);
     this.#events.push(this.recorder.timeline.windowMs, EventPriority.sample, 0);
     this.#instant(0);
   }
@@ -216,7 +216,7 @@ export class Simulation {
   // ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #isOver(minEndMs: number): boolean {
-    if (this.#inSystem > 0 || this.#pendingTurns > 0 || !this.#arrivals.isOver) {
+    if (!this.#hasAllEnded) {
       return (
         this.#clock.nextMs === Number.POSITIVE_INFINITY &&
         this.#arrivals.nextMs === Number.POSITIVE_INFINITY &&
@@ -228,12 +228,17 @@ export class Simulation {
     return this.nowMs >= minEndMs && this.#loops.exhausted(this.nowMs);
   }
 
+  /** Of the requests so far: closed loops may have more. */
+  get #hasAllEnded(): boolean {
+    return this.#inSystem === 0 && this.#pendingTurns === 0 && this.#arrivals.isOver;
+  }
+
   #instant(nowMs: number): void {
     this.nowMs = nowMs;
     this.#passEndsAndEvents(nowMs);
     this.#sendWaiting();
     if (this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null) this.#clock.startPasses(nowMs);
-    while (this.#events.nextMs <= nowMs) {
+    while (this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.latePlannerTick) {
       // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
       if (this.#events.nextPriority !== EventPriority.turn) {
         this.#handleNext(nowMs);
@@ -246,6 +251,7 @@ export class Simulation {
       this.#dispatch(this.#arrivals.take(), nowMs);
     }
     this.#refill();
+    while (this.#events.nextMs <= nowMs) this.#handleNext(nowMs);
     do this.#clock.startPasses(nowMs);
     while (this.#sendWaiting());
   }
@@ -299,8 +305,11 @@ export class Simulation {
         break;
       }
       case EventPriority.plannerTick:
+      case EventPriority.latePlannerTick:
+        // The last request has ended at this very instant: there is nothing left to plan for.
+        if (nowMs > (this.spec.minEndMs ?? 0) && this.#hasAllEnded && this.#loops.exhausted(nowMs)) break;
         this.scaler.tick();
-        this.#events.push(nowMs + this.spec.planner!.intervalMs, EventPriority.plannerTick, 0);
+        this.#events.push(nowMs + this.spec.planner!.intervalMs, priority, 0);
         break;
       case EventPriority.sample:
         this.recorder.close(nowMs, this.scaler.sample());
@@ -308,6 +317,11 @@ export class Simulation {
         this.spec.onProgress?.(nowMs, this.#done);
         this.#events.push(nowMs + this.recorder.timeline.windowMs, EventPriority.sample, 0);
     }
+  }
+
+  get #tickPriority(): number {
+    const isLate = this.spec.quirks.ticksAfterArrivals === true && this.prefillPool === null;
+    return isLate ? EventPriority.latePlannerTick : EventPriority.plannerTick;
   }
 
   #complete(engine: number): void {

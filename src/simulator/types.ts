@@ -10,6 +10,8 @@ export interface SimulatorQuirks {
   passesBeforeArrivals: boolean;
   /** As DynoSim scales down: the highest ids go, whatever they are doing. Absent: who has least to do. */
   highestIdsDrain?: boolean;
+  /** As DynoSim's planner does in aggregated runs: it ticks after the arrivals of the same instant. Absent: before them. */
+  ticksAfterArrivals?: boolean;
 }
 
 /** A request as a router sees it. */

@@ -78,6 +78,65 @@ describe("load-compat, load scaling", () => {
     expect(codes(blind.tick(seen(5000, [{ queuedTokens: 1000 }], [])).reasons)).toEqual(["insufficient-data"]);
   });
 
+  it("takes nobody away where the fullest one's load, shared among one fewer, would be above the limit for one more", () => {
+    const targets = (...kvTokens: number[]) =>
+      planner({ ...limits, decodeKvPercent: { up: 80, down: 60 } }).tick(
+        seen(
+          5000,
+          [{}],
+          kvTokens.map((each) => ({ kvTokens: each })),
+        ),
+      ).targets;
+    // Of 900,000 tokens: 40 % of two would be 80 % of one, and 53.3 % of three 80 % of two, whatever the others hold.
+    expect(targets(360_000, 0)).toBeNull();
+    expect(targets(359_000, 0)).toEqual({ prefill: 1, decode: 1 });
+    expect(targets(480_000, 0, 0)).toBeNull();
+    expect(targets(479_000, 479_000, 479_000)).toEqual({ prefill: 1, decode: 2 });
+  });
+
+  describe("within GPU bounds", () => {
+    const busy = { prefill: { queuedTokens: 4000 }, decode: { kvTokens: 800_000 } };
+    const still = { prefill: { queuedTokens: 1000 }, decode: { kvTokens: 400_000 } };
+    const calm = { prefill: {}, decode: {} };
+    const loads = { busy, still, calm };
+    type Load = keyof typeof loads;
+    const thresholds = { ...limits, decodeKvPercent: { up: 80, down: 10 } };
+    const decide = (config: object, [prefill, decode]: [number, number], [p, d]: [Load, Load]) => {
+      const passes = <Pass>(count: number, pass: Pass) => Array.from({ length: count }, () => pass);
+      const plan = planner({ ...thresholds, ...config }, prefill === 0 ? { mode: "agg" } : {});
+      const { targets, reasons } = plan.tick(
+        seen(5000, passes(prefill, loads[p].prefill), passes(decode, loads[d].decode)),
+      );
+      return [targets === null ? null : [targets.prefill, targets.decode], reasons[0]!.code];
+    };
+
+    it.each([
+      // What stands outside is brought within, whatever the load asks for; of a pair below its minimum the load is heard.
+      [{ maxGpus: 3 }, [2, 3], ["busy", "busy"], [1, 2], "gpu-budget-reconcile"],
+      [{ maxGpus: 3 }, [2, 3], ["calm", "calm"], [1, 2], "gpu-budget-reconcile"],
+      [{ minGpus: 6, maxGpus: 8 }, [2, 1], ["still", "busy"], [4, 2], "gpu-budget-reconcile"],
+      [{ maxGpus: null, minWorkers: 3 }, [1, 3], ["still", "busy"], [3, 4], "gpu-budget-reconcile"],
+      [{ maxGpus: 2 }, [0, 4], ["still", "busy"], [0, 2], "gpu-budget-reconcile"],
+      [{ maxGpus: 2 }, [0, 4], ["still", "still"], [0, 2], "no-change"],
+      [{ minGpus: 3, maxGpus: 8, minWorkers: 2 }, [0, 1], ["still", "still"], [0, 2], "no-change"],
+      [{ maxGpus: null, minWorkers: 3 }, [0, 1], ["still", "busy"], [0, 3], "scale-up"],
+      // Part of what is asked for.
+      [{ maxGpus: 4 }, [2, 1], ["busy", "busy"], [2, 2], "scale-up"],
+      [{ minGpus: 4, maxGpus: null }, [2, 3], ["calm", "calm"], [2, 2], "scale-down"],
+      // Nothing of it, rather than what nobody asked for.
+      [{ maxGpus: 4 }, [2, 2], ["busy", "busy"], null, "gpu-budget-guard-hold"],
+      [{ maxGpus: 4 }, [3, 1], ["busy", "busy"], null, "gpu-budget-guard-hold"],
+      [{ minGpus: 5, maxGpus: 8 }, [2, 2], ["calm", "calm"], null, "gpu-budget-guard-hold"],
+      [{ minGpus: 5, maxGpus: null }, [1, 4], ["calm", "calm"], null, "gpu-budget-guard-hold"],
+      // The lower bound's tolerance of one worker is for what stands, and not to go down to.
+      [{ minGpus: 6, maxGpus: 8 }, [4, 2], ["calm", "still"], null, "gpu-budget-guard-hold"],
+      [{ minGpus: 3, maxGpus: 3 }, [0, 3], ["calm", "calm"], null, "gpu-budget-guard-hold"],
+      [{ minGpus: 5, maxGpus: 8 }, [1, 3], ["busy", "calm"], [2, 2], "scale-up"],
+    ] as const)("%j, %j workers, %j: %j, %s", (config, standing, load, targets, reason) => {
+      expect(decide(config, [...standing], [...load])).toEqual([targets, reason]);
+    });
+  });
+
   it("counts waiting prompts against the cache of an aggregated engine", () => {
     const plan = planner({ ...limits, prefillQueueTokens: undefined }, { mode: "agg" });
     const decision = plan.tick(seen(5000, [], [{ kvTokens: 600_000, queuedTokens: 120_000 }]));

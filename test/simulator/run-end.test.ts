@@ -66,6 +66,13 @@ describe("the end of a run", () => {
     expect(cost(result).gpuSeconds).toBeCloseTo(0.45, 12);
   });
 
+  it("comes before a planner's tick at the very instant, for which there is nothing left", () => {
+    const planner = scriptedPlanner(10);
+    const result = simulate(madeSpec({ requests: [{ atMs: 0, isl: 10, osl: 3 }] }, { planner }));
+    expect(result.endMs).toBe(30);
+    expect(planner.seen.map(({ nowMs }) => nowMs)).toEqual([10, 20]);
+  });
+
   it("comes even where requests wait for a worker that never comes", () => {
     const planner = scriptedPlanner(60_000, [{ prefill: 0, decode: 0 }]);
     const result = simulate(madeSpec({ requests: [{ atMs: 90_000, isl: 10, osl: 3 }] }, { planner }));

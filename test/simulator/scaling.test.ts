@@ -4,6 +4,23 @@ import { cost } from "#src/report";
 import { simulate } from "#src/simulator";
 import { madePool, madeSpec, scriptedPlanner } from "./hand-made.ts";
 
+describe("a tick at the instant of an arrival", () => {
+  const places = (quirks: object, disaggregated: boolean) => {
+    const requests = [50, 100, 150].map((atMs) => ({ atMs, isl: 10, osl: 1 }));
+    const pool = disaggregated ? { prefill: madePool("prefill"), decode: madePool("decode") } : {};
+    const targets = { prefill: disaggregated ? 2 : 0, decode: 2 };
+    const base = madeSpec({ requests }, { ...pool, planner: scriptedPlanner(100, [targets]) });
+    const { requests: found } = simulate({ ...base, quirks: { ...base.quirks, ...quirks } });
+    return [...(disaggregated ? found.prefillWorker! : found.decodeWorker)];
+  };
+
+  it("comes first, and in aggregated runs of DynoSim last: the new worker is not yet there", () => {
+    expect(places({}, false)).toEqual([0, 1, 0]);
+    expect(places({ ticksAfterArrivals: true }, false)).toEqual([0, 0, 1]);
+    expect(places({ ticksAfterArrivals: true }, true)).toEqual([0, 1, 0]);
+  });
+});
+
 describe("scaling up", () => {
   it("gives a worker no request before it is ready, and bills its GPUs from the decision on", () => {
     const requests = [50, 150, 250, 599, 600, 700].map((atMs) => ({ atMs, isl: 10, osl: 1 }));

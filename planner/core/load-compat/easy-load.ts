@@ -48,10 +48,15 @@ export function easyLoadWish(input: EasyLoadInput): PoolWish & { loads: number[]
   const { loads, rule } = measured;
   const { workers, minWorkers } = input;
   if (loads.some(rule.up)) return { replicas: workers + 1, reason: "scale_up", loads };
-  if (workers > 1 && loads.every(rule.down)) {
+  if (workers > 1 && loads.every(rule.down) && !isTooMuchForFewer(loads, workers, rule)) {
     return { replicas: Math.max(workers - 1, minWorkers), reason: "scale_down", loads };
   }
   return { replicas: null, reason: "no_change", loads };
+}
+
+/** What the fullest worker holds would be above the limit if one worker fewer shared it: nobody leaves. */
+function isTooMuchForFewer(loads: readonly number[], workers: number, { up }: Rule): boolean {
+  return up((Math.max(...loads) * workers) / (workers - 1));
 }
 
 function queues({ target, engines, thresholds, contextLength }: EasyLoadInput) {

@@ -13,6 +13,8 @@ export const LOAD_TEXTS: Record<LoadReason, string> = {
   scale_down: "the load is below its limit on every worker: one worker fewer",
   scale_down_capped_by_throughput: "the load would allow fewer workers, the expected throughput does not",
   scale_down_refused_consolidation: "one worker fewer would not keep the SLA with the load of all",
+  gpu_budget_guard_hold: "the GPU bounds allow none of what the load asks for: nothing changes",
+  gpu_budget_reconcile: "what stands is outside the GPU bounds or below the minimum: it is brought within them",
 };
 
 export const THROUGHPUT_TEXTS: Record<ThroughputReason, string> = {

@@ -1,4 +1,4 @@
-import type { Targets } from "../types.ts";
+import type { Role, Targets } from "../types.ts";
 
 /** Bounds on all GPUs of a deployment; null: none. */
 export interface GpuBounds {
@@ -64,4 +64,44 @@ export function boundPair(wanted: Targets, gpusPerReplica: Targets, bounds: GpuB
     default:
       return wanted;
   }
+}
+
+/** What GPU bounds make of a wish. */
+export interface Guarded {
+  targets: Partial<Targets>;
+  /** `reconciled`: what stands had to be brought within its bounds; `held`: what was wished is not to be had. */
+  verdict: "reconciled" | "held" | null;
+}
+
+/**
+ * What becomes of a wish that is no number of replicas within the bounds, as DynoSim 1.6.1 shows it. What stands outside its bounds is brought within
+ * them, whatever was wished; where one of a pair is below its minimum, what was wished is. From within them nothing moves further than it was wished to,
+ * nor the other way: sooner all stays as it is.
+ * @param within the bounds applied @param isBelowMinimum of a pair: one role stands below its minimum
+ */
+export function guardedWish(
+  standing: Partial<Targets>,
+  wanted: Partial<Targets>,
+  within: (replicas: Partial<Targets>) => Partial<Targets>,
+  isBelowMinimum: boolean,
+): Guarded {
+  if (isBelowMinimum) return { targets: within(wanted), verdict: "reconciled" };
+  const kept = within(standing);
+  if (!isSame(kept, standing)) return { targets: kept, verdict: "reconciled" };
+  const targets = within(wanted);
+  if (isSame(targets, wanted)) return { targets, verdict: null };
+  const isOnTheWay = rolesIn(targets).every((role) => {
+    const [from, to, at] = [standing[role]!, wanted[role]!, targets[role]!];
+    return Math.min(from, to) <= at && at <= Math.max(from, to);
+  });
+  if (isOnTheWay && !isSame(targets, standing)) return { targets, verdict: null };
+  return { targets: standing, verdict: "held" };
+}
+
+function isSame(a: Partial<Targets>, b: Partial<Targets>): boolean {
+  return rolesIn(a).every((role) => a[role] === b[role]);
+}
+
+function rolesIn(targets: Partial<Targets>): Role[] {
+  return Object.keys(targets) as Role[];
 }

@@ -125,6 +125,7 @@ class LoadCompat implements Planner {
       scaleDownSensitivity: options.scaleDownSensitivity,
       thresholds: options.thresholds,
       bounds: options.bounds,
+      isGuarded: true,
       minWorkers: options.minWorkers,
       speculativeNextn: options.speculativeNextn,
       maxFpmSamples: regression.maxSamples,

@@ -5,7 +5,7 @@ import type { Clamp, ForwardPass, PlannerContext, Role, Targets, WorkerCounts, W
 import { easyLoadWish, type LoadThresholds } from "./easy-load.ts";
 import type { QueriedEngine } from "./engine-capacity.ts";
 import { coverageProblem, type EngineLoad, isScaling, latestPasses } from "./engine-load.ts";
-import { boundPair, boundSingle, type GpuBounds } from "./gpu-bounds.ts";
+import { boundPair, boundSingle, type GpuBounds, guardedWish } from "./gpu-bounds.ts";
 import { capacityValues, type LoopOutcome, mostTelling, noteClamp } from "./loop-outcome.ts";
 import { DEFAULT_LIMITS, type EngineLimits, type PassModel } from "./pass-model.ts";
 import { slaLoadWish } from "./sla-load.ts";
@@ -34,6 +34,8 @@ export interface ScalingOptions {
   scaleDownSensitivity: number;
   thresholds: LoadThresholds;
   bounds: GpuBounds;
+  /** Whether a wish beyond the bounds goes through the guard of Dynamo 1.6; else the bounds alone are applied, as in the loops of August 2026. */
+  isGuarded: boolean;
   minWorkers: Targets;
   /** Drafts per decode pass of speculative decoding; 0: none. */
   speculativeNextn: number;
@@ -44,7 +46,8 @@ export interface ScalingOptions {
 
 /**
  * Dynamo's scaling of August 2026 without its clockwork: a loop over throughput that sizes from a forecast, a loop over load that
- * moves by one worker, and, where both run, the first as the floor of the second. GPU bounds have the last word.
+ * moves by one worker, and, where both run, the first as the floor of the second. GPU bounds have the last word, unless `isGuarded`
+ * as Dynamo 1.6 applies them.
  */
 export class ScalingCore {
   readonly #options: ScalingOptions;
@@ -217,12 +220,18 @@ export class ScalingCore {
     const role = this.roles[0]!;
     const current = workers[role].active;
     const isRefusal = wish.reason === "scale_down_refused_consolidation";
+    const isAggregated = this.#options.mode === "agg";
     // An aggregated pool that stays as it is still has to be within its bounds; the others are left alone.
-    if (wish.replicas === null || (isRefusal && this.#options.mode !== "agg"))
-      return { ...outcome, reason: wish.reason };
-    const { targets, reasons } = this.#limited({ [role]: wish.replicas }, workers, outcome.clamps);
-    const reason = reasons[role]!;
-    if (this.#options.mode !== "agg" || targets[role] !== current) return { ...outcome, targets, reason };
+    if (this.#options.isGuarded && wish.replicas === null && isAggregated && wish.reason === "no_change") {
+      const least = Math.max(current, this.#minWorkers[role]);
+      noteClamp(outcome.clamps, "minWorkers", role, current, least);
+      const targets = this.withinBounds({ [role]: least }, outcome.clamps);
+      return { ...outcome, targets: targets[role] === current ? null : targets, reason: wish.reason };
+    }
+    if (wish.replicas === null || (isRefusal && !isAggregated)) return { ...outcome, reason: wish.reason };
+    const { targets, reasons, verdict } = this.#limited({ [role]: wish.replicas }, workers, outcome.clamps);
+    const reason = verdict ?? reasons[role]!;
+    if (!isAggregated || targets[role] !== current) return { ...outcome, targets, reason };
     return { ...outcome, reason: isRefusal ? wish.reason : reason };
   }
 
@@ -232,21 +241,34 @@ export class ScalingCore {
     outcome: LoopOutcome<LoadReason>,
   ): LoopOutcome<LoadReason> {
     const wanted = this.#all((role) => wishes[role].replicas ?? workers[role].active);
-    const { targets, reasons } = this.#limited(wanted, workers, outcome.clamps);
+    const { targets, reasons, verdict } = this.#limited(wanted, workers, outcome.clamps);
     if (this.roles.some((role) => targets[role] !== workers[role].active)) {
-      return { ...outcome, targets, reason: mostTelling(Object.values(reasons)), reasons };
+      return { ...outcome, targets, reason: verdict ?? mostTelling(Object.values(reasons)), reasons };
     }
     const refused = this.roles
       .map((role) => wishes[role].reason)
       .find((reason) => reason === "scale_down_refused_consolidation");
-    const reason = refused ?? mostTelling(Object.values(reasons));
+    const reason = refused ?? verdict ?? mostTelling(Object.values(reasons));
     return { ...outcome, reason, reasons: refused === undefined ? reasons : this.#perRole(() => refused) };
   }
 
   /** Floors and bounds over what was wanted, and what that makes of each role. */
   #limited(wanted: Partial<Targets>, workers: Record<Role, WorkerCounts>, clamps: Clamp[]) {
     const floored = this.#floored(wanted, clamps);
-    const targets = this.withinBounds(floored, clamps);
+    const standing = this.#all((role) => workers[role].active);
+    const isBelowMinimum = this.roles.some((role) => standing[role]! < this.#minWorkers[role]);
+    const gpus = (replicas: Partial<Targets>) =>
+      this.roles.reduce((sum, role) => sum + replicas[role]! * this.#options.engines[role].gpus, 0);
+    const { isGuarded, bounds } = this.#options;
+    // The tolerance at the lower bound is for what stands: nobody goes below it.
+    const within = (replicas: Partial<Targets>) =>
+      isGuarded && gpus(replicas) < gpus(standing)
+        ? this.#bounded(replicas, { ...bounds, maxGpus: null })
+        : this.#bounded(replicas, bounds);
+    const { targets, verdict } = isGuarded
+      ? guardedWish(standing, floored, within, this.#options.mode === "disagg" && isBelowMinimum)
+      : { targets: within(floored), verdict: null };
+    for (const role of this.roles) noteClamp(clamps, "gpuBounds", role, floored[role]!, targets[role]!);
     const reasons = this.#all((role): LoadReason => {
       const current = workers[role].active;
       if (targets[role]! > current) return "scale_up";
@@ -254,7 +276,8 @@ export class ScalingCore {
       const isCapped = wanted[role]! < current && this.#options.scaling.throughput && this.floors[role] >= current;
       return isCapped ? "scale_down_capped_by_throughput" : "no_change";
     });
-    return { targets, reasons };
+    const words = { reconciled: "gpu_budget_reconcile", held: "gpu_budget_guard_hold" } as const;
+    return { targets, reasons, verdict: verdict && words[verdict] };
   }
 
   // ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -278,17 +301,19 @@ export class ScalingCore {
 
   /** Within the GPU bounds; nothing of any role where not even the minimum fits, as in the reference. */
   withinBounds(wanted: Partial<Targets>, clamps: Clamp[]): Partial<Targets> {
-    const { mode, bounds, engines } = this.#options;
-    let bounded: Partial<Targets>;
-    if (mode === "disagg") {
-      const gpus = { prefill: engines.prefill.gpus, decode: engines.decode.gpus };
-      bounded = boundPair({ prefill: wanted.prefill!, decode: wanted.decode! }, gpus, bounds, this.#minWorkers);
-    } else {
-      const role = this.roles[0]!;
-      bounded = { [role]: boundSingle(wanted[role]!, engines[role].gpus, bounds, this.#minWorkers[role]) };
-    }
+    const bounded = this.#bounded(wanted, this.#options.bounds);
     for (const role of this.roles) noteClamp(clamps, "gpuBounds", role, wanted[role]!, bounded[role]!);
     return bounded;
+  }
+
+  #bounded(wanted: Partial<Targets>, bounds: GpuBounds): Partial<Targets> {
+    const { mode, engines } = this.#options;
+    if (mode === "disagg") {
+      const gpus = { prefill: engines.prefill.gpus, decode: engines.decode.gpus };
+      return boundPair({ prefill: wanted.prefill!, decode: wanted.decode! }, gpus, bounds, this.#minWorkers);
+    }
+    const role = this.roles[0]!;
+    return { [role]: boundSingle(wanted[role]!, engines[role].gpus, bounds, this.#minWorkers[role]) };
   }
 
   // ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,11 @@ export type LoadReason =
   | "scale_up"
   | "scale_down"
   | "scale_down_capped_by_throughput"
-  | "scale_down_refused_consolidation";
+  | "scale_down_refused_consolidation"
+  /** GPU bounds allow none of what the load asks for. */
+  | "gpu_budget_guard_hold"
+  /** What stood was outside the GPU bounds, or below the minimum of a pair. */
+  | "gpu_budget_reconcile";
 
 /** What throughput scaling came to. */
 export type ThroughputReason =

@@ -105,21 +105,20 @@ export function compareTicks(
       // A role that is left as it is need not be named.
       const target = tick.effects.scale_to?.[`num_${role}`] ?? active + starting;
       same(`${at}, ${role} workers`, decision.targets?.[role] ?? active + starting, target);
-      const passes = (seen[i]!.forwardPasses?.[role] ?? []).map(ourPass);
-      const expected = (tick.input.fpm_observations?.[role] ?? []).map(({ worker_id, metrics }) =>
-        theirPass(worker_id, metrics),
-      );
+      // DynoSim lists workers by their ids as text: 10 before 8.
+      const passes = (seen[i]!.forwardPasses?.[role] ?? []).map(ourPass).sort();
+      const expected = (tick.input.fpm_observations?.[role] ?? [])
+        .map(({ worker_id, metrics }) => theirPass(worker_id, metrics))
+        .sort();
       same(`${at}, ${role} passes`, passes.join("; "), expected.join("; "));
     }
   });
   return { largestRelativeError: 0, firstDifference, differences };
 }
 
-/** In DynoSim's words: it tells a load that asks for more than the budget allows from one that asks for nothing. */
-function reasonOf({ reasons, clamps }: Decision): string | null {
-  const code = reasons[0]?.code.replaceAll("-", "_") ?? null;
-  const isHeld = clamps.some(({ name, from, to }) => name === "gpuBounds" && from > to);
-  return code === "no_change" && isHeld ? "gpu_budget_guard_hold" : code;
+/** In DynoSim's words. */
+function reasonOf({ reasons }: Decision): string | null {
+  return reasons[0]?.code.replaceAll("-", "_") ?? null;
 }
 
 function ourPass({ workerId, scheduled, queued }: ForwardPass): string {

@@ -77,7 +77,11 @@ export function replayDynosimCase(
     router: "round-robin",
     ...(routing === null ? {} : { routing }),
     sla: { ttftMs: ttftMs ?? Infinity, itlMs: itlMs ?? Infinity },
-    quirks: { passesBeforeArrivals: quirks.passesBeforeArrivals ?? true, highestIdsDrain: true },
+    quirks: {
+      passesBeforeArrivals: quirks.passesBeforeArrivals ?? true,
+      highestIdsDrain: true,
+      ticksAfterArrivals: true,
+    },
     engine,
     capture: true,
     ...(loop === null ? {} : { planner: loop.planner }),

@@ -86,6 +86,7 @@ function scalingCore(
       queueTokens: limits(config.prefill_scale_up_queue_tokens, config.prefill_scale_down_queue_tokens, 1),
       kvUsage: limits(config.decode_scale_up_kv_rate, config.decode_scale_down_kv_rate, 100),
     },
+    isGuarded: false,
     bounds: gpuBounds(config.min_gpu_budget, config.max_gpu_budget),
     minWorkers: { prefill: config.min_endpoint, decode: config.min_endpoint },
     speculativeNextn: 0,

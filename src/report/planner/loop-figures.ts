@@ -23,6 +23,8 @@ const LOOKS: Record<State, readonly [name: string, shortName: string, colour: Co
   no_change: ["no change", "same", "muted"],
   scale_down_capped_by_throughput: ["kept by bound", "bound", "warn"],
   scale_down_refused_consolidation: ["kept for SLA", "for SLA", "warn"],
+  gpu_budget_guard_hold: ["held by budget", "budget", "warn"],
+  gpu_budget_reconcile: ["into the budget", "budget", "warn"],
   scaling_in_progress: ["still scaling", "scaling", "warn"],
   worker_count_mismatch: ["not all heard", "not all", "bad"],
   no_fpm_data: ["no passes", "no data", "bad"],

@@ -127,6 +127,14 @@ describe.each(["round_robin", "kv_router"] as const)("a planner of prefill and d
     },
   );
 
+  it("is the same in whatever order workers are listed: DynoSim's is that of their ids as text", () => {
+    const reversed = ({ ticks: all }: DynosimCase) => {
+      for (const { input } of all!) input.fpm_observations!.prefill!.reverse();
+    };
+    expect(ticks.some(({ input }) => input.fpm_observations!.prefill!.length > 1)).toBe(true);
+    expect(spoilt(reversed)).toBeNull();
+  });
+
   it("is compared in where requests went", () => {
     const text = spoilt(({ records }) => {
       // Of two workers a choice that was not the router's.
@@ -137,31 +145,25 @@ describe.each(["round_robin", "kv_router"] as const)("a planner of prefill and d
 });
 
 describe("a planner at its GPU budget", () => {
-  const load = { input_tokens: 1000, output_tokens: 100, request_count: 300 };
-  const kwargs = {
-    request_rate: 60,
-    num_workers: 1,
-    planner_config: {
-      ...PLANNER,
-      mode: "agg",
-      max_gpu_budget: 1,
-      decode_scale_up_kv_rate: 5,
-      decode_scale_down_kv_rate: 1,
-    },
+  const replay = (numGpuBlocks: number) => {
+    const load = { input_tokens: 1000, output_tokens: 100, request_count: 300 };
+    const config = { mode: "agg", max_gpu_budget: 1, decode_scale_up_kv_rate: 5, decode_scale_down_kv_rate: 1 };
+    const kwargs = { request_rate: 60, num_workers: 1, planner_config: { ...PLANNER, ...config } };
+    const engine = { num_gpu_blocks: numGpuBlocks, timing_model: { type: "polynomial" } };
+    const { result, seen } = replayDynosimCase(parseDynosimCase(madeCase(load, { kwargs, engine }), "made.json"));
+    return { decisions: result.decisions, seen, ticks: result.decisions.map((each, i) => tickOf(each, seen[i]!)) };
   };
-  const engine = { num_gpu_blocks: 4096, timing_model: { type: "polynomial" } };
-  const run = parseDynosimCase(madeCase(load, { kwargs, engine }), "made.json");
-  const { result, seen } = replayDynosimCase(run);
-  const held = result.decisions.findIndex(({ clamps }) => clamps.length > 0);
 
   it("holds in DynoSim's words what asks for more, and asks for nothing where it doesn't", () => {
-    const ticks = result.decisions.map((decision, i) => tickOf(decision, seen[i]!));
-    expect(ticks[held]!.effects.diagnostics.load_decision_reason).toBe("no_change");
-    const text = `tick ${held}, reason: found gpu_budget_guard_hold, expected no_change`;
-    expect(compareTicks(ticks, seen, result.decisions).firstDifference).toBe(text);
-    result.decisions.forEach(({ clamps }, i) => {
-      if (clamps.length > 0) ticks[i]!.effects.diagnostics.load_decision_reason = "gpu_budget_guard_hold";
-    });
-    expect(compareTicks(ticks, seen, result.decisions).firstDifference).toBeNull();
+    const words = (numGpuBlocks: number) =>
+      replay(numGpuBlocks).ticks.map(({ effects }) => effects.diagnostics.load_decision_reason);
+    expect(new Set(words(4096))).toEqual(new Set(["gpu_budget_guard_hold"]));
+    expect(new Set(words(1_000_000))).toEqual(new Set(["no_change"]));
+    const { ticks, seen, decisions } = replay(4096);
+    expect(decisions.every(({ targets }) => targets === null)).toBe(true);
+    expect(compareTicks(ticks, seen, decisions).firstDifference).toBeNull();
+    ticks[1]!.effects.diagnostics.load_decision_reason = "no_change";
+    const text = "tick 1, reason: found gpu_budget_guard_hold, expected no_change";
+    expect(compareTicks(ticks, seen, decisions).firstDifference).toBe(text);
   });
 });
