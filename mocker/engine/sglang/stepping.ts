@@ -433,18 +433,20 @@ export class SglangEngine implements LiveEngine {
       }
     }
     const haveSlots = this.#haveSlots(whole);
-    if (haveSlots) for (const sequence of whole) this.pages.publish(sequence, sequence.computed);
+    const emitting = haveSlots ? whole : whole.filter((sequence) => this.#isLastToken(sequence));
+    for (const sequence of emitting) this.pages.publish(sequence, sequence.computed);
     if (cut !== null) this.pages.publish(cut, cut.computed);
-    if (!haveSlots) {
-      for (const sequence of whole) waitForSlot(sequence);
-      return;
-    }
-    for (const sequence of whole) {
+    if (!haveSlots) for (const sequence of whole) if (!this.#isLastToken(sequence)) waitForSlot(sequence);
+    for (const sequence of emitting) {
       this.#emit(sequence, 1);
       if (this.slotsAhead > 0 && sequence.generated > 0 && sequence.generated < sequence.osl) {
         this.pages.grow(sequence, totalTokens(sequence));
       }
     }
+  }
+
+  #isLastToken({ generated, osl }: SglangSequence): boolean {
+    return generated + 1 >= osl;
   }
 
   /** Whether the next token of all of them has a slot, if it needs one by now. */
