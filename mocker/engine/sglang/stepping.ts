@@ -18,6 +18,7 @@ import type {
 import { HandOff } from "./hand-off.ts";
 import { OutputReserve } from "./output-reserve.ts";
 import { formPrefillBatch, type PrefillQueue, type Refusal } from "./prefill-batch.ts";
+import { waitForSlot, withSlots } from "./prompt-slots.ts";
 import { longestPrefixFirst } from "./queue-order.ts";
 import { type SglangSequence, totalTokens } from "./sequence.ts";
 import { SequencePages } from "./sequence-pages.ts";
@@ -432,31 +433,16 @@ export class SglangEngine implements LiveEngine {
         whole.push(sequence);
       }
     }
-    const haveSlots = this.#haveSlots(whole);
-    const emitting = haveSlots ? whole : whole.filter((sequence) => this.#isLastToken(sequence));
+    const emitting = this.slotsAhead === 0 ? whole : withSlots(whole, this.pages);
     for (const sequence of emitting) this.pages.publish(sequence, sequence.computed);
     if (cut !== null) this.pages.publish(cut, cut.computed);
-    if (!haveSlots) for (const sequence of whole) if (!this.#isLastToken(sequence)) waitForSlot(sequence);
+    if (emitting !== whole) for (const sequence of whole) if (!emitting.includes(sequence)) waitForSlot(sequence);
     for (const sequence of emitting) {
       this.#emit(sequence, 1);
       if (this.slotsAhead > 0 && sequence.generated > 0 && sequence.generated < sequence.osl) {
         this.pages.grow(sequence, totalTokens(sequence));
       }
     }
-  }
-
-  #isLastToken({ generated, osl }: SglangSequence): boolean {
-    return generated + 1 >= osl;
-  }
-
-  /** Whether the next token of all of them has a slot, if it needs one by now. */
-  #haveSlots(whole: readonly SglangSequence[]): boolean {
-    if (this.slotsAhead === 0) return true;
-    let missing = 0;
-    for (const sequence of whole) {
-      if (sequence.generated + 1 < sequence.osl) missing += this.pages.missing(sequence, totalTokens(sequence) + 1);
-    }
-    return missing <= this.pages.cache.room;
   }
 
   /** What a decode pass brings a request. */
@@ -491,12 +477,4 @@ export class SglangEngine implements LiveEngine {
   protected bookFinished(pass: FinishedPass): void {
     this.#finishedPass = pass;
   }
-}
-
-/** There is no slot for its next token: it runs without having emitted, like a prompt that was computed elsewhere. */
-function waitForSlot(sequence: SglangSequence): void {
-  sequence.slotless = true;
-  sequence.computed = totalTokens(sequence) - 1;
-  sequence.recomputing = false;
-  sequence.transferred = sequence.generated === 0;
 }

@@ -261,6 +261,18 @@ describe("DynoSim's quirks, each by a case that it changes", () => {
       expect(admission_history.map((one) => one.reused_input_tokens)).toEqual([0, 18, 18]);
     });
 
+    it("slotAhead: of prompts that end together without slots for all, those of one token emit it all the same", () => {
+      // Nine of ten pages hold the prompts; the first two want one more each, and find those of the third.
+      const lines = prompts([48, 5], [48, 5], [40, 1]);
+      const { engine } = parts(10, { clip_max_new_tokens: 1 });
+      const firsts = (blocks: number) =>
+        replay(lines, { engine: { ...engine, block_size: 16, num_gpu_blocks: blocks } }).map(
+          (one) => one.first_token_ms,
+        );
+      expect(firsts(10)).toEqual([20, 20, 10]);
+      expect(firsts(11)).toEqual([10, 10, 10]);
+    });
+
     it("hitsCountAsRoom: a prompt is admitted into the cached pages that it hits", () => {
       const lines = [
         { timestamp: 0, input_length: 32, output_length: 1, hash_ids: [1, 2] },
