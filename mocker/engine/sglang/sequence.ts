@@ -1,4 +1,4 @@
-import { newSequence, type Sequence } from "../sequence.ts";
+import type { Sequence } from "../sequence.ts";
 import type { PageContent } from "./page-content.ts";
 import type { RadixNode } from "./radix-cache.ts";
 
@@ -24,6 +24,7 @@ export interface SglangSequence extends Sequence {
   retractedMs: number;
 }
 
+/** All fields are written out: an object that is spread, and then gets more of them, is made several times over. */
 export function newSglangSequence(
   id: number,
   isl: number,
@@ -31,7 +32,17 @@ export function newSglangSequence(
   { content, list }: { content: PageContent; list: number[] | null },
 ): SglangSequence {
   return {
-    ...newSequence(id, isl, osl),
+    id,
+    isl,
+    osl,
+    generated: 0,
+    computed: 0,
+    blocks: [],
+    lastTokenMs: Number.NaN,
+    reservation: 0,
+    inTransfer: false,
+    transferred: false,
+    recomputing: false,
     content,
     listed: list,
     node: null,
@@ -48,4 +59,12 @@ export function newSglangSequence(
 /** Tokens of prompt and output. */
 export function totalTokens({ isl, generated }: SglangSequence): number {
   return isl + generated;
+}
+
+/** There is no slot for its next token: it runs without having emitted, like a prompt that was computed elsewhere. */
+export function waitForSlot(sequence: SglangSequence): void {
+  sequence.slotless = true;
+  sequence.computed = totalTokens(sequence) - 1;
+  sequence.recomputing = false;
+  sequence.transferred = sequence.generated === 0;
 }

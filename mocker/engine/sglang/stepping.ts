@@ -19,7 +19,7 @@ import { HandOff } from "./hand-off.ts";
 import { OutputReserve } from "./output-reserve.ts";
 import { formPrefillBatch, type PrefillQueue, type Refusal } from "./prefill-batch.ts";
 import { longestPrefixFirst } from "./queue-order.ts";
-import { type SglangSequence, totalTokens } from "./sequence.ts";
+import { type SglangSequence, totalTokens, waitForSlot } from "./sequence.ts";
 import { SequencePages } from "./sequence-pages.ts";
 
 interface Item extends ScheduledItem {
@@ -377,7 +377,8 @@ export class SglangEngine implements LiveEngine {
   #addUpPrompts(): void {
     const { work, config } = this;
     if (config.role === "decode" && config.quirks.freeDecodeRecompute) return;
-    for (const { computedBefore, tokens } of this.#prompts) {
+    for (let i = 0; i < this.#prompts.length; i++) {
+      const { computedBefore, tokens } = this.#prompts[i]!;
       work.prefillCount++;
       work.prefillStartSum += computedBefore;
       work.prefillEndSum += computedBefore + tokens;
@@ -421,7 +422,9 @@ export class SglangEngine implements LiveEngine {
     this.#prompts = [];
     const whole: SglangSequence[] = [];
     let cut: SglangSequence | null = null;
-    for (const { sequence, tokens } of prompts) {
+    // Loops that are counted: an iterator would make an object for each prompt until this is compiled.
+    for (let i = 0; i < prompts.length; i++) {
+      const { sequence, tokens } = prompts[i]!;
       sequence.computed += tokens;
       if (sequence.computed < totalTokens(sequence)) {
         cut = sequence;
@@ -433,13 +436,14 @@ export class SglangEngine implements LiveEngine {
       }
     }
     const haveSlots = this.#haveSlots(whole);
-    if (haveSlots) for (const sequence of whole) this.pages.publish(sequence, sequence.computed);
+    if (haveSlots) for (let i = 0; i < whole.length; i++) this.pages.publish(whole[i]!, whole[i]!.computed);
     if (cut !== null) this.pages.publish(cut, cut.computed);
     if (!haveSlots) {
       for (const sequence of whole) waitForSlot(sequence);
       return;
     }
-    for (const sequence of whole) {
+    for (let i = 0; i < whole.length; i++) {
+      const sequence = whole[i]!;
       this.#emit(sequence, 1);
       if (this.slotsAhead > 0 && sequence.generated > 0 && sequence.generated < sequence.osl) {
         this.pages.grow(sequence, totalTokens(sequence));
@@ -451,7 +455,8 @@ export class SglangEngine implements LiveEngine {
   #haveSlots(whole: readonly SglangSequence[]): boolean {
     if (this.slotsAhead === 0) return true;
     let missing = 0;
-    for (const sequence of whole) {
+    for (let i = 0; i < whole.length; i++) {
+      const sequence = whole[i]!;
       if (sequence.generated + 1 < sequence.osl) missing += this.pages.missing(sequence, totalTokens(sequence) + 1);
     }
     return missing <= this.pages.cache.room;
@@ -489,12 +494,4 @@ export class SglangEngine implements LiveEngine {
   protected bookFinished(pass: FinishedPass): void {
     this.#finishedPass = pass;
   }
-}
-
-/** There is no slot for its next token: it runs without having emitted, like a prompt that was computed elsewhere. */
-function waitForSlot(sequence: SglangSequence): void {
-  sequence.slotless = true;
-  sequence.computed = totalTokens(sequence) - 1;
-  sequence.recomputing = false;
-  sequence.transferred = sequence.generated === 0;
 }
