@@ -98,6 +98,13 @@ export function benchRows(requests: number): BenchRow[] {
       engines: aggregated({ backend: "sglang", block_size: 1, num_gpu_blocks: 200_000 }),
       promisedRatio: 10,
     },
+    {
+      // The same memory; DynoSim has far fewer pages to look after.
+      name: "8 workers, c512, sglang, pages of 64",
+      args: synthetic(),
+      kwargs: { num_workers: 8, replay_concurrency: 512 },
+      engines: aggregated({ backend: "sglang", block_size: 64, num_gpu_blocks: 3125 }),
+    },
   ];
 }
 

@@ -1,5 +1,5 @@
-/// <reference path="./seedrandom.d.ts" />
-import seedrandom from "seedrandom/seedrandom.js";
+import { createRequire } from "node:module";
+import type { PRNG } from "seedrandom";
 
 /** A stream of random numbers with a name and a seed: same seed and name, same numbers, on every machine. */
 export interface RandomStream {
@@ -16,6 +16,16 @@ export interface RandomStream {
   /** Gamma with shape k > 0 and the given mean (Marsaglia–Tsang 2000). */
   gamma(shape: number, mean: number): number;
 }
+
+/**
+ * Loaded with the first stream, as it brings cryptography with it: many a run draws nothing. The package's generator alone: its index loads
+ * six others.
+ */
+let loaded: ((seed: string) => PRNG) | undefined;
+const seedrandom = (seed: string): PRNG => {
+  loaded ??= createRequire(import.meta.url)("seedrandom/seedrandom.js") as (seed: string) => PRNG;
+  return loaded(seed);
+};
 
 /** One named stream per subject (arrivals, lengths, router ties …), so that drawing more of one never shifts another. */
 export function randomStream(seed: number | string, name: string): RandomStream {

@@ -61,18 +61,20 @@ function countsToPlaces(counts: Uint32Array, all: number): boolean {
 
 /** What is in the order of its upper halves comes into order. */
 function sortRuns(values: Float64Array): void {
+  for (let i = 1; i < values.length; i++) if (values[i]! < values[i - 1]!) i = sortRun(values, i) - 1;
+}
+
+/** Sorts all whose upper halves are those of the number at `place`; where they end. */
+function sortRun(values: Float64Array, place: number): number {
   const words = wordsOf(values);
-  for (let i = 1; i < values.length; i++) {
-    if (values[i]! >= values[i - 1]!) continue;
-    const upperHalf = words[2 * i + 1]!;
-    let start = i - 1;
-    while (start > 0 && words[2 * start - 1] === upperHalf) start--;
-    let end = i + 1;
-    while (end < values.length && words[2 * end + 1] === upperHalf) end++;
-    if (end - start > LONG_RUN) values.subarray(start, end).sort();
-    else sortFew(values, start, end);
-    i = end - 1;
-  }
+  const upperHalf = words[2 * place + 1]!;
+  let start = place;
+  while (start > 0 && words[2 * start - 1] === upperHalf) start--;
+  let end = place + 1;
+  while (end < values.length && words[2 * end + 1] === upperHalf) end++;
+  if (end - start > LONG_RUN) values.subarray(start, end).sort();
+  else sortFew(values, start, end);
+  return end;
 }
 
 function sortFew(values: Float64Array, start: number, end: number): void {

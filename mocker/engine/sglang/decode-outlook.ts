@@ -40,7 +40,9 @@ export class DecodeOutlook {
     let toCome = 0;
     let unclipped = 0;
     let isSpecial = false;
-    for (const sequence of running) {
+    // Counted, as others that go over all who run: an iterator would make an object for each until the loop is compiled.
+    for (let i = 0; i < running.length; i++) {
+      const sequence = running[i]!;
       const tokens = totalTokens(sequence);
       contextSum += tokens;
       // Slots beyond what this pass fills; in it, one token is new.

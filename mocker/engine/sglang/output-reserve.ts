@@ -33,7 +33,7 @@ export class OutputReserve {
 
   allToCome(running: readonly SglangSequence[]): number {
     let tokens = 0;
-    for (const sequence of running) tokens += this.toCome(sequence);
+    for (let i = 0; i < running.length; i++) tokens += this.toCome(running[i]!);
     return tokens;
   }
 

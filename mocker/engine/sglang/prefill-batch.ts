@@ -75,7 +75,9 @@ export function formPrefillBatch(queue: PrefillQueue, force: boolean): Refusal |
     if (isTooLong || (candidate.isCut && candidate.tokens === 0))
       return count > 0 ? null : { sequence, needTokens, unheldPages, isForReserve: false };
     take(queue, sequence, candidate);
-    waiting.splice(index, 1);
+    // Mostly it is the first, whom `splice` would put into a list of its own.
+    if (index === 0) waiting.shift();
+    else waiting.splice(index, 1);
     if (candidate.isCut) return null;
     count++;
     left.chunk -= candidate.pageTokens;

@@ -1,4 +1,4 @@
-import { newSequence, type Sequence } from "../sequence.ts";
+import type { Sequence } from "../sequence.ts";
 import type { PageContent } from "./page-content.ts";
 import type { RadixNode } from "./radix-cache.ts";
 
@@ -24,6 +24,7 @@ export interface SglangSequence extends Sequence {
   retractedMs: number;
 }
 
+/** All fields are written out: an object that is spread, and then gets more of them, is made several times over. */
 export function newSglangSequence(
   id: number,
   isl: number,
@@ -31,7 +32,17 @@ export function newSglangSequence(
   { content, list }: { content: PageContent; list: number[] | null },
 ): SglangSequence {
   return {
-    ...newSequence(id, isl, osl),
+    id,
+    isl,
+    osl,
+    generated: 0,
+    computed: 0,
+    blocks: [],
+    lastTokenMs: Number.NaN,
+    reservation: 0,
+    inTransfer: false,
+    transferred: false,
+    recomputing: false,
     content,
     listed: list,
     node: null,

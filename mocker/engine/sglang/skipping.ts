@@ -45,7 +45,10 @@ export class SkippingSglangEngine extends SglangEngine {
     this.outputReserve.decay();
     if (outlook.pagesNow > 0) {
       pages.cache.take(outlook.pagesNow);
-      for (const one of running) if (pages.isFull(one, totalTokens(one) + slotsAhead)) one.privatePages++;
+      for (let i = 0; i < running.length; i++) {
+        const one = running[i]!;
+        if (pages.isFull(one, totalTokens(one) + slotsAhead)) one.privatePages++;
+      }
     }
     work.decodeCount = running.length;
     work.decodeContextSum = outlook.contextSum;
@@ -260,6 +263,6 @@ export class SkippingSglangEngine extends SglangEngine {
       else running[kept++] = sequence;
     }
     running.length = kept;
-    for (const sequence of ended) this.finish(sequence);
+    for (let i = 0; i < ended.length; i++) this.finish(ended[i]!);
   }
 }

@@ -378,7 +378,8 @@ export class SglangEngine implements LiveEngine {
   #addUpPrompts(): void {
     const { work, config } = this;
     if (config.role === "decode" && config.quirks.freeDecodeRecompute) return;
-    for (const { computedBefore, tokens } of this.#prompts) {
+    for (let i = 0; i < this.#prompts.length; i++) {
+      const { computedBefore, tokens } = this.#prompts[i]!;
       work.prefillCount++;
       work.prefillStartSum += computedBefore;
       work.prefillEndSum += computedBefore + tokens;
@@ -422,7 +423,9 @@ export class SglangEngine implements LiveEngine {
     this.#prompts = [];
     const whole: SglangSequence[] = [];
     let cut: SglangSequence | null = null;
-    for (const { sequence, tokens } of prompts) {
+    // Loops that are counted: an iterator would make an object for each prompt until this is compiled.
+    for (let i = 0; i < prompts.length; i++) {
+      const { sequence, tokens } = prompts[i]!;
       sequence.computed += tokens;
       if (sequence.computed < totalTokens(sequence)) {
         cut = sequence;
@@ -434,10 +437,11 @@ export class SglangEngine implements LiveEngine {
       }
     }
     const emitting = this.slotsAhead === 0 ? whole : withSlots(whole, this.pages);
-    for (const sequence of emitting) this.pages.publish(sequence, sequence.computed);
+    for (let i = 0; i < emitting.length; i++) this.pages.publish(emitting[i]!, emitting[i]!.computed);
     if (cut !== null) this.pages.publish(cut, cut.computed);
     if (emitting !== whole) for (const sequence of whole) if (!emitting.includes(sequence)) waitForSlot(sequence);
-    for (const sequence of emitting) {
+    for (let i = 0; i < emitting.length; i++) {
+      const sequence = emitting[i]!;
       this.#emit(sequence, 1);
       if (this.slotsAhead > 0 && sequence.generated > 0 && sequence.generated < sequence.osl) {
         this.pages.grow(sequence, totalTokens(sequence));
