@@ -59,10 +59,13 @@ const FASTEST_LEARNING_S = 600;
 const SEASONAL_START = { ...START, forecast: 0.3 };
 const MAX_PRESSURE = 100;
 const MAX_WEIGHT = 3;
-/** Above the lower, the queue's level takes its time, so that an outage doesn't teach it; where misses go on, they are right and the formulas wrong. */
+/**
+ * Above the lower, the queue's level rises in trouble alone (below) and takes its time, so that an outage or workers that start for long don't teach it
+ * much; where misses go on, they are right and the formulas wrong.
+ */
 const QUICK_QUEUE = 3;
 const MAX_QUEUE = 12;
-const SLOW_RISE = 10;
+const SLOW_RISE = 4;
 /** Where more than twice the goal has missed for more than half of this time, s, though workers were not short, queues are learnt so many times faster. */
 const TROUBLE_TAU_S = 300;
 const TROUBLED = 0.5;
@@ -116,11 +119,12 @@ export class PressureIntegrators {
   #learnQueue(gain: number, missed: number, dtS: number): void {
     const { levels } = this;
     this.#troubled += (1 - Math.exp(-dtS / TROUBLE_TAU_S)) * ((missed > 2 ? 1 : 0) - this.#troubled);
-    const rise = (missed > 1 && this.#troubled > TROUBLED ? FASTER_IN_TROUBLE : 1) * (missed - 1);
+    const isTroubled = this.#troubled > TROUBLED;
+    const rise = (missed > 1 && isTroubled ? FASTER_IN_TROUBLE : 1) * (missed - 1);
     const level =
       levels.queue < QUICK_QUEUE
         ? Math.min(QUICK_QUEUE, levels.queue + gain * rise)
-        : levels.queue + gain * Math.min(SLOW_RISE, rise);
+        : levels.queue + gain * Math.min(isTroubled ? SLOW_RISE : 0, rise);
     levels.queue = within(MAX_QUEUE, level);
   }
 
