@@ -58,6 +58,12 @@ describe("an error says where, what was found, what was expected, and what may h
       '">= lots"',
       /slaAttainment\): found ">= lots", expected a condition such as ">= 0\.98"/,
     ],
+    [
+      "a share in percent",
+      '">= 0.98"',
+      '">= 98"',
+      /slaAttainment\): found ">= 98", expected a share of 0 to 1\n {2}hint: such as ">= 0\.98"$/,
+    ],
     ["a latency without a unit", '"< 300ms"', '"< 300"', /ttft\.p99\).*\n.*<= 200ms/],
     [
       "settings of another engine",
