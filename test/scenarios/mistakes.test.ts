@@ -27,6 +27,12 @@ describe("an error says where, what was found, what was expected, and what may h
       /expected one of default, sla-compat.*\n.*"default"/,
     ],
     [
+      "a key of another planner",
+      "strategy: default",
+      "strategy: static, prefill: 1, decode: 1",
+      /\(planner\.maxGpus\): unknown key "maxGpus"\n {2}hint: known keys: strategy, interval, prefill, decode$/,
+    ],
+    [
       "a duration without a unit",
       "ttft: 200ms",
       "ttft: 200",
