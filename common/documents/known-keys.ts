@@ -30,9 +30,20 @@ function schemasAt(schema: z.ZodType, path: Path): Definition[] {
   return child === undefined ? [] : schemasAt(child, rest);
 }
 
-/** Keys that an object at this place may have. */
-export function knownKeys(schema: z.ZodType, path: Path): string[] {
-  return [...new Set(schemasAt(schema, path).flatMap(({ shape }) => Object.keys(shape ?? {})))];
+/** Keys that this object at this place may have: of several kinds of objects, of those that its literals (`strategy: static`) allow. */
+export function knownKeys(schema: z.ZodType, path: Path, value: unknown): string[] {
+  const shapes = schemasAt(schema, path).flatMap(({ shape }) => (shape === undefined ? [] : [shape]));
+  const meant = shapes.filter((shape) => isAllowed(shape, value));
+  return [...new Set((meant.length > 0 ? meant : shapes).flatMap((shape) => Object.keys(shape)))];
+}
+
+function isAllowed(shape: Record<string, z.ZodType>, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(shape).every(([key, child]) => {
+    const kinds = schemasAt(child, []);
+    if (!Object.hasOwn(value, key) || kinds.some(({ type }) => type !== "literal")) return true;
+    return kinds.some(({ values }) => values?.includes((value as Record<string, unknown>)[key]));
+  });
 }
 
 /** Words that may stand at this place. */

@@ -41,7 +41,7 @@ function problems(schema: z.ZodType, root: unknown, issue: Issue, path: Path): P
   const found = valueAt(root, path);
   switch (issue.code) {
     case "unrecognized_keys": {
-      const known = knownKeys(schema, path);
+      const known = knownKeys(schema, path, found);
       return issue.keys.map((key) => unknownKey(path, key, known));
     }
     case "invalid_union": {

@@ -32,6 +32,16 @@ const COUNTS = {
     "Prompt tokens that the KV router knew to be cached, but on another worker alone, as a share of all (0..1)",
 } as const;
 
+/** Those of 0..1. */
+const SHARES: ReadonlySet<string> = new Set<keyof typeof COUNTS>([
+  "slaAttainment",
+  "ttftAttainment",
+  "itlAttainment",
+  "prefixHitRate",
+  "routerHitRate",
+  "routerRegretRate",
+]);
+
 const LATENCIES = {
   ttft: "Time to first token",
   ttfo: "Time to first token that is not reasoning; where nothing reasons, to the first token",
@@ -78,7 +88,15 @@ function parseNumber(text: string): number {
   return /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN;
 }
 
+/** Shares are written as such: 98 would be more than can be, whatever it was meant to say. */
+function parseShare(text: string): number {
+  const share = parseNumber(text);
+  if (Number.isNaN(share) || (share >= 0 && share <= 1)) return share;
+  throw new UserError({ code: "SCENARIOS_INVALID", message: "expected a share of 0 to 1" });
+}
+
 const numeric = (description: string) => conditions(description, parseNumber, '">= 0.98"');
+const shareOf = (description: string) => conditions(description, parseShare, '">= 0.98"');
 const time = (description: string) => conditions(description, (text) => parseDurationMs(text), '"<= 200ms"');
 
 const recovery = conditions(
@@ -139,10 +157,9 @@ function whenOf({ at, from = 0, until, by }: z.output<typeof replicas>[number]):
 
 export const expectSchema = z
   .strictObject({
-    ...(Object.fromEntries(Object.entries(COUNTS).map(([name, text]) => [name, numeric(text)])) as Record<
-      keyof typeof COUNTS,
-      Numeric
-    >),
+    ...(Object.fromEntries(
+      Object.entries(COUNTS).map(([name, text]) => [name, SHARES.has(name) ? shareOf(text) : numeric(text)]),
+    ) as Record<keyof typeof COUNTS, Numeric>),
     ...(Object.fromEntries(
       Object.entries(LATENCIES).map(([name, text]) => [name, latency.optional().meta({ description: text })]),
     ) as Record<keyof typeof LATENCIES, z.ZodOptional<typeof latency>>),

@@ -19,7 +19,7 @@ import type { Deployment, KvOffloadChoice, PoolSettings } from "#scenarios";
 import { estimatorBlocks, estimatorTiming, type NativeEngine } from "#src/estimator";
 import type { RoleName } from "#src/record";
 import type { PoolSpec } from "#src/simulator";
-import { enginePlace, NO_DOCUMENT, type Places, withEnginePlaces } from "./engine-places.ts";
+import { enginePlace, NO_DOCUMENT, type Places, withEnginePlaces, withEstimatorPlace } from "./engine-places.ts";
 import { smallHostMemory, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
 
@@ -49,12 +49,12 @@ export function poolSpec(
   const quirks = engineQuirks(deployment.quirks);
   const blockSize = overrides.blockSize ?? defaultBlockSize(overrides.family);
   const surface = profile === null ? null : buildSurface(profile, deployment.surfaces);
-  const estimated = estimatedEngine(settings);
+  const { mode } = deployment;
+  const estimated = withEstimatorPlace(mode, roleName, places, () => estimatedEngine(settings));
   const numGpuBlocks =
     overrides.numGpuBlocks ??
     (estimated === null ? profileBlocks(surface, blockSize) : estimatorBlocks(estimated, blockSize, settings.dpSize));
   const capacityTokens = numGpuBlocks * blockSize;
-  const { mode } = deployment;
   const timing =
     estimated === null
       ? timingModel(settings, surface, capacityTokens, quirks)

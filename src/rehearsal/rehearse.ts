@@ -9,6 +9,7 @@ import type { BestStatic, ExpectationResult, ReportedRun, RowFile, RunFacts, Run
 import { measuredValues, type RunSummary, summarize } from "#src/report";
 import { type SimulationSpec, type SimulationSteps, simulate, simulateInSteps, simulateOntoDisk } from "#src/simulator";
 import { bestStatic } from "#src/study";
+import { withPlannerPlaces } from "./engine-places.ts";
 import { profileNeeded, unknownKvBytes } from "./errors.ts";
 import { estimatedEngine } from "./estimated-engine.ts";
 import { kvBytesPerToken, poolSpec } from "./pools.ts";
@@ -214,7 +215,8 @@ function scenarioPlanner(
     profile,
     ...outside,
   };
-  return createPlanner(config, context, buildSurface(profile, surfaceFamilyOf(config.strategy)));
+  const surface = buildSurface(profile, surfaceFamilyOf(config.strategy));
+  return withPlannerPlaces({ locate }, () => createPlanner(config, context, surface));
 }
 
 /** GPUs that the search for static deployments may use. */

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "#common";
+import { plannerConfigSchema } from "#planner/core";
 import { loadProfile, saveProfileJson } from "#profiles";
+import { parseScenario } from "#scenarios";
 import { poolSpec, prepareRehearsal } from "#src/rehearsal";
 import { FIXED, madeScenario, SHIPPED } from "./made-scenario.ts";
 
@@ -261,5 +263,41 @@ describe("a rehearsal of a scenario", () => {
     const error = problem(() => prepareRehearsal(scenario).run());
     expect(error).toMatchObject({ code: "REHEARSAL_PROFILE_NEEDED", exitCode: 2 });
     expect(error.where).toMatch(/planner\.yaml:1:\d+/);
+  });
+});
+
+describe("what can't be built of a scenario", () => {
+  const frame = {
+    sla: { ttft: "1s", itl: "50ms" },
+    traffic: [{ constant: { requestRate: 1, isl: 9, osl: 9, duration: "1s" } }],
+  };
+  const estimator = { model: "no/such", gpu: "h200_sxm", backend: "vllm", parallelism: "tp1" };
+
+  it.each([
+    [
+      "an estimate of all engines",
+      { deployment: { mode: "agg", engine: { timing: { estimator } } } },
+      /^f\.yaml:1:\d+ \(deployment\.engine\.timing\.estimator\)$/,
+    ],
+    [
+      "an estimate of a pool, whose model is told, too",
+      {
+        deployment: {
+          mode: "agg",
+          agg: { engine: { timing: { estimator: { ...estimator, model: "Qwen/Qwen3-32B", parallelism: "tp7" } } } },
+        },
+      },
+      /^f\.yaml:1:\d+ \(deployment\.agg\.engine\.timing\.estimator\): Qwen\/Qwen3-32B$/,
+    ],
+    [
+      "a planner's budget",
+      { deployment: { profile: SHIPPED, mode: "agg" }, planner: { strategy: "default", maxGpus: 4, minWorkers: 9 } },
+      /^f\.yaml:1:\d+ \(planner\.maxGpus\)$/,
+    ],
+  ])("is told with its place in the file: %s", (_what, written, where) => {
+    const scenario = parseScenario(JSON.stringify({ ...frame, ...written }), "f.yaml", {
+      plannerSchema: plannerConfigSchema,
+    });
+    expect(problem(() => prepareRehearsal(scenario).run()).where).toMatch(where);
   });
 });

@@ -27,6 +27,12 @@ describe("an error says where, what was found, what was expected, and what may h
       /expected one of default, sla-compat.*\n.*"default"/,
     ],
     [
+      "a key of another planner",
+      "strategy: default",
+      "strategy: static, prefill: 1, decode: 1",
+      /\(planner\.maxGpus\): unknown key "maxGpus"\n {2}hint: known keys: strategy, interval, prefill, decode$/,
+    ],
+    [
       "a duration without a unit",
       "ttft: 200ms",
       "ttft: 200",
@@ -57,6 +63,12 @@ describe("an error says where, what was found, what was expected, and what may h
       '">= 0.98"',
       '">= lots"',
       /slaAttainment\): found ">= lots", expected a condition such as ">= 0\.98"/,
+    ],
+    [
+      "a share in percent",
+      '">= 0.98"',
+      '">= 98"',
+      /slaAttainment\): found ">= 98", expected a share of 0 to 1\n {2}hint: such as ">= 0\.98"$/,
     ],
     ["a latency without a unit", '"< 300ms"', '"< 300"', /ttft\.p99\).*\n.*<= 200ms/],
     [

@@ -93,6 +93,18 @@ function domainOf(text: string, written: string): Domain {
 function listOf(text: string, written: string): FieldValue[] {
   const values = splitTop(written).map((part): FieldValue => {
     if (part.trim() === "") throw badAxis(text, "found an empty value");
+    const likeRange = LIKE_RANGE.exec(part.trim());
+    if (likeRange !== null) {
+      const [, first, last] = likeRange;
+      const hint = `all from ${first} to ${last}: range(${first},${last})`;
+      throw badAxis(text, `found ${JSON.stringify(part)}, expected values or range(first,last)`, hint);
+    }
+    if (LIKE_CALL.test(part.trim())) {
+      throw badAxis(
+        text,
+        `found ${JSON.stringify(part)}, expected values, or one of range, geometric and between alone`,
+      );
+    }
     try {
       return parse(part) as FieldValue;
     } catch {
@@ -103,6 +115,10 @@ function listOf(text: string, written: string): FieldValue[] {
   if (distinct.size < values.length) throw badAxis(text, "found a value twice");
   return values;
 }
+
+/** What is written so elsewhere (`--seeds 1..20`), and what is meant to be one of the functions. No field has such values. */
+const LIKE_RANGE = /^([+-]?[\d.]*\d[A-Za-z]*)\.\.([+-]?\d[\d.]*[A-Za-z]*)$/;
+const LIKE_CALL = /^[A-Za-z]+\(.*\)$/;
 
 /** At commas outside of brackets and quotes. */
 function splitTop(text: string): string[] {

@@ -48,6 +48,23 @@ describe("axes", () => {
   });
 
   it.each([
+    ["deployment.agg.workers=1..3", "all from 1 to 3: range(1,3)"],
+    ["deployment.agg.startup=0s..60s", "all from 0s to 60s: range(0s,60s)"],
+    ["deployment.agg.workers=rang(1,3)", "range, geometric and between"],
+    ["deployment.agg.workers=1,range(2,4)", "range, geometric and between"],
+  ])("takes nothing for a value that is meant to be many: %s", (text, told) => {
+    const words = (error: UserError) => `${error.message}\n${error.hint}`;
+    expect(() => parseAxis(text)).toThrow(UserError);
+    try {
+      parseAxis(text);
+    } catch (error) {
+      expect(words(error as UserError)).toContain(told);
+    }
+    // Names with dots in them are values.
+    expect(parseAxis("deployment.profile=../a..b,v1..x/p").domain).toMatchObject({ kind: "values" });
+  });
+
+  it.each([
     [["a.b=1,2", "a.b=3,4"], "--set a.b=3,4"],
     [["c=1", "a[0],b,a[0]=3,4"], "--set a[0],b,a[0]=3,4"],
   ])("refuses a field that is set twice: %j", (texts, where) => {
