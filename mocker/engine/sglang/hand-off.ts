@@ -65,7 +65,7 @@ export class HandOff {
     const hit = pages.lookup(sequence, sequence.isl);
     const missing = pages.pagesOf(sequence.isl) - hit.pages;
     if (missing + pages.cache.unheldPages(hit.node) > pages.cache.room) return false;
-    pages.cache.touch(hit.node);
+    pages.cache.touch(hit.whole);
     pages.hold(sequence, hit);
     pages.grow(sequence, sequence.isl);
     sequence.inTransfer = true;

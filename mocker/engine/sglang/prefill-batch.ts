@@ -67,7 +67,7 @@ export function formPrefillBatch(queue: PrefillQueue, force: boolean): Refusal |
     const end = candidate.hit.pages * pages.pageTokens + candidate.tokens;
     const owned = sequence.partial ? sequence.publishedPages + sequence.privatePages : candidate.hit.pages;
     if (pages.pagesOf(end) - owned > pages.cache.room - unheldPages) {
-      if (!sequence.partial) pages.cache.touch(candidate.hit.node);
+      if (!sequence.partial) pages.cache.touch(candidate.hit.whole);
       return count > 0 ? null : { sequence, needTokens, unheldPages, isForReserve: false };
     }
     const isFirst = count === 0 && !quirks.abortOnStuck;
@@ -93,7 +93,7 @@ function look({ pages }: PrefillQueue, sequence: SglangSequence, chunkLeft: numb
   const total = totalTokens(sequence);
   const hit =
     sequence.partial && sequence.node !== null
-      ? { node: sequence.node, pages: sequence.computed / pages.pageTokens }
+      ? { node: sequence.node, pages: sequence.computed / pages.pageTokens, whole: sequence.node }
       : pages.lookup(sequence, total - 1);
   const missing = total - hit.pages * pages.pageTokens;
   const isCut = pages.wholePages(missing) > chunkLeft;
@@ -106,7 +106,7 @@ function take(queue: PrefillQueue, sequence: SglangSequence, { hit, tokens }: Ca
   if (sequence.partial) {
     sequence.partial = false;
   } else {
-    pages.cache.touch(hit.node);
+    pages.cache.touch(hit.whole);
     pages.hold(sequence, hit);
     sequence.computed = hit.pages * pages.pageTokens;
     sequence.recomputing = sequence.generated > 0;

@@ -17,7 +17,7 @@ export function longestPrefixFirst(waiting: SglangSequence[], pages: SequencePag
   const first: SglangSequence[] = [];
   for (const sequence of waiting) {
     const tokens = totalTokens(sequence);
-    const hit = pages.lookup(sequence, tokens).pages * pages.pageTokens;
+    const hit = pages.cachedTokens(sequence, tokens);
     const isFew = hit <= FEW_CACHED;
     const shares = (other: SglangSequence) => pages.share(MANY_SHARED, sequence, tokens, other, totalTokens(other));
     if (isFew && first.some(shares)) {

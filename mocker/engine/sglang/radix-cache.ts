@@ -22,6 +22,8 @@ export interface RadixNode {
 export interface RadixMatch {
   node: RadixNode;
   pages: number;
+  /** The last node that is used whole: that above one which the prefix ended within. */
+  whole: RadixNode;
 }
 
 /** Somebody who holds a prefix of a content. */
@@ -82,6 +84,20 @@ export class RadixCache {
   /** The longest cached prefix of a content's first `pages` pages; a node it ends within is cut in two. */
   match(content: PageContent, pages: number): RadixMatch {
     return this.#descend(content, this.root, 0, pages, null);
+  }
+
+  /** How many of a content's first `pages` pages are cached; cuts no node. */
+  cachedPages(content: PageContent, pages: number): number {
+    let node = this.root;
+    let matched = 0;
+    while (matched < pages) {
+      const child = childOf(node, content, matched);
+      if (child === null) break;
+      matched += child.content.common(content, matched, Math.min(child.end, pages));
+      if (matched < child.end) break;
+      node = child;
+    }
+    return matched;
   }
 
   /** Makes a node, with all above it, the most recently used. */
@@ -165,6 +181,7 @@ export class RadixCache {
   /** As far as the tree has a content, from a node on at whose end `from` pages of it are matched. */
   #descend(content: PageContent, from: RadixNode, fromPages: number, pages: number, access: number | null): RadixMatch {
     let node = from;
+    let whole = from;
     let matched = fromPages;
     while (matched < pages) {
       const child = childOf(node, content, matched);
@@ -176,10 +193,11 @@ export class RadixCache {
         break;
       }
       node = child;
+      whole = child;
       matched = end;
       if (access !== null) useOne(node, access);
     }
-    return { node, pages: matched };
+    return { node, pages: matched, whole };
   }
 
   /** @param above a node on the way that the holder has locked already, with those above it; null: none */

@@ -49,6 +49,13 @@ export class SequencePages {
     return this.cache.match(sequence.content, pages);
   }
 
+  /** Of its first `tokens` tokens, those that the cache has; leaves the tree as it is. */
+  cachedTokens(sequence: SglangSequence, tokens: number): number {
+    const pages = this.#caching ? Math.floor(tokens / this.pageTokens) : 0;
+    this.#list(sequence, pages);
+    return this.cache.cachedPages(sequence.content, pages) * this.pageTokens;
+  }
+
   /** Whether two sequences, of so many tokens, have at least `shared` leading ones in common, in whole pages. */
   share(shared: number, a: SglangSequence, aTokens: number, b: SglangSequence, bTokens: number): boolean {
     const pages = this.pagesOf(shared);

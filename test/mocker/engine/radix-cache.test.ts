@@ -51,6 +51,59 @@ describe("a radix cache", () => {
     expect([cache.free, cache.owned]).toEqual([200_000, 0]);
   });
 
+  describe("of six pages and, used later, two others", () => {
+    const [six, two] = [
+      [1, 2, 3, 4, 5, 6],
+      [7, 8],
+    ];
+    const filled = () => {
+      const cache = new RadixCache(10, null);
+      for (const ids of [six, two]) {
+        cache.take(ids.length);
+        const holder = holderOf(new PageContent(ids));
+        cache.publish(holder, ids.length);
+        cache.unlock(holder.node!);
+      }
+      return cache;
+    };
+    /** What is left of each once six pages had to go. */
+    const left = (cache: RadixCache) => {
+      cache.take(cache.free + 6);
+      return [six, two].map((ids) => cache.cachedPages(new PageContent(ids), ids.length));
+    };
+    const publishAgain = (cache: RadixCache) => {
+      cache.take(2);
+      const holder = holderOf(new PageContent(six.slice(0, 2)));
+      cache.give(cache.publish(holder, 2));
+      cache.unlock(holder.node!);
+    };
+
+    it("a prefix that ends within a node is cut off it, and not used by that; the next time it is", () => {
+      const cache = filled();
+      const match = () => cache.match(new PageContent(six), 2);
+      const first = match();
+      expect([first.pages, first.whole]).toEqual([2, cache.root]);
+      cache.touch(first.whole);
+      expect(match().whole).toBe(match().node);
+      expect(left(cache)).toEqual([0, 2]);
+      const again = filled();
+      again.match(new PageContent(six), 2);
+      again.touch(again.match(new PageContent(six), 2).whole);
+      expect(left(again)).toEqual([2, 0]);
+    });
+
+    it("counting cached pages cuts nothing: who publishes them again ends within a node", () => {
+      const cache = filled();
+      expect(cache.cachedPages(new PageContent([1, 2, 9]), 3)).toBe(2);
+      publishAgain(cache);
+      expect(left(cache)).toEqual([0, 2]);
+      const cut = filled();
+      cut.match(new PageContent(six), 2);
+      publishAgain(cut);
+      expect(left(cut)).toEqual([2, 0]);
+    });
+  });
+
   it("is the same where sequences publish from what they hold on", () => {
     const step = fc.record({
       sequence: fc.nat(3),
