@@ -13,10 +13,10 @@ const resultsFile = process.env.UNDERSTUDY_TEST_RESULTS;
 const LONG =
   /test\/docs\/(quiet-)?commands|test\/(live|soak|kubernetes|integration)\/|test\/cli\/(sweep|judge|profile|shards)/;
 
-/** Rooms whose tests start no processes: they load their modules once a worker instead of once a file. */
-const SHARED = [
-  "test/{bench,common,conformance,estimator,planner,profiles,record,report,scenarios,simulator,structure,study,web}/**/*.test.ts",
-  "test/mocker/{engine,protocol,router,text}/**/*.test.ts",
+/** Rooms whose tests change nothing that others see: they load their modules once a worker instead of once a file. */
+export const SHARED = [
+  "test/{bench,common,conformance,deployment,estimator,loadgen,planner,profiler,profiles,record,rehearsal,report,scenarios,simulator,structure,study,web}/**/*.test.ts",
+  "test/mocker/{engine,protocol,router,text,worker/core}/**/*.test.ts",
 ];
 
 class LongFirst extends BaseSequencer {

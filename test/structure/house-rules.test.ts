@@ -1,5 +1,6 @@
-import { posix } from "node:path";
+import { matchesGlob, posix } from "node:path";
 import { describe, expect, it } from "vitest";
+import { SHARED } from "../../vitest.config.ts";
 import { projectFiles, readProjectFile } from "./project-files.ts";
 
 const MAX_LINES = 500;
@@ -63,6 +64,15 @@ describe("house rules", () => {
   it("every subpath import of package.json names a room that is there", () => {
     const { imports } = JSON.parse(readProjectFile("package.json")) as { imports: Record<string, string> };
     expect(Object.values(imports).filter((target) => !files.includes(posix.normalize(target)))).toEqual([]);
+  });
+
+  it("helpers of tests that share their modules set no hooks: only the first file that loads them would have them", () => {
+    const shared = SHARED.map((pattern) => pattern.replace("*.test.ts", "*.ts"));
+    const helpers = files.filter(
+      (path) => !path.endsWith(".test.ts") && shared.some((pattern) => matchesGlob(path, pattern)),
+    );
+    expect(helpers.length).toBeGreaterThan(20);
+    expect(helpers.filter((path) => /^(?:before|after)(?:Each|All)\(/m.test(readProjectFile(path)))).toEqual([]);
   });
 
   it("no file names a path of the machine on which it was written", () => {

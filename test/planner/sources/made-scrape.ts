@@ -1,21 +1,27 @@
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import type { Observation } from "#planner/core";
 import { type ScrapeSourceOptions, type SourceWorkers, scrapeSource } from "#planner/sources";
 import { FakeFeed, FakeServer, HandClock } from "./fake-deployment.ts";
 
-/** What ends with the test, the last first. */
-export const closers: (() => unknown)[] = [];
+const closers: (() => unknown)[] = [];
 
-afterEach(async () => {
+/** Ends with the test, the last named first. */
+export function closeLater(close: () => unknown): void {
+  if (closers.length === 0) onTestFinished(closeAll);
+  closers.push(close);
+}
+
+/** Ends it all now. */
+export async function closeAll(): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
-});
+}
 
 export const SLA = { ttftMs: 200, itlMs: 10 };
 export const NONE = { active: 0, starting: 0, draining: 0 };
 
 export async function server(): Promise<FakeServer> {
   const made = await new FakeServer().listen();
-  closers.push(() => made.close());
+  closeLater(() => made.close());
   return made;
 }
 
@@ -36,7 +42,7 @@ export async function setUp(options: Partial<ScrapeSourceOptions> = {}, frontend
     pollMs: 3_600_000,
     ...options,
   });
-  closers.push(() => source.close());
+  closeLater(() => source.close());
   const observe = (atMs: number): Promise<Observation> => {
     clock.ms = atMs;
     return source.observe(atMs);

@@ -5,7 +5,7 @@ import { scrapeSource } from "#planner/sources";
 import { requestTable } from "#src/record";
 import { WindowObserver } from "../../../src/simulator/observer.ts";
 import { FakeFeed, HandClock } from "./fake-deployment.ts";
-import { closers, NONE, SLA, server, setUp } from "./made-scrape.ts";
+import { closeAll, closeLater, NONE, SLA, server, setUp } from "./made-scrape.ts";
 
 const NOTHING = {
   startedRequests: 0,
@@ -135,7 +135,7 @@ describe("the scrape source, with a request feed", () => {
             else expect(found, key).toEqual(value);
           }
         }
-        for (const close of closers.splice(0).reverse()) await close();
+        await closeAll();
       }),
       { numRuns: 25 },
     );
@@ -154,7 +154,7 @@ describe("the scrape source, with a request feed", () => {
       workers: () => ({ counts: { prefill: NONE, decode: NONE }, workers: [] }),
       sla: SLA,
     });
-    closers.push(() => source.close());
+    closeLater(() => source.close());
     feed.push(600, "old", "first_token", { ttftMs: 500 });
     clock.ms = 1000;
     expect(await source.observe()).toMatchObject({
@@ -178,7 +178,7 @@ describe("the scrape source, with a request feed", () => {
       workers: () => ({ counts: { prefill: NONE, decode: NONE }, workers: [] }),
       sla: SLA,
     });
-    closers.push(() => source.close());
+    closeLater(() => source.close());
     clock.ms = 5000;
     expect(await source.observe()).toMatchObject({ nowMs: 5000, windowMs: 5000, startedRequests: 0 });
   });
