@@ -5,6 +5,7 @@ export { type Clock, wallClock } from "./clock.ts";
 export { formatUserError, UserError, type UserErrorDetails } from "./errors.ts";
 export { type Lateness, LatenessMeter } from "./lateness.ts";
 export { makeFolder } from "./make-folder.ts";
+export { SHARE_MEASURES } from "./measures.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { sortNumbers } from "./sort-numbers.ts";
 export { mean, normalCdf, quantileSorted, rankCorrelation, standardDeviation } from "./statistics.ts";

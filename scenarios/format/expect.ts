@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseDurationMs, UserError } from "#common";
+import { parseDurationMs, SHARE_MEASURES, UserError } from "#common";
 import { roleOf } from "#scenarios/workload";
 import type { Comparator, Expectation, ReplicasWhen } from "../expect.ts";
 import { duration } from "./values.ts";
@@ -32,15 +32,7 @@ const COUNTS = {
     "Prompt tokens that the KV router knew to be cached, but on another worker alone, as a share of all (0..1)",
 } as const;
 
-/** Those of 0..1. */
-const SHARES: ReadonlySet<string> = new Set<keyof typeof COUNTS>([
-  "slaAttainment",
-  "ttftAttainment",
-  "itlAttainment",
-  "prefixHitRate",
-  "routerHitRate",
-  "routerRegretRate",
-]);
+const SHARES: ReadonlySet<string> = new Set<keyof typeof COUNTS>(SHARE_MEASURES);
 
 const LATENCIES = {
   ttft: "Time to first token",

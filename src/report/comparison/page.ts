@@ -15,8 +15,6 @@ import { endOf, forecastFigure, gpusFigure, regretFigure, tradeFigure, worthFigu
 import type { PredictorComparison } from "./input.ts";
 import { bestPredictor, COMPARISON_COLUMNS, comparisonRows } from "./rows.ts";
 
-const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
-
 /** Predictors side by side as one self-contained page: who was best and by how much, the table, and how it came about. */
 export function comparisonPage(comparison: PredictorComparison): string {
   const { name, predictors, sla, perfect } = comparison;
@@ -64,7 +62,6 @@ export function comparisonPage(comparison: PredictorComparison): string {
   ];
   return pageShell({
     title: `Predictors on ${name} · Understudy`,
-    styles: STYLES,
     scripts: ["theme.js", "cursor.js"],
     data: {
       endMs: Math.max(endOf(comparison), comparison.endMs),

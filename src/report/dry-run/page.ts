@@ -8,8 +8,6 @@ import { dryRunFigures, endMs } from "./figures.ts";
 import type { DryRunInput } from "./input.ts";
 import { shortRoles, summarizeDryRun } from "./summary.ts";
 
-const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
-
 /** A dry run as one self-contained page: what it comes to, the four panels under one cursor, every interval. */
 export function dryRunPage(input: DryRunInput): string {
   const summary = summarizeDryRun(input);
@@ -36,7 +34,6 @@ export function dryRunPage(input: DryRunInput): string {
   ];
   return pageShell({
     title: `Dry run of ${input.name} · Understudy`,
-    styles: STYLES,
     scripts: ["theme.js", "cursor.js"],
     data: {
       endMs: endMs(input),

@@ -16,7 +16,6 @@ import {
   startupText,
 } from "./rows.ts";
 
-const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 const MOST_TILES = 6;
 /** Columns that say which case it is: those of a group's heading. */
 const CASE_COLUMNS = 2;
@@ -38,7 +37,6 @@ export function judgePage(report: JudgeReport): string {
   ];
   return pageShell({
     title: `${title} · Understudy`,
-    styles: STYLES,
     scripts: ["theme.js"],
     data: {},
     body: `${pageHeader({

@@ -12,7 +12,6 @@ import { scatterData } from "./scatter-data.ts";
 import { pageShell } from "./shell.ts";
 import { timeFigures } from "./time-figures.ts";
 
-const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 const SCRIPTS = ["theme.js", "cursor.js", "ticks.js", "scatter.js"];
 
 /**
@@ -26,7 +25,6 @@ export function reportPage(record: ReportedRun, summary: RunSummary = summarize(
   const data = { endMs: record.endMs, sla: record.sla, readouts, scatter: scatterData(record) };
   return pageShell({
     title: `${record.name} · Understudy`,
-    styles: STYLES,
     scripts: SCRIPTS,
     data,
     body: `${header(summary)}

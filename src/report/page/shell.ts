@@ -5,8 +5,7 @@ import { escapeHtml, inlineJson } from "./html.ts";
 
 export interface PageShell {
   title: string;
-  /** Names of style sheets and scripts beside this file. */
-  styles: readonly string[];
+  /** Names of scripts beside this file. */
   scripts: readonly string[];
   /** What the scripts read from `#data`. */
   data: unknown;
@@ -16,8 +15,10 @@ export interface PageShell {
   isLive?: boolean;
 }
 
+const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
+
 /** A page that is one file: font, styles, scripts and data are in it, and its policy lets it load nothing from elsewhere. */
-export function pageShell({ title, styles, scripts, data, body, isLive = false }: PageShell): string {
+export function pageShell({ title, scripts, data, body, isLive = false }: PageShell): string {
   const connect = isLive ? "; connect-src 'self'" : "";
   return `<!doctype html>
 <html lang="en">
@@ -30,7 +31,7 @@ export function pageShell({ title, styles, scripts, data, body, isLive = false }
 <link rel="icon" href="data:,">
 <style>
 ${family()}
-${styles.map(asset).join("\n")}
+${STYLES.map(asset).join("\n")}
 </style>
 </head>
 <body>

@@ -10,7 +10,6 @@ import type { PlannerPageInput } from "./input.ts";
 import { hasNoTraffic, inputsOf, knownSection } from "./known.ts";
 import { spanOf, spanText, utcOf } from "./span.ts";
 
-const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Actions that are listed, the last ones. */
 const MOST_ACTIONS = 50;
 const NOT_ZERO = "not known, which is not zero";
@@ -20,7 +19,6 @@ export function plannerPage(given: PlannerPageInput): string {
   const { input } = spanOf(given);
   return pageShell({
     title: `${input.name}${hoursOf(input)} · Understudy planner`,
-    styles: STYLES,
     scripts: ["theme.js", "cursor.js", "ticks.js", ...(input.isLive ? ["live.js"] : [])],
     data: plannerPageData(input),
     isLive: input.isLive,

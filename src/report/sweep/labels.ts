@@ -1,3 +1,4 @@
+import { SHARE_MEASURES } from "#common";
 import type { AxisSpec } from "../charts/chart.ts";
 import { formatFixed, formatShare, formatSignificant, plural } from "../format.ts";
 import type { SweepReport, SweptCandidate, SweptMeasure } from "./input.ts";
@@ -23,14 +24,7 @@ const NAMES: Readonly<Record<string, string>> = {
   scaleEvents: "scale events",
 };
 const LATENCIES: Readonly<Record<string, string>> = { ttft: "TTFT", itl: "ITL", e2e: "latency" };
-const SHARES = new Set([
-  "slaAttainment",
-  "ttftAttainment",
-  "itlAttainment",
-  "prefixHitRate",
-  "routerHitRate",
-  "routerRegretRate",
-]);
+const SHARES: ReadonlySet<string> = new Set(SHARE_MEASURES);
 
 /** A measure for people, with its unit: `TTFT p99 (ms)`. */
 export function measureLabel(measure: string): string {

@@ -8,7 +8,6 @@ import type { SweepReport, SweptMeasure } from "./input.ts";
 import { hasInterval, measureLabel, measureText, shortAxes, shortText } from "./labels.ts";
 import { candidateCounts, type SweepRow, sweepColumns, sweepQuestion, sweepRows, sweepTitle } from "./rows.ts";
 
-const STYLES = ["base.css", "answer.css", "charts.css", "decisions.css", "media.css"];
 /** Rows of the page's table; sweep.json has all. */
 const MOST_ROWS = 500;
 
@@ -46,7 +45,6 @@ export function sweepPage(report: SweepReport): string {
   const others = rows.filter(({ candidate }) => candidate.notRun !== null);
   return pageShell({
     title: `${title} · Understudy`,
-    styles: STYLES,
     scripts: ["theme.js"],
     data: {},
     body: `${pageHeader({
