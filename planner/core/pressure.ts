@@ -77,7 +77,10 @@ const TROUBLE_TAU_S = 300;
 const TROUBLED = 0.5;
 const FASTER_IN_TROUBLE = 4;
 const MAX_BATCH = 2;
-/** Calm hours show little of the next overflow: beneath this, one noisy minute at a high load would miss what a whole hour may. */
+/**
+ * Calm hours show little of the next overflow: beneath this, one noisy minute at a high load would miss what a whole hour may. Of a period, calm rounds
+ * do, the more of them go into that time: of one that is learnt within less than a level forgets, so much less is kept.
+ */
 const LEAST_BATCH = 0.35;
 
 /**
@@ -108,7 +111,8 @@ export class PressureIntegrators {
     if (queued !== null) this.#learnQueue(queueGain, input.prefillShort ? 0 : queued, input.dtS);
     if (decode !== null) {
       const level = levels.batch + (time / MARGIN_TAU_S) * ((input.decodeShort ? 0 : decode) - 1);
-      levels.batch = Math.max(LEAST_BATCH, within(MAX_BATCH, level));
+      const least = LEAST_BATCH * Math.min(1, learningS / MARGIN_TAU_S);
+      levels.batch = Math.max(least, within(MAX_BATCH, level));
     }
     if (prefill === null && decode === null) return;
     const late = Math.max(input.prefillShort ? (prefill ?? 0) : 0, input.decodeShort ? (decode ?? 0) : 0);

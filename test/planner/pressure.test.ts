@@ -57,6 +57,12 @@ describe("SLA pressure", () => {
     const pressure = new PressureIntegrators();
     expect(fed(pressure, {}, 8 * 3600).batch).toBe(0.35);
     expect(fed(pressure, { itlMissShare: 0.005 }, 360).batch).toBeCloseTo(0.45, 9);
+    // Where that was many rounds of a period, less so; a long one has shown as little as none.
+    const calmRounds = (periodS: number) => fed(new PressureIntegrators(), { periodS }, 8 * 3600).batch;
+    expect(calmRounds(600)).toBeCloseTo(0.175, 9);
+    expect(calmRounds(60)).toBeCloseTo(0.35 / 6, 9);
+    expect(calmRounds(1200)).toBeCloseTo(0.35, 9);
+    expect(calmRounds(86_400)).toBeCloseTo(0.35, 9);
   });
 
   it("learns faster where far more than may is late all the time, for formulas are wrong then", () => {
