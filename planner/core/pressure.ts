@@ -48,6 +48,12 @@ const MARGIN_TAU_S = 3600;
 const TTFT_GOAL = 0.009;
 const ITL_GOAL = 0.0025;
 /**
+ * All that may miss, for whatever reason. What decode workers and the forecast let miss, queues make up for, down to the second of these: a margin for
+ * queues costs less than one for those. Where the others leave nothing of it, no queue makes up for them, and the goal stays.
+ */
+const TOLERATED = 0.0095;
+const LEAST_QUEUE_GOAL = 0.005;
+/**
  * With forecasts from a period the goals hold over a whole round of it, quiet hours and all. Levels learn what that takes
  * within some rounds, but for that of batches, which overflow at once, so that calm rounds show little of the next one; and begin from what is
  * usual at most: what was missed before the period was known tells of other forecasts, and of queues that these had left behind.
@@ -71,6 +77,11 @@ const TROUBLE_TAU_S = 300;
 const TROUBLED = 0.5;
 const FASTER_IN_TROUBLE = 4;
 const MAX_BATCH = 2;
+/**
+ * Calm hours show little of the next overflow: beneath this, one noisy minute at a high load would miss what a whole hour may. Of a period, calm rounds
+ * do, the more of them go into that time: of one that is learnt within less than a level forgets, so much less is kept.
+ */
+const LEAST_BATCH = 0.35;
 
 /**
  * Integrators of SLA pressure: each tick adds (misses ÷ tolerated misses − 1), so that a level rests where exactly the
@@ -82,19 +93,27 @@ export class PressureIntegrators {
   #unseasonal: number | null = null;
   /** Share of the recent time in which far more prompts were late than may be. */
   #troubled = 0;
+  /** Share of the recent requests that was missed for other reasons than queues of prompts. */
+  #missedElsewhere = 0;
 
   update(input: PressureInput): void {
     const { levels } = this;
     const isSeasonal = input.periodS !== null;
     this.#changeForecasts(isSeasonal);
-    const prefill = pressure(input.ttftMissShare, isSeasonal ? SEASONAL_TTFT_GOAL : TTFT_GOAL);
+    const ttftGoal = isSeasonal ? SEASONAL_TTFT_GOAL : TTFT_GOAL;
+    const prefill = pressure(input.ttftMissShare, ttftGoal);
     const decode = pressure(input.itlMissShare, isSeasonal ? SEASONAL_ITL_GOAL : ITL_GOAL);
     const time = input.dtS * Math.min(MAX_WEIGHT, input.weight);
     const learningS = Math.max(FASTEST_LEARNING_S, LEARNING_PERIODS * (input.periodS ?? Number.POSITIVE_INFINITY));
     const queueGain = time / Math.min(MARGIN_TAU_S, learningS);
-    if (prefill !== null) this.#learnQueue(queueGain, input.prefillShort ? 0 : prefill, input.dtS);
-    if (decode !== null)
-      levels.batch = within(MAX_BATCH, levels.batch + (time / MARGIN_TAU_S) * ((input.decodeShort ? 0 : decode) - 1));
+    this.#noteElsewhere(input, Math.min(1, queueGain));
+    const queued = pressure(input.ttftMissShare, this.#leftForQueues(ttftGoal));
+    if (queued !== null) this.#learnQueue(queueGain, input.prefillShort ? 0 : queued, input.dtS);
+    if (decode !== null) {
+      const level = levels.batch + (time / MARGIN_TAU_S) * ((input.decodeShort ? 0 : decode) - 1);
+      const least = LEAST_BATCH * Math.min(1, learningS / MARGIN_TAU_S);
+      levels.batch = Math.max(least, within(MAX_BATCH, level));
+    }
     if (prefill === null && decode === null) return;
     const late = Math.max(input.prefillShort ? (prefill ?? 0) : 0, input.decodeShort ? (decode ?? 0) : 0);
     levels.forecast = within(1, levels.forecast + (time / Math.min(FORECAST_TAU_S, learningS)) * (late - 1));
@@ -116,6 +135,17 @@ export class PressureIntegrators {
     };
   }
 
+  #noteElsewhere({ ttftMissShare, itlMissShare, prefillShort }: PressureInput, weight: number): void {
+    if (ttftMissShare === null && itlMissShare === null) return;
+    const missed = (itlMissShare ?? 0) + (prefillShort ? (ttftMissShare ?? 0) : 0);
+    this.#missedElsewhere += weight * (missed - this.#missedElsewhere);
+  }
+
+  #leftForQueues(ttftGoal: number): number {
+    const left = TOLERATED - this.#missedElsewhere;
+    return left > 0 ? Math.min(ttftGoal, Math.max(LEAST_QUEUE_GOAL, left)) : ttftGoal;
+  }
+
   #learnQueue(gain: number, missed: number, dtS: number): void {
     const { levels } = this;
     this.#troubled += (1 - Math.exp(-dtS / TROUBLE_TAU_S)) * ((missed > 2 ? 1 : 0) - this.#troubled);
@@ -132,6 +162,7 @@ export class PressureIntegrators {
     const { levels } = this;
     if (areSeasonal && this.#unseasonal === null) {
       this.#unseasonal = levels.forecast;
+      this.#missedElsewhere = 0;
       levels.forecast = Math.min(levels.forecast, SEASONAL_START.forecast);
       levels.queue = Math.min(levels.queue, SEASONAL_START.queue);
       levels.batch = Math.min(levels.batch, SEASONAL_START.batch);

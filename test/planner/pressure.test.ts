@@ -25,10 +25,44 @@ describe("SLA pressure", () => {
       const after = fed(pressure, { periodS, ttftMissShare, itlMissShare }, 1200);
       return [after.queue - before.queue, after.batch - before.batch];
     };
-    for (const change of [...rest(null, 0.009, 0.0025), ...rest(600, 0.007, 0.002)]) expect(change).toBeCloseTo(0, 9);
+    expect(rest(null, 0.009, 0.0004)[0]).toBeCloseTo(0, 9);
+    expect(rest(null, 0, 0.0025)[1]).toBeCloseTo(0, 9);
+    for (const change of rest(600, 0.007, 0.002)) expect(change).toBeCloseTo(0, 9);
     const [queue, batch] = rest(600, 0.0105, 0.003);
     expect(queue).toBeGreaterThan(0.2);
     expect(batch).toBeCloseTo((0.5 * 1200) / 3600, 9);
+  });
+
+  it("makes up with queues for what is missed elsewhere, as far as they can", () => {
+    const change = (of: Partial<PressureInput>, share: number) => {
+      const pressure = new PressureIntegrators();
+      const before = fed(pressure, of, 4 * 3600).queue;
+      return fed(pressure, { ...of, prefillShort: false, ttftMissShare: share }, 60).queue - before;
+    };
+    // 0.3 % miss ITL: of 0.95 % that may miss in all, 0.65 % remain.
+    const slow = { itlMissShare: 0.003, ttftMissShare: 0.0065 };
+    expect(change(slow, 0.008)).toBeGreaterThan(0.002);
+    expect(change(slow, 0.005)).toBeLessThan(-0.002);
+    // So with what is late while workers are short.
+    const short = { prefillShort: true, ttftMissShare: 0.003 };
+    expect(change(short, 0.008)).toBeGreaterThan(0.002);
+    // No less than 0.5 % is left, ...
+    expect(change({ itlMissShare: 0.007, ttftMissShare: 0.0055 }, 0.0051)).toBeGreaterThan(0);
+    expect(change({ itlMissShare: 0.007, ttftMissShare: 0.0055 }, 0.0049)).toBeLessThan(0);
+    // ... and where the others miss more than may be missed in all, that is in vain.
+    expect(change({ itlMissShare: 0.012, ttftMissShare: 0.01 }, 0.0085)).toBeLessThan(0);
+  });
+
+  it("stays some way clear of overfull batches, however calm it was", () => {
+    const pressure = new PressureIntegrators();
+    expect(fed(pressure, {}, 8 * 3600).batch).toBe(0.35);
+    expect(fed(pressure, { itlMissShare: 0.005 }, 360).batch).toBeCloseTo(0.45, 9);
+    // Where that was many rounds of a period, less so; a long one has shown as little as none.
+    const calmRounds = (periodS: number) => fed(new PressureIntegrators(), { periodS }, 8 * 3600).batch;
+    expect(calmRounds(600)).toBeCloseTo(0.175, 9);
+    expect(calmRounds(60)).toBeCloseTo(0.35 / 6, 9);
+    expect(calmRounds(1200)).toBeCloseTo(0.35, 9);
+    expect(calmRounds(86_400)).toBeCloseTo(0.35, 9);
   });
 
   it("learns faster where far more than may is late all the time, for formulas are wrong then", () => {
