@@ -37,6 +37,16 @@ export interface KvRouterOptions {
   policies?: PolicyProfile | null;
   /** Token budget of a worker's pass, for the classes' thresholds; null: not known. Default null. */
   budgetTokens?: number | null;
+  /** Time until what workers tell of their caches is known, ms of `RouteContext.nowMs`. Default 0. */
+  eventLagMs?: number;
+}
+
+/** What a worker told of its cache, and from when on it counts. */
+interface LateEvent {
+  worker: WorkerKey;
+  kind: "stored" | "removed";
+  block: BlockKey;
+  atMs: number;
 }
 
 /** What led to the last choice. */
@@ -66,6 +76,8 @@ export class KvRouter implements Router {
   /** By class, prompt tokens on every candidate above which its requests wait; null: never. */
   readonly #busyAbove: readonly (number | null)[];
   #costs = new Float64Array(16);
+  /** In order of time. */
+  #late: LateEvent[] = [];
   #last: KvChoice | null = null;
   /** Prompt and worker of the last choice: whoever goes there next needs no second look-up. */
   #chosenBlocks: ArrayLike<BlockKey> | null = null;
@@ -83,12 +95,20 @@ export class KvRouter implements Router {
       queuePolicy: "fcfs",
       policies: null,
       budgetTokens: null,
+      eventLagMs: 0,
       ...options,
     };
     const { policies, budgetTokens, queueAboveTokens } = this.#options;
     this.#busyAbove = policies?.classes.map((of) => busyAbove(of, budgetTokens)) ?? [queueAboveTokens];
     this.index = new PrefixIndex(this.#options.maxBlocksPerWorker);
     this.load = new ActiveLoad(this.index);
+  }
+
+  /** A worker tells of a block. It counts from `eventLagMs` later on. */
+  cacheChanged(worker: WorkerKey, kind: "stored" | "removed", block: BlockKey, nowMs: number): void {
+    const { eventLagMs } = this.#options;
+    if (eventLagMs === 0) this.index[kind](worker, [block]);
+    else this.#late.push({ worker, kind, block, atMs: nowMs + eventLagMs });
   }
 
   get classes(): readonly QueueClass[] | undefined {
@@ -162,6 +182,7 @@ export class KvRouter implements Router {
   workerRemoved(worker: WorkerKey): void {
     this.load.workerRemoved(worker);
     this.index.workerRemoved(worker);
+    if (this.#late.length > 0) this.#late = this.#late.filter((event) => event.worker !== worker);
   }
 
   /** As Dynamo's `--router-queue-threshold`: more than the threshold on every candidate. */
@@ -189,6 +210,7 @@ export class KvRouter implements Router {
 
   /** What each candidate has cached of the prompt. */
   #cachedBlocks(context: RouteContext): CachedBlocks {
+    this.#expire(context);
     const { blocks, workers } = context;
     const followed = Math.min(this.#promptBlocks(context), blocks.length);
     const { cached } = this.index.match(blocks, followed, workers, workers.length);
@@ -203,7 +225,16 @@ export class KvRouter implements Router {
   }
 
   #expire(context: RouteContext): void {
-    if (!this.#options.events && context.nowMs !== undefined) this.index.expire(context.nowMs);
+    const { nowMs } = context;
+    if (nowMs === undefined) return;
+    if (!this.#options.events) this.index.expire(nowMs);
+    if (this.#late.length > 0) this.#hear(nowMs);
+  }
+
+  #hear(nowMs: number): void {
+    const ahead = this.#late.findIndex(({ atMs }) => atMs > nowMs);
+    const due = this.#late.splice(0, ahead < 0 ? this.#late.length : ahead);
+    for (const { worker, kind, block } of due) this.index[kind](worker, [block]);
   }
 
   #promptBlocks({ isl }: RouteContext): number {

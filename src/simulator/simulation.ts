@@ -328,7 +328,7 @@ export class Simulation {
     this.#lastActivityMs = this.nowMs;
     if (!this.#clock.complete(engine) || !this.#looksAtWorkers) return;
     const worker = this.workerOf[engine]!;
-    for (const rank of worker.engines) this.desk.passEnded(rank, worker);
+    for (const rank of worker.engines) this.desk.passEnded(rank, worker, this.nowMs);
     if (worker.state === "draining") this.removeIfDrained(worker);
     if (this.faults !== null) for (const rank of worker.engines) this.faults.passEnded(rank);
   }

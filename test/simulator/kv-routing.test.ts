@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { RouterSettings } from "#mocker/router";
-import { type Routing, simulate } from "#src/simulator";
+import { KvRouter, kvRouterOptions, type RouterSettings, type WorkerKey } from "#mocker/router";
+import { type SimulationSpec, simulate } from "#src/simulator";
 import { Pool } from "../../src/simulator/pool.ts";
 import { RoutingDesk } from "../../src/simulator/routing-desk.ts";
 import { faultyCase, faultySpecOf } from "./faults/random-faults.ts";
@@ -231,26 +231,31 @@ describe("random runs with the KV router", () => {
   });
 });
 
-/** Routes in turn, and keeps whose caches it hears of though they are gone. */
-function listening(): Routing & { late: string[] } {
-  const gone = new Set<string>();
+/** KV routers that keep whose caches they hear of though they are gone. */
+function listening() {
   const late: string[] = [];
-  return {
-    late,
-    choose: (_role, { index }, workers) => index % workers.length,
-    prefilled: () => {},
-    ended: () => {},
-    workerRemoved: (role, worker) => gone.add(`${role}/${worker}`),
-    cacheChanged: (role, worker) => {
-      if (gone.has(`${role}/${worker}`)) late.push(`${role}/${worker}`);
-    },
-  };
+  class Listener extends KvRouter {
+    readonly gone = new Set<WorkerKey>();
+
+    override workerRemoved(worker: WorkerKey): void {
+      super.workerRemoved(worker);
+      this.gone.add(worker);
+    }
+
+    override cacheChanged(...[worker, ...news]: Parameters<KvRouter["cacheChanged"]>): void {
+      super.cacheChanged(worker, ...news);
+      if (this.gone.has(worker)) late.push(`${worker}`);
+    }
+  }
+  const newRouter: SimulationSpec["newRouter"] = (settings, _seed, pool) =>
+    new Listener(kvRouterOptions(settings, pool));
+  return { late, router: "kv" as const, newRouter };
 }
 
 describe("a worker that has been removed", () => {
   it("is not heard of any more, though the pass that it went with has changed its cache", () => {
-    const routing = listening();
-    const spec = madeSpec({ requests: [] }, { routing });
+    const { late, ...routers } = listening();
+    const spec = madeSpec({ requests: [] }, routers);
     const desk = new RoutingDesk(spec, () => {
       throw new Error("nobody is routed");
     });
@@ -265,20 +270,20 @@ describe("a worker that has been removed", () => {
     const stored = (blockId: number) => ({ kind: "stored" as const, blockId });
     desk.noteCacheChange(0, stored(1));
     desk.workerRemoved(before);
-    desk.passEnded(0, before);
+    desk.passEnded(0, before, 1);
     desk.workerRemoved(after);
     desk.noteCacheChange(1, stored(2));
-    desk.passEnded(1, after);
-    expect(routing.late).toEqual([]);
+    desk.passEnded(1, after, 1);
+    expect(late).toEqual([]);
   });
 
   it("is not heard of in runs in which workers die, drain and go", () => {
     fc.assert(
       fc.property(faultyCase, fc.constantFrom("skipping", "stepping"), (found, engine) => {
-        const routing = listening();
+        const { late, ...routers } = listening();
         const random = { ...found.random, kvRouter: null, quirks: [], scaling: [3, 1, 2, 1], prefixCaching: true };
-        simulate({ ...faultySpecOf({ ...found, random }), routing, engine });
-        expect(routing.late).toEqual([]);
+        simulate({ ...faultySpecOf({ ...found, random }), ...routers, engine });
+        expect(late).toEqual([]);
       }),
       { numRuns: 150 },
     );

@@ -72,6 +72,8 @@ const routed = z.object({
   pool: z.enum(["agg", "prefill", "decode"]),
   selected_overlap_blocks: z.number().nullable(),
   best_available_overlap_blocks: z.number().nullable(),
+  /** Of a request that waited in the router. */
+  released_at_ms: z.number().nullable().default(null),
 });
 
 const time = z.number().nullable();
@@ -119,6 +121,7 @@ const callArguments = z.looseObject({
   num_decode_workers: z.number().int().positive().nullish(),
   router_mode: z.string().nullish(),
   replay_mode: z.string().nullish(),
+  trace_format: z.string().nullish(),
   trace_block_size: z.number().int().positive().nullish(),
   replay_concurrency: z.number().int().positive().nullish(),
   arrival_speedup_ratio: z.number().positive().nullish(),
@@ -129,6 +132,8 @@ const callArguments = z.looseObject({
   inter_turn_delay_ms: z.number().nonnegative().nullish(),
   shared_prefix_ratio: z.number().min(0).max(1).nullish(),
   num_prefix_groups: z.number().int().nonnegative().nullish(),
+  kv_event_lag_ms: z.number().nonnegative().nullish(),
+  max_sim_time_ms: z.number().nullish(),
   planner_config: z.unknown().optional(),
   sla_ttft_ms: z.number().nullish(),
   sla_itl_ms: z.number().nullish(),
