@@ -62,6 +62,23 @@ describe("the KV router in the simulator", () => {
     expect([...table.cachedTokens]).toEqual([0, 0, 30, 30, 30]);
   });
 
+  it("chooses data-parallel ranks by what each of them has cached, where they are routed", () => {
+    const requests = [
+      prompt(0, 100, 1),
+      prompt(0, 200, 2),
+      prompt(1000, 200, 3),
+      prompt(2000, 100, 4),
+      prompt(3000, 100, 5),
+    ];
+    const decode = madePool("aggregated", { dpSize: 2 }, { blockSize: BLOCK });
+    const quirks = { passesBeforeArrivals: false, ranksAreRouted: true };
+    const { routing, ranks } = simulate(madeSpec({ requests, blockTokens: BLOCK }, { router: KV, decode, quirks }));
+    const [first, second] = ranks!.decode;
+    expect(new Set([first, second])).toEqual(new Set([0, 1]));
+    expect([...ranks!.decode]).toEqual([first, second, second, first, first]);
+    expect([...routing!.overlapBlocks]).toEqual([0, 0, 3, 3, 3]);
+  });
+
   it("counts a decode worker as free whose request ends when the next prompt has been computed, as DynoSim does", () => {
     const requests = [
       { atMs: 0, isl: 60, osl: 3 },

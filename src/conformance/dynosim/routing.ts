@@ -80,7 +80,8 @@ export class RecordedRouting {
   readonly newRouter = (settings: RouterSettings, _seed: number, pool: RoutedPool): Router => {
     const role = pool.role === "prefill" ? "prefill" : "decode";
     const eventLagMs = this.#run.arguments.kv_event_lag_ms ?? 0;
-    return new RecordedRouter({ ...kvRouterOptions(settings, pool), eventLagMs }, this, role);
+    // Where workers cache nothing, DynoSim's router does not guess that they do.
+    return new RecordedRouter({ ...kvRouterOptions(settings, pool), events: true, eventLagMs }, this, role);
   };
 
   came(request: number, nowMs: number): void {
