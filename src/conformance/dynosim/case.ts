@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { ENGINE_FAMILIES, MOST_DRAFT_TOKENS } from "#mocker/engine";
+import { QUEUE_POLICIES } from "#mocker/router";
 import { conformanceUnreadable, dynosimBadCase } from "./errors.ts";
 
 const KNOWN_TIMINGS = ["polynomial", "fixed", "external"];
@@ -110,6 +111,14 @@ const requestRecord = z.object({
   terminal_status: z.string(),
 });
 
+/** Of the KV router, as the arguments of DynoSim's `KvRouterConfig` name it; what is left out has its default. */
+const routerConfig = z.looseObject({
+  overlap_score_credit: z.number().nullish(),
+  prefill_load_scale: z.number().nullish(),
+  router_queue_threshold: z.number().nullish(),
+  router_queue_policy: z.enum(QUEUE_POLICIES).nullish(),
+});
+
 /** Arguments by position and by keyword, in one map. */
 const callArguments = z.looseObject({
   trace_files: z.union([z.string(), z.tuple([z.string()]).transform(([file]) => file)]).optional(),
@@ -120,6 +129,7 @@ const callArguments = z.looseObject({
   num_prefill_workers: z.number().int().positive().nullish(),
   num_decode_workers: z.number().int().positive().nullish(),
   router_mode: z.string().nullish(),
+  router_config: routerConfig.nullish(),
   replay_mode: z.string().nullish(),
   trace_format: z.string().nullish(),
   trace_block_size: z.number().int().positive().nullish(),

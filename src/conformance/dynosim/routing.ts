@@ -84,6 +84,18 @@ export class RecordedRouting {
     return new RecordedRouter({ ...kvRouterOptions(settings, pool), events: true, eventLagMs }, this, role);
   };
 
+  /** What the run asked of its router. */
+  get settings(): RouterSettings {
+    const config = this.#run.arguments.router_config ?? {};
+    return {
+      mode: "kv",
+      overlapCredit: config.overlap_score_credit ?? undefined,
+      prefillLoadScale: config.prefill_load_scale ?? undefined,
+      queueThreshold: config.router_queue_threshold ?? null,
+      queuePolicy: config.router_queue_policy ?? undefined,
+    };
+  }
+
   came(request: number, nowMs: number): void {
     if (!this.#cameMs.has(request)) this.#cameMs.set(request, nowMs);
   }

@@ -74,8 +74,7 @@ export function replayDynosimCase(
     seed: 0,
     workload,
     ...deployment,
-    router: routing === null ? "round-robin" : "kv",
-    ...(routing === null ? {} : { newRouter: routing.newRouter }),
+    ...(routing === null ? { router: "round-robin" } : { router: routing.settings, newRouter: routing.newRouter }),
     sla: { ttftMs: ttftMs ?? Infinity, itlMs: itlMs ?? Infinity },
     quirks: {
       passesBeforeArrivals: quirks.passesBeforeArrivals ?? true,
