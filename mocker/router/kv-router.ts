@@ -16,6 +16,14 @@ export interface KvRouterOptions {
   overlapWeight?: number;
   /** Weight of a prompt block to compute against an active block. Default 1. */
   prefillWeight?: number;
+  /** Whether blocks in use count. Default true. */
+  tracksBlocks?: boolean;
+  /** Whether prompts on their way count: what workers have yet to compute of others. Default true. */
+  tracksPrompts?: boolean;
+  /** Whether requests use blocks of the same content together. Default true. */
+  sharesBlocks?: boolean;
+  /** What each request on a worker costs, in blocks. Default 0. */
+  requestWeight?: number;
   /** Default 0: always the lowest cost. */
   temperature?: number;
   /** Draws among equals and by temperature; null: the first of equals, and no temperature. */
@@ -87,6 +95,10 @@ export class KvRouter implements Router {
     this.#options = {
       overlapWeight: 1,
       prefillWeight: 1,
+      tracksBlocks: true,
+      tracksPrompts: true,
+      sharesBlocks: true,
+      requestWeight: 0,
       temperature: 0,
       events: true,
       ttlMs: 120_000,
@@ -152,18 +164,20 @@ export class KvRouter implements Router {
 
   routed(request: string | number, worker: WorkerKey, context: RouteContext): void {
     this.#expire(context);
-    const { role, blockSize, events, ttlMs } = this.#options;
+    const { role, blockSize, events, ttlMs, tracksBlocks, tracksPrompts, sharesBlocks } = this.#options;
     const { blocks, isl, nowMs = 0 } = context;
     const length = this.#promptBlocks(context);
+    const usedBlocks = tracksBlocks ? length : 0;
     if (role === "decode") {
-      this.load.add(request, worker, 0, length, []);
+      this.load.add(request, worker, 0, usedBlocks, []);
       return;
     }
     const named = Math.min(length, blocks.length);
     const isAsChosen = this.#chosenBlocks === blocks && this.#chosenWorker === worker;
     const hit = isAsChosen ? this.#last!.overlapBlocks : this.index.match(blocks, named, [worker], 1).cached[0]!;
     this.#chosenBlocks = null;
-    this.load.add(request, worker, Math.max(0, isl - hit * blockSize), length, blocks);
+    const missing = tracksPrompts ? Math.max(0, isl - hit * blockSize) : 0;
+    this.load.add(request, worker, missing, usedBlocks, sharesBlocks ? blocks : []);
     if (events) return;
     // The end of a prompt goes in first, so that it is the first to be forgotten.
     const last: BlockKey[] = [];
@@ -248,11 +262,12 @@ export class KvRouter implements Router {
     match: Readonly<PrefixMatch>,
     hit: number,
   ): number {
-    const { role, blockSize, overlapWeight, prefillWeight } = this.#options;
+    const { role, blockSize, overlapWeight, prefillWeight, tracksPrompts, requestWeight } = this.#options;
     const load = this.load.of(workers[place]!);
-    if (role === "decode") return load.requestBlocks + promptBlocks;
+    const others = requestWeight * load.requests;
+    if (role === "decode") return load.requestBlocks + promptBlocks + others;
     const waiting = (load.prefillTokens + Math.max(isl, hit * blockSize)) / blockSize;
-    const prefill = prefillWeight * Math.max(0, waiting - overlapWeight * hit);
+    const prefill = (tracksPrompts ? prefillWeight * Math.max(0, waiting - overlapWeight * hit) : 0) + others;
     if (role === "prefill") return prefill;
     return prefill + match.usedBlocks[place]! + load.unnamedBlocks + promptBlocks - match.used[place]!;
   }

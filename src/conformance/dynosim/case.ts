@@ -115,6 +115,10 @@ const requestRecord = z.object({
 const routerConfig = z.looseObject({
   overlap_score_credit: z.number().nullish(),
   prefill_load_scale: z.number().nullish(),
+  router_track_active_blocks: z.boolean().nullish(),
+  router_track_prefill_tokens: z.boolean().nullish(),
+  router_assume_kv_reuse: z.boolean().nullish(),
+  decode_active_request_weight: z.number().nullish(),
   router_queue_threshold: z.number().nullish(),
   router_queue_policy: z.enum(QUEUE_POLICIES).nullish(),
 });

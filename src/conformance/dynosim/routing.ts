@@ -80,8 +80,18 @@ export class RecordedRouting {
   readonly newRouter = (settings: RouterSettings, _seed: number, pool: RoutedPool): Router => {
     const role = pool.role === "prefill" ? "prefill" : "decode";
     const eventLagMs = this.#run.arguments.kv_event_lag_ms ?? 0;
-    // Where workers cache nothing, DynoSim's router does not guess that they do.
-    return new RecordedRouter({ ...kvRouterOptions(settings, pool), events: true, eventLagMs }, this, role);
+    const config = this.#run.arguments.router_config ?? {};
+    const options: KvRouterOptions = {
+      ...kvRouterOptions(settings, pool),
+      // Where workers cache nothing, DynoSim's router does not guess that they do.
+      events: true,
+      eventLagMs,
+      tracksBlocks: config.router_track_active_blocks ?? true,
+      tracksPrompts: config.router_track_prefill_tokens ?? true,
+      sharesBlocks: config.router_assume_kv_reuse ?? true,
+      requestWeight: config.decode_active_request_weight ?? 0,
+    };
+    return new RecordedRouter(options, this, role);
   };
 
   /** What the run asked of its router. */
