@@ -18,6 +18,8 @@ export class LockStep {
   /** Ranks compute prompts in the first of them. */
   #prompts = false;
   #lastEndMs = Number.NaN;
+  /** Commands to ranks that have no part in the step under way. */
+  #deferred: { rank: Engine; give: (atMs: number) => void }[] = [];
 
   constructor(ranks: readonly Engine[]) {
     this.#ranks = ranks;
@@ -91,6 +93,16 @@ export class LockStep {
     return steps < this.#steps ? this.#lockTo(steps) : this.#endsMs[this.#steps - 1]!;
   }
 
+  /**
+   * A command to a rank that has no part in the step under way waits for its end all the same.
+   * @returns false where it may be given at once
+   */
+  defers(rank: Engine, give: (atMs: number) => void): boolean {
+    if (!this.busy || this.#taking.includes(rank)) return false;
+    this.#deferred.push({ rank, give });
+    return true;
+  }
+
   /** As `Engine.wakeMs`. */
   get wakeMs(): number {
     let wakeMs = Number.POSITIVE_INFINITY;
@@ -104,7 +116,17 @@ export class LockStep {
     this.#turns.ended(this.#steps, this.#prompts);
     this.#steps = 0;
     this.#taking = [];
-    for (const rank of taking) rank.complete();
+    if (this.#deferred.length === 0) for (const rank of taking) rank.complete();
+    else this.#completeInTurn(taking);
+  }
+
+  /** Rank by rank: a pass ends, or commands that waited for the others are given. */
+  #completeInTurn(taking: readonly Engine[]): void {
+    const deferred = this.#deferred.splice(0);
+    for (const rank of this.#ranks) {
+      if (taking.includes(rank)) rank.complete();
+      else for (const { rank: to, give } of deferred) if (to === rank) give(this.#lastEndMs);
+    }
   }
 
   stop(nowMs: number): void {
@@ -116,6 +138,7 @@ export class LockStep {
   disband(): void {
     this.#steps = 0;
     this.#taking = [];
+    this.#deferred = [];
     this.#ranks = [];
   }
 

@@ -9,6 +9,7 @@ interface WorkerLoad {
   requestBlocks: number;
   /** Those of them that nobody else can share, since their content has no name. */
   unnamedBlocks: number;
+  requests: number;
 }
 
 interface ActiveRequest {
@@ -18,7 +19,7 @@ interface ActiveRequest {
   used: KnownBlock[];
 }
 
-const NO_LOAD: WorkerLoad = { prefillTokens: 0, requestBlocks: 0, unnamedBlocks: 0 };
+const NO_LOAD: WorkerLoad = { prefillTokens: 0, requestBlocks: 0, unnamedBlocks: 0, requests: 0 };
 
 /** Load as the router predicts it, from what it routed and what it is told of the requests. */
 export class ActiveLoad {
@@ -58,6 +59,7 @@ export class ActiveLoad {
     }
     load.prefillTokens += prefillTokens;
     load.requestBlocks += requestBlocks;
+    load.requests++;
     const used = this.#index.use(worker, blocks, Math.min(blocks.length, requestBlocks));
     load.unnamedBlocks += requestBlocks - used.length;
     this.#requests.set(request, { worker, prefillTokens, requestBlocks, used });
@@ -77,6 +79,7 @@ export class ActiveLoad {
     this.#requests.delete(request);
     const load = this.#workers.get(active.worker)!;
     load.requestBlocks -= active.requestBlocks;
+    load.requests--;
     load.unnamedBlocks -= active.requestBlocks - active.used.length;
     this.#index.release(active.worker, active.used);
   }

@@ -1,5 +1,5 @@
 import { randomStream } from "#common";
-import { KvRouter } from "./kv-router.ts";
+import { KvRouter, type KvRouterOptions } from "./kv-router.ts";
 import { LeastLoadedRouter } from "./least-loaded.ts";
 import { profileOf, type RouterPolicies } from "./policies.ts";
 import type { QueuePolicy } from "./queue-rank.ts";
@@ -67,28 +67,31 @@ function plainRouter(settings: RouterSettings, seed: number, pool: RoutedPool): 
       return new RandomRouter(random());
     case "least-loaded":
       return new LeastLoadedRouter();
-    case "kv": {
-      const { overlapCredit, prefillLoadScale, temperature, kvEvents = true, cacheTtlMs } = settings;
-      const { queueThreshold = null, queuePolicy } = settings;
-      const { maxBatchedTokens } = pool;
-      return new KvRouter({
-        role: pool.role,
-        blockSize: pool.blockSize,
-        random: random(),
-        events: kvEvents && pool.tellsEvents,
-        queueAboveTokens:
-          queueThreshold === null || maxBatchedTokens === null ? null : queueThreshold * maxBatchedTokens,
-        ...(overlapCredit === undefined ? {} : { overlapWeight: overlapCredit }),
-        ...(prefillLoadScale === undefined ? {} : { prefillWeight: prefillLoadScale }),
-        ...(temperature === undefined ? {} : { temperature }),
-        ...(cacheTtlMs === undefined ? {} : { ttlMs: cacheTtlMs }),
-        ...(queuePolicy === undefined ? {} : { queuePolicy }),
-        // Nobody waits for decode workers but for want of any.
-        policies: pool.role === "decode" ? null : profileOf(settings.policies, pool.model),
-        budgetTokens: maxBatchedTokens,
-      });
-    }
+    case "kv":
+      return new KvRouter({ ...kvRouterOptions(settings, pool), random: random() });
   }
+}
+
+/** The KV router's options by what was asked for; it draws nothing. */
+export function kvRouterOptions(settings: RouterSettings, pool: RoutedPool): KvRouterOptions {
+  const { overlapCredit, prefillLoadScale, temperature, kvEvents = true, cacheTtlMs } = settings;
+  const { queueThreshold = null, queuePolicy } = settings;
+  const { maxBatchedTokens } = pool;
+  return {
+    role: pool.role,
+    blockSize: pool.blockSize,
+    random: null,
+    events: kvEvents && pool.tellsEvents,
+    queueAboveTokens: queueThreshold === null || maxBatchedTokens === null ? null : queueThreshold * maxBatchedTokens,
+    ...(overlapCredit === undefined ? {} : { overlapWeight: overlapCredit }),
+    ...(prefillLoadScale === undefined ? {} : { prefillWeight: prefillLoadScale }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(cacheTtlMs === undefined ? {} : { ttlMs: cacheTtlMs }),
+    ...(queuePolicy === undefined ? {} : { queuePolicy }),
+    // Nobody waits for decode workers but for want of any.
+    policies: pool.role === "decode" ? null : profileOf(settings.policies, pool.model),
+    budgetTokens: maxBatchedTokens,
+  };
 }
 
 /** The KV router itself, where there is one, beneath whatever is around it. */

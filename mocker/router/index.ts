@@ -2,6 +2,7 @@ export { FRONTEND_MAX_ATTEMPTS } from "./attempts.ts";
 export {
   createRouter,
   kvRouterIn,
+  kvRouterOptions,
   ROUTER_MODES,
   type RoutedPool,
   type RouterMode,

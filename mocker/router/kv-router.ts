@@ -16,6 +16,14 @@ export interface KvRouterOptions {
   overlapWeight?: number;
   /** Weight of a prompt block to compute against an active block. Default 1. */
   prefillWeight?: number;
+  /** Whether blocks in use count. Default true. */
+  tracksBlocks?: boolean;
+  /** Whether prompts on their way count: what workers have yet to compute of others. Default true. */
+  tracksPrompts?: boolean;
+  /** Whether requests use blocks of the same content together. Default true. */
+  sharesBlocks?: boolean;
+  /** What each request on a worker costs, in blocks. Default 0. */
+  requestWeight?: number;
   /** Default 0: always the lowest cost. */
   temperature?: number;
   /** Draws among equals and by temperature; null: the first of equals, and no temperature. */
@@ -37,6 +45,16 @@ export interface KvRouterOptions {
   policies?: PolicyProfile | null;
   /** Token budget of a worker's pass, for the classes' thresholds; null: not known. Default null. */
   budgetTokens?: number | null;
+  /** Time until what workers tell of their caches is known, ms of `RouteContext.nowMs`. Default 0. */
+  eventLagMs?: number;
+}
+
+/** What a worker told of its cache, and from when on it counts. */
+interface LateEvent {
+  worker: WorkerKey;
+  kind: "stored" | "removed";
+  block: BlockKey;
+  atMs: number;
 }
 
 /** What led to the last choice. */
@@ -66,6 +84,8 @@ export class KvRouter implements Router {
   /** By class, prompt tokens on every candidate above which its requests wait; null: never. */
   readonly #busyAbove: readonly (number | null)[];
   #costs = new Float64Array(16);
+  /** In order of time. */
+  #late: LateEvent[] = [];
   #last: KvChoice | null = null;
   /** Prompt and worker of the last choice: whoever goes there next needs no second look-up. */
   #chosenBlocks: ArrayLike<BlockKey> | null = null;
@@ -75,6 +95,10 @@ export class KvRouter implements Router {
     this.#options = {
       overlapWeight: 1,
       prefillWeight: 1,
+      tracksBlocks: true,
+      tracksPrompts: true,
+      sharesBlocks: true,
+      requestWeight: 0,
       temperature: 0,
       events: true,
       ttlMs: 120_000,
@@ -83,12 +107,20 @@ export class KvRouter implements Router {
       queuePolicy: "fcfs",
       policies: null,
       budgetTokens: null,
+      eventLagMs: 0,
       ...options,
     };
     const { policies, budgetTokens, queueAboveTokens } = this.#options;
     this.#busyAbove = policies?.classes.map((of) => busyAbove(of, budgetTokens)) ?? [queueAboveTokens];
     this.index = new PrefixIndex(this.#options.maxBlocksPerWorker);
     this.load = new ActiveLoad(this.index);
+  }
+
+  /** A worker tells of a block. It counts from `eventLagMs` later on. */
+  cacheChanged(worker: WorkerKey, kind: "stored" | "removed", block: BlockKey, nowMs: number): void {
+    const { eventLagMs } = this.#options;
+    if (eventLagMs === 0) this.index[kind](worker, [block]);
+    else this.#late.push({ worker, kind, block, atMs: nowMs + eventLagMs });
   }
 
   get classes(): readonly QueueClass[] | undefined {
@@ -132,18 +164,20 @@ export class KvRouter implements Router {
 
   routed(request: string | number, worker: WorkerKey, context: RouteContext): void {
     this.#expire(context);
-    const { role, blockSize, events, ttlMs } = this.#options;
+    const { role, blockSize, events, ttlMs, tracksBlocks, tracksPrompts, sharesBlocks } = this.#options;
     const { blocks, isl, nowMs = 0 } = context;
     const length = this.#promptBlocks(context);
+    const usedBlocks = tracksBlocks ? length : 0;
     if (role === "decode") {
-      this.load.add(request, worker, 0, length, []);
+      this.load.add(request, worker, 0, usedBlocks, []);
       return;
     }
     const named = Math.min(length, blocks.length);
     const isAsChosen = this.#chosenBlocks === blocks && this.#chosenWorker === worker;
     const hit = isAsChosen ? this.#last!.overlapBlocks : this.index.match(blocks, named, [worker], 1).cached[0]!;
     this.#chosenBlocks = null;
-    this.load.add(request, worker, Math.max(0, isl - hit * blockSize), length, blocks);
+    const missing = tracksPrompts ? Math.max(0, isl - hit * blockSize) : 0;
+    this.load.add(request, worker, missing, usedBlocks, sharesBlocks ? blocks : []);
     if (events) return;
     // The end of a prompt goes in first, so that it is the first to be forgotten.
     const last: BlockKey[] = [];
@@ -162,6 +196,7 @@ export class KvRouter implements Router {
   workerRemoved(worker: WorkerKey): void {
     this.load.workerRemoved(worker);
     this.index.workerRemoved(worker);
+    if (this.#late.length > 0) this.#late = this.#late.filter((event) => event.worker !== worker);
   }
 
   /** As Dynamo's `--router-queue-threshold`: more than the threshold on every candidate. */
@@ -189,6 +224,7 @@ export class KvRouter implements Router {
 
   /** What each candidate has cached of the prompt. */
   #cachedBlocks(context: RouteContext): CachedBlocks {
+    this.#expire(context);
     const { blocks, workers } = context;
     const followed = Math.min(this.#promptBlocks(context), blocks.length);
     const { cached } = this.index.match(blocks, followed, workers, workers.length);
@@ -203,7 +239,16 @@ export class KvRouter implements Router {
   }
 
   #expire(context: RouteContext): void {
-    if (!this.#options.events && context.nowMs !== undefined) this.index.expire(context.nowMs);
+    const { nowMs } = context;
+    if (nowMs === undefined) return;
+    if (!this.#options.events) this.index.expire(nowMs);
+    if (this.#late.length > 0) this.#hear(nowMs);
+  }
+
+  #hear(nowMs: number): void {
+    const ahead = this.#late.findIndex(({ atMs }) => atMs > nowMs);
+    const due = this.#late.splice(0, ahead < 0 ? this.#late.length : ahead);
+    for (const { worker, kind, block } of due) this.index[kind](worker, [block]);
   }
 
   #promptBlocks({ isl }: RouteContext): number {
@@ -217,11 +262,12 @@ export class KvRouter implements Router {
     match: Readonly<PrefixMatch>,
     hit: number,
   ): number {
-    const { role, blockSize, overlapWeight, prefillWeight } = this.#options;
+    const { role, blockSize, overlapWeight, prefillWeight, tracksPrompts, requestWeight } = this.#options;
     const load = this.load.of(workers[place]!);
-    if (role === "decode") return load.requestBlocks + promptBlocks;
+    const others = requestWeight * load.requests;
+    if (role === "decode") return load.requestBlocks + promptBlocks + others;
     const waiting = (load.prefillTokens + Math.max(isl, hit * blockSize)) / blockSize;
-    const prefill = prefillWeight * Math.max(0, waiting - overlapWeight * hit);
+    const prefill = (tracksPrompts ? prefillWeight * Math.max(0, waiting - overlapWeight * hit) : 0) + others;
     if (role === "prefill") return prefill;
     return prefill + match.usedBlocks[place]! + load.unnamedBlocks + promptBlocks - match.used[place]!;
   }

@@ -23,6 +23,8 @@ export interface RouteContext {
   blocks: ArrayLike<BlockKey>;
   /** ms on any clock that does not go back; needed by the KV router without events, by queues and by session affinity. */
   nowMs?: number;
+  /** Its name, as `routed` has it. */
+  request?: string | number;
   /** The conversation it belongs to, for session affinity. */
   session?: string | number;
   /** A head start among those that wait: seconds (fcfs, lcfs), or a weight beyond 1 (wspt); below 0 counts as 0. Default 0. */

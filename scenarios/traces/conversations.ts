@@ -25,9 +25,12 @@ export class Conversations {
   readonly #known = new Map<number, number>();
   #nextId = 0;
 
-  /** @param traceBlockTokens tokens of the trace's hash ids */
-  constructor(traceBlockTokens: number) {
-    this.blockTokens = traceBlockTokens % GRAIN === 0 ? GRAIN : traceBlockTokens;
+  /**
+   * @param traceBlockTokens tokens of the trace's hash ids
+   * @param grainTokens of the conversations' own blocks, a divisor of that
+   */
+  constructor(traceBlockTokens: number, grainTokens = traceBlockTokens % GRAIN === 0 ? GRAIN : traceBlockTokens) {
+    this.blockTokens = grainTokens;
     this.#split = traceBlockTokens / this.blockTokens;
   }
 

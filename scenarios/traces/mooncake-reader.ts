@@ -11,7 +11,7 @@ import { checkIds, TraceColumns } from "./trace-columns.ts";
 
 /**
  * Takes the rows of a Mooncake trace one by one. Rows of one `session_id` are turns in file order: the first arrives at its
- * timestamp, each later one `delay_ms` after the one before ended, or else as long after as their timestamps are apart
+ * timestamp, each later one `delay_ms` after the one before ended, or else as long after as its timestamp and the session's last one are apart
  * (DynoSim 1.6.1's replay rules).
  */
 export class MooncakeReader implements RowReader {
@@ -40,7 +40,7 @@ export class MooncakeReader implements RowReader {
     this.#file = file;
     this.#options = options;
     this.#blockTokens = options.blockTokens ?? MOONCAKE_BLOCK;
-    this.#conversations = delta ? new Conversations(this.#blockTokens) : null;
+    this.#conversations = delta ? new Conversations(this.#blockTokens, options.grainTokens) : null;
     this.#columns = new TraceColumns(this.#conversations?.blockTokens ?? this.#blockTokens, options.maxIsl);
   }
 
@@ -91,8 +91,10 @@ export class MooncakeReader implements RowReader {
   }
 
   #laterTurn(row: TraceRow, before: number, where: string): void {
-    const apartMs = row.timestampMs - this.#columns.timestampMs.at(before);
-    const index = this.#append(row, where);
+    // A turn without a time stands at that of the one before, from which the next one's is counted.
+    const sinceMs = this.#columns.timestampMs.at(before);
+    const apartMs = row.timestampMs - sinceMs;
+    const index = this.#append(Number.isNaN(row.timestampMs) ? { ...row, timestampMs: sinceMs } : row, where);
     this.#nextTurn.set(before, index);
     this.#turnIndex.push(this.#turnIndex.at(before) + 1);
     this.#thinkMs.push(row.delayMs ?? (Number.isNaN(apartMs) ? 0 : Math.max(0, apartMs)));

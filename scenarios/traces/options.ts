@@ -16,6 +16,8 @@ export interface TraceOptions {
   format?: TraceFormat;
   /** Tokens a hash id stands for; by default what the trace says, else 512 (Mooncake's). */
   blockTokens?: number;
+  /** Of `mooncake-delta`: the finest block that anybody asks of, a divisor of the trace's; by default 64 tokens where it is one. */
+  grainTokens?: number;
   /** Divides arrival times; delays between requests stay. Default 1. */
   speedup?: number;
   /** Slice of the trace's own time, counted from its first request, before the speed-up; ms. `fromMs` becomes time 0. */

@@ -1,6 +1,9 @@
 import { type Engine, LockStep, needsLockStep } from "#mocker/engine";
 import { WakeHeap } from "./wake-heap.ts";
 
+/** What an engine takes between passes only. */
+export type EngineCommand = "reserve" | "activate" | "release" | "cancel";
+
 /**
  * The engines of a simulation: when each has to be told that what it began is over, or what it waits for is there, and which may begin something now. The
  * data-parallel ranks of a worker go in lock step; the first of them stands for all.
@@ -90,6 +93,21 @@ export class EngineClock {
     if (wakeMs <= nowMs) return first;
     this.#wakes.set(first, wakeMs);
     return -1;
+  }
+
+  /**
+   * Gives an engine that was touched a command about a request.
+   * @returns false where ranks that go with it are under way: it is given at the end of that
+   */
+  command(kind: EngineCommand, engine: number, request: number, nowMs: number): boolean {
+    if (this.#groups[engine] !== null && this.#defers(kind, engine, request)) return false;
+    this.engines[engine]![kind](request, nowMs);
+    return true;
+  }
+
+  #defers(kind: EngineCommand, engine: number, request: number): boolean {
+    const rank = this.engines[engine]!;
+    return this.#groups[engine]!.defers(rank, (atMs) => rank[kind](request, atMs));
   }
 
   startPasses(nowMs: number): void {

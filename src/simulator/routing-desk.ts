@@ -13,8 +13,9 @@ import {
 import { hintsOf, type RoutingHints, sessionNumbers } from "#scenarios/workload";
 import type { RoleName, RoutingRecord } from "#src/record";
 import type { Pool, SimulatedWorker } from "./pool.ts";
+import { Candidates } from "./route-candidates.ts";
 import { routingRecord } from "./routing-record.ts";
-import type { PoolSpec, Routing, SimulationSpec } from "./types.ts";
+import type { PoolSpec, SimulationSpec } from "./types.ts";
 
 /** The router's settings of a run, whichever way they were given. */
 export function routerSettings({ router }: Pick<SimulationSpec, "router">): RouterSettings {
@@ -29,7 +30,7 @@ export function routedEngine(spec: SimulationSpec, { engine }: PoolSpec): Engine
 
 function followsCaches(spec: SimulationSpec): boolean {
   const { mode, kvEvents = true } = routerSettings(spec);
-  return spec.routing !== undefined || (mode === "kv" && kvEvents);
+  return mode === "kv" && kvEvents;
 }
 
 /** The router of one role, and who and what waits there. */
@@ -40,20 +41,20 @@ interface RoleRouter {
   changesMs: number;
   /** What the router has not been told yet: it may send somebody on at each piece. */
   readonly news: (() => void)[];
+  readonly candidates: Candidates;
   /** Ranks of a worker that have a block, by worker and block; where workers have several ranks. */
   readonly ranksWith: Map<number, Map<number, number>> | null;
 }
 
 /**
  * The routers of a run, the very ones of the live frontend, and the requests that wait in them: for a ready worker, or for one that has
- * less to compute. `Routing` of a spec chooses in their place.
+ * less to compute.
  */
 export class RoutingDesk {
   /** What routers thought of each request; null where none knows of caches. */
   readonly record: RoutingRecord | null;
   readonly #prefill: RoleRouter;
   readonly #decode: RoleRouter;
-  readonly #routing: Routing | null;
   /** Their routers look at prompts, sessions or load of their own. */
   readonly #looksCloser: boolean;
   readonly #computesPrompts: RoleName;
@@ -69,7 +70,7 @@ export class RoutingDesk {
     const settings = routerSettings(spec);
     const { prefill, decode, seed } = spec;
     const roleRouter = (role: EngineRole, { engine, dpSize }: PoolSpec): RoleRouter => {
-      const router = createRouter(settings, seed, {
+      const router = (spec.newRouter ?? createRouter)(settings, seed, {
         role,
         blockSize: engine.blockSize,
         maxBatchedTokens: engine.maxNumBatchedTokens,
@@ -80,12 +81,12 @@ export class RoutingDesk {
         line: new RouterQueue(router.classes),
         changesMs: Number.POSITIVE_INFINITY,
         news: [],
-        ranksWith: dpSize > 1 ? new Map() : null,
+        candidates: new Candidates(spec.quirks.ranksAreRouted === true && settings.mode === "kv" ? dpSize : 1),
+        ranksWith: dpSize > 1 && spec.quirks.ranksAreRouted !== true ? new Map() : null,
       };
     };
     this.#prefill = roleRouter("prefill", prefill ?? decode);
     this.#decode = roleRouter(prefill === null ? "aggregated" : "decode", decode);
-    this.#routing = spec.routing ?? null;
     this.#computesPrompts = prefill === null ? "decode" : "prefill";
     const hasAffinity = (settings.sessionAffinityMs ?? null) !== null;
     this.#looksCloser = settings.mode === "kv" || hasAffinity;
@@ -94,9 +95,7 @@ export class RoutingDesk {
     this.#hints = spec.workload.hints;
     this.#columnsFor = columnsFor;
     this.record =
-      settings.mode === "kv" && this.#routing === null
-        ? routingRecord(spec.workload.count, (prefill ?? decode).engine.blockSize)
-        : null;
+      settings.mode === "kv" ? routingRecord(spec.workload.count, (prefill ?? decode).engine.blockSize) : null;
   }
 
   #of(role: RoleName): RoleRouter {
@@ -115,7 +114,7 @@ export class RoutingDesk {
     const isBusy = context !== undefined && (router.isBusy?.(context, place) ?? false);
     const lane = context === undefined ? null : (router.lane?.(context) ?? null);
     if (pool.active.length > 0 && !line.holdsUp(lane, place) && !isBusy) {
-      return this.#send(pool, request, context, nowMs);
+      return this.#send(pool, request, context);
     }
     const rank = asItComes ?? this.#rank(router, context);
     if (line.overflow(rank, Math.max(1, pool.active.length)) !== null) return "refused";
@@ -125,7 +124,7 @@ export class RoutingDesk {
   }
 
   #rank(router: Router, context: RouteContext | undefined): QueueRank {
-    return (context !== undefined && this.#routing === null ? router.rank?.(context) : null) ?? FIRST_COME;
+    return (context === undefined ? null : router.rank?.(context)) ?? FIRST_COME;
   }
 
   /** Sends those that wait and may go now, in their order. @returns whether anybody went */
@@ -150,7 +149,7 @@ export class RoutingDesk {
       const { record } = this;
       if (record !== null) record.waitMs[request]! += nowMs;
       const context = this.#looksCloser ? { ...this.#context(pool, request, nowMs), seen: rank.seen } : undefined;
-      send(request, this.#send(pool, request, context, nowMs));
+      send(request, this.#send(pool, request, context));
       return true;
     };
     const laneOf = (request: number) => router.lane?.(this.#context(pool, request, nowMs)) ?? null;
@@ -177,13 +176,11 @@ export class RoutingDesk {
   }
 
   prefilled(role: RoleName, request: number): void {
-    if (this.#routing !== null) this.#routing.prefilled(role, request);
-    else if (this.#looksCloser) tellPrefilled(this.#of(role), request);
+    if (this.#looksCloser) tellPrefilled(this.#of(role), request);
   }
 
   ended(role: RoleName, request: number, nowMs: number): void {
-    if (this.#routing !== null) this.#routing.ended(role, request);
-    else if (this.#looksCloser) tellEnded(this.#of(role), request, nowMs);
+    if (this.#looksCloser) tellEnded(this.#of(role), request, nowMs);
   }
 
   workerRemoved({ role, id, engines }: SimulatedWorker): void {
@@ -191,8 +188,7 @@ export class RoutingDesk {
     tellAll(roleRouter);
     roleRouter.ranksWith?.delete(id);
     for (const engine of engines) this.#cacheChanges.delete(engine);
-    if (this.#routing !== null) this.#routing.workerRemoved(role, id);
-    else roleRouter.router.workerRemoved?.(id);
+    for (const candidate of roleRouter.candidates.of(id)) roleRouter.router.workerRemoved?.(candidate);
   }
 
   /** A change that routers are told of when the engine's pass has ended. */
@@ -207,7 +203,7 @@ export class RoutingDesk {
     return this.#cacheChanges.size > 0;
   }
 
-  passEnded(engine: number, worker: SimulatedWorker): void {
+  passEnded(engine: number, worker: SimulatedWorker, nowMs: number): void {
     const changes = this.#cacheChanges.get(engine);
     if (changes === undefined || changes.length === 0) return;
     if (worker.state === "removed") {
@@ -215,10 +211,13 @@ export class RoutingDesk {
       this.#cacheChanges.delete(engine);
       return;
     }
-    const index = kvRouterIn(this.#of(worker.role).router)?.index;
-    for (const event of changes) {
-      if (this.#routing !== null) this.#routing.cacheChanged(worker.role, worker.id, event);
-      else if (index !== undefined && this.#isNews(worker, event)) index[event.kind](worker.id, [event.blockId]);
+    const { router, candidates } = this.#of(worker.role);
+    const kvRouter = kvRouterIn(router);
+    if (kvRouter !== null) {
+      const candidate = candidates.idOf(worker, engine);
+      for (const event of changes) {
+        if (this.#isNews(worker, event)) kvRouter.cacheChanged(candidate, event.kind, event.blockId, nowMs);
+      }
     }
     changes.length = 0;
   }
@@ -239,23 +238,17 @@ export class RoutingDesk {
   }
 
   #noteChange(roleRouter: RoleRouter, context: RouteContext): void {
-    if (this.#routing !== null) return;
     const changesMs = roleRouter.router.changesMs?.(context) ?? Number.POSITIVE_INFINITY;
     roleRouter.changesMs = Math.min(roleRouter.changesMs, changesMs);
   }
 
-  #send(pool: Pool, request: number, context: RouteContext | undefined, nowMs: number): SimulatedWorker {
-    if (this.#routing !== null) {
-      const { index, isl, blocks } = this.#request(pool, request);
-      return pool.active[this.#routing.choose(pool.role, { index, isl, blocks }, pool.activeIds, nowMs)]!;
-    }
-    const { router } = this.#of(pool.role);
-    const place = this.#isLeastLoaded
-      ? pool.leastLoaded()
-      : router.choose(pool.outstanding, pool.active.length, context);
-    const worker = pool.active[place]!;
+  #send(pool: Pool, request: number, context: RouteContext | undefined): SimulatedWorker {
+    const { router, candidates } = this.#of(pool.role);
+    if (this.#isLeastLoaded) return pool.active[pool.leastLoaded()]!;
+    const place = router.choose(pool.outstanding, pool.active.length * candidates.perWorker, context);
+    const worker = candidates.take(pool, place);
     if (context === undefined) return worker;
-    router.routed?.(request, worker.id, context);
+    router.routed?.(request, context.workers[place]!, context);
     if (this.record !== null && pool.role === this.#computesPrompts) {
       const { overlapBlocks, bestOverlapBlocks } = kvRouterIn(router)!.last!;
       this.record.overlapBlocks[request] = overlapBlocks;
@@ -270,12 +263,12 @@ export class RoutingDesk {
     // Names may go on beyond the prompt, into its output.
     const promptEnd = blockIds === null ? 0 : blockOffset![request]! + Math.floor(isl[request]! / blockSize);
     const blocks = blockIds?.subarray(blockOffset![request], Math.min(promptEnd, blockOffset![request + 1]!)) ?? [];
-    return { index: request, isl: isl[request]!, blocks };
+    return { request, isl: isl[request]!, blocks };
   }
 
   #context(pool: Pool, request: number, nowMs: number): RouteContext {
-    const { isl, blocks } = this.#request(pool, request);
-    const context: RouteContext = { workers: pool.activeIds, isl, blocks, nowMs };
+    const workers = this.#of(pool.role).candidates.ids(pool.activeIds);
+    const context: RouteContext = { ...this.#request(pool, request), workers, nowMs };
     const session = this.#sessions?.[request] ?? -1;
     if (session >= 0) context.session = session;
     if (this.#hints !== undefined) Object.assign(context, hintsOf(this.#hints, request));

@@ -68,7 +68,7 @@ export class Simulation {
     releaseSource: (request, atMs) => {
       const source = this.#prefillEngineOf[request]!;
       this.#touch(source, "command");
-      this.engines[source]!.release(request, atMs);
+      this.#clock.command("release", source, request, atMs);
     },
   };
   /** Engines that a request is on, by pool; empty in aggregated runs. */
@@ -113,6 +113,7 @@ export class Simulation {
     this.scaler = new Scaler(this);
     this.faults = faultPlayer(this, this.#events, {
       touch: (engine) => this.#touch(engine, "command"),
+      cancel: (engine, request) => this.#clock.command("cancel", engine, request, this.nowMs),
       wake: (engine) => this.#clock.wake(engine),
       bury: (engine) => this.#clock.bury(engine),
       route: (pool, request) => this.#route(pool, request),
@@ -292,7 +293,7 @@ export class Simulation {
         if (this.faults?.transferEnds(subject) === false) break;
         const engine = this.#decodeEngineOf[subject]!;
         this.#touch(engine, "command");
-        this.engines[engine]!.activate(subject, nowMs);
+        this.#clock.command("activate", engine, subject, nowMs);
         break;
       }
       case EventPriority.workerReady: {
@@ -328,7 +329,7 @@ export class Simulation {
     this.#lastActivityMs = this.nowMs;
     if (!this.#clock.complete(engine) || !this.#looksAtWorkers) return;
     const worker = this.workerOf[engine]!;
-    for (const rank of worker.engines) this.desk.passEnded(rank, worker);
+    for (const rank of worker.engines) this.desk.passEnded(rank, worker, this.nowMs);
     if (worker.state === "draining") this.removeIfDrained(worker);
     if (this.faults !== null) for (const rank of worker.engines) this.faults.passEnded(rank);
   }
@@ -412,7 +413,7 @@ export class Simulation {
     this.#touch(engine, reservesHere ? "command" : "request");
     if (reservesHere) {
       this.#decodeEngineOf[request] = engine;
-      this.engines[engine]!.reserve(request, nowMs);
+      this.#clock.command("reserve", engine, request, nowMs);
     } else if (this.engines[engine]!.submit(request, nowMs) !== null) {
       this.desk.ended(pool.role, request, nowMs);
       pool.addWork(worker, pool.role === "prefill" ? -isl[request]! : -WAITING_WEIGHT);

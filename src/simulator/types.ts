@@ -1,8 +1,8 @@
 import type { EngineConfig, KvEvent, TransferModel } from "#mocker/engine";
-import type { RouterMode, RouterSettings } from "#mocker/router";
+import type { createRouter, RouterMode, RouterSettings } from "#mocker/router";
 import type { Planner } from "#planner/core";
 import type { ClientBehaviour, Fault, Workload } from "#scenarios/workload";
-import type { RoleName, RunRecord } from "#src/record";
+import type { RunRecord } from "#src/record";
 
 /** Switches of dynosim.md §12 that concern the simulator around the engines; all true is DynoSim 1.6.1. */
 export interface SimulatorQuirks {
@@ -12,29 +12,8 @@ export interface SimulatorQuirks {
   highestIdsDrain?: boolean;
   /** As DynoSim's planner does in aggregated runs: it ticks after the arrivals of the same instant. Absent: before them. */
   ticksAfterArrivals?: boolean;
-}
-
-/** A request as a router sees it. */
-export interface RoutedRequest {
-  /** Its place in the workload. */
-  index: number;
-  /** Prompt tokens. */
-  isl: number;
-  /** Names of the prompt's leading full blocks that other requests may share: equal name = equal content and prefix. */
-  blocks: ArrayLike<number>;
-}
-
-/** Chooses workers in place of a router mode, and is told what it must know of them. In aggregated runs the one role is `decode`. */
-export interface Routing {
-  /** @param workers ids of those that take requests, at least one; @returns an index into them */
-  choose(role: RoleName, request: RoutedRequest, workers: readonly number[], nowMs: number): number;
-  /** The prompt is computed. */
-  prefilled(role: RoleName, request: number): void;
-  /** It left its worker, however that came about. */
-  ended(role: RoleName, request: number): void;
-  /** What a worker's cache holds, told at the end of the pass that changed it; of engines whose configuration asks for events. */
-  cacheChanged(role: RoleName, worker: number, event: KvEvent): void;
-  workerRemoved(role: RoleName, worker: number): void;
+  /** As DynoSim's KV router does: it chooses data-parallel ranks. Absent: workers, whose ranks take turns. */
+  ranksAreRouted?: boolean;
 }
 
 export interface PoolSpec {
@@ -55,8 +34,8 @@ export interface SimulationSpec {
   decode: PoolSpec;
   /** A mode alone has Dynamo's defaults of everything else. */
   router: RouterMode | RouterSettings;
-  /** In place of `router`. */
-  routing?: Routing;
+  /** Makes the routers; absent: `createRouter`. */
+  newRouter?: typeof createRouter;
   transfer: TransferModel | null;
   sla: { ttftMs: number; itlMs: number };
   /**

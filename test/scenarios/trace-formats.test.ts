@@ -56,6 +56,11 @@ describe("sessions", () => {
     // As DynoSim 1.6.1 has it; a delay that is given counts.
     expect([...read([row(0), row(400), row(500, { delay: 60 }), row(450)]).thinkMs!]).toEqual([0, 400, 60, 0]);
   });
+
+  it("count from the last timestamp where a turn between has none", () => {
+    const timeless = { input_length: 100, output_length: 5, session_id: "s" };
+    expect([...read([row(100), { ...timeless, delay: 60 }, timeless, row(700)]).thinkMs!]).toEqual([0, 60, 0, 600]);
+  });
 });
 
 describe("mooncake-delta", () => {
@@ -102,6 +107,17 @@ describe("mooncake-delta", () => {
       turn("b", 1100, 10, [1, 2, 4], { timestamp: 9000 }),
     ];
     expect(cachedTokens(read(rows, { format }), 16)).toEqual([0, 1024]);
+  });
+
+  it("may be told of the finest block that is asked of", () => {
+    const rows = [
+      turn("a", 90, 10, [1, 2], { timestamp: 0 }),
+      turn("b", 90, 10, [1, 2], { timestamp: 9000 }),
+      turn("b", 48, 10, [3], { delay: 10 }),
+    ];
+    const options = { format, blockTokens: 48 } as const;
+    // Blocks of 32 tokens: two of the prompt that both have, three of the 100 that the session has had.
+    expect(cachedTokens(read(rows, { ...options, grainTokens: 16 }), 32)).toEqual([0, 64, 96]);
   });
 });
 

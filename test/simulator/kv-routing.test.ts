@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { RouterSettings } from "#mocker/router";
-import { type Routing, simulate } from "#src/simulator";
+import { KvRouter, kvRouterOptions, type RouterSettings, type WorkerKey } from "#mocker/router";
+import { type SimulationSpec, simulate } from "#src/simulator";
 import { Pool } from "../../src/simulator/pool.ts";
 import { RoutingDesk } from "../../src/simulator/routing-desk.ts";
 import { faultyCase, faultySpecOf } from "./faults/random-faults.ts";
@@ -60,6 +60,23 @@ describe("the KV router in the simulator", () => {
     expect([...routing!.overlapBlocks]).toEqual([0, 0, 3, 3, 3]);
     expect([...routing!.bestOverlapBlocks]).toEqual([0, 0, 3, 3, 3]);
     expect([...table.cachedTokens]).toEqual([0, 0, 30, 30, 30]);
+  });
+
+  it("chooses data-parallel ranks by what each of them has cached, where they are routed", () => {
+    const requests = [
+      prompt(0, 100, 1),
+      prompt(0, 200, 2),
+      prompt(1000, 200, 3),
+      prompt(2000, 100, 4),
+      prompt(3000, 100, 5),
+    ];
+    const decode = madePool("aggregated", { dpSize: 2 }, { blockSize: BLOCK });
+    const quirks = { passesBeforeArrivals: false, ranksAreRouted: true };
+    const { routing, ranks } = simulate(madeSpec({ requests, blockTokens: BLOCK }, { router: KV, decode, quirks }));
+    const [first, second] = ranks!.decode;
+    expect(new Set([first, second])).toEqual(new Set([0, 1]));
+    expect([...ranks!.decode]).toEqual([first, second, second, first, first]);
+    expect([...routing!.overlapBlocks]).toEqual([0, 0, 3, 3, 3]);
   });
 
   it("counts a decode worker as free whose request ends when the next prompt has been computed, as DynoSim does", () => {
@@ -231,26 +248,31 @@ describe("random runs with the KV router", () => {
   });
 });
 
-/** Routes in turn, and keeps whose caches it hears of though they are gone. */
-function listening(): Routing & { late: string[] } {
-  const gone = new Set<string>();
+/** KV routers that keep whose caches they hear of though they are gone. */
+function listening() {
   const late: string[] = [];
-  return {
-    late,
-    choose: (_role, { index }, workers) => index % workers.length,
-    prefilled: () => {},
-    ended: () => {},
-    workerRemoved: (role, worker) => gone.add(`${role}/${worker}`),
-    cacheChanged: (role, worker) => {
-      if (gone.has(`${role}/${worker}`)) late.push(`${role}/${worker}`);
-    },
-  };
+  class Listener extends KvRouter {
+    readonly gone = new Set<WorkerKey>();
+
+    override workerRemoved(worker: WorkerKey): void {
+      super.workerRemoved(worker);
+      this.gone.add(worker);
+    }
+
+    override cacheChanged(...[worker, ...news]: Parameters<KvRouter["cacheChanged"]>): void {
+      super.cacheChanged(worker, ...news);
+      if (this.gone.has(worker)) late.push(`${worker}`);
+    }
+  }
+  const newRouter: SimulationSpec["newRouter"] = (settings, _seed, pool) =>
+    new Listener(kvRouterOptions(settings, pool));
+  return { late, router: "kv" as const, newRouter };
 }
 
 describe("a worker that has been removed", () => {
   it("is not heard of any more, though the pass that it went with has changed its cache", () => {
-    const routing = listening();
-    const spec = madeSpec({ requests: [] }, { routing });
+    const { late, ...routers } = listening();
+    const spec = madeSpec({ requests: [] }, routers);
     const desk = new RoutingDesk(spec, () => {
       throw new Error("nobody is routed");
     });
@@ -265,20 +287,20 @@ describe("a worker that has been removed", () => {
     const stored = (blockId: number) => ({ kind: "stored" as const, blockId });
     desk.noteCacheChange(0, stored(1));
     desk.workerRemoved(before);
-    desk.passEnded(0, before);
+    desk.passEnded(0, before, 1);
     desk.workerRemoved(after);
     desk.noteCacheChange(1, stored(2));
-    desk.passEnded(1, after);
-    expect(routing.late).toEqual([]);
+    desk.passEnded(1, after, 1);
+    expect(late).toEqual([]);
   });
 
   it("is not heard of in runs in which workers die, drain and go", () => {
     fc.assert(
       fc.property(faultyCase, fc.constantFrom("skipping", "stepping"), (found, engine) => {
-        const routing = listening();
+        const { late, ...routers } = listening();
         const random = { ...found.random, kvRouter: null, quirks: [], scaling: [3, 1, 2, 1], prefixCaching: true };
-        simulate({ ...faultySpecOf({ ...found, random }), routing, engine });
-        expect(routing.late).toEqual([]);
+        simulate({ ...faultySpecOf({ ...found, random }), ...routers, engine });
+        expect(late).toEqual([]);
       }),
       { numRuns: 150 },
     );

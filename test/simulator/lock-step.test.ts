@@ -24,6 +24,41 @@ function play(
 
 // All of it happened so in ai-dynamo 1.6.1's DynoSim with `dp_size: 2`.
 describe.each(KINDS)("data-parallel ranks of %s engines", (kind) => {
+  it("take a prompt that was computed elsewhere once the step under way is over, idle or not", () => {
+    const timing = fixedTiming({ prefillMs: 105, decodeMs: 10, perPass: true });
+    const requests = [1, 2, 3].map(() => ({ atMs: 0, isl: 100, osl: 40 }));
+    const pool = (role: "prefill" | "decode", dpSize: number) =>
+      madePool(role, { dpSize }, { timing, maxNumSeqs: role === "prefill" ? 1 : 8 });
+    const { transfers } = simulate(
+      madeSpec({ requests }, { prefill: pool("prefill", 1), decode: pool("decode", 2), engine: kind }),
+    );
+    expect([...transfers!.sourceHeldMs]).toEqual([105, 210, 315]);
+    // Steps end at 115, 125 and so on; the second's rank has nothing to do in them.
+    expect([...transfers!.destinationReservedMs]).toEqual([105, 215, 315]);
+  });
+
+  it("release a prompt once the step under way is over, idle or not", () => {
+    const timing = fixedTiming({ prefillMs: 105, decodeMs: 10, perPass: true });
+    const requests = [
+      { atMs: 0, isl: 100, osl: 40 },
+      { atMs: 5, isl: 100, osl: 40 },
+    ];
+    const { transfers } = simulate(
+      madeSpec(
+        { requests },
+        {
+          prefill: madePool("prefill", { dpSize: 2 }, { timing }),
+          decode: madePool("decode", {}, { timing }),
+          transfer: { bytesPerToken: 1, bytesPerSecond: 5000, timing: "full_prompt" },
+          engine: kind,
+        },
+      ),
+    );
+    // The first's transfer is over at 125, in the middle of the step in which the other rank computes the second.
+    expect([...transfers!.destinationActivatedMs]).toEqual([125, 235]);
+    expect([...transfers!.sourceReleasedMs]).toEqual([210, 235]);
+  });
+
   it("begin their passes together, and an idle one waits", () => {
     const { firstTokenMs, lastTokenMs } = play(kind, [
       { atMs: 0, isl: 100, osl: 10 },

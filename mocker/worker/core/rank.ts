@@ -62,7 +62,8 @@ export function makeRanks(
     { length: count },
     (_, index) => new Rank(index, seededEngine(rankConfig(config, count), index), parts),
   );
-  const driven = needsLockStep(config, count) ? new LockStep(ranks.map(({ engine }) => engine)) : ranks[0]!.engine;
+  const group = needsLockStep(config, count) ? new LockStep(ranks.map(({ engine }) => engine)) : null;
+  for (const rank of ranks) rank.group = group;
   const hooks = {
     engineCalled: () => {
       for (const rank of ranks) rank.tell();
@@ -71,13 +72,15 @@ export function makeRanks(
       for (const rank of ranks) rank.passEnded(startMs, endMs);
     },
   };
-  return { ranks, driver: new EngineDriver(driven, parts.timers, hooks, parts.settleMs) };
+  return { ranks, driver: new EngineDriver(group ?? ranks[0]!.engine, parts.timers, hooks, parts.settleMs) };
 }
 
 /** One data-parallel rank: an engine, and what it tells, put in order. */
 export class Rank {
   readonly index: number;
   readonly engine: LiveEngine;
+  /** It goes in lock step with others. */
+  group: LockStep | null = null;
   readonly #owner: RankOwner;
   #told: (() => void)[] = [];
   #telling = false;
@@ -98,6 +101,12 @@ export class Rank {
 
   get hostBlocks(): HostBlocks {
     return { inUse: this.engine.hostBlocks, stored: this.#hostStored };
+  }
+
+  /** Gives the engine a command: at once, or where its peers' step is under way at the end of that. */
+  command(atMs: number, give: (engine: LiveEngine, atMs: number) => void): void {
+    const later = (endMs: number) => give(this.engine, endMs);
+    if (this.group?.defers(this.engine, later) !== true) give(this.engine, atMs);
   }
 
   /**

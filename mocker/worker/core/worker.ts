@@ -258,6 +258,11 @@ class LiveWorker implements Worker, RankOwner {
     this.#driver.input(atMs, (nowMs) => deliver(rank.engine, nowMs), mayWait);
   }
 
+  /** The same of what engines take between passes only. */
+  #command(rank: Rank, atMs: number, give: (engine: LiveEngine, atMs: number) => void): void {
+    this.#driver.input(atMs, (nowMs) => rank.command(nowMs, give));
+  }
+
   #cancel(sequence: LiveSequence): void {
     // A computed prompt of a prefill worker has left its request behind: its blocks belong to the hand-off.
     if (sequence.over) return;
@@ -278,7 +283,7 @@ class LiveWorker implements Worker, RankOwner {
   #leave(sequence: LiveSequence): void {
     sequence.fetch?.cancel();
     if (this.#stopped || sequence.onItsWay) return;
-    this.#input(sequence.rank, this.#timers.nowMs(), (engine, atMs) => {
+    this.#command(sequence.rank, this.#timers.nowMs(), (engine, atMs) => {
       engine.cancel(sequence.slot, atMs);
       this.#leaving[sequence.rank.index]!.push(sequence);
     });
@@ -305,7 +310,7 @@ class LiveWorker implements Worker, RankOwner {
   }
 
   #releaseHeld(sequence: LiveSequence, atMs: number): void {
-    this.#input(sequence.rank, atMs, (engine, nowMs) => engine.release(sequence.slot, nowMs));
+    this.#command(sequence.rank, atMs, (engine, nowMs) => engine.release(sequence.slot, nowMs));
   }
 
   #fetch(sequence: LiveSequence, params: KvTransferParams): void {
@@ -313,8 +318,8 @@ class LiveWorker implements Worker, RankOwner {
     const { transfer, trustRequestStart, handoffTimeoutMs } = this.settings;
     const requestId = params.remote_request_id ?? generation.requestId;
     sequence.fetch = new FetchHandoff(params, requestId, this.#peers(params), this.#timers, {
-      reserve: (atMs) => this.#input(rank, atMs, (engine, nowMs) => engine.reserve(slot, nowMs)),
-      activate: (atMs) => this.#input(rank, atMs, (engine, nowMs) => engine.activate(slot, nowMs)),
+      reserve: (atMs) => this.#command(rank, atMs, (engine, nowMs) => engine.reserve(slot, nowMs)),
+      activate: (atMs) => this.#command(rank, atMs, (engine, nowMs) => engine.activate(slot, nowMs)),
       heldAtMs: ({ held_at }) => {
         const nowMs = this.#timers.nowMs();
         if (!trustRequestStart || held_at === undefined) return nowMs;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { ENGINE_FAMILIES, MOST_DRAFT_TOKENS } from "#mocker/engine";
+import { QUEUE_POLICIES } from "#mocker/router";
 import { conformanceUnreadable, dynosimBadCase } from "./errors.ts";
 
 const KNOWN_TIMINGS = ["polynomial", "fixed", "external"];
@@ -72,6 +73,8 @@ const routed = z.object({
   pool: z.enum(["agg", "prefill", "decode"]),
   selected_overlap_blocks: z.number().nullable(),
   best_available_overlap_blocks: z.number().nullable(),
+  /** Of a request that waited in the router. */
+  released_at_ms: z.number().nullable().default(null),
 });
 
 const time = z.number().nullable();
@@ -108,6 +111,18 @@ const requestRecord = z.object({
   terminal_status: z.string(),
 });
 
+/** Of the KV router, as the arguments of DynoSim's `KvRouterConfig` name it; what is left out has its default. */
+const routerConfig = z.looseObject({
+  overlap_score_credit: z.number().nullish(),
+  prefill_load_scale: z.number().nullish(),
+  router_track_active_blocks: z.boolean().nullish(),
+  router_track_prefill_tokens: z.boolean().nullish(),
+  router_assume_kv_reuse: z.boolean().nullish(),
+  decode_active_request_weight: z.number().nullish(),
+  router_queue_threshold: z.number().nullish(),
+  router_queue_policy: z.enum(QUEUE_POLICIES).nullish(),
+});
+
 /** Arguments by position and by keyword, in one map. */
 const callArguments = z.looseObject({
   trace_files: z.union([z.string(), z.tuple([z.string()]).transform(([file]) => file)]).optional(),
@@ -118,7 +133,9 @@ const callArguments = z.looseObject({
   num_prefill_workers: z.number().int().positive().nullish(),
   num_decode_workers: z.number().int().positive().nullish(),
   router_mode: z.string().nullish(),
+  router_config: routerConfig.nullish(),
   replay_mode: z.string().nullish(),
+  trace_format: z.string().nullish(),
   trace_block_size: z.number().int().positive().nullish(),
   replay_concurrency: z.number().int().positive().nullish(),
   arrival_speedup_ratio: z.number().positive().nullish(),
@@ -129,6 +146,8 @@ const callArguments = z.looseObject({
   inter_turn_delay_ms: z.number().nonnegative().nullish(),
   shared_prefix_ratio: z.number().min(0).max(1).nullish(),
   num_prefix_groups: z.number().int().nonnegative().nullish(),
+  kv_event_lag_ms: z.number().nonnegative().nullish(),
+  max_sim_time_ms: z.number().nullish(),
   planner_config: z.unknown().optional(),
   sla_ttft_ms: z.number().nullish(),
   sla_itl_ms: z.number().nullish(),

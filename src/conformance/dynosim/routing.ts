@@ -1,25 +1,45 @@
 import { type StdRng, stdRng } from "#common";
-import { KvRouter } from "#mocker/router";
+import {
+  KvRouter,
+  type KvRouterOptions,
+  kvRouterOptions,
+  type RouteContext,
+  type RoutedPool,
+  type Router,
+  type RouterSettings,
+} from "#mocker/router";
 import type { Workload } from "#scenarios";
 import type { RoleName } from "#src/record";
-import type { RoutedRequest, Routing } from "#src/simulator";
 import type { DynosimCase, DynosimRecord } from "./case.ts";
 import type { Comparison } from "./compare.ts";
 
 /** Costs that differ by less are equal. */
 const SAME_COST = 1e-9;
 
+/** A request at the moment of its choice. */
+interface Choice {
+  role: RoleName;
+  request: number;
+  nowMs: number;
+  /** Whether it waited in the router. */
+  waited: boolean;
+  workers: readonly number[];
+  /** What our router thinks of some of the workers. */
+  costs: (ids: readonly number[]) => { place: number; cost: number; overlapBlocks: number; bestOverlapBlocks: number };
+}
+
 /**
  * DynoSim's KV router, which breaks ties at random: each request goes where it went in the recorded run, and every such choice must be
  * one of least cost by our router, with the overlap that was recorded.
  */
-export class RecordedRouting implements Routing {
+export class RecordedRouting {
   readonly #run: DynosimCase;
   readonly #workload: Workload;
-  readonly #routers: Record<RoleName, KvRouter>;
   /** Records that no request was found to be, by what tells requests apart. */
   readonly #open = new Map<string, DynosimRecord[]>();
   readonly #recordOf = new Map<number, DynosimRecord>();
+  /** When requests came to the first router, ms; of those that it might have let wait. */
+  readonly #cameMs = new Map<number, number>();
   /** Requests on prefill workers, by what tells their records apart. */
   readonly #computing = new Map<string, Set<number>>();
   /** Whether records look the same: which of them a request is can only be guessed. */
@@ -32,13 +52,6 @@ export class RecordedRouting implements Routing {
   constructor(run: DynosimCase, workload: Workload, attempt = 0) {
     this.#run = run;
     this.#workload = workload;
-    const { prefill, decode } = run;
-    const router = (role: "aggregated" | "prefill" | "decode", blockSize: number) =>
-      new KvRouter({ role, blockSize, random: null });
-    this.#routers = {
-      prefill: router("prefill", (prefill ?? decode).engine.block_size),
-      decode: router(prefill === null ? "aggregated" : "decode", decode.engine.block_size),
-    };
     for (const record of run.records) {
       const key = keyOfRecord(record);
       const same = this.#open.get(key);
@@ -63,24 +76,54 @@ export class RecordedRouting implements Routing {
     return this.#decisions;
   }
 
-  choose(role: RoleName, request: RoutedRequest, workers: readonly number[], nowMs: number): number {
-    this.#decisions++;
-    const router = this.#routers[role];
-    const { isl, blocks } = request;
-    const cost = (ids: readonly number[]) => {
-      const place = router.choose([], ids.length, { workers: ids, isl, blocks, nowMs });
-      return { place, ...router.last! };
+  /** As `createRouter`: the KV router of a pool, which goes by the record. */
+  readonly newRouter = (settings: RouterSettings, _seed: number, pool: RoutedPool): Router => {
+    const role = pool.role === "prefill" ? "prefill" : "decode";
+    const eventLagMs = this.#run.arguments.kv_event_lag_ms ?? 0;
+    const config = this.#run.arguments.router_config ?? {};
+    const options: KvRouterOptions = {
+      ...kvRouterOptions(settings, pool),
+      // Where workers cache nothing, DynoSim's router does not guess that they do.
+      events: true,
+      eventLagMs,
+      tracksBlocks: config.router_track_active_blocks ?? true,
+      tracksPrompts: config.router_track_prefill_tokens ?? true,
+      sharesBlocks: config.router_assume_kv_reuse ?? true,
+      requestWeight: config.decode_active_request_weight ?? 0,
     };
-    const best = cost(workers);
-    if (this.#recordOf.has(request.index)) this.#exchange(role, request.index, nowMs, (worker) => cost([worker]).cost);
-    const record = this.#recordOf.get(request.index) ?? this.#partner(role, request, workers, nowMs, best.cost, cost);
-    let place = record === undefined ? -1 : workers.indexOf(workerOf(record, role, this.#run) ?? -1);
-    const at = `routing of request ${request.index} (${isl} tokens) at ${nowMs} ms to a ${role} worker`;
+    return new RecordedRouter(options, this, role);
+  };
+
+  /** What the run asked of its router. */
+  get settings(): RouterSettings {
+    const config = this.#run.arguments.router_config ?? {};
+    return {
+      mode: "kv",
+      overlapCredit: config.overlap_score_credit ?? undefined,
+      prefillLoadScale: config.prefill_load_scale ?? undefined,
+      queueThreshold: config.router_queue_threshold ?? null,
+      queuePolicy: config.router_queue_policy ?? undefined,
+    };
+  }
+
+  came(request: number, nowMs: number): void {
+    if (!this.#cameMs.has(request)) this.#cameMs.set(request, nowMs);
+  }
+
+  /** @returns a place among the workers */
+  choose(choice: Choice): number {
+    this.#decisions++;
+    const { role, request, nowMs, workers, costs } = choice;
+    const best = costs(workers);
+    if (this.#recordOf.has(request)) this.#exchange(role, request, nowMs, (worker) => costs([worker]).cost);
+    const record = this.#recordOf.get(request) ?? this.#partner(choice, best.cost);
+    const place = record === undefined ? -1 : workers.indexOf(workerOf(record, role, this.#run) ?? -1);
+    const at = `routing of request ${request} (${this.#workload.isl[request]} tokens) at ${nowMs} ms to a ${role} worker`;
     if (record === undefined) this.#note(`${at}: no such request in the recorded run`);
     else if (place < 0)
       this.#note(`${at}: recorded ${workerOf(record, role, this.#run)}, candidates ${workers.join(", ")}`);
     else {
-      const recorded = cost([workers[place]!]);
+      const recorded = costs([workers[place]!]);
       if (recorded.cost > best.cost + SAME_COST) {
         this.#note(
           `${at}: recorded ${workers[place]} at cost ${recorded.cost}, the least is ${best.cost} of ${workers[best.place]}`,
@@ -88,60 +131,40 @@ export class RecordedRouting implements Routing {
       }
       this.#compareOverlap(at, record, poolOf(role, this.#run), recorded.overlapBlocks, best.bestOverlapBlocks);
     }
-    if (place < 0) place = best.place;
-    router.routed(request.index, workers[place]!, { workers, isl, blocks, nowMs });
-    return place;
-  }
-
-  prefilled(role: RoleName, request: number): void {
-    this.#routers[role].prefilled(request);
-  }
-
-  ended(role: RoleName, request: number): void {
-    this.#routers[role].ended(request);
-  }
-
-  cacheChanged(
-    role: RoleName,
-    worker: number,
-    { kind, blockId }: { kind: "stored" | "removed"; blockId: number },
-  ): void {
-    this.#routers[role].index[kind](worker, [blockId]);
-  }
-
-  workerRemoved(role: RoleName, worker: number): void {
-    this.#routers[role].workerRemoved(worker);
+    return place < 0 ? best.place : place;
   }
 
   /**
-   * The record of a request that arrives: of several that look the same, one that went where the cost is least, and best one that found as
-   * much cached there.
+   * The record of a request that is sent: of several that look the same, one that went where the cost is least, when it did, and best one
+   * that found as much cached there.
    */
-  #partner(
-    role: RoleName,
-    request: RoutedRequest,
-    workers: readonly number[],
-    nowMs: number,
-    least: number,
-    cost: (ids: readonly number[]) => { cost: number; overlapBlocks: number },
-  ): DynosimRecord | undefined {
-    const key = keyOfRequest(this.#run, this.#workload, request.index, nowMs);
+  #partner({ role, request, nowMs, waited, workers, costs }: Choice, least: number): DynosimRecord | undefined {
+    const key = keyOfRequest(this.#run, this.#workload, request, this.#cameMs.get(request) ?? nowMs);
     const open = this.#open.get(key);
     if (open === undefined || open.length === 0) return undefined;
+    const pool = poolOf(role, this.#run);
+    const entryOf = (record: DynosimRecord) => record.routing_history.find((each) => each.pool === pool);
+    const isTimely = (record: DynosimRecord) => {
+      const releasedMs = entryOf(record)?.released_at_ms ?? null;
+      return releasedMs === null ? !waited : Math.abs(releasedMs - nowMs) < 1e-6;
+    };
     const fits = (record: DynosimRecord) => {
       const worker = workerOf(record, role, this.#run);
-      return worker !== null && workers.includes(worker) && cost([worker]).cost <= least + SAME_COST;
+      return (
+        worker !== null && workers.includes(worker) && isTimely(record) && costs([worker]).cost <= least + SAME_COST
+      );
     };
-    const pool = poolOf(role, this.#run);
     const fitsBest = (record: DynosimRecord) => {
-      const overlap = record.routing_history.find((each) => each.pool === pool)?.selected_overlap_blocks ?? null;
-      return fits(record) && (overlap === null || cost([workerOf(record, role, this.#run)!]).overlapBlocks === overlap);
+      const overlap = entryOf(record)?.selected_overlap_blocks ?? null;
+      return (
+        fits(record) && (overlap === null || costs([workerOf(record, role, this.#run)!]).overlapBlocks === overlap)
+      );
     };
     const best = open.length === 1 ? 0 : open.findIndex(fitsBest);
     const found = best >= 0 ? best : Math.max(0, open.findIndex(fits));
     const [record] = open.splice(found, 1);
-    this.#recordOf.set(request.index, record!);
-    if (role === "prefill") this.#computing.set(key, (this.#computing.get(key) ?? new Set()).add(request.index));
+    this.#recordOf.set(request, record!);
+    if (role === "prefill") this.#computing.set(key, (this.#computing.get(key) ?? new Set()).add(request));
     return record;
   }
 
@@ -193,6 +216,37 @@ export class RecordedRouting implements Routing {
   #note(text: string): void {
     this.#differences++;
     this.#firstDifference ??= text;
+  }
+}
+
+/** The KV router, but for whom it chooses. */
+class RecordedRouter extends KvRouter {
+  readonly #routing: RecordedRouting;
+  readonly #role: RoleName;
+
+  constructor(options: KvRouterOptions, routing: RecordedRouting, role: RoleName) {
+    super(options);
+    this.#routing = routing;
+    this.#role = role;
+  }
+
+  override isBusy(context: RouteContext, place?: number): boolean {
+    this.#routing.came(Number(context.request), context.nowMs ?? 0);
+    return super.isBusy(context, place);
+  }
+
+  override choose(outstanding: ArrayLike<number>, count: number, context: RouteContext): number {
+    const costs = (workers: readonly number[]) => {
+      const place = super.choose(outstanding, workers.length, { ...context, workers });
+      return { place, ...this.last! };
+    };
+    const { request, nowMs = 0, seen } = context;
+    const workers = Array.from({ length: count }, (_, place) => Number(context.workers[place]));
+    const waited = seen !== undefined;
+    const place = this.#routing.choose({ role: this.#role, request: Number(request), nowMs, waited, workers, costs });
+    // The choice that is remembered is the one that was made.
+    costs([workers[place]!]);
+    return place;
   }
 }
 

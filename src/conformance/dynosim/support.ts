@@ -17,9 +17,6 @@ export function whyNotYet(run: DynosimCase): string | null {
   const noPlanner = whyNotPlanner(run);
   if (noPlanner !== null) return noPlanner;
   const router = call.router_mode ?? "round_robin";
-  if (router === "kv_router" && pools.some(({ dp_size }) => dp_size > 1)) {
-    return "not yet: the KV router over data-parallel ranks";
-  }
   if (router !== "kv_router" && router !== "round_robin") return `not yet: router mode ${router}`;
   if (call.replay_mode !== undefined && call.replay_mode !== null && call.replay_mode !== "offline") {
     return `not comparable: replay mode ${call.replay_mode} runs on the wall clock`;

@@ -39,15 +39,21 @@ function closeLoop(open: Workload, concurrency: number, isTrace: boolean): Workl
 function traceWorkload(run: DynosimCase, name: string): Workload {
   const path = join(dirname(run.file), name);
   if (!existsSync(path)) throw missingBesideCase(run.file, name);
+  const blockTokens = run.arguments.trace_block_size ?? DEFAULT_TRACE_BLOCK_TOKENS;
   const workload = readTraceFile(path, {
-    format: "mooncake",
-    blockTokens: run.arguments.trace_block_size ?? DEFAULT_TRACE_BLOCK_TOKENS,
+    format: run.arguments.trace_format === "mooncake-delta" ? "mooncake-delta" : "mooncake",
+    blockTokens,
+    grainTokens: commonDivisor(blockTokens, run.decode.engine.block_size),
     speedup: run.arguments.arrival_speedup_ratio ?? 1,
   });
   if (isClosed(run)) return workload;
   // DynoSim knows of sessions in an open loop only where one has several turns.
   const sessionIds = workload.nextTurn?.some((next) => next >= 0) ? workload.sessionIds : null;
   return { ...workload, sessionIds, thinkMs: workload.thinkMs?.map((waitMs) => waitMs / speedupOf(run)) ?? null };
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 function isClosed({ arguments: call }: DynosimCase): boolean {

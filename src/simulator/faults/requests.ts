@@ -255,8 +255,7 @@ export class InFlight {
       return;
     }
     this.#stage.touch(engine);
-    engines[engine]!.cancel(request, simulation.nowMs);
-    if (!engines[engine]!.busy) {
+    if (this.#stage.cancel(engine, request) && !engines[engine]!.busy) {
       simulation.removeIfDrained(simulation.workerOf[engine]!);
       return;
     }

@@ -6,6 +6,8 @@ export interface Stage {
   readonly simulation: Simulation;
   /** Makes an engine ready to take a command now. */
   touch(engine: number): void;
+  /** The engine is to forget the request. @returns false where its peers are under way, until whose end it waits */
+  cancel(engine: number, request: number): boolean;
   /** Lets an engine begin a pass at this instant. */
   wake(engine: number): void;
   /** Nothing that the engine had begun will end. */

@@ -125,6 +125,19 @@ describe("trace workloads", () => {
     expect(workload({ trace_files: several }).sessionIds).toEqual(["a", "b", "a"]);
   });
 
+  it("of mooncake-delta add to the prompts before", () => {
+    const lines = [
+      { timestamp: 0, input_length: 40, output_length: 10, hash_ids: [1], session_id: "a" },
+      { timestamp: 5, input_length: 30, output_length: 10, hash_ids: [2], session_id: "a" },
+    ];
+    const load = { trace_files: writeTrace(folder, "delta.jsonl", lines) };
+    const options = { trace_format: "mooncake-delta", trace_block_size: 48 };
+    expect([...workload(load, options).isl]).toEqual([40, 80]);
+    // What anybody asks of is 16 tokens, as the engine's blocks are.
+    expect(workload(load, options).prompts!.blockTokens).toBe(16);
+    expect([...workload(load).isl]).toEqual([40, 30]);
+  });
+
   it("name the file that is missing", () => {
     expect(() => workload({ trace_files: "none.jsonl" })).toThrow(/no none.jsonl beside the case/);
   });

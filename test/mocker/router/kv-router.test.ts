@@ -30,6 +30,24 @@ describe("the KV router", () => {
     expect(kv.last).toEqual({ cost: 1.5 + 4, overlapBlocks: 3, bestOverlapBlocks: 3, promptBlocks: 4 });
   });
 
+  it("hears of caches with a lag, in their order, and of a worker that is gone not at all", () => {
+    const kv = router({ eventLagMs: 100 });
+    kv.cacheChanged("b", "stored", 1, 0);
+    kv.cacheChanged("c", "stored", 1, 40);
+    kv.cacheChanged("b", "removed", 1, 60);
+    const cached = (nowMs: number) => {
+      kv.choose([], 3, prompt(10, [1], undefined, nowMs));
+      return [kv.last!.bestOverlapBlocks, kv.index.match([1], 1, ["a", "b", "c"], 3).cached.slice(0, 3)];
+    };
+    expect(cached(99)).toEqual([0, Int32Array.of(0, 0, 0)]);
+    expect(cached(100)).toEqual([1, Int32Array.of(0, 1, 0)]);
+    expect(cached(150)).toEqual([1, Int32Array.of(0, 1, 1)]);
+    expect(cached(160)).toEqual([1, Int32Array.of(0, 0, 1)]);
+    kv.cacheChanged("b", "stored", 1, 200);
+    kv.workerRemoved("b");
+    expect(cached(500)).toEqual([1, Int32Array.of(0, 0, 1)]);
+  });
+
   it("leaves the cache where the load there outweighs it", () => {
     const kv = router();
     kv.index.stored("c", [1, 2]);
