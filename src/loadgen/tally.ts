@@ -23,7 +23,7 @@ export class LoadTally {
   whole = 0;
   /** When the last request ended, ms from the start. */
   endMs = 0;
-  /** Some response had tokens of reasoning. */
+  /** Some response that was not cancelled had tokens of reasoning. */
   reasons = false;
   readonly #workload: Workload;
 
@@ -37,7 +37,7 @@ export class LoadTally {
     for (let i = 0; i < requests.count; i++) {
       const endedMs = details.endedMs[i]!;
       if (endedMs > this.endMs) this.endMs = endedMs;
-      if (requests.reasoningTokens[i]! > 0) this.reasons = true;
+      if (requests.reasoningTokens[i]! > 0 && details.cancelled[i] === 0) this.reasons = true;
       if (Number.isNaN(requests.arrivalMs[i]!)) continue;
       counts.sent++;
       const status = requests.status[i];
