@@ -233,6 +233,14 @@ describe("mistakes in flags", () => {
     expect(server.received).toEqual([]);
   });
 
+  it("a folder that can't be made, before anything is sent", async () => {
+    writeFileSync(join(folder, "taken"), "");
+    const { status, stdout, stderr } = await load(undefined, "--request-count", "1", "--artifact-dir", "taken/out");
+    expect(stderr).toContain("taken/out");
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(server.received).toEqual([]);
+  });
+
   it.each([
     ['{"text": 3}', '"text": found 3'],
     ['{"prompt": "x"}', '"text": found nothing'],

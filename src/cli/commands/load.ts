@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { formatDuration } from "#common";
+import { formatDuration, makeFolder } from "#common";
 import {
   aiperfJson,
   DetailFile,
@@ -77,6 +77,8 @@ async function load(flags: Flags): Promise<number> {
     return merged === null ? EXIT_INTERRUPTED : told(merged.result, merged.model);
   }
   const model = await resolveModel(target, flags.model);
+  // A folder that cannot be made should not be found out when all has been measured.
+  if (flags.report) makeFolder(artifactFolder(flags, plan, model));
   const interrupted = new AbortController();
   // Once: a second Ctrl-C ends the process at once.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
