@@ -193,21 +193,24 @@ describe("understudy load", () => {
     expect(server.received).toHaveLength(5);
   });
 
-  it("keeps what is done at Ctrl-C and ends with 130", async () => {
-    let interrupt = () => {};
-    server = await fakeServer((request) => {
-      if (request.index < 2) return streamTokens(request);
-      begin(request);
-      interrupt();
-    });
-    const args = ["load", "--url", server.url, "--concurrency", "1", "--request-count", "10", "--no-report"];
-    const { status, stdout, stderr } = await understudy(args, (kill) => {
-      interrupt = kill;
-    });
-    expect(status).toBe(130);
-    expect(stdout).toContain("3 sent · 2 completed · 1 unfinished");
-    expect(stderr).toContain("interrupted");
-  });
+  it.each([[], ["--rows-in-memory", "1"]])(
+    "keeps what is done at Ctrl-C and ends with 130 (%s %s)",
+    async (...flags) => {
+      let interrupt = () => {};
+      server = await fakeServer((request) => {
+        if (request.index < 2) return streamTokens(request);
+        begin(request);
+        interrupt();
+      });
+      const args = ["load", "--url", server.url, "--concurrency", "1", "--request-count", "10", "--no-report"];
+      const { status, stdout, stderr } = await understudy([...args, ...flags], (kill) => {
+        interrupt = kill;
+      });
+      expect(status).toBe(130);
+      expect(stdout).toContain("3 sent · 2 completed · 1 unfinished");
+      expect(stderr).toContain("interrupted");
+    },
+  );
 });
 
 describe("mistakes in flags", () => {

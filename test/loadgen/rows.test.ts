@@ -139,7 +139,7 @@ describe("rows of a load run on disk", () => {
           expect(requestsUnderWay(disk, role, 500, 3000)).toBe(requestsUnderWay(memory, role, 500, 3000));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 40 },
     );
   });
 
