@@ -16,6 +16,7 @@ import {
   type RehearsalSteps,
   type RunnableScenario,
   type RunOptions,
+  startAboveBudget,
   staticCacheKey,
 } from "#src/rehearsal";
 import { formatRun, type RunSummary, reportJson, terminalOptions, type WrittenReport, writeReports } from "#src/report";
@@ -117,6 +118,12 @@ async function rehearseWith(
   return EXIT_INTERRUPTED;
 }
 
+/** Says what of a run's start looks like a mistake. */
+export function warnOfStart(rehearsal: Rehearsal, { quiet }: Pick<RehearseFlags, "quiet">): void {
+  const text = startAboveBudget(rehearsal);
+  if (text !== null && !quiet) process.stderr.write(`warning: ${text}\n`);
+}
+
 /** Runs a scenario; `rows` is its owner's to close. */
 export async function play(scenario: RunnableScenario, flags: PlayFlags, rows: RowsOnDisk): Promise<Played> {
   const nothing = () => {};
@@ -127,12 +134,13 @@ export async function play(scenario: RunnableScenario, flags: PlayFlags, rows: R
 /** The same, to its end or to a signal. */
 async function playDriven(
   scenario: RunnableScenario,
-  flags: PlayFlags,
+  flags: RehearseFlags,
   update: (text: string) => void,
   interrupted: AbortController,
   rows: RowsOnDisk,
 ): Promise<Played> {
   const prepared = await prepare(scenario, flags, update);
+  warnOfStart(prepared.rehearsal, flags);
   const record = await runUntil(rows.start(prepared.rehearsal, prepared.options), interrupted);
   return played(prepared, record, flags, update, interrupted.signal.aborted);
 }

@@ -45,7 +45,7 @@ export const keepInMemory: LoadKeeper<RunRecord> = {
 export function keepOntoDisk(file: RowFile): LoadKeeper<StoredRun> {
   return {
     send: async (options) => {
-      const load = await runLoadOntoDisk(options, file);
+      const load = await runLoadOntoDisk(options, { rows: file, details: null });
       const feasible = new Uint8Array(options.workload.count);
       return {
         ...load,

@@ -1,5 +1,13 @@
+export { DetailFile } from "./detail-file.ts";
 export { type GoodputLimit, type GoodputMetric, goodRequests, parseGoodput } from "./goodput.ts";
-export { judgedRows, type LoadRecordOptions, loadRecord, sendTimes, storedLoadRecord } from "./load-record.ts";
+export {
+  judgedRows,
+  type LoadRecordOptions,
+  loadBlocks,
+  loadRecord,
+  sendTimes,
+  storedLoadRecord,
+} from "./load-record.ts";
 export { resolveModel, servedModels } from "./models.ts";
 export { type ArtifactOptions, aiperfJson, writeArtifacts } from "./output/artifacts.ts";
 export { type Goodput, outcomeText } from "./output/outcome.ts";

@@ -10,7 +10,7 @@ import {
   TimelineRecorder,
   tenantsOfRows,
 } from "#src/record";
-import type { LoadFacts, LoadResult, LoadTimes, StoredLoad } from "./types.ts";
+import type { LoadBlock, LoadFacts, LoadResult, LoadTimes, StoredLoad } from "./types.ts";
 
 /** What a load run cannot know of itself; everything but name and SLA has a default. */
 export type LoadRecordOptions = Pick<RunRecord, "name" | "sla"> &
@@ -53,10 +53,11 @@ export function loadRecord(result: LoadResult, options: LoadRecordOptions): RunR
 
 /** The same of a run whose rows are in a file. */
 export function storedLoadRecord(result: StoredLoad, options: LoadRecordOptions): StoredRun {
-  const { workload, file, pages, reasons } = result;
+  const { workload, files, pages, cancelled, reasons } = result;
   const { feasible = new Uint8Array(workload.count).fill(1), ...given } = options;
   const { tenants } = workload;
-  const rows = new StoredRows(file, { feasible, tenantOf: tenants?.of ?? null, routing: null }, pages, reasons);
+  const columns = { feasible, tenantOf: tenants?.of ?? null, routing: null, leftOut: cancelled };
+  const rows = new StoredRows(files.rows, columns, pages, reasons);
   const { durationMs, ...facts } = factsOf(result, rows);
   return {
     ...facts,
@@ -66,6 +67,21 @@ export function storedLoadRecord(result: StoredLoad, options: LoadRecordOptions)
     durationMs,
     rows,
   };
+}
+
+/** All rows of a load run, sent or not; from files in pieces. */
+export function* loadBlocks(result: LoadResult | StoredLoad): Generator<LoadBlock> {
+  if (!("files" in result)) {
+    yield { first: 0, requests: result.requests, details: result.details };
+    return;
+  }
+  const { files, pages, workload } = result;
+  if (files.details === null) throw new RangeError("the details of requests were not kept");
+  for (const page of pages) {
+    const first = page * files.rows.pageRows;
+    const count = Math.min(files.rows.pageRows, workload.count - first);
+    yield { first, requests: files.rows.read(page, count), details: files.details.read(page, count) };
+  }
 }
 
 /** What a load run knows of itself beside its rows. */

@@ -1,6 +1,6 @@
-import type { RowFile } from "#src/record";
 import { type LoadColumns, loadColumns } from "./columns.ts";
 import type { LoadTally } from "./tally.ts";
+import type { LoadFiles } from "./types.ts";
 
 /** Where what is measured of each request goes. */
 export interface LoadRows {
@@ -17,43 +17,127 @@ export function wholeRows(columns: LoadColumns): LoadRows {
   return { columns: () => columns, place: (request) => request, ended: () => {} };
 }
 
+/** Pages of requests that several may write into. */
+export interface Pages {
+  take(page: number): LoadColumns;
+  /** Whoever says so has taken the page, and writes nothing more into it. */
+  done(page: number): void;
+}
+
 /**
- * Requests in pages that are made when their first one is sent, and go to a file when all of them have ended. Of each request two times
- * stay in memory: when it was to be sent, and when it ended.
+ * The pages of a run, made when the first request of one is sent; they go to files when all who write into them have done. Of each
+ * request two times stay in memory: when it was to be sent, and when it ended; and, where asked for, whether it was cancelled.
  */
-export class LoadPages implements LoadRows {
+export class LoadPages implements Pages {
   readonly arrivalMs: Float64Array;
   readonly endedMs: Float64Array;
-  readonly #file: RowFile;
+  /** null: nobody cancels. */
+  readonly cancelled: Uint8Array | null;
+  readonly #files: LoadFiles;
   readonly #tally: LoadTally;
-  readonly #shift: number;
-  readonly #mask: number;
+  readonly #shared: boolean;
   /** Pages in memory. */
   readonly #pages = new Map<number, LoadColumns>();
-  /** Requests without an end, by page. */
-  readonly #left: Int32Array;
+  /** Who still writes, by page. */
+  readonly #writers: Int32Array;
   readonly #written: number[] = [];
+  readonly #onFull: () => void;
+  #failure: unknown = null;
 
-  /** @param tally told of each page when it goes */
-  constructor(file: RowFile, count: number, tally: LoadTally) {
+  /**
+   * @param writers how many write into each page
+   * @param tally told of each page when it goes
+   * @param onFull a page could not be written: there is nothing to go on for; `store` will say why
+   */
+  constructor(
+    files: LoadFiles,
+    count: number,
+    writers: Int32Array,
+    tally: LoadTally,
+    {
+      shared = false,
+      cancels = false,
+      onFull = () => {},
+    }: { shared?: boolean; cancels?: boolean; onFull?: () => void } = {},
+  ) {
     // Only at the end it is known whether the server has reasoned.
-    file.layOut(true);
+    files.rows.layOut(true);
     this.arrivalMs = new Float64Array(count).fill(Number.NaN);
     this.endedMs = new Float64Array(count).fill(Number.NaN);
-    this.#file = file;
+    this.cancelled = cancels ? new Uint8Array(count) : null;
+    this.#files = files;
     this.#tally = tally;
-    this.#shift = Math.log2(file.pageRows);
-    this.#mask = file.pageRows - 1;
-    this.#left = Int32Array.from({ length: Math.ceil(count / file.pageRows) }, (_, page) => this.#rowsOf(page));
+    this.#shared = shared;
+    this.#onFull = onFull;
+    this.#writers = Int32Array.from(writers);
+  }
+
+  take(page: number): LoadColumns {
+    let columns = this.#pages.get(page);
+    if (columns === undefined) {
+      const { pageRows } = this.#files.rows;
+      columns = loadColumns(Math.min(pageRows, this.arrivalMs.length - page * pageRows), this.#shared);
+      this.#pages.set(page, columns);
+    }
+    return columns;
+  }
+
+  done(page: number): void {
+    this.#writers[page]!--;
+    if (this.#writers[page] !== 0 || this.#failure !== null) return;
+    try {
+      this.#putAway(page, this.#pages.get(page)!);
+    } catch (error) {
+      this.#failure = error;
+      this.#onFull();
+    }
+  }
+
+  /** Puts everything to the files. @returns numbers of all pages in them, ascending @throws the system's error */
+  store(): number[] {
+    if (this.#failure !== null) throw this.#failure;
+    for (const [page, columns] of this.#pages) this.#putAway(page, columns);
+    return this.#written.sort((a, b) => a - b);
+  }
+
+  #putAway(page: number, columns: LoadColumns): void {
+    const { rows, details } = this.#files;
+    const first = page * rows.pageRows;
+    this.arrivalMs.set(columns.requests.arrivalMs, first);
+    this.endedMs.set(columns.details.endedMs, first);
+    this.cancelled?.set(columns.details.cancelled, first);
+    this.#tally.add(columns, first);
+    rows.write(page, columns.requests);
+    details?.write(page, columns.requests.count, columns.details);
+    this.#pages.delete(page);
+    this.#written.push(page);
+  }
+}
+
+/** Requests in pages that are asked for when the first of one is sent, and given back when all of them have ended. */
+export class PagedRows implements LoadRows {
+  readonly #pages: Pages;
+  readonly #shift: number;
+  readonly #mask: number;
+  readonly #taken = new Map<number, LoadColumns>();
+  /** Requests without an end, by page. */
+  readonly #left: Int32Array;
+
+  /** @param requests how many requests of each page are to be written */
+  constructor(pages: Pages, pageRows: number, requests: Int32Array) {
+    this.#pages = pages;
+    this.#shift = Math.log2(pageRows);
+    this.#mask = pageRows - 1;
+    this.#left = Int32Array.from(requests);
   }
 
   columns(request: number): LoadColumns {
     const page = request >>> this.#shift;
-    let columns = this.#pages.get(page);
+    let columns = this.#taken.get(page);
     if (columns === undefined) {
       if (this.#left[page] === 0) throw new RangeError(`request ${request} has ended, and so have all of its page`);
-      columns = loadColumns(this.#rowsOf(page), false);
-      this.#pages.set(page, columns);
+      columns = this.#pages.take(page);
+      this.#taken.set(page, columns);
     }
     return columns;
   }
@@ -65,27 +149,15 @@ export class LoadPages implements LoadRows {
   ended(request: number): void {
     const page = request >>> this.#shift;
     this.#left[page]!--;
-    if (this.#left[page] === 0) this.#putAway(page, this.#pages.get(page)!);
+    if (this.#left[page] !== 0) return;
+    this.#taken.delete(page);
+    this.#pages.done(page);
   }
+}
 
-  /** Puts everything to the file. @returns numbers of all pages in it, ascending */
-  store(): number[] {
-    for (const [page, columns] of this.#pages) this.#putAway(page, columns);
-    return this.#written.sort((a, b) => a - b);
-  }
-
-  #rowsOf(page: number): number {
-    const rows = this.#file.pageRows;
-    return Math.min(rows, this.arrivalMs.length - page * rows);
-  }
-
-  #putAway(page: number, columns: LoadColumns): void {
-    const first = page * this.#file.pageRows;
-    this.arrivalMs.set(columns.requests.arrivalMs, first);
-    this.endedMs.set(columns.details.endedMs, first);
-    this.#tally.add(columns, first);
-    this.#file.write(page, columns.requests);
-    this.#pages.delete(page);
-    this.#written.push(page);
-  }
+/** How many of `count` requests each page has; those alone that are `own`. */
+export function requestsByPage(count: number, pageRows: number, own?: (request: number) => boolean): Int32Array {
+  const requests = new Int32Array(Math.ceil(count / pageRows));
+  for (let i = 0; i < count; i++) if (own === undefined || own(i)) requests[Math.floor(i / pageRows)]!++;
+  return requests;
 }

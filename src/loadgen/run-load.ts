@@ -2,18 +2,18 @@ import { randomUUID } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { type Clock, wallClock } from "#common";
 import { builtinTokenizer } from "#mocker/text";
-import type { RowFile } from "#src/record";
-import { type LoadColumns, loadColumns } from "./columns.ts";
+import { loadColumns } from "./columns.ts";
 import { Driver, type DriverPlan } from "./driver.ts";
 import { type DriverResult, runDriver } from "./driver-result.ts";
 import { badOption, idsNeedCompletions, nothingToSend, threadsNeedFile, warmupFailed } from "./errors.ts";
 import { requestParts } from "./requests.ts";
 import { type LoadPart, loadFacts, type MeasuredPart, mergeLoadParts } from "./result.ts";
-import { LoadPages, type LoadRows, wholeRows } from "./rows.ts";
-import { split } from "./split.ts";
+import { LoadPages, type LoadRows, PagedRows, requestsByPage, wholeRows } from "./rows.ts";
+import { type Part, split } from "./split.ts";
 import { LoadTally } from "./tally.ts";
 import { type FromThread, sharedClock, type ThreadTask, type ToThread } from "./thread.ts";
-import type { LoadOptions, LoadResult, StoredLoad } from "./types.ts";
+import { lendPages, requestsOfParts } from "./thread-pages.ts";
+import type { LoadFiles, LoadOptions, LoadResult, StoredLoad } from "./types.ts";
 
 /** Time between the end of the preparations and the start, real ms: the first request should not be late already. */
 const LEAD_MS = 20;
@@ -32,28 +32,49 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 }
 
 /**
- * The same in one thread, with the rows of requests in a file, where they go while it runs; the file is its owner's to close.
- * @throws UserError LOADGEN_… where the run cannot begin; what writing to the file does
+ * The same with the rows of requests in files, where they go while it runs.
+ * @throws UserError LOADGEN_… where the run cannot begin; what writing to the files does
  */
-export async function runLoadOntoDisk(options: LoadOptions, file: RowFile): Promise<StoredLoad> {
+export async function runLoadOntoDisk(options: LoadOptions, files: LoadFiles): Promise<StoredLoad> {
   check(options);
   const { workload, threads = 1, cancelShare = 0 } = options;
-  if (threads > 1) throw badOption("threads", threads, "1 where rows go to a file");
-  // Those are not judged, which is known of no row in a file.
-  if (cancelShare > 0) throw badOption("cancelShare", cancelShare, "0 where rows go to a file");
+  const { pageRows } = files.rows;
+  const parts = split(workload, threads);
+  const requests =
+    threads === 1 ? [requestsByPage(workload.count, pageRows)] : requestsOfParts(workload, parts, pageRows);
+  const writers = Int32Array.from(
+    { length: Math.ceil(workload.count / pageRows) },
+    (_, page) => requests.filter((own) => own[page]! > 0).length,
+  );
   const tally = new LoadTally(workload);
-  const rows = new LoadPages(file, workload.count, tally);
-  const part = await measure(options, (plan, clock, untilMs) => inThisThread(plan, rows, clock, untilMs));
-  const pages = rows.store();
-  const { arrivalMs, endedMs } = rows;
-  return {
-    ...loadFacts(options, [part], tally, endedMs),
-    requests: { arrivalMs },
-    details: { endedMs },
-    file,
-    pages,
-    reasons: tally.reasons,
-  };
+  const full = new AbortController();
+  const signal = AbortSignal.any([full.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const pages = new LoadPages(files, workload.count, writers, tally, {
+    shared: threads > 1,
+    cancels: cancelShare > 0,
+    onFull: () => full.abort(),
+  });
+  const lent = threads === 1 ? [] : requests.map((own) => lendPages(pages, pageRows, own));
+  try {
+    const part = await measure({ ...options, signal }, (plan, clock, untilMs) =>
+      threads === 1
+        ? inThisThread(plan, new PagedRows(pages, pageRows, requests[0]!), clock, untilMs)
+        : inThreads(plan, parts, (thread) => ({ pages: lent[thread]!.lent }), clock, untilMs),
+    );
+    const numbers = pages.store();
+    const { arrivalMs, endedMs, cancelled } = pages;
+    return {
+      ...loadFacts(options, [part], tally, endedMs),
+      requests: { arrivalMs },
+      details: { endedMs },
+      files,
+      pages: numbers,
+      cancelled,
+      reasons: tally.reasons,
+    };
+  } finally {
+    for (const { close } of lent) close();
+  }
 }
 
 /**
@@ -75,7 +96,7 @@ async function measureAll(options: LoadOptions): Promise<LoadPart> {
   const part = await measure(options, (plan, clock, untilMs) =>
     threads === 1
       ? inThisThread(plan, wholeRows(columns), clock, untilMs)
-      : inThreads(plan, columns, clock, untilMs, threads),
+      : inThreads(plan, split(workload, threads), () => ({ whole: columns }), clock, untilMs),
   );
   return { columns, ...part };
 }
@@ -150,26 +171,28 @@ async function inThisThread(plan: DriverPlan, rows: LoadRows, clock: Clock, unti
   };
 }
 
+/** @param rowsOf what a thread writes into */
 async function inThreads(
   plan: DriverPlan,
-  columns: LoadColumns,
+  parts: readonly Part[],
+  rowsOf: (thread: number) => ThreadTask["rows"],
   clock: Clock,
   untilMs: number,
-  threads: number,
 ): Promise<Run> {
   const { tokenizer, ...prompts } = plan.prompts;
-  const parts = split(plan.workload, threads);
   // Beside this module there is the source, or what the build made of it.
   const file = new URL(import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thread.js", import.meta.url);
-  const workers = parts.map((part) => {
+  const workers = parts.map((part, thread) => {
+    const rows = rowsOf(thread);
     const task: ThreadTask = {
       plan: { ...plan, ...part, prompts },
       tokenizer: tokenizer?.name ?? "builtin",
-      columns,
+      rows,
       clock: sharedClock(clock),
       prepareUntilMs: untilMs,
     };
-    return new ThreadRun(new Worker(file, { workerData: task }));
+    const transferList = "pages" in rows ? [rows.pages.port] : [];
+    return new ThreadRun(new Worker(file, { workerData: task, transferList }));
   });
   const close = () => Promise.all(workers.map((worker) => worker.close()));
   try {

@@ -3,27 +3,43 @@ import { RequestStatus } from "#src/record";
 import type { LoadColumns } from "./columns.ts";
 import type { LoadCounts } from "./types.ts";
 
-/** Requests of which something is not as it was asked for. */
-export interface Deviation {
-  count: number;
-  of: number;
+/** Requests of which something is not as it was asked for. Sums of whole numbers: the order of requests does not matter. */
+class Deviation {
+  count = 0;
+  of = 0;
+  #found = 0;
+  #asked = 0;
+
+  note(found: number, asked: number): void {
+    this.of++;
+    if (found === asked) return;
+    this.count++;
+    this.#found += found;
+    this.#asked += asked;
+  }
+
   /** Means over the requests that deviate. */
-  mean: number;
-  asked: number;
+  get mean(): number {
+    return this.#found / this.count;
+  }
+
+  get asked(): number {
+    return this.#asked / this.count;
+  }
 }
 
 /** What is told of all requests of a load run; counts columns once each, in any order. */
 export class LoadTally {
   readonly counts: LoadCounts = { sent: 0, completed: 0, rejected: 0, failed: 0, unfinished: 0, cancelled: 0 };
   /** Output tokens, and prompt tokens by the server's count, that are not those asked for. */
-  readonly osl: Deviation = { count: 0, of: 0, mean: 0, asked: 0 };
-  readonly isl: Deviation = { count: 0, of: 0, mean: 0, asked: 0 };
+  readonly osl = new Deviation();
+  readonly isl = new Deviation();
   /** Responses without usage, and those that were not streamed. */
   untold = 0;
   whole = 0;
   /** When the last request ended, ms from the start. */
   endMs = 0;
-  /** Some response had tokens of reasoning. */
+  /** Some response that was not cancelled had tokens of reasoning. */
   reasons = false;
   readonly #workload: Workload;
 
@@ -37,7 +53,7 @@ export class LoadTally {
     for (let i = 0; i < requests.count; i++) {
       const endedMs = details.endedMs[i]!;
       if (endedMs > this.endMs) this.endMs = endedMs;
-      if (requests.reasoningTokens[i]! > 0) this.reasons = true;
+      if (requests.reasoningTokens[i]! > 0 && details.cancelled[i] === 0) this.reasons = true;
       if (Number.isNaN(requests.arrivalMs[i]!)) continue;
       counts.sent++;
       const status = requests.status[i];
@@ -47,19 +63,11 @@ export class LoadTally {
       else if (status === RequestStatus.failed) counts.failed++;
       else counts.unfinished++;
       if (status !== RequestStatus.completed) continue;
-      note(this.osl, requests.outputTokens[i]!, this.#workload.osl[first + i]!);
+      this.osl.note(requests.outputTokens[i]!, this.#workload.osl[first + i]!);
       const serverIsl = details.serverIsl[i]!;
-      if (serverIsl >= 0) note(this.isl, serverIsl, this.#workload.isl[first + i]!);
+      if (serverIsl >= 0) this.isl.note(serverIsl, this.#workload.isl[first + i]!);
       else this.untold++;
       if (Number.isNaN(requests.firstTokenMs[i]!)) this.whole++;
     }
   }
-}
-
-function note(deviation: Deviation, found: number, asked: number): void {
-  deviation.of++;
-  if (found === asked) return;
-  deviation.count++;
-  deviation.mean += (found - deviation.mean) / deviation.count;
-  deviation.asked += (asked - deviation.asked) / deviation.count;
 }

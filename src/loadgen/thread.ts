@@ -4,14 +4,15 @@ import { builtinTokenizer, loadTokenizer } from "#mocker/text";
 import type { LoadColumns } from "./columns.ts";
 import { Driver, type DriverPlan } from "./driver.ts";
 import { type DriverResult, runDriver } from "./driver-result.ts";
-import { wholeRows } from "./rows.ts";
+import { type LoadRows, PagedRows, wholeRows } from "./rows.ts";
+import { borrowedPages, type ThreadPages } from "./thread-pages.ts";
 
 /** What a thread is given: a plan without what cannot be handed over, and where to write. */
 export interface ThreadTask {
   plan: DriverPlan;
   /** Name of the tokenizer: `builtin`, or its file. */
   tokenizer: string;
-  columns: LoadColumns;
+  rows: { whole: LoadColumns } | { pages: ThreadPages };
   clock: SharedClock;
   /** Model time at which preparations have to be over. */
   prepareUntilMs: number;
@@ -41,14 +42,15 @@ export function sharedClock(clock: Clock): SharedClock {
 }
 
 async function drive(port: MessagePort, task: ThreadTask): Promise<void> {
-  const { plan, tokenizer, columns, clock: shared, prepareUntilMs } = task;
+  const { plan, tokenizer, clock: shared, prepareUntilMs } = task;
   const epochMs = performance.timeOrigin + performance.now() + (shared.epochHrMs - hrNowMs());
   const clock = wallClock(shared.timeScale, epochMs);
   const prompts = {
     ...plan.prompts,
     tokenizer: tokenizer === "builtin" ? builtinTokenizer() : await loadTokenizer(tokenizer),
   };
-  const driver = new Driver({ ...plan, prompts }, wholeRows(columns), clock);
+  const { rows, close } = openRows(task);
+  const driver = new Driver({ ...plan, prompts }, rows, clock);
   const post = (message: FromThread) => port.postMessage(message);
   port.on("message", (message: ToThread) => {
     if (message.kind === "cut") {
@@ -62,11 +64,19 @@ async function drive(port: MessagePort, task: ThreadTask): Promise<void> {
     runDriver(driver, message.startMs).then((result) => {
       clearInterval(progress);
       post({ kind: "done", result });
+      close();
       port.close();
     });
   });
   await driver.prepare(prepareUntilMs);
   post({ kind: "ready" });
+}
+
+function openRows({ rows }: ThreadTask): { rows: LoadRows; close: () => void } {
+  if ("whole" in rows) return { rows: wholeRows(rows.whole), close: () => {} };
+  const pages = borrowedPages(rows.pages);
+  const { pageRows, requests } = rows.pages;
+  return { rows: new PagedRows(pages, pageRows, requests), close: () => pages.close() };
 }
 
 if (parentPort !== null) await drive(parentPort, workerData as ThreadTask);

@@ -2,6 +2,7 @@ import type { Clock } from "#common";
 import type { Tokenizer } from "#mocker/text";
 import type { ClientBehaviour, Workload } from "#scenarios";
 import type { GapStatistics, RequestTable, RowFile } from "#src/record";
+import type { DetailFile } from "./detail-file.ts";
 
 /** The one server that load goes to. */
 export interface LoadTarget {
@@ -195,11 +196,28 @@ export interface LoadTimes {
   details: Pick<RequestDetails, "endedMs">;
 }
 
-/** What came of a load run whose rows are in a file; `LoadResult` says what is in them. */
+/** Where the rows of requests go that memory is not to hold; their owner closes them. */
+export interface LoadFiles {
+  rows: RowFile;
+  /** Pages of the same size; null where nobody will ask for them. */
+  details: DetailFile | null;
+}
+
+/** What came of a load run whose rows are in files; `LoadResult` says what is in them. */
 export interface StoredLoad extends LoadFacts, LoadTimes {
-  file: RowFile;
-  /** Numbers of the file's pages, ascending. */
+  files: LoadFiles;
+  /** Numbers of the files' pages, ascending. */
   pages: readonly number[];
-  /** Some response had tokens of reasoning. */
+  /** By request of the workload; null where nobody cancels. */
+  cancelled: Uint8Array | null;
+  /** Some response that was not cancelled had tokens of reasoning. */
   reasons: boolean;
+}
+
+/** Rows of requests one after the other, sent or not. */
+export interface LoadBlock {
+  /** Number of the request in the first row. */
+  first: number;
+  requests: RequestTable;
+  details: RequestDetails;
 }

@@ -1,3 +1,4 @@
+export { ColumnFile, type FileColumns } from "./column-file.ts";
 export { GapSketch, type GapSketchState } from "./gap-sketch.ts";
 export { requestBlocks, requestCount } from "./request-blocks.ts";
 export { requestTable, rowsOfTable, tenantsOfRows } from "./request-table.ts";

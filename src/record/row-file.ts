@@ -1,15 +1,10 @@
-import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { threadId } from "node:worker_threads";
-import { makeFolder } from "#common";
+import { ColumnFile, type FileColumns } from "./column-file.ts";
 import type { RequestTable } from "./types.ts";
 
 type Column = Exclude<keyof RequestTable, "count">;
 type Values<Name extends Column> = NonNullable<RequestTable[Name]>;
 
-/** Columns in the order of the file: the wider first, so that each begins at a multiple of its width. */
-type FileColumns = readonly [name: Column, make: new (buffer: ArrayBuffer) => Values<Column>, bytes: number][];
-const COLUMNS: FileColumns = [
+const COLUMNS: FileColumns<Column> = [
   ["arrivalMs", Float64Array, 8],
   ["admitMs", Float64Array, 8],
   ["firstTokenMs", Float64Array, 8],
@@ -26,7 +21,7 @@ const COLUMNS: FileColumns = [
   ["status", Uint8Array, 1],
 ];
 /** The same of runs whose model reasons. */
-const REASONING_COLUMNS: FileColumns = [
+const REASONING_COLUMNS: FileColumns<Column> = [
   ["firstOutputTokenMs", Float64Array, 8],
   ...COLUMNS.filter(([, , bytes]) => bytes === 8),
   ["reasoningTokens", Int32Array, 4],
@@ -147,53 +142,24 @@ class StoredTable implements RequestTable {
 /** Requests whose rows stay in memory, where nobody says otherwise; those of larger runs go to a file. */
 export const ROWS_IN_MEMORY = 2_000_000;
 
-/** Rows of a page, where nobody says otherwise: 4.8 MB. */
-const PAGE_ROWS = 65_536;
-
-/**
- * Pages of request rows in a file of typed columns. The file has no name from its first moment, so that the system takes it away
- * when it is closed or the process ends, however it ends.
- */
-export class RowFile {
-  /** Rows of a page, a power of two; the last page of a run may have fewer. */
-  readonly pageRows: number;
-  readonly #file: number;
-  #columns = COLUMNS;
-
+/** Pages of request rows in a file. */
+export class RowFile extends ColumnFile<Column> {
   /** @param folder made where it is missing @throws the system's error */
-  constructor(folder: string, pageRows = PAGE_ROWS) {
-    if (!Number.isInteger(Math.log2(pageRows)))
-      throw new RangeError(`pageRows is ${pageRows}, expected a power of two`);
-    this.pageRows = pageRows;
-    makeFolder(folder);
-    const path = join(folder, `.requests.rows.${process.pid}.${threadId}.tmp`);
-    this.#file = openSync(path, "w+");
-    rmSync(path);
+  constructor(folder: string, pageRows?: number) {
+    super(COLUMNS, folder, pageRows);
   }
 
   /** Before the first page of a run: whether its rows tell of reasoning. */
   layOut(reasons: boolean): void {
-    this.#columns = reasons ? REASONING_COLUMNS : COLUMNS;
+    this.replaceColumns(reasons ? REASONING_COLUMNS : COLUMNS);
   }
 
   get reasons(): boolean {
-    return this.#columns === REASONING_COLUMNS;
-  }
-
-  get #rowBytes(): number {
-    return this.#columns.reduce((sum, [, , bytes]) => sum + bytes, 0);
+    return this.columns === REASONING_COLUMNS;
   }
 
   write(page: number, table: RequestTable): void {
-    let at = page * this.pageRows * this.#rowBytes;
-    for (const [name, , bytes] of this.#columns) {
-      const { buffer, byteOffset } = table[name]!;
-      const data = new Uint8Array(buffer, byteOffset, table.count * bytes);
-      for (let done = 0; done < data.length; ) {
-        done += writeSync(this.#file, data, done, data.length - done, at + done);
-      }
-      at += this.pageRows * bytes;
-    }
+    this.writePage(page, table.count, (name) => table[name]!);
   }
 
   /**
@@ -201,27 +167,10 @@ export class RowFile {
    * @param reasons false: what it has of reasoning is left out
    */
   read(page: number, count: number, reasons = this.reasons): RequestTable {
-    return new StoredTable(count, reasons, (name) => this.#column(page, count, name));
-  }
-
-  close(): void {
-    closeSync(this.#file);
-  }
-
-  #column<Name extends Column>(page: number, count: number, wanted: Name): Values<Name> {
-    let at = page * this.pageRows * this.#rowBytes;
-    for (const [name, make, bytes] of this.#columns) {
-      if (name === wanted) {
-        const data = new Uint8Array(count * bytes);
-        for (let done = 0; done < data.length; ) {
-          const read = readSync(this.#file, data, done, data.length - done, at + done);
-          if (read === 0) throw new RangeError(`page ${page} of the row file was never written`);
-          done += read;
-        }
-        return new make(data.buffer) as Values<Name>;
-      }
-      at += this.pageRows * bytes;
-    }
-    throw new RangeError(`the row file has no column ${wanted}`);
+    return new StoredTable(
+      count,
+      reasons,
+      <Name extends Column>(name: Name) => this.readColumn(page, count, name) as Values<Name>,
+    );
   }
 }

@@ -7,9 +7,11 @@ interface ColumnsInMemory {
   feasible: Uint8Array;
   tenantOf: Int32Array | null;
   routing: RoutingRecord | null;
+  /** 1: not a request of the run's record, though it was sent; absent: all are. */
+  leftOut?: Uint8Array | null;
 }
 
-/** The rows of a run in a file: those of requests that were sent. */
+/** The rows of a run in a file: those of requests that were sent and count. */
 export class StoredRows implements RequestRows {
   readonly #file: RowFile;
   readonly #columns: ColumnsInMemory;
@@ -33,7 +35,7 @@ export class StoredRows implements RequestRows {
 
   *[Symbol.iterator](): Generator<RequestBlock> {
     const { pageRows } = this.#file;
-    const { feasible, tenantOf, routing } = this.#columns;
+    const { feasible, tenantOf, routing, leftOut = null } = this.#columns;
     let first = 0;
     // Of a run without requests there is a block, too: it says which columns there are.
     for (const page of this.#pages.length === 0 ? [null] : this.#pages) {
@@ -52,22 +54,26 @@ export class StoredRows implements RequestRows {
           waitMs: routing.waitMs.subarray(from, to),
         },
       };
-      const sent = onlySent(block);
+      const sent = onlySent(block, leftOut?.subarray(from, to));
       first += sent.requests.count;
       yield sent;
     }
   }
 }
 
-/** Without the rows of requests that were never sent (a closed loop's time was over, the run was cut). */
-export function onlySent<Block extends Omit<RequestBlock, "first">>(block: Block): Block {
+/**
+ * Without the rows of requests that were never sent (a closed loop's time was over, the run was cut).
+ * @param leftOut 1: this row is left out, too
+ */
+export function onlySent<Block extends Omit<RequestBlock, "first">>(block: Block, leftOut?: Uint8Array): Block {
   const { requests, feasible, tenantOf, routing } = block;
   const { arrivalMs } = requests;
+  const counts = (row: number) => !Number.isNaN(arrivalMs[row]!) && leftOut?.[row] !== 1;
   let sent = 0;
-  for (let i = 0; i < requests.count; i++) if (!Number.isNaN(arrivalMs[i]!)) sent++;
+  for (let i = 0; i < requests.count; i++) if (counts(i)) sent++;
   if (sent === requests.count) return block;
   const rows = new Int32Array(sent);
-  for (let i = 0, next = 0; i < requests.count; i++) if (!Number.isNaN(arrivalMs[i]!)) rows[next++] = i;
+  for (let i = 0, next = 0; i < requests.count; i++) if (counts(i)) rows[next++] = i;
   return {
     ...block,
     requests: rowsOfTable(requests, rows),

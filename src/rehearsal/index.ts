@@ -10,4 +10,5 @@ export {
   type RunOptions,
   staticSearchGpus,
 } from "./rehearse.ts";
+export { startAboveBudget } from "./start-budget.ts";
 export { cacheBestStatic, cachedBestStatic, staticCacheKey } from "./static-cache.ts";

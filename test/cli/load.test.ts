@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -79,6 +79,33 @@ describe("understudy load", () => {
     const files = ["profile_export.jsonl", "profile_export_aiperf.json", "profile_export_aiperf.csv"];
     const written = files.map((name) => readFileSync(join(folder, "out", name), "utf8")).join("");
     expect(stdout + stderr + written).not.toMatch(/sk-(secret|other)/);
+  });
+
+  it.each(["1", "2"])("tells the same of rows that memory is not to hold (%s workers)", async (workers) => {
+    const { status, stdout, stderr } = await load(
+      undefined,
+      ...["--concurrency", "4", "--request-count", "40", "--isl", "40", "--osl", "5", "--workers", workers, "--json"],
+      ...["--rows-in-memory", "39", "--cancel-share", "0.3", "--goodput", "ttft:60000", "--artifact-dir", "out"],
+    );
+    expect(stderr).toContain("Files in ");
+    expect(status).toBe(0);
+    const { request_counts: counts, good_request_count: good, request_count: completed } = JSON.parse(stdout);
+    expect(counts).toMatchObject({ sent: 40, failed: 0 });
+    expect(counts.cancelled).toBeGreaterThan(0);
+    expect(completed.avg).toBe(40 - counts.cancelled);
+    expect(good.avg).toBe(completed.avg);
+    const lines = readFileSync(join(folder, "out/profile_export.jsonl"), "utf8").trim().split("\n");
+    const records = lines.map((line) => JSON.parse(line));
+    expect(records.map(({ metadata }) => Number(metadata.x_request_id.split("-").at(-1)))).toEqual([
+      ...Array(40).keys(),
+    ]);
+    expect(records.filter(({ metadata }) => metadata.was_cancelled)).toHaveLength(counts.cancelled);
+    expect(records.filter(({ metrics }) => metrics !== null)).toHaveLength(completed.avg);
+    expect(readdirSync(join(folder, "out")).toSorted()).toEqual([
+      "profile_export.jsonl",
+      "profile_export_aiperf.csv",
+      "profile_export_aiperf.json",
+    ]);
   });
 
   it("prints vLLM's block with --format vllm, and writes nothing with --no-report", async () => {
@@ -166,21 +193,24 @@ describe("understudy load", () => {
     expect(server.received).toHaveLength(5);
   });
 
-  it("keeps what is done at Ctrl-C and ends with 130", async () => {
-    let interrupt = () => {};
-    server = await fakeServer((request) => {
-      if (request.index < 2) return streamTokens(request);
-      begin(request);
-      interrupt();
-    });
-    const args = ["load", "--url", server.url, "--concurrency", "1", "--request-count", "10", "--no-report"];
-    const { status, stdout, stderr } = await understudy(args, (kill) => {
-      interrupt = kill;
-    });
-    expect(status).toBe(130);
-    expect(stdout).toContain("3 sent · 2 completed · 1 unfinished");
-    expect(stderr).toContain("interrupted");
-  });
+  it.each([[], ["--rows-in-memory", "1"]])(
+    "keeps what is done at Ctrl-C and ends with 130 (%s %s)",
+    async (...flags) => {
+      let interrupt = () => {};
+      server = await fakeServer((request) => {
+        if (request.index < 2) return streamTokens(request);
+        begin(request);
+        interrupt();
+      });
+      const args = ["load", "--url", server.url, "--concurrency", "1", "--request-count", "10", "--no-report"];
+      const { status, stdout, stderr } = await understudy([...args, ...flags], (kill) => {
+        interrupt = kill;
+      });
+      expect(status).toBe(130);
+      expect(stdout).toContain("3 sent · 2 completed · 1 unfinished");
+      expect(stderr).toContain("interrupted");
+    },
+  );
 });
 
 describe("mistakes in flags", () => {
@@ -203,6 +233,14 @@ describe("mistakes in flags", () => {
     expect(stderr).toContain(message);
     expect([status, stdout]).toEqual([2, ""]);
     expect(stderr).not.toContain("sk-secret");
+    expect(server.received).toEqual([]);
+  });
+
+  it("a folder that can't be made, before anything is sent", async () => {
+    writeFileSync(join(folder, "taken"), "");
+    const { status, stdout, stderr } = await load(undefined, "--request-count", "1", "--artifact-dir", "taken/out");
+    expect(stderr).toContain("taken/out");
+    expect([status, stdout]).toEqual([2, ""]);
     expect(server.received).toEqual([]);
   });
 

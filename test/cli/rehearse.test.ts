@@ -41,6 +41,14 @@ describe("understudy run", () => {
     expect(report.name).toBe("small");
   });
 
+  it("warns of more workers at the start than the planner's budget has", () => {
+    write("above.yaml", SCENARIO.replaceAll("workers: 1", "workers: 3"));
+    const warning =
+      /^warning: above\.yaml:\d+:\d+ \(planner\.maxGpus\): the run begins with 6 GPUs where maxGpus allows 4: /m;
+    expect(run("run", "above.yaml", "--no-report").stderr).toMatch(warning);
+    expect(run("run", "above.yaml", "--no-report", "--quiet").stderr).toBe("");
+  });
+
   it("makes the same files with the rows of requests on disk while it runs, and leaves no other", () => {
     const files = (dir: string, ...flags: string[]) => {
       const { status, stdout, stderr } = run("run", "small.yaml", "-o", dir, ...flags);

@@ -170,6 +170,26 @@ describe("strategy hpa", () => {
     expect(at(315_000)).toEqual({ prefill: 1, decode: 1 });
   });
 
+  it("leaves a role without a target what it has, whatever the other one wants, unless the budget has no room for both", () => {
+    const planner = hpa({ prefill: undefined, maxGpus: 8 });
+    const busy = (prefill: number, decode: number) =>
+      planner.tick(
+        observation(15_000, 35, {
+          workers: workers(prefill, decode),
+          decodeLoad: batches(...Array.from({ length: decode }, () => 90)),
+        }),
+      );
+    const fits = busy(4, 3);
+    expect(fits.targets).toEqual({ prefill: 4, decode: 4 });
+    expect(fits.reasons).toContainEqual({ code: "no-target", role: "prefill", text: "it has no target: it stays" });
+    const above = busy(9, 3);
+    expect(above.targets!.prefill).toBeLessThan(9);
+    const texts = above.reasons.filter(({ role }) => role === "prefill").map(({ text }) => text);
+    expect(texts[0]).toBe("it has no target");
+    expect(texts[1]).toMatch(/^9 → \d$/);
+    expect(texts[2]).toMatch(/^maxGpus: \d in place of 9$/);
+  });
+
   it("decides nothing about what it does not see", () => {
     const blind = observation(15_000, 10, { workers: workers(2, 2), startedRequests: null, decodeLoad: null });
     const decision = hpa().tick(blind);

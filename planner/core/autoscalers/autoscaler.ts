@@ -66,29 +66,36 @@ export function autoscaler(options: AutoscalerOptions, context: PlannerContext):
       const reasons: Reason[] = [];
       const current = { prefill: 0, decode: 0 };
       const wanted = { prefill: 0, decode: 0 };
-      let isKnown = false;
+      /** Why a role is not asked for more or fewer workers. */
+      const unasked = new Map<Role, { code: string; text: string }>();
       for (const role of roles) {
         current[role] = workers[role].active + workers[role].starting;
         activation?.look(role, observation);
         const metrics = metricsOf(role, observation);
         if (metrics.length === 0) {
           wanted[role] = current[role];
-          reasons.push({ code: "no-target", role, text: "it has no target: it stays" });
+          unasked.set(role, { code: "no-target", text: "it has no target" });
           continue;
         }
         const wish = wishOf(role, observation, metrics, current[role], values);
         wanted[role] = wish ?? current[role];
-        if (wish === null) reasons.push({ code: "no-data", role, text: "its metrics are not known: it stays" });
-        else isKnown = true;
+        if (wish === null) unasked.set(role, { code: "no-data", text: "its metrics are not known" });
       }
+      const isKnown = unasked.size < roles.length;
       const minimum = { prefill: 0, decode: 0 };
-      for (const role of roles) minimum[role] = Math.min(minWorkers[role], wanted[role]);
+      // A role that nobody asks of keeps what it has, whatever the other one wants, unless that alone is too much.
+      for (const role of roles)
+        minimum[role] = unasked.has(role) ? wanted[role] : Math.min(minWorkers[role], wanted[role]);
       const { targets, clamps } = withinBudget({ wanted, minimum, workers, limits, roles });
       for (const role of roles) {
         paces[role].changed(current[role], targets[role], nowMs);
-        if (targets[role] === current[role]) continue;
-        const code = targets[role] > current[role] ? "scale-up" : "scale-down";
-        reasons.push({ code, role, text: `${current[role]} → ${targets[role]}: ${saidOf(role, values)}` });
+        const { [role]: from } = current;
+        const { [role]: to } = targets;
+        const why = unasked.get(role);
+        if (why !== undefined) reasons.push({ ...why, role, text: to === from ? `${why.text}: it stays` : why.text });
+        if (to === from) continue;
+        const said = why === undefined ? `: ${saidOf(role, values)}` : "";
+        reasons.push({ code: to > from ? "scale-up" : "scale-down", role, text: `${from} → ${to}${said}` });
       }
       for (const { name, role, from, to } of clamps) {
         const code = name.endsWith(WHILE_DRAINING) ? "budget-draining" : "budget";

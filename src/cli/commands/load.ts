@@ -1,21 +1,31 @@
+import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { formatDuration } from "#common";
+import { formatDuration, makeFolder } from "#common";
 import {
   aiperfJson,
+  DetailFile,
   type Goodput,
   type GoodputLimit,
   goodRequests,
+  type LoadFacts,
+  type LoadFiles,
+  type LoadOptions,
   type LoadProgress,
   type LoadResult,
+  loadBlocks,
   loadRecord,
   outcomeText,
   parseGoodput,
   resolveModel,
   runLoad,
+  runLoadOntoDisk,
+  type StoredLoad,
+  storedLoadRecord,
   vllmText,
   writeArtifacts,
 } from "#src/loadgen";
+import { RowFile } from "#src/record";
 import { metricsTable, type RunSummary, summarize, terminalOptions } from "#src/report";
 import { EXIT_INTERRUPTED } from "../errors.ts";
 import { type LoadFlags, withLoadFlags } from "../load/flags.ts";
@@ -55,7 +65,7 @@ async function load(flags: Flags): Promise<number> {
   const limits = goodputLimits(flags);
   const plan = loadPlan(flags, tokenizer);
   const target = loadTarget(flags);
-  const told = (result: LoadResult, model: string): number => {
+  const told = (result: LoadResult | StoredLoad, model: string): number => {
     report(result, model, plan, [...limits, ...scenarioLimits(plan, limits)], flags);
     if (result.aborted) return EXIT_INTERRUPTED;
     return result.failures.length > 0 ? 1 : 0;
@@ -67,16 +77,29 @@ async function load(flags: Flags): Promise<number> {
     return merged === null ? EXIT_INTERRUPTED : told(merged.result, merged.model);
   }
   const model = await resolveModel(target, flags.model);
+  // A folder that cannot be made should not be found out when all has been measured.
+  if (flags.report) makeFolder(artifactFolder(flags, plan, model));
   const interrupted = new AbortController();
   // Once: a second Ctrl-C ends the process at once.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
   const bar = progress();
-  const result = await runLoad({
+  const options: LoadOptions = {
     ...loadOptions(flags, plan, tokenizer, { ...target, model }),
     signal: interrupted.signal,
     onProgress: (now) => bar.update(progressText(now, plan)),
-  }).finally(() => bar.done());
-  return told(result, model);
+  };
+  if (plan.workload.count <= flags.rowsInMemory) return told(await runLoad(options).finally(() => bar.done()), model);
+  const files = filesIn(flags.report ? artifactFolder(flags, plan, model) : tmpdir());
+  try {
+    return told(await runLoadOntoDisk(options, files).finally(() => bar.done()), model);
+  } finally {
+    files.rows.close();
+    files.details.close();
+  }
+}
+
+function filesIn(folder: string): LoadFiles & { details: DetailFile } {
+  return { rows: new RowFile(folder), details: new DetailFile(folder) };
 }
 
 /** --ttft and --itl are limits like those of --goodput. */
@@ -96,9 +119,15 @@ function scenarioLimits({ sla }: LoadPlan, limits: readonly GoodputLimit[]): Goo
   ];
 }
 
-function report(result: LoadResult, model: string, plan: LoadPlan, limits: GoodputLimit[], flags: LoadFlags): void {
-  const record = loadRecord(result, { name: model, sla: slaOf(limits), seed: plan.seed });
-  const summary = summarize(record);
+function report(
+  result: LoadResult | StoredLoad,
+  model: string,
+  plan: LoadPlan,
+  limits: GoodputLimit[],
+  flags: LoadFlags,
+): void {
+  const named = { name: model, sla: slaOf(limits), seed: plan.seed };
+  const summary = summarize("files" in result ? storedLoadRecord(result, named) : loadRecord(result, named));
   const goodput = limits.length === 0 ? null : goodputOf(result, summary, limits);
   const { apiKey: _secret, header, ...shown } = flags;
   const artifacts = { summary, goodput, inputConfig: { ...shown, header: header?.map(headerName), model } };
@@ -113,13 +142,16 @@ function report(result: LoadResult, model: string, plan: LoadPlan, limits: Goodp
     if (result.aborted) process.stderr.write("interrupted: these are the numbers until then\n");
   }
   if (!flags.report) return;
-  const folder = `${model.replaceAll(/[^\w.-]+/g, "_")}-openai-${flags.endpointType}-${plan.label}`;
-  const dir = resolve(flags.artifactDir ?? `artifacts/${folder}`);
+  const dir = artifactFolder(flags, plan, model);
   writeArtifacts(result, dir, artifacts);
   if (!flags.quiet) process.stderr.write(`Files in ${dir}\n`);
 }
 
-function table(result: LoadResult, summary: RunSummary, goodput: Goodput | null, flags: LoadFlags): string {
+function artifactFolder({ artifactDir, endpointType }: LoadFlags, { label }: LoadPlan, model: string): string {
+  return resolve(artifactDir ?? `artifacts/${model.replaceAll(/[^\w.-]+/g, "_")}-openai-${endpointType}-${label}`);
+}
+
+function table(result: LoadFacts, summary: RunSummary, goodput: Goodput | null, flags: LoadFlags): string {
   if (flags.format === "aiperf") return `${metricsTable(summary, terminalOptions(process.stdout)).join("\n")}\n`;
   const { gaps, counts } = result;
   return vllmText(summary, {
@@ -131,8 +163,9 @@ function table(result: LoadResult, summary: RunSummary, goodput: Goodput | null,
   });
 }
 
-function goodputOf(result: LoadResult, summary: RunSummary, limits: readonly GoodputLimit[]): Goodput {
-  const good = goodRequests(result.requests, limits);
+function goodputOf(result: LoadResult | StoredLoad, summary: RunSummary, limits: readonly GoodputLimit[]): Goodput {
+  let good = 0;
+  for (const { requests } of loadBlocks(result)) good += goodRequests(requests, limits);
   const { durationMs } = summary.throughput;
   return { good, perSecond: durationMs > 0 ? (good * 1000) / durationMs : 0 };
 }

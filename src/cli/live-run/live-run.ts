@@ -16,7 +16,7 @@ import type { ReportedRun } from "#src/record";
 import { prepareRehearsal, type RunnableScenario } from "#src/rehearsal";
 import { predictorOf, predictorTools } from "../predictors.ts";
 import { progress } from "../progress.ts";
-import { presentRun, type RehearseFlags, rowsOf } from "../rehearse.ts";
+import { presentRun, type RehearseFlags, rowsOf, warnOfStart } from "../rehearse.ts";
 import { RowsOnDisk } from "../rows-on-disk.ts";
 import { comparisonText } from "./comparison-text.ts";
 
@@ -67,6 +67,7 @@ export async function runScenarioLive(scenario: RunnableScenario, flags: LiveFla
   const horizonMs = (ms: number) => (ms > 0 ? ` of ${formatDuration(ms)}` : "");
   try {
     const rehearsal = prepareRehearsal(scenario, await predictorTools([predictorOf(scenario.planner)]));
+    warnOfStart(rehearsal, flags);
     const file = rows.file(rehearsal);
     const options = {
       keeper: file === null ? keepInMemory : keepOntoDisk(file),

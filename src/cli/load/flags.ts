@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDurationMs, UserError } from "#common";
+import { rowsInMemoryOption } from "../rows-flag.ts";
 import { positiveNumber, several, share, wholeNumber } from "../values.ts";
 
 /** Flags of `understudy load`, by commander's names. */
@@ -49,6 +50,7 @@ export interface LoadFlags {
   workers: number;
   timeScale: number;
   requestStartHeader?: true;
+  rowsInMemory: number;
   artifactDir?: string;
   report: boolean;
   format: "aiperf" | "vllm";
@@ -178,6 +180,7 @@ export function withLoadFlags(command: Command): Command {
       1,
     )
     .option("--request-start-header", "send X-Request-Start, for servers that trust it")
+    .addOption(rowsInMemoryOption())
     .optionsGroup("Output:")
     .option("--artifact-dir <dir>", "where files go (default: artifacts/<model>-openai-<endpoint>-<load>)")
     .option("--no-report", "write no files")

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { writeChunksAtomically, writeFileAtomically } from "#common";
 import { aiperfExport, type RunSummary } from "#src/report";
-import type { LoadResult } from "../types.ts";
+import type { LoadFacts, LoadResult, StoredLoad } from "../types.ts";
 import { aiperfCsv } from "./aiperf-csv.ts";
 import type { Goodput } from "./outcome.ts";
 import { requestRecords } from "./request-records.ts";
@@ -15,7 +15,7 @@ export interface ArtifactOptions {
 }
 
 /** profile_export_aiperf.json: the metrics in AIPerf's shape, with counts, the generator's own lateness and the settings. */
-export function aiperfJson(result: LoadResult, { summary, goodput, inputConfig }: ArtifactOptions): string {
+export function aiperfJson(result: LoadFacts, { summary, goodput, inputConfig }: ArtifactOptions): string {
   const metrics = JSON.parse(aiperfExport(summary)) as Record<string, unknown>;
   delete metrics.good_request_count;
   delete metrics.goodput;
@@ -56,7 +56,7 @@ export function aiperfJson(result: LoadResult, { summary, goodput, inputConfig }
 }
 
 /** Writes profile_export.jsonl, profile_export_aiperf.json and .csv into `dir`; returns their paths. */
-export function writeArtifacts(result: LoadResult, dir: string, options: ArtifactOptions): string[] {
+export function writeArtifacts(result: LoadResult | StoredLoad, dir: string, options: ArtifactOptions): string[] {
   const paths = ["profile_export.jsonl", "profile_export_aiperf.json", "profile_export_aiperf.csv"].map((name) =>
     join(dir, name),
   );

@@ -1,5 +1,5 @@
 import { formatDuration } from "#common";
-import type { LoadFailure, LoadResult } from "../types.ts";
+import type { LoadFacts, LoadFailure } from "../types.ts";
 
 const KINDS_SHOWN = 6;
 
@@ -11,7 +11,7 @@ export interface Goodput {
 }
 
 /** What the table does not say: how many requests there were, what went wrong, how late the generator was. */
-export function outcomeText(result: LoadResult, goodput: Goodput | null): string {
+export function outcomeText(result: LoadFacts, goodput: Goodput | null): string {
   const { counts, lateness, connections, retries, timeScale } = result;
   const some = (count: number, name: string) => (count === 0 ? [] : [`${count} ${name}`]);
   const requests = [

@@ -1,6 +1,7 @@
 import { families } from "#scenarios";
 import { RequestStatus } from "#src/record";
-import type { FailureKind, LoadFailure, LoadResult } from "../types.ts";
+import { loadBlocks } from "../load-record.ts";
+import type { FailureKind, LoadBlock, LoadFacts, LoadFailure, LoadResult, StoredLoad } from "../types.ts";
 
 const LINES_PER_CHUNK = 2000;
 
@@ -12,45 +13,55 @@ const CODES: Partial<Record<FailureKind, number>> = { timeout: 408, connect: 0, 
  * `metrics` with units, `error`). Instants are Unix ns of the wall clock, durations model ms; `request_start_ns` is the
  * schedule, from which latencies count.
  */
-export function* requestRecords(result: LoadResult): Generator<string> {
+export function* requestRecords(result: LoadResult | StoredLoad): Generator<string> {
   const failures = new Map(result.failures.map((failure) => [failure.request, failure]));
   const sessions = sessionNumbers(result);
   let lines: string[] = [];
-  for (let i = 0; i < result.requests.count; i++) {
-    if (Number.isNaN(result.requests.arrivalMs[i]!)) continue;
-    lines.push(JSON.stringify(recordOf(result, i, sessions[i]!, failures.get(i))));
-    if (lines.length < LINES_PER_CHUNK) continue;
-    yield `${lines.join("\n")}\n`;
-    lines = [];
+  for (const block of loadBlocks(result)) {
+    for (let row = 0; row < block.requests.count; row++) {
+      if (Number.isNaN(block.requests.arrivalMs[row]!)) continue;
+      const i = block.first + row;
+      lines.push(JSON.stringify(recordOf(result, block, row, sessions[i]!, failures.get(i))));
+      if (lines.length < LINES_PER_CHUNK) continue;
+      yield `${lines.join("\n")}\n`;
+      lines = [];
+    }
   }
   if (lines.length > 0) yield `${lines.join("\n")}\n`;
 }
 
-function recordOf(result: LoadResult, i: number, session: number, failure: LoadFailure | undefined): object {
-  const { requests: table, details, workload, startUnixMs, timeScale } = result;
-  const cancelled = details.cancelled[i] === 1;
+function recordOf(
+  { workload, runId, startUnixMs, timeScale }: LoadFacts,
+  block: LoadBlock,
+  row: number,
+  session: number,
+  failure: LoadFailure | undefined,
+): object {
+  const { requests: table, details } = block;
+  const i = block.first + row;
+  const cancelled = details.cancelled[row] === 1;
   const instant = (ms: number) =>
     Number.isNaN(ms) ? null : Number((BigInt(Math.round((startUnixMs + ms / timeScale) * 1e3)) * 1000n).toString());
   return {
     metadata: {
       session_num: session,
-      x_request_id: `${result.runId}-${i}`,
+      x_request_id: `${runId}-${i}`,
       conversation_id: workload.sessionIds?.[i] || null,
       turn_index: workload.turnIndex?.[i] ?? 0,
-      request_start_ns: instant(table.arrivalMs[i]!),
-      request_sent_ns: instant(details.sentMs[i]!),
-      request_ack_ns: instant(details.respondedMs[i]!),
-      request_end_ns: instant(details.endedMs[i]!),
+      request_start_ns: instant(table.arrivalMs[row]!),
+      request_sent_ns: instant(details.sentMs[row]!),
+      request_ack_ns: instant(details.respondedMs[row]!),
+      request_end_ns: instant(details.endedMs[row]!),
       benchmark_phase: "profiling",
       was_cancelled: cancelled,
-      cancellation_time_ns: cancelled ? instant(details.endedMs[i]!) : null,
+      cancellation_time_ns: cancelled ? instant(details.endedMs[row]!) : null,
     },
-    metrics: table.status[i] === RequestStatus.completed ? metricsOf(result, i) : null,
-    error: errorOf(result, i, cancelled, failure),
+    metrics: table.status[row] === RequestStatus.completed ? metricsOf(block, row, workload.osl[i]!) : null,
+    error: errorOf(block, row, cancelled, failure),
   };
 }
 
-function metricsOf({ requests: table, details, workload }: LoadResult, i: number): object {
+function metricsOf({ requests: table, details }: LoadBlock, i: number, requestedOsl: number): object {
   const osl = table.outputTokens[i]!;
   const firstMs = table.firstTokenMs[i]!;
   const lastMs = table.lastTokenMs[i]!;
@@ -65,7 +76,7 @@ function metricsOf({ requests: table, details, workload }: LoadResult, i: number
     output_sequence_length: [osl, "tokens"],
     input_sequence_length: [table.isl[i]!, "tokens"],
     ...(table.reasoningTokens![i]! > 0 ? { reasoning_token_count: [table.reasoningTokens![i]!, "tokens"] } : {}),
-    requested_output_sequence_length: [workload.osl[i]!, "tokens"],
+    requested_output_sequence_length: [requestedOsl, "tokens"],
     cached_prompt_tokens: [table.cachedTokens[i]!, "tokens"],
     schedule_lateness: [details.sentMs[i]! - table.arrivalMs[i]!, "ms"],
   };
@@ -77,7 +88,7 @@ function metricsOf({ requests: table, details, workload }: LoadResult, i: number
 }
 
 function errorOf(
-  { requests: table, details }: LoadResult,
+  { requests: table, details }: LoadBlock,
   i: number,
   cancelled: boolean,
   failure: LoadFailure | undefined,
@@ -95,7 +106,7 @@ function errorOf(
 }
 
 /** The session that each request belongs to, counted in the order of the workload. */
-function sessionNumbers({ workload }: LoadResult): Int32Array {
+function sessionNumbers({ workload }: LoadFacts): Int32Array {
   const numbers = families(workload);
   let sessions = 0;
   // The first request of a session comes before its others.
