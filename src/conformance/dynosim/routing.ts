@@ -86,6 +86,7 @@ export class RecordedRouting {
       // Where workers cache nothing, DynoSim's router does not guess that they do.
       events: true,
       eventLagMs,
+      overlapDecay: config.overlap_score_credit_decay ?? 0,
       tracksBlocks: config.router_track_active_blocks ?? true,
       tracksPrompts: config.router_track_prefill_tokens ?? true,
       sharesBlocks: config.router_assume_kv_reuse ?? true,
