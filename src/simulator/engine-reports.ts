@@ -17,6 +17,13 @@ export interface ReportHands {
   releaseSource(request: number, atMs: number): void;
 }
 
+/** Whose reports they are. */
+export interface EngineSeat {
+  engine: number;
+  pool: Pool;
+  worker: SimulatedWorker;
+}
+
 /**
  * Writes down what one engine tells, and passes it on. A class with its state in fields: a thousand engines would otherwise have thirteen closures
  * each.
@@ -31,11 +38,7 @@ export class EngineReports implements EngineListener {
   /** Tokens of one step may come together. */
   readonly #speculates: boolean;
 
-  constructor(
-    simulation: Simulation,
-    hands: ReportHands,
-    { engine, pool, worker }: { engine: number; pool: Pool; worker: SimulatedWorker },
-  ) {
+  constructor(simulation: Simulation, hands: ReportHands, { engine, pool, worker }: EngineSeat) {
     this.#simulation = simulation;
     this.#hands = hands;
     this.#engine = engine;
@@ -97,17 +100,27 @@ export class EngineReports implements EngineListener {
   }
 
   held(request: number, atMs: number): void {
+    this.computed(request, atMs);
+    this.#hands.handOver(request);
+  }
+
+  /** The prompt of a request that is decoded elsewhere. */
+  protected computed(request: number, atMs: number): void {
     const { outcomes, desk, spec } = this.#simulation;
     this.#pool.addWork(this.#worker, -spec.workload.isl[request]!);
     desk.ended(this.#pool.role, request, atMs);
     this.#prefilled(request);
     if (outcomes.transfers !== null) outcomes.transfers.sourceHeldMs[request] = atMs;
-    this.#hands.handOver(request);
   }
 
   reserved(request: number, atMs: number, missingTokens: number): void {
-    const { outcomes, faults, spec } = this.#simulation;
-    if (outcomes.transfers !== null) outcomes.transfers.destinationReservedMs[request] = atMs;
+    const { transfers } = this.#simulation.outcomes;
+    if (transfers !== null) transfers.destinationReservedMs[request] = atMs;
+    this.transferBegins(request, atMs, missingTokens);
+  }
+
+  protected transferBegins(request: number, atMs: number, missingTokens: number): void {
+    const { faults, spec } = this.#simulation;
     const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : spec.workload.isl[request]!;
     const dueMs = atMs + transferMs(spec.transfer, tokens);
     this.#hands.transferEnds(request, faults?.transferBegins(request, dueMs) ?? dueMs);

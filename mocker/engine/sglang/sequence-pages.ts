@@ -97,6 +97,14 @@ export class SequencePages {
     if (this.#caching && pages > sequence.publishedPages) this.#publish(sequence, pages);
   }
 
+  /** Tells of pages that will be published, of those that the cache has not. */
+  tell(sequence: SglangSequence, tokens: number): void {
+    if (!this.#caching) return;
+    const pages = Math.floor(tokens / this.pageTokens);
+    this.#list(sequence, pages);
+    this.cache.tellStored(sequence.content, this.cache.cachedPages(sequence.content, pages), pages);
+  }
+
   /**
    * The same, put off until somebody could tell: for pages of its own (`fillsOwnPages`) that nobody is told of, as long as it holds what
    * is before them.

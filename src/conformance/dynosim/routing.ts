@@ -180,7 +180,9 @@ export class RecordedRouting {
       record.source_held_ms !== null &&
       Math.round(record.source_held_ms * 1e6) === Math.round(nowMs * 1e6);
     const costOf = (record: DynosimRecord) => cost(workerOf(record, role, this.#run) ?? -1);
-    const alike = this.#computing.get(keyOfRecord(own))!;
+    const alike = this.#computing.get(keyOfRecord(own));
+    // It has reserved before it is computed.
+    if (alike === undefined) return;
     let best: [number, DynosimRecord] | null = isNow(own) ? [request, own] : null;
     for (const other of alike) {
       const record = this.#recordOf.get(other)!;

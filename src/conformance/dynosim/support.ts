@@ -12,8 +12,6 @@ export function whyNotYet(run: DynosimCase): string | null {
     const reason = whyNotEngine(pool);
     if (reason !== null) return reason;
   }
-  if (prefill?.engine.backend === "sglang")
-    return "not yet: sglang's hand-off, which reserves before the prompt is computed";
   const noPlanner = whyNotPlanner(run);
   if (noPlanner !== null) return noPlanner;
   const router = call.router_mode ?? "round_robin";
