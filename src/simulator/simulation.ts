@@ -21,7 +21,7 @@ import { OpenArrivals } from "./open-arrivals.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Pool, type SimulatedWorker } from "./pool.ts";
 import { columnsByBlockSize } from "./prompt-blocks.ts";
-import { ReservedFirstReports } from "./reserved-first.ts";
+import { Reservations, ReservedFirstReports } from "./reserved-first.ts";
 import { RoutingDesk, routedEngine } from "./routing-desk.ts";
 import { Scaler } from "./scaler.ts";
 import { refuseStuck } from "./stuck.ts";
@@ -59,8 +59,7 @@ export class Simulation {
   readonly #arrivals: OpenArrivals;
   /** Requests reserve on a decode worker, and are computed then. */
   readonly #reservesFirst: boolean;
-  /** By request, where requests reserve first: tokens that the decode worker lacks. */
-  readonly #missingTokens = new Map<number, number>();
+  readonly #reservations = new Reservations();
   /** Requests that want a worker of the other role, since they have just been computed (or reserved); the first `#handedOver` have had one. */
   readonly #handOvers: number[] = [];
   #handedOver = 0;
@@ -69,7 +68,7 @@ export class Simulation {
     ended: (request) => this.#ended(request),
     reject: (request) => this.#reject(request),
     handOver: (request) => this.#handOvers.push(request),
-    transferEnds: (request, endMs) => this.#events.push(endMs, EventPriority.transferDone, request),
+    transferEnds: (request, endMs, order) => this.#events.push(endMs, EventPriority.transferDone, request, order),
     releaseSource: (request, atMs) => {
       const source = this.#prefillEngineOf[request]!;
       this.#touch(source, "command");
@@ -199,7 +198,7 @@ export class Simulation {
       const index = this.engines.length + rank;
       const place = { engine: index, pool, worker };
       const listener = this.#reservesFirst
-        ? new ReservedFirstReports(this, this.#hands, place, this.#missingTokens)
+        ? new ReservedFirstReports(this, this.#hands, place, this.#reservations)
         : new EngineReports(this, this.#hands, place);
       const engine = this.faults?.engine(pool, listener, worker, index) ?? pool.newEngine(pool.spec.engine, listener);
       if (this.spec.planner?.needsForwardPasses === true) engine.recordPasses();
