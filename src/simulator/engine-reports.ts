@@ -11,7 +11,7 @@ export interface ReportHands {
   reject(request: number): void;
   /** Its prompt is computed: it wants a decode worker. */
   handOver(request: number): void;
-  /** Its KV cache will have arrived at `endMs`. @param order among those of one instant; without, as they are told */
+  /** Its KV cache will have arrived at `endMs`. @param order among those of one instant that took time; without, as they are told */
   transferEnds(request: number, endMs: number, order?: number): void;
   /** Its KV cache has arrived: where it came from it is no longer needed. */
   releaseSource(request: number, atMs: number): void;
@@ -123,7 +123,8 @@ export class EngineReports implements EngineListener {
     const { faults, spec } = this.#simulation;
     const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : spec.workload.isl[request]!;
     const dueMs = atMs + transferMs(spec.transfer, tokens);
-    this.#hands.transferEnds(request, faults?.transferBegins(request, dueMs) ?? dueMs, order);
+    const endMs = faults?.transferBegins(request, dueMs) ?? dueMs;
+    this.#hands.transferEnds(request, endMs, endMs > atMs ? order : undefined);
   }
 
   activated(request: number, atMs: number): void {
