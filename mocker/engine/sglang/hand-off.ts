@@ -9,6 +9,8 @@ export class HandOff {
   readonly #held = new Map<number, SglangSequence>();
   /** Decode worker: requests that want pages here, first in, first out. */
   readonly reservations: SglangSequence[] = [];
+  /** How often pages had been released when the first of them last found no room; −1: it has not. */
+  #refusedAfter = -1;
   /** With pages here, their prompts on the way. */
   readonly #travelling: SglangSequence[] = [];
   /** Their prompts have come; they want a seat, in the order in which they came. */
@@ -74,10 +76,16 @@ export class HandOff {
 
   tryReservations(): void {
     const { config, running } = this.#engine;
+    const { oneReservationPerTrigger } = config.quirks;
+    // What others have published since then is not looked at.
+    if (oneReservationPerTrigger && this.#refusedAfter === this.#engine.pages.releases) return;
     while (this.reservations.length > 0 && (config.reservesFirst || running.length < config.maxNumSeqs)) {
-      if (!this.#tryReserve(this.reservations[0]!)) return;
+      if (!this.#tryReserve(this.reservations[0]!)) {
+        this.#refusedAfter = this.#engine.pages.releases;
+        return;
+      }
       this.reservations.shift();
-      if (config.quirks.oneReservationPerTrigger) return;
+      if (oneReservationPerTrigger) return;
     }
   }
 
@@ -128,6 +136,7 @@ export class HandOff {
       queue.splice(index, 1);
     }
     this.#release(request);
+    this.#refusedAfter = -1;
     this.tryReservations();
   }
 }

@@ -9,6 +9,8 @@ export class SequencePages {
   readonly cache: RadixCache;
   readonly #requests: RequestSource;
   readonly pageTokens: number;
+  /** How often a sequence has let go of its pages. */
+  releases = 0;
   readonly #caching: boolean;
 
   constructor(config: EngineConfig, requests: RequestSource, onEvent: (event: KvEvent) => void) {
@@ -118,6 +120,7 @@ export class SequencePages {
 
   /** Lets go of everything; what is published stays findable until it is evicted. */
   release(sequence: SglangSequence): void {
+    this.releases++;
     this.#publishFilled(sequence);
     sequence.filledPages = 0;
     this.cache.give(sequence.privatePages);
