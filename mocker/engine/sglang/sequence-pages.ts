@@ -9,7 +9,7 @@ export class SequencePages {
   readonly cache: RadixCache;
   readonly #requests: RequestSource;
   readonly pageTokens: number;
-  /** How often a sequence has let go of its pages. */
+  /** How often a sequence has given back pages. */
   releases = 0;
   readonly #caching: boolean;
 
@@ -143,7 +143,9 @@ export class SequencePages {
   #publish(sequence: SglangSequence, pages: number, access?: number): void {
     const before = sequence.publishedPages;
     this.#list(sequence, pages);
-    this.cache.give(this.cache.publish(sequence, pages, access));
+    const known = this.cache.publish(sequence, pages, access);
+    if (known > 0) this.releases++;
+    this.cache.give(known);
     sequence.privatePages -= pages - before;
   }
 
