@@ -87,7 +87,9 @@ export class RoutingDesk {
         line: new RouterQueue(router.classes),
         changesMs: Number.POSITIVE_INFINITY,
         news: [],
-        candidates: new Candidates(spec.quirks.ranksAreRouted === true && settings.mode === "kv" ? dpSize : 1),
+        candidates: new Candidates(
+          spec.quirks.ranksAreRouted === true && (settings.mode === "kv" || prefill !== null) ? dpSize : 1,
+        ),
         ranksWith: dpSize > 1 && spec.quirks.ranksAreRouted !== true ? new Map() : null,
       };
     };
