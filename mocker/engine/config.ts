@@ -75,6 +75,7 @@ export const ENGINE_DEFAULTS: Omit<EngineConfig, "timing"> = {
   speculative: null,
   kvOffload: null,
   thinkingRatio: 0,
+  reservesFirst: false,
   quirks: NO_ENGINE_QUIRKS,
   kvEvents: false,
 };

@@ -129,6 +129,11 @@ export interface EngineConfig {
   kvOffload: KvOffload | null;
   /** Share of an answer that is reasoning, 0..1: its leading tokens. 0: the model does not reason. */
   thinkingRatio: number;
+  /**
+   * As DynoSim's SGLang where prefill and decode are apart: requests have their pages on a decode worker before they are computed, a
+   * reservation needs no seat, and what a prefill worker has computed is found by others once it has been transferred. For runs without faults.
+   */
+  reservesFirst: boolean;
   timing: TimingModel;
   quirks: EngineQuirks;
   /** Report KV events to the listener: of all blocks, or of those alone whose content other requests may share. */

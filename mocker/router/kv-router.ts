@@ -14,6 +14,8 @@ export interface KvRouterOptions {
   blockSize: number;
   /** What a cached block takes off the prefill cost, in blocks (Dynamo's overlap credit). Default 1; 0 ignores caches. */
   overlapWeight?: number;
+  /** How fast a worker's overlap credit falls with the prompts that it has to compute beyond the idlest candidate's (1: half of it at one such prompt). Default 0: it does not. */
+  overlapDecay?: number;
   /** Weight of a prompt block to compute against an active block. Default 1. */
   prefillWeight?: number;
   /** Whether blocks in use count. Default true. */
@@ -94,6 +96,7 @@ export class KvRouter implements Router {
   constructor(options: KvRouterOptions) {
     this.#options = {
       overlapWeight: 1,
+      overlapDecay: 0,
       prefillWeight: 1,
       tracksBlocks: true,
       tracksPrompts: true,
@@ -150,9 +153,10 @@ export class KvRouter implements Router {
     const match = this.index.match(context.blocks, followed, context.workers, count);
     const hits =
       context.seen === undefined || followed === 0 ? match.cached : this.#seenBy(context, context.seen, count);
+    const idlest = this.#options.overlapDecay > 0 ? this.#leastPrefillTokens(context.workers, count) : 0;
     let best = 0;
     for (let i = 0; i < count; i++) {
-      costs[i] = this.#cost(context, i, promptBlocks, match, hits[i]!);
+      costs[i] = this.#cost(context, i, promptBlocks, match, hits[i]!, idlest);
       if (hits[i]! > best) best = hits[i]!;
     }
     const chosen = sampleCost(costs, count, temperature, random);
@@ -251,6 +255,12 @@ export class KvRouter implements Router {
     for (const { worker, kind, block } of due) this.index[kind](worker, [block]);
   }
 
+  #leastPrefillTokens(workers: ArrayLike<WorkerKey>, count: number): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < count; i++) least = Math.min(least, this.load.of(workers[i]!).prefillTokens);
+    return least;
+  }
+
   #promptBlocks({ isl }: RouteContext): number {
     return Math.floor(isl / this.#options.blockSize);
   }
@@ -261,12 +271,15 @@ export class KvRouter implements Router {
     promptBlocks: number,
     match: Readonly<PrefixMatch>,
     hit: number,
+    idlestTokens: number,
   ): number {
-    const { role, blockSize, overlapWeight, prefillWeight, tracksPrompts, requestWeight } = this.#options;
+    const { role, blockSize, overlapDecay, prefillWeight, tracksPrompts, requestWeight } = this.#options;
     const load = this.load.of(workers[place]!);
     const others = requestWeight * load.requests;
     if (role === "decode") return load.requestBlocks + promptBlocks + others;
     const waiting = (load.prefillTokens + Math.max(isl, hit * blockSize)) / blockSize;
+    const excess = overlapDecay === 0 ? 0 : (load.prefillTokens - idlestTokens) / isl;
+    const overlapWeight = this.#options.overlapWeight / (1 + overlapDecay * excess);
     const prefill = (tracksPrompts ? prefillWeight * Math.max(0, waiting - overlapWeight * hit) : 0) + others;
     if (role === "prefill") return prefill;
     return prefill + match.usedBlocks[place]! + load.unnamedBlocks + promptBlocks - match.used[place]!;

@@ -11,10 +11,17 @@ export interface ReportHands {
   reject(request: number): void;
   /** Its prompt is computed: it wants a decode worker. */
   handOver(request: number): void;
-  /** Its KV cache will have arrived at `endMs`. */
-  transferEnds(request: number, endMs: number): void;
+  /** Its KV cache will have arrived at `endMs`. @param order among those of one instant that took time; without, as they are told */
+  transferEnds(request: number, endMs: number, order?: number): void;
   /** Its KV cache has arrived: where it came from it is no longer needed. */
   releaseSource(request: number, atMs: number): void;
+}
+
+/** Whose reports they are. */
+export interface EngineSeat {
+  engine: number;
+  pool: Pool;
+  worker: SimulatedWorker;
 }
 
 /**
@@ -31,11 +38,7 @@ export class EngineReports implements EngineListener {
   /** Tokens of one step may come together. */
   readonly #speculates: boolean;
 
-  constructor(
-    simulation: Simulation,
-    hands: ReportHands,
-    { engine, pool, worker }: { engine: number; pool: Pool; worker: SimulatedWorker },
-  ) {
+  constructor(simulation: Simulation, hands: ReportHands, { engine, pool, worker }: EngineSeat) {
     this.#simulation = simulation;
     this.#hands = hands;
     this.#engine = engine;
@@ -97,20 +100,31 @@ export class EngineReports implements EngineListener {
   }
 
   held(request: number, atMs: number): void {
+    this.computed(request, atMs);
+    this.#hands.handOver(request);
+  }
+
+  /** The prompt of a request that is decoded elsewhere. */
+  protected computed(request: number, atMs: number): void {
     const { outcomes, desk, spec } = this.#simulation;
     this.#pool.addWork(this.#worker, -spec.workload.isl[request]!);
     desk.ended(this.#pool.role, request, atMs);
     this.#prefilled(request);
     if (outcomes.transfers !== null) outcomes.transfers.sourceHeldMs[request] = atMs;
-    this.#hands.handOver(request);
   }
 
   reserved(request: number, atMs: number, missingTokens: number): void {
-    const { outcomes, faults, spec } = this.#simulation;
-    if (outcomes.transfers !== null) outcomes.transfers.destinationReservedMs[request] = atMs;
+    const { transfers } = this.#simulation.outcomes;
+    if (transfers !== null) transfers.destinationReservedMs[request] = atMs;
+    this.transferBegins(request, atMs, missingTokens);
+  }
+
+  protected transferBegins(request: number, atMs: number, missingTokens: number, order?: number): void {
+    const { faults, spec } = this.#simulation;
     const tokens = spec.transfer?.timing === "destination_missing" ? missingTokens : spec.workload.isl[request]!;
     const dueMs = atMs + transferMs(spec.transfer, tokens);
-    this.#hands.transferEnds(request, faults?.transferBegins(request, dueMs) ?? dueMs);
+    const endMs = faults?.transferBegins(request, dueMs) ?? dueMs;
+    this.#hands.transferEnds(request, endMs, endMs > atMs ? order : undefined);
   }
 
   activated(request: number, atMs: number): void {

@@ -33,6 +33,12 @@ function followsCaches(spec: SimulationSpec): boolean {
   return mode === "kv" && kvEvents;
 }
 
+interface News {
+  /** The request whose prompt is computed; −1: another piece. */
+  prefilled: number;
+  tell: () => void;
+}
+
 /** The router of one role, and who and what waits there. */
 interface RoleRouter {
   readonly router: Router;
@@ -40,7 +46,7 @@ interface RoleRouter {
   /** As of the last `sweep`: when somebody who waits may go though nothing happens until then, ms. */
   changesMs: number;
   /** What the router has not been told yet: it may send somebody on at each piece. */
-  readonly news: (() => void)[];
+  readonly news: News[];
   readonly candidates: Candidates;
   /** Ranks of a worker that have a block, by worker and block; where workers have several ranks. */
   readonly ranksWith: Map<number, Map<number, number>> | null;
@@ -81,7 +87,9 @@ export class RoutingDesk {
         line: new RouterQueue(router.classes),
         changesMs: Number.POSITIVE_INFINITY,
         news: [],
-        candidates: new Candidates(spec.quirks.ranksAreRouted === true && settings.mode === "kv" ? dpSize : 1),
+        candidates: new Candidates(
+          spec.quirks.ranksAreRouted === true && (settings.mode === "kv" || prefill !== null) ? dpSize : 1,
+        ),
         ranksWith: dpSize > 1 && spec.quirks.ranksAreRouted !== true ? new Map() : null,
       };
     };
@@ -154,7 +162,7 @@ export class RoutingDesk {
     };
     const laneOf = (request: number) => router.lane?.(this.#context(pool, request, nowMs)) ?? null;
     do {
-      unheard.shift()?.();
+      unheard.shift()?.tell();
       line.sweep(goes, laneOf, may);
     } while (unheard.length > 0);
     return anybody;
@@ -277,19 +285,21 @@ export class RoutingDesk {
 }
 
 function tellPrefilled(roleRouter: RoleRouter, request: number): void {
-  tell(roleRouter, (router) => router.prefilled?.(request));
+  tell(roleRouter, request, (router) => router.prefilled?.(request));
 }
 
 function tellEnded(roleRouter: RoleRouter, request: number, nowMs: number): void {
-  tell(roleRouter, (router) => router.ended?.(request, nowMs));
+  // Who ends with the first token is one piece.
+  if (roleRouter.news.at(-1)?.prefilled === request) roleRouter.news.pop();
+  tell(roleRouter, -1, (router) => router.ended?.(request, nowMs));
 }
 
 /** A router hears at once, unless somebody waits there: then it does at the next `sweep`, where one may go after each piece, as in ai-dynamo 1.6.1. */
-function tell({ router, line, news }: RoleRouter, piece: (router: Router) => void): void {
+function tell({ router, line, news }: RoleRouter, prefilled: number, piece: (router: Router) => void): void {
   if (line.length === 0 && news.length === 0) piece(router);
-  else news.push(() => piece(router));
+  else news.push({ prefilled, tell: () => piece(router) });
 }
 
 function tellAll({ news }: RoleRouter): void {
-  if (news.length > 0) for (const piece of news.splice(0)) piece();
+  if (news.length > 0) for (const piece of news.splice(0)) piece.tell();
 }

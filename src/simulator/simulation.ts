@@ -21,6 +21,7 @@ import { OpenArrivals } from "./open-arrivals.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Pool, type SimulatedWorker } from "./pool.ts";
 import { columnsByBlockSize } from "./prompt-blocks.ts";
+import { Reservations, ReservedFirstReports } from "./reserved-first.ts";
 import { RoutingDesk, routedEngine } from "./routing-desk.ts";
 import { Scaler } from "./scaler.ts";
 import { refuseStuck } from "./stuck.ts";
@@ -56,7 +57,10 @@ export class Simulation {
   readonly #loops: ClosedLoops;
   readonly #followUps: FollowUps;
   readonly #arrivals: OpenArrivals;
-  /** Prompts that have just been computed, and want a decode worker; the first `#handedOver` have had one. */
+  /** Requests reserve on a decode worker, and are computed then. */
+  readonly #reservesFirst: boolean;
+  readonly #reservations = new Reservations();
+  /** Requests that want a worker of the other role, since they have just been computed (or reserved); the first `#handedOver` have had one. */
   readonly #handOvers: number[] = [];
   #handedOver = 0;
   readonly #sessions: Int32Array | null;
@@ -64,7 +68,7 @@ export class Simulation {
     ended: (request) => this.#ended(request),
     reject: (request) => this.#reject(request),
     handOver: (request) => this.#handOvers.push(request),
-    transferEnds: (request, endMs) => this.#events.push(endMs, EventPriority.transferDone, request),
+    transferEnds: (request, endMs, order) => this.#events.push(endMs, EventPriority.transferDone, request, order),
     releaseSource: (request, atMs) => {
       const source = this.#prefillEngineOf[request]!;
       this.#touch(source, "command");
@@ -97,6 +101,7 @@ export class Simulation {
     this.desk = new RoutingDesk(spec, (poolSpec) => columns(poolSpec.engine.blockSize));
     this.prefillPool = spec.prefill === null ? null : pool("prefill", spec.prefill);
     this.decodePool = pool("decode", spec.decode);
+    this.#reservesFirst = spec.prefill !== null && spec.decode.engine.reservesFirst;
     const between = spec.prefill === null ? 0 : spec.workload.count;
     this.#prefillEngineOf = new Int32Array(between);
     this.#decodeEngineOf = new Int32Array(between);
@@ -191,7 +196,10 @@ export class Simulation {
     const worker = pool.add(this.nowMs, readyMs);
     const ranks = Array.from({ length: pool.spec.dpSize }, (_, rank) => {
       const index = this.engines.length + rank;
-      const listener = new EngineReports(this, this.#hands, { engine: index, pool, worker });
+      const place = { engine: index, pool, worker };
+      const listener = this.#reservesFirst
+        ? new ReservedFirstReports(this, this.#hands, place, this.#reservations)
+        : new EngineReports(this, this.#hands, place);
       const engine = this.faults?.engine(pool, listener, worker, index) ?? pool.newEngine(pool.spec.engine, listener);
       if (this.spec.planner?.needsForwardPasses === true) engine.recordPasses();
       this.workerOf.push(worker);
@@ -243,6 +251,7 @@ export class Simulation {
       // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
       if (this.#events.nextPriority !== EventPriority.turn) {
         this.#handleNext(nowMs);
+        if (this.#reservesFirst) this.#handOver();
         continue;
       }
       this.#pendingTurns--;
@@ -271,9 +280,10 @@ export class Simulation {
     }
   }
 
-  /** Once all passes of the instant have ended: the decode router knows who has left. */
+  /** Once all passes of the instant have ended: the router knows who has left. */
   #handOver(): void {
-    while (this.#wantsHandOver) this.#deliver(this.decodePool, this.#handOvers[this.#handedOver++]!);
+    const pool = this.#reservesFirst ? this.prefillPool! : this.decodePool;
+    while (this.#wantsHandOver) this.#deliver(pool, this.#handOvers[this.#handedOver++]!);
     this.#handOvers.length = 0;
     this.#handedOver = 0;
   }
@@ -369,12 +379,15 @@ export class Simulation {
       const { engine } = this.spec.decode;
       const osl = effectiveOsl(engine, isl[request]!, requestedOsl[request]!);
       const isRefusedThere = neverFits(this.prefillPool.spec.engine, isl[request]!, 1) !== null;
-      if (!isRefusedThere && neverFits(engine, isl[request]!, osl) !== null) {
+      const isRefusedHere = () => neverFits(engine, isl[request]!, osl) !== null;
+      if (this.#reservesFirst ? isRefusedThere || isRefusedHere() : !isRefusedThere && isRefusedHere()) {
         this.#reject(request);
         return;
       }
     }
-    this.#deliver(this.prefillPool ?? this.decodePool, request);
+    this.#deliver(this.#reservesFirst ? this.decodePool : (this.prefillPool ?? this.decodePool), request);
+    // Nobody is under way at this instant any more.
+    if (this.#reservesFirst) this.#handOver();
   }
 
   #deliver(pool: Pool, request: number): void {

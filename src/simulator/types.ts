@@ -12,7 +12,7 @@ export interface SimulatorQuirks {
   highestIdsDrain?: boolean;
   /** As DynoSim's planner does in aggregated runs: it ticks after the arrivals of the same instant. Absent: before them. */
   ticksAfterArrivals?: boolean;
-  /** As DynoSim's KV router does: it chooses data-parallel ranks. Absent: workers, whose ranks take turns. */
+  /** As DynoSim: data-parallel ranks are chosen by its KV router, and by every router where prefill and decode are apart. Absent: workers, whose ranks take turns. */
   ranksAreRouted?: boolean;
 }
 

@@ -79,6 +79,19 @@ describe("the KV router in the simulator", () => {
     expect([...routing!.overlapBlocks]).toEqual([0, 0, 3, 3, 3]);
   });
 
+  it("sends who waits on once a request has ended whose first token is its last, not before", () => {
+    const requests = [
+      { atMs: 0, isl: 80, osl: 1 },
+      { atMs: 60, isl: 30, osl: 50 },
+      { atMs: 70, isl: 60, osl: 1 },
+    ];
+    const { requests: table } = run(requests, { ...KV, queueThreshold: 0 });
+    // At 80 the first's worker costs 6 + 6, and 8 more while the first's blocks count; the other 9 + 3 + 6.
+    expect(table.admitMs[2]).toBe(80);
+    expect(table.decodeWorker[1]).toBe(1 - table.decodeWorker[0]!);
+    expect(table.decodeWorker[2]).toBe(table.decodeWorker[0]);
+  });
+
   it("counts a decode worker as free whose request ends when the next prompt has been computed, as DynoSim does", () => {
     const requests = [
       { atMs: 0, isl: 60, osl: 3 },

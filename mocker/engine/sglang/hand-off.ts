@@ -9,6 +9,12 @@ export class HandOff {
   readonly #held = new Map<number, SglangSequence>();
   /** Decode worker: requests that want pages here, first in, first out. */
   readonly reservations: SglangSequence[] = [];
+  /** How often pages had been released when the first of them last found no room; −1: it has not. */
+  #refusedAfter = -1;
+  /** With pages here, their prompts on the way. */
+  readonly #travelling: SglangSequence[] = [];
+  /** Their prompts have come; they want a seat, in the order in which they came. */
+  readonly arrived: SglangSequence[] = [];
   readonly #commands = new Commands({
     activate: (request) => this.#activate(request),
     release: (request) => this.#release(request),
@@ -19,13 +25,30 @@ export class HandOff {
     this.#engine = engine;
   }
 
+  /** Computed prompts are found by others once they have left. */
+  get publishes(): boolean {
+    const { role, reservesFirst } = this.#engine.config;
+    return reservesFirst && role === "prefill";
+  }
+
   get isEmpty(): boolean {
-    return this.#held.size + this.reservations.length + this.#commands.length === 0;
+    return this.#held.size + this.#commands.length + this.waiting === 0;
   }
 
   /** Pages will come back, or a prompt will arrive, without any pass. */
   get isPending(): boolean {
-    return this.#held.size > 0 || this.#engine.waiting.some((sequence) => sequence.inTransfer);
+    return this.#held.size + this.#travelling.length > 0;
+  }
+
+  /** Requests for this worker whose prompts are computed elsewhere. */
+  get waiting(): number {
+    return this.reservations.length + this.#travelling.length + this.arrived.length;
+  }
+
+  /** Waiting requests, and those for this worker that have pages by now. */
+  with(waiting: readonly SglangSequence[]): readonly SglangSequence[] {
+    const { arrived } = this;
+    return arrived.length + this.#travelling.length === 0 ? waiting : [...waiting, ...arrived, ...this.#travelling];
   }
 
   reserve(sequence: SglangSequence): void {
@@ -35,6 +58,7 @@ export class HandOff {
 
   hold(sequence: SglangSequence): void {
     this.#held.set(sequence.id, sequence);
+    if (this.publishes) this.#engine.pages.tell(sequence, sequence.isl);
     this.#engine.listener.held(sequence.id, this.#engine.nowMs);
   }
 
@@ -52,16 +76,22 @@ export class HandOff {
 
   tryReservations(): void {
     const { config, running } = this.#engine;
-    while (this.reservations.length > 0 && running.length < config.maxNumSeqs) {
-      if (!this.#tryReserve(this.reservations[0]!)) return;
+    const { oneReservationPerTrigger } = config.quirks;
+    // What others have published since then is not looked at.
+    if (oneReservationPerTrigger && this.#refusedAfter === this.#engine.pages.releases) return;
+    while (this.reservations.length > 0 && (config.reservesFirst || running.length < config.maxNumSeqs)) {
+      if (!this.#tryReserve(this.reservations[0]!)) {
+        this.#refusedAfter = this.#engine.pages.releases;
+        return;
+      }
       this.reservations.shift();
-      if (config.quirks.oneReservationPerTrigger) return;
+      if (oneReservationPerTrigger) return;
     }
   }
 
   /** Its prompt gets pages; all of it may be cached. */
   #tryReserve(sequence: SglangSequence): boolean {
-    const { pages, waiting, listener, nowMs } = this.#engine;
+    const { pages, listener, nowMs } = this.#engine;
     const hit = pages.lookup(sequence, sequence.isl);
     const missing = pages.pagesOf(sequence.isl) - hit.pages;
     if (missing + pages.cache.unheldPages(hit.node) > pages.cache.room) return false;
@@ -69,15 +99,17 @@ export class HandOff {
     pages.hold(sequence, hit);
     pages.grow(sequence, sequence.isl);
     sequence.inTransfer = true;
-    waiting.push(sequence);
+    this.#travelling.push(sequence);
     listener.reserved(sequence.id, nowMs, missing * pages.pageTokens);
     return true;
   }
 
   #activate(request: number): void {
-    const { pages, waiting, listener, nowMs } = this.#engine;
-    const sequence = waiting.find((candidate) => candidate.id === request && candidate.inTransfer);
-    if (sequence === undefined) return;
+    const { pages, listener, nowMs } = this.#engine;
+    const place = this.#travelling.findIndex(({ id }) => id === request);
+    if (place < 0) return;
+    const [sequence] = this.#travelling.splice(place, 1) as [SglangSequence];
+    this.arrived.push(sequence);
     sequence.inTransfer = false;
     sequence.transferred = true;
     sequence.computed = sequence.isl - 1;
@@ -90,19 +122,21 @@ export class HandOff {
     const sequence = this.#held.get(request);
     if (sequence === undefined) return;
     this.#held.delete(request);
+    if (this.publishes) this.#engine.pages.publish(sequence, sequence.isl);
     this.#engine.pages.release(sequence);
     this.#engine.listener.released(request, this.#engine.nowMs);
   }
 
   #cancel(request: number): void {
     const { running, waiting, pages } = this.#engine;
-    for (const queue of [running, waiting, this.reservations]) {
+    for (const queue of [running, waiting, this.reservations, this.#travelling, this.arrived]) {
       const index = queue.findIndex((sequence) => sequence.id === request);
       if (index < 0) continue;
       pages.release(queue[index]!);
       queue.splice(index, 1);
     }
     this.#release(request);
+    this.#refusedAfter = -1;
     this.tryReservations();
   }
 }

@@ -48,13 +48,9 @@ export function formPrefillBatch(queue: PrefillQueue, force: boolean): Refusal |
   let taken = 0;
   let batchOutput = 0;
   let count = 0;
-  for (let index = 0; index < waiting.length; ) {
+  while (waiting.length > 0) {
     if (running.length + count >= config.maxNumSeqs || left.chunk <= 0 || left.input <= 0) return null;
-    const sequence = waiting[index]!;
-    if (sequence.inTransfer) {
-      index++;
-      continue;
-    }
+    const sequence = waiting[0]!;
     if (Number.isNaN(toCome)) toCome = reserve.allToCome(running);
     const candidate = look(queue, sequence, left.chunk);
     const unheldPages = pages.cache.unheldPages(candidate.hit.node);
@@ -75,9 +71,7 @@ export function formPrefillBatch(queue: PrefillQueue, force: boolean): Refusal |
     if (isTooLong || (candidate.isCut && candidate.tokens === 0))
       return count > 0 ? null : { sequence, needTokens, unheldPages, isForReserve: false };
     take(queue, sequence, candidate);
-    // Mostly it is the first, whom `splice` would put into a list of its own.
-    if (index === 0) waiting.shift();
-    else waiting.splice(index, 1);
+    waiting.shift();
     if (candidate.isCut) return null;
     count++;
     left.chunk -= candidate.pageTokens;

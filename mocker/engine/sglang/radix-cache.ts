@@ -149,7 +149,7 @@ export class RadixCache {
       node.locks = 1;
       node.lastAccess = access;
       attach(node, parent);
-      this.#tellStored(content, known, pages);
+      this.tellStored(content, known, pages);
     }
     this.#lockBelow(held, parent);
     holder.node = node;
@@ -230,7 +230,8 @@ export class RadixCache {
     if (isFreeLeaf(next)) this.#leaves.add(next);
   }
 
-  #tellStored(content: PageContent, from: number, end: number): void {
+  /** Tells of pages of a content, whether or not the tree has them. */
+  tellStored(content: PageContent, from: number, end: number): void {
     if (this.#onEvent === null) return;
     const last = this.#tellsOwn ? end : Math.min(end, content.ownFrom);
     for (let page = from; page < last; page++) this.#onEvent({ kind: "stored", blockId: content.id(page) });

@@ -9,6 +9,8 @@ export class SequencePages {
   readonly cache: RadixCache;
   readonly #requests: RequestSource;
   readonly pageTokens: number;
+  /** How often a sequence has given back pages. */
+  releases = 0;
   readonly #caching: boolean;
 
   constructor(config: EngineConfig, requests: RequestSource, onEvent: (event: KvEvent) => void) {
@@ -97,6 +99,14 @@ export class SequencePages {
     if (this.#caching && pages > sequence.publishedPages) this.#publish(sequence, pages);
   }
 
+  /** Tells of pages that will be published, of those that the cache has not. */
+  tell(sequence: SglangSequence, tokens: number): void {
+    if (!this.#caching) return;
+    const pages = Math.floor(tokens / this.pageTokens);
+    this.#list(sequence, pages);
+    this.cache.tellStored(sequence.content, this.cache.cachedPages(sequence.content, pages), pages);
+  }
+
   /**
    * The same, put off until somebody could tell: for pages of its own (`fillsOwnPages`) that nobody is told of, as long as it holds what
    * is before them.
@@ -110,6 +120,7 @@ export class SequencePages {
 
   /** Lets go of everything; what is published stays findable until it is evicted. */
   release(sequence: SglangSequence): void {
+    this.releases++;
     this.#publishFilled(sequence);
     sequence.filledPages = 0;
     this.cache.give(sequence.privatePages);
@@ -132,7 +143,9 @@ export class SequencePages {
   #publish(sequence: SglangSequence, pages: number, access?: number): void {
     const before = sequence.publishedPages;
     this.#list(sequence, pages);
-    this.cache.give(this.cache.publish(sequence, pages, access));
+    const known = this.cache.publish(sequence, pages, access);
+    if (known > 0) this.releases++;
+    this.cache.give(known);
     sequence.privatePages -= pages - before;
   }
 

@@ -59,7 +59,7 @@ export class SkippingSglangEngine extends SglangEngine {
   override interrupt(nowMs: number, input: "request" | "command", passesBeginFirst: boolean): number {
     const { waiting, running, config } = this;
     // Who queues behind others, or finds no seat, can't join before the plan's end; a sorted queue looks at all.
-    const isFull = running.length >= config.maxNumSeqs || waiting.some((one) => !one.inTransfer);
+    const isFull = running.length >= config.maxNumSeqs || waiting.length + this.handOff.arrived.length > 0;
     const cannotJoin = isFull && config.sglang.schedulePolicy === "fifo";
     // Still, the next pass leaves it waiting, which a record of that pass has to tell.
     if (input === "command" || !cannotJoin || this.recordsPasses) this.#plan.cut(nowMs, passesBeginFirst);
@@ -136,7 +136,7 @@ export class SkippingSglangEngine extends SglangEngine {
     const { config, running, waiting, pages, outputReserve } = this;
     // Whoever follows the cache learns of a change at the end of its own pass.
     if (this.told || this.handOff.reservations.length > 0) return;
-    const wants = running.length < config.maxNumSeqs && waiting.some((sequence) => !sequence.inTransfer);
+    const wants = running.length < config.maxNumSeqs && waiting.length + this.handOff.arrived.length > 0;
     // Who is held asks for nothing as long as the plan may get.
     const asks = wants && !this.holdPrefill;
     // Refused for another reason than the memory kept for output, it would look again at every pass, and touch what it finds.

@@ -94,7 +94,7 @@ export class SglangEngine implements LiveEngine {
   }
 
   hasWork(): boolean {
-    return this.running.length > 0 || this.waiting.some((sequence) => !sequence.inTransfer);
+    return this.running.length + this.waiting.length + this.handOff.arrived.length > 0;
   }
 
   isEmpty(): boolean {
@@ -133,8 +133,7 @@ export class SglangEngine implements LiveEngine {
     this.retracted = false;
     if (!this.#schedule()) return Number.NaN;
     if (!this.isDecodePass) this.#addUpPrompts();
-    if (this.recordsPasses)
-      this.#batch = passBatch(this.#items(), this.waiting, this.handOff.reservations, this.config.role);
+    if (this.recordsPasses) this.#batch = this.#batchOf(this.#items());
     const prefillMs = prefillPassMs(this.config, this.work);
     this.counters.prefillMs += prefillMs;
     // The order of the additions decides the last bit, and so ties between workers.
@@ -177,7 +176,7 @@ export class SglangEngine implements LiveEngine {
     let queuedPrefillTokens = 0;
     let kvTokens = 0;
     let computedTokens = 0;
-    for (const { isl, computed } of this.waiting) queuedPrefillTokens += Math.max(0, isl - computed);
+    for (const { isl, computed } of this.handOff.with(this.waiting)) queuedPrefillTokens += Math.max(0, isl - computed);
     for (const sequence of this.running) {
       kvTokens += totalTokens(sequence);
       computedTokens += sequence.computed;
@@ -190,7 +189,7 @@ export class SglangEngine implements LiveEngine {
     }
     return {
       running: this.running.length + this.#prompts.length,
-      waiting: this.waiting.length + this.handOff.reservations.length,
+      waiting: this.waiting.length + this.handOff.waiting,
       queuedPrefillTokens,
       kvTokens,
       computedTokens,
@@ -214,7 +213,11 @@ export class SglangEngine implements LiveEngine {
   }
 
   batchNow(): PassBatch {
-    return passBatch(this.busy ? this.#items() : [], this.waiting, this.handOff.reservations, this.config.role);
+    return this.#batchOf(this.busy ? this.#items() : []);
+  }
+
+  #batchOf(items: Item[]): PassBatch {
+    return passBatch(items, this.handOff.with(this.waiting), this.handOff.reservations, this.config.role);
   }
 
   /** What the pass under way computes. */
@@ -244,7 +247,7 @@ export class SglangEngine implements LiveEngine {
       if (this.holdPrefill) this.#heldInVainMs = this.nowMs;
       // Pages that are on their way to others come back; who is held comes in later.
       if (!this.hasWork() || this.handOff.isPending || this.holdPrefill) return false;
-      if (this.waiting.some((sequence) => sequence.transferred)) continue;
+      if (this.handOff.arrived.length > 0) continue;
       if (force) this.#giveUpHead();
       else this.#makeWay();
       force = true;
@@ -252,16 +255,12 @@ export class SglangEngine implements LiveEngine {
   }
 
   #admitTransferred(): void {
-    const { waiting, running, config } = this;
-    for (let index = 0; index < waiting.length && running.length < config.maxNumSeqs; ) {
-      const sequence = waiting[index]!;
-      if (sequence.transferred) {
-        waiting.splice(index, 1);
-        running.push(sequence);
-        this.listener.admitted(sequence.id, this.nowMs, 0, 0);
-      } else {
-        index++;
-      }
+    const { running, config } = this;
+    const { arrived } = this.handOff;
+    while (arrived.length > 0 && running.length < config.maxNumSeqs) {
+      const sequence = arrived.shift()!;
+      running.push(sequence);
+      this.listener.admitted(sequence.id, this.nowMs, 0, 0);
     }
   }
 
@@ -352,8 +351,7 @@ export class SglangEngine implements LiveEngine {
   /** Nobody runs, and the first in line was refused: it need not leave room for its output any more. */
   #makeWay(): void {
     if (this.config.quirks.abortOnStuck) throw engineStuck(this.waiting[0]!.id);
-    const first = this.waiting.find((sequence) => !sequence.inTransfer) ?? null;
-    this.#letPartialGo(first);
+    this.#letPartialGo(this.waiting[0] ?? null);
   }
 
   /** Waiting requests with a part of their prompt computed lose it. Whether there were any. */
@@ -368,9 +366,7 @@ export class SglangEngine implements LiveEngine {
   }
 
   #giveUpHead(): void {
-    const index = this.waiting.findIndex((sequence) => !sequence.inTransfer);
-    const sequence = this.waiting[index]!;
-    this.waiting.splice(index, 1);
+    const sequence = this.waiting.shift()!;
     this.pages.release(sequence);
     this.listener.rejected(sequence.id, this.nowMs, GIVEN_UP);
   }
@@ -437,7 +433,9 @@ export class SglangEngine implements LiveEngine {
       }
     }
     const emitting = this.slotsAhead === 0 ? whole : withSlots(whole, this.pages);
-    for (let i = 0; i < emitting.length; i++) this.pages.publish(emitting[i]!, emitting[i]!.computed);
+    if (!this.handOff.publishes) {
+      for (let i = 0; i < emitting.length; i++) this.pages.publish(emitting[i]!, emitting[i]!.computed);
+    }
     if (cut !== null) this.pages.publish(cut, cut.computed);
     if (emitting !== whole) for (const sequence of whole) if (!emitting.includes(sequence)) waitForSlot(sequence);
     for (let i = 0; i < emitting.length; i++) {

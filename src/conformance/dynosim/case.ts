@@ -114,6 +114,7 @@ const requestRecord = z.object({
 /** Of the KV router, as the arguments of DynoSim's `KvRouterConfig` name it; what is left out has its default. */
 const routerConfig = z.looseObject({
   overlap_score_credit: z.number().nullish(),
+  overlap_score_credit_decay: z.number().nullish(),
   prefill_load_scale: z.number().nullish(),
   router_track_active_blocks: z.boolean().nullish(),
   router_track_prefill_tokens: z.boolean().nullish(),

@@ -76,6 +76,7 @@ function config(run: DynosimCase, worker: WorkerArguments, quirks: EngineQuirks)
             acceptRates: acceptRates(engine.aic_nextn, engine.aic_nextn_accept_rates?.split(",").map(Number)),
             seed: engine.aic_mtp_seed,
           },
+    reservesFirst: engine.backend === "sglang",
     prefillScheduleInterval: engine.prefill_schedule_interval,
     prefillDecodeInterval: engine.prefill_decode_interval,
     speedupRatio: engine.speedup_ratio,

@@ -86,6 +86,7 @@ export class RecordedRouting {
       // Where workers cache nothing, DynoSim's router does not guess that they do.
       events: true,
       eventLagMs,
+      overlapDecay: config.overlap_score_credit_decay ?? 0,
       tracksBlocks: config.router_track_active_blocks ?? true,
       tracksPrompts: config.router_track_prefill_tokens ?? true,
       sharesBlocks: config.router_assume_kv_reuse ?? true,
@@ -179,7 +180,9 @@ export class RecordedRouting {
       record.source_held_ms !== null &&
       Math.round(record.source_held_ms * 1e6) === Math.round(nowMs * 1e6);
     const costOf = (record: DynosimRecord) => cost(workerOf(record, role, this.#run) ?? -1);
-    const alike = this.#computing.get(keyOfRecord(own))!;
+    const alike = this.#computing.get(keyOfRecord(own));
+    // It has reserved before it is computed.
+    if (alike === undefined) return;
     let best: [number, DynosimRecord] | null = isNow(own) ? [request, own] : null;
     for (const other of alike) {
       const record = this.#recordOf.get(other)!;

@@ -12,8 +12,7 @@ export function whyNotYet(run: DynosimCase): string | null {
     const reason = whyNotEngine(pool);
     if (reason !== null) return reason;
   }
-  if (prefill?.engine.backend === "sglang")
-    return "not yet: sglang's hand-off, which reserves before the prompt is computed";
+  if (!isKnownTrace(call.trace_format)) return `not yet: traces of the format ${call.trace_format}`;
   const noPlanner = whyNotPlanner(run);
   if (noPlanner !== null) return noPlanner;
   const router = call.router_mode ?? "round_robin";
@@ -22,6 +21,16 @@ export function whyNotYet(run: DynosimCase): string | null {
     return `not comparable: replay mode ${call.replay_mode} runs on the wall clock`;
   }
   return null;
+}
+
+/** Formats with which DynoSim follows requests that depend on others are not played yet. */
+function isKnownTrace(format: string | null | undefined): boolean {
+  return format === undefined || format === null || format === "mooncake" || isDeltaTrace(format);
+}
+
+/** Later turns bring only what is new in their prompts. */
+export function isDeltaTrace(format: string | null | undefined): boolean {
+  return format === "mooncake-delta" || format === "mooncake_delta";
 }
 
 function whyNotEngine({ engine }: WorkerArguments): string | null {

@@ -4,6 +4,7 @@ import { type PromptBlocks, readTraceFile, type Workload } from "#scenarios";
 import { poissonArrivalsMs, prefixGroups, sharedPrefixBlocks } from "./arrivals.ts";
 import type { DynosimCase } from "./case.ts";
 import { dynosimBadCase, missingBesideCase } from "./errors.ts";
+import { isDeltaTrace } from "./support.ts";
 
 /** Tokens a hash id stands for where a trace case does not say (Mooncake's traces). */
 const DEFAULT_TRACE_BLOCK_TOKENS = 512;
@@ -41,7 +42,7 @@ function traceWorkload(run: DynosimCase, name: string): Workload {
   if (!existsSync(path)) throw missingBesideCase(run.file, name);
   const blockTokens = run.arguments.trace_block_size ?? DEFAULT_TRACE_BLOCK_TOKENS;
   const workload = readTraceFile(path, {
-    format: run.arguments.trace_format === "mooncake-delta" ? "mooncake-delta" : "mooncake",
+    format: isDeltaTrace(run.arguments.trace_format) ? "mooncake-delta" : "mooncake",
     blockTokens,
     grainTokens: commonDivisor(blockTokens, run.decode.engine.block_size),
     speedup: run.arguments.arrival_speedup_ratio ?? 1,

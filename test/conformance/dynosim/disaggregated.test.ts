@@ -35,6 +35,23 @@ function replay(rows: Row[], engine: Engine, pools: { prefill?: Engine; decode?:
 }
 
 describe("disaggregated runs, with the times of DynoSim 1.6.1", () => {
+  it("go round all data-parallel ranks of all workers, a worker's side by side", () => {
+    const lines = Array.from({ length: 5 }, (_, i) => ({ timestamp: i, input_length: 20, output_length: 2 }));
+    const made = madeCase(
+      { trace_files: writeTrace(folder, "ranks.jsonl", lines) },
+      { kwargs: { num_prefill_workers: 2 }, pools: { prefill: {}, decode: {} } },
+    ) as { normalized_engine_args: Record<string, object> };
+    const { prefill_engine_args, decode_engine_args } = made.normalized_engine_args;
+    made.normalized_engine_args = {
+      prefill_engine_args: { ...prefill_engine_args, dp_size: 2 },
+      decode_engine_args: { ...decode_engine_args, dp_size: 3 },
+    };
+    const { workload, result } = replayDynosimCase(parseDynosimCase(made, join(folder, "made.json")));
+    const records = dynosimRecords(result, workload);
+    expect(records.map((record) => record.prefill_worker_idx)).toEqual([0, 1, 2, 3, 0]);
+    expect(records.map((record) => record.decode_worker_idx).sort()).toEqual([0, 0, 1, 1, 2]);
+  });
+
   it("admit one transferred request, not two, beside a recomputation that takes the whole budget", () => {
     const rows: Row[] = [
       [0, 75, 24],

@@ -30,6 +30,46 @@ describe("the KV router", () => {
     expect(kv.last).toEqual({ cost: 1.5 + 4, overlapBlocks: 3, bestOverlapBlocks: 3, promptBlocks: 4 });
   });
 
+  describe("may leave out what Dynamo's may", () => {
+    /** Costs of candidates where `a` computes two blocks and uses three more, the first two of which the prompt shares. */
+    const costs = (options: Partial<KvRouterOptions>) => {
+      const kv = router(options);
+      kv.routed("x", "a", prompt(30, [1, 2, 3]));
+      kv.prefilled("x");
+      kv.routed("y", "a", prompt(20, [7, 8]));
+      return ["a", "b"].map((worker) => {
+        kv.choose([], 1, prompt(40, [1, 2, 4, 5], [worker]));
+        return kv.last!.cost;
+      });
+    };
+
+    it.each([
+      [{}, [6 + 5 + 2, 8]],
+      [{ tracksBlocks: false }, [6 + 4, 8]],
+      [{ tracksPrompts: false }, [5 + 2, 4]],
+      [{ sharesBlocks: false }, [6 + 5 + 4, 8]],
+      [{ requestWeight: 2.5 }, [6 + 5 + 2 + 5, 8]],
+      [{ role: "decode" as const }, [5 + 4, 4]],
+      [{ role: "decode" as const, tracksBlocks: false }, [4, 4]],
+      [{ role: "decode" as const, requestWeight: 2.5 }, [5 + 4 + 5, 4]],
+      [{ role: "prefill" as const, tracksPrompts: false }, [0, 0]],
+    ])("%o", (options, expected) => {
+      expect(costs(options)).toEqual(expected);
+    });
+
+    it("gives less credit for caches where more prompts than the idlest candidate's have to be computed", () => {
+      const kv = router({ overlapDecay: 1, role: "prefill" });
+      kv.index.stored("a", [1, 2, 3]);
+      kv.routed("x", "a", prompt(60, [7, 8, 9, 10, 11, 12]));
+      kv.routed("y", "b", prompt(20, [20, 21]));
+      // 40 tokens more than b has, which is one prompt: half of the credit. Were it whole, a would cost 6 + 4 − 3.
+      expect(kv.choose([], 2, prompt(40, [1, 2, 3, 4], ["a", "b"]))).toBe(1);
+      expect(kv.last!.cost).toBe(6);
+      kv.choose([], 2, prompt(40, [1, 2, 3, 4], ["a", "a"]));
+      expect(kv.last!.cost).toBe(7);
+    });
+  });
+
   it("hears of caches with a lag, in their order, and of a worker that is gone not at all", () => {
     const kv = router({ eventLagMs: 100 });
     kv.cacheChanged("b", "stored", 1, 0);
@@ -184,7 +224,7 @@ describe("the KV router", () => {
     }
     for (let i = 490; i < 500; i++) kv.ended(`r${i}`);
     for (const worker of ["a", "b", "c"]) {
-      expect(kv.load.of(worker)).toEqual({ prefillTokens: 0, requestBlocks: 0, unnamedBlocks: 0 });
+      expect(kv.load.of(worker)).toEqual({ prefillTokens: 0, requestBlocks: 0, unnamedBlocks: 0, requests: 0 });
     }
     expect(kv.load.requests).toBe(0);
     expect(kv.index.size).toBe(0);

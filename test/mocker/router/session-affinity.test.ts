@@ -166,7 +166,7 @@ describe("routers of every mode with session affinity", () => {
           expect(kv?.load.requests ?? 0).toBe(0);
           for (const worker of workers) {
             if (kv !== null)
-              expect(kv.load.of(worker)).toEqual({ prefillTokens: 0, requestBlocks: 0, unnamedBlocks: 0 });
+              expect(kv.load.of(worker)).toEqual({ prefillTokens: 0, requestBlocks: 0, unnamedBlocks: 0, requests: 0 });
             expect(kv?.index.usedBlocks(worker) ?? 0).toBe(0);
             router.workerRemoved(worker);
           }
