@@ -65,7 +65,7 @@ export interface WorkerSettings {
    */
   settleMs?: number;
   /** Asked at the end of each KV transfer to this worker: true loses it. Absent: none is lost. */
-  losesTransfer?: () => boolean;
+  losesTransfer?: (requestId: string) => boolean;
   /** Where decode workers find this one; the host sets it. Absent: `held` names no address. */
   address?: { host: string; port: number };
 }
@@ -115,8 +115,8 @@ export interface Worker {
   /** How late the worker woke up for the ends of passes so far, real ms. */
   lag(): Lateness;
   observe(observer: WorkerObserver): void;
-  /** Generations that are here, those that wait for a hand-off included. */
-  census(): { withoutToken: number; withToken: number };
+  /** Generations that are here, those that wait for a hand-off included; `taken`: all that ever came. */
+  census(): { withoutToken: number; withToken: number; taken: number };
   /** Passes that begin from now on take so many times as long as usual; Infinity: none begins until this is called again. */
   setPace(factor: number): void;
   /** Takes nothing new; resolves when the last generation has left. */

@@ -9,7 +9,7 @@ import type {
   Census,
   ClockDescription,
   FrontendCalls,
-  LostTransfers,
+  LostTransfer,
   TransferLoss,
   WorkerCalls,
   WorkerEvent,
@@ -194,8 +194,8 @@ export class LiveDeployment {
     );
   }
 
-  /** What faults have lost, by process. */
-  async lostTransfers(): Promise<LostTransfers[]> {
+  /** What faults have lost, those of each process in order of time. */
+  async lostTransfers(): Promise<LostTransfer[]> {
     return (await Promise.all(this.#children.decode.map((child) => child.call("lostTransfers", null)))).flat();
   }
 

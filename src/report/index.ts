@@ -41,7 +41,7 @@ export {
   type TunedPlanner,
 } from "./judge/input.ts";
 export { judgePage } from "./judge/page.ts";
-export { failedTicksTexts, gapTexts, JUDGE_COLUMNS, judgeRows } from "./judge/rows.ts";
+export { failedTicksTexts, gapTexts, JUDGE_COLUMNS, judgeRows, unknownFaultsText } from "./judge/rows.ts";
 export { reportPage } from "./page/page.ts";
 export type { PlannerPageInput, PlannerTick } from "./planner/input.ts";
 export { plannerContent, plannerFragment, plannerPage } from "./planner/page.ts";

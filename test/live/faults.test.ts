@@ -88,6 +88,7 @@ describe("a live run with faults", { timeout: 240_000 }, () => {
         { at: 0, delayNetwork: "all", by: "300ms" },
         { at: "2s", loseTransfers: { next: 2 } },
         { at: "2s", loseTransfers: { next: 1 } },
+        { at: "2500ms", slow: "decode/0", factor: 1.2, for: "3500ms" },
         { at: "3s", loseMetrics: "2500ms" },
         { at: "6s", slow: "prefill/0", factor: 20, for: "4s" },
         { at: "6s", slow: "prefill/1", factor: 20, for: "4s" },
@@ -120,6 +121,14 @@ describe("a live run with faults", { timeout: 240_000 }, () => {
     // All of them, each once.
     expect(faults.get("delayNetwork")!.requests).toBe(record.requests.count);
     expect(faults.get("slow")!.workers).toBe(1);
+    // Those that come meanwhile, too, and not only whom it has at its beginning and its end.
+    const { decodeWorker, lastTokenMs } = record.requests;
+    const decoded = [...arrivalMs.keys()].filter((i) => decodeWorker[i] === 0);
+    const surely = decoded.filter((i) => firstTokenMs[i]! > 3500 && firstTokenMs[i]! < 6000);
+    const perhaps = decoded.filter((i) => lastTokenMs[i]! > 2500 && arrivalMs[i]! < 6500);
+    const slow = record.faults!.find(({ atMs }) => atMs === 2500)!;
+    expect(slow.requests).toBeGreaterThanOrEqual(surely.length);
+    expect(slow.requests).toBeLessThanOrEqual(perhaps.length);
     // A prompt takes twenty times as long there.
     const ttft = (fromMs: number, toMs: number) => {
       const within = [...arrivalMs.keys()].filter((i) => arrivalMs[i]! >= fromMs && arrivalMs[i]! < toMs);

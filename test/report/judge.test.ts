@@ -7,6 +7,7 @@ import {
   type JudgeReport,
   judgePage,
   judgeRows,
+  unknownFaultsText,
 } from "#src/report";
 
 const value = (mean: number, ci95 = Number.NaN) => ({ mean, ci95 });
@@ -42,6 +43,7 @@ function judged(startupS: number, planners: JudgedPlanner[]): JudgedCase {
   return {
     scenario: "waves <1>",
     startupS,
+    hasFaults: false,
     seeds: 3,
     maxGpus: 12,
     references: { s99: reference(3, "4P4D"), any: reference(3.5), clair: reference(5), oracle: null },
@@ -100,6 +102,21 @@ describe("a judgement's page", () => {
     const same = { ...first!, references: { ...first!.references, any: first!.references.s99 } };
     expect(judgePage({ ...report, cases: [same] })).toContain(">S99 = any<");
     expect(page).not.toContain("S99 = any");
+  });
+
+  it("says that clair knows nothing of faults where there are some and it is held against anybody", () => {
+    expect(unknownFaultsText(report)).toBeNull();
+    expect(page).not.toContain("knows nothing of the faults");
+    const [first, ...others] = report.cases;
+    const struck = { ...report, cases: [{ ...first!, hasFaults: true }, ...others] };
+    expect(unknownFaultsText(struck)).toBe(
+      "clair knows nothing of the faults of waves <1>, so its plans may be poor there",
+    );
+    expect(judgePage(struck)).toContain(
+      "clair knows nothing of the faults of waves &lt;1&gt;, so its plans may be poor there.",
+    );
+    const without = { ...struck.cases[0]!, references: { ...first!.references, clair: null } };
+    expect(unknownFaultsText({ ...struck, cases: [without] })).toBeNull();
   });
 
   it("says how far hindsight may be from the optimum, what was tuned, and escapes names", () => {

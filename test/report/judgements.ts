@@ -31,6 +31,7 @@ export function wideJudgement(scenarios: number, planners: readonly string[]): J
       (_, i): JudgedCase => ({
         scenario: `budget-left-over-load-compat-${i}`,
         startupS: 120,
+        hasFaults: true,
         seeds: 5,
         maxGpus: 256,
         references: { s99: reference, any: reference, clair: reference, oracle: { ...reference, text: "" } },

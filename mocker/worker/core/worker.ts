@@ -55,6 +55,7 @@ class LiveWorker implements Worker, RankOwner {
   readonly #peers: KvPeers;
   readonly #interner: BlockInterner;
   readonly #slots = new SequenceSlots();
+  #taken = 0;
   readonly #ranks: Rank[];
   /** Of all ranks. */
   readonly #driver: EngineDriver;
@@ -176,8 +177,8 @@ class LiveWorker implements Worker, RankOwner {
     this.#observers.push(observer);
   }
 
-  census(): { withoutToken: number; withToken: number } {
-    const census = { withoutToken: 0, withToken: 0 };
+  census(): { withoutToken: number; withToken: number; taken: number } {
+    const census = { withoutToken: 0, withToken: 0, taken: this.#taken };
     for (const { hasToken } of this.#slots.all()) census[hasToken ? "withToken" : "withoutToken"]++;
     return census;
   }
@@ -238,6 +239,7 @@ class LiveWorker implements Worker, RankOwner {
     const rank = this.#ranks[generation.dpRank ?? this.#nextRank]!;
     if (generation.dpRank === undefined) this.#nextRank = (this.#nextRank + 1) % this.#ranks.length;
     const blocks = new SequenceBlocks(this.#interner, generation);
+    this.#taken++;
     return this.#slots.add((slot) => ({
       slot,
       generation,
@@ -332,7 +334,7 @@ class LiveWorker implements Worker, RankOwner {
           transfer,
           transfer?.timing === "destination_missing" ? missingTokens : generation.promptTokens.length,
         ),
-      isLost: () => this.settings.losesTransfer?.() ?? false,
+      isLost: () => this.settings.losesTransfer?.(generation.requestId) ?? false,
       failed: (reason) => this.#fail(sequence, reason, "handoff"),
     });
     const reason = this.neverFits(generation.promptTokens.length, generation.outputTokens);

@@ -91,9 +91,9 @@ export function casesOf(plan: JudgePlan, outcomeOf: OutcomeOf): { cases: JudgedC
       ];
     });
     if (found.length === 0) return [];
-    const { scenario, startupS, maxGpus } = group;
+    const { scenario, startupS, hasFaults, maxGpus } = group;
     const names = choices.map(({ name }) => name);
-    return [judgedCase({ scenario, startupS, maxGpus }, names, found)];
+    return [judgedCase({ scenario, startupS, hasFaults, maxGpus }, names, found)];
   });
   return { cases, isWhole };
 }

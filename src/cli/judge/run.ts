@@ -1,7 +1,15 @@
 import { join, relative, resolve } from "node:path";
 import { parseDurationMs, writeFileAtomically } from "#common";
 import { staticSearchGpus } from "#src/rehearsal";
-import { failedTicksTexts, gapTexts, JUDGE_COLUMNS, type JudgeReport, judgePage, judgeRows } from "#src/report";
+import {
+  failedTicksTexts,
+  gapTexts,
+  JUDGE_COLUMNS,
+  type JudgeReport,
+  judgePage,
+  judgeRows,
+  unknownFaultsText,
+} from "#src/report";
 import { loadScenario } from "../rehearse.ts";
 import { withResults } from "../sweep/with-results.ts";
 import { textTable } from "../text-table.ts";
@@ -128,15 +136,14 @@ function textOf(report: JudgeReport): string {
     JUDGE_COLUMNS,
     judgeRows(report).map(({ cells }) => cells),
   );
-  const failed = failedTicksTexts(report)
-    .map((text) => `${text}\n`)
-    .join("");
+  const faults = unknownFaultsText(report);
+  const notes = [...failedTicksTexts(report), ...(faults === null ? [] : [faults])].map((text) => `${text}\n`).join("");
   const gaps = gapTexts(report)
     .map((text) => `  ${text}\n`)
     .join("");
   const { tuning } = report;
   const optimum = gaps === "" ? "" : `\nThe best plan found is at most so far from the optimum:\n${gaps}`;
-  const told = `${failed === "" ? table : `${table}\n${failed}`}${optimum}`;
+  const told = `${notes === "" ? table : `${table}\n${notes}`}${optimum}`;
   if (tuning === null) return told;
   const chosen = tuning.planners.map((planner) => `  ${planner.name}: ${planner.chosen}\n`).join("");
   return `${told}\nTuned on ${tuning.seeds} ${tuning.seeds === 1 ? "seed" : "seeds"}:\n${chosen}`;

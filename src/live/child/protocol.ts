@@ -24,10 +24,11 @@ export interface WorkersStart {
   slowNetwork: boolean;
 }
 
-/** Generations that a worker had. */
+/** Generations that a worker had, and how many ever came to it. */
 export interface Census {
   withoutToken: number;
   withToken: number;
+  taken: number;
 }
 
 /** KV transfers that are lost: the next ones, or each with a probability. */
@@ -36,11 +37,12 @@ export interface TransferLoss {
   probability: number | null;
 }
 
-/** What a fault, known by its index, has lost in a process; when it did so last, Unix ms. */
-export interface LostTransfers {
+/** A transfer that a fault, known by its index, has lost. */
+export interface LostTransfer {
   fault: number;
-  lost: number;
-  lastUnixMs: number;
+  /** `X-Request-Id` of the request. */
+  requestId: string;
+  atUnixMs: number;
 }
 
 export interface WorkerStatus {
@@ -71,7 +73,7 @@ export type WorkerCalls = {
   setPace(options: { name: string; factor: number | null }): Census;
   /** What a fault, known by its index, loses from now on; null: nothing any more. */
   loseTransfers(options: { fault: number; loss: TransferLoss | null }): void;
-  lostTransfers(argument: null): LostTransfers[];
+  lostTransfers(argument: null): LostTransfer[];
   /** To be added to what there is. */
   delayNetwork(delay: NetworkDelay): void;
   loads(argument: null): WorkerStatus[];

@@ -15,7 +15,7 @@ const HANDOFF_TIMEOUT_MS = 300_000;
 /** Warm-up is for the process, not for the engines: they are so much faster in it. */
 const WARM_UP_SPEEDUP = 10;
 
-const NOBODY: Census = { withToken: 0, withoutToken: 0 };
+const NOBODY: Census = { withToken: 0, withoutToken: 0, taken: 0 };
 
 /** The workers of one role in this process. */
 export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
@@ -49,7 +49,10 @@ export function workerCalls(say: (event: WorkerEvent) => void): WorkerCalls {
       const clock = wallClock(timeScale, epochUnixMs);
       timers = new TimerQueue(clock);
       losses.seed(given.seed);
-      const settings = { ...settingsOf(given), losesTransfer: () => losses.next(clock.nowMs()) };
+      const settings = {
+        ...settingsOf(given),
+        losesTransfer: (requestId: string) => losses.next(requestId, clock.nowMs()),
+      };
       timing = settings.engine.timing;
       host = await startWorkerHost({ clock, timers, count: 0, staggerMs: 0, settings });
     },

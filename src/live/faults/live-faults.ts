@@ -3,9 +3,11 @@ import type { Planner } from "#planner/core";
 import { type Fault, faultEndMs, roleOf } from "#scenarios";
 import type { FaultRecord } from "#src/record";
 import { type FaultHands, FaultPlan, type PlannerFaults } from "#src/simulator";
+import type { Census } from "../child/protocol.ts";
 import type { LiveDeployment } from "../deployment.ts";
 import type { KeptLoad } from "../load-keeper.ts";
 import type { LivePool, LiveWorker } from "../pool.ts";
+import { transferEffects } from "./lost-transfers.ts";
 import { requestsUnderWay } from "./under-way.ts";
 
 /** Ends of starts come before faults, and these before ticks of the same instant, as in the simulator. */
@@ -20,13 +22,21 @@ export interface LiveFaultsOptions {
   newPlanner: () => Planner;
 }
 
+interface Pace {
+  /** Passes take so many times as long; Infinity: none begins. */
+  factor: number;
+  /** Requests that had left the worker before; null: not known yet. */
+  left: number | null;
+  over: boolean;
+}
+
 /** Plays a scenario's faults on the processes of a live run. Books are kept by the instants of the scenario. */
 export class LiveFaults {
   readonly #plan: FaultPlan<LiveWorker>;
   readonly #deployment: LiveDeployment;
   readonly #timers: TimerQueue;
-  /** How many times as long passes of a worker take, by fault; Infinity: none begins. */
-  readonly #paces = new Map<LiveWorker, Map<FaultRecord, number>>();
+  /** What makes passes of a worker take longer. */
+  readonly #paces = new Map<LiveWorker, Map<FaultRecord, Pace>>();
   #endMs = Number.POSITIVE_INFINITY;
   #fail: (error: unknown) => void = () => {};
   #under = new Set<Promise<void>>();
@@ -60,6 +70,7 @@ export class LiveFaults {
 
   /** Resolves when what began has been done, and noted. */
   async settled(load: Pick<KeptLoad, "requests" | "details" | "blocks">): Promise<void> {
+    for (const worker of this.#paces.keys()) this.#pace(worker);
     await Promise.all(this.#under);
     await this.#noteLostTransfers();
     this.#plan.faults.forEach((fault, i) => {
@@ -122,7 +133,9 @@ export class LiveFaults {
   #kill(worker: LiveWorker, record: FaultRecord): void {
     this.#deployment.pools[worker.role]!.remove(worker, record.atMs);
     this.#do(
-      this.#deployment.kill(worker).then(({ withToken, withoutToken }) => {
+      this.#deployment.kill(worker).then((census) => {
+        const { withToken, withoutToken } = census;
+        this.#notePaces(worker, census);
         record.requests += withToken + withoutToken;
         record.failed += withToken;
         record.retried += withoutToken;
@@ -131,24 +144,33 @@ export class LiveFaults {
   }
 
   #setPace(worker: LiveWorker, factor: number, record: FaultRecord): () => void {
-    const paces = this.#paces.get(worker) ?? new Map<FaultRecord, number>();
+    const paces = this.#paces.get(worker) ?? new Map<FaultRecord, Pace>();
     this.#paces.set(worker, paces);
-    const tell = () => {
-      if (worker.state === "removed") return;
-      let all = 1;
-      for (const one of paces.values()) all *= one;
-      this.#do(
-        this.#deployment.setPace(worker, all).then(({ withToken, withoutToken }) => {
-          record.requests = Math.max(record.requests, withToken + withoutToken);
-        }),
-      );
-    };
-    paces.set(record, factor);
-    tell();
+    const pace: Pace = { factor, left: null, over: false };
+    paces.set(record, pace);
+    this.#pace(worker);
     return () => {
-      paces.delete(record);
-      tell();
+      pace.over = true;
+      this.#pace(worker);
     };
+  }
+
+  /** Tells the worker how long its passes take, and notes what came to it. */
+  #pace(worker: LiveWorker): void {
+    if (worker.state === "removed") return;
+    let all = 1;
+    for (const { factor, over } of this.#paces.get(worker)!.values()) if (!over) all *= factor;
+    this.#do(this.#deployment.setPace(worker, all).then((census) => this.#notePaces(worker, census)));
+  }
+
+  /** Whom faults touch that make a worker slow: those that it has as they begin, and all that come to it until they end. */
+  #notePaces(worker: LiveWorker, { withToken, withoutToken, taken }: Census): void {
+    const paces = this.#paces.get(worker);
+    for (const [record, pace] of paces ?? []) {
+      pace.left ??= taken - withToken - withoutToken;
+      record.requests = Math.max(record.requests, taken - pace.left);
+      if (pace.over) paces!.delete(record);
+    }
   }
 
   /** The last of the next ones to be lost ends its fault. */
@@ -158,12 +180,13 @@ export class LiveFaults {
     );
     if (lossy.length === 0) return;
     const all = await this.#deployment.lostTransfers();
+    const effects = transferEffects(all);
     for (const { fault, index } of lossy) {
       const record = this.records[index]!;
+      Object.assign(record, effects.get(index));
       const own = all.filter((lost) => lost.fault === index);
-      record.requests = record.retried = own.reduce((sum, { lost }) => sum + lost, 0);
-      if (record.requests !== fault.next) continue;
-      record.untilMs = this.#timers.clock.fromUnixMs(Math.max(...own.map(({ lastUnixMs }) => lastUnixMs)));
+      if (own.length !== fault.next) continue;
+      record.untilMs = this.#timers.clock.fromUnixMs(Math.max(...own.map(({ atUnixMs }) => atUnixMs)));
     }
   }
 

@@ -49,6 +49,8 @@ export interface JudgedCase {
   scenario: string;
   /** Of both roles, s; null: as the scenario has them. */
   startupS: number | null;
+  /** Something goes wrong in the scenario: the oracle knows, clair doesn't. */
+  hasFaults: boolean;
   seeds: number;
   maxGpus: number;
   references: Record<ReferenceName, JudgedReference | null>;

@@ -14,6 +14,7 @@ import {
   JUDGE_COLUMNS,
   type JudgeRow,
   startupText,
+  unknownFaultsText,
 } from "./rows.ts";
 
 const MOST_TILES = 6;
@@ -24,6 +25,7 @@ const CASE_COLUMNS = 2;
 export function judgePage(report: JudgeReport): string {
   const { cases, floor, planners, tuning, isWhole } = report;
   const scenarios = [...new Set(cases.map(({ scenario }) => scenario))];
+  const faults = unknownFaultsText(report);
   const title = scenarios.length === 1 ? `Planners judged on ${scenarios[0]}` : "Planners judged";
   const facts: [string, string][] = [
     ["planners", planners.map(({ name }) => name).join(", ")],
@@ -66,7 +68,8 @@ ${charts.map((chart, i) => halfFigureHtml(`judged-${i}`, chart, 320)).join("\n")
 </section>
 <section id="table" aria-labelledby="table-title">
 <h2 id="table-title">Table</h2>
-<p class="note">Regret: the share of a reference's goodput per GPU that was not reached; below zero it was surpassed. References are found in hindsight on the very traffic.</p>
+<p class="note">Goodput (good/s/GPU): requests that kept both latencies, by allocated GPU-second. Attainment: their share of those that could. Events: changes of a role's wanted workers. Above SLA: time in windows of 10 s whose mean TTFT or ITL was beyond its limit, or that lost a request.</p>
+<p class="note">Regret: the share of a reference's goodput per GPU that was not reached; below zero it was surpassed, which counts for little where attainment is lower. References are found in hindsight on the very traffic: S99, the best deployment that never scales and attains ${formatShare(floor, 0)}; any, the same without that; clair, a plan by who knows the smoothed rate; oracle, by who knows every arrival.</p>
 ${groupedTable(
   "Planners and references by case",
   JUDGE_COLUMNS.slice(CASE_COLUMNS).map((heading, c) => ({ heading, numeric: c > 0 })),
@@ -75,7 +78,7 @@ ${groupedTable(
     rows: caseRows(judged).map(tableRow),
   })),
 )}
-${failedTicksTexts(report)
+${[...failedTicksTexts(report), ...(faults === null ? [] : [faults])]
   .map((text) => `<p class="note">${escapeHtml(text)}.</p>`)
   .join("")}
 ${boundsTable(report)}

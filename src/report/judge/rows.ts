@@ -76,6 +76,14 @@ export function failedTicksTexts({ cases }: JudgeReport): string[] {
   );
 }
 
+/** `clair knows nothing of the faults of waves, so its plans may be poor there`; null where no clair was held against any. */
+export function unknownFaultsText({ cases }: JudgeReport): string | null {
+  const struck = cases.filter(({ hasFaults, references }) => hasFaults && references.clair !== null);
+  if (struck.length === 0) return null;
+  const scenarios = [...new Set(struck.map(({ scenario }) => scenario))].join(", ");
+  return `clair knows nothing of the faults of ${scenarios}, so its plans may be poor there`;
+}
+
 /** A case's bound, and how far below it the best plan is that was found: as far from the optimum it may be at most. */
 export interface HindsightGap {
   /** `waves, start-up 30 s` */

@@ -1,6 +1,7 @@
 import type { FaultRecord } from "#src/record";
 import type { SimulatedWorker } from "../pool.ts";
 import type { Stage } from "./stage.ts";
+import type { TouchedRequests } from "./touched.ts";
 
 interface Trouble {
   worker: SimulatedWorker;
@@ -12,12 +13,14 @@ interface Trouble {
 /** Workers that are alive and yet not well: frozen ones begin no pass, slow ones take longer for each. */
 export class EngineTroubles {
   readonly #stage: Stage;
+  readonly #touched: TouchedRequests;
   readonly #troubles = new Set<Trouble>();
   /** Engines of frozen workers, and by how many faults. */
   readonly #frozen = new Map<number, number>();
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, touched: TouchedRequests) {
     this.#stage = stage;
+    this.#touched = touched;
   }
 
   isFrozen(engine: number): boolean {
@@ -25,8 +28,8 @@ export class EngineTroubles {
   }
 
   /** A request has come to a worker. */
-  placed(worker: SimulatedWorker): void {
-    for (const trouble of this.#troubles) if (trouble.worker === worker) trouble.record.requests++;
+  placed(request: number, worker: SimulatedWorker): void {
+    for (const trouble of this.#troubles) if (trouble.worker === worker) this.#touched.add(trouble.record, request);
   }
 
   /** @param factor Infinity freezes it @returns how to end it */

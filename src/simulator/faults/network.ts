@@ -1,18 +1,21 @@
 import { chance, Draw, roleOf } from "#scenarios/workload";
 import type { FaultRecord, RoleName } from "#src/record";
 import type { NetworkFault } from "./fault-plan.ts";
+import type { TouchedRequests } from "./touched.ts";
 
 /** How much longer messages are under way. */
 export class Network {
-  readonly #active = new Map<NetworkFault, { record: FaultRecord; touched: Set<number> }>();
+  readonly #active = new Map<NetworkFault, FaultRecord>();
+  readonly #touched: TouchedRequests;
   readonly #seed: number;
 
-  constructor(seed: number) {
+  constructor(touched: TouchedRequests, seed: number) {
+    this.#touched = touched;
     this.#seed = seed;
   }
 
   begin(fault: NetworkFault, record: FaultRecord): void {
-    this.#active.set(fault, { record, touched: new Set() });
+    this.#active.set(fault, record);
   }
 
   end(fault: NetworkFault): void {
@@ -25,10 +28,10 @@ export class Network {
    */
   delayMs(role: RoleName, request: number, attempt: number, step: number): number {
     let delayMs = 0;
-    for (const [fault, { record, touched }] of this.#active) {
+    for (const [fault, record] of this.#active) {
       if (fault.pool !== "all" && roleOf(fault.pool) !== role) continue;
       delayMs += fault.byMs + fault.jitterMs * chance(this.#seed, Draw.messageDelay, request, attempt, step);
-      record.requests = touched.add(request).size;
+      this.#touched.add(record, request);
     }
     return delayMs;
   }

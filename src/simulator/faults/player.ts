@@ -10,6 +10,7 @@ import { FaultPlan, type TransferFault } from "./fault-plan.ts";
 import { Network } from "./network.ts";
 import { InFlight } from "./requests.ts";
 import type { Stage } from "./stage.ts";
+import { TouchedRequests } from "./touched.ts";
 
 /** Messages of a request, told apart where their delays are drawn. */
 const Message = { request: 0, decodeRequest: 1, answer: 2, transfer: 3 } as const;
@@ -19,6 +20,7 @@ export class FaultPlayer {
   readonly #stage: Stage;
   readonly #actions: Actions;
   readonly #plan: FaultPlan<SimulatedWorker>;
+  readonly #touched: TouchedRequests;
   readonly #inFlight: InFlight;
   readonly #clients: Clients;
   readonly #troubles: EngineTroubles;
@@ -32,7 +34,8 @@ export class FaultPlayer {
     this.#actions = actions;
     const { spec, prefillPool, decodePool } = stage.simulation;
     this.#plan = new FaultPlan(spec.faults ?? [], { prefill: prefillPool, decode: decodePool }, spec.newPlanner);
-    this.#inFlight = new InFlight(stage);
+    this.#touched = new TouchedRequests(spec.workload.count);
+    this.#inFlight = new InFlight(stage, this.#touched);
     this.#inFlight.onBroken = (request) => this.#attemptFailed(request, stage.simulation.nowMs);
     this.#clients = new Clients(spec.clients ?? null, spec.seed, spec.workload.count, {
       at: stage.at,
@@ -43,8 +46,8 @@ export class FaultPlayer {
         this.#attemptFailed(request, atMs);
       },
     });
-    this.#troubles = new EngineTroubles(stage);
-    this.#network = new Network(spec.seed);
+    this.#troubles = new EngineTroubles(stage, this.#touched);
+    this.#network = new Network(this.#touched, spec.seed);
   }
 
   /** What is noted of each fault, in the order in which they begin. */
@@ -58,7 +61,7 @@ export class FaultPlayer {
       at: (atMs, act) => this.#stage.at(atMs, act),
       kill: (dying, record) => this.#kill(dying, record),
       setPace: (worker, factor, record) => {
-        record.requests += this.#inFlight.on(worker).length;
+        for (const request of this.#inFlight.on(worker)) this.#touched.add(record, request);
         return this.#troubles.begin(worker, factor, record);
       },
       loseTransfers: (fault, record) => {
@@ -145,7 +148,7 @@ export class FaultPlayer {
 
   placed(request: number, worker: SimulatedWorker, engine: number, reserves: boolean): void {
     this.#inFlight.placed(request, engine, reserves);
-    this.#troubles.placed(worker);
+    this.#troubles.placed(request, worker);
   }
 
   ended(request: number): void {
@@ -169,7 +172,6 @@ export class FaultPlayer {
           ? state.left > 0
           : chance(simulation.spec.seed, Draw.transferLost, request, this.#attempt(request)) < fault.probability;
       if (!isLost) continue;
-      state.record.requests++;
       if (--state.left === 0) {
         state.record.untilMs = simulation.nowMs;
         this.#lossy.delete(fault);

@@ -3,6 +3,7 @@ import type { FaultRecord } from "#src/record";
 import type { Pool, SimulatedWorker } from "../pool.ts";
 import { DeadEngine } from "./dead-engine.ts";
 import type { Stage } from "./stage.ts";
+import type { TouchedRequests } from "./touched.ts";
 
 /** Where a request is. */
 const Where = {
@@ -27,6 +28,7 @@ const Where = {
 /** Every request's whereabouts, and the ways in which it can leave them before its time. */
 export class InFlight {
   readonly #stage: Stage;
+  readonly #touched: TouchedRequests;
   readonly #where: Uint8Array;
   readonly #firstEngine: Int32Array;
   readonly #secondEngine: Int32Array;
@@ -50,8 +52,9 @@ export class InFlight {
   /** Told when the frontend gives up on a request, or its answer breaks off. */
   onBroken: (request: number) => void = () => {};
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, touched: TouchedRequests) {
     this.#stage = stage;
+    this.#touched = touched;
     const { count } = stage.simulation.spec.workload;
     this.#where = new Uint8Array(count);
     this.#firstEngine = new Int32Array(count).fill(-1);
@@ -188,7 +191,6 @@ export class InFlight {
 
   /** The worker that held it died: before the first token it goes to another one, as the frontend has it; later it is broken off. */
   lostWorker(request: number, record: FaultRecord): void {
-    record.requests++;
     if (this.#tokenOut[request] === 1) this.#breakOff(request, record);
     else this.retry(request, record);
   }
@@ -199,7 +201,7 @@ export class InFlight {
       this.#breakOff(request, record);
       return;
     }
-    record.retried++;
+    this.#touched.add(record, request, "retried");
     this.leave(request);
     this.#tries[request]!++;
     this.#where[request] = Where.waiting;
@@ -209,7 +211,7 @@ export class InFlight {
   }
 
   #breakOff(request: number, record: FaultRecord): void {
-    record.failed++;
+    this.#touched.add(record, request, "failed");
     this.leave(request);
     this.onBroken(request);
   }

@@ -9,15 +9,24 @@ type StartFault = Extract<Fault, { kind: "failStartup" | "delayStartup" }>;
 type Starting = { readonly role: RoleName; readonly life: WorkerLife };
 type StartingPool = { readonly role: RoleName; readonly spec: PoolSpec };
 
+interface Active {
+  record: FaultRecord;
+  /** Starts that are yet to fail. */
+  left: number;
+  /** Workers that it struck, whose starts may fail more than once. */
+  struck: Set<Starting>;
+}
+
 /** What befalls workers as they start. */
 export class StartUps {
-  readonly #active = new Map<StartFault, { record: FaultRecord; left: number }>();
+  readonly #active = new Map<StartFault, Active>();
   /** Workers whose start under way will fail, and how often they have failed. */
   readonly #failing = new Map<Starting, BackOff>();
   readonly #willFail = new Set<Starting>();
 
   begin(fault: StartFault, record: FaultRecord): void {
-    this.#active.set(fault, { record, left: fault.kind === "failStartup" ? fault.starts : Number.POSITIVE_INFINITY });
+    const left = fault.kind === "failStartup" ? fault.starts : Number.POSITIVE_INFINITY;
+    this.#active.set(fault, { record, left, struck: new Set() });
   }
 
   end(fault: StartFault): void {
@@ -27,18 +36,20 @@ export class StartUps {
   /** Start-up time of a worker of the pool whose start begins now, ms. */
   startupMs({ role, spec }: StartingPool): number {
     let startupMs = spec.startupMs;
-    for (const [fault, { record }] of this.#active) {
-      if (fault.kind !== "delayStartup" || roleOf(fault.pool) !== role) continue;
-      startupMs += fault.byMs;
-      record.workers++;
+    for (const fault of this.#active.keys()) {
+      if (fault.kind === "delayStartup" && roleOf(fault.pool) === role) startupMs += fault.byMs;
     }
     return startupMs;
   }
 
+  /** A start of the worker has begun, which takes as long as `startupMs` said. */
   began(worker: Starting): void {
+    for (const [fault, active] of this.#active) {
+      if (fault.kind === "delayStartup" && roleOf(fault.pool) === worker.role) strike(active, worker);
+    }
     const found = this.#failureOf(worker.role);
     if (found === undefined) return;
-    found.record.workers++;
+    strike(found, worker);
     if (--found.left === 0) found.record.untilMs = worker.life.readyMs;
     this.#willFail.add(worker);
   }
@@ -64,10 +75,14 @@ export class StartUps {
     return true;
   }
 
-  #failureOf(role: RoleName): { record: FaultRecord; left: number } | undefined {
+  #failureOf(role: RoleName): Active | undefined {
     for (const [fault, state] of this.#active) {
       if (fault.kind === "failStartup" && roleOf(fault.pool) === role && state.left > 0) return state;
     }
     return undefined;
   }
+}
+
+function strike({ record, struck }: Active, worker: Starting): void {
+  record.workers = struck.add(worker).size;
 }

@@ -35,7 +35,7 @@ const NOTHING: JudgedValue = { mean: Number.NaN, ci95: Number.NaN };
 
 /** One case over its seeds: means with intervals; regrets are of each seed's own references. */
 export function judgedCase(
-  head: Pick<JudgedCase, "scenario" | "startupS" | "maxGpus">,
+  head: Pick<JudgedCase, "scenario" | "startupS" | "hasFaults" | "maxGpus">,
   names: readonly string[],
   runs: readonly SeedRuns[],
 ): JudgedCase {

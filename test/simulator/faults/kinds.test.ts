@@ -152,6 +152,11 @@ describe("a worker that is not well", () => {
     expect(result.requests.lastTokenMs[0]).toBe(160);
     const both = play([{ atMs: 0, isl: 10, osl: 4 }], [slow, { ...slow, factor: 2 }]);
     expect(both.requests.lastTokenMs[0]).toBe(90);
+    const again = play([{ atMs: 0, isl: 10, osl: 8 }], [{ ...slow, atMs: 0 }], {
+      clients: { ...PATIENT, timeoutMs: 40, retries: 1, backoffMs: 10 },
+    });
+    expect(again.requests.attempts[0]).toBe(2);
+    expect(again.faults).toMatchObject([{ requests: 1 }]);
   });
 });
 
@@ -165,7 +170,8 @@ describe("starts", () => {
     });
     // At once, then after 10 s and 20 s: 1 + 1 + 10 + 1 + 20 + 1 s.
     expect(result.workers[1]).toMatchObject({ createdMs: 100, readyMs: 34_100 });
-    expect(result.faults).toMatchObject([{ workers: 3 }]);
+    // One worker, whose starts failed.
+    expect(result.faults).toMatchObject([{ workers: 1 }]);
   });
 
   it("take longer", () => {
@@ -195,6 +201,8 @@ describe("what is under way", () => {
     const all = play([{ atMs: 0, isl: 10, osl: 2 }], [{ ...lost, next: null, probability: 1, forMs: 1e6 }], disagg);
     expect(all.requests.status[0]).toBe(failed);
     expect(all.requests.attempts[0]).toBe(4);
+    // One request, however often it was struck.
+    expect(all.faults).toMatchObject([{ requests: 1, retried: 1, failed: 1 }]);
   });
 
   it("takes longer on a slow network, there, back and between the workers", () => {

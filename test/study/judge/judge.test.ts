@@ -84,7 +84,7 @@ const reference = (goodputPerGpu: number, text = "") => ({
   secondsAboveSla: 10,
   text,
 });
-const HEAD = { scenario: "made", startupS: null, maxGpus: 8 };
+const HEAD = { scenario: "made", startupS: null, hasFaults: false, maxGpus: 8 };
 
 describe("judgedCase", () => {
   it("takes regrets within each seed, and means over them", () => {

@@ -13,7 +13,7 @@ describe("a worker that is not well", () => {
     worker.setPace(Number.POSITIVE_INFINITY);
     time.advanceTo(40);
     const waiting = send(worker, 2, 1);
-    expect(worker.census()).toEqual({ withToken: 1, withoutToken: 1 });
+    expect(worker.census()).toEqual({ withToken: 1, withoutToken: 1, taken: 2 });
     time.advanceTo(100);
     // The pass under way ended at 25.
     expect(last(running)).toBe("token 2");
