@@ -247,23 +247,23 @@ export class Simulation {
     this.#passEndsAndEvents(nowMs);
     this.#sendWaiting();
     if (this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null) this.#clock.startPasses(nowMs);
-    while (this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.latePlannerTick) {
-      // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
-      if (this.#events.nextPriority !== EventPriority.turn) {
+    do {
+      while (this.#isDue(nowMs)) {
         this.#handleNext(nowMs);
         if (this.#reservesFirst) this.#handOver();
-        continue;
       }
-      this.#pendingTurns--;
-      this.#dispatch(this.#events.pop(), nowMs);
-    }
-    while (this.#arrivals.nextMs <= nowMs) {
-      this.#dispatch(this.#arrivals.take(), nowMs);
-    }
-    this.#refill();
+      while (this.#arrivals.nextMs <= nowMs) this.#dispatch(this.#arrivals.take(), nowMs);
+      this.#refill();
+      // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once, or let others begin.
+    } while (this.#isDue(nowMs));
     while (this.#events.nextMs <= nowMs) this.#handleNext(nowMs);
     do this.#clock.startPasses(nowMs);
     while (this.#sendWaiting());
+  }
+
+  /** Whether there is an event that comes before the late ticks. */
+  #isDue(nowMs: number): boolean {
+    return this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.latePlannerTick;
   }
 
   #passEndsAndEvents(nowMs: number): void {
@@ -306,6 +306,10 @@ export class Simulation {
         this.#clock.command("activate", engine, subject, nowMs);
         break;
       }
+      case EventPriority.turn:
+        this.#pendingTurns--;
+        this.#dispatch(subject, nowMs);
+        break;
       case EventPriority.workerReady: {
         const pool = subject < 0 ? this.prefillPool! : this.decodePool;
         const worker = pool.workers[subject < 0 ? -1 - subject : subject]!;

@@ -145,8 +145,20 @@ describe("requests with dependencies", () => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 300 },
     );
+  });
+
+  it("begin at once with what they wait for, where there is no delay", () => {
+    const edges = [
+      { parent: 0, child: 1, delayMs: 0, onStart: true },
+      { parent: 1, child: 2, delayMs: 0, onStart: true },
+    ];
+    for (const workload of [graphWorkload(4, edges), asClosedLoop(graphWorkload(4, edges), 1)]) {
+      const { requests: table } = simulate({ ...madeSpec({ requests: [] }), workload });
+      expect(completed(table.status)).toBe(true);
+      expect([...table.arrivalMs].slice(0, 3)).toEqual([0, 0, 0]);
+    }
   });
 
   it("hold a closed loop's place until the last of them has ended", () => {
