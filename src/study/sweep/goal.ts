@@ -1,4 +1,4 @@
-import { didYouMean, parseDurationMs, UserError } from "#common";
+import { didYouMean, parseDurationMs, SHARE_MEASURES, UserError } from "#common";
 import { overSeeds } from "../over-seeds.ts";
 import { badGoal } from "./errors.ts";
 import type { SweepCandidate, TrialOutcome } from "./types.ts";
@@ -34,6 +34,8 @@ const MORE_IS_BETTER = new Set([
   "routerHitRate",
 ]);
 
+const SHARES: ReadonlySet<string> = new Set(SHARE_MEASURES);
+
 function directionOf(measure: string): Direction {
   return MORE_IS_BETTER.has(measure) || measure.startsWith("perUserThroughput") ? "max" : "min";
 }
@@ -51,7 +53,10 @@ export function parseCondition(flag: string, text: string, known: readonly strin
   if (measure === undefined)
     throw badGoal(flag, text, "expected a measure, one of >= <= > <, and a number or duration");
   checkMeasure(flag, text, measure, known);
-  return { text: text.trim(), measure, sign: sign as Condition["sign"], value: operandOf(flag, text, operand!) };
+  const value = operandOf(flag, text, operand!);
+  // Shares are written as such: 98 would be more than can be, whatever it was meant to say.
+  if (SHARES.has(measure) && !(value >= 0 && value <= 1)) throw badGoal(flag, text, "expected a share of 0 to 1");
+  return { text: text.trim(), measure, sign: sign as Condition["sign"], value };
 }
 
 function operandOf(flag: string, text: string, operand: string): number {

@@ -9,6 +9,13 @@ const score = (measures: Record<string, number>, ...conditions: Condition[]) =>
   scoreOf({ candidate: { values: [] }, runs: [{ seed: 1, passed: true, measures }] }, GOAL, conditions);
 
 describe("conditions", () => {
+  it("take shares as such: more than all can't be", () => {
+    const known = ["slaAttainment"];
+    expect(() => parseCondition("--where", "slaAttainment>=98", known)).toThrow(/expected a share of 0 to 1/);
+    expect(() => parseCondition("--where", "slaAttainment>-0.1", known)).toThrow(/expected a share of 0 to 1/);
+    expect(parseCondition("--where", "slaAttainment>=1", known).value).toBe(1);
+  });
+
   it("are kept or missed as their signs say, at their bounds as well", () => {
     fc.assert(
       fc.property(
