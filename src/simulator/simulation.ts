@@ -247,6 +247,17 @@ export class Simulation {
     this.#passEndsAndEvents(nowMs);
     this.#sendWaiting();
     if (this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null) this.#clock.startPasses(nowMs);
+    // Who is sent may be what others wait for that start at this very instant.
+    do {
+      this.#turnsAndArrivals(nowMs);
+      this.#refill();
+    } while (this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.latePlannerTick);
+    while (this.#events.nextMs <= nowMs) this.#handleNext(nowMs);
+    do this.#clock.startPasses(nowMs);
+    while (this.#sendWaiting());
+  }
+
+  #turnsAndArrivals(nowMs: number): void {
     while (this.#events.nextMs <= nowMs && this.#events.nextPriority < EventPriority.latePlannerTick) {
       // A dispatch may end a pass at this very instant, and so bring about a transfer that is done at once.
       if (this.#events.nextPriority !== EventPriority.turn) {
@@ -260,10 +271,6 @@ export class Simulation {
     while (this.#arrivals.nextMs <= nowMs) {
       this.#dispatch(this.#arrivals.take(), nowMs);
     }
-    this.#refill();
-    while (this.#events.nextMs <= nowMs) this.#handleNext(nowMs);
-    do this.#clock.startPasses(nowMs);
-    while (this.#sendWaiting());
   }
 
   #passEndsAndEvents(nowMs: number): void {
