@@ -12,9 +12,10 @@ export function arrivalsOf(
   timesMs: Float64Array,
   openHeads: Int32Array,
   firstMs: number,
-  { speedup = 1, fromMs, spreadMs = 0, seed = 0 }: TraceOptions,
+  { speedup = 1, keepsTimes = false, fromMs, spreadMs = 0, seed = 0 }: TraceOptions,
 ): Pick<Workload, "arrivalMs" | "openHeads" | "horizonMs"> {
-  const zeroMs = fromMs === undefined ? timesMs[openHeads[0]!]! : firstMs + fromMs;
+  const beginMs = fromMs === undefined ? timesMs[openHeads[0]!]! : firstMs + fromMs;
+  const zeroMs = keepsTimes ? 0 : beginMs;
   const arrivalMs = timesMs.map((atMs) => atMs - zeroMs);
   if (spreadMs > 0) {
     const spread = randomStream(seed, "trace/spread");

@@ -122,6 +122,18 @@ describe("mooncake-delta", () => {
 });
 
 describe("agentic Mooncake", () => {
+  it("sends who waits for a dispatch at the instant of it", () => {
+    const waits = [{ request_id: "a", trigger: "dispatch", delay_ms: 0 }];
+    const rows = [
+      { request_id: "a", input_length: 64, output_length: 5, not_before_ms: 100 },
+      { request_id: "b", input_length: 64, output_length: 5, dependencies: waits },
+    ];
+    const workload = read(rows, { format: "agentic", keepsTimes: true });
+    const { requests } = simulate({ ...madeSpec({ requests: [] }), workload });
+    expect([...requests.arrivalMs]).toEqual([100, 100]);
+    expect([...requests.outputTokens]).toEqual([5, 5]);
+  });
+
   const row = (id: string, more: Row = {}): Row => ({ request_id: id, input_length: 64, output_length: 5, ...more });
 
   it("waits for what it lists, then for its delay and its tool", () => {

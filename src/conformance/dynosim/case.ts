@@ -149,6 +149,7 @@ const callArguments = z.looseObject({
   num_prefix_groups: z.number().int().nonnegative().nullish(),
   kv_event_lag_ms: z.number().nonnegative().nullish(),
   max_sim_time_ms: z.number().nullish(),
+  agentic_lanes: z.number().int().nullish(),
   planner_config: z.unknown().optional(),
   sla_ttft_ms: z.number().nullish(),
   sla_itl_ms: z.number().nullish(),

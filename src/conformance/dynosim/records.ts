@@ -39,7 +39,7 @@ function record(result: SimulationResult, workload: Workload, i: number, admissi
   const at = (times: Float64Array | undefined) => (times === undefined ? null : known(times[i]!));
   return {
     session_id: label === "" ? null : label,
-    turn_index: label === "" ? null : (workload.turnIndex?.[i] ?? 0),
+    turn_index: label === "" || workload.dependencies !== undefined ? null : (workload.turnIndex?.[i] ?? 0),
     uuid: `00000000-0000-0000-0000-${(i + 1).toString(16).padStart(12, "0")}`,
     arrival_time_ms: arrival,
     first_admit_ms: admissions[0]?.atMs ?? null,

@@ -265,15 +265,15 @@ const NUMBERED = /^0{8}-0{4}-0{4}-0{4}-/;
 
 /** Where DynoSim numbers requests, their number; else session and turn; else arrival (whole ns) and size. */
 function keyOfRecord(record: DynosimRecord): string {
-  if (record.session_id !== null) return `${record.session_id}/${record.turn_index ?? 0}`;
   if (NUMBERED.test(record.uuid)) return `${Number.parseInt(record.uuid.slice(-12), 16)}`;
+  if (record.session_id !== null) return `${record.session_id}/${record.turn_index ?? 0}`;
   const { arrival_time_ms: atMs, input_length: isl, requested_output_length: osl } = record;
   return `${Math.round(atMs * 1e6)} ${isl} ${osl}`;
 }
 
 function keyOfRequest(run: DynosimCase, workload: Workload, index: number, nowMs: number): string {
+  if (run.records.every(({ uuid }) => NUMBERED.test(uuid))) return `${index + 1}`;
   const label = workload.sessionIds?.[index] ?? "";
   if (label !== "") return `${label}/${workload.turnIndex?.[index] ?? 0}`;
-  if (run.records.every(({ uuid }) => NUMBERED.test(uuid))) return `${index + 1}`;
   return `${Math.round(nowMs * 1e6)} ${workload.isl[index]} ${workload.osl[index]}`;
 }

@@ -15,6 +15,8 @@ export function whyNotYet(run: DynosimCase): string | null {
   if (!isKnownTrace(call.trace_format)) return `not yet: traces of the format ${call.trace_format}`;
   const noPlanner = whyNotPlanner(run);
   if (noPlanner !== null) return noPlanner;
+  if (typeof call.agentic_lanes === "number") return "not yet: agentic lanes";
+  if (typeof call.max_sim_time_ms === "number") return "not yet: a run that ends before its requests";
   const router = call.router_mode ?? "round_robin";
   if (router !== "kv_router" && router !== "round_robin") return `not yet: router mode ${router}`;
   if (call.replay_mode !== undefined && call.replay_mode !== null && call.replay_mode !== "offline") {
@@ -23,9 +25,16 @@ export function whyNotYet(run: DynosimCase): string | null {
   return null;
 }
 
-/** Formats with which DynoSim follows requests that depend on others are not played yet. */
+/** Other formats with which DynoSim follows requests that depend on others are not played yet. */
 function isKnownTrace(format: string | null | undefined): boolean {
-  return format === undefined || format === null || format === "mooncake" || isDeltaTrace(format);
+  return (
+    format === undefined || format === null || format === "mooncake" || isDeltaTrace(format) || isAgenticTrace(format)
+  );
+}
+
+/** Requests wait for others by name. */
+export function isAgenticTrace(format: string | null | undefined): boolean {
+  return format === "agentic_mooncake" || format === "agentic-mooncake";
 }
 
 /** Later turns bring only what is new in their prompts. */

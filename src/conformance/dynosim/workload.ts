@@ -4,7 +4,7 @@ import { type PromptBlocks, readTraceFile, type Workload } from "#scenarios";
 import { poissonArrivalsMs, prefixGroups, sharedPrefixBlocks } from "./arrivals.ts";
 import type { DynosimCase } from "./case.ts";
 import { dynosimBadCase, missingBesideCase } from "./errors.ts";
-import { isDeltaTrace } from "./support.ts";
+import { isAgenticTrace, isDeltaTrace } from "./support.ts";
 
 /** Tokens a hash id stands for where a trace case does not say (Mooncake's traces). */
 const DEFAULT_TRACE_BLOCK_TOKENS = 512;
@@ -40,6 +40,7 @@ function closeLoop(open: Workload, concurrency: number, isTrace: boolean): Workl
 function traceWorkload(run: DynosimCase, name: string): Workload {
   const path = join(dirname(run.file), name);
   if (!existsSync(path)) throw missingBesideCase(run.file, name);
+  if (isAgenticTrace(run.arguments.trace_format)) return agenticWorkload(run, path);
   const blockTokens = run.arguments.trace_block_size ?? DEFAULT_TRACE_BLOCK_TOKENS;
   const workload = readTraceFile(path, {
     format: isDeltaTrace(run.arguments.trace_format) ? "mooncake-delta" : "mooncake",
@@ -51,6 +52,15 @@ function traceWorkload(run: DynosimCase, name: string): Workload {
   // DynoSim knows of sessions in an open loop only where one has several turns.
   const sessionIds = workload.nextTurn?.some((next) => next >= 0) ? workload.sessionIds : null;
   return { ...workload, sessionIds, thinkMs: workload.thinkMs?.map((waitMs) => waitMs / speedupOf(run)) ?? null };
+}
+
+/** Requests that wait for each other, at the trace's own times; what they wait is played faster, too. */
+function agenticWorkload(run: DynosimCase, path: string): Workload {
+  const workload = readTraceFile(path, { format: "agentic", keepsTimes: true, speedup: speedupOf(run) });
+  const { dependencies } = workload;
+  if (dependencies === undefined) return workload;
+  const delayMs = dependencies.delayMs.map((waitMs) => waitMs / speedupOf(run));
+  return { ...workload, dependencies: { ...dependencies, delayMs } };
 }
 
 function commonDivisor(a: number, b: number): number {
