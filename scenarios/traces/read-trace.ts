@@ -42,11 +42,19 @@ export function readTraceFile(path: string, options: TraceOptions = {}): Workloa
   return lines.finish();
 }
 
-/** Takes lines, and finds the format by the first one with content. */
+/** Rows that are looked at, at most, for one that says which format they have. */
+const LOOK_AHEAD = 1000;
+
+/**
+ * Takes lines, and finds the format by the first one with content; where that may be an agent's that waits for nobody, by the first
+ * that tells.
+ */
 class LineReader {
   readonly #path: string;
   readonly #options: TraceOptions;
   #reader: RowReader | null = null;
+  /** Rows of which the format is not known yet. */
+  #held: { fields: Fields; where: string }[] = [];
 
   constructor(path: string, options: TraceOptions) {
     checkOptions(path, options);
@@ -56,7 +64,7 @@ class LineReader {
 
   /** @returns whether more is wanted */
   take(line: string, file: string, number: number): boolean {
-    if (this.#reader?.done === true) return false;
+    if (this.#isDone) return false;
     const where = `${file}:${number}`;
     if (line.length > MAX_LINE_CHARS) {
       const found = `found a line of more than ${MAX_LINE_CHARS} characters`;
@@ -64,14 +72,34 @@ class LineReader {
     }
     if (line.trim() === "") return true;
     const fields = parseFields(line, where);
-    this.#reader ??= readerOf(this.#options.format ?? formatOf(fields), this.#path, this.#options);
-    this.#reader.row(fields, where);
-    return !this.#reader.done;
+    if (this.#reader !== null) this.#reader.row(fields, where);
+    else this.#hold(fields, where);
+    return !this.#isDone;
+  }
+
+  get #isDone(): boolean {
+    return this.#reader?.done === true;
   }
 
   finish(): Workload {
+    if (this.#reader === null && this.#held.length > 0) this.#open("mooncake");
     if (this.#reader === null) throw traceEmpty(this.#path, 0);
     return this.#reader.finish();
+  }
+
+  #hold(fields: Fields, where: string): void {
+    this.#held.push({ fields, where });
+    const format = this.#options.format ?? formatOf(fields);
+    // Named rows are those that others may wait for, or just named.
+    const isOpen = this.#options.format === undefined && format === "mooncake" && fields.request_id !== undefined;
+    if (!isOpen || this.#held.length === LOOK_AHEAD) this.#open(format);
+  }
+
+  #open(format: TraceFormat): void {
+    this.#reader = readerOf(format, this.#path, this.#options);
+    const held = this.#held;
+    this.#held = [];
+    for (const { fields, where } of held) if (!this.#reader.done) this.#reader.row(fields, where);
   }
 }
 

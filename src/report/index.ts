@@ -28,7 +28,7 @@ export {
   type WrittenReport,
   writeReports,
 } from "./files/write-reports.ts";
-export { formatDeployment } from "./format.ts";
+export { formatDeployment, plural } from "./format.ts";
 export {
   JUDGE_REFERENCES,
   type JudgedCase,

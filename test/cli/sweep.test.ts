@@ -180,6 +180,8 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
     [["--set", "seed=1", "--goal", "godput"], /found no measure godput\n {2}hint: did you mean/],
     [["--set", "seed=1", "--where", "goodput"], /expected a measure, one of >= <= > </],
     [["--set", "sla.ttft.x=1", "--no-report"], /found a plain value at sla\.ttft/],
+    [["--set", "seed=1", "--trade", "itl.mean"], /--trade itl\.mean: expected two measures with a colon between/],
+    [["--set", "seed=1", "--resume", "--no-report"], /--resume: not together with --no-report/],
   ])("refuses %j", (flags, message) => {
     const { status, stderr } = sweep(...flags);
     expect(status).toBe(2);
@@ -188,6 +190,18 @@ describe("understudy sweep", { timeout: 240_000 }, () => {
 });
 
 describe("understudy search", { timeout: 240_000 }, () => {
+  it.each([
+    [["--routers", "kvv"], /--routers: found "kvv", expected round-robin, random, least-loaded, kv, with commas/],
+    [
+      ["--model", "Qwen/Qwen3-32B", "--gpu", "h200_sxm", "--tp", "3"],
+      /none of tp3 can be played: .*\n {2}hint: without --tp, --tep and --dep all layouts/,
+    ],
+  ])("refuses %j", (flags, message) => {
+    const { status, stderr } = runUnderstudy(folder, "search", "small.yaml", "--gpus", "4", ...flags);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+
   it("finds the best fixed deployment that run --best-static finds, without running all of them", () => {
     writeFileSync(join(folder, "busy.yaml"), SMALL_SCENARIO.replace("requestRate: 8", "requestRate: 30"));
     const found = runUnderstudy(

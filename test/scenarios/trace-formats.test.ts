@@ -231,6 +231,19 @@ describe("agentic Mooncake", () => {
     expect(error.code).toMatch(/^SCENARIOS_TRACE_/);
   });
 
+  it("is found where its first requests wait for nobody, and is Mooncake's where none of those that are looked at does", () => {
+    const named = (count: number) => Array.from({ length: count }, (_, i) => row(`r${i}`, { timestamp: i }));
+    const waits = row("w", { wait_for: ["r0"], delay: 10 });
+    for (const before of [1, 3, 999]) {
+      const workload = read([...named(before), waits]);
+      expect(edgesOf(workload.dependencies!)).toEqual([{ parent: 0, child: before, delayMs: 10, onStart: false }]);
+    }
+    expect(read(named(3)).dependencies).toBeUndefined();
+    expect(read(named(5), { maxRequests: 2 }).count).toBe(2);
+    expect(failure(() => read([...named(1000), waits])).hint).toMatch(/agentic/);
+    expect(failure(() => read([...named(2), { ...row("x"), timestamp: "late" }])).where).toMatch(/^t\.jsonl:3/);
+  });
+
   it("is told of where a Mooncake trace has rows that wait", () => {
     const rows = [{ timestamp: 0, input_length: 1, output_length: 1 }, row("b", { wait_for: ["a"] })];
     expect(failure(() => read(rows)).hint).toMatch(/agentic/);

@@ -4,6 +4,7 @@ import { tunedOnJudged } from "../judge/errors.ts";
 import type { JudgeFlags } from "../judge/run.ts";
 import { rowsInMemoryOption } from "../rows-flag.ts";
 import { seedList } from "../run/seed-list.ts";
+import { checkResume } from "../sweep/flags.ts";
 import { positiveDuration, several, share, wholeNumber } from "../values.ts";
 
 /** `0,30,60,120`: start-up times, s, each once. */
@@ -14,9 +15,10 @@ function startups(text: string): number[] {
   return [...new Set(values)];
 }
 
-/** @throws UserError CLI_FLAG_NEEDS, CLI_TUNED_ON_JUDGED */
+/** @throws UserError CLI_FLAG_NEEDS, CLI_FLAGS_EXCLUDE, CLI_TUNED_ON_JUDGED */
 function checkFlags(flags: JudgeFlags, command: Command): void {
   const given = (name: string) => command.getOptionValueSource(name) === "cli";
+  checkResume(flags);
   if (given("tuningSeeds") && !flags.tune) throw flagNeeds("tuningSeeds", "--tune");
   if (given("plannerTimeout") && flags.planner === undefined) throw flagNeeds("plannerTimeout", "--planner");
   if (given("oracleRuns") && flags.clairRuns === 0) throw flagNeeds("oracleRuns", "--clair-runs of 1 or more");

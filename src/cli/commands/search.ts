@@ -2,11 +2,13 @@ import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { parse } from "yaml";
 import { UserError } from "#common";
+import { ROUTER_MODES } from "#mocker/router";
 import { plannerConfigSchema } from "#planner/core";
 import { readScenario, scenarioWorkload, type Workload } from "#scenarios";
 import type { Backend } from "#src/estimator";
 import { needsSameTp } from "#src/profiler";
 import { poolSpec, prepareRehearsal, type Rehearsal } from "#src/rehearsal";
+import { plural } from "#src/report";
 import {
   type DeploymentSpace,
   deploymentAxes,
@@ -47,8 +49,16 @@ export function searchCommand(): Command {
     .argument("<scenario>", "scenario file (YAML): traffic, SLA, and settings of engines; its planner is left out")
     .requiredOption("--gpus <n>", "GPUs of a deployment, at most", wholeNumber("--gpus", 1))
     .option("--floor <share>", "SLA attainment that it must keep", share("--floor"), 0.99)
-    .option("--modes <list>", "agg, disagg, or both with a comma between", modes, ["agg", "disagg"])
-    .option("--routers <list>", "with commas between them", (text: string) => text.split(","), ["least-loaded"])
+    .addOption(
+      new Option("--modes <list>", "agg, disagg, or both with a comma between")
+        .argParser(modes)
+        .default(["agg", "disagg"], "agg,disagg"),
+    )
+    .addOption(
+      new Option("--routers <list>", `with commas between them: ${ROUTER_MODES.join(", ")}`)
+        .argParser(routers)
+        .default(["least-loaded"], "least-loaded"),
+    )
     .option("--model <id>", "engines by the estimator's times instead of the scenario's: a Hugging Face id or a folder")
     .option("--gpu <system>", "with --model: such as h200_sxm")
     .addOption(new Option("--backend <backend>", "with --model").choices(["vllm", "sglang", "trtllm"]).default("vllm"))
@@ -94,7 +104,7 @@ async function search(file: string, flags: SearchFlags, command: Command): Promi
   const floored = { ...flags, where: [...(flags.where ?? []), `slaAttainment>=${flags.floor}`] };
   return runStudy(scenario, floored, {
     kind: "search",
-    method: `search among ${candidates.length} deployments of up to ${flags.gpus} GPUs${without}`,
+    method: `search among ${plural(candidates.length, "deployment")} of up to ${plural(flags.gpus, "GPU")}${without}`,
     axes: deploymentAxes(candidates),
     proposals: searchDeployments(candidates, flags.seeds ?? [null], flags.floor, bounds),
     overridesOf: (candidate) => deploymentOverrides(base, space, candidate),
@@ -159,8 +169,15 @@ function ownGpus({ scenario, profile }: Rehearsal): EngineLayout["gpus"] {
 
 function modes(text: string): string[] {
   const found = text.split(",");
-  if (found.every((mode) => mode === "agg" || mode === "disagg")) return found;
+  if (found.every((mode) => mode === "agg" || mode === "disagg")) return [...new Set(found)];
   throw usage("--modes", text, "agg, disagg, or agg,disagg");
+}
+
+function routers(text: string): string[] {
+  const found = text.split(",");
+  const known: readonly string[] = ROUTER_MODES;
+  if (found.every((mode) => known.includes(mode))) return [...new Set(found)];
+  throw usage("--routers", text, `${ROUTER_MODES.join(", ")}, with commas between them`);
 }
 
 function sizes(flag: string): (text: string) => number[] {

@@ -36,9 +36,18 @@ export function withStudyFlags(command: Command): Command {
   return withExecutorFlags(own);
 }
 
+/** Results are kept beside the reports. @throws UserError CLI_FLAGS_EXCLUDE */
+export function checkResume({ resume, report }: { resume?: true; report: boolean }): void {
+  if (resume && !report) throw flagsExclude("--no-report", "--resume", "there are no results to go on with then");
+}
+
 /** @throws UserError CLI_FLAG_NEEDS, CLI_FLAGS_EXCLUDE */
-export function checkStudyFlags(flags: ExecutorFlags & { threads?: number }, command: Command): void {
+export function checkStudyFlags(
+  flags: ExecutorFlags & { threads?: number; resume?: true; report: boolean },
+  command: Command,
+): void {
   checkExecutorFlags(flags, command);
+  checkResume(flags);
   const other = flags.executor !== undefined ? "--executor" : flags.shards !== undefined ? "--shards" : null;
   if (flags.threads !== undefined && other !== null)
     throw flagsExclude("--threads", other, "runs are not in this process then");

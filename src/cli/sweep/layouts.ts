@@ -42,7 +42,7 @@ export function triedLayouts({ gpu, maxGpus, asked, promptTokens, scenarioOf }: 
       leftOut.push({ layout, reason: engine.message });
     } else opened.push({ layout, engine });
   }
-  if (opened.length === 0 && refusal !== null) throw refusal;
+  if (opened.length === 0 && refusal !== null) throw asked === null ? refusal : nonePlayable(asked, refusal);
   const measured = sensible?.isMoe ? opened.filter(({ engine }) => isMeasured(engine, promptTokens)) : [];
   const tried = measured.length > 0 ? measured : opened;
   for (const { layout } of opened.filter((each) => !tried.includes(each)))
@@ -54,6 +54,15 @@ export function triedLayouts({ gpu, maxGpus, asked, promptTokens, scenarioOf }: 
     }),
     leftOut,
   };
+}
+
+function nonePlayable(asked: readonly string[], { code, where, message, cause }: UserError): UserError {
+  return new UserError({
+    code,
+    message: `none of ${asked.join(", ")} can be played: ${where === undefined ? "" : `${where}: `}${message}`,
+    hint: "without --tp, --tep and --dep all layouts are tried that the model allows",
+    cause,
+  });
 }
 
 /** Tensor parallelism for dense models, TEP and DEP as well for mixtures of experts. */

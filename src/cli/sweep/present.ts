@@ -90,7 +90,7 @@ export function sweepText(report: SweepReport, summary: SweepSummary): string {
   const [best] = rows;
   const answer =
     report.best === null || best === undefined
-      ? "No candidate keeps the conditions.\n"
+      ? `${rows.length === 0 ? "Nothing was run" : "No candidate keeps the conditions"}.\n`
       : `Best: ${report.axes.map(({ name }, i) => `${name}=${best.cells[i]}`).join(", ")}\n`;
   return `${head}${textTable(
     sweepColumns(report),

@@ -1,4 +1,5 @@
 import { relative, resolve } from "node:path";
+import { UserError } from "#common";
 import type { Override } from "#scenarios";
 import type { RunnableScenario } from "#src/rehearsal";
 import { STUDY_MEASURES } from "#src/report";
@@ -59,8 +60,7 @@ const DRAWN = ["slaAttainment", "goodputPerGpu", "itl.mean", "scaleEvents"];
 export async function runStudy(scenario: RunnableScenario, flags: StudyFlags, study: Study): Promise<number> {
   const goal = parseGoal("--goal", flags.goal, STUDY_MEASURES);
   const conditions = (flags.where ?? []).map((text) => parseCondition("--where", text, STUDY_MEASURES));
-  const [x = "", y = ""] = flags.trade.split(":");
-  const trade = [parseGoal("--trade", x, STUDY_MEASURES), parseGoal("--trade", y, STUDY_MEASURES)] as const;
+  const trade = parseTrade(flags.trade);
   const shown = measures(
     "--show",
     flags.show ?? [...new Set([goal.measure, ...conditions.map((c) => c.measure), ...SHOWN])],
@@ -122,6 +122,18 @@ export async function runStudy(scenario: RunnableScenario, flags: StudyFlags, st
     else if (!flags.quiet) process.stdout.write(sweepText(report, summary));
     if (flags.report) writeSweep(dir, report, json);
     return { isWhole, exitCode: summary.best === null ? 1 : 0 };
+  });
+}
+
+/** `itl.mean:goodputPerGpu`: what the x and the y axis of the Pareto chart are. */
+function parseTrade(text: string): readonly [ReturnType<typeof parseGoal>, ReturnType<typeof parseGoal>] {
+  const [x, y, ...more] = text.split(":");
+  if (x !== undefined && y !== undefined && more.length === 0)
+    return [parseGoal("--trade", x, STUDY_MEASURES), parseGoal("--trade", y, STUDY_MEASURES)];
+  throw new UserError({
+    code: "CLI_USAGE",
+    where: `--trade ${text}`,
+    message: "expected two measures with a colon between them, such as itl.mean:goodputPerGpu",
   });
 }
 
