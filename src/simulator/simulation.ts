@@ -63,6 +63,7 @@ export class Simulation {
   /** Requests that want a worker of the other role, since they have just been computed (or reserved); the first `#handedOver` have had one. */
   readonly #handOvers: number[] = [];
   #handedOver = 0;
+  readonly #isGraph: boolean;
   readonly #sessions: Int32Array | null;
   readonly #hands: ReportHands = {
     ended: (request) => this.#ended(request),
@@ -114,6 +115,7 @@ export class Simulation {
     this.#loops = new ClosedLoops(spec.workload);
     this.#followUps = new FollowUps(spec.workload, (request, atMs) => this.#later(request, atMs));
     this.#arrivals = new OpenArrivals(spec.workload);
+    this.#isGraph = spec.workload.dependencies !== undefined;
     this.#sessions = spec.workload.nextTurn === null ? null : sessionNumbers(spec.workload);
     this.scaler = new Scaler(this);
     this.faults = faultPlayer(this, this.#events, {
@@ -247,6 +249,7 @@ export class Simulation {
     this.#passEndsAndEvents(nowMs);
     this.#sendWaiting();
     if (this.spec.quirks.passesBeforeArrivals && this.prefillPool !== null) this.#clock.startPasses(nowMs);
+    if (this.#isGraph) this.#arriveInLine(nowMs);
     do {
       while (this.#isDue(nowMs)) {
         this.#handleNext(nowMs);
@@ -259,6 +262,11 @@ export class Simulation {
     while (this.#events.nextMs <= nowMs) this.#handleNext(nowMs);
     do this.#clock.startPasses(nowMs);
     while (this.#sendWaiting());
+  }
+
+  /** Of requests that wait for each other those that begin at one instant go in the order of the trace, as in DynoSim, whatever they waited for. */
+  #arriveInLine(nowMs: number): void {
+    while (this.#arrivals.nextMs <= nowMs) this.#later(this.#arrivals.take(), nowMs);
   }
 
   /** Whether there is an event that comes before the late ticks. */
@@ -457,6 +465,6 @@ export class Simulation {
   #later(request: number, atMs: number): void {
     this.#pendingTurns++;
     // Turns of one instant go in the order of their sessions, as in DynoSim, whichever worker ended first.
-    this.#events.push(atMs, EventPriority.turn, request, this.#sessions?.[request]);
+    this.#events.push(atMs, EventPriority.turn, request, this.#isGraph ? request : this.#sessions?.[request]);
   }
 }

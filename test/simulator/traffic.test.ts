@@ -161,6 +161,20 @@ describe("requests with dependencies", () => {
     }
   });
 
+  it("go in the order of the trace where they begin at one instant, whatever they waited for", () => {
+    const edges = [
+      { parent: 0, child: 3, delayMs: 0, onStart: true },
+      { parent: 1, child: 2, delayMs: 0, onStart: true },
+    ];
+    const made = graphWorkload(5, edges);
+    const workload = { ...made, arrivalMs: made.arrivalMs.map((atMs) => 0 * atMs) };
+    const decode = madePool("aggregated", {}, { maxNumSeqs: 1 });
+    const { requests: table } = simulate({ ...madeSpec({ requests: [] }, { decode }), workload });
+    expect(Math.max(...table.arrivalMs)).toBe(0);
+    const byFirstToken = [...table.firstTokenMs.keys()].sort((a, b) => table.firstTokenMs[a]! - table.firstTokenMs[b]!);
+    expect(byFirstToken).toEqual([0, 1, 2, 3, 4]);
+  });
+
   it("hold a closed loop's place until the last of them has ended", () => {
     const edges = [1, 2].map((child) => ({ parent: 0, child, delayMs: 1000 * child, onStart: false }));
     const made = asClosedLoop(graphWorkload(4, edges), 1);
