@@ -20,8 +20,8 @@ export interface TraceOptions {
   grainTokens?: number;
   /** Divides arrival times; delays between requests stay. Default 1. */
   speedup?: number;
-  /** The run begins at the trace's own time 0, not at its first request; for whole traces. Default false. */
-  keepsTimes?: boolean;
+  /** The run begins at the earliest time that any row has, those of requests that wait for others, too; for whole traces. Default false: at the first request. */
+  fromEarliestRow?: boolean;
   /** Slice of the trace's own time, counted from its first request, before the speed-up; ms. `fromMs` becomes time 0. */
   fromMs?: number;
   toMs?: number;

@@ -122,16 +122,21 @@ describe("mooncake-delta", () => {
 });
 
 describe("agentic Mooncake", () => {
-  it("sends who waits for a dispatch at the instant of it", () => {
+  it("sends who waits for a dispatch at the instant of it; begins at its first request, or at its earliest row", () => {
     const waits = [{ request_id: "a", trigger: "dispatch", delay_ms: 0 }];
     const rows = [
       { request_id: "a", input_length: 64, output_length: 5, not_before_ms: 100 },
       { request_id: "b", input_length: 64, output_length: 5, dependencies: waits },
+      { request_id: "c", input_length: 64, output_length: 5, dependencies: waits, not_before_ms: 40 },
     ];
-    const workload = read(rows, { format: "agentic", keepsTimes: true });
-    const { requests } = simulate({ ...madeSpec({ requests: [] }), workload });
-    expect([...requests.arrivalMs]).toEqual([100, 100]);
-    expect([...requests.outputTokens]).toEqual([5, 5]);
+    const sentMs = (more: object) => {
+      const workload = read(rows, { format: "agentic", ...more });
+      const { requests } = simulate({ ...madeSpec({ requests: [] }), workload });
+      expect([...requests.outputTokens]).toEqual([5, 5, 5]);
+      return [...requests.arrivalMs];
+    };
+    expect(sentMs({})).toEqual([0, 0, 0]);
+    expect(sentMs({ fromEarliestRow: true })).toEqual([60, 60, 60]);
   });
 
   const row = (id: string, more: Row = {}): Row => ({ request_id: id, input_length: 64, output_length: 5, ...more });

@@ -54,9 +54,9 @@ function traceWorkload(run: DynosimCase, name: string): Workload {
   return { ...workload, sessionIds, thinkMs: workload.thinkMs?.map((waitMs) => waitMs / speedupOf(run)) ?? null };
 }
 
-/** Requests that wait for each other, at the trace's own times; what they wait is played faster, too. */
+/** Requests that wait for each other, from the earliest time of any row on; what they wait is played faster, too. */
 function agenticWorkload(run: DynosimCase, path: string): Workload {
-  const workload = readTraceFile(path, { format: "agentic", keepsTimes: true, speedup: speedupOf(run) });
+  const workload = readTraceFile(path, { format: "agentic", fromEarliestRow: true, speedup: speedupOf(run) });
   const { dependencies } = workload;
   if (dependencies === undefined) return workload;
   const delayMs = dependencies.delayMs.map((waitMs) => waitMs / speedupOf(run));
