@@ -83,22 +83,26 @@ function withEdges(workload: Workload, more: readonly Edge[]): Workload {
   return { ...workload, dependencies: dependenciesOf(edges, workload.count) };
 }
 
-/** One first request of each session; the others of the same session begin as long after it as they did. */
+/**
+ * One first request of each session; others of the same session that have a time of their own begin as long after it as they did, or later
+ * where they wait for more.
+ */
 function sessionHeads(workload: Workload): { heads: Int32Array; later: Edge[] } {
   const all = Int32Array.from([...workload.openHeads, ...workload.closedLoops.flatMap((loop) => [...loop.heads])]);
   if (workload.dependencies === undefined) return { heads: all, later: [] };
   const family = families(workload);
   const firstOf = new Map<number, number>();
-  const later: Edge[] = [];
   const heads = all.filter((head) => {
-    const parent = firstOf.get(family[head]!);
-    if (parent === undefined) {
-      firstOf.set(family[head]!, head);
-      return true;
-    }
-    const delayMs = workload.arrivalMs[head]! - workload.arrivalMs[parent]!;
-    later.push({ parent, child: head, delayMs, onStart: true });
-    return false;
+    const isFirst = !firstOf.has(family[head]!);
+    if (isFirst) firstOf.set(family[head]!, head);
+    return isFirst;
+  });
+  const later: Edge[] = [];
+  workload.arrivalMs.forEach((atMs, child) => {
+    const parent = firstOf.get(family[child]!);
+    if (parent === undefined || parent === child) return;
+    const delayMs = atMs - workload.arrivalMs[parent]!;
+    if (delayMs >= 0) later.push({ parent, child, delayMs, onStart: true });
   });
   return { heads, later };
 }

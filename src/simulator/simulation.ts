@@ -375,7 +375,8 @@ export class Simulation {
 
   #refill(): void {
     for (let head = this.#loops.next(this.nowMs); head >= 0; head = this.#loops.next(this.nowMs)) {
-      this.#dispatch(head, this.nowMs);
+      if (this.#isGraph) this.#later(head, this.nowMs);
+      else this.#dispatch(head, this.nowMs);
     }
   }
 

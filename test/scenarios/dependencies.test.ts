@@ -103,4 +103,12 @@ describe("requests with dependencies", () => {
     expect([...play(moved, () => 100)]).toEqual([500, 510, 615, 900]);
     expect([...firstSessions(made, 1).openHeads]).toEqual([0, 1]);
   });
+
+  it("keep times of their own, counted from the first of their session, where that begins at another time", () => {
+    const edges = [1, 2].map((child) => ({ parent: 0, child, delayMs: 5, onStart: false }));
+    const made = { ...graphWorkload(3, edges), arrivalMs: Float64Array.of(40, 340, Number.NaN) };
+    expect([...play(atTimes(made, Float64Array.of(1000)), () => 100)]).toEqual([1000, 1300, 1105]);
+    const later = { parent: 0, child: 1, delayMs: 300, onStart: true };
+    expect(edgesOf(asClosedLoop(made, 1).dependencies!)).toContainEqual(later);
+  });
 });

@@ -15,7 +15,6 @@ export function whyNotYet(run: DynosimCase): string | null {
   if (!isKnownTrace(call.trace_format)) return `not yet: traces of the format ${call.trace_format}`;
   const noPlanner = whyNotPlanner(run);
   if (noPlanner !== null) return noPlanner;
-  if (typeof call.agentic_lanes === "number") return "not yet: agentic lanes";
   if (typeof call.max_sim_time_ms === "number") return "not yet: a run that ends before its requests";
   const router = call.router_mode ?? "round_robin";
   if (router !== "kv_router" && router !== "round_robin") return `not yet: router mode ${router}`;

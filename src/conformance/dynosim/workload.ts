@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type PromptBlocks, readTraceFile, type Workload } from "#scenarios";
+import { asClosedLoop, type PromptBlocks, readTraceFile, type Workload } from "#scenarios";
 import { poissonArrivalsMs, prefixGroups, sharedPrefixBlocks } from "./arrivals.ts";
 import type { DynosimCase } from "./case.ts";
 import { dynosimBadCase, missingBesideCase } from "./errors.ts";
@@ -54,13 +54,18 @@ function traceWorkload(run: DynosimCase, name: string): Workload {
   return { ...workload, sessionIds, thinkMs: workload.thinkMs?.map((waitMs) => waitMs / speedupOf(run)) ?? null };
 }
 
-/** Requests that wait for each other, from the earliest time of any row on; what they wait is played faster, too. */
+/**
+ * Requests that wait for each other, from the earliest time of any row on; what they wait is played faster, too. With lanes, so many trees
+ * of them at a time, in the order of the rows.
+ */
 function agenticWorkload(run: DynosimCase, path: string): Workload {
-  const workload = readTraceFile(path, { format: "agentic", fromEarliestRow: true, speedup: speedupOf(run) });
-  const { dependencies } = workload;
-  if (dependencies === undefined) return workload;
-  const delayMs = dependencies.delayMs.map((waitMs) => waitMs / speedupOf(run));
-  return { ...workload, dependencies: { ...dependencies, delayMs } };
+  const { agentic_lanes: lanes } = run.arguments;
+  const read = readTraceFile(path, { format: "agentic", fromEarliestRow: true, speedup: speedupOf(run) });
+  const delayMs = read.dependencies?.delayMs.map((waitMs) => waitMs / speedupOf(run));
+  const workload = delayMs === undefined ? read : { ...read, dependencies: { ...read.dependencies!, delayMs } };
+  if (typeof lanes !== "number") return workload;
+  const closed = asClosedLoop(workload, lanes);
+  return { ...closed, closedLoops: closed.closedLoops.map((loop) => ({ ...loop, heads: loop.heads.toSorted() })) };
 }
 
 function commonDivisor(a: number, b: number): number {
