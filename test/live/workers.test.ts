@@ -34,7 +34,7 @@ async function started(router: object = { mode: "round-robin" }, slowNetwork = f
 const add = (to: WorkerCalls, name: string) => to.add({ name, readyUnixMs: nowUnixMs() });
 
 it("a worker that is gone had nothing, and is not missed", async () => {
-  const nothing = { withToken: 0, withoutToken: 0 };
+  const nothing = { withToken: 0, withoutToken: 0, taken: 0 };
   const made = await started();
   await add(made, "decode/0");
   await made.drain("decode/0");
