@@ -57,6 +57,15 @@ async function install(server: KubeApiServer, definition: Definition): Promise<v
   await server.json("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
 }
 
+/** The server answers for it, and its discovery, which may be behind, lists it. */
 function known(server: KubeApiServer, resource: string) {
-  return waitFor(`${resource} to be known`, async () => (await server.call("GET", `/apis/${resource}`)).status === 200);
+  const [group, version, plural] = resource.split("/");
+  return waitFor(`${resource} to be known`, async () => {
+    if ((await server.call("GET", `/apis/${resource}`)).status !== 200) return false;
+    const { status, body } = await server.call("GET", `/apis/${group}/${version}`);
+    return (
+      status === 200 &&
+      (JSON.parse(body) as { resources: { name: string }[] }).resources.some(({ name }) => name === plural)
+    );
+  });
 }
