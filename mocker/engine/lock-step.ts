@@ -103,6 +103,11 @@ export class LockStep {
     return true;
   }
 
+  /** Nobody waits for the step under way any more: what waited for its end is given now. */
+  settle(nowMs: number): void {
+    for (const { give } of this.#deferred.splice(0)) give(nowMs);
+  }
+
   /** As `Engine.wakeMs`. */
   get wakeMs(): number {
     let wakeMs = Number.POSITIVE_INFINITY;

@@ -105,6 +105,11 @@ export class EngineClock {
     return true;
   }
 
+  /** The run is over: commands that wait for the ranks beside them are given. */
+  settle(nowMs: number): void {
+    for (const group of new Set(this.#groups)) group?.settle(nowMs);
+  }
+
   #defers(kind: EngineCommand, engine: number, request: number): boolean {
     const rank = this.engines[engine]!;
     return this.#groups[engine]!.defers(rank, (atMs) => rank[kind](request, atMs));

@@ -180,6 +180,7 @@ export class Simulation {
 
   /** The run is over, or given up here. */
   end(): void {
+    this.#clock.settle(this.nowMs);
     for (const engine of this.engines) engine.stop(this.nowMs);
     this.recorder.close(this.nowMs, this.scaler.sample());
   }
